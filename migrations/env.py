@@ -1,0 +1,38 @@
+"""How Alembic connects.
+
+Replicas may migrate at once: an advisory lock lets one do the work, the others wait and find it done.
+`lock_timeout`: every later query waits behind a migration that waits for a lock, so it gives up instead.
+"""
+
+import asyncio
+
+from alembic import context
+from sqlalchemy import Connection, text
+
+from profile_lookup.database.engine import create_engine
+from profile_lookup.database.tables import metadata
+
+ADVISORY_LOCK = 0x70726F66696C65  # "profile"
+
+
+def _migrate(connection: Connection) -> None:
+    context.configure(connection=connection, target_metadata=metadata, compare_type=True)
+    with context.begin_transaction():
+        connection.execute(text("set local lock_timeout = 0"))
+        connection.execute(text("set local statement_timeout = '15min'"))
+        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
+        connection.execute(text("set local lock_timeout = '5s'"))
+        context.run_migrations()
+
+
+async def _connect_and_migrate() -> None:
+    engine = create_engine(context.config.attributes["database_url"], pool_size=None)
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(_migrate)
+            await connection.commit()
+    finally:
+        await engine.dispose()
+
+
+asyncio.run(_connect_and_migrate())

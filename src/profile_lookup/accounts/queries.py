@@ -1,0 +1,84 @@
+"""Accounts and their credentials in SQL."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, delete, insert, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from profile_lookup.accounts.credentials import Credentials, Scope
+from profile_lookup.database.tables import account, credential
+from profile_lookup.web.ids import new_id
+
+
+async def account_of(connection: AsyncConnection, sid: str) -> UUID | None:
+    found: UUID | None = await connection.scalar(select(account.c.id).where(account.c.sid == sid))
+    return found
+
+
+async def verified(connection: AsyncConnection, credentials: Credentials) -> Row[Any] | None:
+    """(account_id, scope), or None when there are no such credentials."""
+    question = select(credential.c.account_id, credential.c.scope).where(
+        credential.c.sid == credentials.sid, credential.c.secret_sha256 == credentials.secret_sha256
+    )
+    return (await connection.execute(question)).one_or_none()
+
+
+async def ensure_account(connection: AsyncConnection, name: str, token: Credentials) -> UUID:
+    """The account of this SID, made if need be, with exactly this auth token: an older one stops working."""
+    await connection.execute(
+        upsert(account)
+        .values(id=new_id(), sid=token.sid, name=name, created_at=datetime.now(UTC))
+        .on_conflict_do_nothing(index_elements=[account.c.sid])
+    )
+    account_id = await account_of(connection, token.sid)
+    assert account_id is not None
+    await connection.execute(
+        upsert(credential)
+        .values(
+            account_id=account_id,
+            sid=token.sid,
+            secret_sha256=token.secret_sha256,
+            scope="full",
+            name="auth token",
+            created_at=datetime.now(UTC),
+        )
+        .on_conflict_do_update(index_elements=[credential.c.sid], set_={"secret_sha256": token.secret_sha256})
+    )
+    return account_id
+
+
+async def add_key(
+    connection: AsyncConnection, account_id: UUID, key: Credentials, *, scope: Scope, name: str
+) -> None:
+    await connection.execute(
+        insert(credential).values(
+            account_id=account_id,
+            sid=key.sid,
+            secret_sha256=key.secret_sha256,
+            scope=scope,
+            name=name,
+            created_at=datetime.now(UTC),
+        )
+    )
+
+
+async def keys_of(connection: AsyncConnection, account_id: UUID) -> Sequence[Row[Any]]:
+    """(sid, scope, name, created_at) of an account's API keys, oldest first."""
+    question = (
+        select(credential.c.sid, credential.c.scope, credential.c.name, credential.c.created_at)
+        .where(credential.c.account_id == account_id, credential.c.sid.startswith("SK"))
+        .order_by(credential.c.created_at)
+    )
+    return (await connection.execute(question)).all()
+
+
+async def remove_key(connection: AsyncConnection, sid: str) -> bool:
+    """Whether there was such an API key; from now on it is refused."""
+    removed = await connection.execute(
+        delete(credential).where(credential.c.sid == sid, credential.c.sid.startswith("SK"))
+    )
+    return removed.rowcount > 0

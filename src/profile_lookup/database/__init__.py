@@ -1,0 +1,1 @@
+"""PostgreSQL: the engine, every table on one page, and the embedded server. Knows no feature."""

@@ -1,0 +1,123 @@
+"""The connection pool, and the two ways to use it: a transaction, or single statements."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import asyncpg
+from fastapi import Depends, Request
+from sqlalchemy import exc
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from profile_lookup.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CONNECT_TIMEOUT = 5.0  # seconds; also the wait for a free connection of the pool
+COMMAND_TIMEOUT = 15.0  # seconds; for a server that fell silent, later than its own timeouts below
+
+_SERVER_SETTINGS = {
+    "application_name": "profile-lookup",
+    "default_transaction_isolation": "read committed",
+    "lock_timeout": "5s",
+    "statement_timeout": "10s",
+    # Statements with array parameters would otherwise be planned anew at every call.
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+    "timezone": "UTC",
+}
+
+_UNAVAILABLE_CLASSES = ("08", "40", "53", "57")
+"""SQLSTATE classes: connection exception, transaction rollback, insufficient resources, operator intervention."""
+_LOCK_NOT_AVAILABLE = "55P03"
+
+
+def create_engine(database_url: str, *, pool_size: int | None) -> AsyncEngine:
+    """`database_url`: what libpq takes, `postgresql://…`; `pool_size` None: a connection per use."""
+
+    async def connect() -> asyncpg.Connection:
+        return await asyncpg.connect(
+            database_url,
+            timeout=CONNECT_TIMEOUT,
+            command_timeout=COMMAND_TIMEOUT,
+            server_settings=_SERVER_SETTINGS,
+        )
+
+    pool = (
+        {"poolclass": NullPool}
+        if pool_size is None
+        else {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": CONNECT_TIMEOUT}
+    )
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=connect,
+        isolation_level="READ COMMITTED",
+        hide_parameters=True,  # parameters are identifier values: personal data, which no exception text may hold
+        **pool,
+    )
+
+
+class Database:
+    """One pool of connections. Whatever keeps PostgreSQL from answering is `Unavailable`, here and nowhere else."""
+
+    def __init__(self, database_url: str, *, pool_size: int) -> None:
+        self.engine = create_engine(database_url, pool_size=pool_size)
+        self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """READ COMMITTED; committed when the block ends, rolled back when it raises."""
+        with _telling_when_unavailable():
+            async with self.engine.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def statements(self) -> AsyncIterator[AsyncConnection]:
+        """Each statement on its own, without the round trips of a transaction."""
+        with _telling_when_unavailable():
+            async with self._autocommit.connect() as connection:
+                yield connection
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+@contextmanager
+def _telling_when_unavailable() -> "Iterator[None]":
+    try:
+        yield
+    except (OSError, TimeoutError, exc.TimeoutError, asyncpg.PostgresConnectionError) as error:
+        raise Unavailable from error
+    except (exc.DBAPIError, asyncpg.PostgresError) as error:
+        if _is_unavailable(error):
+            raise Unavailable from error
+        raise
+
+
+def _is_unavailable(error: exc.DBAPIError | asyncpg.PostgresError) -> bool:
+    if isinstance(error, exc.DBAPIError):
+        if error.connection_invalidated:
+            return True
+        sqlstate = getattr(error.orig, "sqlstate", None)
+    else:
+        sqlstate = error.sqlstate
+    return sqlstate is not None and (sqlstate[:2] in _UNAVAILABLE_CLASSES or sqlstate == _LOCK_NOT_AVAILABLE)
+
+
+def database_of(request: Request) -> Database:
+    database: Database = request.app.state.database
+    return database
+
+
+DatabaseOfApp = Annotated[Database, Depends(database_of)]
+
+
+async def _transaction(database: DatabaseOfApp) -> AsyncGenerator[AsyncConnection]:
+    async with database.transaction() as connection:
+        yield connection
+
+
+Transaction = Annotated[AsyncConnection, Depends(_transaction, scope="function")]
+"""One request, one transaction. Scope `function`: committed before the answer is sent, not after."""

@@ -1,0 +1,197 @@
+"""Every table, index and constraint: the schema on one page.
+
+Every primary key starts with its tenant, `account_id` or `store_id`. The constraints are alarms: in a correct run
+none of them fires, and a mistake fails a transaction instead of losing data.
+
+- `identifier` and `alias` point at `profile`, which holds canonical profiles only, and neither foreign key
+  cascades: an identifier is never on an alias, an alias never points at an alias, and a merge that forgets a row
+  fails.
+- `identifier.is_unique` repeats its type's `enforceUnique`, so that a partial unique index can enforce it.
+
+No column but `identifier.value`, `trait.value`, `merge.moved` and store texts holds what a client sent.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+    }
+)
+
+
+def _time(name: str, *, nullable: bool = False) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=nullable)
+
+
+account = Table(
+    "account",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("sid", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    _time("created_at"),
+)
+
+credential = Table(
+    "credential",
+    metadata,
+    Column("account_id", Uuid),
+    # The user name of HTTP Basic: the account's SID with its auth token, or an API key's SID with its secret.
+    Column("sid", Text),
+    # One SHA-256 is right for secrets that are random and 256 bits long: there is nothing to guess.
+    Column("secret_sha256", LargeBinary, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    _time("created_at"),
+    PrimaryKeyConstraint("account_id", "sid"),
+    UniqueConstraint("sid"),
+    ForeignKeyConstraint(["account_id"], ["account.id"]),
+    CheckConstraint("scope in ('lookup', 'full')", name="scope"),
+)
+
+store = Table(
+    "store",
+    metadata,
+    Column("account_id", Uuid),
+    Column("id", Uuid),
+    Column("display_name", Text, nullable=False),
+    Column("description", Text),
+    Column("status", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    # The contract's IdentityResolutionSettingsCore; `settings_version` changes whenever the document does.
+    Column("settings", JSONB, nullable=False),
+    Column("settings_version", BigInteger, nullable=False),
+    _time("created_at"),
+    PrimaryKeyConstraint("account_id", "id"),
+    UniqueConstraint("id"),
+    UniqueConstraint("account_id", "display_name"),
+    ForeignKeyConstraint(["account_id"], ["account.id"]),
+    CheckConstraint("status in ('QUEUED', 'PROVISIONING', 'ACTIVE', 'FAILED')", name="status"),
+)
+
+trait_group = Table(
+    "trait_group",
+    metadata,
+    Column("store_id", Uuid),
+    Column("name", Text),
+    Column("description", Text),
+    # The contract's TraitGroup.traits.
+    Column("traits", JSONB, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    _time("created_at"),
+    PrimaryKeyConstraint("store_id", "name"),
+    ForeignKeyConstraint(["store_id"], ["store.id"]),
+)
+
+operation = Table(
+    "operation",
+    metadata,
+    Column("account_id", Uuid),
+    Column("id", Uuid),
+    Column("kind", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    # The wire ID of what the operation made or changed, once it is COMPLETED.
+    Column("result_id", Text),
+    _time("created_at"),
+    _time("completed_at", nullable=True),
+    PrimaryKeyConstraint("account_id", "id"),
+    ForeignKeyConstraint(["account_id"], ["account.id"]),
+    CheckConstraint("status in ('PENDING', 'RUNNING', 'CANCELLED', 'COMPLETED', 'FAILED')", name="status"),
+)
+
+# No foreign key to `store`: every create would lock the one store row, and that is where a busy store would queue.
+profile = Table(
+    "profile",
+    metadata,
+    Column("store_id", Uuid),
+    Column("id", Uuid),
+    _time("created_at"),
+    PrimaryKeyConstraint("store_id", "id"),
+)
+
+alias = Table(
+    "alias",
+    metadata,
+    Column("store_id", Uuid),
+    Column("id", Uuid),
+    Column("profile_id", Uuid, nullable=False),
+    PrimaryKeyConstraint("store_id", "id"),
+    ForeignKeyConstraint(["store_id", "profile_id"], ["profile.store_id", "profile.id"]),
+    Index(None, "store_id", "profile_id"),
+    CheckConstraint("profile_id < id", name="canonical_is_earliest"),
+)
+
+identifier = Table(
+    "identifier",
+    metadata,
+    Column("store_id", Uuid),
+    Column("id_type", Text),
+    Column("value", Text),
+    Column("profile_id", Uuid),
+    Column("is_unique", Boolean, nullable=False),
+    _time("added_at"),
+    # A Lookup is one index-only scan of this key, already in canonical order.
+    PrimaryKeyConstraint("store_id", "id_type", "value", "profile_id"),
+    ForeignKeyConstraint(["store_id", "profile_id"], ["profile.store_id", "profile.id"]),
+    Index(None, "store_id", "profile_id"),
+)
+
+Index(
+    "identifier_enforce_unique_idx",
+    identifier.c.store_id,
+    identifier.c.id_type,
+    identifier.c.value,
+    unique=True,
+    postgresql_where=identifier.c.is_unique,
+)
+
+trait = Table(
+    "trait",
+    metadata,
+    Column("store_id", Uuid),
+    Column("profile_id", Uuid),
+    Column("group_name", Text),
+    Column("name", Text),
+    Column("value", JSONB, nullable=False),
+    _time("written_at"),
+    PrimaryKeyConstraint("store_id", "profile_id", "group_name", "name"),
+    ForeignKeyConstraint(["store_id", "profile_id"], ["profile.store_id", "profile.id"]),
+)
+
+merge = Table(
+    "merge",
+    metadata,
+    Column("store_id", Uuid),
+    Column("id", Uuid),
+    # The canonical profile at the time; a later merge may have made it an alias.
+    Column("canonical_id", Uuid, nullable=False),
+    Column("absorbed_ids", ARRAY(Uuid), nullable=False),
+    # The idType whose matching rule triggered it.
+    Column("rule", Text, nullable=False),
+    # Each profile as it was before, so that the merge can be explained and undone.
+    Column("moved", JSONB, nullable=False),
+    _time("merged_at"),
+    PrimaryKeyConstraint("store_id", "id"),
+    Index(None, "store_id", "canonical_id"),
+)

@@ -1,0 +1,1 @@
+"""The domain: which profile does an identifier name? Pure: no I/O, no clock, nothing to await."""

@@ -1,0 +1,65 @@
+"""Which profile is canonical, and how what is known of several becomes one."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from profile_lookup.identity.identifier import NormalizedIdentifier
+from profile_lookup.identity.profile import Profile, Trait, TraitName, TraitValue
+from profile_lookup.identity.retention import retained
+from profile_lookup.identity.rules import IdentityResolutionSettings
+
+
+def earliest_first(profiles: Iterable[Profile]) -> list[Profile]:
+    """In the order in which they may be canonical: the first is.
+
+    IDs are time-ordered, so the smallest is the earliest profile, whatever the order of events.
+    """
+    return sorted(profiles, key=lambda profile: profile.id)
+
+
+def united_identifiers(profiles: Iterable[Profile]) -> dict[NormalizedIdentifier, datetime]:
+    """The union; an identifier that several profiles held keeps its earliest time."""
+    united: dict[NormalizedIdentifier, datetime] = {}
+    for profile in profiles:
+        for identifier, added_at in profile.identifiers.items():
+            united[identifier] = min(added_at, united.get(identifier, added_at))
+    return united
+
+
+def united_traits(profiles: Iterable[Profile]) -> dict[TraitName, Trait]:
+    """Per name, the most recently written value; of two written in the same instant, the earlier profile's."""
+    united: dict[TraitName, Trait] = {}
+    for profile in earliest_first(profiles):
+        for name, trait in profile.traits.items():
+            if name not in united or trait.written_at > united[name].written_at:
+                united[name] = trait
+    return united
+
+
+def added(
+    held: Mapping[NormalizedIdentifier, datetime],
+    incoming: Sequence[NormalizedIdentifier],
+    requested_at: datetime,
+) -> dict[NormalizedIdentifier, datetime]:
+    """`held` and what the request adds; an identifier that is held already keeps its time.
+
+    The values of one request count in the request's order: each is a microsecond later than the one before.
+    """
+    times = {
+        identifier: requested_at + timedelta(microseconds=position)
+        for position, identifier in enumerate(dict.fromkeys(incoming))
+    }
+    return times | dict(held)
+
+
+def combined(
+    settings: IdentityResolutionSettings,
+    profiles: Sequence[Profile],
+    incoming: Sequence[NormalizedIdentifier],
+    traits: Mapping[TraitName, TraitValue],
+    requested_at: datetime,
+) -> tuple[dict[NormalizedIdentifier, datetime], dict[TraitName, Trait]]:
+    """All that the one person has once the request is applied to the profiles that are them; none for a new one."""
+    held = added(united_identifiers(profiles), incoming, requested_at)
+    written = {name: Trait(value, requested_at) for name, value in traits.items()}
+    return retained(settings, held, incoming), united_traits(profiles) | written

@@ -1,0 +1,36 @@
+"""A profile as resolution and merging see it: what identifies a person and what is known of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from profile_lookup.identity.identifier import NormalizedIdentifier
+
+TraitValue = str | int | bool | list[str | int | bool]
+
+
+class TraitName(NamedTuple):
+    group: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.group}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Trait:
+    """`written_at` decides which value a merge keeps. The value is personal data, so `repr` leaves it out."""
+
+    value: TraitValue = field(repr=False)
+    written_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A canonical profile: its identifiers with the time each was added, and its traits."""
+
+    id: UUID
+    identifiers: Mapping[NormalizedIdentifier, datetime]
+    traits: Mapping[TraitName, Trait]

@@ -1,0 +1,1 @@
+"""Operations: what became of a request that was accepted."""

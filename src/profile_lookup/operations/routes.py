@@ -1,0 +1,88 @@
+"""`/v1/ControlPlane/Operations`."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+
+from profile_lookup.accounts.access import AccountOfCaller
+from profile_lookup.database.engine import DatabaseOfApp
+from profile_lookup.errors import OperationIdMalformed, OperationNotFound
+from profile_lookup.operations import queries
+from profile_lookup.operations.wire import RETRY_AFTER, Operation, OperationResult
+from profile_lookup.web import ids
+from profile_lookup.web.body import BodyLastRoute
+from profile_lookup.web.openapi import error_answers, header
+from profile_lookup.web.urls import BaseUrl, operation_url
+
+router = APIRouter(prefix="/v1/ControlPlane/Operations", tags=["Operations"], route_class=BodyLastRoute)
+
+_EXAMPLE_ID = "mem_operation_00000000000000000000000000"
+
+
+@router.get(
+    "/{operationId}",
+    operation_id="FetchOperation",
+    summary="What became of an accepted request",
+    response_model_exclude_none=True,
+    responses={
+        200: {
+            "description": "The operation",
+            "headers": {
+                "Operation-Id": header("string", "Its ID."),
+                "Retry-After": header("integer", "Seconds until it is worth asking again; until it has ended."),
+            },
+            "content": {
+                "application/json": {
+                    "example": {
+                        "operationId": _EXAMPLE_ID,
+                        "status": "COMPLETED",
+                        "createdAt": "2026-01-15T10:15:30Z",
+                        "completedAt": "2026-01-15T10:15:30Z",
+                        "statusUrl": f"http://127.0.0.1:8000/v1/ControlPlane/Operations/{_EXAMPLE_ID}",
+                        "result": {"type": "RESOURCE_ID", "id": "mem_store_00000000000000000000000000"},
+                    }
+                }
+            },
+        },
+        **error_answers(OperationIdMalformed(), OperationNotFound(), has_body=False),
+    },
+)
+async def fetch_operation(
+    operation_id: Annotated[
+        str,
+        Path(
+            alias="operationId",
+            json_schema_extra={"maxLength": 512},
+            description="The `Operation-Id` of the answer that accepted the request.",
+            examples=[_EXAMPLE_ID],
+        ),
+    ],
+    account_id: AccountOfCaller,
+    database: DatabaseOfApp,
+    base_url: BaseUrl,
+    response: Response,
+) -> Operation:
+    """Operations are visible only to the account that started them.
+
+    When the status is COMPLETED, `result.id` names the resource that was made or changed.
+    """
+    if not ids.is_well_formed(ids.OPERATION_ID_PATTERN, operation_id):
+        raise OperationIdMalformed
+    uuid = ids.decoded(operation_id)
+    if uuid is None:
+        raise OperationNotFound
+    async with database.statements() as connection:
+        operation = await queries.find(connection, account_id, uuid)
+    if operation is None:
+        raise OperationNotFound
+    response.headers["Operation-Id"] = operation_id
+    if operation.completed_at is None:
+        response.headers["Retry-After"] = str(RETRY_AFTER)
+    return Operation(
+        operation_id=operation_id,
+        status=operation.status,
+        created_at=operation.created_at,
+        completed_at=operation.completed_at,
+        status_url=operation_url(base_url, operation_id),
+        result=OperationResult(id=operation.result_id) if operation.result_id else None,
+    )

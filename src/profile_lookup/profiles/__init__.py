@@ -1,0 +1,1 @@
+"""Profiles: looked up by identifier, created and merged by what identifies them."""

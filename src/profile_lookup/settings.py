@@ -1,0 +1,104 @@
+"""All that can be configured: read once from the environment, at the root of the program."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "PROFILE_LOOKUP_"
+MIN_TOKEN_LENGTH = 24
+
+
+class SettingsError(Exception):
+    """A setting is not what it should be. One line for a person, which never shows the value."""
+
+
+def _default_data_dir() -> Path:
+    """For root a place that the unprivileged user of the embedded server can reach."""
+    return Path("/var/lib/profile-lookup") if os.geteuid() == 0 else user_data_path("profile-lookup")
+
+
+class Settings(BaseSettings):
+    """Each description is also the README's."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    database_url: Annotated[
+        SecretStr | None,
+        Field(
+            description="PostgreSQL 16 or newer, as `postgresql://user:password@host:5432/database`. "
+            "Unset: the embedded one."
+        ),
+    ] = None
+    data_dir: Annotated[
+        Path,
+        Field(
+            default_factory=_default_data_dir,
+            description="Where the embedded database and the demo's credentials are kept. "
+            "Unset: `/var/lib/profile-lookup` for root, else the user's data directory.",
+        ),
+    ]
+    host: Annotated[str, Field(min_length=1, description="The address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535, description="The port to listen on; 0 takes a free one.")] = 8000
+    workers: Annotated[int, Field(ge=1, le=64, description="How many processes serve.")] = 1
+    pool_size: Annotated[int, Field(ge=2, le=200, description="Database connections of each process.")] = 16
+    public_url: Annotated[
+        str | None,
+        Field(
+            pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$",
+            description="The address that clients use, for `Location` and `statusUrl`. Unset: the request's own.",
+        ),
+    ] = None
+    max_stores: Annotated[int, Field(ge=1, description="How many stores an account may have.")] = 15
+    bootstrap_account_sid: Annotated[
+        str | None,
+        Field(
+            pattern="^AC[0-9A-Za-z]{2,62}$",
+            description="An account that is ensured at start, with exactly this SID and the token below: "
+            "for compose, CI and tests.",
+        ),
+    ] = None
+    bootstrap_auth_token: Annotated[
+        SecretStr | None, Field(description=f"That account's auth token, at least {MIN_TOKEN_LENGTH} characters.")
+    ] = None
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="The least severe event that is logged.")
+    ] = "INFO"
+    log_requests: Annotated[bool, Field(description="Whether every request is logged, in one line.")] = False
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("expected postgresql://user:password@host:5432/database")
+        return url
+
+    @field_validator("bootstrap_auth_token")
+    @classmethod
+    def _is_long(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and len(token.get_secret_value()) < MIN_TOKEN_LENGTH:
+            raise ValueError(f"expected at least {MIN_TOKEN_LENGTH} characters")
+        return token
+
+    @model_validator(mode="after")
+    def _bootstrap_is_whole(self) -> Self:
+        if (self.bootstrap_account_sid is None) != (self.bootstrap_auth_token is None):
+            raise ValueError(
+                f"{PREFIX}BOOTSTRAP_ACCOUNT_SID and {PREFIX}BOOTSTRAP_AUTH_TOKEN: expected both or neither"
+            )
+        return self
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """From the environment; what the command line says wins. Raises `SettingsError`."""
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = f"{PREFIX}{str(first['loc'][0]).upper()}: " if first["loc"] else ""
+        raise SettingsError(f"{name}{first['msg'].removeprefix('Value error, ')}") from None

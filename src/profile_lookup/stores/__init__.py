@@ -1,0 +1,1 @@
+"""Stores: the tenants, each with its own settings, trait groups and profiles."""

@@ -1,0 +1,1 @@
+"""HTTP vocabulary that the features share; knows no feature."""

@@ -1,0 +1,111 @@
+"""Every error answer: the one table from error type to status and code, and the body they all share."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from profile_lookup import errors
+from profile_lookup.web.body import UnreadableBody
+
+STATUS_AND_CODE: dict[type[errors.ProfileLookupError], tuple[int, int]] = {
+    errors.RequestRefused: (400, 520046),
+    errors.StoreIdMalformed: (400, 520049),
+    errors.OperationIdMalformed: (400, 520051),
+    errors.BodyTooLarge: (413, 20413),
+    errors.MediaTypeRefused: (415, 20415),
+    errors.IdentifierRefused: (400, 520046),
+    errors.TraitsRefused: (400, 520005),
+    errors.TraitValueRefused: (400, 520063),
+    errors.SettingsRefused: (400, 520024),
+    errors.LimitReached: (400, 520044),
+    errors.Unauthenticated: (401, 20003),
+    errors.ScopeMissing: (403, 403),
+    errors.NotFound: (404, 20404),
+    errors.StoreNotFound: (404, 520041),
+    errors.StoreNotActive: (404, 520042),
+    errors.OperationNotFound: (404, 520052),
+    errors.NameTaken: (409, 520045),
+    errors.IdentifierConflict: (409, 20409),
+    errors.Unavailable: (503, 20503),
+}
+"""A type that is not here answers like the nearest of its ancestors that is."""
+
+_FRAMEWORK_CODES = {400: 520046, 404: 20404, 405: 20405, 413: 20413, 415: 20415}
+
+_HEADERS: dict[type[errors.ProfileLookupError], dict[str, str]] = {
+    errors.Unauthenticated: {"WWW-Authenticate": 'Basic realm="profile-lookup", charset="UTF-8"'},
+    errors.Unavailable: {"Retry-After": "1"},
+}
+
+_MAX_MESSAGE = 1024
+
+
+class Error(BaseModel):
+    """The body of every error answer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    code: int = Field(ge=100, le=999999, description="What exactly was wrong.")
+    message: str = Field(max_length=_MAX_MESSAGE, description="What was expected, for a person.")
+    more_info: str = Field(description="Where the code is explained.")
+    status: int = Field(ge=100, le=599, description="The HTTP status.")
+
+    @classmethod
+    def of(cls, status: int, code: int, message: str) -> Self:
+        more_info = f"https://www.twilio.com/docs/api/errors/{code}"
+        return cls(code=code, message=message[:_MAX_MESSAGE], more_info=more_info, status=status)
+
+    @classmethod
+    def of_domain(cls, error: errors.ProfileLookupError) -> Self:
+        status, code = next(STATUS_AND_CODE[kind] for kind in type(error).__mro__ if kind in STATUS_AND_CODE)
+        return cls.of(status, code, str(error))
+
+    def answer(self, headers: Mapping[str, str] | None = None) -> JSONResponse:
+        return JSONResponse(self.model_dump(), self.status, headers)
+
+
+def answer_to(error: errors.ProfileLookupError) -> JSONResponse:
+    headers = next((_HEADERS[kind] for kind in type(error).__mro__ if kind in _HEADERS), None)
+    return Error.of_domain(error).answer(headers)
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(errors.ProfileLookupError, _on_domain_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_framework_error)
+
+
+async def _on_domain_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, errors.ProfileLookupError)
+    return answer_to(error)
+
+
+async def _on_invalid_request(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    return answer_to(_refusal_of(error))
+
+
+async def _on_framework_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    code = _FRAMEWORK_CODES.get(error.status_code, 20000 + error.status_code)
+    return Error.of(error.status_code, code, error.detail).answer(error.headers)
+
+
+def _refusal_of(error: RequestValidationError) -> errors.RequestRefused:
+    """What FastAPI found, path first, without what the client sent."""
+    found: Sequence[Any] = error.errors()
+    if isinstance(error.body, UnreadableBody):
+        return error.body.reason
+    if isinstance(error.body, bytes):
+        return errors.MediaTypeRefused()
+    return errors.RequestRefused("; ".join(f"{_place(each['loc'])}: {each['msg']}" for each in found))
+
+
+def _place(location: Sequence[str | int]) -> str:
+    names = [str(part) if isinstance(part, int) else errors.nameable(part) for part in location[1:]]
+    return ".".join(names) or str(location[0])

@@ -1,0 +1,55 @@
+"""IDs on the wire: a prefix and 26 characters of lower-case base32 over a UUIDv7 (the TypeID format).
+
+They are time-ordered in either form, so the smallest ID is the earliest, and those of one process never go
+backwards, even within a millisecond.
+"""
+
+import re
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: no i, l, o, u
+_DIGIT_OF = {character: digit for digit, character in enumerate(_ALPHABET)}
+
+_SUFFIX = "[0-7][0-9a-z]{25}"
+STORE_ID_PATTERN = f"^mem_(store|service)_{_SUFFIX}$"
+PROFILE_ID_PATTERN = f"^mem_profile_{_SUFFIX}$"
+OPERATION_ID_PATTERN = f"^mem_operation_{_SUFFIX}$"
+
+
+def new_id() -> UUID:
+    return UUID(int=uuid7().int)
+
+
+def store_id(uuid: UUID) -> str:
+    return f"mem_store_{_encoded(uuid)}"
+
+
+def profile_id(uuid: UUID) -> str:
+    return f"mem_profile_{_encoded(uuid)}"
+
+
+def operation_id(uuid: UUID) -> str:
+    return f"mem_operation_{_encoded(uuid)}"
+
+
+def is_well_formed(pattern: str, wire_id: str) -> bool:
+    # `$` also matches before a final newline, which no ID has.
+    return re.fullmatch(pattern, wire_id) is not None
+
+
+def decoded(wire_id: str) -> UUID | None:
+    """The UUID of an ID that fits its pattern; None when its letters are not all in the alphabet: it names nothing."""
+    number = 0
+    for character in wire_id[-26:]:
+        digit = _DIGIT_OF.get(character)
+        if digit is None:
+            return None
+        number = number << 5 | digit
+    return UUID(int=number)
+
+
+def _encoded(uuid: UUID) -> str:
+    number = uuid.int
+    return "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))

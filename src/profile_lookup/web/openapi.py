@@ -1,0 +1,91 @@
+"""What the OpenAPI description of every operation shares: error answers with examples, and common headers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from profile_lookup import errors
+from profile_lookup.web.body import MAX_BODY
+from profile_lookup.web.errors import Error
+from profile_lookup.web.request_id import HEADER as REQUEST_ID
+
+Responses = dict[int | str, dict[str, Any]]
+
+_DESCRIPTIONS = {
+    400: "Something in the request is not what was expected; the message says what was.",
+    401: "No credentials, or wrong ones.",
+    403: "The API key may not do this.",
+    404: "There is no such thing, or not in this account.",
+    409: "It would contradict something that is already there.",
+    413: "The request body is too large.",
+    415: "The request body is not JSON.",
+    429: "Too many requests. Reserved by the contract; this version sets no rate limit and never sends it.",
+    500: "A defect of the service; the log has more under the answer's X-Request-Id.",
+    503: "The database is away, overloaded or too slow. Nothing was done.",
+}
+
+_EVERYWHERE = (
+    Error.of(429, 20429, "Too many requests. Please retry according to the Retry-After response header."),
+    Error.of(500, 20500, "Internal Server Error"),
+    Error.of_domain(errors.Unavailable()),
+    Error.of_domain(errors.Unauthenticated()),
+    Error.of_domain(errors.ScopeMissing()),
+)
+_WITH_BODY = (Error.of_domain(errors.BodyTooLarge(MAX_BODY)), Error.of_domain(errors.MediaTypeRefused()))
+
+
+def header(kind: str, description: str) -> dict[str, Any]:
+    return {"description": description, "schema": {"type": kind}}
+
+
+def error_answers(*specific: errors.ProfileLookupError, has_body: bool) -> Responses:
+    """All error answers of an operation: `specific` ones, each as it is sent, and those that every operation has."""
+    examples = [Error.of_domain(error) for error in specific] + list(_WITH_BODY if has_body else ())
+    answers: Responses = {}
+    for example in sorted((*examples, *_EVERYWHERE), key=lambda error: error.status):
+        answer = answers.setdefault(
+            example.status,
+            {
+                "model": Error,
+                "description": _DESCRIPTIONS[example.status],
+                "content": {"application/json": {"examples": {}}},
+            },
+        )
+        shown = answer["content"]["application/json"]["examples"]
+        shown[f"{example.code}" + "'" * sum(name.startswith(str(example.code)) for name in shown)] = {
+            "summary": example.message,
+            "value": example.model_dump(),
+        }
+    answers[401]["headers"] = {"WWW-Authenticate": header("string", "`Basic`")}
+    for status in (429, 503):
+        answers[status]["headers"] = {"Retry-After": header("integer", "Seconds to wait.")}
+    return answers
+
+
+def describe(app: FastAPI, tags: Sequence[dict[str, str]]) -> None:
+    """Serve an OpenAPI document that says what is sent, no more: not the 422 that FastAPI adds by itself."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = get_openapi(
+                title=app.title,
+                version=app.version,
+                summary=app.summary,
+                description=app.description,
+                license_info=app.license_info,
+                routes=app.routes,
+                tags=list(tags),
+            )
+            for path in document["paths"].values():
+                for operation in path.values():
+                    operation["responses"].pop("422", None)
+                    for response in operation["responses"].values():
+                        response.setdefault("headers", {})[REQUEST_ID] = header("string", "Names this request.")
+            for unused in ("HTTPValidationError", "ValidationError"):
+                document["components"]["schemas"].pop(unused, None)
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents

@@ -1,0 +1,60 @@
+"""Around everything: each request has an ID, and a crash has an answer that tells nothing but that ID."""
+
+import logging
+import time
+from uuid import uuid4
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from profile_lookup.web.errors import Error
+
+HEADER = "X-Request-Id"
+
+log = logging.getLogger(__name__)
+
+
+class RequestIdMiddleware:
+    """Outermost, so that no answer goes out without its `X-Request-Id`, also one of the framework's own.
+
+    The ID is always ours: one that a client chose could carry personal data into the log.
+    """
+
+    def __init__(self, app: ASGIApp, *, log_requests: bool) -> None:
+        self.app = app
+        self.log_requests = log_requests
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = f"RQ{uuid4().hex}"
+        started_at = time.perf_counter()
+        status: int | None = None
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[HEADER] = request_id
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        except Exception:
+            log.exception("request crashed", extra={"request_id": request_id})
+            if status is not None:
+                raise  # the answer is on its way: all that is left is to break the connection
+            await Error.of(500, 20500, "Internal Server Error").answer()(scope, receive, send_with_id)
+        finally:
+            if self.log_requests:
+                log.info(
+                    "request",
+                    extra={
+                        "request_id": request_id,
+                        "method": scope["method"],
+                        "path": getattr(scope.get("route"), "path", None),
+                        "status": status,
+                        "milliseconds": round((time.perf_counter() - started_at) * 1000, 3),
+                    },
+                )
