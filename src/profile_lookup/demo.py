@@ -3,42 +3,38 @@
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import cycle
 from pathlib import Path
 from shlex import quote
+from uuid import UUID
 
 import phonenumbers
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts import queries as accounts
-from profile_lookup.accounts.credentials import (
-    Credentials,
-    digest,
-    new_account_sid,
-    new_key_sid,
-    new_secret,
-)
+from profile_lookup.accounts.credentials import Credentials, digest, new_account_sid, new_key_sid, new_secret
 from profile_lookup.database.engine import Database
 from profile_lookup.identity.identifier import Identifier
-from profile_lookup.identity.traits import promoted_identifiers, read_traits
+from profile_lookup.identity.rules import DEFAULT_SETTINGS
+from profile_lookup.identity.traits import CONTACT, promoted_identifiers, read_traits
 from profile_lookup.profiles.ingest import ingest
-from profile_lookup.profiles.lookup import KnownStores, look_up
-from profile_lookup.profiles.queries import trait_groups
+from profile_lookup.profiles.queries import canonical_profile_ids
 from profile_lookup.settings import Settings
 from profile_lookup.stores import queries as stores
-from profile_lookup.stores.admission import admit
 from profile_lookup.web import ids
 
 STORE_NAME = "demo"
-_FILE = "demo.json"
 
-Person = dict[str, str]
+Contact = dict[str, str]
+"""The traits of one request's `Contact` group."""
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """All that a client needs. Secrets, but of demo data only."""
+    """All that a client needs to try the demo store."""
 
     account_sid: str
     auth_token: str
@@ -57,9 +53,115 @@ class Demo:
         }
 
     def curl(self, base_url: str) -> str:
-        """One line for a shell: a Lookup of a phone number whose profile was merged into an earlier one."""
-        body = json.dumps({"idType": "phone", "value": _MERGED_PHONE})
+        """One line for a shell: a Lookup by the phone number of somebody who was two profiles until they merged."""
+        body = json.dumps({"idType": "phone", "value": MERGED["phone"]})
         return (
-            f"curl -s -u {self.api_key}:{self.api_secret} -H 'Content-Type: application/json' -d {quote(body)} "
-            f"{base_url}/v1/Stores/{self.store_id}/Profiles/Lookup"
+            f"curl -s -u {self.api_key}:{self.api_secret} -H 'Content-Type: application/json' "
+            f"-d {quote(body)} {base_url}/v1/Stores/{self.store_id}/Profiles/Lookup"
         )
+
+
+async def ensure_demo(database: Database, settings: Settings) -> Demo:
+    """Make what is missing of the demo, and give its credentials; again and again the same.
+
+    With a bootstrap account set, the store is that account's. The demo's own credentials, and only those, are kept
+    in the data directory. Raises `OSError` when they cannot be.
+    """
+    with _kept_credentials(settings.data_dir) as kept:
+        bootstrap_sid = settings.bootstrap_account_sid
+        if bootstrap_sid is not None and settings.bootstrap_auth_token is not None:
+            account_sid, auth_token = bootstrap_sid, settings.bootstrap_auth_token.get_secret_value()
+        else:
+            account_sid = kept.setdefault("accountSid", new_account_sid())
+            auth_token = kept.setdefault("authToken", new_secret())
+        key_name = f"apiKey of {account_sid}"
+        api_key, api_secret = kept.setdefault(key_name, f"{new_key_sid()}:{new_secret()}").split(":")
+    async with database.transaction() as connection:
+        account_id = await accounts.ensure_account(
+            connection, "demo", Credentials(account_sid, digest(auth_token))
+        )
+        key = Credentials(api_key, digest(api_secret))
+        if await accounts.verified(connection, key) is None:
+            await accounts.add_key(connection, account_id, key, scope="full", name="demo")
+        store_id = await stores.find(connection, account_id, STORE_NAME) or await stores.create(
+            connection, account_id, display_name=STORE_NAME, description=None, max_stores=settings.max_stores
+        )
+    await _ensure_people(database, key, store_id)
+    return Demo(account_sid, auth_token, api_key, api_secret, ids.store_id(store_id))
+
+
+@contextmanager
+def _kept_credentials(data_dir: Path) -> Iterator[dict[str, str]]:
+    """What `demo.json` holds; what the block adds is kept, mode 0600. One process at a time."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(data_dir / "demo.json", os.O_RDWR | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        text = file.read()
+        kept: dict[str, str] = json.loads(text) if text else {}
+        yield kept
+        file.seek(0)
+        file.write(json.dumps(kept, indent=2))
+        file.truncate()
+
+
+async def _ensure_people(database: Database, key: Credentials, store_id: UUID) -> None:
+    people = demo_people()
+    last = DEFAULT_SETTINGS.normalize(Identifier("chat", people[-1]["chat"]))
+    async with database.statements() as connection:
+        found = await canonical_profile_ids(connection, key, store_id, last)
+    if found is not None and found.profile_ids:
+        return
+    groups = {CONTACT.name: CONTACT}
+    for person in people:
+        traits = read_traits(groups, {CONTACT.name: person})
+        identifiers = promoted_identifiers(groups, DEFAULT_SETTINGS, traits)
+        await ingest(database, store_id, DEFAULT_SETTINGS, identifiers, traits)
+
+
+_FIRST_NAMES = ("Ada", "Bola", "Chen", "Dilnoza", "Emil", "Fatima", "Goran", "Hana", "Ines", "Jomo", "Kaya", "Lupe")
+_LAST_NAMES = ("Abebe", "Bruun", "Costa", "Dang", "Eriksen", "Fofana", "Garcia")
+
+MERGED: Contact = {
+    "firstName": "Grace",
+    "lastName": "Hopper",
+    "email": "grace.hopper@example.com",
+    "phone": "+1 317 555 6789",
+    "chat": "grace",
+}
+
+
+def demo_people() -> Sequence[Contact]:
+    """Requests, in order: somebody for each region of libphonenumber, then a few that turn out to be one person."""
+    names = zip(cycle(_FIRST_NAMES), cycle(_LAST_NAMES), strict=False)
+    regions = sorted(phonenumbers.SUPPORTED_REGIONS)
+    people = [_inhabitant(region, *name) for region, name in zip(regions, names, strict=False)]
+    mergers = (
+        people[0] | {"email": "first.caller@example.com"},
+        people[1] | {"chat": "second-caller"},
+        MERGED,
+    )
+    for merger in mergers:
+        # Written to from here, called from there: two profiles, until one request shows both at once.
+        people += [_only(merger, "email", "chat"), _only(merger, "phone"), merger]
+    return people
+
+
+def _inhabitant(region: str, first_name: str, last_name: str) -> Contact:
+    number = phonenumbers.example_number_for_type(
+        region, phonenumbers.PhoneNumberType.MOBILE
+    ) or phonenumbers.example_number(region)
+    assert number is not None
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    person = {"firstName": first_name, "lastName": last_name, "country": region, "phone": e164}
+    if first_name[0] in "ACEGIK":
+        person["email"] = f"{first_name}.{last_name}.{region}@example.com".lower()
+    if first_name[0] in "BEHK":
+        person["whatsapp"] = f"whatsapp:{e164}"
+    if first_name[0] in "CFIL":
+        person["chat"] = f"{first_name}-{region}".lower()
+    return person
+
+
+def _only(person: Contact, *identifiers: str) -> Contact:
+    return {name: value for name, value in person.items() if name in ("firstName", "lastName", *identifiers)}

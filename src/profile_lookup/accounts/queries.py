@@ -19,6 +19,12 @@ async def account_of(connection: AsyncConnection, sid: str) -> UUID | None:
     return found
 
 
+async def all_accounts(connection: AsyncConnection) -> Sequence[Row[Any]]:
+    """(id, sid, name), oldest first."""
+    question = select(account.c.id, account.c.sid, account.c.name).order_by(account.c.id)
+    return (await connection.execute(question)).all()
+
+
 async def verified(connection: AsyncConnection, credentials: Credentials) -> Row[Any] | None:
     """(account_id, scope), or None when there are no such credentials."""
     question = select(credential.c.account_id, credential.c.scope).where(

@@ -1,16 +1,16 @@
 """Where the migrations are, and how they are run: from a checkout, or from an installed package."""
 
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from sqlalchemy import exc, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-
-def _directory() -> Path:
-    packaged = Path(str(files("profile_lookup"))) / "migrations"
-    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "migrations"
+UNDEFINED_TABLE = "42P01"
 
 
 def alembic_config(database_url: str) -> Config:
@@ -23,13 +23,26 @@ def alembic_config(database_url: str) -> Config:
 
 
 def migrate(database_url: str) -> None:
-    """Bring the schema to this version's; replicas that do so at once wait for each other."""
+    """Bring the schema to this version's. Replicas that do so at once wait for each other."""
     command.upgrade(alembic_config(database_url), "head")
 
 
-def newest_revision() -> str:
-    """The revision this version of the program needs."""
-    head = ScriptDirectory(str(_directory())).get_current_head()
-    if head is None:
-        raise RuntimeError("no migrations are installed")
-    return head
+async def is_current(connection: AsyncConnection) -> bool:
+    """Whether the schema is this version's."""
+    try:
+        revision = await connection.scalar(text("select version_num from alembic_version"))
+    except exc.ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) == UNDEFINED_TABLE:
+            return False
+        raise
+    return revision == _head()
+
+
+@cache
+def _head() -> str | None:
+    return ScriptDirectory(str(_directory())).get_current_head()
+
+
+def _directory() -> Path:
+    packaged = Path(str(files("profile_lookup"))) / "migrations"
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "migrations"

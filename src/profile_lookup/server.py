@@ -1,0 +1,139 @@
+"""A running service: its database, its socket, its processes, and an orderly end of them all."""
+
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import asyncpg
+import uvicorn
+from pydantic import SecretStr
+from sqlalchemy import exc
+from uvicorn.supervisors import Multiprocess
+
+from profile_lookup.accounts.credentials import Credentials, digest
+from profile_lookup.accounts.queries import ensure_account
+from profile_lookup.app import create_app
+from profile_lookup.database.embedded import EmbeddedPostgres
+from profile_lookup.database.engine import Database
+from profile_lookup.database.migrations import is_current, migrate
+from profile_lookup.errors import Unavailable
+from profile_lookup.settings import PREFIX, Settings
+
+DRAIN_TIMEOUT = 20  # seconds that requests under way have to finish
+BACKLOG = 2048
+
+
+class ServerError(Exception):
+    """The service cannot run. One line for a person."""
+
+
+@contextmanager
+def database_running(settings: Settings) -> Iterator[Settings]:
+    """Settings whose `database_url` answers: the embedded database, migrated, or the one that is configured.
+
+    Raises `ServerError` or `EmbeddedPostgresError`.
+    """
+    if settings.database_url is not None:
+        yield settings
+        return
+    with EmbeddedPostgres(settings.data_dir) as embedded:
+        migrate_now(embedded.url)
+        yield settings.model_copy(update={"database_url": SecretStr(embedded.url)})
+
+
+def migrate_now(database_url: str) -> None:
+    with _plain_speech():
+        migrate(database_url)
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[Database]:
+    """A few connections for a command; the schema is this version's. Raises `ServerError`."""
+    assert settings.database_url is not None
+    database = Database(settings.database_url.get_secret_value(), pool_size=2)
+    with _plain_speech():
+        try:
+            async with database.statements() as connection:
+                if not await is_current(connection):
+                    raise ServerError("The schema is not this version's: run `profile-lookup migrate`")
+            yield database
+        finally:
+            await database.close()
+
+
+async def ensure_bootstrap_account(database: Database, settings: Settings) -> None:
+    if settings.bootstrap_account_sid is None or settings.bootstrap_auth_token is None:
+        return
+    token = Credentials(
+        settings.bootstrap_account_sid, digest(settings.bootstrap_auth_token.get_secret_value())
+    )
+    async with database.transaction() as connection:
+        await ensure_account(connection, "bootstrap", token)
+
+
+@contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket that clients can connect to from now on. Raises `ServerError`."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise ServerError(f"Cannot listen on {host} port {port}: {error.strerror}") from None
+    with listener:
+        yield listener
+
+
+def address(host: str, port: int) -> str:
+    """What a client on this machine would use."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104 -- compared, not bound
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serve(settings: Settings, listener: socket.socket) -> None:
+    """Until SIGINT or SIGTERM; requests under way are finished."""
+    options = {
+        "workers": settings.workers,
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "timeout_graceful_shutdown": DRAIN_TIMEOUT,
+        "backlog": BACKLOG,
+    }
+    try:
+        if settings.workers == 1:
+            uvicorn.Server(uvicorn.Config(create_app(settings), **options)).run([listener])
+        else:
+            _tell_workers(settings)
+            config = uvicorn.Config("profile_lookup.app:app_from_environment", factory=True, **options)
+            Multiprocess(config, [listener]).run()
+    except KeyboardInterrupt:
+        pass  # uvicorn drained the requests, then raised the signal again
+
+
+def end_on_sigterm_as_on_sigint() -> None:
+    """Both become KeyboardInterrupt, so that every `finally` on the way out is run."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _tell_workers(settings: Settings) -> None:
+    for name, value in settings.model_dump(exclude_none=True).items():
+        plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+        os.environ[f"{PREFIX}{name.upper()}"] = str(plain)
+
+
+@contextmanager
+def _plain_speech() -> Iterator[None]:
+    """What keeps a command from its database, in one line."""
+    try:
+        yield
+    except Unavailable as error:
+        raise ServerError(f"Cannot reach the database: {error.__cause__ or 'no answer'}") from None
+    except (OSError, TimeoutError) as error:
+        raise ServerError(f"Cannot reach the database: {error or 'no answer'}") from None
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise ServerError(f"The database refuses: {error}") from None
+    except exc.DBAPIError as error:
+        raise ServerError(f"The database refuses: {error.orig}") from None

@@ -1,0 +1,168 @@
+"""Real parts: one embedded PostgreSQL for the whole run, and a database of its own for each test that touches data."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import pytest
+from fastapi import FastAPI
+from filelock import FileLock
+
+from profile_lookup.accounts.credentials import Credentials, digest, new_account_sid, new_secret
+from profile_lookup.accounts.queries import ensure_account
+from profile_lookup.app import create_app
+from profile_lookup.database.embedded import EmbeddedPostgres
+from profile_lookup.database.engine import Database
+from profile_lookup.database.migrations import migrate
+from profile_lookup.settings import PREFIX, Settings, load_settings
+
+RUN_DIRECTORY = "TEST_RUN_DIRECTORY"
+TEMPLATE = "template_migrated"
+BASE_URL = "http://service.test"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # the controller: its workers inherit the environment
+        # Not in pytest's own: that is closed to the user that PostgreSQL runs as when root runs the tests.
+        os.environ[RUN_DIRECTORY] = tempfile.mkdtemp(prefix="profile-lookup-tests-")
+        Path(os.environ[RUN_DIRECTORY]).chmod(0o711)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ[RUN_DIRECTORY], ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(PREFIX):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """Shared by the workers; what it holds need not survive the run."""
+    directory = Path(os.environ[RUN_DIRECTORY]) / "postgres"
+    settings = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+    with EmbeddedPostgres(directory, settings=settings) as server:
+        with FileLock(f"{directory}.lock"):
+            if not asyncio.run(_exists(server, TEMPLATE)):
+                asyncio.run(_execute(server, "create database migrating"))
+                migrate(database_url_of(server, "migrating"))
+                asyncio.run(_execute(server, f"alter database migrating rename to {TEMPLATE}"))
+        yield server
+
+
+@pytest.fixture
+def empty_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    yield from _database(postgres, "template1")
+
+
+@pytest.fixture
+def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """A migrated database, for this test alone."""
+    yield from _database(postgres, TEMPLATE)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    opened = Database(database_url, pool_size=16)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    return load_settings(database_url=database_url, data_dir=tmp_path)
+
+
+@pytest.fixture
+async def app(settings: Settings) -> AsyncIterator[FastAPI]:
+    created = create_app(settings)
+    async with created.router.lifespan_context(created):
+        yield created
+
+
+@pytest.fixture
+async def account(database: Database) -> tuple[str, str]:
+    """An account's SID and auth token."""
+    return await make_account(database)
+
+
+@pytest.fixture
+async def client(app: FastAPI, account: tuple[str, str]) -> AsyncIterator[httpx.AsyncClient]:
+    """Calls the service with the account's credentials."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=account) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def store_id(client: httpx.AsyncClient) -> str:
+    return await make_store(client)
+
+
+async def make_account(database: Database) -> tuple[str, str]:
+    sid, token = new_account_sid(), new_secret()
+    async with database.transaction() as connection:
+        await ensure_account(connection, "test", Credentials(sid, digest(token)))
+    return sid, token
+
+
+async def make_store(client: httpx.AsyncClient, name: str = "customers") -> str:
+    accepted = await client.post("/v1/ControlPlane/Stores", json={"displayName": name})
+    assert accepted.status_code == 202, accepted.text
+    operation = await client.get(accepted.json()["statusUrl"])
+    store_id: str = operation.json()["result"]["id"]
+    return store_id
+
+
+async def make_profile(client: httpx.AsyncClient, store_id: str, **contact: object) -> str:
+    created = await client.post(f"/v1/Stores/{store_id}/Profiles", json={"traits": {"Contact": contact}})
+    assert created.status_code == 202, created.text
+    profile_id: str = created.json()["id"]
+    return profile_id
+
+
+async def look_up(client: httpx.AsyncClient, store_id: str, id_type: str, value: str) -> list[str]:
+    answer = await client.post(
+        f"/v1/Stores/{store_id}/Profiles/Lookup", json={"idType": id_type, "value": value}
+    )
+    assert answer.status_code == 200, answer.text
+    profiles: list[str] = answer.json()["profiles"]
+    return profiles
+
+
+def database_url_of(server: EmbeddedPostgres, database: str) -> str:
+    return server.url.replace("/profile_lookup?", f"/{database}?")
+
+
+def _database(server: EmbeddedPostgres, template: str) -> Iterator[str]:
+    name = f"test_{uuid4().hex}"
+    asyncio.run(_execute(server, f"create database {name} template {template}"))
+    yield database_url_of(server, name)
+    asyncio.run(_execute(server, f"drop database {name} with (force)"))
+
+
+async def _execute(server: EmbeddedPostgres, statement: str) -> None:
+    connection = await asyncpg.connect(server.url)
+    await connection.execute(statement)
+    await connection.close()
+
+
+async def _exists(server: EmbeddedPostgres, database: str) -> bool:
+    connection = await asyncpg.connect(server.url)
+    found = await connection.fetchval("select true from pg_database where datname = $1", database)
+    await connection.close()
+    return bool(found)
