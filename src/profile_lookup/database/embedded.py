@@ -9,7 +9,7 @@
     └── server.lock    held by PostgreSQL and its child processes
 
 Who lives is told by locks, never by process IDs, which are reused (in containers, at every start). A `flock`
-belongs to an open file, goes with it to child processes, and ends with the last: kill -9 leaves nothing stale.
+belongs to an open file, goes with it to child processes, ends with the last: kill -9 leaves nothing stale.
 """
 
 import hashlib
@@ -36,6 +36,7 @@ if sys.platform != "win32":
 
 _STOP_TIMEOUT = 40.0  # seconds; the guard's own is 30
 _LONGEST_SOCKET_DIRECTORY = 88  # bytes: sun_path has 104 on macOS, and the socket is called .s.PGSQL.5432
+_SSL_REQUEST = bytes.fromhex("00000008 04d2162f")
 _SETTINGS = {
     "shared_buffers": "128MB",
     "max_connections": "100",
@@ -130,13 +131,13 @@ class EmbeddedPostgres:
 
     def _is_ready(self) -> bool:
         *_, socket_directory, _, _, status = self._pid_file()
-        if status.strip() != "ready" or not self._is_locked("guard") or not _listens(socket_directory):
+        if status.strip() != "ready" or not self._is_locked("guard") or not _answers(socket_directory):
             return False
         self._socket_directory = socket_directory  # which depends on the TMPDIR of the server's starter
         return True
 
     def _launch(self, deadline: float) -> int:
-        """Start a guard; where in the log its server's words begin."""
+        """Return where in the log the words of the new guard and its server begin."""
         self._interrupt_unguarded()
         with (
             self._locked("guard", deadline) as guard,
@@ -152,8 +153,8 @@ class EmbeddedPostgres:
                 lease_fd=lease.fileno(),
                 server_fd=server.fileno(),
             )
-            log_start = log.tell()
-            try:
+            log_start, refusal = log.tell(), ""
+            with suppress(subprocess.TimeoutExpired):
                 refusal = subprocess.run(  # noqa: S603 - our own file
                     [sys.executable, "-I", "-S", embedded_guard.__file__, json.dumps(order)],
                     check=False,
@@ -165,9 +166,7 @@ class EmbeddedPostgres:
                     stderr=log,
                     text=True,
                     timeout=max(0.0, deadline - time.monotonic()),
-                ).stdout.strip()
-            except subprocess.TimeoutExpired as error:
-                raise self._late() from error
+                ).stdout
         if refusal:
             raise EmbeddedPostgresError(refusal)
         return log_start
@@ -175,16 +174,15 @@ class EmbeddedPostgres:
     def _interrupt_unguarded(self) -> None:
         """Shut a server down whose guard was killed."""
         pid, *_, socket_directory, _, _, _ = self._pid_file()
-        if self._is_locked("server") and not self._is_locked("guard") and _listens(socket_directory):
+        if self._is_locked("server") and not self._is_locked("guard") and _answers(socket_directory):
             os.kill(int(pid), signal.SIGINT)
 
     def _pid_file(self) -> list[str]:
         """PostgreSQL's own: ID, data directory, start, port, socket directory, address, memory, status."""
-        try:
+        with suppress(FileNotFoundError):
             lines = os.fsdecode((self._data / "postmaster.pid").read_bytes()).splitlines()
-        except FileNotFoundError:
-            lines = []
-        return [""] * (8 - len(lines)) + lines
+            return [""] * (8 - len(lines)) + lines
+        return [""] * 8
 
     @contextmanager
     def _locked(self, name: str, deadline: float, *, shared: bool = False) -> Iterator[BufferedWriter]:
@@ -202,15 +200,15 @@ class EmbeddedPostgres:
             return not _try_lock(file, shared=False) and _try_lock(file, shared=True)
 
     def _open(self, name: str) -> BufferedWriter:
-        return open(self._directory / name, "ab", opener=_open_private)
+        def private(path: str, flags: int) -> int:
+            return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+
+        return open(self._directory / name, "ab", opener=private)
 
     def _pause(self, deadline: float) -> None:
-        if time.monotonic() > deadline:
-            raise self._late()
         time.sleep(0.01)
-
-    def _late(self) -> EmbeddedPostgresError:
-        return EmbeddedPostgresError(f"PostgreSQL was not ready in time: see {self._log}, and try again")
+        if time.monotonic() > deadline:
+            raise EmbeddedPostgresError(f"PostgreSQL was not ready in time: see {self._log}, and try again")
 
 
 def _socket_directory(data: Path) -> str:
@@ -232,14 +230,14 @@ def _package() -> Path:
     return Path(spec.origin).parent
 
 
-def _listens(socket_directory: str) -> bool:
-    with socket.socket(socket.AF_UNIX) as client:
+def _answers(socket_directory: str) -> bool:
+    # A PostgreSQL that was killed may take a connection still; it does not answer.
+    with suppress(OSError), socket.socket(socket.AF_UNIX) as client:
         client.settimeout(1.0)
-        return client.connect_ex(f"{socket_directory or os.devnull}/.s.PGSQL.5432") == 0
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+        client.connect(f"{socket_directory or os.devnull}/.s.PGSQL.5432")
+        client.sendall(_SSL_REQUEST)
+        return client.recv(1) == b"N"
+    return False
 
 
 def _try_lock(file: BufferedWriter, *, shared: bool) -> bool:

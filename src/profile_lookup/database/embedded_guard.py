@@ -2,7 +2,7 @@
 
 `embedded.py` runs this file with the standard library alone (`python -I -S`) and an `Order` as JSON, in a
 session of its own, which the terminal's Ctrl-C does not reach. It inherits `guard.lock`, locked, and so says
-that it lives. Standard output is for one line to a person, why it refuses, and is closed before the server runs.
+that it lives. Standard output is for one line to a person, why it refuses; it ends at the server's launch.
 """
 
 import ctypes
@@ -80,7 +80,7 @@ class _Server:
             cwd="/",
             env=_ENVIRONMENT,
             pass_fds=[self.lock],
-            preexec_fn=functools.partial(_end_with, os.getpid()),  # noqa: PLW1509 - there is no thread yet
+            preexec_fn=functools.partial(_end_with, os.getpid()),  # noqa: PLW1509 - no thread yet
             stdin=subprocess.DEVNULL,
             stdout=sys.stderr,
             **self.account,
@@ -146,7 +146,7 @@ class _Server:
 
 
 def _end_with(guard: int) -> None:
-    """Let even kill -9 of the guard shut this child of it down (on Linux; elsewhere, the next start does)."""
+    """Let even kill -9 of the guard shut its child down: on Linux; elsewhere, the next start does."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
         if os.getppid() != guard:
@@ -173,7 +173,7 @@ def _account(directory: Path, data: Path) -> dict[str, Any]:
 def _programs(package: Path, directory: Path, account: dict[str, Any]) -> Path:
     """Where the account can run the wheel's programs: a copy, if they are in the home of root."""
     programs = package / "pginstall" / "bin"
-    if _may("-r", package / "pginstall/share/postgresql/postgres.bki", account):
+    if not account or _may("-r", package / "pginstall/share/postgres.bki", account):
         return programs
     copy = directory / f"postgresql-{_version(programs)}"
     if not copy.exists():
@@ -196,7 +196,8 @@ def _may(test: str, path: Path, account: dict[str, Any]) -> bool:
 
 
 def _version(programs: Path) -> str:
-    return subprocess.check_output([programs / "postgres", "--version"], text=True).split()[-1]  # noqa: S603
+    command = [str(programs / "postgres"), "--version"]
+    return subprocess.check_output(command, text=True).split()[-1]  # noqa: S603 - the wheel's program
 
 
 def complaint(output: str) -> str:

@@ -2,7 +2,7 @@
 
 from pydantic import ConfigDict, Field
 
-from profile_lookup.web.wire import WireModel
+from profile_lookup.web.wire import WireModel, WireText
 
 DISPLAY_NAME_PATTERN = "^[a-zA-Z0-9-]+$"
 
@@ -15,4 +15,4 @@ class StoreRequest(WireModel):
         pattern=DISPLAY_NAME_PATTERN, max_length=64, description="Unique within the account.", examples=["customers"]
     )
     # The official SDKs send null for what was left out.
-    description: str | None = Field(default=None, min_length=1, max_length=128)
+    description: WireText | None = Field(default=None, min_length=1, max_length=128)

@@ -1,13 +1,12 @@
 """The request body is judged last.
 
 FastAPI reads and parses the body before it solves dependencies, so that malformed JSON would be answered before
-wrong credentials. Here a body that cannot be read becomes a value that no model accepts: dependencies speak
-first, and the error handler finds the reason in it.
+wrong credentials. Here a body that cannot be read becomes a value that no model accepts: dependencies speak first,
+and the error handler asks for the reason.
 """
 
 import json
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request, Response
@@ -17,10 +16,7 @@ from profile_lookup.errors import BodyTooLarge, RequestRefused
 
 MAX_BODY = 1 << 20  # bytes
 
-
-@dataclass(frozen=True, slots=True)
-class UnreadableBody:
-    reason: RequestRefused
+_NO_OBJECT = ""  # a string: with its rules for attributes, pydantic would take any object of ours for an empty model
 
 
 class BodyLastRoute(APIRoute):
@@ -33,9 +29,13 @@ class BodyLastRoute(APIRoute):
         return handle_body_last
 
 
-class _BodyLastRequest(Request):
-    _is_too_large = False
+def why_unreadable(request: Request) -> RequestRefused | None:
+    """Why the body of this request could not be read, if so."""
+    reason: RequestRefused | None = getattr(request.state, "why_unreadable", None)
+    return reason
 
+
+class _BodyLastRequest(Request):
     async def body(self) -> bytes:
         """At most `MAX_BODY` bytes; the rest of a larger body is never read."""
         if not hasattr(self, "_body"):
@@ -43,16 +43,17 @@ class _BodyLastRequest(Request):
             async for chunk in self.stream():
                 received += chunk
                 if len(received) > MAX_BODY:
-                    self._is_too_large = True
+                    self.state.why_unreadable = BodyTooLarge(MAX_BODY)
                     break
             self._body = bytes(received)
         return self._body
 
     async def json(self) -> Any:
-        if self._is_too_large:
-            return UnreadableBody(BodyTooLarge(MAX_BODY))
-        try:
-            return json.loads(await self.body())
-        except (ValueError, RecursionError) as error:
-            position = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
-            return UnreadableBody(RequestRefused(f"body: expected JSON; it is malformed{position}"))
+        body = await self.body()
+        if why_unreadable(self) is None:
+            try:
+                return json.loads(body)
+            except (ValueError, RecursionError) as error:
+                position = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
+                self.state.why_unreadable = RequestRefused(f"body: expected JSON; it is malformed{position}")
+        return _NO_OBJECT

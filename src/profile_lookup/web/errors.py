@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from profile_lookup import errors
-from profile_lookup.web.body import UnreadableBody
+from profile_lookup.web.body import why_unreadable
 
 STATUS_AND_CODE: dict[type[errors.ProfileLookupError], tuple[int, int]] = {
     errors.RequestRefused: (400, 520046),
@@ -85,25 +85,24 @@ async def _on_domain_error(_request: Request, error: Exception) -> JSONResponse:
     return answer_to(error)
 
 
-async def _on_invalid_request(_request: Request, error: Exception) -> JSONResponse:
+async def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
+    """What FastAPI found wrong, without what the client sent."""
     assert isinstance(error, RequestValidationError)
-    return answer_to(_refusal_of(error))
+    unreadable = why_unreadable(request)
+    if unreadable is not None:
+        return answer_to(unreadable)
+    if isinstance(error.body, bytes):  # FastAPI parses nothing but JSON
+        return answer_to(errors.MediaTypeRefused())
+    found: Sequence[Any] = error.errors()
+    return answer_to(
+        errors.RequestRefused("; ".join(f"{_place(each['loc'])}: {each['msg']}" for each in found))
+    )
 
 
 async def _on_framework_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     code = _FRAMEWORK_CODES.get(error.status_code, 20000 + error.status_code)
     return Error.of(error.status_code, code, error.detail).answer(error.headers)
-
-
-def _refusal_of(error: RequestValidationError) -> errors.RequestRefused:
-    """What FastAPI found, path first, without what the client sent."""
-    found: Sequence[Any] = error.errors()
-    if isinstance(error.body, UnreadableBody):
-        return error.body.reason
-    if isinstance(error.body, bytes):
-        return errors.MediaTypeRefused()
-    return errors.RequestRefused("; ".join(f"{_place(each['loc'])}: {each['msg']}" for each in found))
 
 
 def _place(location: Sequence[str | int]) -> str:

@@ -37,6 +37,7 @@ def configure_logging(level: str) -> None:
         )
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.raiseExceptions = False  # when it cannot write, logging would print what it had to say as it is
     # Their progress is not an event of the service.
     for chatty in ("alembic", "uvicorn.error"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 
 class WireModel(BaseModel):
@@ -21,6 +22,15 @@ class WireModel(BaseModel):
 def _whole_seconds(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise PydanticCustomError("nul", "String should not contain NUL characters")
+    return text
+
+
+WireText = Annotated[str, AfterValidator(_without_nul)]
+"""Text for people, which PostgreSQL can store."""
 
 WireTime = Annotated[
     datetime,

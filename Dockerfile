@@ -1,0 +1,35 @@
+ARG PYTHON_IMAGE=python:3.13-slim
+
+FROM ${PYTHON_IMAGE} AS builder
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+WORKDIR /build
+COPY requirements.lock .
+RUN pip wheel --require-hashes --requirement requirements.lock --wheel-dir wheels
+COPY . .
+# From here on nothing but what the hashes vouched for; the lock's build tools build the project, and stay behind.
+ENV PIP_NO_INDEX=1 PIP_FIND_LINKS=/build/wheels
+RUN pip wheel --no-deps --wheel-dir dist . \
+    && python -m venv --without-pip /opt/profile-lookup \
+    && pip --python /opt/profile-lookup install --no-compile dist/*.whl
+
+FROM ${PYTHON_IMAGE}
+LABEL org.opencontainers.image.title="profile-lookup" \
+      org.opencontainers.image.description="A self-hosted identity lookup service that speaks the identity half of Twilio's Conversation Memory API (v1)" \
+      org.opencontainers.image.licenses="Apache-2.0"
+RUN rm -rf "$(python -c 'import pip; print(*pip.__path__)')"* /usr/local/bin/pip* \
+    && useradd --uid 10001 --user-group --no-create-home --home-dir /var/lib/profile-lookup --shell /usr/sbin/nologin profile-lookup \
+    && install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/profile-lookup
+COPY --from=builder /opt/profile-lookup /opt/profile-lookup
+ENV PATH=/opt/profile-lookup/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PROFILE_LOOKUP_DATA_DIR=/var/lib/profile-lookup \
+    PROFILE_LOOKUP_HOST=0.0.0.0 \
+    PROFILE_LOOKUP_PORT=8000
+USER 10001:10001
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+# http.client, since urllib would go through a proxy that Docker's client may set.
+HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1:' + os.environ['PROFILE_LOOKUP_PORT']); c.request('GET', '/healthz'); sys.exit(c.getresponse().status != 200)"]
+ENTRYPOINT ["profile-lookup"]
+CMD ["serve"]

@@ -1,0 +1,169 @@
+"""Every error answer has the same body, and what is checked first is answered first."""
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from profile_lookup import errors
+from profile_lookup.accounts.credentials import Credentials, digest, new_key_sid, new_secret
+from profile_lookup.accounts.queries import account_of, add_key
+from profile_lookup.database.engine import Database
+from profile_lookup.web.body import MAX_BODY
+from profile_lookup.web.errors import STATUS_AND_CODE
+from tests.conftest import BASE_URL
+
+ABSENT_STORE = "mem_store_00000000000000000000000000"
+MALFORMED = "mem_store_"
+NOT_DECODABLE = "mem_store_0000000000000000000000000i"
+WRONG = ("AC00000000000000000000000000000000", "wrong")
+
+
+def _is_contract_body(answer: httpx.Response, status: int, code: int) -> bool:
+    body = answer.json()
+    return (
+        answer.status_code == status
+        and body.keys() == {"code", "message", "more_info", "status"}
+        and (body["code"], body["status"]) == (code, status)
+        and body["more_info"].endswith(f"/{code}")
+        and answer.headers["X-Request-Id"].startswith("RQ")
+        and answer.headers["Content-Type"] == "application/json"
+    )
+
+
+@pytest.mark.parametrize("path", ["/v1/Stores/{store}/Profiles/Lookup", "/v1/Stores/{store}/Profiles"])
+@pytest.mark.parametrize(
+    ("auth", "store", "body", "status", "code"),
+    [
+        (None, MALFORMED, b"{", 401, 20003),
+        (WRONG, MALFORMED, b"{", 401, 20003),
+        (WRONG, ABSENT_STORE, b"{}", 401, 20003),
+        ("right", MALFORMED, b"{", 400, 520049),
+        ("right", ABSENT_STORE + "%0A", b"{", 400, 520049),
+        ("right", NOT_DECODABLE, b"{", 404, 520041),
+        ("right", ABSENT_STORE, b"{", 404, 520041),
+        ("right", ABSENT_STORE, b"x" * (MAX_BODY + 1), 404, 520041),
+        ("right", None, b"{", 400, 520046),
+        ("right", None, b"", 400, 520046),
+        ("right", None, b"[]", 400, 520046),
+        ("right", None, b"\xff", 400, 520046),
+        ("right", None, b"[" * 100_000, 400, 520046),
+        ("right", None, b"1" * 5000, 400, 520046),
+        ("right", None, b'{"value":1,"traits":1}', 400, 520046),
+        ("right", None, b'{"idType":"phone","value":"1","traits":{},"unknown":1}', 400, 520046),
+        ("right", None, b"x" * (MAX_BODY + 1), 413, 20413),
+    ],
+)
+async def test_credentials_come_before_ids_before_the_store_before_the_body(
+    app: FastAPI, client: httpx.AsyncClient, store_id: str, account: tuple[str, str],
+    path: str, auth: object, store: str | None, body: bytes, status: int, code: int,
+) -> None:  # fmt: skip
+    used = account if auth == "right" else auth
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL) as anybody:
+        answer = await anybody.post(
+            path.format(store=store or store_id),
+            content=body,
+            headers={"Content-Type": "application/json"},
+            auth=used,  # type: ignore[arg-type]
+        )
+    assert _is_contract_body(answer, status, code), answer.text
+    assert ("WWW-Authenticate" in answer.headers) == (status == 401)
+
+
+async def test_a_key_for_lookups_may_do_nothing_else(
+    app: FastAPI, client: httpx.AsyncClient, store_id: str, database: Database, account: tuple[str, str]
+) -> None:
+    key = (new_key_sid(), new_secret())
+    async with database.transaction() as connection:
+        account_id = await account_of(connection, account[0])
+        assert account_id is not None
+        await add_key(connection, account_id, Credentials(key[0], digest(key[1])), scope="lookup", name="")
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url=BASE_URL, auth=key) as limited:
+        looked_up = await limited.post(
+            f"/v1/Stores/{store_id}/Profiles/Lookup", json={"idType": "chat", "value": "c"}
+        )
+        assert looked_up.status_code == 200
+        for method, path in (
+            ("POST", f"/v1/Stores/{store_id}/Profiles"),
+            ("POST", "/v1/ControlPlane/Stores"),
+            ("GET", "/v1/ControlPlane/Operations/mem_operation_00000000000000000000000000"),
+        ):
+            answer = await limited.request(method, path, content=b"{")
+            assert _is_contract_body(answer, 403, 403), answer.text
+        absent = await limited.post(f"/v1/Stores/{ABSENT_STORE}/Profiles", content=b"{")
+        assert _is_contract_body(absent, 404, 520041)
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "Basic", "Basic !", "Basic eA==", "Bearer eDp5", "Basic /zo=", "basic eDp5", "Basic AHg6eQ=="],
+)
+async def test_malformed_credentials_are_wrong_credentials(app: FastAPI, header: str) -> None:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL) as anybody:
+        answer = await anybody.post(
+            f"/v1/Stores/{ABSENT_STORE}/Profiles/Lookup", headers={"Authorization": header}
+        )
+    assert _is_contract_body(answer, 401, 20003)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nothing/here", 404, 20404),
+        ("GET", f"/v1/Stores/{ABSENT_STORE}/Profiles/Lookup/", 404, 20404),
+        ("DELETE", "/v1/ControlPlane/Stores", 405, 20405),
+    ],
+)
+async def test_the_frameworks_own_errors_have_the_contracts_body(
+    client: httpx.AsyncClient, method: str, path: str, status: int, code: int
+) -> None:
+    answer = await client.request(method, path)
+    assert _is_contract_body(answer, status, code)
+    assert ("Allow" in answer.headers) == (status == 405)
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", ""])
+async def test_a_body_that_is_not_json_is_a_wrong_media_type(
+    client: httpx.AsyncClient, store_id: str, media_type: str
+) -> None:
+    answer = await client.post(
+        f"/v1/Stores/{store_id}/Profiles/Lookup",
+        content=b'{"idType":"phone","value":"+13175551234"}',
+        headers={"Content-Type": media_type},
+    )
+    assert _is_contract_body(answer, 415, 20415)
+
+
+async def test_a_field_whose_name_may_be_a_value_is_not_repeated(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    answer = await client.post(
+        f"/v1/Stores/{store_id}/Profiles/Lookup", json={"+13175551234": 1, "vlaue": 2}
+    )
+    assert answer.status_code == 400
+    assert "vlaue" in answer.json()["message"]
+    assert "13175551234" not in answer.text
+
+
+async def test_a_database_that_is_away_is_said_to_be(app: FastAPI, settings: object) -> None:
+    gone = Database("postgresql://nobody@127.0.0.1:1/nothing", pool_size=1)
+    app.state.database = gone
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=WRONG) as anybody:
+        for method, path in (
+            ("POST", f"/v1/Stores/{ABSENT_STORE}/Profiles/Lookup"),
+            ("POST", f"/v1/Stores/{ABSENT_STORE}/Profiles"),
+            ("GET", "/readyz"),
+        ):
+            answer = await anybody.request(method, path, json={"idType": "phone", "value": "+13175551234"})
+            assert _is_contract_body(answer, 503, 20503)
+            assert answer.headers["Retry-After"].isdecimal()
+        assert (await anybody.get("/healthz")).json() == {"status": "ok"}
+    await gone.close()
+
+
+def test_every_domain_error_has_a_status_and_a_code() -> None:
+    def kinds(kind: type[errors.ProfileLookupError]) -> set[type[errors.ProfileLookupError]]:
+        return {kind}.union(*map(kinds, kind.__subclasses__()))
+
+    for kind in kinds(errors.ProfileLookupError) - {errors.ProfileLookupError}:
+        assert any(ancestor in STATUS_AND_CODE for ancestor in kind.__mro__), kind

@@ -1,0 +1,108 @@
+"""Logs are JSON, one line per event, and hold no identifier value, whatever went wrong."""
+
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from profile_lookup.database.engine import Database
+from profile_lookup.settings import Settings
+from profile_lookup.web.logs import configure_logging
+from tests.conftest import make_profile, make_store
+
+SECRETS = ("3175551234", "secret@example.com", "Secretname")
+
+Events = list[dict[str, str]]
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"log_requests": True})
+
+
+@pytest.fixture
+def logged() -> Iterator[Callable[[], Events]]:
+    """Gives the events logged since the test began, of all loggers, debug included, but those of the test client."""
+    root, test_client = logging.getLogger(), logging.getLogger("httpx")
+    before = (root.handlers[:], root.level, test_client.level)
+    configure_logging("DEBUG")
+    test_client.setLevel("CRITICAL")
+    (handler,) = root.handlers
+    assert isinstance(handler, logging.StreamHandler)
+    written = io.StringIO()
+    handler.setStream(written)
+    yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
+    root.handlers[:], root.level, test_client.level = before
+
+
+async def test_a_defect_is_logged_under_its_request_id_without_the_exceptions_text(
+    app: FastAPI, client: httpx.AsyncClient, logged: Callable[[], Events]
+) -> None:
+    @app.get("/defect")
+    async def defect() -> None:
+        try:
+            raise KeyError(SECRETS[0])
+        except KeyError as error:
+            raise ValueError(SECRETS[1]) from error
+
+    answer = await client.get("/defect")
+    assert (answer.status_code, answer.json()["code"]) == (500, 20500)
+    events = logged()
+    (crash,) = [event for event in events if event["event"] == "request crashed"]
+    assert crash["request_id"] == answer.headers["X-Request-Id"]
+    assert crash["level"] == "ERROR"
+    assert "ValueError" in crash["exc_info"]
+    assert "KeyError" in crash["exc_info"]
+    assert "test_logs.py" in crash["exc_info"]
+    assert not _secrets_in(str(events) + answer.text)
+
+
+async def test_a_constraint_that_fires_does_not_leak_the_row_that_broke_it(
+    client: httpx.AsyncClient, database: Database, logged: Callable[[], Events]
+) -> None:
+    store_id = await make_store(client)
+    async with database.transaction() as connection:
+        await connection.execute(text("alter table identifier add check (value !~ '3175551234')"))
+    answer = await client.post(
+        f"/v1/Stores/{store_id}/Profiles", json={"traits": {"Contact": {"phone": "+13175551234"}}}
+    )
+    assert answer.status_code == 500
+    events = logged()
+    assert "CheckViolation" in str(events)
+    assert not _secrets_in(str(events) + answer.text)
+
+
+async def test_requests_are_one_line_each_and_hold_no_values(
+    client: httpx.AsyncClient, logged: Callable[[], Events]
+) -> None:
+    store_id = await make_store(client)
+    await make_profile(client, store_id, phone="+13175551234", email="secret@example.com", lastName="Secretname")
+    answers = [
+        await client.post(f"/v1/Stores/{store_id}/Profiles/Lookup", json=body)
+        for body in (
+            {"idType": "phone", "value": "+13175551234"},
+            {"idType": "phone", "value": "3175551234 x1"},
+            {"idType": "3175551234", "value": "secret@example.com"},
+            {"secret@example.com": "3175551234"},
+            ["secret@example.com"],
+        )
+    ]
+    answers.append(await client.get("/secret@example.com"))
+    events = logged()
+    requests = [event for event in events if event["event"] == "request"]
+    assert [event["status"] for event in requests[-6:]] == [answer.status_code for answer in answers]
+    assert [event["request_id"] for event in requests[-6:]] == [
+        answer.headers["X-Request-Id"] for answer in answers
+    ]
+    assert requests[-6]["path"] == "/v1/Stores/{storeId}/Profiles/Lookup"
+    assert not _secrets_in(str(events))
+    assert not _secrets_in("".join(answer.text for answer in answers[1:]))
+
+
+def _secrets_in(text: str) -> list[str]:
+    return [secret for secret in SECRETS if secret in text]

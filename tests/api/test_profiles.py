@@ -1,0 +1,183 @@
+"""POST /v1/Stores/{storeId}/Profiles"""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from profile_lookup.database.engine import Database
+from tests.conftest import look_up, make_profile
+
+
+async def _rows(database: Database, question: str) -> list[tuple[Any, ...]]:
+    async with database.statements() as connection:
+        return [tuple(row) for row in await connection.execute(text(question))]
+
+
+async def test_the_contracts_example_makes_a_profile(client: httpx.AsyncClient, store_id: str) -> None:
+    contact = {
+        "email": "Alyssa.Mock@example.com", "phone": "+13175551234", "lastName": "Mock", "firstName": "Alyssa",
+    }  # fmt: skip
+    created = await client.post(f"/v1/Stores/{store_id}/Profiles", json={"traits": {"Contact": contact}})
+    assert created.status_code == 202
+    assert created.json().keys() == {"message", "id"}
+    assert created.json()["message"] == "Profile resolved and accepted for processing."
+    assert await look_up(client, store_id, "email", "alyssa.mock@EXAMPLE.com") == [created.json()["id"]]
+
+
+async def test_a_known_identifier_updates_its_profile_and_adds_what_is_new(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    profile_id = await make_profile(client, store_id, phone="+13175551234")
+    assert await make_profile(client, store_id, phone="317-555-1234", email="a@example.com") == profile_id
+    assert await look_up(client, store_id, "email", "a@example.com") == [profile_id]
+
+
+async def test_saying_the_same_twice_changes_no_identifier(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    await make_profile(client, store_id, phone="+13175551234", email="a@example.com")
+    question = "select id_type, value, profile_id, added_at from identifier order by 1, 2"
+    before = await _rows(database, question)
+    await make_profile(client, store_id, phone="+13175551234", email="a@example.com")
+    assert await _rows(database, question) == before
+
+
+async def test_the_latest_value_of_a_trait_stays(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    await make_profile(client, store_id, phone="+13175551234", city="Gary")
+    await make_profile(client, store_id, phone="+13175551234", city="Fishers")
+    assert await _rows(database, "select value from trait where name = 'city'") == [("Fishers",)]
+
+
+async def test_a_merge_keeps_everything_under_the_earliest_id_and_is_recorded(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    first = await make_profile(client, store_id, chat="c-1", city="Gary")
+    await make_profile(client, store_id, phone="+13175551234", city="Fishers", state="IN")
+    third = await make_profile(client, store_id, email="a@example.com")
+    merged = await make_profile(
+        client, store_id, chat="c-1", phone="+13175551234", email="a@example.com", lastName="Mock"
+    )
+    assert merged == first
+    assert third > first
+    assert await _rows(database, "select count(*), count(distinct profile_id) from identifier") == [(3, 1)]
+    assert await _rows(database, "select name, value from trait where name in ('city', 'state', 'lastName')"
+                                 " order by name") == [
+        ("city", "Fishers"), ("lastName", "Mock"), ("state", "IN"),
+    ]  # fmt: skip
+    assert await _rows(database, "select count(*), count(distinct profile_id) from alias") == [(2, 1)]
+    ((rule, absorbed, moved),) = await _rows(database, "select rule, absorbed_ids, moved from merge")
+    assert rule == "email"
+    assert len(absorbed) == 2
+    assert [[identifier[:2] for identifier in profile["identifiers"]] for profile in moved] == [
+        [["chat", "c-1"]], [["phone", "+13175551234"]], [["email", "a@example.com"]],
+    ]  # fmt: skip
+    assert ["Contact", "city", "Gary"] in [trait[:3] for trait in moved[0]["traits"]]
+
+
+async def test_an_alias_never_points_at_an_alias_through_later_merges(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    a = await make_profile(client, store_id, chat="a")
+    await make_profile(client, store_id, email="b@example.com")
+    await make_profile(client, store_id, phone="+13175551234")
+    await make_profile(client, store_id, email="b@example.com", phone="+13175551234")
+    assert await make_profile(client, store_id, chat="a", email="b@example.com") == a
+    assert await _rows(
+        database, "select count(*) from alias join profile on profile.id = alias.profile_id"
+    ) == [(2,)]
+
+
+async def test_the_values_of_a_request_keep_its_order(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    await make_profile(client, store_id, whatsapp="w", chat="c", phone="+13175551234", email="a@example.com")
+    assert await _rows(database, "select id_type from identifier order by added_at") == [
+        ("whatsapp",), ("chat",), ("phone",), ("email",),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("traits", "code", "said"),
+    [
+        ({}, 520005, "promoted to identifiers"),
+        ({"Contact": {"firstName": "Alyssa"}}, 520005, "promoted to identifiers"),
+        ({"Contact": {"phone": "+13175551234", "shoeSize": "secret"}}, 520005, "Contact.shoeSize"),
+        ({"Billing": {"iban": "secret"}}, 520005, "Billing"),
+        ({"Contact": {"phone": "secret"}}, 520063, "Contact.phone"),
+        ({"Contact": {"phone": "+13175551234", "city": None}}, 520063, "Contact.city"),
+        ({"Contact": {"phone": "+13175551234", "city": 1.5}}, 520063, "Contact.city"),
+        ({"Contact": {"phone": "+13175551234", "city": ["secret"]}}, 520063, "Contact.city"),
+        ({"Contact": {"phone": "+13175551234", "city": "secret\0"}}, 520063, "Contact.city"),
+        ({"Contact": {"phone": "+13175551234", "city": "secret" * 200}}, 520063, "1024"),
+        ({"Contact": {"email": "secret@" + "x" * 300}}, 520063, "Contact.email"),
+    ],
+)
+async def test_refused_traits_are_named_without_their_value_and_nothing_is_written(
+    client: httpx.AsyncClient, store_id: str, database: Database, traits: object, code: int, said: str
+) -> None:
+    answer = await client.post(f"/v1/Stores/{store_id}/Profiles", json={"traits": traits})
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+    assert said in answer.json()["message"]
+    assert "secret" not in answer.text
+    assert await _rows(database, "select count(*) from profile") == [(0,)]
+
+
+async def test_a_unique_value_outside_the_rules_is_a_conflict_and_nothing_is_written(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(
+            text("""update store set settings = settings || '{"matching_rules": ["phone"]}',
+                settings_version = 2""")
+        )
+    await make_profile(client, store_id, phone="+13175551234", email="a@example.com")
+    answer = await client.post(
+        f"/v1/Stores/{store_id}/Profiles",
+        json={"traits": {"Contact": {"phone": "+442079460958", "email": "a@example.com"}}},
+    )
+    assert (answer.status_code, answer.json()["code"]) == (409, 20409)
+    assert await look_up(client, store_id, "phone", "+442079460958") == []
+
+
+async def test_a_limit_is_kept_and_what_was_just_written_is_found(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(
+            text("""update store set settings_version = 2,
+                settings = jsonb_set(settings, '{identifier_configs,0,limit}', '2')""")
+        )
+    profile_id = await make_profile(client, store_id, phone="+13175551234", email="1@example.com")
+    for number in (2, 3):
+        await make_profile(client, store_id, phone="+13175551234", email=f"{number}@example.com")
+    assert await look_up(client, store_id, "email", "1@example.com") == []
+    for number in (2, 3):
+        assert await look_up(client, store_id, "email", f"{number}@example.com") == [profile_id]
+
+
+async def test_sdks_that_send_null_for_what_was_left_out_are_told_what_is_missing(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    answer = await client.post(f"/v1/Stores/{store_id}/Profiles", json={"traits": None})
+    assert (answer.status_code, answer.json()["code"]) == (400, 520005)
+
+
+async def test_more_identifiers_than_any_profile_may_hold_are_refused(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    async with database.transaction() as connection:
+        traits = {
+            f"t{number}": {"data_type": "ARRAY", "id_type_promotion": "chat"} for number in range(16)
+        }
+        await connection.execute(
+            text("update trait_group set traits = cast(:traits as jsonb)"),
+            {"traits": json.dumps(traits)},
+        )
+    sent = {name: [f"{name}-{item}" for item in range(100)] for name in traits}
+    answer = await client.post(f"/v1/Stores/{store_id}/Profiles", json={"traits": {"Contact": sent}})
+    assert (answer.status_code, answer.json()["code"]) == (400, 520005)

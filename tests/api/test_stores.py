@@ -1,0 +1,116 @@
+"""Stores and the operations that make them."""
+
+import asyncio
+import re
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from profile_lookup.app import create_app
+from profile_lookup.database.engine import Database
+from profile_lookup.settings import Settings
+from tests.conftest import BASE_URL, make_account
+
+STORES = "/v1/ControlPlane/Stores"
+
+
+async def test_a_store_is_made_and_its_operation_tells_its_id(client: httpx.AsyncClient) -> None:
+    accepted = await client.post(STORES, json={"displayName": "customers", "description": "All of them"})
+    operation_id = accepted.headers["Operation-Id"]
+    status_url = f"{BASE_URL}/v1/ControlPlane/Operations/{operation_id}"
+    assert accepted.status_code == 202
+    assert accepted.json() == {
+        "message": "Memory Store creation accepted for processing.", "statusUrl": status_url,
+    }  # fmt: skip
+    assert accepted.headers["Location"] == status_url
+    assert accepted.headers["Retry-After"].isdecimal()
+
+    answer = await client.get(status_url)
+    operation = answer.json()
+    assert answer.headers["Operation-Id"] == operation_id
+    assert operation.keys() == {"operationId", "status", "createdAt", "completedAt", "statusUrl", "result"}
+    assert (operation["operationId"], operation["status"]) == (operation_id, "COMPLETED")
+    assert operation["result"]["type"] == "RESOURCE_ID"
+    assert re.fullmatch("mem_store_[0-7][0-9a-z]{25}", operation["result"]["id"])
+    for moment in (operation["createdAt"], operation["completedAt"]):
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", moment)
+
+
+async def test_a_name_is_taken_once_in_an_account_also_by_requests_at_once(client: httpx.AsyncClient) -> None:
+    answers = await asyncio.gather(*[client.post(STORES, json={"displayName": "same"}) for _ in range(8)])
+    assert sorted(answer.status_code for answer in answers) == [202] + [409] * 7
+    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {520045}
+
+
+async def test_an_account_has_as_many_stores_as_it_may_also_by_requests_at_once(
+    client: httpx.AsyncClient,
+) -> None:
+    answers = await asyncio.gather(
+        *[client.post(STORES, json={"displayName": f"store-{number}"}) for number in range(20)]
+    )
+    assert sorted(answer.status_code for answer in answers) == [202] * 15 + [400] * 5
+    assert {answer.json()["code"] for answer in answers if answer.status_code == 400} == {520044}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"displayName": ""},
+        {"displayName": "two words"},
+        {"displayName": "newline\n"},
+        {"displayName": "x" * 65},
+        {"displayName": 1},
+        {"displayName": "ok", "description": ""},
+        {"displayName": "ok", "description": "x" * 129},
+        {"displayName": "ok", "description": "\0"},
+    ],
+)
+async def test_a_store_request_is_as_the_contract_says(client: httpx.AsyncClient, body: object) -> None:
+    answer = await client.post(STORES, json=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, 520046)
+
+
+async def test_what_sdks_send_for_nothing_is_nothing(client: httpx.AsyncClient) -> None:
+    assert (
+        await client.post(STORES, json={"displayName": "ok", "description": None})
+    ).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("operation_id", "status", "code"),
+    [
+        ("nonsense", 400, 520051),
+        ("mem_operation_" + "x" * 600, 400, 520051),
+        ("mem_operation_0000000000000000000000000u", 404, 520052),
+        ("mem_operation_00000000000000000000000000", 404, 520052),
+    ],
+)
+async def test_an_operation_that_does_not_exist(
+    client: httpx.AsyncClient, operation_id: str, status: int, code: int
+) -> None:
+    answer = await client.get(f"/v1/ControlPlane/Operations/{operation_id}")
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+async def test_an_operation_is_visible_to_its_own_account_only(
+    app: FastAPI, client: httpx.AsyncClient, database: Database
+) -> None:
+    status_url = (await client.post(STORES, json={"displayName": "mine"})).json()["statusUrl"]
+    stranger = await make_account(database)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), auth=stranger) as other:
+        answer = await other.get(status_url)
+    assert (answer.status_code, answer.json()["code"]) == (404, 520052)
+
+
+async def test_addresses_are_on_the_public_url(settings: Settings, account: tuple[str, str]) -> None:
+    app = create_app(settings.model_copy(update={"public_url": "https://lookup.example.com/memory/"}))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=account) as client,
+    ):
+        accepted = await client.post(STORES, json={"displayName": "customers"})
+    assert accepted.headers["Location"].startswith(
+        "https://lookup.example.com/memory/v1/ControlPlane/Operations/mem_operation_"
+    )

@@ -1,0 +1,49 @@
+"""Short ways to make what the domain works on."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
+from profile_lookup.identity.profile import Profile, Trait, TraitName, TraitValue
+
+
+def at(seconds: float) -> datetime:
+    return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+
+
+def identifier(text: str) -> NormalizedIdentifier:
+    """`email:ada` is the value `ada` of type `email`."""
+    id_type, _, value = text.partition(":")
+    return NormalizedIdentifier(id_type, NormalizedValue(value))
+
+
+def identifiers(*texts: str) -> list[NormalizedIdentifier]:
+    return [identifier(text) for text in texts]
+
+
+def timed(**times: float) -> dict[NormalizedIdentifier, datetime]:
+    """`timed(a=1)` is the e-mail address `a`, added at second 1."""
+    return {identifier(f"email:{value}"): at(seconds) for value, seconds in times.items()}
+
+
+def holder(number: int, *texts: str) -> Profile:
+    """The profile with this ID and these identifiers."""
+    return Profile(UUID(int=number), dict.fromkeys(identifiers(*texts), at(0)), {})
+
+
+def profile(
+    number: int,
+    held: Mapping[NormalizedIdentifier, datetime] | None = None,
+    traits: Mapping[TraitName, Trait] | None = None,
+) -> Profile:
+    return Profile(UUID(int=number), held or {}, traits or {})
+
+
+def contact(name: str) -> TraitName:
+    return TraitName("Contact", name)
+
+
+def trait(value: TraitValue, seconds: float) -> dict[TraitName, Trait]:
+    """The city, written at this second."""
+    return {contact("city"): Trait(value, at(seconds))}

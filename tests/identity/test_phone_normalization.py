@@ -1,0 +1,204 @@
+"""`normalize("phone", …)`: E.164, or refused."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+import phonenumbers
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType, phonenumberutil
+
+from profile_lookup.errors import ValueRefused
+from profile_lookup.identity.normalization import normalize
+
+CANADIAN_LOCAL_ONLY = "+13101234"
+
+
+def phone(value: str) -> str | None:
+    """None: refused."""
+    try:
+        return normalize("phone", value)
+    except ValueRefused:
+        return None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "+13175556789",
+        "3175556789",
+        "13175556789",
+        "1-317-555-6789",
+        "(317) 555-6789",
+        "1 (317) 555-6789",
+        "317.555.6789",
+        "317/555/6789",
+        " 317\t555\n6789 ",
+        "317\N{NO-BREAK SPACE}555\N{NARROW NO-BREAK SPACE}6789\N{IDEOGRAPHIC SPACE}",
+        "317\N{HYPHEN}555\N{NON-BREAKING HYPHEN}6789",
+        "317\N{EN DASH}555\N{EM DASH}6789",
+        "317\N{MINUS SIGN}555\N{FULLWIDTH HYPHEN-MINUS}6789",
+        "tel:+13175556789",
+        "tel:+1-317-555-6789",
+        "TEL:3175556789",
+        " tel: 3175556789",
+        "＋13175556789",
+        "tel:＋1 317 555 6789",
+        "+ 1 317 555 6789",
+        "+1 (317) 555-6789",
+        "３１７５５５６７８９",
+        "٣١٧٥٥٥٦٧٨٩",
+        "+१३१७५५५६७८९",
+        "𝟑𝟏𝟕𝟱𝟱𝟱𝟼𝟽𝟾𝟿",
+        "001 317 555 6789",
+        "011 1 317 555 6789",
+    ],
+)
+def test_one_number_has_one_form(value: str) -> None:
+    assert phone(value) == "+13175556789"
+
+
+@pytest.mark.parametrize(
+    ("value", "e164"),
+    [
+        ("442079460958", "+442079460958"),
+        ("+44 (0)20 7946 0958", "+442079460958"),
+        ("+44 020 7946 0958", "+442079460958"),
+        ("00 44 20 7946 0958", "+442079460958"),
+        ("0044 (0)20 7946 0958", "+442079460958"),
+        ("011 44 20 7946 0958", "+442079460958"),
+        ("+39 06 6982 1234", "+390669821234"),
+        ("24762889", "+24762889"),
+        ("8 495 123-45-67", "+84951234567"),  # meant for Moscow; semantics section 2 says so, and advises +
+        ("498001234567890", "+498001234567890"),
+        ("00 376 712 345", "+376712345"),
+    ],
+)
+def test_an_international_number_is_known_by_its_country_code(value: str, e164: str) -> None:
+    assert phone(value) == e164
+
+
+@pytest.mark.parametrize(
+    ("value", "e164"),
+    [
+        ("6591234567", "+6591234567"),  # not NXX-NXX-XXXX
+        ("4532123456", "+14532123456"),
+        ("45 32 12 34 56", "+14532123456"),
+        ("+4532123456", "+4532123456"),
+        ("14532123456", "+14532123456"),
+        ("2222222222", "+12222222222"),  # the form counts, not today's area codes
+    ],
+)
+def test_ten_digits_of_the_us_form_are_a_us_number_whatever_their_country(value: str, e164: str) -> None:
+    assert phone(value) == e164
+
+
+@pytest.mark.parametrize(
+    ("possible", "e164"), [("+65 1111 1111", "+6511111111"), ("+46 999 999 999", "+46999999999")]
+)
+def test_with_a_plus_a_possible_number_is_enough_and_without_it_must_be_valid(
+    possible: str, e164: str
+) -> None:
+    assert phone(possible) == e164
+    assert phone(possible.lstrip("+")) is None
+    assert phone(possible.replace("+", "00")) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("12345", "11234567890", "1234567890", "03175556789", "3171556789", "1 317 155 6789"),  # no US form
+        *("020 7946 0958", "06 12 34 56 78", "8 (800) 555-35-35"),  # national formats of elsewhere
+        *("011 2345 6789", "011 4123-4567", "(011) 2345 6789", "011 15 1234 5678"),  # Delhi, Buenos Aires
+        *("011 376 712 345", "4702000", "00 4702000", "000 442079460958", "011011442079460958"),
+        *("(44) 20 7946 0958", "44 (0)20 7946 0958", "65 (9123) 4567"),  # bare and in parentheses
+        *("1-800-FLOWERS", "+1-800-FLOWERS", "+1317555678O", "Ada"),
+        *("+1 317 555 6789 x2", "+13175556789;ext=2", "+13175556789 ext. 2", "+13175556789,2", "3175556789#2"),
+        *("whatsapp:+13175556789", "sip:+13175556789", "tel:", "tel:tel:3175556789", "+tel:13175556789"),
+        *("+", "＋", "++13175556789", "+＋13175556789", "1+3175556789", "3175556789+", "(+1) 317 555 6789"),
+        *("-+13175556789", "()", "-", "./", "+()"),
+        *("\u200e+13175556789", "\u202a+13175556789\u202c", "\ufeff3175556789", "317\u200b5556789"),
+        *("317\u00ad5556789", "📞3175556789", "3️⃣175556789", "317555678⁹", "③175556789", "317555678Ⅸ"),
+        *("317_555_6789", "317,555,6789", "317:555:6789", "*3175556789", "~3175556789", "[317] 5556789"),
+        *("+1 317 555 678", "+1 317 555 67890", "+999 1234567", "+0 317 555 6789", "+1", "+44", CANADIAN_LOCAL_ONLY),
+        *("+" + "4" * 30, "4" * 30, "+1317555678" + "9" * 200),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_e164_is_refused(value: str) -> None:
+    assert phone(value) is None
+
+
+@pytest.mark.parametrize("value", ["+971 0 0 1234567", "+49 0 0 1512 3456789", "+86 0 1131 2345 6789"])
+def test_a_number_whose_normal_form_would_be_read_as_another_is_refused(value: str) -> None:
+    assert phone(value) is None
+
+
+@settings(max_examples=500)
+@given(st.integers(0, 2000), st.sampled_from([*"0123456789", "06", "80"]), st.integers(1, 3))
+def test_a_number_with_prefixes_after_its_country_code_is_refused_or_normalizes_to_itself(
+    choice: int, prefix: str, repetitions: int
+) -> None:
+    numbers = region_examples()
+    number = numbers[choice % len(numbers)]
+    national = phonenumbers.national_significant_number(number)
+    normalized = phone(f"+{number.country_code}{prefix * repetitions}{national}")
+    if normalized is not None:
+        assert phone(normalized) == normalized
+
+
+@settings(max_examples=500)
+@given(st.from_regex(r"[0-9]{1,16}", fullmatch=True))
+def test_bare_digits_are_never_guessed_beyond_the_rules(digits: str) -> None:
+    normalized = phone(digits)
+    if re.fullmatch("1?[2-9][0-9]{2}[2-9][0-9]{6}", digits):
+        assert normalized == f"+1{digits[-10:]}"
+    elif not re.fullmatch("[2-9][0-9]{7,14}|00[0-9]{8,15}|011[0-9]{10,15}", digits):
+        assert normalized is None
+    elif normalized is not None:
+        assert phonenumbers.is_valid_number(phonenumbers.parse(normalized))
+
+
+@cache
+def region_examples() -> tuple[PhoneNumber, ...]:
+    found = (
+        phonenumbers.example_number_for_type(region, kind)
+        for region in sorted(phonenumbers.SUPPORTED_REGIONS)
+        for kind in PhoneNumberType.values()
+    )
+    return tuple(number for number in found if number is not None)
+
+
+def non_geographic_examples() -> Iterator[PhoneNumber]:
+    for country_code in sorted(phonenumbers.COUNTRY_CODES_FOR_NON_GEO_REGIONS):
+        metadata = phonenumbers.PhoneMetadata.metadata_for_nongeo_region(country_code)
+        for kind in PhoneNumberType.values():
+            described = phonenumberutil._number_desc_by_type(metadata, kind)
+            if described is not None and described.example_number:
+                yield phonenumbers.parse(f"+{country_code}{described.example_number}")
+
+
+def expected_without_plus(digits: str) -> str | None:
+    if re.fullmatch("1?[2-9][0-9]{2}[2-9][0-9]{6}", digits):
+        return f"+1{digits[-10:]}"
+    return None if digits.startswith("1") or len(digits) < 8 else f"+{digits}"
+
+
+def test_the_example_numbers_of_every_region_normalize_to_themselves() -> None:
+    covered = 0
+    wrong: list[str] = []
+    for number in (*region_examples(), *non_geographic_examples()):
+        e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+        international = phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
+        expected = None if e164 == CANADIAN_LOCAL_ONLY else e164
+        for value, normalized in (
+            (e164, expected),
+            (international, expected),
+            (e164[1:], expected_without_plus(e164[1:])),
+        ):
+            covered += 1
+            if phone(value) != normalized:
+                wrong.append(value)
+    assert wrong == []
+    assert covered > 4000
