@@ -10,7 +10,7 @@ COPY . .
 ENV PIP_NO_INDEX=1 PIP_FIND_LINKS=/build/wheels
 RUN pip wheel --no-deps --wheel-dir dist . \
     && python -m venv --without-pip /opt/profile-lookup \
-    && pip --python /opt/profile-lookup install --no-compile dist/*.whl
+    && pip --python /opt/profile-lookup install dist/*.whl
 
 FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="profile-lookup" \
@@ -21,7 +21,6 @@ RUN rm -rf "$(python -c 'import pip; print(*pip.__path__)')"* /usr/local/bin/pip
     && install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/profile-lookup
 COPY --from=builder /opt/profile-lookup /opt/profile-lookup
 ENV PATH=/opt/profile-lookup/bin:$PATH \
-    PYTHONDONTWRITEBYTECODE=1 \
     PROFILE_LOOKUP_DATA_DIR=/var/lib/profile-lookup \
     PROFILE_LOOKUP_HOST=0.0.0.0 \
     PROFILE_LOOKUP_PORT=8000

@@ -5,7 +5,8 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import cycle
 from pathlib import Path
 from shlex import quote
@@ -116,7 +117,7 @@ async def _ensure_people(database: Database, key: Credentials, store_id: UUID) -
     for person in people:
         traits = read_traits(groups, {CONTACT.name: person})
         identifiers = promoted_identifiers(groups, DEFAULT_SETTINGS, traits)
-        await ingest(database, store_id, DEFAULT_SETTINGS, identifiers, traits)
+        await ingest(database, store_id, DEFAULT_SETTINGS, identifiers, traits, datetime.now(UTC))
 
 
 _FIRST_NAMES = ("Ada", "Bola", "Chen", "Dilnoza", "Emil", "Fatima", "Goran", "Hana", "Ines", "Jomo", "Kaya", "Lupe")

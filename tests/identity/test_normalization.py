@@ -1,5 +1,7 @@
 """`normalize`, what holds for every kind; the rules of `phone` are in test_phone_normalization.py."""
 
+# ruff: noqa: RUF001 -- characters that look alike are the subject
+
 from typing import get_args
 
 import pytest

@@ -1,5 +1,7 @@
 """`normalize("phone", …)`: E.164, or refused."""
 
+# ruff: noqa: RUF001 -- characters that look alike are the subject
+
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -115,15 +117,15 @@ def test_with_a_plus_a_possible_number_is_enough_and_without_it_must_be_valid(
         *("011 376 712 345", "4702000", "00 4702000", "000 442079460958", "011011442079460958"),
         *("(44) 20 7946 0958", "44 (0)20 7946 0958", "65 (9123) 4567"),  # bare and in parentheses
         *("1-800-FLOWERS", "+1-800-FLOWERS", "+1317555678O", "Ada"),
-        *("+1 317 555 6789 x2", "+13175556789;ext=2", "+13175556789 ext. 2", "+13175556789,2", "3175556789#2"),
+        *("+1 317 555 6789 x2", "+13175556789;ext=2", "+13175556789 ext. 2", "+13175556789,2", "317#"),
         *("whatsapp:+13175556789", "sip:+13175556789", "tel:", "tel:tel:3175556789", "+tel:13175556789"),
         *("+", "＋", "++13175556789", "+＋13175556789", "1+3175556789", "3175556789+", "(+1) 317 555 6789"),
         *("-+13175556789", "()", "-", "./", "+()"),
         *("\u200e+13175556789", "\u202a+13175556789\u202c", "\ufeff3175556789", "317\u200b5556789"),
         *("317\u00ad5556789", "📞3175556789", "3️⃣175556789", "317555678⁹", "③175556789", "317555678Ⅸ"),
         *("317_555_6789", "317,555,6789", "317:555:6789", "*3175556789", "~3175556789", "[317] 5556789"),
-        *("+1 317 555 678", "+1 317 555 67890", "+999 1234567", "+0 317 555 6789", "+1", "+44", CANADIAN_LOCAL_ONLY),
-        *("+" + "4" * 30, "4" * 30, "+1317555678" + "9" * 200),
+        *("+1 317 555 678", "+1 317 555 67890", "+999 1234567", "+0 317 555 6789", "+1", "+44"),
+        *(CANADIAN_LOCAL_ONLY, "+" + "4" * 30, "4" * 30, "+1317555678" + "9" * 200),
     ],
 )  # fmt: skip
 def test_what_cannot_be_e164_is_refused(value: str) -> None:
@@ -174,6 +176,7 @@ def non_geographic_examples() -> Iterator[PhoneNumber]:
     for country_code in sorted(phonenumbers.COUNTRY_CODES_FOR_NON_GEO_REGIONS):
         metadata = phonenumbers.PhoneMetadata.metadata_for_nongeo_region(country_code)
         for kind in PhoneNumberType.values():
+            assert metadata is not None
             described = phonenumberutil._number_desc_by_type(metadata, kind)
             if described is not None and described.example_number:
                 yield phonenumbers.parse(f"+{country_code}{described.example_number}")

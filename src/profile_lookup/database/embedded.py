@@ -41,7 +41,7 @@ _SETTINGS = {
     "shared_buffers": "128MB",
     "max_connections": "100",
     # Statements and their parameters are personal data: neither they nor a row's values (DETAIL) are logged.
-    "log_min_messages": "warning",
+    "log_min_messages": "fatal",  # the text of an error may quote a value
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
     "log_parameter_max_length": "0",

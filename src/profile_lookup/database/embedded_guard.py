@@ -130,7 +130,7 @@ class _Server:
         ours = _version(self.programs).partition(".")[0]
         if of_data != ours:
             raise Refusal(
-                f"{self.data} is of PostgreSQL {of_data}, and this is PostgreSQL {ours}: dump it with {of_data} "
+                f"{self.data} is of PostgreSQL {of_data}, this is PostgreSQL {ours}: dump it with the former "
                 "and restore it here, or set PROFILE_LOOKUP_DATA_DIR to another directory"
             )
 
@@ -207,8 +207,10 @@ def complaint(output: str) -> str:
 
 
 def explained(error: OSError, directory: Path) -> str:
+    # shutil.Error has no reason of its own: it comes from a copy, of which each file had one.
+    reason = f"{error.strerror}: {error.filename}" if error.strerror else "the disk may be full"
     return (
-        f"cannot keep a database in {directory} ({error.strerror}: {error.filename}): "
+        f"cannot keep a database in {directory} ({reason}): "
         "make it writable, or set PROFILE_LOOKUP_DATA_DIR to another directory"
     )
 

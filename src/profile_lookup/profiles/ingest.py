@@ -6,7 +6,7 @@ The locks, and what goes wrong without each, are in docs/decisions/0003-resoluti
 import asyncio
 import random
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -34,20 +34,22 @@ async def ingest(
     settings: IdentityResolutionSettings,
     incoming: Sequence[NormalizedIdentifier],
     traits: Mapping[TraitName, TraitValue],
+    requested_at: datetime,
 ) -> UUID:
     """Write what a request says of one person, and give the canonical profile that they are.
 
+    Everything the request writes has its time, `requested_at`, however long it waits for others.
     Raises `TraitsRefused` when nothing in the request identifies anybody, `IdentifierConflict` when it names two
     people who may not be merged, `Unavailable`; in each case nothing is written.
     """
     if not 1 <= len(incoming) <= MAX_IDENTIFIERS:
         raise TraitsRefused(f"traits: expected 1-{MAX_IDENTIFIERS} values that are promoted to identifiers")
-    requested_at = datetime.now(UTC)
     for attempt in range(MAX_ATTEMPTS):
         async with database.transaction() as connection:
             candidates = await queries.lock_and_gather(connection, store_id, incoming)
             if candidates is not None:
                 return await _apply(connection, store_id, settings, candidates, incoming, traits, requested_at)
+            await connection.rollback()
         if attempt:
             await asyncio.sleep(random.uniform(0, 0.001 * 2 ** min(attempt, 6)))  # noqa: S311 -- jitter
     raise Unavailable

@@ -1,6 +1,7 @@
 """`/v1/Stores/{storeId}/Profiles`."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -154,5 +155,5 @@ async def create_profile(store: StoreOfAccount, body: ProfileData, database: Dat
         groups = await queries.trait_groups(connection, store.id)
     traits = read_traits(groups, body.traits or {})
     incoming = promoted_identifiers(groups, store.settings, traits)
-    profile_id = await ingest(database, store.id, store.settings, incoming, traits)
+    profile_id = await ingest(database, store.id, store.settings, incoming, traits, datetime.now(UTC))
     return ProfileCreated(message=_CREATED, id=ids.profile_id(profile_id))

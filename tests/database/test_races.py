@@ -1,0 +1,202 @@
+"""Any number of writes at once leave exactly what some serial order of them would have left.
+
+Which order, is known: each transaction draws a number while it holds all its locks. A pure model replays the
+requests in that order, and every answer and every row must be equal. To compare only the final partition would be
+blind: later merges heal earlier mistakes.
+"""
+
+import asyncio
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import event, text
+
+from profile_lookup.database.engine import Database
+from profile_lookup.errors import IdentifierConflict
+from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
+from profile_lookup.identity.merging import combined
+from profile_lookup.identity.profile import Profile, Trait, TraitName
+from profile_lookup.identity.resolution import Create, profiles_of, resolve
+from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
+from profile_lookup.profiles.ingest import ingest
+from tests.conftest import look_up, make_profile
+
+STORE = UUID(int=7 << 76)
+SETTINGS = IdentityResolutionSettings(
+    (
+        IdentifierConfig("email"),
+        IdentifierConfig("phone", limit=3),
+        IdentifierConfig("device", enforce_unique=False, limit=4, limit_policy="lifo"),
+        IdentifierConfig("cookie", enforce_unique=False),
+        IdentifierConfig("passport"),  # unique, but no rule: a conflict where it is shared
+        IdentifierConfig("request"),  # tells the requests apart in the log of draws
+    ),
+    ("email", "phone", "device", "cookie", "request"),
+)
+
+DRAW = (
+    "create sequence draw",
+    "alter function lock_and_gather rename to lock_and_gather_of_the_product",
+    """
+    create function lock_and_gather(in_store uuid, lock_keys bigint[], match_types text[], match_values text[])
+    returns table (
+        profile_id uuid, is_locked boolean, identifier_types text[], identifier_values text[],
+        identifier_times timestamptz[], trait_groups text[], trait_names text[], trait_values jsonb[],
+        trait_times timestamptz[]
+    )
+    language plpgsql volatile as $$
+    begin
+        return query select * from lock_and_gather_of_the_product(in_store, lock_keys, match_types, match_values);
+        raise notice 'drew % for %', nextval('draw'), match_values[array_position(match_types, 'request')];
+    end $$
+    """,
+)
+
+
+@dataclass
+class Request:
+    number: int
+    incoming: list[NormalizedIdentifier]
+    city: str
+    requested_at: datetime
+    drawn: int = 0
+    answer: UUID | type[IdentifierConflict] | None = None
+
+
+class Model:
+    """The store as a dictionary, one request after the other."""
+
+    def __init__(self) -> None:
+        self.profiles: dict[UUID, Profile] = {}
+        self.aliases: dict[UUID, UUID] = {}
+
+    def replay(self, request: Request) -> None:
+        candidates = [
+            profile for profile in self.profiles.values() if not profile.identifiers.keys().isdisjoint(request.incoming)
+        ]
+        try:
+            resolution = resolve(SETTINGS, request.incoming, candidates)
+        except IdentifierConflict:
+            assert request.answer is IdentifierConflict
+            return
+        assert isinstance(request.answer, UUID)
+        before = profiles_of(resolution)
+        if isinstance(resolution, Create):
+            assert request.answer not in self.profiles.keys() | self.aliases.keys()
+            canonical_id = request.answer
+        else:
+            canonical_id = before[0].id
+            assert request.answer == canonical_id
+        for absorbed in before[1:]:
+            del self.profiles[absorbed.id]
+            self.aliases |= {alias: canonical_id for alias, of in self.aliases.items() if of == absorbed.id}
+            self.aliases[absorbed.id] = canonical_id
+        traits = {TraitName("Contact", "city"): request.city}
+        identifiers, all_traits = combined(SETTINGS, before, request.incoming, traits, request.requested_at)
+        self.profiles[canonical_id] = Profile(canonical_id, identifiers, all_traits)
+
+
+def _requests(seed: int, count: int) -> list[Request]:
+    """Small, moving pools of values, so that requests overlap, chain and merge all the time."""
+    chance = random.Random(seed)
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+    requests = []
+    for number in range(count):
+        window = number // 150
+        types = chance.choices(
+            ("email", "phone", "device", "cookie", "passport"), (4, 4, 4, 4, 1), k=chance.choice((1, 2, 2, 3, 3, 4, 6))
+        )
+        named = [Identifier(id_type, f"{window}.{chance.randrange(12)}") for id_type in types]
+        named.append(Identifier("request", str(number)))
+        incoming = list(dict.fromkeys(map(SETTINGS.normalize, named)))
+        requests.append(Request(number, incoming, f"city {number}", began + timedelta(seconds=number)))
+    return requests
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_writes_at_once_equal_a_serial_order_of_them(database_url: str, seed: int) -> None:
+    database = Database(database_url, pool_size=24)
+    requests = _requests(seed, 900)
+
+    def on_notice(_connection: object, message: Any) -> None:
+        drawn, number = re.fullmatch(r"drew (\d+) for (\d+)", message.message).groups()  # type: ignore[union-attr]
+        requests[int(number)].drawn = int(drawn)  # the last draw is that of the run that was not rolled back
+
+    @event.listens_for(database.engine.sync_engine.pool, "connect")
+    def listen(connection: Any, _record: object) -> None:
+        connection.driver_connection.add_log_listener(on_notice)
+
+    async def work(queue: Iterator[Request]) -> None:
+        for request in queue:
+            traits = {TraitName("Contact", "city"): request.city}
+            try:
+                request.answer = await ingest(
+                    database, STORE, SETTINGS, request.incoming, traits, request.requested_at
+                )
+            except IdentifierConflict:
+                request.answer = IdentifierConflict
+
+    try:
+        async with database.engine.connect() as connection:
+            for statement in DRAW:
+                await connection.exec_driver_sql(statement)
+            await connection.commit()
+        queue = iter(requests)
+        await asyncio.gather(*[work(queue) for _ in range(24)])
+        assert len({request.drawn for request in requests} - {0}) == len(requests)
+
+        model = Model()
+        for request in sorted(requests, key=lambda request: request.drawn):
+            model.replay(request)
+        assert await _stored(database) == (model.profiles, model.aliases)
+        # The run was one worth replaying.
+        assert any(request.answer is IdentifierConflict for request in requests)
+        assert len(model.aliases) > 25
+        assert len(model.profiles) > 25
+    finally:
+        await database.close()
+
+
+async def _stored(database: Database) -> tuple[dict[UUID, Profile], dict[UUID, UUID]]:
+    async with database.statements() as connection:
+        profiles = {
+            profile_id: Profile(profile_id, {}, {})
+            for (profile_id,) in await connection.execute(text("select id from profile"))
+        }
+        question = "select profile_id, id_type, value, added_at, is_unique from identifier"
+        for profile_id, id_type, value, added_at, is_unique in await connection.execute(text(question)):
+            assert is_unique == SETTINGS.is_unique(id_type)
+            profiles[profile_id].identifiers[NormalizedIdentifier(id_type, value)] = added_at  # type: ignore[index]
+        question = "select profile_id, group_name, name, value, written_at from trait"
+        for profile_id, group, name, value, written_at in await connection.execute(text(question)):
+            trait = Trait(value, written_at)
+            profiles[profile_id].traits[TraitName(group, name)] = trait  # type: ignore[index]
+        aliases = {row.id: row.profile_id for row in await connection.execute(text("select * from alias"))}
+    return profiles, aliases
+
+
+async def test_64_requests_at_once_with_the_same_new_phone_leave_one_profile(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    answers = await asyncio.gather(*[make_profile(client, store_id, phone="+13175556789") for _ in range(64)])
+    assert len(set(answers)) == 1
+    assert await look_up(client, store_id, "phone", "+13175556789") == [answers[0]]
+
+
+async def test_64_chained_pairs_at_once_leave_one_profile_the_earliest(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    # (chat 0, e-mail 0), (chat 0, e-mail 1), (chat 1, e-mail 1), …: each request shares one value with the next.
+    pairs = [
+        {"chat": f"{number // 2}", "email": f"{(number + 1) // 2}@example.com"} for number in range(64)
+    ]
+    answers = await asyncio.gather(*[make_profile(client, store_id, **pair) for pair in pairs])
+    found = {tuple(await look_up(client, store_id, "chat", pair["chat"])) for pair in pairs}
+    assert found == {(min(answers),)}

@@ -1,0 +1,177 @@
+"""How what is known of several profiles becomes one."""
+
+from collections.abc import Sequence
+from itertools import permutations
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from profile_lookup.identity.merging import added, combined, earliest_first, united_identifiers, united_traits
+from profile_lookup.identity.profile import Profile, Trait, TraitName
+from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings, LimitPolicy
+from tests.identity.building import at, contact, identifier, identifiers, profile, timed, trait
+
+MICROSECOND = 1e-6
+IDENTIFIERS = identifiers("email:a", "email:b", "phone:a", "phone:b")
+NAMES = [contact("city"), contact("phone"), TraitName("Orders", "city")]
+
+
+def merged(*profiles: Profile) -> Profile:
+    canonical = earliest_first(profiles)[0]
+    return Profile(canonical.id, united_identifiers(profiles), united_traits(profiles))
+
+
+def of_limit(limit: int, policy: LimitPolicy) -> IdentityResolutionSettings:
+    return IdentityResolutionSettings(
+        (IdentifierConfig("email", limit=limit, limit_policy=policy),), ("email",)
+    )
+
+
+@st.composite
+def three_profiles(draw: st.DrawFn, *, ties: bool) -> tuple[Profile, Profile, Profile]:
+    """Without `ties`, no two profiles wrote in the same instant."""
+    numbers = draw(st.permutations([1, 2, 3]))
+    made = []
+    for position, number in enumerate(numbers):
+        seconds = st.integers(0, 4).map(
+            lambda second, position=position: at(second if ties else second * 3 + position)
+        )
+        values = st.builds(Trait, st.integers(0, 2**31 - 1), seconds)
+        held = draw(st.dictionaries(st.sampled_from(IDENTIFIERS), st.integers(0, 4).map(at), max_size=4))
+        traits = draw(st.dictionaries(st.sampled_from(NAMES), values, max_size=3))
+        made.append(Profile(UUID(int=number), held, traits))
+    return made[0], made[1], made[2]
+
+
+def test_the_earliest_profile_is_first() -> None:
+    profiles = [profile(3), profile(1), profile(2**127), profile(2)]
+    assert [each.id.int for each in earliest_first(profiles)] == [1, 2, 3, 2**127]
+
+
+def test_the_union_has_what_any_of_them_had() -> None:
+    assert united_identifiers([profile(1, timed(a=1)), profile(2, timed(b=2))]) == timed(a=1, b=2)
+
+
+@pytest.mark.parametrize("times", permutations([1, 2, 3]))
+def test_a_value_that_several_had_keeps_its_earliest_time(times: Sequence[int]) -> None:
+    profiles = [profile(number, timed(a=seconds)) for number, seconds in enumerate(times)]
+    assert united_identifiers(profiles) == timed(a=1)
+
+
+def test_equal_values_of_different_types_stay_apart() -> None:
+    phone = {identifier("phone:a"): at(2)}
+    assert united_identifiers([profile(1, timed(a=1)), profile(2, phone)]) == timed(a=1) | phone
+
+
+@pytest.mark.parametrize("times", permutations([1, 2, 3]))
+def test_the_latest_value_of_a_trait_wins(times: Sequence[int]) -> None:
+    profiles = [profile(number, traits=trait(f"at {when}", when)) for number, when in enumerate(times)]
+    assert united_traits(profiles) == trait("at 3", 3)
+
+
+@pytest.mark.parametrize("order", permutations([1, 2, 3]))
+def test_of_values_written_in_the_same_instant_the_earliest_profiles_wins(order: Sequence[int]) -> None:
+    profiles = [profile(number, traits=trait(f"of {number}", 7)) for number in order]
+    assert united_traits(profiles) == trait("of 1", 7)
+
+
+def test_traits_of_the_same_name_in_different_groups_are_different_traits() -> None:
+    elsewhere = {TraitName("Orders", "city"): Trait("Paris", at(2))}
+    assert united_traits([profile(1, traits=trait("Rome", 1)), profile(2, traits=elsewhere)]) == {
+        **trait("Rome", 1),
+        **elsewhere,
+    }
+
+
+@settings(max_examples=200)
+@given(three_profiles(ties=True))
+def test_the_order_of_the_profiles_does_not_matter(profiles: tuple[Profile, ...]) -> None:
+    assert all(merged(*order) == merged(*profiles) for order in permutations(profiles))
+
+
+@settings(max_examples=200)
+@given(three_profiles(ties=False))
+def test_merging_one_by_one_gives_what_merging_all_at_once_gives(
+    profiles: tuple[Profile, Profile, Profile],
+) -> None:
+    for first, second, third in permutations(profiles):
+        assert merged(merged(first, second), third) == merged(*profiles)
+        assert merged(first, merged(second, third)) == merged(*profiles)
+
+
+@settings(max_examples=100)
+@given(three_profiles(ties=True))
+def test_a_profile_merged_with_itself_is_itself(profiles: tuple[Profile, ...]) -> None:
+    assert merged(profiles[0], profiles[0]) == profiles[0]
+
+
+def test_the_values_of_a_request_count_in_its_order() -> None:
+    times = added({}, identifiers("email:b", "email:c", "email:a"), at(5))
+    assert times == timed(b=5, c=5 + MICROSECOND, a=5 + 2 * MICROSECOND)
+
+
+def test_a_value_that_a_request_repeats_counts_where_it_comes_first() -> None:
+    times = added({}, identifiers("email:b", "email:a", "email:b"), at(5))
+    assert times == timed(b=5, a=5 + MICROSECOND)
+
+
+def test_adding_a_value_that_is_held_already_changes_nothing() -> None:
+    assert added(timed(a=1, b=2), identifiers("email:b", "email:a"), at(5)) == timed(a=1, b=2)
+
+
+def test_adding_leaves_what_is_held_as_it_is() -> None:
+    held = timed(a=1)
+    assert added(held, identifiers("email:b"), at(5)) == timed(a=1, b=5)
+    assert held == timed(a=1)
+
+
+def test_a_new_person_has_what_the_request_brings() -> None:
+    applied = combined(of_limit(2, "fifo"), [], identifiers("email:a"), {contact("city"): "Rome"}, at(5))
+    assert applied == (timed(a=5), trait("Rome", 5))
+
+
+def test_the_values_of_a_request_replace_the_traits_it_names_and_no_others() -> None:
+    known = {**trait("Rome", 1), contact("country"): Trait("Italy", at(1))}
+    _, traits = combined(
+        of_limit(2, "fifo"), [profile(1, traits=known)], [], {contact("city"): "Paris"}, at(5)
+    )
+    assert traits == {**trait("Paris", 5), contact("country"): Trait("Italy", at(1))}
+
+
+def test_the_limit_is_applied_once_after_union_and_additions() -> None:
+    profiles = [profile(1, timed(a=1)), profile(2, timed(b=2, c=3))]
+    held, _ = combined(of_limit(2, "fifo"), profiles, identifiers("email:a"), {}, at(5))
+    assert held == timed(a=1, c=3)
+
+
+def test_under_fifo_what_a_request_brings_is_kept() -> None:
+    held, _ = combined(of_limit(2, "fifo"), [profile(1, timed(a=1, b=2))], identifiers("email:c"), {}, at(5))
+    assert held == timed(b=2, c=5)
+
+
+def test_under_fifo_the_last_values_of_a_request_are_kept_when_they_alone_exceed_the_limit() -> None:
+    sent = identifiers("email:c", "email:b", "email:a")
+    held, _ = combined(of_limit(2, "fifo"), [profile(1, timed(z=1))], sent, {}, at(5))
+    assert held == timed(b=5 + MICROSECOND, a=5 + 2 * MICROSECOND)
+
+
+def test_under_fifo_a_carried_value_is_kept_though_the_clock_went_backwards() -> None:
+    held, _ = combined(of_limit(2, "fifo"), [profile(1, timed(a=8, b=9))], identifiers("email:c"), {}, at(5))
+    assert held == timed(b=9, c=5)
+
+
+def test_under_lifo_what_a_request_brings_over_the_limit_is_not_kept() -> None:
+    held, _ = combined(of_limit(2, "lifo"), [profile(1, timed(a=1, b=2))], identifiers("email:c"), {}, at(5))
+    assert held == timed(a=1, b=2)
+
+
+def test_under_lifo_a_merge_keeps_the_oldest_of_all() -> None:
+    profiles = [profile(1, timed(c=3, d=4)), profile(2, timed(a=1, b=2))]
+    held, _ = combined(of_limit(2, "lifo"), profiles, identifiers("email:c"), {}, at(5))
+    assert held == timed(a=1, b=2)
+
+
+def test_the_repr_of_a_trait_leaves_its_value_out() -> None:
+    assert "Rome" not in repr(profile(1, traits=trait("Rome", 1)))

@@ -1,0 +1,227 @@
+"""Which traits a request may carry, and which of them identify a person."""
+
+import pytest
+
+from profile_lookup.errors import TraitsRefused, TraitValueRefused
+from profile_lookup.identity.profile import TraitName, TraitValue
+from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentifierConfig, IdentityResolutionSettings
+from profile_lookup.identity.traits import (
+    CONTACT,
+    DataType,
+    TraitDefinition,
+    TraitGroup,
+    promoted_identifiers,
+    read_traits,
+)
+from tests.identity.building import contact, identifiers
+
+SECRET = "s3cr3t"
+EMAILS = TraitName("Orders", "emails")
+GROUPS = {
+    "Contact": CONTACT,
+    "Orders": TraitGroup(
+        "Orders",
+        {
+            "note": TraitDefinition("STRING"),
+            "count": TraitDefinition("NUMBER"),
+            "paid": TraitDefinition("BOOLEAN"),
+            "tags": TraitDefinition("ARRAY"),
+            "emails": TraitDefinition("ARRAY", "email"),
+            "chatId": TraitDefinition("NUMBER", "chat"),
+            "loyalty": TraitDefinition("STRING", "loyalty"),
+        },
+    ),
+}
+NAME_OF: dict[DataType, str] = {"STRING": "note", "NUMBER": "count", "BOOLEAN": "paid", "ARRAY": "tags"}
+
+NESTED = [["a"], [{}], [[]]]
+UNSTORABLE = ["a\0b", "\0", "\ud800", "a\udfff", "\udc00\ud800"]
+NUMBERS_OF_OTHER_KINDS = [1.0, 1.5, 1e3, float("nan"), float("inf"), 2**31, -(2**31) - 1, 10**30]
+
+Promotable = dict[TraitName, TraitValue]
+
+
+def read(data_type: DataType, value: object) -> TraitValue:
+    name = NAME_OF[data_type]
+    return read_traits(GROUPS, {"Orders": {name: value}})[TraitName("Orders", name)]
+
+
+def promoted(traits: Promotable) -> list[tuple[str, str]]:
+    return [(each.id_type, each.value) for each in promoted_identifiers(GROUPS, DEFAULT_SETTINGS, traits)]
+
+
+def test_a_new_store_has_the_traits_of_a_contact() -> None:
+    assert CONTACT.name == "Contact"
+    assert {name: (trait.data_type, trait.id_type_promotion) for name, trait in CONTACT.traits.items()} == {
+        **dict.fromkeys(
+            (
+                "firstName",
+                "lastName",
+                "street",
+                "city",
+                "state",
+                "postalCode",
+                "country",
+                "preferredLanguage",
+            ),
+            ("STRING", None),
+        ),
+        **{id_type: ("STRING", id_type) for id_type in ("email", "phone", "whatsapp", "chat")},
+    }
+
+
+@pytest.mark.parametrize(
+    ("data_type", "value"),
+    [
+        *(("STRING", text) for text in ("", " ", "Ada", "a" * 1024, "👩" * 1024, "\ufffd", "\x01")),
+        *(("NUMBER", number) for number in (0, -1, 2**31 - 1, -(2**31))),
+        *(("BOOLEAN", truth) for truth in (True, False)),
+        *(("ARRAY", items) for items in ([], ["a", 1, True, "a"], list(range(100)), ["a" * 1024] * 100)),
+    ],
+)
+def test_a_value_of_its_traits_type_is_read_as_it_is(data_type: DataType, value: TraitValue) -> None:
+    given = read(data_type, value)
+    assert (given, type(given)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("data_type", "value"),
+    [
+        *(("STRING", other) for other in (1, True, None, ["a"], {}, 1.0, b"a", "a" * 1025, *UNSTORABLE)),
+        *(("NUMBER", other) for other in (True, False, "1", None, [1], {}, *NUMBERS_OF_OTHER_KINDS)),
+        *(("BOOLEAN", other) for other in (0, 1, "true", None, [True], {}, 1.0)),
+        *(("ARRAY", other) for other in ("a", 1, True, None, {}, ("a",), {"a": 1}, list(range(101)))),
+        *(
+            ("ARRAY", ["a", item])
+            for item in (None, {}, 1.5, "a" * 1025, *NESTED, *UNSTORABLE, *NUMBERS_OF_OTHER_KINDS)
+        ),
+    ],
+)
+def test_any_other_value_is_refused_by_naming_the_trait(data_type: DataType, value: object) -> None:
+    with pytest.raises(TraitValueRefused, match=rf"^traits\.Orders\.{NAME_OF[data_type]}: expected "):
+        read(data_type, value)
+
+
+@pytest.mark.parametrize(
+    ("data_type", "value"),
+    [
+        *(("STRING", other) for other in (f"{SECRET}\0", SECRET * 200, [SECRET])),
+        *(("NUMBER", other) for other in (SECRET, [SECRET])),
+        *(("BOOLEAN", other) for other in (SECRET, [SECRET])),
+        *(
+            ("ARRAY", other)
+            for other in (SECRET, [[SECRET]], {SECRET: SECRET}, [SECRET] * 101, [f"{SECRET}\ud800"])
+        ),
+    ],
+)
+def test_a_message_never_carries_the_value(data_type: DataType, value: object) -> None:
+    with pytest.raises(TraitValueRefused) as refused:
+        read(data_type, value)
+    assert SECRET not in repr(refused.value)
+
+
+def test_an_unknown_group_is_named() -> None:
+    with pytest.raises(TraitsRefused, match=r"^traits\.Invoices: no such trait group in this store$"):
+        read_traits(GROUPS, {"Orders": {"note": "a"}, "Invoices": {}})
+
+
+def test_an_unknown_trait_is_named() -> None:
+    with pytest.raises(TraitsRefused, match=r"^traits\.Contact\.emial: no such trait in this trait group$"):
+        read_traits(GROUPS, {"Contact": {"emial": SECRET}})
+
+
+@pytest.mark.parametrize("name", ["contact", "CONTACT", "Contact ", ""])
+def test_the_names_of_groups_are_exact(name: str) -> None:
+    with pytest.raises(TraitsRefused, match="no such trait group"):
+        read_traits(GROUPS, {name: {"email": "ada@example.com"}})
+
+
+@pytest.mark.parametrize("value", ["ada@example.com", "+13175556789", "3175556789", "Ada Lovelace"])
+def test_a_value_in_the_place_of_a_name_is_not_repeated(value: str) -> None:
+    for sent in ({value: {"email": "a"}}, {"Contact": {value: "a"}}):
+        with pytest.raises(TraitsRefused) as refused:
+            read_traits(GROUPS, sent)
+        assert value not in str(refused.value)
+
+
+def test_traits_of_several_groups_are_read_in_the_requests_order() -> None:
+    sent = {"Orders": {"paid": True, "note": "a"}, "Contact": {"city": "Rome"}}
+    assert list(read_traits(GROUPS, sent).items()) == [
+        (TraitName("Orders", "paid"), True),
+        (TraitName("Orders", "note"), "a"),
+        (contact("city"), "Rome"),
+    ]
+
+
+def test_a_promoted_trait_is_an_identifier_as_its_type_normalizes_it() -> None:
+    assert promoted({contact("phone"): "(317) 555-6789"}) == [("phone", "+13175556789")]
+
+
+def test_a_trait_without_promotion_identifies_nobody() -> None:
+    assert promoted({contact("city"): "Rome", TraitName("Orders", "tags"): ["a"]}) == []
+
+
+def test_an_array_promotes_each_of_its_items() -> None:
+    assert promoted({EMAILS: ["B@x", "a@x"]}) == [("email", "b@x"), ("email", "a@x")]
+
+
+def test_an_empty_array_promotes_nothing() -> None:
+    assert promoted({EMAILS: []}) == []
+
+
+def test_a_number_is_promoted_in_its_decimal_form() -> None:
+    assert promoted({TraitName("Orders", "chatId"): -42}) == [("chat", "-42")]
+
+
+def test_promotion_keeps_the_requests_order_and_each_identifier_once() -> None:
+    traits: Promotable = {
+        contact("phone"): "3175556789",
+        EMAILS: ["b@x", "a@x", "B@X "],
+        contact("chat"): "ada",
+        contact("email"): "A@x",
+    }
+    assert promoted(traits) == [
+        ("phone", "+13175556789"),
+        ("email", "b@x"),
+        ("email", "a@x"),
+        ("chat", "ada"),
+    ]
+
+
+def test_equal_values_of_two_types_are_two_identifiers() -> None:
+    assert promoted({contact("chat"): "ada", contact("whatsapp"): "ada"}) == [
+        ("chat", "ada"),
+        ("whatsapp", "ada"),
+    ]
+
+
+def test_a_promotion_to_a_type_that_the_store_does_not_configure_is_ignored() -> None:
+    traits: Promotable = {TraitName("Orders", "loyalty"): "7", contact("email"): "a@x"}
+    assert promoted(traits) == [("email", "a@x")]
+
+
+def test_a_promotion_counts_once_its_type_is_configured() -> None:
+    loyalty = IdentityResolutionSettings((IdentifierConfig("loyalty"),), ("loyalty",))
+    traits: Promotable = {TraitName("Orders", "loyalty"): " 7 ", contact("email"): "not normalized: \0"}
+    assert promoted_identifiers(GROUPS, loyalty, traits) == identifiers("loyalty:7")
+
+
+@pytest.mark.parametrize(
+    ("trait", "value"),
+    [
+        (contact("phone"), f"+{SECRET}"),
+        (contact("phone"), "12345"),
+        (contact("email"), " "),
+        (contact("email"), SECRET * 100),
+        (EMAILS, ["a@x", ""]),
+    ],
+)
+def test_a_value_that_does_not_normalize_is_refused_by_naming_its_trait(
+    trait: TraitName, value: TraitValue
+) -> None:
+    with pytest.raises(
+        TraitValueRefused, match=rf"^traits\.{trait.group}\.{trait.name}: expected "
+    ) as refused:
+        promoted({trait: value})
+    assert SECRET not in repr(refused.value)
+    assert "12345" not in repr(refused.value)
