@@ -92,7 +92,7 @@ def _content(path: Path) -> str | None:
 
 
 def become(*arguments: str) -> None:
-    """This process goes on as the command, so that signals and the exit code are the command's own."""
+    """Go on as the command, so that signals and the exit code are the command's own."""
     os.chdir(HERE)
     os.execv(PYTHON, [str(PYTHON), *arguments])
 

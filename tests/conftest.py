@@ -136,9 +136,7 @@ async def make_profile(client: httpx.AsyncClient, store_id: str, **contact: obje
 
 
 async def look_up(client: httpx.AsyncClient, store_id: str, id_type: str, value: str) -> list[str]:
-    answer = await client.post(
-        f"/v1/Stores/{store_id}/Profiles/Lookup", json={"idType": id_type, "value": value}
-    )
+    answer = await client.post(f"/v1/Stores/{store_id}/Profiles/Lookup", json={"idType": id_type, "value": value})
     assert answer.status_code == 200, answer.text
     profiles: list[str] = answer.json()["profiles"]
     return profiles

@@ -1,1 +1,1 @@
-"""A self-hosted identity lookup service: which customer profile does this phone number, e-mail or chat ID name?"""
+"""A self-hosted identity lookup service: it tells which customer profile a phone number or e-mail names."""

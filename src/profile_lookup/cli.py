@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
@@ -75,7 +74,10 @@ def serve(
 ) -> None:
     """Serve until Ctrl-C or SIGTERM, on the embedded database or on the one that is configured."""
     settings = load_settings(host=host, port=port, workers=workers)
-    with server.listening(settings.host, settings.port) as listener, server.database_running(settings) as running:
+    with (
+        server.listening(settings.host, settings.port) as listener,
+        server.database_running(settings) as running,
+    ):
         base_url = running.public_url or server.address(*listener.getsockname()[:2])
         made = asyncio.run(_prepare(running, demo=demo))
         _say(f"profile-lookup {version('profile-lookup')} serves on {base_url}")
@@ -243,7 +245,9 @@ async def _account(connection: AsyncConnection, sid: str | None) -> UUID:
             account_id: UUID = account.id
             return account_id
         case []:
-            raise CommandError(f"There is no account {sid}" if sid else "Make one first: profile-lookup accounts create")
+            raise CommandError(
+                f"There is no account {sid}" if sid else "Make one first: profile-lookup accounts create"
+            )
         case _:
             known = ", ".join(f"{account.sid} ({account.name})" for account in existing)
             raise CommandError(f"Say which account with --account: {known}")

@@ -13,7 +13,6 @@ from shlex import quote
 from uuid import UUID
 
 import phonenumbers
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts import queries as accounts
 from profile_lookup.accounts.credentials import Credentials, digest, new_account_sid, new_key_sid, new_secret
@@ -78,9 +77,7 @@ async def ensure_demo(database: Database, settings: Settings) -> Demo:
         key_name = f"apiKey of {account_sid}"
         api_key, api_secret = kept.setdefault(key_name, f"{new_key_sid()}:{new_secret()}").split(":")
     async with database.transaction() as connection:
-        account_id = await accounts.ensure_account(
-            connection, "demo", Credentials(account_sid, digest(auth_token))
-        )
+        account_id = await accounts.ensure_account(connection, "demo", Credentials(account_sid, digest(auth_token)))
         key = Credentials(api_key, digest(api_secret))
         if await accounts.verified(connection, key) is None:
             await accounts.add_key(connection, account_id, key, scope="full", name="demo")
@@ -120,7 +117,20 @@ async def _ensure_people(database: Database, key: Credentials, store_id: UUID) -
         await ingest(database, store_id, DEFAULT_SETTINGS, identifiers, traits, datetime.now(UTC))
 
 
-_FIRST_NAMES = ("Ada", "Bola", "Chen", "Dilnoza", "Emil", "Fatima", "Goran", "Hana", "Ines", "Jomo", "Kaya", "Lupe")
+_FIRST_NAMES = (
+    "Ada",
+    "Bola",
+    "Chen",
+    "Dilnoza",
+    "Emil",
+    "Fatima",
+    "Goran",
+    "Hana",
+    "Ines",
+    "Jomo",
+    "Kaya",
+    "Lupe",
+)
 _LAST_NAMES = ("Abebe", "Bruun", "Costa", "Dang", "Eriksen", "Fofana", "Garcia")
 
 MERGED: Contact = {

@@ -57,16 +57,12 @@ class RequestRefused(ProfileLookupError):
 
 class StoreIdMalformed(RequestRefused):
     def __init__(self) -> None:
-        super().__init__(
-            "storeId: expected mem_store_ and 26 characters, the first 0-7, the others 0-9 or a-z"
-        )
+        super().__init__("storeId: expected mem_store_ and 26 characters, the first 0-7, the others 0-9 or a-z")
 
 
 class OperationIdMalformed(RequestRefused):
     def __init__(self) -> None:
-        super().__init__(
-            "operationId: expected mem_operation_ and 26 characters, the first 0-7, the others 0-9 or a-z"
-        )
+        super().__init__("operationId: expected mem_operation_ and 26 characters, the first 0-7, the others 0-9 or a-z")
 
 
 class BodyTooLarge(RequestRefused):

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import asyncpg
 import uvicorn
+from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import exc
 from uvicorn.supervisors import Multiprocess
@@ -66,9 +67,7 @@ async def connected(settings: Settings) -> AsyncIterator[Database]:
 async def ensure_bootstrap_account(database: Database, settings: Settings) -> None:
     if settings.bootstrap_account_sid is None or settings.bootstrap_auth_token is None:
         return
-    token = Credentials(
-        settings.bootstrap_account_sid, digest(settings.bootstrap_auth_token.get_secret_value())
-    )
+    token = Credentials(settings.bootstrap_account_sid, digest(settings.bootstrap_auth_token.get_secret_value()))
     async with database.transaction() as connection:
         await ensure_account(connection, "bootstrap", token)
 
@@ -94,23 +93,27 @@ def address(host: str, port: int) -> str:
 
 def serve(settings: Settings, listener: socket.socket) -> None:
     """Until SIGINT or SIGTERM; requests under way are finished."""
-    options = {
-        "workers": settings.workers,
-        "log_config": None,
-        "access_log": False,
-        "server_header": False,
-        "timeout_graceful_shutdown": DRAIN_TIMEOUT,
-        "backlog": BACKLOG,
-    }
     try:
         if settings.workers == 1:
-            uvicorn.Server(uvicorn.Config(create_app(settings), **options)).run([listener])
+            uvicorn.Server(_config(create_app(settings))).run([listener])
         else:
             _tell_workers(settings)
-            config = uvicorn.Config("profile_lookup.app:app_from_environment", factory=True, **options)
-            Multiprocess(config, [listener]).run()
+            Multiprocess(_config("profile_lookup.app:app_from_environment", settings.workers), [listener]).run()
     except KeyboardInterrupt:
         pass  # uvicorn drained the requests, then raised the signal again
+
+
+def _config(app: FastAPI | str, workers: int = 1) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        factory=isinstance(app, str),
+        workers=workers,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_TIMEOUT,
+        backlog=BACKLOG,
+    )
 
 
 def end_on_sigterm_as_on_sigint() -> None:

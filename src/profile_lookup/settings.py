@@ -64,10 +64,12 @@ class Settings(BaseSettings):
         ),
     ] = None
     bootstrap_auth_token: Annotated[
-        SecretStr | None, Field(description=f"That account's auth token, at least {MIN_TOKEN_LENGTH} characters.")
+        SecretStr | None,
+        Field(description=f"That account's auth token, at least {MIN_TOKEN_LENGTH} characters."),
     ] = None
     log_level: Annotated[
-        Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="The least severe event that is logged.")
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+        Field(description="The least severe event that is logged."),
     ] = "INFO"
     log_requests: Annotated[bool, Field(description="Whether every request is logged, in one line.")] = False
 

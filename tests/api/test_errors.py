@@ -79,9 +79,7 @@ async def test_a_key_for_lookups_may_do_nothing_else(
         await add_key(connection, account_id, Credentials(key[0], digest(key[1])), scope="lookup", name="")
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url=BASE_URL, auth=key) as limited:
-        looked_up = await limited.post(
-            f"/v1/Stores/{store_id}/Profiles/Lookup", json={"idType": "chat", "value": "c"}
-        )
+        looked_up = await limited.post(f"/v1/Stores/{store_id}/Profiles/Lookup", json={"idType": "chat", "value": "c"})
         assert looked_up.status_code == 200
         for method, path in (
             ("POST", f"/v1/Stores/{store_id}/Profiles"),
@@ -100,9 +98,7 @@ async def test_a_key_for_lookups_may_do_nothing_else(
 )
 async def test_malformed_credentials_are_wrong_credentials(app: FastAPI, header: str) -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL) as anybody:
-        answer = await anybody.post(
-            f"/v1/Stores/{ABSENT_STORE}/Profiles/Lookup", headers={"Authorization": header}
-        )
+        answer = await anybody.post(f"/v1/Stores/{ABSENT_STORE}/Profiles/Lookup", headers={"Authorization": header})
     assert _is_contract_body(answer, 401, 20003)
 
 
@@ -134,12 +130,8 @@ async def test_a_body_that_is_not_json_is_a_wrong_media_type(
     assert _is_contract_body(answer, 415, 20415)
 
 
-async def test_a_field_whose_name_may_be_a_value_is_not_repeated(
-    client: httpx.AsyncClient, store_id: str
-) -> None:
-    answer = await client.post(
-        f"/v1/Stores/{store_id}/Profiles/Lookup", json={"+13175551234": 1, "vlaue": 2}
-    )
+async def test_a_field_whose_name_may_be_a_value_is_not_repeated(client: httpx.AsyncClient, store_id: str) -> None:
+    answer = await client.post(f"/v1/Stores/{store_id}/Profiles/Lookup", json={"+13175551234": 1, "vlaue": 2})
     assert answer.status_code == 400
     assert "vlaue" in answer.json()["message"]
     assert "13175551234" not in answer.text

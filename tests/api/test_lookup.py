@@ -35,9 +35,7 @@ async def test_merged_profiles_are_found_as_the_earliest_by_any_of_their_identif
 async def test_an_unknown_type_is_refused_and_the_known_ones_are_named(
     client: httpx.AsyncClient, store_id: str
 ) -> None:
-    answer = await client.post(
-        f"/v1/Stores/{store_id}/Profiles/Lookup", json={"idType": "fax", "value": "1"}
-    )
+    answer = await client.post(f"/v1/Stores/{store_id}/Profiles/Lookup", json={"idType": "fax", "value": "1"})
     assert (answer.status_code, answer.json()["code"]) == (400, 520046)
     assert "email, whatsapp, phone, chat" in answer.json()["message"]
 
@@ -70,9 +68,7 @@ async def test_a_store_of_another_account_does_not_exist(
     body = {"idType": "phone", "value": "+13175556789"}
     absent = "mem_store_7zzzzzzzzzzzzzzzzzzzzzzzzz"
     stranger = await make_account(database)
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=stranger
-    ) as other:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=stranger) as other:
         theirs = await other.post(f"/v1/Stores/{store_id}/Profiles/Lookup", json=body)
         nobodys = await other.post(f"/v1/Stores/{absent}/Profiles/Lookup", json=body)
     assert (theirs.status_code, theirs.json()["code"]) == (404, 520041)
@@ -84,9 +80,7 @@ async def test_a_store_that_this_process_knows_stays_hidden_from_strangers(
 ) -> None:
     await look_up(client, store_id, "chat", "c-1")  # now its settings are known here
     stranger = await make_account(database)
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=stranger
-    ) as other:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=stranger) as other:
         for body in ({"idType": "phone", "value": "+13175556789"}, {"idType": "fax", "value": "1"}, {}):
             answer = await other.post(f"/v1/Stores/{store_id}/Profiles/Lookup", json=body)
             assert (answer.status_code, answer.json()["code"]) == (404, 520041)
@@ -98,15 +92,11 @@ async def test_a_store_that_is_not_active_is_not_found(
     await look_up(client, store_id, "chat", "c-1")
     async with database.transaction() as connection:
         await connection.execute(text("update store set status = 'PROVISIONING'"))
-    answer = await client.post(
-        f"/v1/Stores/{store_id}/Profiles/Lookup", json={"idType": "chat", "value": "c-1"}
-    )
+    answer = await client.post(f"/v1/Stores/{store_id}/Profiles/Lookup", json={"idType": "chat", "value": "c-1"})
     assert (answer.status_code, answer.json()["code"]) == (404, 520042)
 
 
-async def test_changed_settings_are_seen_at_once(
-    client: httpx.AsyncClient, store_id: str, database: Database
-) -> None:
+async def test_changed_settings_are_seen_at_once(client: httpx.AsyncClient, store_id: str, database: Database) -> None:
     profile_id = await make_profile(client, store_id, chat="MiXeD")
     assert await look_up(client, store_id, "chat", "mixed") == []
     async with database.transaction() as connection:

@@ -45,9 +45,7 @@ async def test_saying_the_same_twice_changes_no_identifier(
     assert await _rows(database, question) == before
 
 
-async def test_the_latest_value_of_a_trait_stays(
-    client: httpx.AsyncClient, store_id: str, database: Database
-) -> None:
+async def test_the_latest_value_of_a_trait_stays(client: httpx.AsyncClient, store_id: str, database: Database) -> None:
     await make_profile(client, store_id, phone="+13175551234", city="Gary")
     await make_profile(client, store_id, phone="+13175551234", city="Fishers")
     assert await _rows(database, "select value from trait where name = 'city'") == [("Fishers",)]
@@ -87,9 +85,7 @@ async def test_an_alias_never_points_at_an_alias_through_later_merges(
     await make_profile(client, store_id, phone="+13175551234")
     await make_profile(client, store_id, email="b@example.com", phone="+13175551234")
     assert await make_profile(client, store_id, chat="a", email="b@example.com") == a
-    assert await _rows(
-        database, "select count(*) from alias join profile on profile.id = alias.profile_id"
-    ) == [(2,)]
+    assert await _rows(database, "select count(*) from alias join profile on profile.id = alias.profile_id") == [(2,)]
 
 
 async def test_the_values_of_a_request_keep_its_order(
@@ -171,9 +167,7 @@ async def test_more_identifiers_than_any_profile_may_hold_are_refused(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     async with database.transaction() as connection:
-        traits = {
-            f"t{number}": {"data_type": "ARRAY", "id_type_promotion": "chat"} for number in range(16)
-        }
+        traits = {f"t{number}": {"data_type": "ARRAY", "id_type_promotion": "chat"} for number in range(16)}
         await connection.execute(
             text("update trait_group set traits = cast(:traits as jsonb)"),
             {"traits": json.dumps(traits)},

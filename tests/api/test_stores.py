@@ -73,9 +73,7 @@ async def test_a_store_request_is_as_the_contract_says(client: httpx.AsyncClient
 
 
 async def test_what_sdks_send_for_nothing_is_nothing(client: httpx.AsyncClient) -> None:
-    assert (
-        await client.post(STORES, json={"displayName": "ok", "description": None})
-    ).status_code == 202
+    assert (await client.post(STORES, json={"displayName": "ok", "description": None})).status_code == 202
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,10 @@ def _identifier(profile_id: str, *, is_unique: bool = True) -> str:
         ([_profile(A), _profile(B), _identifier(A), _identifier(B)], "identifier_enforce_unique_idx"),
         ([_profile(A), _alias(B, A), _alias(C, B)], "alias_store_id_profile_id_fkey"),
         ([_profile(A), _alias(B, A), _identifier(B)], "identifier_store_id_profile_id_fkey"),
-        ([_profile(A), _identifier(A), f"delete from profile where id = '{A}'"], "identifier_store_id_profile_id_fkey"),
+        (
+            [_profile(A), _identifier(A), f"delete from profile where id = '{A}'"],
+            "identifier_store_id_profile_id_fkey",
+        ),
         ([_profile(B), _alias(A, B)], "alias_canonical_is_earliest_check"),
     ],
 )
@@ -45,8 +48,6 @@ async def test_an_invariant_is_enforced(database: Database, statements: list[str
 
 
 async def test_profiles_may_share_what_is_not_unique(database: Database) -> None:
-    await _execute(
-        database, _profile(A), _profile(B), _identifier(A, is_unique=False), _identifier(B, is_unique=False)
-    )
+    await _execute(database, _profile(A), _profile(B), _identifier(A, is_unique=False), _identifier(B, is_unique=False))
     async with database.statements() as connection:
         assert await connection.scalar(text("select count(*) from identifier")) == 2

@@ -64,9 +64,7 @@ async def test_a_lookup_reads_the_identifiers_from_their_key_alone(
 
 
 @asynccontextmanager
-async def _tapped_client(
-    settings: Settings, account: tuple[str, str]
-) -> AsyncIterator[tuple[httpx.AsyncClient, Tap]]:
+async def _tapped_client(settings: Settings, account: tuple[str, str]) -> AsyncIterator[tuple[httpx.AsyncClient, Tap]]:
     assert settings.database_url is not None
     async with tapped(settings.database_url.get_secret_value()) as tap:
         app = create_app(settings.model_copy(update={"database_url": SecretStr(tap.url), "pool_size": 2}))
@@ -78,9 +76,7 @@ async def _tapped_client(
             yield client, tap
 
 
-async def test_a_lookup_is_one_round_trip(
-    settings: Settings, account: tuple[str, str], store_id: str
-) -> None:
+async def test_a_lookup_is_one_round_trip(settings: Settings, account: tuple[str, str], store_id: str) -> None:
     async with _tapped_client(settings, account) as (client, tap):
         profile_id = await make_profile(client, store_id, chat="c-1")
         await look_up(client, store_id, "chat", "c-1")  # from now on the store is known

@@ -111,7 +111,9 @@ def _requests(seed: int, count: int) -> list[Request]:
     for number in range(count):
         window = number // 150
         types = chance.choices(
-            ("email", "phone", "device", "cookie", "passport"), (4, 4, 4, 4, 1), k=chance.choice((1, 2, 2, 3, 3, 4, 6))
+            ("email", "phone", "device", "cookie", "passport"),
+            (4, 4, 4, 4, 1),
+            k=chance.choice((1, 2, 2, 3, 3, 4, 6)),
         )
         named = [Identifier(id_type, f"{window}.{chance.randrange(12)}") for id_type in types]
         named.append(Identifier("request", str(number)))
@@ -137,9 +139,7 @@ async def test_writes_at_once_equal_a_serial_order_of_them(database_url: str, se
         for request in queue:
             traits = {TraitName("Contact", "city"): request.city}
             try:
-                request.answer = await ingest(
-                    database, STORE, SETTINGS, request.incoming, traits, request.requested_at
-                )
+                request.answer = await ingest(database, STORE, SETTINGS, request.incoming, traits, request.requested_at)
             except IdentifierConflict:
                 request.answer = IdentifierConflict
 
@@ -194,9 +194,7 @@ async def test_64_chained_pairs_at_once_leave_one_profile_the_earliest(
     client: httpx.AsyncClient, store_id: str
 ) -> None:
     # (chat 0, e-mail 0), (chat 0, e-mail 1), (chat 1, e-mail 1), …: each request shares one value with the next.
-    pairs = [
-        {"chat": f"{number // 2}", "email": f"{(number + 1) // 2}@example.com"} for number in range(64)
-    ]
+    pairs = [{"chat": f"{number // 2}", "email": f"{(number + 1) // 2}@example.com"} for number in range(64)]
     answers = await asyncio.gather(*[make_profile(client, store_id, **pair) for pair in pairs])
     found = {tuple(await look_up(client, store_id, "chat", pair["chat"])) for pair in pairs}
     assert found == {(min(answers),)}

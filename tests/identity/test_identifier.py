@@ -1,7 +1,5 @@
 """What an identifier type may be called, and that values stay out of logs."""
 
-# ruff: noqa: RUF001 -- characters that look alike are the subject
-
 import pytest
 
 from profile_lookup.identity.identifier import Identifier, is_id_type

@@ -34,17 +34,13 @@ uuids = st.uuids() | st.integers(0, 2**128 - 1).map(lambda number: UUID(int=numb
 
 @pytest.mark.parametrize(("written", "pattern", "prefix"), FORMS)
 @given(uuid=uuids)
-def test_what_is_written_is_read_back(
-    written: Callable[[UUID], str], pattern: str, prefix: str, uuid: UUID
-) -> None:
+def test_what_is_written_is_read_back(written: Callable[[UUID], str], pattern: str, prefix: str, uuid: UUID) -> None:
     assert decoded(written(uuid)) == uuid
 
 
 @pytest.mark.parametrize(("written", "pattern", "prefix"), FORMS)
 @given(uuid=uuids)
-def test_what_is_written_is_well_formed(
-    written: Callable[[UUID], str], pattern: str, prefix: str, uuid: UUID
-) -> None:
+def test_what_is_written_is_well_formed(written: Callable[[UUID], str], pattern: str, prefix: str, uuid: UUID) -> None:
     assert is_well_formed(pattern, written(uuid))
     assert re.fullmatch(f"{prefix}[0-7][0-9a-z]{{25}}", written(uuid))
 
@@ -75,9 +71,7 @@ def test_mem_service_names_the_same_store_as_mem_store() -> None:
 
 @pytest.mark.parametrize("letter", "ilou")
 @pytest.mark.parametrize("position", [1, 13, 25])
-def test_an_id_with_a_letter_outside_the_alphabet_is_well_formed_but_names_nothing(
-    letter: str, position: int
-) -> None:
+def test_an_id_with_a_letter_outside_the_alphabet_is_well_formed_but_names_nothing(letter: str, position: int) -> None:
     wire_id = f"mem_profile_{SUFFIX[:position]}{letter}{SUFFIX[position + 1 :]}"
     assert is_well_formed(PROFILE_ID_PATTERN, wire_id)
     assert decoded(wire_id) is None

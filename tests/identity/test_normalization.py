@@ -1,7 +1,5 @@
 """`normalize`, what holds for every kind; the rules of `phone` are in test_phone_normalization.py."""
 
-# ruff: noqa: RUF001 -- characters that look alike are the subject
-
 from typing import get_args
 
 import pytest
@@ -63,9 +61,7 @@ def refusal(kind: Normalization, value: str) -> ValueRefused | None:
         ("email", "not an address", "notanaddress"),
     ],
 )
-def test_a_kind_changes_what_it_says_and_nothing_else(
-    kind: Normalization, value: str, normalized: str
-) -> None:
+def test_a_kind_changes_what_it_says_and_nothing_else(kind: Normalization, value: str, normalized: str) -> None:
     assert normalize(kind, value) == normalized
 
 
@@ -84,9 +80,7 @@ def test_every_kind_refuses_nothing(kind: Normalization) -> None:
 
 @pytest.mark.parametrize("kind", ["trim", "email", "phone"])
 @pytest.mark.parametrize("blank", [" ", f"\t{NBSP}{WIDE_SPACE}\u2028", " " * MAX_LENGTH])
-def test_a_value_of_white_space_alone_is_refused_where_white_space_is_removed(
-    kind: Normalization, blank: str
-) -> None:
+def test_a_value_of_white_space_alone_is_refused_where_white_space_is_removed(kind: Normalization, blank: str) -> None:
     assert refusal(kind, blank)
 
 
@@ -114,9 +108,7 @@ def test_255_characters_are_kept(kind: Normalization, value: str) -> None:
         ("phone", "3175556789".center(256)),
     ],
 )
-def test_256_characters_are_refused_even_when_normalizing_would_shorten_them(
-    kind: Normalization, value: str
-) -> None:
+def test_256_characters_are_refused_even_when_normalizing_would_shorten_them(kind: Normalization, value: str) -> None:
     with pytest.raises(ValueRefused, match="at most 255 characters"):
         normalize(kind, value)
 

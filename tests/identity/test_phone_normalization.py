@@ -1,7 +1,5 @@
 """`normalize("phone", …)`: E.164, or refused."""
 
-# ruff: noqa: RUF001 -- characters that look alike are the subject
-
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -97,12 +95,8 @@ def test_ten_digits_of_the_us_form_are_a_us_number_whatever_their_country(value:
     assert phone(value) == e164
 
 
-@pytest.mark.parametrize(
-    ("possible", "e164"), [("+65 1111 1111", "+6511111111"), ("+46 999 999 999", "+46999999999")]
-)
-def test_with_a_plus_a_possible_number_is_enough_and_without_it_must_be_valid(
-    possible: str, e164: str
-) -> None:
+@pytest.mark.parametrize(("possible", "e164"), [("+65 1111 1111", "+6511111111"), ("+46 999 999 999", "+46999999999")])
+def test_with_a_plus_a_possible_number_is_enough_and_without_it_must_be_valid(possible: str, e164: str) -> None:
     assert phone(possible) == e164
     assert phone(possible.lstrip("+")) is None
     assert phone(possible.replace("+", "00")) is None

@@ -36,8 +36,7 @@ class Case:
 def cases(draw: st.DrawFn) -> Case:
     unique = draw(st.sampled_from(UNIQUENESS))
     configs = [
-        IdentifierConfig(id_type, enforce_unique=is_unique)
-        for id_type, is_unique in zip(ID_TYPES, unique, strict=True)
+        IdentifierConfig(id_type, enforce_unique=is_unique) for id_type, is_unique in zip(ID_TYPES, unique, strict=True)
     ]
     rules = draw(st.sampled_from(RULES))
     incoming = draw(st.lists(st.sampled_from(IDENTIFIERS), min_size=1, max_size=5))
@@ -85,9 +84,7 @@ def never_shared(case: Case) -> list[NormalizedIdentifier]:
 def oracle(case: Case) -> Resolution | None:
     """The sentences of section 5, one after the other."""
     strong = strong_matches(case)
-    weak = [
-        profile for profile in case.candidates if len(shared(case, profile)) == 1 and profile not in strong
-    ]
+    weak = [profile for profile in case.candidates if len(shared(case, profile)) == 1 and profile not in strong]
     person: list[Profile] = []
     if strong:
         person = strong

@@ -41,9 +41,7 @@ class Case:
     def remaining(self) -> dict[NormalizedIdentifier, datetime]:
         return retained(self.settings, self.held, self.carried)
 
-    def of(
-        self, config: IdentifierConfig, among: Collection[NormalizedIdentifier]
-    ) -> set[NormalizedIdentifier]:
+    def of(self, config: IdentifierConfig, among: Collection[NormalizedIdentifier]) -> set[NormalizedIdentifier]:
         return {one for one in among if one in self.held and one.id_type == config.id_type}
 
 
@@ -51,8 +49,7 @@ class Case:
 def cases(draw: st.DrawFn) -> Case:
     policies: st.SearchStrategy[LimitPolicy] = st.sampled_from(["fifo", "lifo"])
     configs = [
-        IdentifierConfig(id_type, limit=draw(st.integers(1, 5)), limit_policy=draw(policies))
-        for id_type in ID_TYPES
+        IdentifierConfig(id_type, limit=draw(st.integers(1, 5)), limit_policy=draw(policies)) for id_type in ID_TYPES
     ]
     seconds = st.integers(0, 5).map(at)  # few, so that there are ties
     held = draw(st.dictionaries(st.sampled_from(IDENTIFIERS), seconds, max_size=12))

@@ -38,6 +38,14 @@ NESTED = [["a"], [{}], [[]]]
 UNSTORABLE = ["a\0b", "\0", "\ud800", "a\udfff", "\udc00\ud800"]
 NUMBERS_OF_OTHER_KINDS = [1.0, 1.5, 1e3, float("nan"), float("inf"), 2**31, -(2**31) - 1, 10**30]
 
+WRONG: dict[DataType, list[object]] = {
+    "STRING": [1, True, None, ["a"], {}, 1.0, b"a", "a" * 1025, *UNSTORABLE],
+    "NUMBER": [True, False, "1", None, [1], {}, *NUMBERS_OF_OTHER_KINDS],
+    "BOOLEAN": [0, 1, "true", None, [True], {}, 1.0],
+    "ARRAY": ["a", 1, True, None, {}, ("a",), {"a": 1}, list(range(101))],
+}
+WRONG_ITEMS: list[object] = [None, {}, 1.5, "a" * 1025, *NESTED, *UNSTORABLE, *NUMBERS_OF_OTHER_KINDS]
+
 Promotable = dict[TraitName, TraitValue]
 
 
@@ -87,14 +95,8 @@ def test_a_value_of_its_traits_type_is_read_as_it_is(data_type: DataType, value:
 @pytest.mark.parametrize(
     ("data_type", "value"),
     [
-        *(("STRING", other) for other in (1, True, None, ["a"], {}, 1.0, b"a", "a" * 1025, *UNSTORABLE)),
-        *(("NUMBER", other) for other in (True, False, "1", None, [1], {}, *NUMBERS_OF_OTHER_KINDS)),
-        *(("BOOLEAN", other) for other in (0, 1, "true", None, [True], {}, 1.0)),
-        *(("ARRAY", other) for other in ("a", 1, True, None, {}, ("a",), {"a": 1}, list(range(101)))),
-        *(
-            ("ARRAY", ["a", item])
-            for item in (None, {}, 1.5, "a" * 1025, *NESTED, *UNSTORABLE, *NUMBERS_OF_OTHER_KINDS)
-        ),
+        *((data_type, value) for data_type, values in WRONG.items() for value in values),
+        *(("ARRAY", ["a", item]) for item in WRONG_ITEMS),
     ],
 )
 def test_any_other_value_is_refused_by_naming_the_trait(data_type: DataType, value: object) -> None:
@@ -108,10 +110,7 @@ def test_any_other_value_is_refused_by_naming_the_trait(data_type: DataType, val
         *(("STRING", other) for other in (f"{SECRET}\0", SECRET * 200, [SECRET])),
         *(("NUMBER", other) for other in (SECRET, [SECRET])),
         *(("BOOLEAN", other) for other in (SECRET, [SECRET])),
-        *(
-            ("ARRAY", other)
-            for other in (SECRET, [[SECRET]], {SECRET: SECRET}, [SECRET] * 101, [f"{SECRET}\ud800"])
-        ),
+        *(("ARRAY", other) for other in (SECRET, [[SECRET]], {SECRET: SECRET}, [SECRET] * 101, [f"{SECRET}\ud800"])),
     ],
 )
 def test_a_message_never_carries_the_value(data_type: DataType, value: object) -> None:
@@ -138,14 +137,14 @@ def test_the_names_of_groups_are_exact(name: str) -> None:
 
 @pytest.mark.parametrize("value", ["ada@example.com", "+13175556789", "3175556789", "Ada Lovelace"])
 def test_a_value_in_the_place_of_a_name_is_not_repeated(value: str) -> None:
-    for sent in ({value: {"email": "a"}}, {"Contact": {value: "a"}}):
+    for group, name in ((value, "email"), ("Contact", value)):
         with pytest.raises(TraitsRefused) as refused:
-            read_traits(GROUPS, sent)
+            read_traits(GROUPS, {group: {name: "a"}})
         assert value not in str(refused.value)
 
 
 def test_traits_of_several_groups_are_read_in_the_requests_order() -> None:
-    sent = {"Orders": {"paid": True, "note": "a"}, "Contact": {"city": "Rome"}}
+    sent: dict[str, dict[str, object]] = {"Orders": {"paid": True, "note": "a"}, "Contact": {"city": "Rome"}}
     assert list(read_traits(GROUPS, sent).items()) == [
         (TraitName("Orders", "paid"), True),
         (TraitName("Orders", "note"), "a"),
@@ -216,12 +215,8 @@ def test_a_promotion_counts_once_its_type_is_configured() -> None:
         (EMAILS, ["a@x", ""]),
     ],
 )
-def test_a_value_that_does_not_normalize_is_refused_by_naming_its_trait(
-    trait: TraitName, value: TraitValue
-) -> None:
-    with pytest.raises(
-        TraitValueRefused, match=rf"^traits\.{trait.group}\.{trait.name}: expected "
-    ) as refused:
+def test_a_value_that_does_not_normalize_is_refused_by_naming_its_trait(trait: TraitName, value: TraitValue) -> None:
+    with pytest.raises(TraitValueRefused, match=rf"^traits\.{trait.group}\.{trait.name}: expected ") as refused:
         promoted({trait: value})
     assert SECRET not in repr(refused.value)
     assert "12345" not in repr(refused.value)

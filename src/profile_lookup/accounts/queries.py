@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, delete, insert, select
@@ -19,13 +18,13 @@ async def account_of(connection: AsyncConnection, sid: str) -> UUID | None:
     return found
 
 
-async def all_accounts(connection: AsyncConnection) -> Sequence[Row[Any]]:
+async def all_accounts(connection: AsyncConnection) -> Sequence[Row[UUID, str, str]]:
     """(id, sid, name), oldest first."""
     question = select(account.c.id, account.c.sid, account.c.name).order_by(account.c.id)
     return (await connection.execute(question)).all()
 
 
-async def verified(connection: AsyncConnection, credentials: Credentials) -> Row[Any] | None:
+async def verified(connection: AsyncConnection, credentials: Credentials) -> Row[UUID, str] | None:
     """(account_id, scope), or None when there are no such credentials."""
     question = select(credential.c.account_id, credential.c.scope).where(
         credential.c.sid == credentials.sid, credential.c.secret_sha256 == credentials.secret_sha256
@@ -57,9 +56,7 @@ async def ensure_account(connection: AsyncConnection, name: str, token: Credenti
     return account_id
 
 
-async def add_key(
-    connection: AsyncConnection, account_id: UUID, key: Credentials, *, scope: Scope, name: str
-) -> None:
+async def add_key(connection: AsyncConnection, account_id: UUID, key: Credentials, *, scope: Scope, name: str) -> None:
     await connection.execute(
         insert(credential).values(
             account_id=account_id,
@@ -72,7 +69,7 @@ async def add_key(
     )
 
 
-async def keys_of(connection: AsyncConnection, account_id: UUID) -> Sequence[Row[Any]]:
+async def keys_of(connection: AsyncConnection, account_id: UUID) -> Sequence[Row[str, str, str, datetime]]:
     """(sid, scope, name, created_at) of an account's API keys, oldest first."""
     question = (
         select(credential.c.sid, credential.c.scope, credential.c.name, credential.c.created_at)

@@ -33,7 +33,7 @@ _PR_SET_PDEATHSIG = 1
 _PRIVATE = 0o700
 
 
-class Refusal(Exception):  # noqa: N818 - it is one
+class Refusal(Exception):
     """One line for a person: what is wrong, and what to do."""
 
 

@@ -35,7 +35,7 @@ async def is_current(connection: AsyncConnection) -> bool:
         if getattr(error.orig, "sqlstate", None) == UNDEFINED_TABLE:
             return False
         raise
-    return revision == _head()
+    return bool(revision == _head())
 
 
 @cache

@@ -88,7 +88,7 @@ def _digits(value: str) -> tuple[str, bool, bool]:
     text = value.strip()
     if text[:4].lower() == "tel:":
         text = text[4:].lstrip()
-    has_plus = text[:1] in ("+", "＋")
+    has_plus = text[:1] in ("+", "\N{FULLWIDTH PLUS SIGN}")
     digits = []
     for character in text[1:] if has_plus else text:
         if character.isdecimal():
@@ -102,9 +102,7 @@ def _digits(value: str) -> tuple[str, bool, bool]:
 
 
 def _is_punctuation(character: str) -> bool:
-    return (
-        character in "().-/\N{MINUS SIGN}" or character.isspace() or unicodedata.category(character) == "Pd"
-    )
+    return character in "().-/\N{MINUS SIGN}" or character.isspace() or unicodedata.category(character) == "Pd"
 
 
 def _international(digits: str, *, is_a_guess: bool) -> str:

@@ -17,7 +17,7 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """This profile."""
+    """Somebody who is known: this profile."""
 
     profile: Profile
 

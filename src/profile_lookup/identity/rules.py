@@ -11,6 +11,8 @@ from profile_lookup.identity.normalization import Normalization, normalize
 MatchingAlgo = Literal["exact", "fuzzy"]
 LimitPolicy = Literal["fifo", "lifo"]
 
+MATCHING_THRESHOLDS = range(50, 100)  # percent
+LIMITS = range(1, 101)  # values of a type on a profile
 MAX_TYPES = 15
 MAX_RULES = 15
 
@@ -35,9 +37,9 @@ class IdentifierConfig:
     def __post_init__(self) -> None:
         if not is_id_type(self.id_type):
             raise SettingsRefused("idType: expected 2-30 letters, digits, hyphens or underscores")
-        if not 50 <= self.matching_threshold <= 99:
+        if self.matching_threshold not in MATCHING_THRESHOLDS:
             raise SettingsRefused("matchingThreshold: expected 50-99")
-        if not 1 <= self.limit <= 100:
+        if self.limit not in LIMITS:
             raise SettingsRefused("limit: expected 1-100")
         if self.matching_algo == "fuzzy" and self.normalization == "phone":
             raise SettingsRefused(

@@ -55,7 +55,7 @@ async def ingest(
     raise Unavailable
 
 
-async def _apply(  # noqa: PLR0913 -- the parts of one decision
+async def _apply(
     connection: AsyncConnection,
     store_id: UUID,
     settings: IdentityResolutionSettings,

@@ -98,20 +98,18 @@ def _lock_key(store_id: UUID, identifier: NormalizedIdentifier) -> int:
 
 
 def _profile(row: Row[Any]) -> Profile:
-    identifiers = zip(
-        row.identifier_types or (), row.identifier_values or (), row.identifier_times or (), strict=True
-    )
+    identifiers = zip(row.identifier_types or (), row.identifier_values or (), row.identifier_times or (), strict=True)
     traits = zip(
-        row.trait_groups or (), row.trait_names or (), row.trait_values or (), row.trait_times or (), strict=True
+        row.trait_groups or (),
+        row.trait_names or (),
+        row.trait_values or (),
+        row.trait_times or (),
+        strict=True,
     )
     return Profile(
         id=row.profile_id,
         identifiers={
-            NormalizedIdentifier(id_type, NormalizedValue(value)): added_at
-            for id_type, value, added_at in identifiers
+            NormalizedIdentifier(id_type, NormalizedValue(value)): added_at for id_type, value, added_at in identifiers
         },
-        traits={
-            TraitName(group, name): Trait(value, written_at)
-            for group, name, value, written_at in traits
-        },
+        traits={TraitName(group, name): Trait(value, written_at) for group, name, value, written_at in traits},
     )

@@ -45,7 +45,7 @@ def _known_stores(request: Request) -> KnownStores:
 async def _verified_by_lookup(
     store_id: StoreIdInPath, credentials: PresentedCredentials, database: DatabaseOfApp
 ) -> AsyncIterator[Credentials]:
-    """The Lookup's statement verifies these; a body that FastAPI refuses never gets that far, so then it is done here."""
+    """The Lookup's own statement verifies these; here it is done for a body that FastAPI refuses before that."""
     try:
         yield credentials
     except RequestValidationError:
@@ -80,9 +80,7 @@ async def _verified_by_lookup(
         ),
     },
     openapi_extra={
-        "requestBody": {
-            "content": {"application/json": {"example": {"idType": "phone", "value": "1-317-555-6789"}}}
-        }
+        "requestBody": {"content": {"application/json": {"example": {"idType": "phone", "value": "1-317-555-6789"}}}}
     },
 )
 async def look_up_profiles(
@@ -92,8 +90,9 @@ async def look_up_profiles(
     database: DatabaseOfApp,
     known: Annotated[KnownStores, Depends(_known_stores)],
 ) -> LookupAnswer:
-    """The value is normalized by the store's identity resolution settings. The answer holds canonical profiles:
-    the earliest ID where profiles were merged; earliest first, at most 100.
+    """The value is normalized by the store's identity resolution settings.
+
+    The answer holds canonical profiles: the earliest ID where profiles were merged; earliest first, at most 100.
 
     Every write that was answered before is seen. An identifier that names nobody is not an error.
     """
@@ -114,9 +113,7 @@ async def look_up_profiles(
         202: {
             "description": "Done and durable: a Lookup finds it from now on.",
             "content": {
-                "application/json": {
-                    "example": {"message": _CREATED, "id": "mem_profile_00000000000000000000000000"}
-                }
+                "application/json": {"example": {"message": _CREATED, "id": "mem_profile_00000000000000000000000000"}}
             },
         },
         **error_answers(
@@ -148,8 +145,10 @@ async def look_up_profiles(
     },
 )
 async def create_profile(store: StoreOfAccount, body: ProfileData, database: DatabaseOfApp) -> ProfileCreated:
-    """At least one trait must be promoted to an identifier. If no profile has any of these identifiers, there is a
-    new one; if one has, it is updated; if several have, they are one person, and merged into the earliest.
+    """At least one trait must be promoted to an identifier.
+
+    If no profile has any of these identifiers, there is a new one; if one has, it is updated; if several have, they
+    are one person, and merged into the earliest.
     """
     async with database.statements() as connection:
         groups = await queries.trait_groups(connection, store.id)

@@ -30,7 +30,10 @@ class Changes:
 
     @classmethod
     def between(
-        cls, before: Profile, identifiers: Mapping[NormalizedIdentifier, datetime], traits: Mapping[TraitName, Trait]
+        cls,
+        before: Profile,
+        identifiers: Mapping[NormalizedIdentifier, datetime],
+        traits: Mapping[TraitName, Trait],
     ) -> "Changes":
         return cls(
             put={each: at for each, at in identifiers.items() if before.identifiers.get(each) != at},
@@ -77,7 +80,11 @@ async def update_profile(
     profile_id: UUID,
     changes: Changes,
 ) -> None:
-    parameters = changes.parameters(settings) | {"store_id": store_id, "profile_id": profile_id, "absorbed": []}
+    parameters = changes.parameters(settings) | {
+        "store_id": store_id,
+        "profile_id": profile_id,
+        "absorbed": [],
+    }
     await connection.execute(_UPDATE, parameters)
 
 
@@ -111,8 +118,7 @@ def _remembered(profile: Profile) -> dict[str, Any]:
             for identifier, added_at in profile.identifiers.items()
         ],
         "traits": [
-            [name.group, name.name, trait.value, trait.written_at.isoformat()]
-            for name, trait in profile.traits.items()
+            [name.group, name.name, trait.value, trait.written_at.isoformat()] for name, trait in profile.traits.items()
         ],
     }
 

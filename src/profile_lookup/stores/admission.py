@@ -55,9 +55,7 @@ async def admit(connection: AsyncConnection, credentials: Credentials, store_id:
     """
     is_well_formed = ids.is_well_formed(ids.STORE_ID_PATTERN, store_id)
     question = (
-        select(
-            credential.c.scope, store.c.id, store.c.status, store.c.settings, store.c.settings_version
-        )
+        select(credential.c.scope, store.c.id, store.c.status, store.c.settings, store.c.settings_version)
         .outerjoin(
             store,
             and_(

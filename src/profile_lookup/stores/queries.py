@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, func, insert, select
@@ -26,9 +25,7 @@ async def create(
 ) -> UUID:
     """A new store with the default settings and trait group. Raises `NameTaken` or `LimitReached`."""
     # One creation at a time in an account, so that what is counted below stays true.
-    await connection.execute(
-        select(account.c.id).where(account.c.id == account_id).with_for_update(key_share=True)
-    )
+    await connection.execute(select(account.c.id).where(account.c.id == account_id).with_for_update(key_share=True))
     if await find(connection, account_id, display_name) is not None:
         raise NameTaken
     if await _count(connection, account_id) >= max_stores:
@@ -63,7 +60,7 @@ async def find(connection: AsyncConnection, account_id: UUID, display_name: str)
     return found
 
 
-async def of_account(connection: AsyncConnection, account_id: UUID) -> Sequence[Row[Any]]:
+async def of_account(connection: AsyncConnection, account_id: UUID) -> Sequence[Row[UUID, str, str, datetime]]:
     """(id, display_name, status, created_at) of an account's stores, oldest first."""
     question = (
         select(store.c.id, store.c.display_name, store.c.status, store.c.created_at)
@@ -74,7 +71,5 @@ async def of_account(connection: AsyncConnection, account_id: UUID) -> Sequence[
 
 
 async def _count(connection: AsyncConnection, account_id: UUID) -> int:
-    count = await connection.scalar(
-        select(func.count()).select_from(store).where(store.c.account_id == account_id)
-    )
+    count = await connection.scalar(select(func.count()).select_from(store).where(store.c.account_id == account_id))
     return count or 0

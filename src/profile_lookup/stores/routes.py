@@ -42,9 +42,7 @@ _MESSAGE = "Memory Store creation accepted for processing."
                 }
             },
         },
-        **error_answers(
-            RequestRefused("displayName: Field required"), LimitReached(15), NameTaken(), has_body=True
-        ),
+        **error_answers(RequestRefused("displayName: Field required"), LimitReached(15), NameTaken(), has_body=True),
     },
 )
 async def create_store(
@@ -55,8 +53,10 @@ async def create_store(
     request: Request,
     response: Response,
 ) -> OperationAccepted:
-    """A new store has four identifier types (`email`, `whatsapp`, `phone`, `chat`), each unique and a matching
-    rule, and one trait group, `Contact`.
+    """The new store has the default settings.
+
+    These are four identifier types (`email`, `whatsapp`, `phone`, `chat`), each unique and a matching rule, and one
+    trait group, `Contact`.
     """
     store_id = await queries.create(
         transaction,
@@ -66,12 +66,8 @@ async def create_store(
         max_stores=request.app.state.settings.max_stores,
     )
     operation = ids.operation_id(
-        await record_completed(
-            transaction, account_id, kind="CREATE_STORE", result_id=ids.store_id(store_id)
-        )
+        await record_completed(transaction, account_id, kind="CREATE_STORE", result_id=ids.store_id(store_id))
     )
     status_url = operation_url(base_url, operation)
-    response.headers.update(
-        {"Operation-Id": operation, "Location": status_url, "Retry-After": str(RETRY_AFTER)}
-    )
+    response.headers.update({"Operation-Id": operation, "Location": status_url, "Retry-After": str(RETRY_AFTER)})
     return OperationAccepted(message=_MESSAGE, status_url=status_url)

@@ -12,7 +12,10 @@ class StoreRequest(WireModel):
     model_config = ConfigDict(extra="ignore")
 
     display_name: str = Field(
-        pattern=DISPLAY_NAME_PATTERN, max_length=64, description="Unique within the account.", examples=["customers"]
+        pattern=DISPLAY_NAME_PATTERN,
+        max_length=64,
+        description="Unique within the account.",
+        examples=["customers"],
     )
     # The official SDKs send null for what was left out.
     description: WireText | None = Field(default=None, min_length=1, max_length=128)

@@ -94,9 +94,7 @@ async def _on_invalid_request(request: Request, error: Exception) -> JSONRespons
     if isinstance(error.body, bytes):  # FastAPI parses nothing but JSON
         return answer_to(errors.MediaTypeRefused())
     found: Sequence[Any] = error.errors()
-    return answer_to(
-        errors.RequestRefused("; ".join(f"{_place(each['loc'])}: {each['msg']}" for each in found))
-    )
+    return answer_to(errors.RequestRefused("; ".join(f"{_place(each['loc'])}: {each['msg']}" for each in found)))
 
 
 async def _on_framework_error(_request: Request, error: Exception) -> JSONResponse:

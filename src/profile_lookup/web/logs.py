@@ -20,8 +20,7 @@ class _Formatter(JsonFormatter):
         while error is not None:
             lines.append(type(error).__qualname__)
             lines += [
-                f"  {frame.filename}:{frame.lineno} {frame.name}"
-                for frame in traceback.extract_tb(error.__traceback__)
+                f"  {frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
             ]
             error = error.__cause__ or error.__context__
         return "\n".join(lines)
