@@ -3,7 +3,9 @@
 import asyncio
 import os
 import shutil
+import socket
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -11,6 +13,7 @@ from uuid import uuid4
 import asyncpg
 import httpx
 import pytest
+import uvicorn
 from fastapi import FastAPI
 from filelock import FileLock
 
@@ -111,6 +114,33 @@ async def client(app: FastAPI, account: tuple[str, str]) -> AsyncIterator[httpx.
 @pytest.fixture
 async def store_id(client: httpx.AsyncClient) -> str:
     return await make_store(client)
+
+
+@pytest.fixture
+def served(settings: Settings) -> Iterator[str]:
+    """The service's address, over real TCP, for clients that are not ours."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(create_app(settings), log_config=None))
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def account_served(settings: Settings) -> tuple[str, str]:
+    """The SID and auth token of an account, for tests that are not asynchronous themselves."""
+
+    async def make() -> tuple[str, str]:
+        assert settings.database_url is not None
+        database = Database(settings.database_url.get_secret_value(), pool_size=1)
+        try:
+            return await make_account(database)
+        finally:
+            await database.close()
+
+    return asyncio.run(make())
 
 
 async def make_account(database: Database) -> tuple[str, str]:

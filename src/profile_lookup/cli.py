@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Annotated, TypeVar
 from uuid import UUID
@@ -75,6 +76,7 @@ def serve(
     """Serve until Ctrl-C or SIGTERM, on the embedded database or on the one that is configured."""
     settings = load_settings(host=host, port=port, workers=workers)
     with (
+        suppress(KeyboardInterrupt),  # the way to end it, now or while it starts
         server.listening(settings.host, settings.port) as listener,
         server.database_running(settings) as running,
     ):

@@ -92,15 +92,12 @@ def address(host: str, port: int) -> str:
 
 
 def serve(settings: Settings, listener: socket.socket) -> None:
-    """Until SIGINT or SIGTERM; requests under way are finished."""
-    try:
-        if settings.workers == 1:
-            uvicorn.Server(_config(create_app(settings))).run([listener])
-        else:
-            _tell_workers(settings)
-            Multiprocess(_config("profile_lookup.app:app_from_environment", settings.workers), [listener]).run()
-    except KeyboardInterrupt:
-        pass  # uvicorn drained the requests, then raised the signal again
+    """Until SIGINT or SIGTERM, then finish the requests under way. May end in KeyboardInterrupt."""
+    if settings.workers == 1:
+        uvicorn.Server(_config(create_app(settings))).run([listener])
+    else:
+        _tell_workers(settings)
+        Multiprocess(_config("profile_lookup.app:app_from_environment", settings.workers), [listener]).run()
 
 
 def _config(app: FastAPI | str, workers: int = 1) -> uvicorn.Config:

@@ -1,0 +1,65 @@
+"""The program as a user starts it: a process of its own, reached over TCP."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from profile_lookup.settings import PREFIX
+
+PATIENCE = 60  # seconds, on a noisy machine
+
+
+def environment(**settings: object) -> dict[str, str]:
+    """What a newcomer has: no settings but these."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return plain | {f"{PREFIX}{name}": str(value) for name, value in settings.items()}
+
+
+def command(*arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "profile_lookup", *arguments],
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+@contextmanager
+def serving(*arguments: str, **settings: object) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    """A process that serves, and what it printed up to the address, or to the curl of its demo."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "profile_lookup", "serve", "--port", "0", *arguments],
+        env=environment(**settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    last = "curl" if "--demo" in arguments else "  Docs page:"
+    printed: list[str] = []
+    try:
+        for line in process.stdout:
+            printed.append(line.rstrip("\n"))
+            if line.startswith(last):
+                break
+        else:
+            assert process.stderr is not None
+            pytest.fail(f"it ended: {process.stderr.read()}")
+        yield process, printed
+    finally:
+        process.terminate()
+        process.communicate(timeout=PATIENCE)
+
+
+@pytest.fixture
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A place for an embedded database, which an unprivileged server can reach also when root runs the tests."""
+    directory = Path(os.environ["TEST_RUN_DIRECTORY"]) / tmp_path_factory.mktemp("data").name
+    return directory / "a path with spaces"

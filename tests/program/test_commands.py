@@ -1,0 +1,135 @@
+"""The commands, and how they say what is wrong: one line, exit code not 0, no traceback."""
+
+import socket
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.program.conftest import command, serving
+
+ACCOUNT = "ACd0000000000000000000000000000000"
+TOKEN = "a-token-of-at-least-24-characters"
+
+
+def test_accounts_keys_and_stores_are_made_listed_and_revoked(database_url: str) -> None:
+    def run(*arguments: str) -> str:
+        done = command(*arguments, DATABASE_URL=database_url)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "Make one first" in command("stores", "list", DATABASE_URL=database_url).stderr
+    sid, token = _shown(run("accounts", "create", "acme"))
+    store_id = run("stores", "create", "customers").strip()
+    key, secret = _shown(run("keys", "create", "--scope", "lookup", "--name", "agents"))
+    assert store_id in run("stores", "list")
+    assert "agents" in run("keys", "list", "--account", sid)
+    lookup = {"idType": "chat", "value": "c"}
+    with serving(DATABASE_URL=database_url) as (_, printed):
+        url = f"{printed[0].rpartition(' ')[2]}/v1/Stores/{store_id}/Profiles"
+        assert httpx.post(f"{url}/Lookup", json=lookup, auth=(key, secret)).status_code == 200
+        assert httpx.post(url, json={}, auth=(key, secret)).status_code == 403
+        assert httpx.post(url, json={}, auth=(sid, token)).status_code == 400
+        run("keys", "revoke", key)  # while it is served, and known to the serving process
+        assert httpx.post(f"{url}/Lookup", json=lookup, auth=(key, secret)).status_code == 401
+    assert key not in run("keys", "list")
+    run("accounts", "create", "other")
+    assert "--account" in command("stores", "list", DATABASE_URL=database_url).stderr
+
+
+def _shown(printed: str) -> tuple[str, str]:
+    """The two values that a command shows: `Name:  value  (remark)`."""
+    first, second = (line.partition(": ")[2].split()[0] for line in printed.splitlines())
+    return first, second
+
+
+def test_help_and_version_are_for_people() -> None:
+    assert "serve" in command("--help").stdout
+    assert command("--version").stdout.strip().count(".") == 2
+    assert command("nonsense").returncode == 2
+
+
+def test_the_bootstrap_account_is_ensured_with_exactly_its_token(database_url: str) -> None:
+    settings = {"DATABASE_URL": database_url, "BOOTSTRAP_ACCOUNT_SID": ACCOUNT}
+    for token in (TOKEN, TOKEN[::-1]):
+        with serving(**settings, BOOTSTRAP_AUTH_TOKEN=token) as (_, printed):
+            url = f"{printed[0].rpartition(' ')[2]}/v1/ControlPlane/Stores"
+            for tried in (TOKEN, TOKEN[::-1]):
+                status = httpx.post(url, json={}, auth=(ACCOUNT, tried)).status_code
+                assert status == (400 if tried == token else 401)
+
+
+def test_with_a_bootstrap_account_the_demo_is_its_own_and_its_token_is_not_kept(
+    database_url: str, tmp_path: Path
+) -> None:
+    settings = {
+        "DATABASE_URL": database_url, "DATA_DIR": tmp_path, "BOOTSTRAP_ACCOUNT_SID": ACCOUNT,
+        "BOOTSTRAP_AUTH_TOKEN": TOKEN, "PUBLIC_URL": "https://lookup.example.com",
+    }  # fmt: skip
+    first = command("demo", "--json", **settings)
+    assert first.returncode == 0, first.stderr
+    assert f'"accountSid": "{ACCOUNT}", "authToken": "{TOKEN}"' in first.stdout
+    assert '"baseUrl": "https://lookup.example.com"' in first.stdout
+    assert command("demo", "--json", **settings).stdout == first.stdout
+    (kept,) = tmp_path.iterdir()
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert TOKEN not in kept.read_text()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}, "Cannot reach the database"),
+        ({"DATABASE_URL": "mysql://secret@host/x"}, "PROFILE_LOOKUP_DATABASE_URL: expected postgresql://"),
+        ({"PORT": "http"}, "PROFILE_LOOKUP_PORT"),
+        ({"BOOTSTRAP_ACCOUNT_SID": ACCOUNT}, "expected both or neither"),
+        ({"BOOTSTRAP_ACCOUNT_SID": ACCOUNT, "BOOTSTRAP_AUTH_TOKEN": "secret"}, "at least 24 characters"),
+        ({"BOOTSTRAP_ACCOUNT_SID": "secret", "BOOTSTRAP_AUTH_TOKEN": TOKEN}, "BOOTSTRAP_ACCOUNT_SID"),
+        ({"DATA_DIR": "/dev/null/data"}, "/dev/null"),
+        ({"PUBLIC_URL": "lookup.example.com"}, "PROFILE_LOOKUP_PUBLIC_URL"),
+    ],
+)
+def test_what_cannot_work_is_said_in_one_line(settings: dict[str, str], said: str) -> None:
+    failed = command("serve", "--port", "0", **settings)
+    assert failed.returncode == 1
+    (line,) = failed.stderr.splitlines()
+    assert line.startswith("profile-lookup: ")
+    assert said in line
+    assert "secret" not in line
+    assert failed.stdout == ""
+
+
+def test_a_database_that_was_not_migrated_is_said_in_one_line(empty_database_url: str) -> None:
+    failed = command("serve", "--port", "0", DATABASE_URL=empty_database_url)
+    assert failed.returncode == 1
+    assert failed.stderr == ("profile-lookup: The schema is not this version's: run `profile-lookup migrate`\n")
+    migrated = command("migrate", DATABASE_URL=empty_database_url)
+    assert (migrated.returncode, migrated.stdout) == (0, "The schema is up to date.\n")
+    with serving(DATABASE_URL=empty_database_url) as (_, printed):
+        assert httpx.get(f"{printed[0].rpartition(' ')[2]}/readyz").json() == {"status": "ready"}
+
+
+def test_a_busy_port_is_said_in_one_line(database_url: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = str(busy.getsockname()[1])
+        failed = command("serve", "--port", port, DATABASE_URL=database_url)
+    assert failed.returncode == 1
+    (line,) = failed.stderr.splitlines()
+    assert line.startswith(f"profile-lookup: Cannot listen on 127.0.0.1 port {port}: Address already in use")
+
+
+def test_data_of_another_postgresql_version_is_said_in_one_line(data_dir: Path) -> None:
+    (data_dir / "data").mkdir(parents=True)
+    (data_dir / "data" / "PG_VERSION").write_text("15\n")
+    failed = command("serve", "--port", "0", DATA_DIR=data_dir)
+    assert failed.returncode == 1
+    (line,) = failed.stderr.splitlines()
+    assert "15" in line
+    assert "18" in line
+
+
+def test_several_workers_serve_and_end_together(database_url: str) -> None:
+    with serving("--workers", "2", DATABASE_URL=database_url) as (process, printed):
+        assert httpx.get(f"{printed[0].rpartition(' ')[2]}/readyz", timeout=30).json() == {"status": "ready"}
+        process.terminate()
+        assert process.wait(30) == 0
