@@ -58,7 +58,7 @@ def test_the_sdk_raises_a_refusal_with_its_code_and_reason(served: str, account_
     assert (raised.value.status, raised.value.code) == (400, 520046)
 
 
-@pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")  # the package, not the service
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the package, in how it uses aiohttp
 async def test_the_asynchronous_sdk_looks_up_as_well(served: str, account_served: tuple[str, str]) -> None:
     store_id = _make_store(_client(served, account_served))
     async with AsyncTwilioHttpClient() as http_client:
