@@ -11,12 +11,10 @@ from profile_lookup.operations import queries
 from profile_lookup.operations.wire import RETRY_AFTER, Operation, OperationResult
 from profile_lookup.web import ids
 from profile_lookup.web.body import BodyLastRoute
-from profile_lookup.web.openapi import error_answers, header
+from profile_lookup.web.openapi import answer, error_answers, header
 from profile_lookup.web.urls import BaseUrl, operation_url
 
 router = APIRouter(prefix="/v1/ControlPlane/Operations", tags=["Operations"], route_class=BodyLastRoute)
-
-_EXAMPLE_ID = "mem_operation_00000000000000000000000000"
 
 
 @router.get(
@@ -25,25 +23,21 @@ _EXAMPLE_ID = "mem_operation_00000000000000000000000000"
     summary="What became of an accepted request",
     response_model_exclude_none=True,
     responses={
-        200: {
-            "description": "The operation",
-            "headers": {
+        200: answer(
+            "The operation",
+            {
+                "operationId": ids.EXAMPLE_OPERATION_ID,
+                "status": "COMPLETED",
+                "createdAt": "2026-01-15T10:15:30Z",
+                "completedAt": "2026-01-15T10:15:30Z",
+                "statusUrl": operation_url("http://127.0.0.1:8000", ids.EXAMPLE_OPERATION_ID),
+                "result": {"type": "RESOURCE_ID", "id": ids.EXAMPLE_STORE_ID},
+            },
+            {
                 "Operation-Id": header("string", "Its ID."),
                 "Retry-After": header("integer", "Seconds until it is worth asking again; until it has ended."),
             },
-            "content": {
-                "application/json": {
-                    "example": {
-                        "operationId": _EXAMPLE_ID,
-                        "status": "COMPLETED",
-                        "createdAt": "2026-01-15T10:15:30Z",
-                        "completedAt": "2026-01-15T10:15:30Z",
-                        "statusUrl": f"http://127.0.0.1:8000/v1/ControlPlane/Operations/{_EXAMPLE_ID}",
-                        "result": {"type": "RESOURCE_ID", "id": "mem_store_00000000000000000000000000"},
-                    }
-                }
-            },
-        },
+        ),
         **error_answers(OperationIdMalformed(), OperationNotFound(), has_body=False),
     },
 )
@@ -54,7 +48,7 @@ async def fetch_operation(
             alias="operationId",
             json_schema_extra={"maxLength": 512},
             description="The `Operation-Id` of the answer that accepted the request.",
-            examples=[_EXAMPLE_ID],
+            examples=[ids.EXAMPLE_OPERATION_ID],
         ),
     ],
     account_id: AccountOfCaller,

@@ -29,7 +29,7 @@ from profile_lookup.profiles.wire import IdentifierBody, LookupAnswer, ProfileCr
 from profile_lookup.stores.admission import StoreIdInPath, StoreOfAccount, admit
 from profile_lookup.web import ids
 from profile_lookup.web.body import BodyLastRoute
-from profile_lookup.web.openapi import error_answers
+from profile_lookup.web.openapi import answer, error_answers, request_example
 
 router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles", route_class=BodyLastRoute)
 
@@ -60,17 +60,10 @@ async def _verified_by_lookup(
     tags=["Retrieval"],
     summary="Which profiles does this identifier name?",
     responses={
-        200: {
-            "description": "The profiles found, possibly none",
-            "content": {
-                "application/json": {
-                    "example": {
-                        "normalizedValue": "+13175556789",
-                        "profiles": ["mem_profile_00000000000000000000000000"],
-                    }
-                }
-            },
-        },
+        200: answer(
+            "The profiles found, possibly none",
+            {"normalizedValue": "+13175556789", "profiles": [ids.EXAMPLE_PROFILE_ID]},
+        ),
         **error_answers(
             RequestRefused("idType: Field required"),
             UnknownIdentifierType(DEFAULT_SETTINGS.id_types),
@@ -79,9 +72,7 @@ async def _verified_by_lookup(
             has_body=True,
         ),
     },
-    openapi_extra={
-        "requestBody": {"content": {"application/json": {"example": {"idType": "phone", "value": "1-317-555-6789"}}}}
-    },
+    openapi_extra=request_example({"idType": "phone", "value": "1-317-555-6789"}),
 )
 async def look_up_profiles(
     store_id: StoreIdInPath,
@@ -110,12 +101,9 @@ async def look_up_profiles(
     summary="Create a profile, or update or merge those that its identifiers name",
     status_code=202,
     responses={
-        202: {
-            "description": "Done and durable: a Lookup finds it from now on.",
-            "content": {
-                "application/json": {"example": {"message": _CREATED, "id": "mem_profile_00000000000000000000000000"}}
-            },
-        },
+        202: answer(
+            "Done and durable: a Lookup finds it from now on.", {"message": _CREATED, "id": ids.EXAMPLE_PROFILE_ID}
+        ),
         **error_answers(
             RequestRefused("traits: Input should be a valid dictionary"),
             TraitsRefused("traits: expected 1-1500 values that are promoted to identifiers"),
@@ -125,24 +113,18 @@ async def look_up_profiles(
             has_body=True,
         ),
     },
-    openapi_extra={
-        "requestBody": {
-            "content": {
-                "application/json": {
-                    "example": {
-                        "traits": {
-                            "Contact": {
-                                "email": "Alyssa.Mock@example.com",
-                                "phone": "+13175551234",
-                                "lastName": "Mock",
-                                "firstName": "Alyssa",
-                            }
-                        }
-                    }
+    openapi_extra=request_example(
+        {
+            "traits": {
+                "Contact": {
+                    "email": "Alyssa.Mock@example.com",
+                    "phone": "+13175551234",
+                    "lastName": "Mock",
+                    "firstName": "Alyssa",
                 }
             }
         }
-    },
+    ),
 )
 async def create_profile(store: StoreOfAccount, body: ProfileData, database: DatabaseOfApp) -> ProfileCreated:
     """At least one trait must be promoted to an identifier.

@@ -9,7 +9,7 @@ from profile_lookup.identity.normalization import MAX_LENGTH
 from profile_lookup.web import ids
 from profile_lookup.web.wire import WireModel
 
-ProfileId = Annotated[str, Field(pattern=ids.PROFILE_ID_PATTERN, examples=["mem_profile_00000000000000000000000000"])]
+ProfileId = Annotated[str, Field(pattern=ids.PROFILE_ID_PATTERN, examples=[ids.EXAMPLE_PROFILE_ID])]
 
 
 class IdentifierBody(WireModel):

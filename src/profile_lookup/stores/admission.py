@@ -33,7 +33,7 @@ StoreIdInPath = Annotated[
         alias="storeId",
         description="The store. `mem_service_…` names the same store as `mem_store_…`.",
         json_schema_extra={"pattern": ids.STORE_ID_PATTERN},
-        examples=["mem_store_00000000000000000000000000"],
+        examples=[ids.EXAMPLE_STORE_ID],
     ),
 ]
 

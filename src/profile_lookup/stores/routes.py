@@ -11,7 +11,7 @@ from profile_lookup.stores import queries
 from profile_lookup.stores.wire import StoreRequest
 from profile_lookup.web import ids
 from profile_lookup.web.body import BodyLastRoute
-from profile_lookup.web.openapi import error_answers, header
+from profile_lookup.web.openapi import answer, error_answers, header, request_example
 from profile_lookup.web.urls import BaseUrl, operation_url
 
 router = APIRouter(prefix="/v1/ControlPlane/Stores", tags=["Store"], route_class=BodyLastRoute)
@@ -25,25 +25,18 @@ _MESSAGE = "Memory Store creation accepted for processing."
     summary="Create a store",
     status_code=202,
     responses={
-        202: {
-            "description": "The store is there; the operation's result is its ID.",
-            "headers": {
+        202: answer(
+            "The store is there; the operation's result is its ID.",
+            {"message": _MESSAGE, "statusUrl": operation_url("http://127.0.0.1:8000", ids.EXAMPLE_OPERATION_ID)},
+            {
                 "Operation-Id": header("string", "The operation to ask after."),
                 "Location": header("string", "Where it is."),
                 "Retry-After": header("integer", "Seconds until it is worth asking."),
             },
-            "content": {
-                "application/json": {
-                    "example": {
-                        "message": _MESSAGE,
-                        "statusUrl": "http://127.0.0.1:8000/v1/ControlPlane/Operations/"
-                        "mem_operation_00000000000000000000000000",
-                    }
-                }
-            },
-        },
+        ),
         **error_answers(RequestRefused("displayName: Field required"), LimitReached(15), NameTaken(), has_body=True),
     },
+    openapi_extra=request_example({"displayName": "customers", "description": "All of them"}),
 )
 async def create_store(
     account_id: AccountOfCaller,

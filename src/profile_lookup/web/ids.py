@@ -17,6 +17,10 @@ STORE_ID_PATTERN = f"^mem_(store|service)_{_SUFFIX}$"
 PROFILE_ID_PATTERN = f"^mem_profile_{_SUFFIX}$"
 OPERATION_ID_PATTERN = f"^mem_operation_{_SUFFIX}$"
 
+EXAMPLE_STORE_ID = "mem_store_00000000000000000000000000"
+EXAMPLE_PROFILE_ID = "mem_profile_00000000000000000000000000"
+EXAMPLE_OPERATION_ID = "mem_operation_00000000000000000000000000"
+
 
 def new_id() -> UUID:
     return UUID(int=uuid7().int)

@@ -40,6 +40,20 @@ def header(kind: str, description: str) -> dict[str, Any]:
     return {"description": description, "schema": {"type": kind}}
 
 
+def request_example(body: Any) -> dict[str, Any]:
+    """For `openapi_extra`."""
+    return {"requestBody": {"content": {"application/json": {"example": body}}}}
+
+
+def answer(description: str, example: Any, headers: dict[str, Any] | None = None) -> dict[str, Any]:
+    """For `responses`: one that is not an error."""
+    return {
+        "description": description,
+        "headers": headers or {},
+        "content": {"application/json": {"example": example}},
+    }
+
+
 def error_answers(*specific: errors.ProfileLookupError, has_body: bool) -> Responses:
     """All error answers of an operation: `specific` ones, each as it is sent, and those that every operation has."""
     examples = [Error.of_domain(error) for error in specific] + list(_WITH_BODY if has_body else ())
