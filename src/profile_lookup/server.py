@@ -3,7 +3,7 @@
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import asyncpg
@@ -91,13 +91,20 @@ def address(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(settings: Settings, listener: socket.socket) -> None:
-    """Until SIGINT or SIGTERM, then finish the requests under way. May end in KeyboardInterrupt."""
+def serve(settings: Settings, listener: socket.socket, announce: Callable[[], None]) -> None:
+    """Until SIGINT or SIGTERM; then finish the requests under way. `announce` is called when both are heeded."""
     if settings.workers == 1:
-        uvicorn.Server(_config(create_app(settings))).run([listener])
+        service = uvicorn.Server(_config(create_app(settings)))
+        # uvicorn heeds signals only once its loop runs; one that comes earlier must not be lost in between.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, service.handle_exit)
+        announce()
+        service.run([listener])
     else:
         _tell_workers(settings)
-        Multiprocess(_config("profile_lookup.app:app_from_environment", settings.workers), [listener]).run()
+        supervisor = Multiprocess(_config("profile_lookup.app:app_from_environment", settings.workers), [listener])
+        announce()
+        supervisor.run()
 
 
 def _config(app: FastAPI | str, workers: int = 1) -> uvicorn.Config:

@@ -220,3 +220,10 @@ def test_a_value_that_does_not_normalize_is_refused_by_naming_its_trait(trait: T
         promoted({trait: value})
     assert SECRET not in repr(refused.value)
     assert "12345" not in repr(refused.value)
+
+
+def test_what_is_no_string_is_promoted_as_its_json() -> None:
+    groups = {"Group": TraitGroup("Group", {"codes": TraitDefinition("ARRAY", "chat")})}
+    traits = read_traits(groups, {"Group": {"codes": [7, True, "x"]}})
+    promoted = promoted_identifiers(groups, DEFAULT_SETTINGS, traits)
+    assert [identifier.value for identifier in promoted] == ["7", "true", "x"]

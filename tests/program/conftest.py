@@ -6,10 +6,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from profile_lookup.settings import PREFIX
+from tests.conftest import RUN_DIRECTORY
 
 PATIENCE = 60  # seconds, on a noisy machine
 
@@ -59,7 +61,6 @@ def serving(*arguments: str, **settings: object) -> Iterator[tuple[subprocess.Po
 
 
 @pytest.fixture
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def data_dir() -> Path:
     """A place for an embedded database, which an unprivileged server can reach also when root runs the tests."""
-    directory = Path(os.environ["TEST_RUN_DIRECTORY"]) / tmp_path_factory.mktemp("data").name
-    return directory / "a path with spaces"
+    return Path(os.environ[RUN_DIRECTORY]) / uuid4().hex / "a path with spaces"

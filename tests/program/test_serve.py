@@ -53,11 +53,12 @@ async def test_a_request_under_way_is_finished_before_the_end(database_url: str,
             async with connection.transaction():
                 await connection.execute("select from profile for update")  # so that the request has to wait
                 under_way = asyncio.create_task(client.post(url, json=body))
-                while not await connection.fetchval("select count(*) from pg_locks where not granted"):
-                    await asyncio.sleep(0.01)
-                process.send_signal(signal.SIGTERM)
-                while await _is_listening(base_url):
-                    await asyncio.sleep(0.01)
+                async with asyncio.timeout(PATIENCE):
+                    while not await connection.fetchval("select count(*) from pg_locks where not granted"):
+                        await asyncio.sleep(0.01)
+                    process.send_signal(signal.SIGTERM)
+                    while await _is_listening(base_url):
+                        await asyncio.sleep(0.01)
                 assert not under_way.done()
             assert (await under_way).status_code == 202
         await connection.close()

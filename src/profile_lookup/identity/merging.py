@@ -1,5 +1,6 @@
 """Which profile is canonical, and how what is known of several becomes one."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -27,13 +28,20 @@ def united_identifiers(profiles: Iterable[Profile]) -> dict[NormalizedIdentifier
 
 
 def united_traits(profiles: Iterable[Profile]) -> dict[TraitName, Trait]:
-    """Per name, the most recently written value; of two written in the same instant, the earlier profile's."""
+    """Per name, the most recently written value.
+
+    Of two written in the same instant, the one whose JSON is the greater: by the value, not by the profile, so that it
+    makes no difference in which order profiles were merged.
+    """
     united: dict[TraitName, Trait] = {}
-    for profile in earliest_first(profiles):
+    for profile in profiles:
         for name, trait in profile.traits.items():
-            if name not in united or trait.written_at > united[name].written_at:
-                united[name] = trait
+            united[name] = max(trait, united.get(name, trait), key=_recency)
     return united
+
+
+def _recency(trait: Trait) -> tuple[datetime, str]:
+    return trait.written_at, json.dumps(trait.value)
 
 
 def added(

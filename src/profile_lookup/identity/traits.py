@@ -4,6 +4,7 @@ A trait group defines the traits it may hold; a definition's `id_type_promotion`
 of that type as well.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -87,7 +88,7 @@ def promoted_identifiers(
 
 def _items(value: TraitValue) -> Iterator[str]:
     for item in value if isinstance(value, list) else [value]:
-        yield str(item)
+        yield item if isinstance(item, str) else json.dumps(item)
 
 
 def _read_value(trait: TraitName, definition: TraitDefinition, value: object) -> TraitValue:
