@@ -3,7 +3,6 @@
 import asyncio
 import json
 import sys
-from contextlib import suppress
 from importlib.metadata import version
 from typing import Annotated
 
@@ -36,6 +35,7 @@ def _options(
     if show_version:
         typer.echo(version("profile-lookup"))
         raise typer.Exit
+    configure_logging(load_settings().log_level)
 
 
 @app.command()
@@ -48,7 +48,6 @@ def serve(
     """Serve until Ctrl-C or SIGTERM, on the embedded database or on the one that is configured."""
     settings = load_settings(host=host, port=port, workers=workers)
     with (
-        suppress(KeyboardInterrupt),  # while it starts; later the server itself heeds signals
         server.listening(settings.host, settings.port) as listener,
         server.database_running(settings) as running,
     ):
@@ -59,7 +58,7 @@ def serve(
             typer.echo(f"profile-lookup {version('profile-lookup')} serves on {base_url}")
             typer.echo(f"  Docs page:   {base_url}/docs")
             if made is not None:
-                _show(made, base_url)
+                _show(made, base_url, settings)
 
         server.serve(running, listener, announce)
 
@@ -85,7 +84,7 @@ def make_demo(
     if as_json:
         typer.echo(json.dumps(made.for_client(base_url)))
     else:
-        _show(made, base_url)
+        _show(made, base_url, settings)
 
 
 @app.command("settings")
@@ -99,16 +98,12 @@ def list_settings() -> None:
 
 def main() -> None:
     """What went wrong on purpose is one line and exit code 1; anything else is a defect and shows its traceback."""
-    server.end_on_sigterm_as_on_sigint()
     try:
-        configure_logging(load_settings().log_level)
         app()
     except (
         CommandError, ProfileLookupError, SettingsError, server.ServerError, EmbeddedPostgresError, OSError,
     ) as error:  # fmt: skip
         sys.exit(f"profile-lookup: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 async def _prepare(settings: Settings, *, demo: bool) -> Demo | None:
@@ -117,8 +112,10 @@ async def _prepare(settings: Settings, *, demo: bool) -> Demo | None:
         return await ensure_demo(database, settings) if demo else None
 
 
-def _show(demo: Demo, base_url: str) -> None:
-    typer.echo(f"  Account SID: {demo.account_sid}   auth token: {demo.auth_token}")
+def _show(demo: Demo, base_url: str, settings: Settings) -> None:
+    # Only the demo's own secrets: what is printed may stay in a container's log.
+    token = demo.auth_token if settings.bootstrap_auth_token is None else "(as you set it)"
+    typer.echo(f"  Account SID: {demo.account_sid}   auth token: {token}")
     typer.echo(f"  API key:     {demo.api_key}   secret:     {demo.api_secret}")
     typer.echo(f"  Store:       {demo.store_id}")
     typer.echo(f"Who is calling? Paste this:\n{demo.curl(base_url)}")

@@ -120,11 +120,6 @@ def _config(app: FastAPI | str, workers: int = 1) -> uvicorn.Config:
     )
 
 
-def end_on_sigterm_as_on_sigint() -> None:
-    """Both become KeyboardInterrupt, so that every `finally` on the way out is run."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-
-
 def _tell_workers(settings: Settings) -> None:
     for name, value in settings.model_dump(exclude_none=True).items():
         plain = value.get_secret_value() if isinstance(value, SecretStr) else value

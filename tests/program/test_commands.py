@@ -71,6 +71,7 @@ def test_with_a_bootstrap_account_the_demo_is_its_own_and_its_token_is_not_kept(
     assert f'"accountSid": "{ACCOUNT}", "authToken": "{TOKEN}"' in first.stdout
     assert '"baseUrl": "https://lookup.example.com"' in first.stdout
     assert command("demo", "--json", **settings).stdout == first.stdout
+    assert TOKEN not in command("demo", **settings).stdout
     (kept,) = tmp_path.iterdir()
     assert kept.stat().st_mode & 0o777 == 0o600
     assert TOKEN not in kept.read_text()
