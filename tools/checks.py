@@ -40,25 +40,22 @@ def check() -> bool:
 
 
 def lock() -> bool:
-    for name in LOCKS:
-        _compile(name, ROOT / name)
-    return True
+    return all(_compile(name, ROOT / name) for name in LOCKS)
 
 
 def _succeeds(arguments: list[str]) -> bool:
     return subprocess.run([BIN / arguments[0], *arguments[1:]], cwd=ROOT, check=False).returncode == 0
 
 
-def _compile(name: str, output: Path) -> None:
+def _compile(name: str, output: Path) -> bool:
     """Without addresses: whoever installs has a registry of their own. What is locked stays, unless it must move."""
     extras = [argument for extra in LOCKS[name] for argument in ("--extra", extra)]
     constraint = [] if name == "requirements.lock" else ["--constraint", "requirements.lock"]
-    subprocess.run(
+    return _succeeds(
         [
-            BIN / "uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-header",
-            "--no-annotate", "--no-emit-index-url", *extras, *constraint, "pyproject.toml", "--output-file", output,
-        ],
-        cwd=ROOT, check=True,
+            "uv", "pip", "compile", "--quiet", "--system-certs", "--universal", "--generate-hashes", "--no-header",
+            "--no-annotate", "--no-emit-index-url", *extras, *constraint, "pyproject.toml", "--output-file", str(output),
+        ]
     )  # fmt: skip
 
 
@@ -69,8 +66,9 @@ def _locks_are_in_step() -> bool:
             committed = ROOT / name
             again = Path(directory) / name
             shutil.copy(committed, again)
-            _compile(name, again)
-            if again.read_text() != committed.read_text():
+            if not _compile(name, again):
+                in_step = False
+            elif again.read_text() != committed.read_text():
                 print(f"{name} is not in step with pyproject.toml: python3 run.py lock")
                 in_step = False
             if re.search("https?://", committed.read_text()):
