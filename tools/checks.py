@@ -54,7 +54,8 @@ def _compile(name: str, output: Path) -> bool:
     return _succeeds(
         [
             "uv", "pip", "compile", "--quiet", "--system-certs", "--universal", "--generate-hashes", "--no-header",
-            "--no-annotate", "--no-emit-index-url", *extras, *constraint, "pyproject.toml", "--output-file", str(output),
+            "--no-annotate", "--no-emit-index-url", *extras, *constraint, "--output-file", str(output),
+            "pyproject.toml",
         ]
     )  # fmt: skip
 
