@@ -49,8 +49,8 @@ def install(lock: str) -> None:
         with (HERE / ".venv.lock").open("w") as turn:
             fcntl.flock(turn, fcntl.LOCK_EX)
             _install(lock)
-    except PermissionError as error:
-        sys.exit(f"run.py: {error.filename} cannot be written: use a checkout that is yours")
+    except OSError as error:
+        sys.exit(f"run.py: cannot write {error.filename} ({error.strerror}): use a checkout that is yours")
 
 
 def _install(lock: str) -> None:
@@ -60,10 +60,10 @@ def _install(lock: str) -> None:
     if importlib.util.find_spec("pip") is None:
         sys.exit("run.py: pip is needed (on Debian: apt-get install python3-pip)")
     print("run.py: installing into .venv, this once …", file=sys.stderr, flush=True)
-    if _content(VENV / "made-with") != _python():
+    if _content(VENV / "made-with") != _made_with():
         # Without pip: Debian's bare python3 has no ensurepip. The pip that runs this installs into it from outside.
         venv.create(VENV, with_pip=False, clear=True)
-        (VENV / "made-with").write_text(_python())
+        (VENV / "made-with").write_text(_made_with())
     _pip("--require-hashes", "--requirement", lock)
     _pip("--no-deps", "--no-build-isolation", "--editable", ".")
     mark.write_text(_fingerprint(lock))
@@ -80,10 +80,10 @@ def _pip(*arguments: str) -> None:
 
 def _fingerprint(lock: str) -> str:
     content = hashlib.sha256((HERE / lock).read_bytes() + (HERE / "pyproject.toml").read_bytes())
-    return f"{content.hexdigest()} {_python()}"
+    return f"{content.hexdigest()} {_made_with()}"
 
 
-def _python() -> str:
+def _made_with() -> str:
     return f"{sys.version} {VENV}"
 
 

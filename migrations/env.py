@@ -26,7 +26,7 @@ def _migrate(connection: Connection) -> None:
 
 
 async def _connect_and_migrate() -> None:
-    engine = create_engine(context.config.attributes["database_url"], pool_size=None)
+    engine = create_engine(context.config.attributes["database_url"], pool_size=None, command_timeout=None)
     try:
         async with engine.connect() as connection:
             await connection.run_sync(_migrate)

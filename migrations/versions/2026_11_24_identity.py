@@ -143,7 +143,7 @@ begin
     perform pg_advisory_xact_lock(k.key) from unnest(lock_keys) as k (key);
 
     -- The lateral subquery with its offset is one index probe per identifier, whatever the planner believes of the
-    -- table's size: a generic plan made while it is empty would be a sequential scan for ever.
+    -- table's size: a generic plan made while it is empty would be a sequential scan until the next ANALYZE.
     holders := array(
         select held.profile_id
         from unnest(match_types, match_values) as wanted (id_type, value)

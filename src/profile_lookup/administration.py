@@ -19,7 +19,8 @@ from profile_lookup.accounts.credentials import (
     new_key_sid,
     new_secret,
 )
-from profile_lookup.settings import Settings, load_settings
+from profile_lookup.identity.normalization import is_storable
+from profile_lookup.settings import Settings
 from profile_lookup.stores import queries as stores
 from profile_lookup.stores.wire import StoreRequest
 from profile_lookup.web import ids
@@ -42,6 +43,8 @@ class CommandError(Exception):
 @account_commands.command("create")
 def create_account(name: Annotated[str, typer.Argument(help="For people; need not be unique.")]) -> None:
     """Make an account; its SID and auth token are shown this once."""
+    if not (name and is_storable(name)):
+        raise CommandError("NAME: expected text that is not empty")
     sid, token = new_account_sid(), new_secret()
 
     async def create(connection: AsyncConnection) -> None:
@@ -99,9 +102,11 @@ def create_store(
 ) -> None:
     """Make a store, and show its ID."""
     try:
-        request = StoreRequest(display_name=name)
+        request = StoreRequest(displayName=name)
     except ValidationError:
         raise CommandError("NAME: expected 1-64 letters, digits and hyphens") from None
+
+    settings = server.configured()
 
     async def create(connection: AsyncConnection) -> UUID:
         return await stores.create(
@@ -109,10 +114,10 @@ def create_store(
             await _account(connection, account),
             display_name=request.display_name,
             description=None,
-            max_stores=load_settings().max_stores,
+            max_stores=settings.max_stores,
         )
 
-    typer.echo(ids.store_id(_in_database(create)))
+    typer.echo(ids.store_id(_in_database(create, settings)))
 
 
 @store_commands.command("list")
@@ -127,28 +132,29 @@ def list_stores(account: AccountOption = None) -> None:
         typer.echo(row)
 
 
-def _in_database(work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
+def _in_database(work: Callable[[AsyncConnection], Awaitable[Result]], settings: Settings | None = None) -> Result:
     """One command, one transaction."""
 
     async def run(settings: Settings) -> Result:
         async with server.connected(settings) as database, database.transaction() as connection:
             return await work(connection)
 
-    with server.database_running(load_settings()) as settings:
-        return asyncio.run(run(settings))
+    with server.database_running(settings or server.configured()) as running:
+        return asyncio.run(run(running))
 
 
 async def _account(connection: AsyncConnection, sid: str | None) -> UUID:
-    existing = await accounts.all_accounts(connection)
-    chosen = [account for account in existing if sid in (None, account.sid)]
-    match chosen:
+    if sid is not None:
+        account_id = await accounts.account_of(connection, sid)
+        if account_id is None:
+            raise CommandError(f"There is no account {sid}")
+        return account_id
+    match await accounts.all_accounts(connection):
         case [account]:
-            account_id: UUID = account.id
-            return account_id
+            only: UUID = account.id
+            return only
         case []:
-            raise CommandError(
-                f"There is no account {sid}" if sid else "Make one first: profile-lookup accounts create"
-            )
-        case _:
-            known = ", ".join(f"{account.sid} ({account.name})" for account in existing)
+            raise CommandError("Make one first: profile-lookup accounts create")
+        case several:
+            known = ", ".join(f"{account.sid} ({account.name})" for account in several)
             raise CommandError(f"Say which account with --account: {known}")

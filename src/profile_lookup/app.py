@@ -23,7 +23,7 @@ _DESCRIPTION = """\
 Which customer profile does this phone number, e-mail or chat ID name? Store profiles with their identifiers; those
 that turn out to be one person merge; look them up.
 
-Speaks the identity half of Twilio's Conversation Memory API (v1); the official SDKs work unmodified. Press
+Speaks the identity half of Twilio's Conversation Memory API (v1); the official SDK works unmodified. Press
 *Authorize* and give an API key's SID and secret, or an account's SID and auth token.
 """
 

@@ -13,8 +13,7 @@ from profile_lookup.administration import CommandError, account_commands, key_co
 from profile_lookup.database.embedded import EmbeddedPostgresError
 from profile_lookup.demo import Demo, ensure_demo
 from profile_lookup.errors import ProfileLookupError
-from profile_lookup.settings import PREFIX, Settings, SettingsError, load_settings
-from profile_lookup.web.logs import configure_logging
+from profile_lookup.settings import PREFIX, Settings, SettingsError
 
 app = typer.Typer(
     help="A self-hosted identity lookup service: which customer profile does this phone number name?",
@@ -35,7 +34,6 @@ def _options(
     if show_version:
         typer.echo(version("profile-lookup"))
         raise typer.Exit
-    configure_logging(load_settings().log_level)
 
 
 @app.command()
@@ -46,7 +44,7 @@ def serve(
     demo: Annotated[bool, typer.Option("--demo", help="Make a demo store, and show how to use it.")] = False,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM, on the embedded database or on the one that is configured."""
-    settings = load_settings(host=host, port=port, workers=workers)
+    settings = server.configured(host=host, port=port, workers=workers)
     with (
         server.listening(settings.host, settings.port) as listener,
         server.database_running(settings) as running,
@@ -66,7 +64,7 @@ def serve(
 @app.command()
 def migrate() -> None:
     """Bring the database's schema to this version's. Replicas may do so at once."""
-    with server.database_running(load_settings()) as settings:
+    with server.database_running(server.configured()) as settings:
         assert settings.database_url is not None
         server.migrate_now(settings.database_url.get_secret_value())
     typer.echo("The schema is up to date.")
@@ -77,7 +75,7 @@ def make_demo(
     as_json: Annotated[bool, typer.Option("--json", help="Print what a client needs as one JSON object.")] = False,
 ) -> None:
     """Make a demo account, key and store with people in it, or find them again, and show how to use them."""
-    with server.database_running(load_settings()) as settings:
+    with server.database_running(server.configured()) as settings:
         made = asyncio.run(_prepare(settings, demo=True))
     base_url = settings.public_url or server.address(settings.host, settings.port)
     assert made is not None

@@ -62,45 +62,47 @@ class Demo:
 
 
 async def ensure_demo(database: Database, settings: Settings) -> Demo:
-    """Make what is missing of the demo, and give its credentials; again and again the same.
+    """Make what is missing of the demo, and give its credentials; again and again the same, unless they were revoked.
 
     With a bootstrap account set, the store is that account's. The demo's own credentials, and only those, are kept
     in the data directory. Raises `OSError` when they cannot be.
     """
     with _kept_credentials(settings.data_dir) as kept:
-        bootstrap_sid = settings.bootstrap_account_sid
-        if bootstrap_sid is not None and settings.bootstrap_auth_token is not None:
-            account_sid, auth_token = bootstrap_sid, settings.bootstrap_auth_token.get_secret_value()
+        if settings.bootstrap_account_sid is not None and settings.bootstrap_auth_token is not None:
+            account_sid, auth_token = settings.bootstrap_account_sid, settings.bootstrap_auth_token.get_secret_value()
         else:
             account_sid = kept.setdefault("accountSid", new_account_sid())
             auth_token = kept.setdefault("authToken", new_secret())
-        key_name = f"apiKey of {account_sid}"
-        api_key, api_secret = kept.setdefault(key_name, f"{new_key_sid()}:{new_secret()}").split(":")
-    async with database.transaction() as connection:
-        account_id = await accounts.ensure_account(connection, "demo", Credentials(account_sid, digest(auth_token)))
-        key = Credentials(api_key, digest(api_secret))
-        if await accounts.verified(connection, key) is None:
-            await accounts.add_key(connection, account_id, key, scope="full", name="demo")
-        store_id = await stores.find(connection, account_id, STORE_NAME) or await stores.create(
-            connection, account_id, display_name=STORE_NAME, description=None, max_stores=settings.max_stores
-        )
+        async with database.transaction() as connection:
+            account_id = await accounts.ensure_account(connection, "demo", Credentials(account_sid, digest(auth_token)))
+            key = Credentials(kept.get("apiKey", ""), digest(kept.get("apiSecret", "")))
+            verified = await accounts.verified(connection, key)
+            if verified is None or verified.account_id != account_id:
+                kept |= {"apiKey": new_key_sid(), "apiSecret": new_secret()}
+                key = Credentials(kept["apiKey"], digest(kept["apiSecret"]))
+                await accounts.add_key(connection, account_id, key, scope="full", name="demo")
+            store_id = await stores.find(connection, account_id, STORE_NAME) or await stores.create(
+                connection, account_id, display_name=STORE_NAME, description=None, max_stores=settings.max_stores
+            )
     await _ensure_people(database, key, store_id)
-    return Demo(account_sid, auth_token, api_key, api_secret, ids.store_id(store_id))
+    return Demo(account_sid, auth_token, kept["apiKey"], kept["apiSecret"], ids.store_id(store_id))
 
 
 @contextmanager
 def _kept_credentials(data_dir: Path) -> Iterator[dict[str, str]]:
-    """What `demo.json` holds; what the block adds is kept, mode 0600. One process at a time."""
+    """What `demo.json` holds; what the block leaves in it is kept, mode 0600. One process at a time."""
     data_dir.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(data_dir / "demo.json", os.O_RDWR | os.O_CREAT, 0o600)
-    with os.fdopen(descriptor, "r+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        text = file.read()
-        kept: dict[str, str] = json.loads(text) if text else {}
+    path = data_dir / "demo.json"
+    with (data_dir / "demo.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
         yield kept
-        file.seek(0)
-        file.write(json.dumps(kept, indent=2))
-        file.truncate()
+        # Beside it, then renamed: an end half-way leaves the old file whole.
+        written = path.with_suffix(".new")
+        written.unlink(missing_ok=True)
+        with os.fdopen(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(json.dumps(kept, indent=2))
+        written.rename(path)
 
 
 async def _ensure_people(database: Database, key: Credentials, store_id: UUID) -> None:

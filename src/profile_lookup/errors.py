@@ -145,10 +145,10 @@ class IdentifierConflict(ProfileLookupError):
 
 
 class Unavailable(ProfileLookupError):
-    def __init__(self) -> None:
-        super().__init__("Service Unavailable: the database did not answer in time")
+    def __init__(self, reason: str = "the database did not answer in time") -> None:
+        super().__init__(f"Service Unavailable: {reason}")
 
 
 class NotMigrated(Unavailable):
     def __init__(self) -> None:
-        ProfileLookupError.__init__(self, "Service Unavailable: run `profile-lookup migrate`")
+        super().__init__("run `profile-lookup migrate`")

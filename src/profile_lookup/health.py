@@ -9,13 +9,13 @@ from profile_lookup.errors import NotMigrated
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/healthz")
+@router.api_route("/healthz", methods=["GET", "HEAD"])
 async def healthz() -> dict[str, str]:
     """The process answers."""
     return {"status": "ok"}
 
 
-@router.get("/readyz")
+@router.api_route("/readyz", methods=["GET", "HEAD"])
 async def readyz(database: DatabaseOfApp) -> dict[str, str]:
     """The database answers, and its schema is this version's. Raises `Unavailable`."""
     async with database.statements() as connection:

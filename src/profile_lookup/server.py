@@ -5,6 +5,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 import asyncpg
 import uvicorn
@@ -20,14 +21,23 @@ from profile_lookup.database.embedded import EmbeddedPostgres
 from profile_lookup.database.engine import Database
 from profile_lookup.database.migrations import is_current, migrate
 from profile_lookup.errors import Unavailable
-from profile_lookup.settings import PREFIX, Settings
+from profile_lookup.settings import PREFIX, Settings, load_settings
+from profile_lookup.web.logs import configure_logging
 
 DRAIN_TIMEOUT = 20  # seconds that requests under way have to finish
 BACKLOG = 2048
+CONNECTIONS_OF_COMMANDS = 20  # that the embedded database has room for beside those of the workers
 
 
 class ServerError(Exception):
     """The service cannot run. One line for a person."""
+
+
+def configured(**overrides: Any) -> Settings:
+    """The settings, read once for a command, and the log as they want it. Raises `SettingsError`."""
+    settings = load_settings(**overrides)
+    configure_logging(settings.log_level)
+    return settings
 
 
 @contextmanager
@@ -39,7 +49,8 @@ def database_running(settings: Settings) -> Iterator[Settings]:
     if settings.database_url is not None:
         yield settings
         return
-    with EmbeddedPostgres(settings.data_dir) as embedded:
+    connections = settings.workers * settings.pool_size + CONNECTIONS_OF_COMMANDS
+    with EmbeddedPostgres(settings.data_dir, settings={"max_connections": str(max(connections, 100))}) as embedded:
         migrate_now(embedded.url)
         yield settings.model_copy(update={"database_url": SecretStr(embedded.url)})
 
@@ -54,14 +65,14 @@ async def connected(settings: Settings) -> AsyncIterator[Database]:
     """A few connections for a command; the schema is this version's. Raises `ServerError`."""
     assert settings.database_url is not None
     database = Database(settings.database_url.get_secret_value(), pool_size=2)
-    with _plain_speech():
-        try:
+    try:
+        with _plain_speech():
             async with database.statements() as connection:
                 if not await is_current(connection):
                     raise ServerError("The schema is not this version's: run `profile-lookup migrate`")
-            yield database
-        finally:
-            await database.close()
+        yield database
+    finally:
+        await database.close()
 
 
 async def ensure_bootstrap_account(database: Database, settings: Settings) -> None:
@@ -77,7 +88,8 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
     """A socket that clients can connect to from now on. Raises `ServerError`."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
+        dualstack = family == socket.AF_INET6 and host == "::" and socket.has_dualstack_ipv6()
+        listener = socket.create_server(address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=dualstack)
     except OSError as error:
         raise ServerError(f"Cannot listen on {host} port {port}: {error.strerror}") from None
     with listener:
@@ -101,7 +113,9 @@ def serve(settings: Settings, listener: socket.socket, announce: Callable[[], No
         announce()
         service.run([listener])
     else:
-        _tell_workers(settings)
+        assert settings.database_url is not None
+        # All else the workers read from the environment, as this process did.
+        os.environ[f"{PREFIX}DATABASE_URL"] = settings.database_url.get_secret_value()
         supervisor = Multiprocess(_config("profile_lookup.app:app_from_environment", settings.workers), [listener])
         announce()
         supervisor.run()
@@ -115,15 +129,10 @@ def _config(app: FastAPI | str, workers: int = 1) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        ws="none",
         timeout_graceful_shutdown=DRAIN_TIMEOUT,
         backlog=BACKLOG,
     )
-
-
-def _tell_workers(settings: Settings) -> None:
-    for name, value in settings.model_dump(exclude_none=True).items():
-        plain = value.get_secret_value() if isinstance(value, SecretStr) else value
-        os.environ[f"{PREFIX}{name.upper()}"] = str(plain)
 
 
 @contextmanager

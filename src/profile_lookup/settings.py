@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -31,7 +32,7 @@ class Settings(BaseSettings):
     database_url: Annotated[
         SecretStr | None,
         Field(
-            description="PostgreSQL 16 or newer, as `postgresql://user:password@host:5432/database`. "
+            description="PostgreSQL 17 or newer, as `postgresql://user:password@host:5432/database`. "
             "Unset: the embedded one."
         ),
     ] = None
@@ -51,6 +52,7 @@ class Settings(BaseSettings):
         str | None,
         Field(
             pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$",
+            max_length=400,
             description="The address that clients use, for `Location` and `statusUrl`. Unset: the request's own.",
         ),
     ] = None
@@ -76,9 +78,20 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _is_postgresql(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
-            raise ValueError("expected postgresql://user:password@host:5432/database")
+        if url is not None:
+            try:
+                parts = urlsplit(url.get_secret_value())
+                is_postgresql = parts.scheme in ("postgresql", "postgres") and parts.port != 0
+            except ValueError:
+                is_postgresql = False
+            if not is_postgresql:
+                raise ValueError("expected postgresql://user:password@host:5432/database")
         return url
+
+    @field_validator("public_url")
+    @classmethod
+    def _has_no_final_slash(cls, url: str | None) -> str | None:
+        return url and url.rstrip("/")
 
     @field_validator("bootstrap_auth_token")
     @classmethod

@@ -1,5 +1,7 @@
 """Every error answer has the same body, and what is checked first is answered first."""
 
+from collections.abc import AsyncIterator
+
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -79,26 +81,33 @@ async def test_a_key_for_lookups_may_do_nothing_else(
         await add_key(connection, account_id, Credentials(key[0], digest(key[1])), scope="lookup", name="")
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url=BASE_URL, auth=key) as limited:
+        operation_path = (await client.post("/v1/ControlPlane/Stores", json={"displayName": "other"})).json()[
+            "statusUrl"
+        ]
         looked_up = await limited.post(f"/v1/Stores/{store_id}/Profiles/Lookup", json={"idType": "chat", "value": "c"})
         assert looked_up.status_code == 200
         for method, path in (
             ("POST", f"/v1/Stores/{store_id}/Profiles"),
             ("POST", "/v1/ControlPlane/Stores"),
-            ("GET", "/v1/ControlPlane/Operations/mem_operation_00000000000000000000000000"),
+            ("GET", operation_path),
         ):
             answer = await limited.request(method, path, content=b"{")
             assert _is_contract_body(answer, 403, 403), answer.text
         absent = await limited.post(f"/v1/Stores/{ABSENT_STORE}/Profiles", content=b"{")
         assert _is_contract_body(absent, 404, 520041)
+        malformed = await limited.get("/v1/ControlPlane/Operations/nonsense")
+        assert _is_contract_body(malformed, 400, 520051)
 
 
 @pytest.mark.parametrize(
     "header",
-    ["", "Basic", "Basic !", "Basic eA==", "Bearer eDp5", "Basic /zo=", "basic eDp5", "Basic AHg6eQ=="],
+    ["", "Basic", "Basic !", "Basic eA==", "Bearer eDp5", "Basic /zo=", "basic eDp5", "Basic \xe9", "Basic AHg6eQ=="],
 )
 async def test_malformed_credentials_are_wrong_credentials(app: FastAPI, header: str) -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL) as anybody:
-        answer = await anybody.post(f"/v1/Stores/{ABSENT_STORE}/Profiles/Lookup", headers={"Authorization": header})
+        answer = await anybody.post(
+            f"/v1/Stores/{ABSENT_STORE}/Profiles/Lookup", headers=[(b"Authorization", header.encode("latin-1"))]
+        )
     assert _is_contract_body(answer, 401, 20003)
 
 
@@ -130,11 +139,34 @@ async def test_a_body_that_is_not_json_is_a_wrong_media_type(
     assert _is_contract_body(answer, 415, 20415)
 
 
+async def test_a_body_that_announces_too_much_is_refused_before_it_is_sent(
+    app: FastAPI, client: httpx.AsyncClient, store_id: str
+) -> None:
+    async def never() -> AsyncIterator[bytes]:
+        yield b"{"
+        pytest.fail("the service asked for more")
+
+    answer = await client.post(
+        f"/v1/Stores/{store_id}/Profiles/Lookup",
+        content=never(),
+        headers={"Content-Type": "application/json", "Content-Length": str(MAX_BODY + 1)},
+    )
+    assert _is_contract_body(answer, 413, 20413)
+
+
 async def test_a_field_whose_name_may_be_a_value_is_not_repeated(client: httpx.AsyncClient, store_id: str) -> None:
     answer = await client.post(f"/v1/Stores/{store_id}/Profiles/Lookup", json={"+13175551234": 1, "vlaue": 2})
     assert answer.status_code == 400
     assert "vlaue" in answer.json()["message"]
     assert "13175551234" not in answer.text
+
+
+async def test_names_are_those_of_the_contract_and_no_others(client: httpx.AsyncClient, store_id: str) -> None:
+    for path, body in (
+        (f"/v1/Stores/{store_id}/Profiles/Lookup", {"id_type": "chat", "value": "c"}),
+        ("/v1/ControlPlane/Stores", {"display_name": "other"}),
+    ):
+        assert (await client.post(path, json=body)).status_code == 400
 
 
 async def test_a_database_that_is_away_is_said_to_be(app: FastAPI, settings: object) -> None:

@@ -78,6 +78,18 @@ async def test_a_constraint_that_fires_does_not_leak_the_row_that_broke_it(
     assert not _secrets_in(str(events) + answer.text)
 
 
+async def test_a_database_that_is_away_is_logged_under_the_request(
+    app: FastAPI, client: httpx.AsyncClient, logged: Callable[[], Events]
+) -> None:
+    await app.state.database.close()
+    app.state.database = Database("postgresql://nobody@127.0.0.1:1/nothing", pool_size=1)
+    answer = await client.get("/readyz")
+    assert answer.status_code == 503
+    (event,) = [event for event in logged() if event["event"] == "unavailable"]
+    assert (event["level"], event["request_id"]) == ("WARNING", answer.headers["X-Request-Id"])
+    assert "ConnectionRefusedError" in event["exc_info"]
+
+
 async def test_requests_are_one_line_each_and_hold_no_values(
     client: httpx.AsyncClient, logged: Callable[[], Events]
 ) -> None:

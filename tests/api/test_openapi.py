@@ -1,4 +1,4 @@
-"""The OpenAPI document tells what is sent: the contract's operations, with examples that fit their own schemas."""
+"""The OpenAPI document tells what the contract allows, with examples that fit their own schemas."""
 
 from typing import Any
 

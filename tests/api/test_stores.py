@@ -1,6 +1,7 @@
 """Stores and the operations that make them."""
 
 import asyncio
+import json
 import re
 
 import httpx
@@ -9,7 +10,7 @@ from fastapi import FastAPI
 
 from profile_lookup.app import create_app
 from profile_lookup.database.engine import Database
-from profile_lookup.settings import Settings
+from profile_lookup.settings import Settings, load_settings
 from tests.conftest import BASE_URL, make_account
 
 STORES = "/v1/ControlPlane/Stores"
@@ -65,10 +66,16 @@ async def test_an_account_has_as_many_stores_as_it_may_also_by_requests_at_once(
         {"displayName": "ok", "description": ""},
         {"displayName": "ok", "description": "x" * 129},
         {"displayName": "ok", "description": "\0"},
+        {"displayName": "ok", "description": "\ud800"},
     ],
 )
 async def test_a_store_request_is_as_the_contract_says(client: httpx.AsyncClient, body: object) -> None:
-    answer = await client.post(STORES, json=body)
+    answer = await client.post(STORES, content=json.dumps(body), headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (400, 520046)
+
+
+async def test_a_host_that_is_too_long_for_an_address_is_refused(client: httpx.AsyncClient) -> None:
+    answer = await client.post(STORES, json={"displayName": "ok"}, headers={"Host": "h" * 480})
     assert (answer.status_code, answer.json()["code"]) == (400, 520046)
 
 
@@ -103,7 +110,7 @@ async def test_an_operation_is_visible_to_its_own_account_only(
 
 
 async def test_addresses_are_on_the_public_url(settings: Settings, account: tuple[str, str]) -> None:
-    app = create_app(settings.model_copy(update={"public_url": "https://lookup.example.com/memory/"}))
+    app = create_app(load_settings(database_url=settings.database_url, public_url="https://lookup.example.com/memory/"))
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=account) as client,

@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -10,9 +12,14 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.app import create_app
 from profile_lookup.database.engine import Database
-from profile_lookup.profiles.queries import CANONICAL_PROFILE_IDS
+from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
+from profile_lookup.identity.profile import TraitName, TraitValue
+from profile_lookup.identity.rules import DEFAULT_SETTINGS
+from profile_lookup.profiles.ingest import ingest
+from profile_lookup.profiles.queries import canonical_profile_ids
 from profile_lookup.settings import Settings
 from tests.conftest import BASE_URL, look_up, make_profile
 from tests.database.tap import Tap, tapped
@@ -28,19 +35,16 @@ _FILL = """
 """
 
 
-async def _lookup_plan(connection: AsyncConnection) -> dict[str, Any]:
-    """The plan as the pool's connections make it: generic."""
-    types = {
-        "sid": "text", "secret_sha256": "bytea", "store_id": "uuid", "id_type": "text", "value": "text",
-        "max_profiles": "bigint",
-    }  # fmt: skip
-    question = str(CANONICAL_PROFILE_IDS)
-    for position, name in enumerate(types, 1):
-        question = question.replace(f":{name}", f"${position}")
-    await connection.exec_driver_sql(f"prepare lookup ({', '.join(types.values())}) as {question}")
-    plan = await connection.exec_driver_sql("explain (format json) execute lookup ('', '', null, '', '', 100)")
-    found: dict[str, Any] = plan.scalar_one()[0]["Plan"]
-    return found
+async def _plans(connection: AsyncConnection, words: str) -> list[dict[str, Any]]:
+    """The generic plans of the statements with these words that this connection has prepared."""
+    question = text("select name, parameter_types from pg_prepared_statements where statement like :words")
+    prepared = (await connection.execute(question, {"words": f"%{words}%"})).all()
+    plans = []
+    for name, types in prepared:
+        arguments = ", ".join(["null"] * len(types))
+        explained = await connection.exec_driver_sql(f'explain (format json) execute "{name}" ({arguments})')
+        plans.append(explained.scalar_one()[0]["Plan"])
+    return plans
 
 
 def _nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
@@ -56,11 +60,13 @@ async def test_a_lookup_reads_the_identifiers_from_their_key_alone(
             await connection.execute(text(_FILL))
         async with database.statements() as connection:
             await connection.execute(text("vacuum analyze"))
-    async with database.transaction() as connection:
-        nodes = _nodes(await _lookup_plan(connection))
-    (access,) = [node for node in nodes if node.get("Relation Name") == "identifier"]
+    async with database.statements() as connection:
+        identifier = NormalizedIdentifier("chat", NormalizedValue("chat-7"))
+        await canonical_profile_ids(connection, Credentials("AC", b""), UUID(int=0), identifier)
+        (plan,) = await _plans(connection, "from identifier")
+    (access,) = [node for node in _nodes(plan) if node.get("Relation Name") == "identifier"]
     assert (access["Node Type"], access["Index Name"]) == ("Index Only Scan", "identifier_pkey")
-    assert not any(node["Node Type"] == "Sort" for node in nodes)  # the key is already in canonical order
+    assert not any(node["Node Type"] == "Sort" for node in _nodes(plan))  # the key is already in canonical order
 
 
 @asynccontextmanager
@@ -105,6 +111,33 @@ async def test_a_write_is_two_questions_and_a_transaction_of_four_round_trips(
                     assert [each.partition(" ")[0].strip(";") for each in tap.sent[2:]] == [
                         "BEGIN", "(prepared)", "(prepared)", "COMMIT",
                     ]  # fmt: skip
+
+
+async def test_writes_find_their_rows_by_more_than_the_store_also_on_empty_tables(
+    database_url: str, settings: Settings, store_id: str
+) -> None:
+    """A plan that is made while a table is empty stays until its next ANALYZE: it must be right for a full one."""
+    one_connection = Database(database_url, pool_size=1)
+    for person in ({"chat": "c"}, {"email": "e"}, {"chat": "c"}, {"chat": "c", "email": "e"}):
+        identifiers = [NormalizedIdentifier(id_type, NormalizedValue(value)) for id_type, value in person.items()]
+        traits: dict[TraitName, TraitValue] = {TraitName("Contact", "city"): "Gary"}
+        await ingest(one_connection, UUID(int=1), DEFAULT_SETTINGS, identifiers, traits, datetime.now(UTC))
+    async with one_connection.statements() as connection:
+        plans = await _plans(connection, "insert into trait")
+    await one_connection.close()
+    assert len(plans) == 3  # create, update, merge
+    scans = [node for plan in plans for node in _nodes(plan) if "Scan" in node["Node Type"] and "Alias" in node]
+    stored = [node for node in scans if node.get("Relation Name") in {"identifier", "profile", "alias", "trait"}]
+    assert {node["Relation Name"] for node in stored} == {"identifier", "profile", "alias", "trait"}
+    for node in [
+        *stored,
+        *(node for plan in plans for node in _nodes(plan) if node["Node Type"] == "Bitmap Index Scan"),
+    ]:
+        assert node["Node Type"] != "Seq Scan", node
+        if node["Node Type"] != "Bitmap Heap Scan":
+            assert "profile_id" in node["Index Cond"] or " id " in node["Index Cond"] or "(id " in node["Index Cond"], (
+                node
+            )
 
 
 async def test_writes_on_fresh_tables_read_no_table_from_end_to_end(

@@ -23,9 +23,11 @@ from profile_lookup.errors import IdentifierConflict
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.identity.merging import combined
 from profile_lookup.identity.profile import Profile, Trait, TraitName
-from profile_lookup.identity.resolution import Create, profiles_of, resolve
+from profile_lookup.identity.resolution import Create, Merge, profiles_of, resolve
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.profiles.ingest import ingest
+from profile_lookup.profiles.queries import lock_and_gather
+from profile_lookup.profiles.writes import Changes, merge_profiles
 from tests.conftest import look_up, make_profile
 
 STORE = UUID(int=7 << 76)
@@ -198,3 +200,30 @@ async def test_64_chained_pairs_at_once_leave_one_profile_the_earliest(
     answers = await asyncio.gather(*[make_profile(client, store_id, **pair) for pair in pairs])
     found = {tuple(await look_up(client, store_id, "chat", pair["chat"])) for pair in pairs}
     assert found == {(min(answers),)}
+
+
+async def test_a_profile_that_merges_while_one_waits_for_it_makes_one_start_over(database: Database) -> None:
+    """What `lock_and_gather` looks a second time for, in slow motion."""
+    email, phone, device = (SETTINGS.normalize(Identifier(id_type, "x")) for id_type in ("email", "phone", "device"))
+    now = datetime.now(UTC)
+    canonical_id = await ingest(database, STORE, SETTINGS, [email], {}, now)
+    await ingest(database, STORE, SETTINGS, [phone, device], {}, now)
+    async with database.transaction() as merging:
+        candidates = await lock_and_gather(merging, STORE, [email, phone])
+        assert candidates is not None
+        merge = resolve(SETTINGS, [email, phone], candidates)
+        assert isinstance(merge, Merge)
+        identifiers, traits = combined(SETTINGS, profiles_of(merge), [email, phone], {}, now)
+        changes = Changes.between(merge.canonical, identifiers, traits)
+        await merge_profiles(merging, SETTINGS, STORE, merge, changes, merge_id=UUID(int=1), merged_at=now)
+
+        async def gather() -> list[Profile] | None:
+            async with database.transaction() as waiting:
+                return await lock_and_gather(waiting, STORE, [device])  # its key is free, its profile is not
+
+        gathered = asyncio.create_task(gather())
+        async with asyncio.timeout(30), database.statements() as watching:
+            while not await watching.scalar(text("select count(*) from pg_locks where not granted")):
+                await asyncio.sleep(0.01)
+    assert await gathered is None
+    assert await ingest(database, STORE, SETTINGS, [device], {}, now) == canonical_id

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from profile_lookup.database.ids import new_id
 from profile_lookup.web.ids import (
     OPERATION_ID_PATTERN,
     PROFILE_ID_PATTERN,
     STORE_ID_PATTERN,
     decoded,
     is_well_formed,
-    new_id,
     operation_id,
     profile_id,
     store_id,

@@ -1,5 +1,6 @@
 """The commands, and how they say what is wrong: one line, exit code not 0, no traceback."""
 
+import json
 import socket
 from pathlib import Path
 
@@ -72,9 +73,21 @@ def test_with_a_bootstrap_account_the_demo_is_its_own_and_its_token_is_not_kept(
     assert '"baseUrl": "https://lookup.example.com"' in first.stdout
     assert command("demo", "--json", **settings).stdout == first.stdout
     assert TOKEN not in command("demo", **settings).stdout
-    (kept,) = tmp_path.iterdir()
+    kept = tmp_path / "demo.json"
     assert kept.stat().st_mode & 0o777 == 0o600
     assert TOKEN not in kept.read_text()
+
+
+def test_a_revoked_demo_key_stays_revoked(database_url: str, tmp_path: Path) -> None:
+    settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path}
+    first = json.loads(command("demo", "--json", **settings).stdout)
+    assert command("keys", "revoke", first["apiKey"], **settings).returncode == 0
+    second = json.loads(command("demo", "--json", **settings).stdout)
+    assert second["apiKey"] != first["apiKey"]
+    assert (second["accountSid"], second["storeId"]) == (first["accountSid"], first["storeId"])
+    keys = command("keys", "list", **settings).stdout
+    assert second["apiKey"] in keys
+    assert first["apiKey"] not in keys
 
 
 @pytest.mark.parametrize(
@@ -82,7 +95,8 @@ def test_with_a_bootstrap_account_the_demo_is_its_own_and_its_token_is_not_kept(
     [
         ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}, "Cannot reach the database"),
         ({"DATABASE_URL": "mysql://secret@host/x"}, "PROFILE_LOOKUP_DATABASE_URL: expected postgresql://"),
-        ({"PORT": "http"}, "PROFILE_LOOKUP_PORT"),
+        ({"DATABASE_URL": "postgresql://u:secret@127.0.0.1:1x/x"}, "PROFILE_LOOKUP_DATABASE_URL: expected"),
+        ({"WORKERS": "many"}, "PROFILE_LOOKUP_WORKERS"),
         ({"BOOTSTRAP_ACCOUNT_SID": ACCOUNT}, "expected both or neither"),
         ({"BOOTSTRAP_ACCOUNT_SID": ACCOUNT, "BOOTSTRAP_AUTH_TOKEN": "secret"}, "at least 24 characters"),
         ({"BOOTSTRAP_ACCOUNT_SID": "secret", "BOOTSTRAP_AUTH_TOKEN": TOKEN}, "BOOTSTRAP_ACCOUNT_SID"),
@@ -108,6 +122,11 @@ def test_a_database_that_was_not_migrated_is_said_in_one_line(empty_database_url
     assert (migrated.returncode, migrated.stdout) == (0, "The schema is up to date.\n")
     with serving(DATABASE_URL=empty_database_url) as (_, printed):
         assert httpx.get(f"{printed[0].rpartition(' ')[2]}/readyz").json() == {"status": "ready"}
+
+
+def test_a_wrong_setting_does_not_keep_the_help_from_helping() -> None:
+    for helping in (("--help",), ("serve", "--help"), ("settings",), ("--version",)):
+        assert command(*helping, PORT="http").returncode == 0
 
 
 def test_a_busy_port_is_said_in_one_line(database_url: str) -> None:

@@ -24,15 +24,8 @@ def test_the_operations_it_lists_are_those_of_the_service() -> None:
 
 
 def test_what_it_links_to_is_there() -> None:
-    for page in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "docs/decisions/README.md"):
-        text = (ROOT / page).read_text()
-        linked = [part.partition(")")[0] for part in text.split("](")[1:]]
-        assert linked
-        for target in linked:
-            assert target.startswith("https://") or ((ROOT / page).parent / target).exists(), (page, target)
-
-
-def test_the_locks_hold_no_addresses() -> None:
-    for lock in ROOT.glob("requirements*.lock"):
-        assert "://" not in lock.read_text()
-        assert "--hash=sha256:" in lock.read_text()
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/decisions/*.md")]
+    linked = [(page, part.partition(")")[0]) for page in pages for part in page.read_text().split("](")[1:]]
+    assert len(linked) > 10
+    for page, target in linked:
+        assert target.startswith("https://") or (page.parent / target).exists(), (page, target)

@@ -1,25 +1,42 @@
-"""Who is calling? For operations of the account itself; those of a store ask `stores/admission.py`."""
+"""Who is calling? For what belongs to an account; what belongs to a store asks `stores/admission.py`."""
 
+from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends
 
 from profile_lookup.accounts import queries
-from profile_lookup.accounts.credentials import PresentedCredentials
+from profile_lookup.accounts.credentials import PresentedCredentials, Scope
 from profile_lookup.database.engine import DatabaseOfApp
 from profile_lookup.errors import ScopeMissing, Unauthenticated
 
 
-async def _account_with_full_access(credentials: PresentedCredentials, database: DatabaseOfApp) -> UUID:
+@dataclass(frozen=True, slots=True)
+class Caller:
+    account_id: UUID
+    scope: Scope
+
+    def need_full_access(self) -> None:
+        """Raises `ScopeMissing`; for routes with an ID in the path, once that is found."""
+        if self.scope != "full":
+            raise ScopeMissing
+
+
+async def _verified_caller(credentials: PresentedCredentials, database: DatabaseOfApp) -> Caller:
     async with database.statements() as connection:
-        caller = await queries.verified(connection, credentials)
-    if caller is None:
+        found = await queries.verified(connection, credentials)
+    if found is None:
         raise Unauthenticated
-    if caller.scope != "full":
-        raise ScopeMissing
-    account_id: UUID = caller.account_id
-    return account_id
+    return Caller(found.account_id, found.scope)
+
+
+VerifiedCaller = Annotated[Caller, Depends(_verified_caller)]
+
+
+async def _account_with_full_access(caller: VerifiedCaller) -> UUID:
+    caller.need_full_access()
+    return caller.account_id
 
 
 AccountOfCaller = Annotated[UUID, Depends(_account_with_full_access)]

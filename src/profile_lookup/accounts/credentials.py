@@ -1,7 +1,6 @@
 """HTTP Basic credentials: an API key's SID and secret, or an account's SID and auth token."""
 
 import base64
-import binascii
 import hashlib
 import secrets
 from dataclasses import dataclass, field
@@ -47,7 +46,7 @@ def parse_basic(header: str | None) -> Credentials:
         raise Unauthenticated
     try:
         decoded = base64.b64decode(encoded.strip(), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # not base64, not ASCII, or not UTF-8 within
         raise Unauthenticated from None
     sid, separator, secret = decoded.partition(":")
     if not separator or "\0" in sid:

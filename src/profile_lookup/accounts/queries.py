@@ -9,8 +9,10 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials, Scope
+from profile_lookup.database.ids import new_id
 from profile_lookup.database.tables import account, credential
-from profile_lookup.web.ids import new_id
+
+_IS_KEY = credential.c.sid.not_in(select(account.c.sid))
 
 
 async def account_of(connection: AsyncConnection, sid: str) -> UUID | None:
@@ -73,7 +75,7 @@ async def keys_of(connection: AsyncConnection, account_id: UUID) -> Sequence[Row
     """(sid, scope, name, created_at) of an account's API keys, oldest first."""
     question = (
         select(credential.c.sid, credential.c.scope, credential.c.name, credential.c.created_at)
-        .where(credential.c.account_id == account_id, credential.c.sid.startswith("SK"))
+        .where(credential.c.account_id == account_id, _IS_KEY)
         .order_by(credential.c.created_at)
     )
     return (await connection.execute(question)).all()
@@ -81,7 +83,5 @@ async def keys_of(connection: AsyncConnection, account_id: UUID) -> Sequence[Row
 
 async def remove_key(connection: AsyncConnection, sid: str) -> bool:
     """Whether there was such an API key; from now on it is refused."""
-    removed = await connection.execute(
-        delete(credential).where(credential.c.sid == sid, credential.c.sid.startswith("SK"))
-    )
+    removed = await connection.execute(delete(credential).where(credential.c.sid == sid, _IS_KEY))
     return removed.rowcount > 0

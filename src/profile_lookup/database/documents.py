@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from profile_lookup.errors import SettingsRefused
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.identity.traits import TraitDefinition, TraitGroup
 
@@ -17,10 +18,13 @@ def settings_document(settings: IdentityResolutionSettings) -> Document:
 
 
 def settings_of(document: Document) -> IdentityResolutionSettings:
-    return IdentityResolutionSettings(
-        tuple(IdentifierConfig(**config) for config in document["identifier_configs"]),
-        tuple(document["matching_rules"]),
-    )
+    try:
+        return IdentityResolutionSettings(
+            tuple(IdentifierConfig(**config) for config in document["identifier_configs"]),
+            tuple(document["matching_rules"]),
+        )
+    except SettingsRefused as error:
+        raise ValueError("settings were stored that are not valid") from error  # a defect of ours, not of a request
 
 
 def traits_document(group: TraitGroup) -> Document:

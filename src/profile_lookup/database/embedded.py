@@ -12,6 +12,7 @@ Who lives is told by locks, never by process IDs, which are reused (in container
 belongs to an open file, goes with it to child processes, ends with the last: kill -9 leaves nothing stale.
 """
 
+import fcntl
 import hashlib
 import importlib.util
 import json
@@ -29,10 +30,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
-if sys.platform != "win32":
-    import fcntl
-
-    from profile_lookup.database import embedded_guard
+from profile_lookup.database import embedded_guard
 
 _STOP_TIMEOUT = 40.0  # seconds; the guard's own is 30
 _LONGEST_SOCKET_DIRECTORY = 88  # bytes: sun_path has 104 on macOS, and the socket is called .s.PGSQL.5432
@@ -76,10 +74,6 @@ class EmbeddedPostgres:
 
     def start(self, timeout: float = 60.0) -> None:
         """Return once the server answers; after `timeout` seconds, or a failure, EmbeddedPostgresError."""
-        if sys.platform == "win32":
-            raise EmbeddedPostgresError(
-                "the embedded PostgreSQL needs fcntl, which Windows lacks: set PROFILE_LOOKUP_DATABASE_URL"
-            )
         if self._lease is not None:
             return
         deadline = time.monotonic() + timeout

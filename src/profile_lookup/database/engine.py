@@ -31,19 +31,25 @@ _SERVER_SETTINGS = {
 
 _UNAVAILABLE_CLASSES = ("08", "40", "53", "57")
 """SQLSTATE classes: connection exception, transaction rollback, insufficient resources, operator intervention."""
-_LOCK_NOT_AVAILABLE = "55P03"
+_UNAVAILABLE_STATES = ("55P03", "25006")
+"""Lock not available; read-only transaction, which a standby in a failover answers."""
 
 
-def create_engine(database_url: str, *, pool_size: int | None) -> AsyncEngine:
+def create_engine(
+    database_url: str, *, pool_size: int | None, command_timeout: float | None = COMMAND_TIMEOUT
+) -> AsyncEngine:
     """`database_url`: what libpq takes, `postgresql://…`; `pool_size` None: a connection per use."""
 
     async def connect() -> asyncpg.Connection:
-        return await asyncpg.connect(
-            database_url,
-            timeout=CONNECT_TIMEOUT,
-            command_timeout=COMMAND_TIMEOUT,
-            server_settings=_SERVER_SETTINGS,
-        )
+        try:
+            return await asyncpg.connect(
+                database_url,
+                timeout=CONNECT_TIMEOUT,
+                command_timeout=command_timeout,
+                server_settings=_SERVER_SETTINGS,
+            )
+        except asyncpg.PostgresError as error:  # it is there, but does not let us in
+            raise Unavailable from error
 
     pool = (
         {"poolclass": NullPool}
@@ -103,7 +109,7 @@ def _is_unavailable(error: exc.DBAPIError | asyncpg.PostgresError) -> bool:
         sqlstate = getattr(error.orig, "sqlstate", None)
     else:
         sqlstate = error.sqlstate
-    return sqlstate is not None and (sqlstate[:2] in _UNAVAILABLE_CLASSES or sqlstate == _LOCK_NOT_AVAILABLE)
+    return sqlstate is not None and (sqlstate[:2] in _UNAVAILABLE_CLASSES or sqlstate in _UNAVAILABLE_STATES)
 
 
 def database_of(request: Request) -> Database:

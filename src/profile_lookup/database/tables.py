@@ -59,7 +59,7 @@ credential = Table(
     Column("account_id", Uuid),
     # The user name of HTTP Basic: the account's SID with its auth token, or an API key's SID with its secret.
     Column("sid", Text),
-    # One SHA-256 is right for secrets that are random and 256 bits long: there is nothing to guess.
+    # One SHA-256 is right for the secrets we make, 256 random bits; an operator answers for the bootstrap token.
     Column("secret_sha256", LargeBinary, nullable=False),
     Column("scope", Text, nullable=False),
     Column("name", Text, nullable=False),

@@ -18,7 +18,7 @@ Normalization = Literal["phone", "email", "trim", "none"]
 
 MAX_LENGTH = 255
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _US_NUMBER = re.compile("1?([2-9][0-9]{2}[2-9][0-9]{6})")
 _DIALLED_OUT = re.compile("00([0-9]{8,15})|011([0-9]{10,15})")
 _BARE_INTERNATIONAL = re.compile("[2-9][0-9]{7,14}")
@@ -42,9 +42,13 @@ def normalize(normalization: Normalization, value: str) -> NormalizedValue:
     return NormalizedValue(normalized)
 
 
+def is_storable(text: str) -> bool:
+    """PostgreSQL's text and jsonb hold neither NUL nor a lone surrogate."""
+    return _UNSTORABLE.search(text) is None
+
+
 def _refuse_unstorable(value: str) -> None:
-    """PostgreSQL's text holds neither NUL nor a lone surrogate; the contract allows 255 characters."""
-    if "\0" in value or _SURROGATE.search(value):
+    if not is_storable(value):
         raise ValueRefused("expected text without NUL characters or lone surrogates")
     if len(value) > MAX_LENGTH:
         raise ValueRefused(f"expected at most {MAX_LENGTH} characters")

@@ -11,6 +11,7 @@ from typing import Literal
 
 from profile_lookup.errors import TraitsRefused, TraitValueRefused, ValueRefused, nameable
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
+from profile_lookup.identity.normalization import is_storable
 from profile_lookup.identity.profile import TraitName, TraitValue
 from profile_lookup.identity.rules import IdentityResolutionSettings
 
@@ -112,7 +113,7 @@ def _read_item(trait: TraitName, item: object) -> str | int | bool:
             return item
         case int() if -(2**31) <= item < 2**31:
             return item
-        case str() if len(item) <= MAX_TEXT and _is_storable(item):
+        case str() if len(item) <= MAX_TEXT and is_storable(item):
             return item
         case int():
             raise TraitValueRefused(str(trait), "expected a number of 32 bits")
@@ -121,11 +122,6 @@ def _read_item(trait: TraitName, item: object) -> str | int | bool:
                 str(trait), f"expected at most {MAX_TEXT} characters, without NUL or lone surrogates"
             )
     raise TraitValueRefused(str(trait), "expected strings, integers and booleans only")
-
-
-def _is_storable(text: str) -> bool:
-    """PostgreSQL's jsonb holds neither NUL nor a lone surrogate."""
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 _DESCRIPTIONS: dict[DataType, str] = {

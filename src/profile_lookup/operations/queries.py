@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import Row, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.database.ids import new_id
 from profile_lookup.database.tables import operation
-from profile_lookup.web.ids import new_id
 
 
 async def record_completed(connection: AsyncConnection, account_id: UUID, *, kind: str, result_id: str) -> UUID:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from profile_lookup.accounts.access import AccountOfCaller
+from profile_lookup.accounts.access import VerifiedCaller
 from profile_lookup.database.engine import DatabaseOfApp
 from profile_lookup.errors import OperationIdMalformed, OperationNotFound
 from profile_lookup.operations import queries
@@ -51,7 +51,7 @@ async def fetch_operation(
             examples=[ids.EXAMPLE_OPERATION_ID],
         ),
     ],
-    account_id: AccountOfCaller,
+    caller: VerifiedCaller,
     database: DatabaseOfApp,
     base_url: BaseUrl,
     response: Response,
@@ -66,9 +66,10 @@ async def fetch_operation(
     if uuid is None:
         raise OperationNotFound
     async with database.statements() as connection:
-        operation = await queries.find(connection, account_id, uuid)
+        operation = await queries.find(connection, caller.account_id, uuid)
     if operation is None:
         raise OperationNotFound
+    caller.need_full_access()
     response.headers["Operation-Id"] = operation_id
     if operation.completed_at is None:
         response.headers["Retry-After"] = str(RETRY_AFTER)

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.engine import Database
+from profile_lookup.database.ids import new_id
 from profile_lookup.errors import TraitsRefused, Unavailable
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.merging import combined
@@ -19,7 +20,6 @@ from profile_lookup.identity.profile import Profile, TraitName, TraitValue
 from profile_lookup.identity.resolution import Create, Merge, Update, profiles_of, resolve
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.profiles import queries, writes
-from profile_lookup.web.ids import new_id
 
 MAX_IDENTIFIERS = 1500
 """In one request: 15 types of 100 values. Each is an advisory lock, and PostgreSQL's table of locks is shared."""

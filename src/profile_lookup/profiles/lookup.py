@@ -6,6 +6,7 @@ Only when that differs, or when the answer would be a refusal, is the store aske
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -13,13 +14,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.database.engine import Database
-from profile_lookup.errors import IdentifierRefused
+from profile_lookup.errors import IdentifierRefused, Unavailable
 from profile_lookup.identity.identifier import Identifier, NormalizedValue
 from profile_lookup.profiles import queries
 from profile_lookup.stores.admission import Store, admit
 
 MAX_KNOWN = 10_000
 """Stores whose settings one process keeps; some kilobytes each."""
+
+MAX_ATTEMPTS = 5
+"""How often a lookup is repeated when the settings change under it."""
 
 
 class KnownStores:
@@ -32,10 +36,11 @@ class KnownStores:
         return self._stores.get(store_id)
 
     async def ask(self, connection: AsyncConnection, credentials: Credentials, store_id: str) -> Store:
-        """Raises what `admit` raises."""
-        if len(self._stores) >= MAX_KNOWN:
-            self._stores.clear()
-        self._stores[store_id] = store = await admit(connection, credentials, store_id, "lookup")
+        """Ask for it anew. Raises what `admit` raises."""
+        store = await admit(connection, credentials, store_id, "lookup")
+        if store_id not in self._stores and len(self._stores) >= MAX_KNOWN:
+            del self._stores[next(iter(self._stores))]
+        self._stores[store_id] = store
         return store
 
 
@@ -48,23 +53,26 @@ class LookupResult:
 async def look_up(
     database: Database, known: KnownStores, credentials: Credentials, store_id: str, identifier: Identifier
 ) -> LookupResult:
-    """Raises what `admit` raises, and `IdentifierRefused`."""
-    store = known.get(store_id)
-    is_current = False
+    """Raises what `admit` raises, `IdentifierRefused`, and `Unavailable` if the settings change all the time."""
     async with database.statements() as connection:
-        while True:
-            if store is None:
-                store = await known.ask(connection, credentials, store_id)
-                is_current = True
-            try:
-                normalized = store.settings.normalize(identifier)
-            except IdentifierRefused:
-                # A refusal tells something of the store: only to who may know it, and only what still holds.
-                if is_current:
-                    raise
-                store = None
-                continue
-            found = await queries.canonical_profile_ids(connection, credentials, store.id, normalized)
-            if found is not None and found.settings_version == store.settings_version:
-                return LookupResult(normalized.value, found.profile_ids)
-            store = None
+        if (store := known.get(store_id)) is not None:
+            # A refusal tells something of the store: never from memory, which may be old or not the caller's to know.
+            with suppress(IdentifierRefused):
+                if found := await _find(connection, credentials, store, identifier):
+                    return found
+        for _ in range(MAX_ATTEMPTS):
+            store = await known.ask(connection, credentials, store_id)
+            if found := await _find(connection, credentials, store, identifier):
+                return found
+    raise Unavailable
+
+
+async def _find(
+    connection: AsyncConnection, credentials: Credentials, store: Store, identifier: Identifier
+) -> LookupResult | None:
+    """None when the settings of the store are no longer these, or the caller may not ask."""
+    normalized = store.settings.normalize(identifier)
+    found = await queries.canonical_profile_ids(connection, credentials, store.id, normalized)
+    if found is None or found.settings_version != store.settings_version:
+        return None
+    return LookupResult(normalized.value, found.profile_ids)

@@ -38,11 +38,11 @@ async def canonical_profile_ids(
         "value": identifier.value,
         "max_profiles": MAX_PROFILES,
     }
-    row = (await connection.execute(CANONICAL_PROFILE_IDS, parameters)).one_or_none()
+    row = (await connection.execute(_CANONICAL_PROFILE_IDS, parameters)).one_or_none()
     return None if row is None else Found(row.settings_version, row.profile_ids)
 
 
-CANONICAL_PROFILE_IDS = text("""
+_CANONICAL_PROFILE_IDS = text("""
     select
         store.settings_version,
         array(

@@ -7,7 +7,7 @@ from pydantic import Field
 from profile_lookup.identity.identifier import Identifier
 from profile_lookup.identity.normalization import MAX_LENGTH
 from profile_lookup.web import ids
-from profile_lookup.web.wire import WireModel
+from profile_lookup.web.wire import AnswerModel, WireModel
 
 ProfileId = Annotated[str, Field(pattern=ids.PROFILE_ID_PATTERN, examples=[ids.EXAMPLE_PROFILE_ID])]
 
@@ -27,7 +27,7 @@ class IdentifierBody(WireModel):
         return Identifier(self.id_type, self.value)
 
 
-class LookupAnswer(WireModel):
+class LookupAnswer(AnswerModel):
     normalized_value: str = Field(max_length=MAX_LENGTH, examples=["+13175556789"])
     profiles: list[ProfileId] = Field(max_length=100, description="Canonical profiles, earliest first.")
 
@@ -46,6 +46,6 @@ class ProfileData(WireModel):
     ) = None
 
 
-class ProfileCreated(WireModel):
+class ProfileCreated(AnswerModel):
     message: str = Field(max_length=255)
     id: ProfileId

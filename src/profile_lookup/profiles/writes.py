@@ -5,8 +5,8 @@ rows of the very profile, which is locked.
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -26,7 +26,7 @@ class Changes:
 
     put: Mapping[NormalizedIdentifier, datetime]
     traits: Mapping[TraitName, Trait]
-    dropped: Iterable[NormalizedIdentifier] = field(default=())
+    dropped: Collection[NormalizedIdentifier] = ()
 
     @classmethod
     def between(
@@ -42,14 +42,13 @@ class Changes:
         )
 
     def parameters(self, settings: IdentityResolutionSettings) -> dict[str, Any]:
-        dropped = list(self.dropped)
         return {
             "put_types": [identifier.id_type for identifier in self.put],
             "put_values": [identifier.value for identifier in self.put],
             "put_uniques": [settings.is_unique(identifier.id_type) for identifier in self.put],
             "put_times": list(self.put.values()),
-            "dropped_types": [identifier.id_type for identifier in dropped],
-            "dropped_values": [identifier.value for identifier in dropped],
+            "dropped_types": [identifier.id_type for identifier in self.dropped],
+            "dropped_values": [identifier.value for identifier in self.dropped],
             "trait_groups": [name.group for name in self.traits],
             "trait_names": [name.name for name in self.traits],
             "trait_values": [json.dumps(trait.value) for trait in self.traits.values()],
@@ -83,7 +82,7 @@ async def update_profile(
     parameters = changes.parameters(settings) | {
         "store_id": store_id,
         "profile_id": profile_id,
-        "absorbed": [],
+        "people": [profile_id],
     }
     await connection.execute(_UPDATE, parameters)
 
@@ -102,6 +101,7 @@ async def merge_profiles(
         "store_id": store_id,
         "profile_id": merge.canonical.id,
         "absorbed": [profile.id for profile in merge.absorbed],
+        "people": [merge.canonical.id, *(profile.id for profile in merge.absorbed)],
         "merge_id": merge_id,
         "merged_at": merged_at,
         "rule": merge.rule,
@@ -156,9 +156,10 @@ _AMEND = f"""
     gone as (
         delete from identifier
         where store_id = :store_id
+            and profile_id = any (cast(:people as uuid[]))
             and (
-                profile_id = any (cast(:absorbed as uuid[]))
-                or profile_id = :profile_id and (id_type, value) in (
+                profile_id <> :profile_id
+                or (id_type, value) in (
                     select * from unnest(cast(:dropped_types as text[]), cast(:dropped_values as text[]))
                 )
             )

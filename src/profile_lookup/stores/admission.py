@@ -74,7 +74,7 @@ async def admit(connection: AsyncConnection, credentials: Credentials, store_id:
         raise StoreNotFound
     if found.status != "ACTIVE":
         raise StoreNotActive
-    if needed not in ("lookup", found.scope):
+    if needed == "full" and found.scope != "full":
         raise ScopeMissing
     return Store(found.id, settings_of(found.settings), found.settings_version)
 

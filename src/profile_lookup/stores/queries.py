@@ -8,11 +8,11 @@ from sqlalchemy import Row, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.documents import settings_document, traits_document
+from profile_lookup.database.ids import new_id
 from profile_lookup.database.tables import account, store, trait_group
 from profile_lookup.errors import LimitReached, NameTaken
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.identity.traits import CONTACT
-from profile_lookup.web.ids import new_id
 
 
 async def create(

@@ -1,5 +1,7 @@
 """Stores on the wire."""
 
+from typing import Annotated
+
 from pydantic import ConfigDict, Field
 
 from profile_lookup.web.wire import WireModel, WireText
@@ -18,4 +20,4 @@ class StoreRequest(WireModel):
         examples=["customers"],
     )
     # The official SDKs send null for what was left out.
-    description: WireText | None = Field(default=None, min_length=1, max_length=128)
+    description: Annotated[WireText, Field(min_length=1, max_length=128)] | None = None

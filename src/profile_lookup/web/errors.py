@@ -1,5 +1,6 @@
 """Every error answer: the one table from error type to status and code, and the body they all share."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -43,6 +44,9 @@ _HEADERS: dict[type[errors.ProfileLookupError], dict[str, str]] = {
 }
 
 _MAX_MESSAGE = 1024
+_MAX_FOUND = 10  # mistakes told at once
+
+log = logging.getLogger(__name__)
 
 
 class Error(BaseModel):
@@ -69,6 +73,10 @@ class Error(BaseModel):
         return JSONResponse(self.model_dump(), self.status, headers)
 
 
+CRASH = Error.of(500, 20500, "Internal Server Error")
+"""A defect: what it was, only the log tells."""
+
+
 def answer_to(error: errors.ProfileLookupError) -> JSONResponse:
     headers = next((_HEADERS[kind] for kind in type(error).__mro__ if kind in _HEADERS), None)
     return Error.of_domain(error).answer(headers)
@@ -80,8 +88,10 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_framework_error)
 
 
-async def _on_domain_error(_request: Request, error: Exception) -> JSONResponse:
+async def _on_domain_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.ProfileLookupError)
+    if isinstance(error, errors.Unavailable):
+        log.warning("unavailable", exc_info=error, extra={"request_id": request.state.request_id})
     return answer_to(error)
 
 
@@ -93,7 +103,7 @@ async def _on_invalid_request(request: Request, error: Exception) -> JSONRespons
         return answer_to(unreadable)
     if isinstance(error.body, bytes):  # FastAPI parses nothing but JSON
         return answer_to(errors.MediaTypeRefused())
-    found: Sequence[Any] = error.errors()
+    found: Sequence[Any] = error.errors()[:_MAX_FOUND]
     return answer_to(errors.RequestRefused("; ".join(f"{_place(each['loc'])}: {each['msg']}" for each in found)))
 
 

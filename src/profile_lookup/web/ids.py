@@ -1,13 +1,10 @@
 """IDs on the wire: a prefix and 26 characters of lower-case base32 over a UUIDv7 (the TypeID format).
 
-They are time-ordered in either form, so the smallest ID is the earliest, and those of one process never go
-backwards, even within a millisecond.
+They are time-ordered in either form, so the smallest ID is the earliest.
 """
 
 import re
 from uuid import UUID
-
-from uuid_utils.compat import uuid7
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: no i, l, o, u
 _DIGIT_OF = {character: digit for digit, character in enumerate(_ALPHABET)}
@@ -20,10 +17,6 @@ OPERATION_ID_PATTERN = f"^mem_operation_{_SUFFIX}$"
 EXAMPLE_STORE_ID = "mem_store_00000000000000000000000000"
 EXAMPLE_PROFILE_ID = "mem_profile_00000000000000000000000000"
 EXAMPLE_OPERATION_ID = "mem_operation_00000000000000000000000000"
-
-
-def new_id() -> UUID:
-    return UUID(int=uuid7().int)
 
 
 def store_id(uuid: UUID) -> str:

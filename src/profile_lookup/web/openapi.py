@@ -8,7 +8,7 @@ from fastapi.openapi.utils import get_openapi
 
 from profile_lookup import errors
 from profile_lookup.web.body import MAX_BODY
-from profile_lookup.web.errors import Error
+from profile_lookup.web.errors import CRASH, Error
 from profile_lookup.web.request_id import HEADER as REQUEST_ID
 
 Responses = dict[int | str, dict[str, Any]]
@@ -28,7 +28,7 @@ _DESCRIPTIONS = {
 
 _EVERYWHERE = (
     Error.of(429, 20429, "Too many requests. Please retry according to the Retry-After response header."),
-    Error.of(500, 20500, "Internal Server Error"),
+    CRASH,
     Error.of_domain(errors.Unavailable()),
     Error.of_domain(errors.Unauthenticated()),
     Error.of_domain(errors.ScopeMissing()),
@@ -68,7 +68,7 @@ def error_answers(*specific: errors.ProfileLookupError, has_body: bool) -> Respo
             },
         )
         shown = answer["content"]["application/json"]["examples"]
-        shown[f"{example.code}" + "'" * sum(name.startswith(str(example.code)) for name in shown)] = {
+        shown[f"{example.code}-{len(shown) + 1}"] = {
             "summary": example.message,
             "value": example.model_dump(),
         }
@@ -79,7 +79,7 @@ def error_answers(*specific: errors.ProfileLookupError, has_body: bool) -> Respo
 
 
 def describe(app: FastAPI, tags: Sequence[dict[str, str]]) -> None:
-    """Serve an OpenAPI document that says what is sent, no more: not the 422 that FastAPI adds by itself."""
+    """Serve an OpenAPI document of what the contract allows: without the 422 that FastAPI adds, which is never sent."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:

@@ -1,5 +1,6 @@
 """Around everything: each request has an ID, and a crash has an answer that tells nothing but that ID."""
 
+import asyncio
 import logging
 import time
 from uuid import uuid4
@@ -7,7 +8,8 @@ from uuid import uuid4
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from profile_lookup.web.errors import Error
+from profile_lookup.errors import Unavailable
+from profile_lookup.web.errors import CRASH, answer_to
 
 HEADER = "X-Request-Id"
 
@@ -15,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class RequestIdMiddleware:
-    """Outermost, so that no answer goes out without its `X-Request-Id`, also one of the framework's own.
+    """Outside everything of ours: no answer goes out without its `X-Request-Id`, not one of the framework's own.
 
     The ID is always ours: one that a client chose could carry personal data into the log.
     """
@@ -29,6 +31,7 @@ class RequestIdMiddleware:
             await self.app(scope, receive, send)
             return
         request_id = f"RQ{uuid4().hex}"
+        scope.setdefault("state", {})["request_id"] = request_id
         started_at = time.perf_counter()
         status: int | None = None
 
@@ -41,11 +44,15 @@ class RequestIdMiddleware:
 
         try:
             await self.app(scope, receive, send_with_id)
+        except asyncio.CancelledError:
+            if status is None:  # the server ends, and the request's time to finish with it
+                await answer_to(Unavailable("the service is shutting down"))(scope, receive, send_with_id)
+            raise
         except Exception:
             log.exception("request crashed", extra={"request_id": request_id})
             if status is not None:
                 raise  # the answer is on its way: all that is left is to break the connection
-            await Error.of(500, 20500, "Internal Server Error").answer()(scope, receive, send_with_id)
+            await CRASH.answer()(scope, receive, send_with_id)
         finally:
             if self.log_requests:
                 log.info(

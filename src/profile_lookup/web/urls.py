@@ -4,11 +4,18 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from profile_lookup.errors import RequestRefused
+
+_MAX_LENGTH = 400  # the contract's addresses have 512 with their path
+
 
 def _base_url(request: Request) -> str:
-    """`PUBLIC_URL`, or the request's own origin; without a final slash."""
+    """`PUBLIC_URL`, or the request's own origin; without a final slash. Raises `RequestRefused`."""
     public_url: str | None = request.app.state.settings.public_url
-    return (public_url or str(request.base_url)).rstrip("/")
+    base_url = public_url or str(request.base_url).rstrip("/")
+    if len(base_url) > _MAX_LENGTH:
+        raise RequestRefused(f"Host: expected at most {_MAX_LENGTH} characters")
+    return base_url
 
 
 BaseUrl = Annotated[str, Depends(_base_url)]

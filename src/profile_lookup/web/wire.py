@@ -7,11 +7,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, Wit
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from profile_lookup.identity.normalization import is_storable
+
 
 class WireModel(BaseModel):
+    """What clients send."""
+
     model_config = ConfigDict(
         alias_generator=to_camel,
-        populate_by_name=True,
         strict=True,
         extra="forbid",
         frozen=True,
@@ -19,17 +22,23 @@ class WireModel(BaseModel):
     )
 
 
+class AnswerModel(WireModel):
+    """What we send, and so make by our own names."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+
 def _whole_seconds(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _without_nul(text: str) -> str:
-    if "\0" in text:
-        raise PydanticCustomError("nul", "String should not contain NUL characters")
+def _storable(text: str) -> str:
+    if not is_storable(text):
+        raise PydanticCustomError("storable", "String should hold neither NUL characters nor lone surrogates")
     return text
 
 
-WireText = Annotated[str, AfterValidator(_without_nul)]
+WireText = Annotated[str, AfterValidator(_storable)]
 """Text for people, which PostgreSQL can store."""
 
 WireTime = Annotated[
