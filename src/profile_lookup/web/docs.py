@@ -1,32 +1,57 @@
 """The docs page, whole without a network: Swagger UI comes from a package, not from a CDN."""
 
-from fastapi import FastAPI, Request
-from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
-_ASSETS = "/docs/assets"
+# Without `credentials: "omit"` the browser itself asks for a password at a 401, and the page never shows the answer.
+# No `persistAuthorization`: secrets would stay in the browser, readable, long after the visit.
+_PAGE = """\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <title>profile-lookup</title>
+  <link rel="icon" href="docs/assets/favicon-32x32.png">
+  <link rel="stylesheet" href="docs/assets/swagger-ui.css">
+  <style>
+    body { margin: 0; }
+    .swagger-ui .info { margin: 30px 0 20px; }
+    .swagger-ui .scheme-container { margin: 0; padding: 15px 0; }
+    .swagger-ui .parameters-col_description input { max-width: 32em; }
+    .swagger-ui .body-param textarea { min-height: 8em; field-sizing: content; }
+    /* The answer first, then the curl that asks for it. */
+    .swagger-ui :has(> .live-responses-table) { display: flex; flex-direction: column; }
+    .swagger-ui :has(> .live-responses-table) > div { order: 1; }
+  </style>
+</head>
+<body>
+  <div id="swagger-ui"></div>
+  <script src="docs/assets/swagger-ui-bundle.js"></script>
+  <script>
+    SwaggerUIBundle({
+      url: "openapi.json",
+      dom_id: "#swagger-ui",
+      deepLinking: true,
+      defaultModelsExpandDepth: 0,
+      displayRequestDuration: true,
+      requestInterceptor: (request) => Object.assign(request, { credentials: "omit" }),
+      showCommonExtensions: true,
+    });
+  </script>
+</body>
+</html>
+"""
 
 
 def install_docs(app: FastAPI) -> None:
-    app.mount(_ASSETS, StaticFiles(packages=[("fastapi_swagger", "resources")]), name="docs assets")
+    app.mount("/docs/assets", StaticFiles(packages=[("fastapi_swagger", "resources")]), name="docs assets")
 
     @app.get("/docs", include_in_schema=False)
-    async def docs(request: Request) -> HTMLResponse:
-        root = request.scope.get("root_path", "").rstrip("/")
-        return get_swagger_ui_html(
-            openapi_url=f"{root}/openapi.json",
-            title=app.title,
-            swagger_js_url=f"{root}{_ASSETS}/swagger-ui-bundle.js",
-            swagger_css_url=f"{root}{_ASSETS}/swagger-ui.css",
-            swagger_favicon_url=f"{root}{_ASSETS}/favicon-32x32.png",
-            swagger_ui_parameters={
-                "persistAuthorization": True,
-                "displayRequestDuration": True,
-                "defaultModelsExpandDepth": 0,
-            },
-        )
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(_PAGE)
 
     @app.get("/", include_in_schema=False)
-    async def root(request: Request) -> RedirectResponse:
-        return RedirectResponse(request.scope.get("root_path", "").rstrip("/") + "/docs")
+    async def root() -> RedirectResponse:
+        return RedirectResponse("docs")

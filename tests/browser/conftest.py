@@ -1,0 +1,72 @@
+"""A browser that reaches nothing but this machine, and what it looks at."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+
+from tests.conftest import make_profile, make_store
+
+PATIENCE = 30  # seconds, on a noisy machine
+
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",  # which root could not start
+    "--window-size=1280,1000",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    # Nothing that a browser does by itself:
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture
+def browser() -> Iterator[Chrome]:
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        reason = "needs Chromium: apt-get install chromium chromium-driver"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with tempfile.TemporaryDirectory(prefix="profile-lookup-browser-", ignore_cleanup_errors=True) as home:
+        options = ChromeOptions()
+        options.binary_location = chromium
+        for flag in (*FLAGS, f"--user-data-dir={home}/profile"):
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        opened = Chrome(options, Service(driver, env={**os.environ, "HOME": home}))
+        try:
+            opened.set_page_load_timeout(PATIENCE)
+            yield opened
+        finally:
+            opened.quit()
+
+
+@dataclass(frozen=True)
+class Customer:
+    """Somebody in a store: whom the docs page's example of a Lookup names."""
+
+    store_id: str
+    profile_id: str
+
+
+@pytest.fixture
+def customer(served: str, account_served: tuple[str, str]) -> Customer:
+    async def make() -> Customer:
+        async with httpx.AsyncClient(base_url=served, auth=account_served, timeout=PATIENCE) as client:
+            store_id = await make_store(client)
+            return Customer(store_id, await make_profile(client, store_id, phone="+13175556789"))
+
+    return asyncio.run(make())

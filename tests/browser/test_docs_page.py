@@ -1,0 +1,131 @@
+"""The docs page as a newcomer uses it."""
+
+from typing import Any, Literal
+
+import httpx
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    NoSuchElementException,
+    StaleElementReferenceException,
+)
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
+
+from tests.browser.conftest import PATIENCE, Customer
+
+LOOKUP = "#operations-Retrieval-CreateProfilesLookup"
+
+NOT_YET = (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    NoSuchElementException,
+    StaleElementReferenceException,
+)
+
+
+class DocsPage:
+    """`/docs`, opened. What is asked of it is tried until it works: the page redraws itself as it pleases."""
+
+    def __init__(self, browser: Chrome, base_url: str) -> None:
+        self.browser = browser
+        self.wait = WebDriverWait(browser, PATIENCE, ignored_exceptions=NOT_YET)
+        browser.get(f"{base_url}/docs")
+
+    def click(self, css: str) -> None:
+        def clicked(browser: Chrome) -> bool:
+            browser.find_element(By.CSS_SELECTOR, css).click()
+            return True
+
+        self.wait.until(clicked, f"no way to click {css}")
+
+    def type(self, css: str, text: str) -> None:
+        def typed(browser: Chrome) -> bool:
+            field = browser.find_element(By.CSS_SELECTOR, css)
+            field.clear()
+            field.send_keys(text)
+            return field.get_property("value") == text
+
+        self.wait.until(typed, f"no way to type into {css}")
+
+    def authorize(self, sid: str, secret: str) -> None:
+        self.click(".auth-wrapper .authorize")
+        self.type("#auth-basic-username", sid)
+        self.type("#auth-basic-password", secret)
+        self.click(".modal-ux .authorize")
+        self.click(".modal-ux .btn-done")
+
+    def withdraw_authorization(self) -> None:
+        self.click(".auth-wrapper .authorize")
+        self.click(".modal-ux form button:not(.btn-done)")
+        self.click(".modal-ux .btn-done")
+
+    def answer(self, status: int) -> str:
+        """The body that is shown once an answer with this status is."""
+
+        def shown(browser: Chrome) -> str | Literal[False]:
+            answer = browser.find_element(By.CSS_SELECTOR, f"{LOOKUP} .live-responses-table .response")
+            if answer.find_element(By.CSS_SELECTOR, ".response-col_status").text.split()[:1] != [str(status)]:
+                return False
+            return answer.find_element(By.CSS_SELECTOR, "code").text
+
+        return self.wait.until(shown, f"no answer with {status} is shown")
+
+    def operations(self) -> set[tuple[str, str, str]]:
+        """Method, path and summary of each."""
+
+        def listed(browser: Chrome) -> set[tuple[str, str, str]]:
+            return {
+                (
+                    row.find_element(By.CSS_SELECTOR, ".opblock-summary-method").text,
+                    row.find_element(By.CSS_SELECTOR, ".opblock-summary-path").get_attribute("data-path") or "",
+                    row.find_element(By.CSS_SELECTOR, ".opblock-summary-description").text,
+                )
+                for row in browser.find_elements(By.CSS_SELECTOR, ".opblock-summary")
+            }
+
+        return self.wait.until(listed, "no operation is listed")
+
+    def requested(self) -> list[str]:
+        entries = "return performance.getEntriesByType('resource').map(entry => entry.name)"
+        requested: list[str] = self.browser.execute_script(entries)
+        return requested
+
+    def console_errors(self) -> list[dict[str, Any]]:
+        entries = self.browser.get_log("browser")  # type: ignore[no-untyped-call]
+        return [entry for entry in entries if entry["level"] == "SEVERE"]
+
+
+def test_every_operation_is_listed_without_a_request_to_anywhere_else(browser: Chrome, served: str) -> None:
+    page = DocsPage(browser, served)
+    paths = httpx.get(f"{served}/openapi.json", timeout=PATIENCE).json()["paths"]
+    assert page.operations() == {
+        (method.upper(), path, operation["summary"])
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+    }
+    assert [url for url in page.requested() if not url.startswith(f"{served}/")] == []
+    assert f"{served}/openapi.json" in page.requested()
+    assert page.console_errors() == []
+
+
+def test_authorize_and_try_it_out_find_a_profile_and_show_why_not(
+    browser: Chrome, served: str, account_served: tuple[str, str], customer: Customer
+) -> None:
+    sid, token = account_served
+    page = DocsPage(browser, served)
+
+    page.authorize(sid, token)
+    page.click(f"{LOOKUP} .opblock-summary-control")
+    page.click(f"{LOOKUP} .try-out__btn")
+    page.type(f"{LOOKUP} [data-param-name=storeId] input", customer.store_id)
+    page.click(f"{LOOKUP} .execute")  # with the example as its body
+    assert customer.profile_id in page.answer(200)
+    assert page.console_errors() == []
+
+    page.withdraw_authorization()
+    page.authorize(sid, "a wrong token")
+    page.click(f"{LOOKUP} .execute")
+    assert '"code": 20003' in page.answer(401)
+    assert [url for url in page.requested() if not url.startswith(f"{served}/")] == []
