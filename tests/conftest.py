@@ -6,8 +6,9 @@ import shutil
 import socket
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -28,6 +29,10 @@ from profile_lookup.settings import PREFIX, Settings, load_settings
 RUN_DIRECTORY = "TEST_RUN_DIRECTORY"
 TEMPLATE = "template_migrated"
 BASE_URL = "http://service.test"
+PATIENCE = 60  # seconds, on a noisy machine
+WAITING = """
+    select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+"""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -170,6 +175,31 @@ async def look_up(client: httpx.AsyncClient, store_id: str, id_type: str, value:
     assert answer.status_code == 200, answer.text
     profiles: list[str] = answer.json()["profiles"]
     return profiles
+
+
+async def finished(client: httpx.AsyncClient, accepted: httpx.Response) -> dict[str, Any]:
+    """The operation that a request became, once it has ended."""
+    assert accepted.status_code == 202, accepted.text
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            operation: dict[str, Any] = (await client.get(accepted.headers["Location"])).json()
+            if operation["status"] not in ("PENDING", "RUNNING"):
+                return operation
+            await asyncio.sleep(0.05)
+
+
+async def change_settings(
+    client: httpx.AsyncClient, store_id: str, *, rules: Sequence[str] | None = None, **of_types: dict[str, object]
+) -> dict[str, Any]:
+    """Change these types' configurations, add those that are not there yet, and give the operation once it has ended."""
+    path = f"/v1/ControlPlane/Stores/{store_id}/IdentityResolutionSettings"
+    settings = (await client.get(path)).json()
+    configs = {config["idType"]: config for config in settings["identifierConfigs"]}
+    for id_type, changes in of_types.items():
+        configs[id_type] = configs.get(id_type, {"idType": id_type}) | changes
+    settings["identifierConfigs"] = list(configs.values())
+    settings["matchingRules"] = settings["matchingRules"] if rules is None else rules
+    return await finished(client, await client.put(path, json=settings))
 
 
 def database_url_of(server: EmbeddedPostgres, database: str) -> str:

@@ -1,22 +1,33 @@
 """The composition root: settings in, application out."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext, suppress
 from importlib.metadata import version
 
 from fastapi import FastAPI
 
 from profile_lookup import health
 from profile_lookup.database.engine import Database
+from profile_lookup.identity_settings import routes as identity_settings
+from profile_lookup.identity_settings.routes import UPDATE_SETTINGS
 from profile_lookup.operations import routes as operations
+from profile_lookup.operations.worker import Handler, work
+from profile_lookup.profiles import identifier_routes, lookup_routes
 from profile_lookup.profiles import routes as profiles
+from profile_lookup.profiles.erasure import erase_store, forget_traits
 from profile_lookup.profiles.lookup import KnownStores
+from profile_lookup.profiles.renormalization import update_settings
 from profile_lookup.settings import Settings, load_settings
 from profile_lookup.stores import routes as stores
+from profile_lookup.stores.routes import ERASE_STORE
+from profile_lookup.trait_groups import routes as trait_groups
+from profile_lookup.trait_groups.routes import FORGET_TRAITS
 from profile_lookup.web.docs import install_docs
 from profile_lookup.web.errors import install_error_handlers
 from profile_lookup.web.logs import configure_logging
 from profile_lookup.web.openapi import describe
+from profile_lookup.web.redirects import install_redirects
 from profile_lookup.web.request_id import RequestIdMiddleware
 
 _DESCRIPTION = """\
@@ -30,9 +41,21 @@ Speaks the identity half of Twilio's Conversation Memory API (v1); the official 
 _TAGS = [
     {"name": "Retrieval", "description": "Who is this?"},
     {"name": "Profile", "description": "What is known of a person, under one canonical ID."},
+    {"name": "Identifiers", "description": "What a person can be found by."},
+    {"name": "Traits", "description": "What is known of a person, and since when."},
     {"name": "Store", "description": "A tenant: its settings, trait groups and profiles."},
+    {"name": "IdentityResolutionSettings", "description": "Which identifiers a store knows, and who is the same."},
+    {"name": "TraitGroup", "description": "What may be known of a person, and what of it identifies them."},
     {"name": "Operations", "description": "What became of an accepted request."},
 ]
+
+
+HANDLERS: dict[str, Handler] = {
+    ERASE_STORE: erase_store,
+    FORGET_TRAITS: forget_traits,
+    UPDATE_SETTINGS: update_settings,
+}
+"""Who does which kind of operation."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -43,7 +66,8 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.database = Database(database_url, pool_size=settings.pool_size)
-        yield
+        async with working(database_url) if settings.run_operations else nullcontext():
+            yield
         await app.state.database.close()
 
     app = FastAPI(
@@ -62,11 +86,29 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.known_stores = KnownStores()
     app.add_middleware(RequestIdMiddleware, log_requests=settings.log_requests)
     install_error_handlers(app)
+    install_redirects(app)
     install_docs(app)
-    for router in (profiles.router, stores.router, operations.router, health.router):
-        app.include_router(router)
-    describe(app, _TAGS)
+    features = (
+        lookup_routes, profiles, identifier_routes, stores, identity_settings, trait_groups, operations, health,
+    )  # fmt: skip
+    for feature in features:
+        app.include_router(feature.router)
+    describe(app, _TAGS, [route for feature in features for route in feature.router.routes])
     return app
+
+
+@asynccontextmanager
+async def working(database_url: str) -> AsyncIterator[None]:
+    """A worker beside whatever goes on, on connections of its own, whose statements may take their time."""
+    database = Database(database_url, pool_size=2, command_timeout=None)
+    worker = asyncio.create_task(work(database, HANDLERS))
+    try:
+        yield
+    finally:
+        worker.cancel()
+        with suppress(asyncio.CancelledError):
+            await worker
+        await database.close()
 
 
 def app_from_environment() -> FastAPI:

@@ -17,13 +17,15 @@ import phonenumbers
 from profile_lookup.accounts import queries as accounts
 from profile_lookup.accounts.credentials import Credentials, digest, new_account_sid, new_key_sid, new_secret
 from profile_lookup.database.engine import Database
+from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import Identifier
-from profile_lookup.identity.rules import DEFAULT_SETTINGS
-from profile_lookup.identity.traits import CONTACT, promoted_identifiers, read_traits
+from profile_lookup.identity.trait_definitions import CONTACT
+from profile_lookup.identity.traits import read_traits
 from profile_lookup.profiles.ingest import ingest
 from profile_lookup.profiles.queries import canonical_profile_ids
 from profile_lookup.settings import Settings
 from profile_lookup.stores import queries as stores
+from profile_lookup.stores.admission import Store, in_force
 from profile_lookup.web import ids
 
 STORE_NAME = "demo"
@@ -84,7 +86,7 @@ async def ensure_demo(database: Database, settings: Settings) -> Demo:
             store_id = await stores.find(connection, account_id, STORE_NAME) or await stores.create(
                 connection, account_id, display_name=STORE_NAME, description=None, max_stores=settings.max_stores
             )
-    await _ensure_people(database, key, store_id)
+    await _ensure_people(database, key, account_id, store_id)
     return Demo(account_sid, auth_token, kept["apiKey"], kept["apiSecret"], ids.store_id(store_id))
 
 
@@ -105,18 +107,23 @@ def _kept_credentials(data_dir: Path) -> Iterator[dict[str, str]]:
         written.rename(path)
 
 
-async def _ensure_people(database: Database, key: Credentials, store_id: UUID) -> None:
+async def _ensure_people(database: Database, key: Credentials, account_id: UUID, store_id: UUID) -> None:
     people = demo_people()
-    last = DEFAULT_SETTINGS.normalize(Identifier("chat", people[-1]["chat"]))
     async with database.statements() as connection:
+        store = await in_force(connection, account_id, store_id)
+        if "chat" not in store.settings.id_types:
+            return  # somebody made the demo's store their own
+        last = store.settings.normalize(Identifier("chat", people[-1]["chat"]))
         found = await canonical_profile_ids(connection, key, store_id, last)
     if found is not None and found.profile_ids:
         return
-    groups = {CONTACT.name: CONTACT}
     for person in people:
-        traits = read_traits(groups, {CONTACT.name: person})
-        identifiers = promoted_identifiers(groups, DEFAULT_SETTINGS, traits)
-        await ingest(database, store_id, DEFAULT_SETTINGS, identifiers, traits, datetime.now(UTC))
+
+        def read(store: Store, person: Contact = person) -> Change:
+            traits = read_traits(store.trait_groups, {CONTACT.name: person})
+            return Change.of_traits(store.trait_groups, store.settings, traits)
+
+        await ingest(database, store, read, datetime.now(UTC))
 
 
 _FIRST_NAMES = (

@@ -5,22 +5,40 @@
     ├── ScopeMissing                the API key may not do this
     ├── RequestRefused              the request itself is not well-formed
     │   ├── StoreIdMalformed
+    │   ├── ProfileIdMalformed
     │   ├── OperationIdMalformed
+    │   ├── PageTokenRefused        not a token of this list
+    │   ├── DefinitionRefused       a trait's definition contradicts itself
     │   ├── BodyTooLarge
     │   └── MediaTypeRefused
     ├── NotFound
     │   ├── StoreNotFound
     │   ├── StoreNotActive
-    │   └── OperationNotFound
+    │   ├── OperationNotFound
+    │   ├── TraitGroupNotFound
+    │   ├── ProfileNotFound
+    │   ├── IdentifierNotFound      the profile has none of this type
+    │   ├── NothingToReplace        the profile has not the value that should be replaced
+    │   └── NothingToRemove         the profile has no value that could be removed
+    ├── ProfileMoved                it was merged: `canonical_id` is who it is now
     ├── IdentifierRefused           an identifier that cannot be searched or stored
     │   ├── UnknownIdentifierType   its type is not configured in the store
     │   └── ValueRefused            its value does not normalize
     ├── TraitsRefused               traits that the store's trait groups do not know, or that identify nobody
     │   └── TraitValueRefused       a value that its trait's definition does not allow
-    ├── SettingsRefused             identity resolution settings that contradict themselves
-    ├── NameTaken                   another store of the account has this display name
-    ├── LimitReached                the account has as many stores as it may have
-    ├── IdentifierConflict          a value that may neither be shared nor merge belongs to another profile
+    ├── SettingsRefused             identity resolution settings that contradict themselves, or what is stored
+    ├── DefinitionProtected         a trait group or trait that every store has
+    ├── NameTaken
+    │   ├── StoreNameTaken          another store of the account has this display name
+    │   └── TraitGroupNameTaken     another trait group of the store has it
+    ├── LimitReached
+    │   ├── StoreLimitReached       the account has as many stores as it may have
+    │   ├── TraitGroupLimitReached  the store has as many trait groups
+    │   └── TraitLimitReached       the trait group has as many traits
+    ├── Conflict
+    │   ├── IdentifierConflict      a value that may neither be shared nor merge belongs to another profile
+    │   └── StillBeingRemoved       what had this name before is not yet gone
+    ├── Outdated                    the resource is no longer what `If-Match` says
     └── Unavailable                 the database is away, overloaded or too slow
         └── NotMigrated             its schema is not this version's
 
@@ -28,6 +46,7 @@ Messages are for people and leave the process: they say what was expected, and n
 """
 
 import re
+from uuid import UUID
 
 _LOOKS_LIKE_A_NAME = re.compile("[A-Za-z][A-Za-z_-]{0,29}[0-9]{0,3}")
 
@@ -65,6 +84,20 @@ class OperationIdMalformed(RequestRefused):
         super().__init__("operationId: expected mem_operation_ and 26 characters, the first 0-7, the others 0-9 or a-z")
 
 
+class ProfileIdMalformed(RequestRefused):
+    def __init__(self) -> None:
+        super().__init__("profileId: expected mem_profile_ and 26 characters, the first 0-7, the others 0-9 or a-z")
+
+
+class PageTokenRefused(RequestRefused):
+    def __init__(self) -> None:
+        super().__init__("pageToken: expected a nextToken or previousToken of this very list, in this order")
+
+
+class DefinitionRefused(RequestRefused):
+    pass
+
+
 class BodyTooLarge(RequestRefused):
     def __init__(self, limit: int) -> None:
         super().__init__(f"The request body is larger than {limit} bytes")
@@ -90,6 +123,34 @@ class StoreNotActive(NotFound):
 
 class OperationNotFound(NotFound):
     pass
+
+
+class TraitGroupNotFound(NotFound):
+    pass
+
+
+class ProfileNotFound(NotFound):
+    pass
+
+
+class IdentifierNotFound(NotFound):
+    pass
+
+
+class NothingToReplace(NotFound):
+    pass
+
+
+class NothingToRemove(NotFound):
+    pass
+
+
+class ProfileMoved(ProfileLookupError):
+    """Not a refusal: the same request is right under the canonical profile's ID."""
+
+    def __init__(self, canonical_id: UUID) -> None:
+        super().__init__("This resource has moved.")
+        self.canonical_id = canonical_id
 
 
 class IdentifierRefused(ProfileLookupError):
@@ -126,22 +187,66 @@ class SettingsRefused(ProfileLookupError):
     pass
 
 
+class DefinitionProtected(ProfileLookupError):
+    """`what` names the trait group or trait."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} is there in every store: it can neither be removed nor become something else")
+
+
 class NameTaken(ProfileLookupError):
+    pass
+
+
+class StoreNameTaken(NameTaken):
     def __init__(self) -> None:
         super().__init__("displayName: another store of this account already has this name")
 
 
+class TraitGroupNameTaken(NameTaken):
+    def __init__(self) -> None:
+        super().__init__("displayName: another trait group of this store already has this name")
+
+
 class LimitReached(ProfileLookupError):
+    pass
+
+
+class StoreLimitReached(LimitReached):
     def __init__(self, limit: int) -> None:
         super().__init__(f"This account already has {limit} stores, its limit")
 
 
-class IdentifierConflict(ProfileLookupError):
+class TraitGroupLimitReached(LimitReached):
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"This store already has {limit} trait groups, its limit")
+
+
+class TraitLimitReached(LimitReached):
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"traits: expected at most {limit} in a trait group")
+
+
+class Conflict(ProfileLookupError):
+    pass
+
+
+class IdentifierConflict(Conflict):
     def __init__(self, id_type: str) -> None:
         super().__init__(
             f"A value of idType {id_type} belongs to another profile; it is unique and not a matching rule, "
             "so it can neither be shared nor merge the two"
         )
+
+
+class StillBeingRemoved(Conflict):
+    def __init__(self) -> None:
+        super().__init__("What had this name before is still being removed: try again when that operation has ended")
+
+
+class Outdated(ProfileLookupError):
+    def __init__(self) -> None:
+        super().__init__("If-Match: the resource has changed since; fetch it again for its current ETag")
 
 
 class Unavailable(ProfileLookupError):

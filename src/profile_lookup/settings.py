@@ -48,6 +48,13 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535, description="The port to listen on; 0 takes a free one.")] = 8000
     workers: Annotated[int, Field(ge=1, le=64, description="How many processes serve.")] = 1
     pool_size: Annotated[int, Field(ge=2, le=200, description="Database connections of each process.")] = 16
+    run_operations: Annotated[
+        bool,
+        Field(
+            description="Whether `serve` also works on operations that take long. "
+            "Turn it off where `profile-lookup worker` runs apart."
+        ),
+    ] = True
     public_url: Annotated[
         str | None,
         Field(

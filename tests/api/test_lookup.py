@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from profile_lookup.database.engine import Database
 from profile_lookup.profiles.lookup import KnownStores
-from tests.conftest import BASE_URL, look_up, make_account, make_profile, make_store
+from tests.conftest import BASE_URL, change_settings, look_up, make_account, make_profile, make_store
 
 
 async def test_a_value_is_normalized_before_it_is_searched(client: httpx.AsyncClient, store_id: str) -> None:
@@ -115,14 +115,7 @@ async def test_a_store_that_is_not_active_is_not_found(
 async def test_changed_settings_are_seen_at_once(client: httpx.AsyncClient, store_id: str, database: Database) -> None:
     profile_id = await make_profile(client, store_id, chat="MiXeD")
     assert await look_up(client, store_id, "chat", "mixed") == []
-    async with database.transaction() as connection:
-        await connection.execute(text("update identifier set value = lower(value)"))
-        await connection.execute(
-            text("""
-                update store set settings_version = settings_version + 1,
-                    settings = jsonb_set(settings, '{identifier_configs,3,normalization}', '"email"')
-            """)
-        )
+    await change_settings(client, store_id, chat={"normalization": "email"})
     assert await look_up(client, store_id, "chat", "m i x e d") == [profile_id]
 
 
@@ -130,14 +123,7 @@ async def test_a_type_that_was_just_configured_is_not_refused(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     await look_up(client, store_id, "chat", "c-1")
-    async with database.transaction() as connection:
-        await connection.execute(
-            text("""
-                update store set settings_version = settings_version + 1,
-                    settings = jsonb_set(settings, '{identifier_configs,3,id_type}', '"crm"')
-                        || '{"matching_rules": ["crm"]}'
-            """)
-        )
+    await change_settings(client, store_id, crm={})
     assert await look_up(client, store_id, "crm", "c-1") == []
 
 

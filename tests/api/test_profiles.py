@@ -1,6 +1,5 @@
 """POST /v1/Stores/{storeId}/Profiles"""
 
-import json
 from typing import Any
 
 import httpx
@@ -8,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from profile_lookup.database.engine import Database
-from tests.conftest import look_up, make_profile
+from tests.conftest import change_settings, finished, look_up, make_profile
 
 
 async def _rows(database: Database, question: str) -> list[tuple[Any, ...]]:
@@ -126,11 +125,7 @@ async def test_refused_traits_are_named_without_their_value_and_nothing_is_writt
 async def test_a_unique_value_outside_the_rules_is_a_conflict_and_nothing_is_written(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
-    async with database.transaction() as connection:
-        await connection.execute(
-            text("""update store set settings = settings || '{"matching_rules": ["phone"]}',
-                settings_version = 2""")
-        )
+    await change_settings(client, store_id, rules=["phone"])
     await make_profile(client, store_id, phone="+13175551234", email="a@example.com")
     answer = await client.post(
         f"/v1/Stores/{store_id}/Profiles",
@@ -143,11 +138,7 @@ async def test_a_unique_value_outside_the_rules_is_a_conflict_and_nothing_is_wri
 async def test_a_limit_is_kept_and_what_was_just_written_is_found(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
-    async with database.transaction() as connection:
-        await connection.execute(
-            text("""update store set settings_version = 2,
-                settings = jsonb_set(settings, '{identifier_configs,0,limit}', '2')""")
-        )
+    await change_settings(client, store_id, email={"limit": 2})
     profile_id = await make_profile(client, store_id, phone="+13175551234", email="1@example.com")
     for number in (2, 3):
         await make_profile(client, store_id, phone="+13175551234", email=f"{number}@example.com")
@@ -166,12 +157,9 @@ async def test_sdks_that_send_null_for_what_was_left_out_are_told_what_is_missin
 async def test_more_identifiers_than_any_profile_may_hold_are_refused(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
-    async with database.transaction() as connection:
-        traits = {f"t{number}": {"data_type": "ARRAY", "id_type_promotion": "chat"} for number in range(16)}
-        await connection.execute(
-            text("update trait_group set traits = cast(:traits as jsonb)"),
-            {"traits": json.dumps(traits)},
-        )
+    traits = {f"t{number}": {"dataType": "ARRAY", "idTypePromotion": "chat"} for number in range(16)}
+    groups = f"/v1/ControlPlane/Stores/{store_id}/TraitGroups"
+    await finished(client, await client.post(groups, json={"displayName": "Chats", "traits": traits}))
     sent = {name: [f"{name}-{item}" for item in range(100)] for name in traits}
-    answer = await client.post(f"/v1/Stores/{store_id}/Profiles", json={"traits": {"Contact": sent}})
+    answer = await client.post(f"/v1/Stores/{store_id}/Profiles", json={"traits": {"Chats": sent}})
     assert (answer.status_code, answer.json()["code"]) == (400, 520005)

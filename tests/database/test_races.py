@@ -20,17 +20,19 @@ from sqlalchemy import event, text
 
 from profile_lookup.database.engine import Database
 from profile_lookup.errors import IdentifierConflict
+from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.identity.merging import combined
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.resolution import Create, Merge, profiles_of, resolve
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
+from profile_lookup.profiles.gathering import CandidateMoved, lock_and_gather
 from profile_lookup.profiles.ingest import ingest
-from profile_lookup.profiles.queries import lock_and_gather
 from profile_lookup.profiles.writes import Changes, merge_profiles
-from tests.conftest import look_up, make_profile
+from profile_lookup.stores.admission import Store
+from tests.conftest import WAITING, look_up, make_profile
+from tests.database.stores import make_store
 
-STORE = UUID(int=7 << 76)
 SETTINGS = IdentityResolutionSettings(
     (
         IdentifierConfig("email"),
@@ -47,7 +49,10 @@ DRAW = (
     "create sequence draw",
     "alter function lock_and_gather rename to lock_and_gather_of_the_product",
     """
-    create function lock_and_gather(in_store uuid, lock_keys bigint[], match_types text[], match_values text[])
+    create function lock_and_gather(
+        in_store uuid, in_revision bigint, store_key bigint, lock_keys bigint[], match_types text[],
+        match_values text[], known uuid
+    )
     returns table (
         profile_id uuid, is_locked boolean, identifier_types text[], identifier_values text[],
         identifier_times timestamptz[], trait_groups text[], trait_names text[], trait_values jsonb[],
@@ -55,7 +60,9 @@ DRAW = (
     )
     language plpgsql volatile as $$
     begin
-        return query select * from lock_and_gather_of_the_product(in_store, lock_keys, match_types, match_values);
+        return query select * from lock_and_gather_of_the_product(
+            in_store, in_revision, store_key, lock_keys, match_types, match_values, known
+        );
         raise notice 'drew % for %', nextval('draw'), match_values[array_position(match_types, 'request')];
     end $$
     """,
@@ -70,6 +77,13 @@ class Request:
     requested_at: datetime
     drawn: int = 0
     answer: UUID | type[IdentifierConflict] | None = None
+
+    @property
+    def change(self) -> Change:
+        return Change(tuple(self.incoming), {TraitName("Contact", "city"): self.city})
+
+    def read(self, _store: Store) -> Change:
+        return self.change
 
 
 class Model:
@@ -100,8 +114,7 @@ class Model:
             del self.profiles[absorbed.id]
             self.aliases |= {alias: canonical_id for alias, of in self.aliases.items() if of == absorbed.id}
             self.aliases[absorbed.id] = canonical_id
-        traits = {TraitName("Contact", "city"): request.city}
-        identifiers, all_traits = combined(SETTINGS, before, request.incoming, traits, request.requested_at)
+        identifiers, all_traits = combined(SETTINGS, before, request.change, request.requested_at)
         self.profiles[canonical_id] = Profile(canonical_id, identifiers, all_traits)
 
 
@@ -137,11 +150,12 @@ async def test_writes_at_once_equal_a_serial_order_of_them(database_url: str, se
     def listen(connection: Any, _record: object) -> None:
         connection.driver_connection.add_log_listener(on_notice)
 
+    store = await make_store(database, SETTINGS)
+
     async def work(queue: Iterator[Request]) -> None:
         for request in queue:
-            traits = {TraitName("Contact", "city"): request.city}
             try:
-                request.answer = await ingest(database, STORE, SETTINGS, request.incoming, traits, request.requested_at)
+                request.answer = await ingest(database, store, request.read, request.requested_at)
             except IdentifierConflict:
                 request.answer = IdentifierConflict
 
@@ -206,24 +220,25 @@ async def test_a_profile_that_merges_while_one_waits_for_it_makes_one_start_over
     """What `lock_and_gather` looks a second time for, in slow motion."""
     email, phone, device = (SETTINGS.normalize(Identifier(id_type, "x")) for id_type in ("email", "phone", "device"))
     now = datetime.now(UTC)
-    canonical_id = await ingest(database, STORE, SETTINGS, [email], {}, now)
-    await ingest(database, STORE, SETTINGS, [phone, device], {}, now)
+    store = await make_store(database, SETTINGS)
+    canonical_id = await ingest(database, store, lambda _: Change((email,)), now)
+    await ingest(database, store, lambda _: Change((phone, device)), now)
     async with database.transaction() as merging:
-        candidates = await lock_and_gather(merging, STORE, [email, phone])
-        assert candidates is not None
+        candidates = await lock_and_gather(merging, store, [email, phone])
         merge = resolve(SETTINGS, [email, phone], candidates)
         assert isinstance(merge, Merge)
-        identifiers, traits = combined(SETTINGS, profiles_of(merge), [email, phone], {}, now)
+        identifiers, traits = combined(SETTINGS, profiles_of(merge), Change((email, phone)), now)
         changes = Changes.between(merge.canonical, identifiers, traits)
-        await merge_profiles(merging, SETTINGS, STORE, merge, changes, merge_id=UUID(int=1), merged_at=now)
+        await merge_profiles(merging, SETTINGS, store.id, merge, changes, merge_id=UUID(int=1), merged_at=now)
 
-        async def gather() -> list[Profile] | None:
+        async def gather() -> list[Profile]:
             async with database.transaction() as waiting:
-                return await lock_and_gather(waiting, STORE, [device])  # its key is free, its profile is not
+                return await lock_and_gather(waiting, store, [device])  # its key is free, its profile is not
 
         gathered = asyncio.create_task(gather())
         async with asyncio.timeout(30), database.statements() as watching:
-            while not await watching.scalar(text("select count(*) from pg_locks where not granted")):
+            while not await watching.scalar(text(WAITING)):
                 await asyncio.sleep(0.01)
-    assert await gathered is None
-    assert await ingest(database, STORE, SETTINGS, [device], {}, now) == canonical_id
+    with pytest.raises(CandidateMoved):
+        await gathered
+    assert await ingest(database, store, lambda _: Change((device,)), now) == canonical_id

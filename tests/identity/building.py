@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
 from profile_lookup.identity.profile import Profile, Trait, TraitName, TraitValue
 
@@ -20,6 +21,10 @@ def identifier(text: str) -> NormalizedIdentifier:
 
 def identifiers(*texts: str) -> list[NormalizedIdentifier]:
     return [identifier(text) for text in texts]
+
+
+def adding(*texts: str) -> Change:
+    return Change(tuple(identifiers(*texts)))
 
 
 def timed(**times: float) -> dict[NormalizedIdentifier, datetime]:

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from profile_lookup.identity.change import Change
 from profile_lookup.identity.merging import added, combined, earliest_first, united_identifiers, united_traits
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings, LimitPolicy
-from tests.identity.building import at, contact, identifier, identifiers, profile, timed, trait
+from tests.identity.building import adding, at, contact, identifier, identifiers, profile, timed, trait
 
 MICROSECOND = 1e-6
 IDENTIFIERS = identifiers("email:a", "email:b", "phone:a", "phone:b")
@@ -123,46 +124,46 @@ def test_adding_leaves_what_is_held_as_it_is() -> None:
 
 
 def test_a_new_person_has_what_the_request_brings() -> None:
-    applied = combined(of_limit(2, "fifo"), [], identifiers("email:a"), {contact("city"): "Rome"}, at(5))
+    applied = combined(of_limit(2, "fifo"), [], Change(tuple(identifiers("email:a")), {contact("city"): "Rome"}), at(5))
     assert applied == (timed(a=5), trait("Rome", 5))
 
 
 def test_the_values_of_a_request_replace_the_traits_it_names_and_no_others() -> None:
     known = {**trait("Rome", 1), contact("country"): Trait("Italy", at(1))}
-    _, traits = combined(of_limit(2, "fifo"), [profile(1, traits=known)], [], {contact("city"): "Paris"}, at(5))
+    _, traits = combined(of_limit(2, "fifo"), [profile(1, traits=known)], Change((), {contact("city"): "Paris"}), at(5))
     assert traits == {**trait("Paris", 5), contact("country"): Trait("Italy", at(1))}
 
 
 def test_the_limit_is_applied_once_after_union_and_additions() -> None:
     profiles = [profile(1, timed(a=1)), profile(2, timed(b=2, c=3))]
-    held, _ = combined(of_limit(2, "fifo"), profiles, identifiers("email:a"), {}, at(5))
+    held, _ = combined(of_limit(2, "fifo"), profiles, adding("email:a"), at(5))
     assert held == timed(a=1, c=3)
 
 
 def test_under_fifo_what_a_request_brings_is_kept() -> None:
-    held, _ = combined(of_limit(2, "fifo"), [profile(1, timed(a=1, b=2))], identifiers("email:c"), {}, at(5))
+    held, _ = combined(of_limit(2, "fifo"), [profile(1, timed(a=1, b=2))], adding("email:c"), at(5))
     assert held == timed(b=2, c=5)
 
 
 def test_under_fifo_the_last_values_of_a_request_are_kept_when_they_alone_exceed_the_limit() -> None:
     sent = identifiers("email:c", "email:b", "email:a")
-    held, _ = combined(of_limit(2, "fifo"), [profile(1, timed(z=1))], sent, {}, at(5))
+    held, _ = combined(of_limit(2, "fifo"), [profile(1, timed(z=1))], Change(tuple(sent)), at(5))
     assert held == timed(b=5 + MICROSECOND, a=5 + 2 * MICROSECOND)
 
 
 def test_under_fifo_a_carried_value_is_kept_though_the_clock_went_backwards() -> None:
-    held, _ = combined(of_limit(2, "fifo"), [profile(1, timed(a=8, b=9))], identifiers("email:c"), {}, at(5))
+    held, _ = combined(of_limit(2, "fifo"), [profile(1, timed(a=8, b=9))], adding("email:c"), at(5))
     assert held == timed(b=9, c=5)
 
 
 def test_under_lifo_what_a_request_brings_over_the_limit_is_not_kept() -> None:
-    held, _ = combined(of_limit(2, "lifo"), [profile(1, timed(a=1, b=2))], identifiers("email:c"), {}, at(5))
+    held, _ = combined(of_limit(2, "lifo"), [profile(1, timed(a=1, b=2))], adding("email:c"), at(5))
     assert held == timed(a=1, b=2)
 
 
 def test_under_lifo_a_merge_keeps_the_oldest_of_all() -> None:
     profiles = [profile(1, timed(c=3, d=4)), profile(2, timed(a=1, b=2))]
-    held, _ = combined(of_limit(2, "lifo"), profiles, identifiers("email:c"), {}, at(5))
+    held, _ = combined(of_limit(2, "lifo"), profiles, adding("email:c"), at(5))
     assert held == timed(a=1, b=2)
 
 

@@ -5,14 +5,8 @@ import pytest
 from profile_lookup.errors import TraitsRefused, TraitValueRefused
 from profile_lookup.identity.profile import TraitName, TraitValue
 from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentifierConfig, IdentityResolutionSettings
-from profile_lookup.identity.traits import (
-    CONTACT,
-    DataType,
-    TraitDefinition,
-    TraitGroup,
-    promoted_identifiers,
-    read_traits,
-)
+from profile_lookup.identity.trait_definitions import CONTACT, DataType, TraitDefinition, TraitGroup
+from profile_lookup.identity.traits import promoted_identifiers, read_traits
 from tests.identity.building import contact, identifiers
 
 SECRET = "s3cr3t"

@@ -11,9 +11,7 @@ from uuid import uuid4
 import pytest
 
 from profile_lookup.settings import PREFIX
-from tests.conftest import RUN_DIRECTORY
-
-PATIENCE = 60  # seconds, on a noisy machine
+from tests.conftest import PATIENCE, RUN_DIRECTORY
 
 
 def environment(**settings: object) -> dict[str, str]:

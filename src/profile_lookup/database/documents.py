@@ -5,7 +5,7 @@ from typing import Any
 
 from profile_lookup.errors import SettingsRefused
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
-from profile_lookup.identity.traits import TraitDefinition, TraitGroup
+from profile_lookup.identity.trait_definitions import RULE_OF_TYPE, TraitDefinition, TraitGroup
 
 Document = dict[str, Any]
 
@@ -32,4 +32,12 @@ def traits_document(group: TraitGroup) -> Document:
 
 
 def trait_group_of(name: str, document: Document) -> TraitGroup:
-    return TraitGroup(name, {trait: TraitDefinition(**definition) for trait, definition in document.items()})
+    return TraitGroup(name, {trait: _definition_of(definition) for trait, definition in document.items()})
+
+
+def _definition_of(document: Document) -> TraitDefinition:
+    rule = document.get("validation_rule")
+    if rule is not None:
+        # Of which kind it is, the trait's type tells: no definition has another.
+        rule = RULE_OF_TYPE[document["data_type"]](**rule)
+    return TraitDefinition(**{**document, "validation_rule": rule})

@@ -25,6 +25,8 @@ _SERVER_SETTINGS = {
     "statement_timeout": "10s",
     # Statements with array parameters would otherwise be planned anew at every call.
     "plan_cache_mode": "force_generic_plan",
+    # And a plan made while a table is empty would read it from end to end ever after.
+    "enable_seqscan": "off",
     "jit": "off",
     "timezone": "UTC",
 }
@@ -68,8 +70,8 @@ def create_engine(
 class Database:
     """One pool of connections. Whatever keeps PostgreSQL from answering is `Unavailable`, here and nowhere else."""
 
-    def __init__(self, database_url: str, *, pool_size: int) -> None:
-        self.engine = create_engine(database_url, pool_size=pool_size)
+    def __init__(self, database_url: str, *, pool_size: int, command_timeout: float | None = COMMAND_TIMEOUT) -> None:
+        self.engine = create_engine(database_url, pool_size=pool_size, command_timeout=command_timeout)
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager

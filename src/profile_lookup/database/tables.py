@@ -6,9 +6,12 @@ none of them fires, and a mistake fails a transaction instead of losing data.
 - `identifier` and `alias` point at `profile`, which holds canonical profiles only, and neither foreign key
   cascades: an identifier is never on an alias, an alias never points at an alias, and a merge that forgets a row
   fails.
-- `identifier.is_unique` repeats its type's `enforceUnique`, so that a partial unique index can enforce it.
+- `identifier.is_unique` repeats its type's `enforceUnique`, so that a partial unique index can enforce it;
+  `identifier.fuzzy_key` stands for store and type where `matchingAlgo` is fuzzy, so that only what is searched by
+  similarity is in an index for it.
 
-No column but `identifier.value`, `trait.value`, `merge.moved` and store texts holds what a client sent.
+No column but `identifier.value`, `trait.value`, `merge.moved` and the texts of stores and trait groups holds what a
+client sent.
 """
 
 from sqlalchemy import (
@@ -19,9 +22,11 @@ from sqlalchemy import (
     DateTime,
     ForeignKeyConstraint,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
+    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -82,6 +87,8 @@ store = Table(
     # The contract's IdentityResolutionSettingsCore; `settings_version` changes whenever the document does.
     Column("settings", JSONB, nullable=False),
     Column("settings_version", BigInteger, nullable=False),
+    # Changes whenever the settings or a trait group do: what a process remembers of a store holds while this does.
+    Column("revision", BigInteger, nullable=False),
     _time("created_at"),
     PrimaryKeyConstraint("account_id", "id"),
     UniqueConstraint("id"),
@@ -104,21 +111,37 @@ trait_group = Table(
     ForeignKeyConstraint(["store_id"], ["store.id"]),
 )
 
+# Also the queue of what takes long: `operations/worker.py`.
 operation = Table(
     "operation",
     metadata,
     Column("account_id", Uuid),
     Column("id", Uuid),
+    # No foreign key: a store's deletion outlives it.
+    Column("store_id", Uuid),
     Column("kind", Text, nullable=False),
     Column("status", Text, nullable=False),
-    # The wire ID of what the operation made or changed, once it is COMPLETED.
+    # What is to be done, and how far it is.
+    Column("input", JSONB, nullable=False),
+    Column("progress", JSONB, nullable=False),
+    # The wire ID of what the operation made or changed, once it is COMPLETED; once it is FAILED, why.
     Column("result_id", Text),
+    Column("error_code", Integer),
+    Column("error_detail", Text),
+    # Who works on it, until when; how often it was taken up since it last made progress.
+    Column("lease", Uuid),
+    _time("leased_until", nullable=True),
+    Column("attempts", Integer, nullable=False),
     _time("created_at"),
     _time("completed_at", nullable=True),
     PrimaryKeyConstraint("account_id", "id"),
     ForeignKeyConstraint(["account_id"], ["account.id"]),
     CheckConstraint("status in ('PENDING', 'RUNNING', 'CANCELLED', 'COMPLETED', 'FAILED')", name="status"),
+    CheckConstraint("(status in ('PENDING', 'RUNNING')) = (completed_at is null)", name="completed"),
+    CheckConstraint("(status = 'FAILED') = (error_code is not null)", name="error"),
 )
+
+Index("operation_unfinished_idx", operation.c.id, postgresql_where=operation.c.completed_at.is_(None))
 
 # No foreign key to `store`: every create would lock the one store row, and that is where a busy store would queue.
 profile = Table(
@@ -151,6 +174,7 @@ identifier = Table(
     Column("profile_id", Uuid),
     Column("is_unique", Boolean, nullable=False),
     _time("added_at"),
+    Column("fuzzy_key", BigInteger),
     # A Lookup is one index-only scan of this key, already in canonical order.
     PrimaryKeyConstraint("store_id", "id_type", "value", "profile_id"),
     ForeignKeyConstraint(["store_id", "profile_id"], ["profile.store_id", "profile.id"]),
@@ -164,6 +188,17 @@ Index(
     identifier.c.value,
     unique=True,
     postgresql_where=identifier.c.is_unique,
+)
+
+# No list of pending entries: a search would have to read it from end to end.
+Index(
+    "identifier_fuzzy_idx",
+    identifier.c.fuzzy_key,
+    identifier.c.value,
+    postgresql_using="gin",
+    postgresql_ops={"value": "gin_trgm_ops"},
+    postgresql_with={"fastupdate": "off"},
+    postgresql_where=identifier.c.fuzzy_key.is_not(None),
 )
 
 trait = Table(
@@ -194,4 +229,13 @@ merge = Table(
     _time("merged_at"),
     PrimaryKeyConstraint("store_id", "id"),
     Index(None, "store_id", "canonical_id"),
+)
+
+# One row: what page tokens are signed with, the same for all replicas.
+signing_key = Table(
+    "signing_key",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("secret", LargeBinary, nullable=False),
+    CheckConstraint("id = 1", name="single"),
 )

@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.identity.profile import Profile, Trait, TraitName, TraitValue
+from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.retention import retained
 from profile_lookup.identity.rules import IdentityResolutionSettings
 
@@ -63,11 +64,17 @@ def added(
 def combined(
     settings: IdentityResolutionSettings,
     profiles: Sequence[Profile],
-    incoming: Sequence[NormalizedIdentifier],
-    traits: Mapping[TraitName, TraitValue],
+    change: Change,
     requested_at: datetime,
 ) -> tuple[dict[NormalizedIdentifier, datetime], dict[TraitName, Trait]]:
-    """All that the one person has once the request is applied to the profiles that are them; none for a new one."""
-    held = added(united_identifiers(profiles), incoming, requested_at)
-    written = {name: Trait(value, requested_at) for name, value in traits.items()}
-    return retained(settings, held, incoming), united_traits(profiles) | written
+    """All that the one person has once the change is applied to the profiles that are them; none for a new one."""
+    held = united_identifiers(profiles)
+    if change.replaced is not None:
+        held = {each: at for each, at in held.items() if each != change.replaced and each not in change.incoming}
+    traits = united_traits(profiles)
+    for name, value in change.traits.items():
+        if value is None:
+            traits.pop(name, None)
+        else:
+            traits[name] = Trait(value, requested_at)
+    return retained(settings, added(held, change.incoming, requested_at), change.incoming), traits

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from uuid import UUID
 
 from profile_lookup.errors import IdentifierConflict
 from profile_lookup.identity.identifier import NormalizedIdentifier
@@ -49,6 +50,7 @@ def resolve(
     settings: IdentityResolutionSettings,
     incoming: Collection[NormalizedIdentifier],
     candidates: Iterable[Profile],
+    known: UUID | None = None,
 ) -> Resolution:
     """Decide what a request's identifiers mean.
 
@@ -56,17 +58,20 @@ def resolve(
     identifiers of other types, *weakly* by a single one of those. All strong matches are one person; without any,
     a single weak match is meant; several weak ones mean nobody.
 
+    A request to a `known` profile is about that person, and everybody who matches strongly is them too.
+
     Raises `IdentifierConflict` for a value of a unique type outside the rules that somebody else holds.
     """
     candidates = earliest_first(candidates)
     matching = {profile.id: _matching(settings, incoming, profile) for profile in candidates}
-    strong = [profile for profile in candidates if _is_strong(settings, matching[profile.id])]
+    strong = [profile for profile in candidates if profile.id == known or _is_strong(settings, matching[profile.id])]
     weak = [profile for profile in candidates if len(matching[profile.id]) == 1 and profile not in strong]
 
     resolution: Resolution
     match strong, weak:
         case ([canonical, _, *_], _):
-            matched_types = {identifier.id_type for profile in strong for identifier in matching[profile.id]}
+            others = [profile for profile in strong if profile.id != known]
+            matched_types = {identifier.id_type for profile in others for identifier in matching[profile.id]}
             rule = next(rule for rule in settings.matching_rules if rule in matched_types)
             resolution = Merge(canonical, tuple(strong[1:]), rule)
         case ([profile], _) | ([], [profile]):

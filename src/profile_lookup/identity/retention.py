@@ -24,15 +24,25 @@ def retained(
     return kept
 
 
+def first_to_go(config: IdentifierConfig, held: Mapping[NormalizedIdentifier, datetime]) -> NormalizedIdentifier:
+    """Which one of some values of a type its policy removes: `fifo` the oldest, `lifo` the newest."""
+    oldest_first = _oldest_first(held)
+    return oldest_first[0 if config.limit_policy == "fifo" else -1]
+
+
 def _within_limit(
     config: IdentifierConfig,
     held: Mapping[NormalizedIdentifier, datetime],
     carried: Collection[NormalizedIdentifier],
 ) -> dict[NormalizedIdentifier, datetime]:
-    oldest_first = sorted(held, key=lambda identifier: (held[identifier], identifier))
+    oldest_first = _oldest_first(held)
     if config.limit_policy == "lifo":
         keep = oldest_first[: config.limit]
     else:
         by_claim = sorted(oldest_first, key=lambda identifier: identifier in carried)
         keep = by_claim[-config.limit :]
     return {identifier: held[identifier] for identifier in keep}
+
+
+def _oldest_first(held: Mapping[NormalizedIdentifier, datetime]) -> list[NormalizedIdentifier]:
+    return sorted(held, key=lambda identifier: (held[identifier], identifier))

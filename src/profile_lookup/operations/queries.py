@@ -1,29 +1,69 @@
-"""Operations in SQL."""
+"""Operations in SQL: what was done at once, what is to be done, and who does it."""
 
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.tables import operation
 
+Document = dict[str, Any]
 
-async def record_completed(connection: AsyncConnection, account_id: UUID, *, kind: str, result_id: str) -> UUID:
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An operation that a worker has taken up. `attempts` counts how often, since it last made progress."""
+
+    account_id: UUID
+    id: UUID
+    store_id: UUID
+    kind: str
+    input: Document
+    progress: Document
+    lease: UUID
+    attempts: int
+
+
+async def record_completed(
+    connection: AsyncConnection, account_id: UUID, store_id: UUID, *, kind: str, result_id: str
+) -> UUID:
     """What was done within this very transaction, as an operation that a client can ask after."""
-    now = datetime.now(UTC)
+    return await _insert(
+        connection, account_id, store_id, kind, {}, "COMPLETED", result_id=result_id, completed_at=datetime.now(UTC)
+    )
+
+
+async def enqueue(connection: AsyncConnection, account_id: UUID, store_id: UUID, *, kind: str, to_do: Document) -> UUID:
+    """What a worker is to do once this transaction is committed. `to_do` must hold no identifier's value."""
+    return await _insert(connection, account_id, store_id, kind, to_do, "PENDING")
+
+
+async def _insert(
+    connection: AsyncConnection,
+    account_id: UUID,
+    store_id: UUID,
+    kind: str,
+    to_do: Document,
+    status: str,
+    **more: object,
+) -> UUID:
     operation_id = new_id()
     await connection.execute(
         insert(operation).values(
             account_id=account_id,
             id=operation_id,
+            store_id=store_id,
             kind=kind,
-            status="COMPLETED",
-            result_id=result_id,
-            created_at=now,
-            completed_at=now,
+            status=status,
+            input=to_do,
+            progress={},
+            attempts=0,
+            created_at=datetime.now(UTC),
+            **more,
         )
     )
     return operation_id
@@ -32,3 +72,84 @@ async def record_completed(connection: AsyncConnection, account_id: UUID, *, kin
 async def find(connection: AsyncConnection, account_id: UUID, operation_id: UUID) -> Row[Any] | None:
     question = select(operation).where(operation.c.account_id == account_id, operation.c.id == operation_id)
     return (await connection.execute(question)).one_or_none()
+
+
+async def unfinished_inputs(connection: AsyncConnection, store_id: UUID, kind: str) -> list[Document]:
+    """What is still to be done of this kind in a store."""
+    question = select(operation.c.input).where(
+        operation.c.completed_at.is_(None), operation.c.store_id == store_id, operation.c.kind == kind
+    )
+    return list((await connection.execute(question)).scalars())
+
+
+async def take(connection: AsyncConnection, lease: UUID, lease_time: timedelta) -> Taken | None:
+    """The next operation that nobody works on, now ours; those of one store are done in turn."""
+    row = (await connection.execute(_TAKE, {"lease": lease, "lease_time": lease_time})).one_or_none()
+    return None if row is None else Taken(**row._asdict(), lease=lease)
+
+
+_TAKE = text("""
+    update operation
+    set status = 'RUNNING',
+        lease = :lease,
+        leased_until = clock_timestamp() + cast(:lease_time as interval),
+        attempts = attempts + 1
+    where (account_id, id) = (
+        select waiting.account_id, waiting.id
+        from operation waiting
+        where waiting.completed_at is null
+            and (waiting.leased_until is null or waiting.leased_until < clock_timestamp())
+            and not exists (
+                select from operation earlier
+                where earlier.completed_at is null
+                    and earlier.store_id = waiting.store_id
+                    and earlier.id < waiting.id
+            )
+        order by waiting.id
+        limit 1
+        for update of waiting skip locked
+    )
+    returning account_id, id, store_id, kind, input, progress, attempts
+""")
+
+
+async def renew(connection: AsyncConnection, taken: Taken, lease_time: timedelta) -> bool:
+    """Whether it is still ours; then its row is locked until the transaction ends, and nobody can take it."""
+    renewed = await connection.execute(
+        update(operation)
+        .where(operation.c.account_id == taken.account_id, operation.c.id == taken.id, operation.c.lease == taken.lease)
+        .values(leased_until=func.clock_timestamp() + lease_time)
+    )
+    return renewed.rowcount == 1
+
+
+async def save_progress(connection: AsyncConnection, taken: Taken, progress: Document) -> None:
+    await _set(connection, taken, progress=progress, attempts=0)
+
+
+async def complete(connection: AsyncConnection, taken: Taken, result_id: str) -> None:
+    await _set(connection, taken, status="COMPLETED", result_id=result_id, completed_at=datetime.now(UTC), lease=None)
+
+
+async def fail(connection: AsyncConnection, taken: Taken, error_code: int, error_detail: str) -> None:
+    await _set(
+        connection, taken, status="FAILED", error_code=error_code, error_detail=error_detail,
+        completed_at=datetime.now(UTC), lease=None,
+    )  # fmt: skip
+
+
+async def give_back(connection: AsyncConnection, taken: Taken, wait: timedelta) -> None:
+    """Let anybody take it, after a while."""
+    await _set(connection, taken, lease=None, leased_until=func.clock_timestamp() + wait)
+
+
+async def _set(connection: AsyncConnection, taken: Taken, **values: object) -> None:
+    await connection.execute(
+        update(operation)
+        .where(operation.c.account_id == taken.account_id, operation.c.id == taken.id, operation.c.lease == taken.lease)
+        .values(**values)
+    )
+
+
+async def remove_old(connection: AsyncConnection, kept_for: timedelta) -> None:
+    await connection.execute(delete(operation).where(operation.c.completed_at < func.clock_timestamp() - kept_for))

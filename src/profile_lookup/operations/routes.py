@@ -8,7 +8,7 @@ from profile_lookup.accounts.access import VerifiedCaller
 from profile_lookup.database.engine import DatabaseOfApp
 from profile_lookup.errors import OperationIdMalformed, OperationNotFound
 from profile_lookup.operations import queries
-from profile_lookup.operations.wire import RETRY_AFTER, Operation, OperationResult
+from profile_lookup.operations.wire import RETRY_AFTER, Operation
 from profile_lookup.web import ids
 from profile_lookup.web.body import BodyLastRoute
 from profile_lookup.web.openapi import answer, error_answers, header
@@ -56,9 +56,10 @@ async def fetch_operation(
     base_url: BaseUrl,
     response: Response,
 ) -> Operation:
-    """Operations are visible only to the account that started them.
+    """Operations are visible only to the account that started them, until at least seven days after they ended.
 
-    When the status is COMPLETED, `result.id` names the resource that was made or changed.
+    When the status is COMPLETED, `result.id` names the resource that was made or changed; when it is FAILED, `error`
+    says why, and nothing has changed.
     """
     if not ids.is_well_formed(ids.OPERATION_ID_PATTERN, operation_id):
         raise OperationIdMalformed
@@ -73,11 +74,4 @@ async def fetch_operation(
     response.headers["Operation-Id"] = operation_id
     if operation.completed_at is None:
         response.headers["Retry-After"] = str(RETRY_AFTER)
-    return Operation(
-        operation_id=operation_id,
-        status=operation.status,
-        created_at=operation.created_at,
-        completed_at=operation.completed_at,
-        status_url=operation_url(base_url, operation_id),
-        result=OperationResult(id=operation.result_id) if operation.result_id else None,
-    )
+    return Operation.of_row(operation, base_url)

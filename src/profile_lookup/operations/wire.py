@@ -1,9 +1,18 @@
 """Operations on the wire."""
 
-from typing import Literal
+from http import HTTPStatus
+from typing import Any, Literal, Self
+from uuid import UUID
 
+from fastapi import Response
 from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
+from sqlalchemy import Row
 
+from profile_lookup.web import ids
+from profile_lookup.web.errors import STATUS_AND_CODE, more_info
+from profile_lookup.web.openapi import answer, header
+from profile_lookup.web.urls import operation_url
 from profile_lookup.web.wire import AnswerModel, WireTime
 
 RETRY_AFTER = 1
@@ -15,15 +24,62 @@ class OperationResult(AnswerModel):
     id: str = Field(max_length=128)
 
 
+class OperationError(AnswerModel):
+    type: str = Field(json_schema_extra={"format": "uri"}, description="Where the code is explained.")
+    title: str = Field(max_length=128)
+    code: int = Field(description="As of an error answer.")
+    detail: str = Field(max_length=1024, description="What was expected, for a person.")
+
+    @classmethod
+    def of(cls, code: int, detail: str) -> Self:
+        status = next((status for status, known in STATUS_AND_CODE.values() if known == code), 500)
+        return cls(type=more_info(code), title=HTTPStatus(status).phrase, code=code, detail=detail)
+
+
 class Operation(AnswerModel):
     operation_id: str = Field(max_length=512)
     status: Literal["PENDING", "RUNNING", "CANCELLED", "COMPLETED", "FAILED"]
     created_at: WireTime
-    completed_at: WireTime | None = None
-    status_url: str | None = Field(default=None, json_schema_extra={"format": "uri"})
-    result: OperationResult | None = Field(default=None, description="Once it is COMPLETED.")
+    completed_at: WireTime | SkipJsonSchema[None] = None
+    status_url: str | SkipJsonSchema[None] = Field(default=None, json_schema_extra={"format": "uri"})
+    result: OperationResult | SkipJsonSchema[None] = Field(default=None, description="Once it is COMPLETED.")
+    error: OperationError | SkipJsonSchema[None] = Field(default=None, description="Once it is FAILED.")
+
+    @classmethod
+    def of_row(cls, row: Row[Any], base_url: str) -> Self:
+        operation_id = ids.operation_id(row.id)
+        return cls(
+            operation_id=operation_id,
+            status=row.status,
+            created_at=row.created_at,
+            completed_at=row.completed_at,
+            status_url=operation_url(base_url, operation_id),
+            result=OperationResult(id=row.result_id) if row.result_id else None,
+            error=OperationError.of(row.error_code, row.error_detail) if row.error_code else None,
+        )
 
 
 class OperationAccepted(AnswerModel):
     message: str = Field(max_length=512)
     status_url: str = Field(max_length=512, description="Where its progress is told.")
+
+
+def accepted(response: Response, base_url: str, operation: UUID, message: str) -> OperationAccepted:
+    """The answer to a request that is now an operation, with its headers."""
+    operation_id = ids.operation_id(operation)
+    status_url = operation_url(base_url, operation_id)
+    response.headers.update({"Operation-Id": operation_id, "Location": status_url, "Retry-After": str(RETRY_AFTER)})
+    return OperationAccepted(message=message, status_url=status_url)
+
+
+def accepted_answer(description: str, message: str) -> dict[str, Any]:
+    """For `responses`."""
+    return answer(
+        description,
+        {"message": message, "statusUrl": operation_url("http://127.0.0.1:8000", ids.EXAMPLE_OPERATION_ID)},
+        {
+            "Operation-Id": header("string", "The operation to ask after."),
+            "Location": header("string", "Where it is."),
+            "Retry-After": header("integer", "Seconds until it is worth asking."),
+        },
+    )

@@ -1,7 +1,7 @@
 """The hot read: settings, normalize, canonical profiles. One statement, and never stale.
 
 A process keeps the settings of the stores it was asked about, and uses them without asking whether they still hold:
-the statement that finds the profiles also verifies the caller and says which version of the settings is in force.
+the statement that finds the profiles also verifies the caller and says which revision of the rules is in force.
 Only when that differs, or when the answer would be a refusal, is the store asked for anew.
 """
 
@@ -17,6 +17,7 @@ from profile_lookup.database.engine import Database
 from profile_lookup.errors import IdentifierRefused, Unavailable
 from profile_lookup.identity.identifier import Identifier, NormalizedValue
 from profile_lookup.profiles import queries
+from profile_lookup.profiles.fuzzy import fuzzy_key
 from profile_lookup.stores.admission import Store, admit
 
 MAX_KNOWN = 10_000
@@ -70,9 +71,14 @@ async def look_up(
 async def _find(
     connection: AsyncConnection, credentials: Credentials, store: Store, identifier: Identifier
 ) -> LookupResult | None:
-    """None when the settings of the store are no longer these, or the caller may not ask."""
+    """None when the rules of the store are no longer these, or the caller may not ask."""
     normalized = store.settings.normalize(identifier)
-    found = await queries.canonical_profile_ids(connection, credentials, store.id, normalized)
-    if found is None or found.settings_version != store.settings_version:
+    key = fuzzy_key(store.settings, store.id, normalized.id_type)
+    if key is None:
+        found = await queries.canonical_profile_ids(connection, credentials, store.id, normalized)
+    else:
+        threshold = store.settings.config(normalized.id_type).matching_threshold
+        found = await queries.similar_profile_ids(connection, credentials, store.id, normalized, key, threshold)
+    if found is None or found.revision != store.revision:
         return None
     return LookupResult(normalized.value, found.profile_ids)

@@ -1,36 +1,64 @@
 """Profiles and identifiers in SQL: the questions."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select, text
+from sqlalchemy import Row, Select, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials
-from profile_lookup.database.documents import trait_group_of
-from profile_lookup.database.tables import trait_group
-from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
-from profile_lookup.identity.profile import Profile, Trait, TraitName
-from profile_lookup.identity.traits import TraitGroup
+from profile_lookup.database.tables import alias, identifier, profile, trait, trait_group
+from profile_lookup.errors import ProfileMoved, ProfileNotFound
+from profile_lookup.identity.identifier import NormalizedIdentifier
+from profile_lookup.stores.admission import Store
+from profile_lookup.web.pagination import Key
 
 MAX_PROFILES = 100
 """The most profiles that a Lookup answers."""
 
+PROFILES_KEY = Key((profile.c.id,))
+TRAITS_KEY = Key((trait.c.written_at, trait.c.group_name, trait.c.name))
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    settings_version: int
+    """`revision`: of the store's rules that were in force."""
+
+    revision: int
     profile_ids: list[UUID]
 
 
 async def canonical_profile_ids(
     connection: AsyncConnection, credentials: Credentials, store_id: UUID, identifier: NormalizedIdentifier
 ) -> Found | None:
-    """Who has this identifier, earliest first, and under which settings; None if the caller may not ask."""
-    parameters = {
+    """Who has this identifier, earliest first, and under which rules; None if the caller may not ask."""
+    parameters = _lookup_parameters(credentials, store_id, identifier)
+    row = (await connection.execute(_CANONICAL_PROFILE_IDS, parameters)).one_or_none()
+    return None if row is None else Found(row.revision, row.profile_ids)
+
+
+async def similar_profile_ids(
+    connection: AsyncConnection,
+    credentials: Credentials,
+    store_id: UUID,
+    identifier: NormalizedIdentifier,
+    fuzzy_key: int,
+    threshold: int,
+) -> Found | None:
+    """As `canonical_profile_ids`, with a value of at least this similarity, in percent; the most similar first."""
+    # A little less than it: the threshold is a double, the similarity a float, whose 0.7 is less than a double's.
+    # No two similarities of values of 255 characters are that close to each other.
+    parameters = _lookup_parameters(credentials, store_id, identifier) | {
+        "fuzzy_key": fuzzy_key,
+        "threshold": f"{threshold / 100 - 1e-6:.6f}",
+    }
+    row = (await connection.execute(_SIMILAR_PROFILE_IDS, parameters)).one_or_none()
+    return None if row is None else Found(row.revision, row.profile_ids)
+
+
+def _lookup_parameters(credentials: Credentials, store_id: UUID, identifier: NormalizedIdentifier) -> dict[str, object]:
+    return {
         "sid": credentials.sid,
         "secret_sha256": credentials.secret_sha256,
         "store_id": store_id,
@@ -38,13 +66,20 @@ async def canonical_profile_ids(
         "value": identifier.value,
         "max_profiles": MAX_PROFILES,
     }
-    row = (await connection.execute(_CANONICAL_PROFILE_IDS, parameters)).one_or_none()
-    return None if row is None else Found(row.settings_version, row.profile_ids)
 
 
-_CANONICAL_PROFILE_IDS = text("""
+_TO_WHOM_IT_MAY_BE_TOLD = """
+    from credential
+    join store on store.account_id = credential.account_id
+    where credential.sid = :sid
+        and credential.secret_sha256 = :secret_sha256
+        and store.id = :store_id
+        and store.status = 'ACTIVE'
+"""
+
+_CANONICAL_PROFILE_IDS = text(f"""
     select
-        store.settings_version,
+        store.revision,
         array(
             select identifier.profile_id
             from identifier
@@ -54,62 +89,84 @@ _CANONICAL_PROFILE_IDS = text("""
             order by identifier.profile_id
             limit :max_profiles
         ) as profile_ids
-    from credential
-    join store on store.account_id = credential.account_id
-    where credential.sid = :sid
-        and credential.secret_sha256 = :secret_sha256
-        and store.id = :store_id
-        and store.status = 'ACTIVE'
-""")
+    {_TO_WHOM_IT_MAY_BE_TOLD}
+""")  # noqa: S608 -- made of the constant above
 
-
-async def trait_groups(connection: AsyncConnection, store_id: UUID) -> dict[str, TraitGroup]:
-    question = select(trait_group.c.name, trait_group.c.traits).where(trait_group.c.store_id == store_id)
-    return {row.name: trait_group_of(row.name, row.traits) for row in await connection.execute(question)}
-
-
-async def lock_and_gather(
-    connection: AsyncConnection, store_id: UUID, identifiers: Sequence[NormalizedIdentifier]
-) -> list[Profile] | None:
-    """The profiles that hold any of the identifiers, locked until the transaction ends, whole and unmoving.
-
-    None when one of them slipped away while we waited: release the locks and ask again.
-    """
-    parameters = {
-        "store_id": store_id,
-        "keys": sorted({_lock_key(store_id, identifier) for identifier in identifiers}),
-        "id_types": [identifier.id_type for identifier in identifiers],
-        "values": [identifier.value for identifier in identifiers],
-    }
-    rows = (await connection.execute(_LOCK_AND_GATHER, parameters)).all()
-    return [_profile(row) for row in rows] if all(row.is_locked for row in rows) else None
-
-
-_LOCK_AND_GATHER = text("select * from lock_and_gather(:store_id, :keys, :id_types, :values)")
-
-
-def _lock_key(store_id: UUID, identifier: NormalizedIdentifier) -> int:
-    """A signed 64-bit key that stands for the identifier, whether or not it is stored.
-
-    Two identifiers with the same key only wait for each other.
-    """
-    name = f"{identifier.id_type}\0{identifier.value}".encode()
-    return int.from_bytes(blake2b(store_id.bytes + name, digest_size=8).digest(), signed=True)
-
-
-def _profile(row: Row[Any]) -> Profile:
-    identifiers = zip(row.identifier_types or (), row.identifier_values or (), row.identifier_times or (), strict=True)
-    traits = zip(
-        row.trait_groups or (),
-        row.trait_names or (),
-        row.trait_values or (),
-        row.trait_times or (),
-        strict=True,
+# `%` is true from a threshold on that is a setting of the session. It is set for this statement alone, in a row that
+# the search is joined to, and so before the search begins. `offset 0` keeps the search apart, which can then use no
+# index but the one of trigrams; that its key may, once in 2**64, stand for another store or type too is seen to after.
+# An equal value is always found: one of punctuation alone has no trigrams.
+_SIMILAR_PROFILE_IDS = text(f"""
+    with threshold as materialized (
+        select set_config('pg_trgm.similarity_threshold', :threshold, true) as is_set
     )
-    return Profile(
-        id=row.profile_id,
-        identifiers={
-            NormalizedIdentifier(id_type, NormalizedValue(value)): added_at for id_type, value, added_at in identifiers
-        },
-        traits={TraitName(group, name): Trait(value, written_at) for group, name, value, written_at in traits},
+    select
+        store.revision,
+        array(
+            select found.profile_id
+            from (
+                select similar_one.profile_id, similarity(similar_one.value, :value) as likeness
+                from threshold
+                cross join lateral (
+                    select identifier.*
+                    from identifier
+                    where identifier.fuzzy_key = :fuzzy_key
+                        and identifier.value % :value
+                        and threshold.is_set is not null
+                    offset 0
+                ) as similar_one
+                where similar_one.store_id = store.id and similar_one.id_type = :id_type
+                union all
+                select equal_one.profile_id, 1
+                from identifier as equal_one
+                where equal_one.store_id = store.id
+                    and equal_one.id_type = :id_type
+                    and equal_one.value = :value
+            ) as found
+            group by found.profile_id
+            order by max(found.likeness) desc, found.profile_id
+            limit :max_profiles
+        ) as profile_ids
+    {_TO_WHOM_IT_MAY_BE_TOLD}
+""")  # noqa: S608 -- made of the constant above
+
+
+def profiles_of(store: Store) -> Select[Any]:
+    """To be fetched page by page."""
+    return select(profile.c.id).where(profile.c.store_id == store.id)
+
+
+async def fetch_profile(connection: AsyncConnection, store: Store, profile_id: UUID) -> Row[Any]:
+    """Raises `ProfileMoved` or `ProfileNotFound`."""
+    question = select(profile).where(profile.c.store_id == store.id, profile.c.id == profile_id)
+    found = (await connection.execute(question)).one_or_none()
+    if found is None:
+        raise await whereabouts(connection, store, profile_id)
+    return found
+
+
+async def whereabouts(connection: AsyncConnection, store: Store, profile_id: UUID) -> ProfileMoved | ProfileNotFound:
+    """What became of a profile that is not there."""
+    question = select(alias.c.profile_id).where(alias.c.store_id == store.id, alias.c.id == profile_id)
+    canonical_id = await connection.scalar(question)
+    return ProfileNotFound() if canonical_id is None else ProfileMoved(canonical_id)
+
+
+def identifiers_of(store: Store, profile_id: UUID) -> Select[Any]:
+    """In chronological order."""
+    return (
+        select(identifier.c.id_type, identifier.c.value)
+        .where(identifier.c.store_id == store.id, identifier.c.profile_id == profile_id)
+        .order_by(identifier.c.added_at, identifier.c.value)
     )
+
+
+def traits_of(store: Store, profile_id: UUID, groups: list[str] | None) -> Select[Any]:
+    """Of these groups, or of all; only those that are defined: what no longer is, a worker is about to erase."""
+    defined = select(trait_group.c.name).where(
+        trait_group.c.store_id == trait.c.store_id,
+        trait_group.c.name == trait.c.group_name,
+        trait_group.c.traits.has_key(trait.c.name),
+    )
+    question = select(trait).where(trait.c.store_id == store.id, trait.c.profile_id == profile_id, defined.exists())
+    return question if groups is None else question.where(trait.c.group_name.in_(groups))

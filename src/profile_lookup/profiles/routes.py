@@ -1,103 +1,85 @@
 """`/v1/Stores/{storeId}/Profiles`."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi import APIRouter, Query, Response
+from pydantic.json_schema import SkipJsonSchema
 
-from profile_lookup.accounts.credentials import Credentials, PresentedCredentials
-from profile_lookup.database.engine import DatabaseOfApp
+from profile_lookup.database.engine import DatabaseOfApp, Transaction
 from profile_lookup.errors import (
     IdentifierConflict,
+    PageTokenRefused,
     RequestRefused,
-    StoreIdMalformed,
-    StoreNotActive,
-    StoreNotFound,
     TraitsRefused,
     TraitValueRefused,
-    UnknownIdentifierType,
-    ValueRefused,
+    nameable,
 )
-from profile_lookup.identity.rules import DEFAULT_SETTINGS
-from profile_lookup.identity.traits import promoted_identifiers, read_traits
-from profile_lookup.profiles import queries
+from profile_lookup.identity.change import Change
+from profile_lookup.identity.traits import read_trait_changes, read_traits
+from profile_lookup.profiles import queries, wire
+from profile_lookup.profiles.addressing import PROFILE_ERRORS, ProfileOfStore
 from profile_lookup.profiles.ingest import ingest
-from profile_lookup.profiles.lookup import KnownStores, look_up
-from profile_lookup.profiles.wire import IdentifierBody, LookupAnswer, ProfileCreated, ProfileData
-from profile_lookup.stores.admission import StoreIdInPath, StoreOfAccount, admit
+from profile_lookup.profiles.removal import erase_profile
+from profile_lookup.stores.admission import Store, StoreOfAccount
+from profile_lookup.stores.routes import STORE_ERRORS
 from profile_lookup.web import ids
 from profile_lookup.web.body import BodyLastRoute
-from profile_lookup.web.openapi import answer, error_answers, request_example
+from profile_lookup.web.openapi import answer, error_answers, header, request_example
+from profile_lookup.web.pagination import DEFAULT_PAGE_SIZE, DataPlanePage, PageTokensOfApp, fetch_page
+from profile_lookup.web.redirects import CANONICAL_PROFILE_ID, moved_answer
 
-router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles", route_class=BodyLastRoute)
+router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles", tags=["Profile"], route_class=BodyLastRoute)
 
-_STORE_ERRORS = (StoreIdMalformed(), StoreNotFound(), StoreNotActive())
 _CREATED = "Profile resolved and accepted for processing."
+_CHANGED = "Trait modifications accepted for processing."
+_ERASED = "Profile accepted for deletion."
+
+TraitGroupsInQuery = Annotated[
+    str | SkipJsonSchema[None],
+    Query(
+        alias="traitGroups",
+        min_length=1,
+        max_length=256,
+        description="Only traits of these groups: names with commas between them. Left out: all.",
+        examples=["Contact"],
+    ),
+]
 
 
-def _known_stores(request: Request) -> KnownStores:
-    known: KnownStores = request.app.state.known_stores
-    return known
-
-
-async def _verified_by_lookup(
-    store_id: StoreIdInPath, credentials: PresentedCredentials, database: DatabaseOfApp
-) -> AsyncIterator[Credentials]:
-    """The Lookup's own statement verifies these; here it is done for a body that FastAPI refuses before that."""
-    try:
-        yield credentials
-    except RequestValidationError:
-        async with database.statements() as connection:
-            await admit(connection, credentials, store_id, "lookup")
-        raise
-
-
-@router.post(
-    "/Lookup",
-    operation_id="CreateProfilesLookup",
-    tags=["Retrieval"],
-    summary="Which profiles does this identifier name?",
+@router.get(
+    "",
+    operation_id="ListProfiles",
+    summary="List a store's profiles",
+    response_model_exclude_none=True,
     responses={
         200: answer(
-            "The profiles found, possibly none",
-            {"normalizedValue": "+13175556789", "profiles": [ids.EXAMPLE_PROFILE_ID]},
+            "Canonical profiles",
+            {
+                "profiles": [ids.EXAMPLE_PROFILE_ID],
+                "meta": {"key": "profiles", "pageSize": DEFAULT_PAGE_SIZE},
+            },
         ),
         **error_answers(
-            RequestRefused("idType: Field required"),
-            UnknownIdentifierType(DEFAULT_SETTINGS.id_types),
-            ValueRefused("expected at most 255 characters"),
-            *_STORE_ERRORS,
-            has_body=True,
+            RequestRefused("pageSize: Input should be less than or equal to 1000"),
+            PageTokenRefused(),
+            *STORE_ERRORS,
+            has_body=False,
         ),
     },
-    openapi_extra=request_example({"idType": "phone", "value": "1-317-555-6789"}),
 )
-async def look_up_profiles(
-    store_id: StoreIdInPath,
-    credentials: Annotated[Credentials, Depends(_verified_by_lookup)],
-    body: IdentifierBody,
-    database: DatabaseOfApp,
-    known: Annotated[KnownStores, Depends(_known_stores)],
-) -> LookupAnswer:
-    """The value is normalized by the store's identity resolution settings.
-
-    The answer holds canonical profiles: the earliest ID where profiles were merged; earliest first, at most 100.
-
-    Every write that was answered before is seen. An identifier that names nobody is not an error.
-    """
-    found = await look_up(database, known, credentials, store_id, body.to_domain())
-    return LookupAnswer(
-        normalized_value=found.normalized_value,
-        profiles=[ids.profile_id(profile_id) for profile_id in found.profile_ids],
-    )
+async def list_profiles(
+    store: StoreOfAccount, page: DataPlanePage, tokens: PageTokensOfApp, transaction: Transaction
+) -> wire.ProfileList:
+    """Newest first, unless `orderBy` says otherwise. Pages stay what they are while profiles come and go."""
+    question = queries.profiles_of(store)
+    found = await fetch_page(transaction, question, queries.PROFILES_KEY, page, tokens, "profiles", str(store.id))
+    return wire.ProfileList(profiles=[ids.profile_id(row.id) for row in found.rows], meta=found.meta)
 
 
 @router.post(
     "",
     operation_id="CreateProfile",
-    tags=["Profile"],
     summary="Create a profile, or update or merge those that its identifiers name",
     status_code=202,
     responses={
@@ -109,7 +91,7 @@ async def look_up_profiles(
             TraitsRefused("traits: expected 1-1500 values that are promoted to identifiers"),
             TraitValueRefused("Contact.phone", "expected at most 255 characters"),
             IdentifierConflict("phone"),
-            *_STORE_ERRORS,
+            *STORE_ERRORS,
             has_body=True,
         ),
     },
@@ -126,15 +108,153 @@ async def look_up_profiles(
         }
     ),
 )
-async def create_profile(store: StoreOfAccount, body: ProfileData, database: DatabaseOfApp) -> ProfileCreated:
+async def create_profile(store: StoreOfAccount, body: wire.ProfileData, database: DatabaseOfApp) -> wire.ProfileCreated:
     """At least one trait must be promoted to an identifier.
 
     If no profile has any of these identifiers, there is a new one; if one has, it is updated; if several have, they
     are one person, and merged into the earliest.
     """
-    async with database.statements() as connection:
-        groups = await queries.trait_groups(connection, store.id)
-    traits = read_traits(groups, body.traits or {})
-    incoming = promoted_identifiers(groups, store.settings, traits)
-    profile_id = await ingest(database, store.id, store.settings, incoming, traits, datetime.now(UTC))
-    return ProfileCreated(message=_CREATED, id=ids.profile_id(profile_id))
+
+    def read(store: Store) -> Change:
+        traits = read_traits(store.trait_groups, body.traits or {})
+        return Change.of_traits(store.trait_groups, store.settings, traits)
+
+    profile_id = await ingest(database, store, read, datetime.now(UTC))
+    return wire.ProfileCreated(message=_CREATED, id=ids.profile_id(profile_id))
+
+
+@router.get(
+    "/{profileId}",
+    operation_id="FetchProfile",
+    summary="Fetch a profile with its traits",
+    responses={
+        200: answer(
+            "The profile",
+            {
+                "id": ids.EXAMPLE_PROFILE_ID,
+                "createdAt": "2026-01-15T10:15:30Z",
+                "traits": {"Contact": {"firstName": "Alyssa", "phone": "+13175551234"}},
+            },
+            {CANONICAL_PROFILE_ID: header("string", "Its ID.")},
+        ),
+        **moved_answer(301),
+        **error_answers(RequestRefused("traitGroups: no such trait group"), *PROFILE_ERRORS, has_body=False),
+    },
+)
+async def fetch_profile(
+    addressed: ProfileOfStore, transaction: Transaction, response: Response, trait_groups: TraitGroupsInQuery = None
+) -> wire.Profile:
+    """Its identifiers are to be had at `…/Identifiers`."""
+    groups = _named_groups(addressed.store, trait_groups)
+    profile = await queries.fetch_profile(transaction, addressed.store, addressed.id)
+    traits = await transaction.execute(queries.traits_of(addressed.store, addressed.id, groups))
+    response.headers[CANONICAL_PROFILE_ID] = ids.profile_id(profile.id)
+    return wire.Profile.of_rows(profile, traits)
+
+
+@router.patch(
+    "/{profileId}",
+    operation_id="PatchProfileTraits",
+    summary="Change a profile's traits",
+    status_code=202,
+    responses={
+        202: answer("Done and durable.", {"message": _CHANGED}),
+        **moved_answer(308),
+        **error_answers(
+            RequestRefused("traits: Input should be a valid dictionary"),
+            TraitsRefused("traits.Billing: no such trait group in this store"),
+            TraitValueRefused("Contact.phone", "expected at most 255 characters"),
+            IdentifierConflict("phone"),
+            *PROFILE_ERRORS,
+            has_body=True,
+        ),
+    },
+    openapi_extra=request_example({"traits": {"Contact": {"city": "Indianapolis"}}}),
+)
+async def patch_profile(addressed: ProfileOfStore, body: wire.ProfileData, database: DatabaseOfApp) -> wire.Accepted:
+    """Traits that are left out stay; null removes one, but not the identifier that it was promoted to.
+
+    A trait that is promoted adds an identifier; if that shows somebody else to be this person, the profiles merge.
+    """
+
+    def read(store: Store) -> Change:
+        traits = read_trait_changes(store.trait_groups, body.traits or {})
+        return Change.of_traits(store.trait_groups, store.settings, traits)
+
+    await ingest(database, addressed.store, read, datetime.now(UTC), addressed.id)
+    return wire.Accepted(message=_CHANGED)
+
+
+@router.delete(
+    "/{profileId}",
+    operation_id="DeleteProfile",
+    summary="Erase a profile",
+    status_code=202,
+    responses={
+        202: answer("Done: nothing of it is left.", {"message": _ERASED}),
+        **moved_answer(308),
+        **error_answers(*PROFILE_ERRORS, has_body=False),
+    },
+)
+async def delete_profile(addressed: ProfileOfStore, database: DatabaseOfApp) -> wire.Accepted:
+    """With its identifiers, traits, merged IDs and merge history. None of its IDs names anything from then on."""
+    await erase_profile(database, addressed.store, addressed.id)
+    return wire.Accepted(message=_ERASED)
+
+
+@router.get(
+    "/{profileId}/Traits",
+    operation_id="ListProfileTraits",
+    tags=["Traits"],
+    summary="List a profile's traits",
+    response_model_exclude_none=True,
+    responses={
+        200: answer(
+            "The traits, each with the time of its last change",
+            {
+                "traits": [
+                    {
+                        "name": "city",
+                        "value": "Indianapolis",
+                        "traitGroup": "Contact",
+                        "timestamp": "2026-01-15T10:15:30Z",
+                    }
+                ],
+                "meta": {"key": "traits", "pageSize": DEFAULT_PAGE_SIZE},
+            },
+        ),
+        **moved_answer(301),
+        **error_answers(
+            RequestRefused("traitGroups: no such trait group"), PageTokenRefused(), *PROFILE_ERRORS, has_body=False
+        ),
+    },
+)
+async def list_profile_traits(
+    addressed: ProfileOfStore,
+    page: DataPlanePage,
+    tokens: PageTokensOfApp,
+    transaction: Transaction,
+    trait_groups: TraitGroupsInQuery = None,
+) -> wire.TraitList:
+    """The most recently written first, unless `orderBy` says otherwise."""
+    store = addressed.store
+    groups = _named_groups(store, trait_groups)
+    await queries.fetch_profile(transaction, store, addressed.id)
+    scope = ("traits", str(store.id), str(addressed.id), ",".join(groups or ()))
+    question = queries.traits_of(store, addressed.id, groups)
+    found = await fetch_page(transaction, question, queries.TRAITS_KEY, page, tokens, *scope)
+    traits = [
+        wire.Trait(name=row.name, value=row.value, trait_group=row.group_name, timestamp=row.written_at)
+        for row in found.rows
+    ]
+    return wire.TraitList(traits=traits, meta=found.meta)
+
+
+def _named_groups(store: Store, names: str | None) -> list[str] | None:
+    if names is None:
+        return None
+    groups = sorted({name.strip() for name in names.split(",")})
+    for name in groups:
+        if name not in store.trait_groups:
+            raise RequestRefused(f"traitGroups: {nameable(name)}: no such trait group in this store")
+    return groups

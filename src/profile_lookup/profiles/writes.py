@@ -5,7 +5,7 @@ rows of the very profile, which is locked.
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.resolution import Merge
 from profile_lookup.identity.rules import IdentityResolutionSettings
+from profile_lookup.profiles.fuzzy import fuzzy_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Changes:
     put: Mapping[NormalizedIdentifier, datetime]
     traits: Mapping[TraitName, Trait]
     dropped: Collection[NormalizedIdentifier] = ()
+    forgotten: Collection[TraitName] = ()
 
     @classmethod
     def between(
@@ -39,16 +41,20 @@ class Changes:
             put={each: at for each, at in identifiers.items() if before.identifiers.get(each) != at},
             traits={name: trait for name, trait in traits.items() if before.traits.get(name) != trait},
             dropped=before.identifiers.keys() - identifiers.keys(),
+            forgotten=before.traits.keys() - traits.keys(),
         )
 
-    def parameters(self, settings: IdentityResolutionSettings) -> dict[str, Any]:
+    def parameters(self, settings: IdentityResolutionSettings, store_id: UUID) -> dict[str, Any]:
         return {
             "put_types": [identifier.id_type for identifier in self.put],
             "put_values": [identifier.value for identifier in self.put],
             "put_uniques": [settings.is_unique(identifier.id_type) for identifier in self.put],
+            "put_fuzzy_keys": [fuzzy_key(settings, store_id, identifier.id_type) for identifier in self.put],
             "put_times": list(self.put.values()),
             "dropped_types": [identifier.id_type for identifier in self.dropped],
             "dropped_values": [identifier.value for identifier in self.dropped],
+            "gone_groups": [name.group for name in self.forgotten],
+            "gone_names": [name.name for name in self.forgotten],
             "trait_groups": [name.group for name in self.traits],
             "trait_names": [name.name for name in self.traits],
             "trait_values": [json.dumps(trait.value) for trait in self.traits.values()],
@@ -64,7 +70,7 @@ async def create_profile(
     changes: Changes,
     created_at: datetime,
 ) -> None:
-    parameters = changes.parameters(settings) | {
+    parameters = changes.parameters(settings, store_id) | {
         "store_id": store_id,
         "profile_id": profile_id,
         "created_at": created_at,
@@ -79,7 +85,7 @@ async def update_profile(
     profile_id: UUID,
     changes: Changes,
 ) -> None:
-    parameters = changes.parameters(settings) | {
+    parameters = changes.parameters(settings, store_id) | {
         "store_id": store_id,
         "profile_id": profile_id,
         "people": [profile_id],
@@ -97,7 +103,7 @@ async def merge_profiles(
     merge_id: UUID,
     merged_at: datetime,
 ) -> None:
-    parameters = changes.parameters(settings) | {
+    parameters = changes.parameters(settings, store_id) | {
         "store_id": store_id,
         "profile_id": merge.canonical.id,
         "absorbed": [profile.id for profile in merge.absorbed],
@@ -108,6 +114,11 @@ async def merge_profiles(
         "moved": json.dumps([_remembered(profile) for profile in (merge.canonical, *merge.absorbed)]),
     }
     await connection.execute(_MERGE, parameters)
+
+
+async def erase_profiles(connection: AsyncConnection, store_id: UUID, profile_ids: Sequence[UUID]) -> None:
+    """With all that any table holds of them: identifiers, traits, aliases and the merges that made them."""
+    await connection.execute(_ERASE, {"store_id": store_id, "people": profile_ids})
 
 
 def _remembered(profile: Profile) -> dict[str, Any]:
@@ -124,12 +135,12 @@ def _remembered(profile: Profile) -> dict[str, Any]:
 
 
 _PUT_IDENTIFIERS = """
-    insert into identifier (store_id, id_type, value, profile_id, is_unique, added_at)
-    select :store_id, put.id_type, put.value, :profile_id, put.is_unique, put.added_at
+    insert into identifier (store_id, id_type, value, profile_id, is_unique, fuzzy_key, added_at)
+    select :store_id, put.id_type, put.value, :profile_id, put.is_unique, put.fuzzy_key, put.added_at
     from unnest(
-        cast(:put_types as text[]), cast(:put_values as text[]),
-        cast(:put_uniques as boolean[]), cast(:put_times as timestamptz[])
-    ) as put (id_type, value, is_unique, added_at)
+        cast(:put_types as text[]), cast(:put_values as text[]), cast(:put_uniques as boolean[]),
+        cast(:put_fuzzy_keys as bigint[]), cast(:put_times as timestamptz[])
+    ) as put (id_type, value, is_unique, fuzzy_key, added_at)
 """
 
 _PUT_TRAITS = """
@@ -170,6 +181,14 @@ _AMEND = f"""
         where (select count(*) from gone) >= 0
         on conflict on constraint identifier_pkey do update set added_at = excluded.added_at
     ),
+    forgotten as (
+        delete from trait
+        where store_id = :store_id
+            and profile_id = :profile_id
+            and (group_name, name) in (
+                select * from unnest(cast(:gone_groups as text[]), cast(:gone_names as text[]))
+            )
+    ),
     described as (
         {_PUT_TRAITS}
         on conflict on constraint trait_pkey do update set value = excluded.value, written_at = excluded.written_at
@@ -200,3 +219,24 @@ _MERGE = text(f"""
     )
     delete from profile where store_id = :store_id and id = any (cast(:absorbed as uuid[]))
 """)  # noqa: S608 -- made of the constants above
+
+_ERASE = text("""
+    with
+    unidentified as (
+        delete from identifier where store_id = :store_id and profile_id = any (cast(:people as uuid[]))
+    ),
+    undescribed as (
+        delete from trait where store_id = :store_id and profile_id = any (cast(:people as uuid[]))
+    ),
+    unaliased as (
+        delete from alias where store_id = :store_id and profile_id = any (cast(:people as uuid[]))
+        returning id
+    ),
+    -- A merge is recorded under who was canonical then, and that may be an alias by now.
+    unrecorded as (
+        delete from merge
+        where store_id = :store_id
+            and canonical_id = any (cast(:people as uuid[]) || array(select id from unaliased))
+    )
+    delete from profile where store_id = :store_id and id = any (cast(:people as uuid[]))
+""")

@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, insert, select
+from sqlalchemy import Row, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.documents import settings_document, traits_document
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.tables import account, store, trait_group
-from profile_lookup.errors import LimitReached, NameTaken
+from profile_lookup.errors import StoreLimitReached, StoreNameTaken, StoreNotFound
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
-from profile_lookup.identity.traits import CONTACT
+from profile_lookup.identity.trait_definitions import CONTACT
 
 
 async def create(
@@ -23,13 +24,12 @@ async def create(
     description: str | None,
     max_stores: int,
 ) -> UUID:
-    """A new store with the default settings and trait group. Raises `NameTaken` or `LimitReached`."""
-    # One creation at a time in an account, so that what is counted below stays true.
-    await connection.execute(select(account.c.id).where(account.c.id == account_id).with_for_update(key_share=True))
+    """A new store with the default settings and trait group. Raises `StoreNameTaken` or `StoreLimitReached`."""
+    await _lock_names(connection, account_id)
     if await find(connection, account_id, display_name) is not None:
-        raise NameTaken
+        raise StoreNameTaken
     if await _count(connection, account_id) >= max_stores:
-        raise LimitReached(max_stores)
+        raise StoreLimitReached(max_stores)
     store_id = new_id()
     now = datetime.now(UTC)
     await connection.execute(
@@ -42,6 +42,7 @@ async def create(
             version=1,
             settings=settings_document(DEFAULT_SETTINGS),
             settings_version=1,
+            revision=1,
             created_at=now,
         )
     )
@@ -60,6 +61,11 @@ async def find(connection: AsyncConnection, account_id: UUID, display_name: str)
     return found
 
 
+def stores_of(account_id: UUID) -> Select[Any]:
+    """To be fetched page by page."""
+    return select(store.c.id).where(store.c.account_id == account_id)
+
+
 async def of_account(connection: AsyncConnection, account_id: UUID) -> Sequence[Row[UUID, str, str, datetime]]:
     """(id, display_name, status, created_at) of an account's stores, oldest first."""
     question = (
@@ -68,6 +74,43 @@ async def of_account(connection: AsyncConnection, account_id: UUID) -> Sequence[
         .order_by(store.c.id)
     )
     return (await connection.execute(question)).all()
+
+
+async def lock(connection: AsyncConnection, account_id: UUID, store_id: UUID) -> Row[Any]:
+    """The whole row, which nobody else changes until the transaction ends. Raises `StoreNotFound`."""
+    await _lock_names(connection, account_id)
+    return await fetch(connection, account_id, store_id)
+
+
+async def fetch(connection: AsyncConnection, account_id: UUID, store_id: UUID) -> Row[Any]:
+    """Raises `StoreNotFound`."""
+    question = select(store).where(store.c.account_id == account_id, store.c.id == store_id)
+    found = (await connection.execute(question)).one_or_none()
+    if found is None:
+        raise StoreNotFound
+    return found
+
+
+async def rename(connection: AsyncConnection, locked: Row[Any], *, display_name: str, description: str | None) -> None:
+    """Raises `StoreNameTaken`."""
+    if await find(connection, locked.account_id, display_name) not in (None, locked.id):
+        raise StoreNameTaken
+    await connection.execute(
+        update(store)
+        .where(store.c.account_id == locked.account_id, store.c.id == locked.id)
+        .values(display_name=display_name, description=description, version=locked.version + 1)
+    )
+
+
+async def remove(connection: AsyncConnection, account_id: UUID, store_id: UUID) -> None:
+    """The store and its trait groups; its profiles are left to a worker."""
+    await connection.execute(delete(trait_group).where(trait_group.c.store_id == store_id))
+    await connection.execute(delete(store).where(store.c.account_id == account_id, store.c.id == store_id))
+
+
+async def _lock_names(connection: AsyncConnection, account_id: UUID) -> None:
+    """One at a time makes or names stores of an account, so that what is then counted or found stays true."""
+    await connection.execute(select(account.c.id).where(account.c.id == account_id).with_for_update(key_share=True))
 
 
 async def _count(connection: AsyncConnection, account_id: UUID) -> int:

@@ -4,19 +4,40 @@ from fastapi import APIRouter, Request, Response
 
 from profile_lookup.accounts.access import AccountOfCaller
 from profile_lookup.database.engine import Transaction
-from profile_lookup.errors import LimitReached, NameTaken, RequestRefused
-from profile_lookup.operations.queries import record_completed
-from profile_lookup.operations.wire import RETRY_AFTER, OperationAccepted
+from profile_lookup.database.tables import store as store_table
+from profile_lookup.errors import (
+    Outdated,
+    PageTokenRefused,
+    RequestRefused,
+    StoreIdMalformed,
+    StoreLimitReached,
+    StoreNameTaken,
+    StoreNotActive,
+    StoreNotFound,
+)
+from profile_lookup.operations.queries import enqueue, record_completed
+from profile_lookup.operations.wire import OperationAccepted, accepted, accepted_answer
 from profile_lookup.stores import queries
-from profile_lookup.stores.wire import StoreRequest
+from profile_lookup.stores.admission import StoreOfAccount
+from profile_lookup.stores.locks import lock_rules
+from profile_lookup.stores.wire import Store, StoreList, StorePatch, StoreRequest
 from profile_lookup.web import ids
 from profile_lookup.web.body import BodyLastRoute
+from profile_lookup.web.etags import IfMatch, etag, refuse_outdated
 from profile_lookup.web.openapi import answer, error_answers, header, request_example
-from profile_lookup.web.urls import BaseUrl, operation_url
+from profile_lookup.web.pagination import ControlPlanePage, Key, PageTokensOfApp, fetch_page
+from profile_lookup.web.urls import BaseUrl
 
 router = APIRouter(prefix="/v1/ControlPlane/Stores", tags=["Store"], route_class=BodyLastRoute)
 
-_MESSAGE = "Memory Store creation accepted for processing."
+ERASE_STORE = "ERASE_STORE"
+"""The kind of operation that `profiles/erasure.py` does."""
+
+STORE_ERRORS = (StoreIdMalformed(), StoreNotFound(), StoreNotActive())
+
+_CREATED = "Memory Store creation accepted for processing."
+_CHANGED = "Memory Store update request accepted for processing."
+_REMOVED = "Memory Store deletion request accepted for processing."
 
 
 @router.post(
@@ -25,16 +46,10 @@ _MESSAGE = "Memory Store creation accepted for processing."
     summary="Create a store",
     status_code=202,
     responses={
-        202: answer(
-            "The store is there; the operation's result is its ID.",
-            {"message": _MESSAGE, "statusUrl": operation_url("http://127.0.0.1:8000", ids.EXAMPLE_OPERATION_ID)},
-            {
-                "Operation-Id": header("string", "The operation to ask after."),
-                "Location": header("string", "Where it is."),
-                "Retry-After": header("integer", "Seconds until it is worth asking."),
-            },
+        202: accepted_answer("The store is there; the operation's result is its ID.", _CREATED),
+        **error_answers(
+            RequestRefused("displayName: Field required"), StoreLimitReached(15), StoreNameTaken(), has_body=True
         ),
-        **error_answers(RequestRefused("displayName: Field required"), LimitReached(15), NameTaken(), has_body=True),
     },
     openapi_extra=request_example({"displayName": "customers", "description": "All of them"}),
 )
@@ -58,9 +73,128 @@ async def create_store(
         description=body.description,
         max_stores=request.app.state.settings.max_stores,
     )
-    operation = ids.operation_id(
-        await record_completed(transaction, account_id, kind="CREATE_STORE", result_id=ids.store_id(store_id))
+    operation = await record_completed(
+        transaction, account_id, store_id, kind="CREATE_STORE", result_id=ids.store_id(store_id)
     )
-    status_url = operation_url(base_url, operation)
-    response.headers.update({"Operation-Id": operation, "Location": status_url, "Retry-After": str(RETRY_AFTER)})
-    return OperationAccepted(message=_MESSAGE, status_url=status_url)
+    return accepted(response, base_url, operation, _CREATED)
+
+
+@router.get(
+    "",
+    operation_id="ListStores",
+    summary="List the account's stores",
+    response_model_exclude_none=True,
+    responses={
+        200: answer(
+            "Their IDs", {"stores": [ids.EXAMPLE_STORE_ID], "meta": {"key": "stores", "pageSize": 50}}
+        ),
+        **error_answers(RequestRefused("pageSize: Input should be less than or equal to 100"), PageTokenRefused(),
+                        has_body=False),
+    },
+)  # fmt: skip
+async def list_stores(
+    account_id: AccountOfCaller, page: ControlPlanePage, tokens: PageTokensOfApp, transaction: Transaction
+) -> StoreList:
+    """Newest first, unless `orderBy` says otherwise."""
+    found = await fetch_page(
+        transaction,
+        queries.stores_of(account_id),
+        Key((store_table.c.id,)),
+        page,
+        tokens,
+        "stores",
+        str(account_id),
+    )
+    return StoreList(stores=[ids.store_id(row.id) for row in found.rows], meta=found.meta)
+
+
+@router.get(
+    "/{storeId}",
+    operation_id="FetchStore",
+    summary="Fetch a store",
+    response_model_exclude_unset=True,
+    responses={
+        200: answer(
+            "The store",
+            {
+                "displayName": "customers",
+                "description": "All of them",
+                "id": ids.EXAMPLE_STORE_ID,
+                "status": "ACTIVE",
+                "intelligenceServiceId": None,
+                "version": 1,
+            },
+            {"ETag": header("string", "Of this state, for `If-Match`.")},
+        ),
+        **error_answers(*STORE_ERRORS, has_body=False),
+    },
+)
+async def fetch_store(store: StoreOfAccount, transaction: Transaction, response: Response) -> Store:
+    """A store is `ACTIVE` from the first moment on."""
+    row = await queries.fetch(transaction, store.account_id, store.id)
+    response.headers["ETag"] = etag(row.version, row.created_at)
+    return Store.of_row(row)
+
+
+@router.patch(
+    "/{storeId}",
+    operation_id="PatchStore",
+    summary="Change a store's name or description",
+    status_code=202,
+    responses={
+        202: accepted_answer("Done.", _CHANGED),
+        **error_answers(
+            RequestRefused("body: Expected displayName or description"),
+            *STORE_ERRORS,
+            StoreNameTaken(),
+            Outdated(),
+            has_body=True,
+        ),
+    },
+    openapi_extra=request_example({"displayName": "clients"}),
+)
+async def patch_store(
+    store: StoreOfAccount,
+    body: StorePatch,
+    transaction: Transaction,
+    base_url: BaseUrl,
+    response: Response,
+    if_match: IfMatch = None,
+) -> OperationAccepted:
+    """What is left out stays as it is."""
+    row = await queries.lock(transaction, store.account_id, store.id)
+    refuse_outdated(if_match, etag(row.version, row.created_at))
+    await queries.rename(
+        transaction,
+        row,
+        display_name=body.display_name or row.display_name,
+        description=body.description or row.description,
+    )
+    operation = await record_completed(
+        transaction, store.account_id, store.id, kind="UPDATE_STORE", result_id=ids.store_id(store.id)
+    )
+    return accepted(response, base_url, operation, _CHANGED)
+
+
+@router.delete(
+    "/{storeId}",
+    operation_id="DeleteStore",
+    summary="Delete a store with everything in it",
+    status_code=202,
+    responses={
+        202: accepted_answer("The store is gone; the operation tells when its last profile is.", _REMOVED),
+        **error_answers(*STORE_ERRORS, has_body=False),
+    },
+)
+async def delete_store(
+    store: StoreOfAccount, transaction: Transaction, base_url: BaseUrl, response: Response
+) -> OperationAccepted:
+    """For clients it is gone at once, and its name is free.
+
+    Its profiles, identifiers, traits, aliases and merge history are then erased, which may take a while; other stores
+    are not held up by it.
+    """
+    await lock_rules(transaction, store.account_id, store.id)
+    await queries.remove(transaction, store.account_id, store.id)
+    operation = await enqueue(transaction, store.account_id, store.id, kind=ERASE_STORE, to_do={})
+    return accepted(response, base_url, operation, _REMOVED)

@@ -1,23 +1,70 @@
 """Stores on the wire."""
 
-from typing import Annotated
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import PydanticCustomError
+from sqlalchemy import Row
 
-from profile_lookup.web.wire import WireModel, WireText
+from profile_lookup.web import ids
+from profile_lookup.web.pagination import Meta
+from profile_lookup.web.wire import AnswerModel, WireModel, WireText
 
 DISPLAY_NAME_PATTERN = "^[a-zA-Z0-9-]+$"
+
+DisplayName = Annotated[
+    str,
+    Field(
+        pattern=DISPLAY_NAME_PATTERN, max_length=64, description="Unique within the account.", examples=["customers"]
+    ),
+]
+Description = Annotated[WireText, Field(min_length=1, max_length=128, examples=["All of them"])]
+StoreId = Annotated[str, Field(pattern=ids.STORE_ID_PATTERN, examples=[ids.EXAMPLE_STORE_ID])]
 
 
 class StoreRequest(WireModel):
     # The contract leaves this object open, so what a newer client adds is not an error.
     model_config = ConfigDict(extra="ignore")
 
-    display_name: str = Field(
-        pattern=DISPLAY_NAME_PATTERN,
-        max_length=64,
-        description="Unique within the account.",
-        examples=["customers"],
-    )
-    # The official SDKs send null for what was left out.
-    description: Annotated[WireText, Field(min_length=1, max_length=128)] | None = None
+    display_name: DisplayName
+    description: Description | SkipJsonSchema[None] = None
+
+
+class StorePatch(WireModel):
+    model_config = ConfigDict(extra="ignore", json_schema_extra={"minProperties": 1})
+
+    display_name: DisplayName | SkipJsonSchema[None] = None
+    description: Description | SkipJsonSchema[None] = None
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if not self.model_fields_set:
+            raise PydanticCustomError("nothing_to_change", "Expected displayName or description")
+        return self
+
+
+class Store(AnswerModel):
+    display_name: str
+    description: str | SkipJsonSchema[None] = None
+    id: StoreId
+    status: Literal["QUEUED", "PROVISIONING", "ACTIVE", "FAILED"]
+    intelligence_service_id: str | None = Field(description="Always null: there is no such service here.")
+    version: int = Field(ge=1, description="Counts the changes of the name and description.")
+
+    @classmethod
+    def of_row(cls, row: Row[Any]) -> Self:
+        described = {} if row.description is None else {"description": row.description}
+        return cls(
+            display_name=row.display_name,
+            id=ids.store_id(row.id),
+            status=row.status,
+            intelligence_service_id=None,
+            version=row.version,
+            **described,
+        )
+
+
+class StoreList(AnswerModel):
+    stores: list[StoreId] = Field(max_length=100)
+    meta: Meta

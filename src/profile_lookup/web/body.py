@@ -57,8 +57,13 @@ class _BodyLastRequest(Request):
         body = await self.body()
         if why_unreadable(self) is None:
             try:
-                return json.loads(body)
+                return json.loads(body, parse_constant=_refuse_constant)
             except (ValueError, RecursionError) as error:
                 position = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
                 self.state.why_unreadable = RequestRefused(f"body: expected JSON; it is malformed{position}")
         return _NO_OBJECT
+
+
+def _refuse_constant(_name: str) -> None:
+    """Python reads NaN and Infinity, which JSON does not have."""
+    raise ValueError

@@ -23,15 +23,23 @@ STATUS_AND_CODE: dict[type[errors.ProfileLookupError], tuple[int, int]] = {
     errors.TraitsRefused: (400, 520005),
     errors.TraitValueRefused: (400, 520063),
     errors.SettingsRefused: (400, 520024),
-    errors.LimitReached: (400, 520044),
+    errors.DefinitionProtected: (400, 520050),
+    errors.StoreLimitReached: (400, 520044),
+    errors.TraitGroupLimitReached: (400, 520053),
+    errors.TraitLimitReached: (400, 520054),
     errors.Unauthenticated: (401, 20003),
     errors.ScopeMissing: (403, 403),
     errors.NotFound: (404, 20404),
     errors.StoreNotFound: (404, 520041),
     errors.StoreNotActive: (404, 520042),
     errors.OperationNotFound: (404, 520052),
-    errors.NameTaken: (409, 520045),
-    errors.IdentifierConflict: (409, 20409),
+    errors.TraitGroupNotFound: (404, 520047),
+    errors.NothingToReplace: (404, 520014),
+    errors.NothingToRemove: (404, 520017),
+    errors.StoreNameTaken: (409, 520045),
+    errors.TraitGroupNameTaken: (409, 520055),
+    errors.Conflict: (409, 20409),
+    errors.Outdated: (412, 520043),
     errors.Unavailable: (503, 20503),
 }
 """A type that is not here answers like the nearest of its ancestors that is."""
@@ -49,6 +57,10 @@ _MAX_FOUND = 10  # mistakes told at once
 log = logging.getLogger(__name__)
 
 
+def more_info(code: int) -> str:
+    return f"https://www.twilio.com/docs/api/errors/{code}"
+
+
 class Error(BaseModel):
     """The body of every error answer."""
 
@@ -61,8 +73,7 @@ class Error(BaseModel):
 
     @classmethod
     def of(cls, status: int, code: int, message: str) -> Self:
-        more_info = f"https://www.twilio.com/docs/api/errors/{code}"
-        return cls(code=code, message=message[:_MAX_MESSAGE], more_info=more_info, status=status)
+        return cls(code=code, message=message[:_MAX_MESSAGE], more_info=more_info(code), status=status)
 
     @classmethod
     def of_domain(cls, error: errors.ProfileLookupError) -> Self:

@@ -5,6 +5,8 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
 
 from profile_lookup import errors
 from profile_lookup.web.body import MAX_BODY
@@ -19,6 +21,7 @@ _DESCRIPTIONS = {
     403: "The API key may not do this.",
     404: "There is no such thing, or not in this account.",
     409: "It would contradict something that is already there.",
+    412: "The resource has changed since the ETag that `If-Match` gives.",
     413: "The request body is too large.",
     415: "The request body is not JSON.",
     429: "Too many requests. Reserved by the contract; this version sets no rate limit and never sends it.",
@@ -78,7 +81,7 @@ def error_answers(*specific: errors.ProfileLookupError, has_body: bool) -> Respo
     return answers
 
 
-def describe(app: FastAPI, tags: Sequence[dict[str, str]]) -> None:
+def describe(app: FastAPI, tags: Sequence[dict[str, str]], routes: Sequence[BaseRoute]) -> None:
     """Serve an OpenAPI document of what the contract allows: without the 422 that FastAPI adds, which is never sent."""
 
     def openapi() -> dict[str, Any]:
@@ -92,6 +95,7 @@ def describe(app: FastAPI, tags: Sequence[dict[str, str]]) -> None:
                 routes=app.routes,
                 tags=list(tags),
             )
+            _put_nulls_back(document, routes)
             for path in document["paths"].values():
                 for operation in path.values():
                     operation["responses"].pop("422", None)
@@ -103,3 +107,14 @@ def describe(app: FastAPI, tags: Sequence[dict[str, str]]) -> None:
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents
+
+
+def _put_nulls_back(document: dict[str, Any], routes: Sequence[BaseRoute]) -> None:
+    """FastAPI takes null out of examples, also where the schema wants it."""
+    for route in routes:
+        if isinstance(route, APIRoute) and route.include_in_schema and route.methods:
+            operation = document["paths"][route.path][min(route.methods).lower()]
+            for status, response in route.responses.items():
+                for media_type, content in response.get("content", {}).items():
+                    if "example" in content:
+                        operation["responses"][str(status)]["content"][media_type]["example"] = content["example"]

@@ -9,7 +9,7 @@ from profile_lookup.errors import RequestRefused
 _MAX_LENGTH = 400  # the contract's addresses have 512 with their path
 
 
-def _base_url(request: Request) -> str:
+def base_url_of(request: Request) -> str:
     """`PUBLIC_URL`, or the request's own origin; without a final slash. Raises `RequestRefused`."""
     public_url: str | None = request.app.state.settings.public_url
     base_url = public_url or str(request.base_url).rstrip("/")
@@ -18,7 +18,7 @@ def _base_url(request: Request) -> str:
     return base_url
 
 
-BaseUrl = Annotated[str, Depends(_base_url)]
+BaseUrl = Annotated[str, Depends(base_url_of)]
 
 
 def operation_url(base_url: str, operation_id: str) -> str:

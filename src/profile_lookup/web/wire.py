@@ -1,18 +1,16 @@
 """What every JSON body has in common: camelCase names, no coercion, nothing unknown."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, WithJsonSchema, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from profile_lookup.identity.normalization import is_storable
 
 
-class WireModel(BaseModel):
-    """What clients send."""
-
+class _Body(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel,
         strict=True,
@@ -22,8 +20,18 @@ class WireModel(BaseModel):
     )
 
 
-class AnswerModel(WireModel):
-    """What we send, and so make by our own names."""
+class WireModel(_Body):
+    """What clients send."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, sent: Any) -> Any:
+        """The official SDKs send null for what was left out."""
+        return {name: value for name, value in sent.items() if value is not None} if isinstance(sent, dict) else sent
+
+
+class AnswerModel(_Body):
+    """What we send, and so make by our own names; what is absent is absent, never null."""
 
     model_config = ConfigDict(populate_by_name=True)
 

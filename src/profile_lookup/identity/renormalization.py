@@ -1,0 +1,45 @@
+"""What stored identifiers become when a store's settings change, and who turns out to be one person by it."""
+
+from collections.abc import Iterable, Mapping
+from uuid import UUID
+
+from profile_lookup.identity.identifier import Identifier
+from profile_lookup.identity.merging import united_identifiers
+from profile_lookup.identity.profile import Profile
+from profile_lookup.identity.rules import IdentityResolutionSettings
+
+
+def renormalized(settings: IdentityResolutionSettings, profile: Profile) -> Profile:
+    """With its identifiers as the settings would have stored them; of several that become equal, the earliest time.
+
+    Raises `ValueRefused`.
+    """
+    became = [
+        Profile(profile.id, {settings.normalize(Identifier(held.id_type, held.value)): added_at}, {})
+        for held, added_at in profile.identifiers.items()
+    ]
+    return Profile(profile.id, united_identifiers(became), profile.traits)
+
+
+def one_person_each(collisions: Iterable[Iterable[UUID]]) -> list[list[UUID]]:
+    """Profiles that share a value, directly or through others, are one person: the connected groups."""
+    group_of: dict[UUID, list[UUID]] = {}
+    for collision in collisions:
+        joined: dict[UUID, None] = {}
+        for profile_id in collision:
+            joined |= dict.fromkeys(group_of.get(profile_id, [profile_id]))
+        group = list(joined)
+        group_of |= dict.fromkeys(group, group)
+    return list({id(group): group for group in group_of.values()}.values())
+
+
+def collision_rules(
+    settings: IdentityResolutionSettings, collisions: Mapping[str, list[list[UUID]]]
+) -> dict[UUID, str]:
+    """Which rule merges each profile: the first, by the rules' order, whose type it shares a value of."""
+    return {
+        profile_id: id_type
+        for id_type in reversed(settings.matching_rules)
+        for collision in collisions.get(id_type, ())
+        for profile_id in collision
+    }

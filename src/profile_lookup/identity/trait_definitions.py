@@ -1,0 +1,177 @@
+"""Which traits a store's trait groups define: what each may hold, and which of them identify a person.
+
+A definition's `id_type_promotion` makes a trait's value an identifier of that type as well.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import re2
+
+from profile_lookup.errors import DefinitionProtected, DefinitionRefused, TraitLimitReached, nameable
+from profile_lookup.identity.normalization import is_storable
+from profile_lookup.identity.profile import TraitName
+
+DataType = Literal["STRING", "NUMBER", "BOOLEAN", "ARRAY"]
+
+MAX_TRAITS = 95
+MAX_NAME = 64
+MAX_PATTERN = 1000
+
+_RE2 = re2.Options()
+_RE2.log_errors = False
+_RE2.max_mem = 1 << 20  # bytes; what would need more is refused when it is compiled
+
+
+@dataclass(frozen=True, slots=True)
+class StringRule:
+    """Lengths in characters. `pattern` is of RE2's syntax, in time linear in the value; it may match anywhere in it."""
+
+    pattern: str | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+
+    def __post_init__(self) -> None:
+        _refuse_crossed("Length", self.min_length, self.max_length)
+        if self.pattern is not None:
+            _compiled(self.pattern)
+
+    def broken_by(self, value: str) -> str | None:
+        if self.pattern is not None and not _compiled(self.pattern).search(value):
+            return "expected what the trait's pattern matches"
+        return _outside("character", self.min_length, self.max_length, len(value))
+
+
+@dataclass(frozen=True, slots=True)
+class NumberRule:
+    min: float | None = None
+    max: float | None = None
+
+    def __post_init__(self) -> None:
+        _refuse_crossed("", self.min, self.max)
+
+    def broken_by(self, value: int) -> str | None:
+        if self.min is not None and value < self.min:
+            return f"expected at least {self.min:g}"
+        if self.max is not None and value > self.max:
+            return f"expected at most {self.max:g}"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class BooleanRule:
+    """There is nothing to break."""
+
+    def broken_by(self, _value: bool) -> str | None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayRule:
+    min_items: int | None = None
+    max_items: int | None = None
+
+    def __post_init__(self) -> None:
+        _refuse_crossed("Items", self.min_items, self.max_items)
+
+    def broken_by(self, value: list[Any]) -> str | None:
+        return _outside("item", self.min_items, self.max_items, len(value))
+
+
+ValidationRule = StringRule | NumberRule | BooleanRule | ArrayRule
+
+RULE_OF_TYPE: dict[DataType, type[ValidationRule]] = {
+    "STRING": StringRule,
+    "NUMBER": NumberRule,
+    "BOOLEAN": BooleanRule,
+    "ARRAY": ArrayRule,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TraitDefinition:
+    """Raises `DefinitionRefused` when its parts contradict each other."""
+
+    data_type: DataType
+    id_type_promotion: str | None = None
+    description: str | None = None
+    validation_rule: ValidationRule | None = None
+
+    def __post_init__(self) -> None:
+        if self.validation_rule is not None and not isinstance(self.validation_rule, RULE_OF_TYPE[self.data_type]):
+            raise DefinitionRefused(f"validationRule: expected a ruleType of {self.data_type}, the dataType")
+
+    def identifies_as(self, other: "TraitDefinition") -> bool:
+        """Whether a value means the same for identity under both."""
+        return (self.data_type, self.id_type_promotion) == (other.data_type, other.id_type_promotion)
+
+
+@dataclass(frozen=True, slots=True)
+class TraitGroup:
+    """Raises `TraitLimitReached`, or `DefinitionRefused` for a name that is none."""
+
+    name: str
+    traits: Mapping[str, TraitDefinition]
+
+    def __post_init__(self) -> None:
+        if len(self.traits) > MAX_TRAITS:
+            raise TraitLimitReached(MAX_TRAITS)
+        for name in self.traits:
+            if not (1 <= len(name) <= MAX_NAME and is_storable(name)):
+                raise DefinitionRefused(
+                    f"traits.{nameable(name)}: expected a name of 1-{MAX_NAME} characters, "
+                    "without NUL or lone surrogates"
+                )
+
+    def amended(self, changes: Mapping[str, TraitDefinition | None]) -> "TraitGroup":
+        """With these traits defined so; None removes one. Raises `DefinitionProtected` also."""
+        if self.name == CONTACT.name:
+            for name in changes.keys() & CONTACT.traits.keys():
+                definition = changes[name]
+                if definition is None or not definition.identifies_as(CONTACT.traits[name]):
+                    raise DefinitionProtected(str(TraitName(self.name, name)))
+        amended = {**self.traits, **changes}
+        return TraitGroup(
+            self.name, {name: definition for name, definition in amended.items() if definition is not None}
+        )
+
+
+CONTACT = TraitGroup(
+    "Contact",
+    {
+        name: TraitDefinition("STRING")
+        for name in (
+            "firstName", "lastName", "street", "city", "state", "postalCode", "country", "preferredLanguage",
+        )
+    }
+    | {id_type: TraitDefinition("STRING", id_type) for id_type in ("email", "phone", "whatsapp", "chat")},
+)  # fmt: skip
+"""What a new store has, protected. The published service names some of these traits; the full list is ours."""
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> Any:
+    """By RE2: patterns are what clients send, and no value may make one of them take longer than linear time."""
+    if len(pattern) > MAX_PATTERN or not is_storable(pattern):
+        raise DefinitionRefused(
+            f"validationRule.pattern: expected at most {MAX_PATTERN} characters, without NUL or lone surrogates"
+        )
+    try:
+        return re2.compile(pattern, _RE2)
+    except re2.error:
+        raise DefinitionRefused("validationRule.pattern: expected a regular expression of RE2's syntax") from None
+
+
+def _refuse_crossed(what: str, least: float | None, most: float | None) -> None:
+    if least is not None and most is not None and least > most:
+        raise DefinitionRefused(f"validationRule: expected min{what} to be at most max{what}")
+
+
+def _outside(unit: str, least: int | None, most: int | None, count: int) -> str | None:
+    if least is not None and count < least:
+        return f"expected at least {least} {unit}s"
+    if most is not None and count > most:
+        return f"expected at most {most} {unit}s"
+    return None

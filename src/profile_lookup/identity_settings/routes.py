@@ -1,0 +1,107 @@
+"""`/v1/ControlPlane/Stores/{storeId}/IdentityResolutionSettings`."""
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from profile_lookup.database.documents import settings_document
+from profile_lookup.database.engine import Transaction
+from profile_lookup.errors import Outdated, RequestRefused, SettingsRefused
+from profile_lookup.identity.rules import DEFAULT_SETTINGS
+from profile_lookup.identity.settings_change import SettingsChange
+from profile_lookup.identity_settings import queries
+from profile_lookup.identity_settings.wire import (
+    IdentityResolutionSettingsAnswer,
+    IdentityResolutionSettingsBody,
+)
+from profile_lookup.operations.queries import enqueue, record_completed, unfinished_inputs
+from profile_lookup.operations.wire import OperationAccepted, accepted, accepted_answer
+from profile_lookup.stores.admission import StoreOfAccount
+from profile_lookup.stores.locks import lock_rules
+from profile_lookup.stores.routes import STORE_ERRORS
+from profile_lookup.web import ids
+from profile_lookup.web.body import BodyLastRoute
+from profile_lookup.web.etags import IfMatch, etag, refuse_outdated
+from profile_lookup.web.openapi import answer, error_answers, header, request_example
+from profile_lookup.web.urls import BaseUrl
+
+router = APIRouter(
+    prefix="/v1/ControlPlane/Stores/{storeId}/IdentityResolutionSettings",
+    tags=["IdentityResolutionSettings"],
+    route_class=BodyLastRoute,
+)
+
+UPDATE_SETTINGS = "UPDATE_SETTINGS"
+"""The kind of operation that `profiles/renormalization.py` does."""
+
+_ACCEPTED = "Identity Resolution Settings accepted for processing."
+_EXAMPLE: dict[str, Any] = IdentityResolutionSettingsAnswer.of_domain(DEFAULT_SETTINGS, 1).model_dump(by_alias=True)
+
+
+@router.get(
+    "",
+    operation_id="FetchIdentityResolutionSettings",
+    summary="Fetch a store's identity resolution settings",
+    responses={
+        200: answer("The settings in force", _EXAMPLE, {"ETag": header("string", "Of this state, for `If-Match`.")}),
+        **error_answers(*STORE_ERRORS, has_body=False),
+    },
+)
+async def fetch_settings(store: StoreOfAccount, response: Response) -> IdentityResolutionSettingsAnswer:
+    """Which identifier types the store knows, how their values are normalized, and which of them identify a person."""
+    response.headers["ETag"] = etag(store.settings_version, store.created_at)
+    return IdentityResolutionSettingsAnswer.of_domain(store.settings, store.settings_version)
+
+
+@router.put(
+    "",
+    operation_id="UpdateIdentityResolutionSettings",
+    summary="Replace a store's identity resolution settings",
+    status_code=202,
+    responses={
+        202: accepted_answer("The operation tells when the settings are in force, or why they are not.", _ACCEPTED),
+        **error_answers(
+            RequestRefused("identifierConfigs: Field required"),
+            SettingsRefused("identifierConfigs: expected each idType once"),
+            *STORE_ERRORS,
+            Outdated(),
+            has_body=True,
+        ),
+    },
+    openapi_extra=request_example({name: value for name, value in _EXAMPLE.items() if name != "version"}),
+)
+async def update_settings(
+    store: StoreOfAccount,
+    body: IdentityResolutionSettingsBody,
+    transaction: Transaction,
+    base_url: BaseUrl,
+    response: Response,
+    if_match: IfMatch = None,
+) -> OperationAccepted:
+    """The whole document is replaced; what is left out has its default.
+
+    If stored values have to be written anew, because a type's `normalization`, `enforceUnique` or `matchingAlgo`
+    changes, a worker does so: until its operation has ended, the old settings are in force; then, at once, the new
+    ones. Values that become equal are resolved like any other conflict: their profiles merge into the earliest. If
+    that is not possible, or the new normalization refuses a value, the operation fails and nothing has changed.
+    """
+    settings = body.to_domain()
+    store = await lock_rules(transaction, store.account_id, store.id)
+    refuse_outdated(if_match, etag(store.settings_version, store.created_at))
+    change = SettingsChange(store.settings, settings)
+    # What waits comes first, and may change what this one means: then it has its turn.
+    waits = bool(await unfinished_inputs(transaction, store.id, UPDATE_SETTINGS))
+    if not waits:
+        await queries.refuse_contradictions(transaction, store, change)
+    if waits or await queries.types_in_use(transaction, store, change.rewritten):
+        to_do = {
+            "settings": settings_document(settings),
+            "expected_version": store.settings_version if if_match is not None else None,
+        }
+        operation = await enqueue(transaction, store.account_id, store.id, kind=UPDATE_SETTINGS, to_do=to_do)
+    else:
+        await queries.replace(transaction, store, settings)
+        operation = await record_completed(
+            transaction, store.account_id, store.id, kind=UPDATE_SETTINGS, result_id=ids.store_id(store.id)
+        )
+    return accepted(response, base_url, operation, _ACCEPTED)

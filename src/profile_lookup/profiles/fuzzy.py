@@ -1,0 +1,13 @@
+"""Which identifiers are searched by similarity."""
+
+from hashlib import blake2b
+from uuid import UUID
+
+from profile_lookup.identity.rules import IdentityResolutionSettings
+
+
+def fuzzy_key(settings: IdentityResolutionSettings, store_id: UUID, id_type: str) -> int | None:
+    """What `identifier.fuzzy_key` is for a type of a store: of 64 bits, signed; None where matching is exact."""
+    if settings.config(id_type).matching_algo == "exact":
+        return None
+    return int.from_bytes(blake2b(store_id.bytes + id_type.encode(), digest_size=8).digest(), signed=True)

@@ -1,0 +1,191 @@
+"""`/v1/Stores/{storeId}/Profiles/{profileId}/Identifiers`."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from sqlalchemy import Row
+
+from profile_lookup.database.engine import DatabaseOfApp, Transaction
+from profile_lookup.errors import (
+    IdentifierConflict,
+    IdentifierNotFound,
+    NothingToRemove,
+    NothingToReplace,
+    RequestRefused,
+    UnknownIdentifierType,
+    ValueRefused,
+)
+from profile_lookup.identity.change import Change
+from profile_lookup.identity.identifier import Identifier
+from profile_lookup.identity.rules import DEFAULT_SETTINGS
+from profile_lookup.profiles import queries, wire
+from profile_lookup.profiles.addressing import PROFILE_ERRORS, ProfileOfStore
+from profile_lookup.profiles.ingest import ingest
+from profile_lookup.profiles.removal import remove_identifiers
+from profile_lookup.stores.admission import Store
+from profile_lookup.web.body import BodyLastRoute
+from profile_lookup.web.openapi import answer, error_answers, request_example
+from profile_lookup.web.redirects import moved_answer
+
+router = APIRouter(
+    prefix="/v1/Stores/{storeId}/Profiles/{profileId}/Identifiers", tags=["Identifiers"], route_class=BodyLastRoute
+)
+
+_ADDED = "Identifier accepted for processing."
+_CHANGED = "Identifier update accepted."
+_REMOVED = "Identifier removal accepted."
+
+_BODY_ERRORS = (
+    RequestRefused("idType: Field required"),
+    UnknownIdentifierType(DEFAULT_SETTINGS.id_types),
+    ValueRefused("expected at most 255 characters"),
+    IdentifierConflict("phone"),
+)
+_SET_EXAMPLE = {"idType": "phone", "values": ["+13175556789"]}
+
+IdTypeInPath = Annotated[
+    str,
+    Path(
+        alias="idType",
+        min_length=2,
+        max_length=30,
+        description="An identifier type of the store.",
+        examples=["phone"],
+    ),
+]
+
+
+@router.get(
+    "",
+    operation_id="ListProfileIdentifiers",
+    summary="List a profile's identifiers",
+    responses={
+        200: answer("Its values of each type", {"identifiers": [_SET_EXAMPLE]}),
+        **moved_answer(301),
+        **error_answers(*PROFILE_ERRORS, has_body=False),
+    },
+)
+async def list_identifiers(addressed: ProfileOfStore, transaction: Transaction) -> wire.IdentifierSets:
+    """Types in the order of the store's settings, values in chronological order."""
+    await queries.fetch_profile(transaction, addressed.store, addressed.id)
+    stored = await transaction.execute(queries.identifiers_of(addressed.store, addressed.id))
+    return wire.IdentifierSets(identifiers=_sets(addressed.store, stored))
+
+
+@router.post(
+    "",
+    operation_id="CreateProfileIdentifier",
+    summary="Add an identifier to a profile",
+    status_code=202,
+    responses={
+        202: answer("Done and durable: a Lookup finds the profile by it from now on.", {"message": _ADDED}),
+        **moved_answer(308),
+        **error_answers(*_BODY_ERRORS, *PROFILE_ERRORS, has_body=True),
+    },
+    openapi_extra=request_example({"idType": "phone", "value": "+13175556789"}),
+)
+async def add_identifier(
+    addressed: ProfileOfStore, body: wire.IdentifierBody, database: DatabaseOfApp
+) -> wire.Accepted:
+    """If another profile has a value of a unique type, that is the same person, and the two merge into the earliest.
+
+    A value that the profile already has changes nothing. Values of a type that is not unique are shared.
+    """
+
+    def read(store: Store) -> Change:
+        return Change((store.settings.normalize(body.to_domain()),))
+
+    await ingest(database, addressed.store, read, datetime.now(UTC), addressed.id)
+    return wire.Accepted(message=_ADDED)
+
+
+@router.get(
+    "/{idType}",
+    operation_id="FetchProfileIdentifier",
+    summary="Fetch a profile's values of an identifier type",
+    responses={
+        200: answer("The values", _SET_EXAMPLE),
+        **moved_answer(301),
+        **error_answers(
+            RequestRefused("idType: String should have at least 2 characters"),
+            *PROFILE_ERRORS,
+            IdentifierNotFound(),
+            has_body=False,
+        ),
+    },
+)
+async def fetch_identifiers(
+    addressed: ProfileOfStore, id_type: IdTypeInPath, transaction: Transaction
+) -> wire.IdentifierSet:
+    """In chronological order. 404 if there is none."""
+    await queries.fetch_profile(transaction, addressed.store, addressed.id)
+    stored = await transaction.execute(queries.identifiers_of(addressed.store, addressed.id))
+    for found in _sets(addressed.store, stored):
+        if found.id_type == id_type:
+            return found
+    raise IdentifierNotFound
+
+
+@router.patch(
+    "/{idType}",
+    operation_id="PatchProfileIdentifier",
+    summary="Replace a value of a profile's identifiers",
+    status_code=202,
+    responses={
+        202: answer("Done and durable.", {"message": _CHANGED}),
+        **moved_answer(308),
+        **error_answers(*_BODY_ERRORS, *PROFILE_ERRORS, NothingToReplace(), has_body=True),
+    },
+    openapi_extra=request_example({"idType": "phone", "oldValue": "+13175556789", "newValue": "+13175556798"}),
+)
+async def patch_identifier(
+    addressed: ProfileOfStore, id_type: IdTypeInPath, body: wire.IdentifierUpdate, database: DatabaseOfApp
+) -> wire.Accepted:
+    """The new value counts as added now. If another profile has it, see adding an identifier."""
+    if body.id_type != id_type:
+        raise RequestRefused("idType: expected the same in path and body")
+
+    def read(store: Store) -> Change:
+        old, new = (store.settings.normalize(Identifier(id_type, value)) for value in (body.old_value, body.new_value))
+        return Change((new,), replaced=old)
+
+    await ingest(database, addressed.store, read, datetime.now(UTC), addressed.id)
+    return wire.Accepted(message=_CHANGED)
+
+
+@router.delete(
+    "/{idType}",
+    operation_id="DeleteProfileIdentifier",
+    summary="Remove values of a profile's identifiers",
+    status_code=202,
+    responses={
+        202: answer("Done and durable.", {"message": _REMOVED}),
+        **moved_answer(308),
+        **error_answers(
+            RequestRefused("removeAll: Input should be a valid boolean"),
+            *PROFILE_ERRORS,
+            NothingToRemove(),
+            has_body=False,
+        ),
+    },
+)
+async def delete_identifiers(
+    addressed: ProfileOfStore,
+    id_type: IdTypeInPath,
+    database: DatabaseOfApp,
+    remove_all: Annotated[
+        bool, Query(alias="removeAll", description="All values of the type, instead of one.")
+    ] = False,
+) -> wire.Accepted:
+    """One value goes, the one that the type's `limitPolicy` would drop first: `fifo` the oldest, `lifo` the newest."""
+    await remove_identifiers(database, addressed.store, addressed.id, id_type, remove_all=remove_all)
+    return wire.Accepted(message=_REMOVED)
+
+
+def _sets(store: Store, stored: Iterable[Row[Any]]) -> list[wire.IdentifierSet]:
+    values: dict[str, list[str]] = {id_type: [] for id_type in store.settings.id_types}
+    for row in stored:
+        values.setdefault(row.id_type, []).append(row.value)
+    return [wire.IdentifierSet(id_type=id_type, values=found) for id_type, found in values.items() if found]

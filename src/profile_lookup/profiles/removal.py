@@ -1,0 +1,45 @@
+"""Taking something away from a profile, or the profile itself. No identifier is added, so its row is lock enough."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from profile_lookup.database.engine import Database
+from profile_lookup.errors import NothingToRemove
+from profile_lookup.identity.retention import first_to_go
+from profile_lookup.profiles import writes
+from profile_lookup.profiles.gathering import in_transaction, lock_and_gather
+from profile_lookup.stores.admission import Store
+
+
+async def remove_identifiers(
+    database: Database, store: Store, profile_id: UUID, id_type: str, *, remove_all: bool
+) -> None:
+    """All values of a type, or the one that its policy would drop first.
+
+    Raises `NothingToRemove`, `ProfileMoved`, `ProfileNotFound`, `StoreNotFound` or `Unavailable`.
+    """
+
+    async def remove(connection: AsyncConnection, store: Store) -> None:
+        (profile,) = await lock_and_gather(connection, store, known=profile_id)
+        held = {each: at for each, at in profile.identifiers.items() if each.id_type == id_type}
+        if not held:
+            raise NothingToRemove
+        dropped = held.keys() if remove_all else {first_to_go(store.settings.config(id_type), held)}
+        changes = writes.Changes(put={}, traits={}, dropped=dropped)
+        await writes.update_profile(connection, store.settings, store.id, profile_id, changes)
+
+    await in_transaction(database, store, remove)
+
+
+async def erase_profile(database: Database, store: Store, profile_id: UUID) -> None:
+    """Afterwards no table holds anything of it, and none of its IDs names anything.
+
+    Raises `ProfileMoved`, `ProfileNotFound`, `StoreNotFound` or `Unavailable`.
+    """
+
+    async def erase(connection: AsyncConnection, store: Store) -> None:
+        await lock_and_gather(connection, store, known=profile_id)
+        await writes.erase_profiles(connection, store.id, [profile_id])
+
+    await in_transaction(database, store, erase)

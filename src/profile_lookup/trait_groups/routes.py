@@ -1,0 +1,284 @@
+"""`/v1/ControlPlane/Stores/{storeId}/TraitGroups`."""
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Response
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from profile_lookup.database.documents import trait_group_of
+from profile_lookup.database.engine import Transaction
+from profile_lookup.errors import (
+    DefinitionProtected,
+    DefinitionRefused,
+    Outdated,
+    PageTokenRefused,
+    RequestRefused,
+    StillBeingRemoved,
+    TraitGroupLimitReached,
+    TraitGroupNameTaken,
+    TraitGroupNotFound,
+    TraitLimitReached,
+)
+from profile_lookup.identity.rules import IdentityResolutionSettings
+from profile_lookup.identity.trait_definitions import CONTACT, MAX_NAME, MAX_TRAITS, TraitDefinition
+from profile_lookup.operations.queries import enqueue, record_completed, unfinished_inputs
+from profile_lookup.operations.wire import OperationAccepted, accepted, accepted_answer
+from profile_lookup.stores.admission import Store, StoreOfAccount
+from profile_lookup.stores.locks import lock_rules
+from profile_lookup.stores.routes import STORE_ERRORS
+from profile_lookup.trait_groups import queries, wire
+from profile_lookup.trait_groups.queries import MAX_GROUPS
+from profile_lookup.web.body import BodyLastRoute
+from profile_lookup.web.etags import IfMatch, etag, refuse_outdated
+from profile_lookup.web.openapi import answer, error_answers, header, request_example
+from profile_lookup.web.pagination import DEFAULT_PAGE_SIZE, ControlPlanePage, Meta, PageTokensOfApp, fetch_page
+from profile_lookup.web.urls import BaseUrl
+
+router = APIRouter(
+    prefix="/v1/ControlPlane/Stores/{storeId}/TraitGroups", tags=["TraitGroup"], route_class=BodyLastRoute
+)
+
+FORGET_TRAITS = "FORGET_TRAITS"
+"""The kind of operation that `profiles/erasure.py` does: `group`, and which of its `traits`; null is all of them."""
+
+_CREATED = "TraitGroup creation request accepted."
+_CHANGED = "TraitGroup update request accepted."
+_REMOVED = "TraitGroup deletion request accepted."
+
+_TRAITS_EXAMPLE = {
+    "plan": {"dataType": "STRING", "validationRule": {"ruleType": "STRING", "pattern": "^(free|paid)$"}},
+    "customerNumber": {"dataType": "STRING", "idTypePromotion": "chat"},
+}
+_EXAMPLE = {"displayName": "Billing", "description": "What they pay", "traits": _TRAITS_EXAMPLE, "version": 1}
+
+TraitGroupName = Annotated[
+    str, Path(alias="traitGroupName", min_length=1, max_length=MAX_NAME, examples=[CONTACT.name])
+]
+
+
+def _include_traits(*, default: bool) -> object:
+    """The query parameter, as a dependency."""
+
+    def read(
+        include_traits: Annotated[
+            bool, Query(alias="includeTraits", description="Whether the traits' definitions are told too.")
+        ] = default,
+    ) -> bool:
+        return include_traits
+
+    return Depends(read)
+
+
+@router.get(
+    "",
+    operation_id="ListTraitGroups",
+    summary="List a store's trait groups",
+    response_model_exclude_none=True,
+    responses={
+        200: answer(
+            "The trait groups",
+            {
+                "traitGroups": [{"displayName": "Contact", "version": 1}],
+                "meta": {"key": "traitGroups", "pageSize": DEFAULT_PAGE_SIZE},
+            },
+        ),
+        **error_answers(
+            RequestRefused("orderBy: Input should be 'ASC' or 'DESC'"),
+            PageTokenRefused(),
+            *STORE_ERRORS,
+            has_body=False,
+        ),
+    },
+)
+async def list_trait_groups(
+    store: StoreOfAccount,
+    page: ControlPlanePage,
+    tokens: PageTokensOfApp,
+    transaction: Transaction,
+    with_traits: Annotated[bool, _include_traits(default=False)],
+) -> wire.TraitGroupList:
+    """Newest first, unless `orderBy` says otherwise."""
+    found = await fetch_page(
+        transaction, queries.groups_of(store), queries.KEY, page, tokens, "traitGroups", str(store.id)
+    )
+    groups = [wire.TraitGroup.of_row(row, with_traits=with_traits) for row in found.rows]
+    return wire.TraitGroupList(trait_groups=groups, meta=found.meta)
+
+
+@router.post(
+    "",
+    operation_id="CreateTraitGroup",
+    summary="Create a trait group",
+    status_code=202,
+    responses={
+        202: accepted_answer("Done; the operation's result is its name.", _CREATED),
+        **error_answers(
+            RequestRefused("displayName: Field required"),
+            DefinitionRefused("validationRule.pattern: expected a regular expression of RE2's syntax"),
+            TraitGroupLimitReached(MAX_GROUPS),
+            TraitLimitReached(MAX_TRAITS),
+            *STORE_ERRORS,
+            TraitGroupNameTaken(),
+            StillBeingRemoved(),
+            has_body=True,
+        ),
+    },
+    openapi_extra=request_example({name: value for name, value in _EXAMPLE.items() if name != "version"}),
+)
+async def create_trait_group(
+    store: StoreOfAccount,
+    body: wire.TraitGroupRequest,
+    transaction: Transaction,
+    base_url: BaseUrl,
+    response: Response,
+) -> OperationAccepted:
+    """Profiles may have its traits from now on.
+
+    A trait with `idTypePromotion` makes its values identifiers of that type, which the store must know.
+    """
+    store = await lock_rules(transaction, store.account_id, store.id)
+    group = body.to_domain()
+    _refuse_unknown_promotions(store.settings, group.traits.values())
+    await _refuse_while_removed(transaction, store, group.name, group.traits)
+    await queries.create(transaction, store, group, body.description)
+    operation = await record_completed(
+        transaction, store.account_id, store.id, kind="CREATE_TRAIT_GROUP", result_id=group.name
+    )
+    return accepted(response, base_url, operation, _CREATED)
+
+
+@router.get(
+    "/{traitGroupName}",
+    operation_id="FetchTraitGroup",
+    summary="Fetch a trait group",
+    response_model_exclude_none=True,
+    responses={
+        200: answer(
+            "The trait group",
+            {"traitGroup": _EXAMPLE, "meta": {"key": "traitGroup", "pageSize": 1}},
+            {"ETag": header("string", "Of this state, for `If-Match`.")},
+        ),
+        **error_answers(
+            RequestRefused("includeTraits: Input should be a valid boolean"),
+            *STORE_ERRORS,
+            TraitGroupNotFound(),
+            has_body=False,
+        ),
+    },
+)
+async def fetch_trait_group(
+    store: StoreOfAccount,
+    name: TraitGroupName,
+    transaction: Transaction,
+    response: Response,
+    with_traits: Annotated[bool, _include_traits(default=True)],
+) -> wire.TraitGroupAnswer:
+    """With its traits' definitions, unless `includeTraits` is false."""
+    row = await queries.fetch(transaction, store, name)
+    response.headers["ETag"] = etag(row.version, row.created_at)
+    group = wire.TraitGroup.of_row(row, with_traits=with_traits)
+    return wire.TraitGroupAnswer(trait_group=group, meta=Meta(key="traitGroup", page_size=1))
+
+
+@router.patch(
+    "/{traitGroupName}",
+    operation_id="PatchTraitGroup",
+    summary="Change a trait group",
+    status_code=202,
+    responses={
+        202: accepted_answer("Done; the operation tells when the values of removed traits are gone.", _CHANGED),
+        **error_answers(
+            RequestRefused("body: Expected description or traits"),
+            DefinitionRefused("validationRule: expected minLength to be at most maxLength"),
+            DefinitionProtected("Contact.email"),
+            TraitLimitReached(MAX_TRAITS),
+            *STORE_ERRORS,
+            TraitGroupNotFound(),
+            StillBeingRemoved(),
+            Outdated(),
+            has_body=True,
+        ),
+    },
+    openapi_extra=request_example({"traits": {"plan": {"dataType": ""}, "tariff": {"dataType": "STRING"}}}),
+)
+async def patch_trait_group(
+    store: StoreOfAccount,
+    name: TraitGroupName,
+    body: wire.TraitGroupPatch,
+    transaction: Transaction,
+    base_url: BaseUrl,
+    response: Response,
+    if_match: IfMatch = None,
+) -> OperationAccepted:
+    """Traits that are named are replaced or added; `dataType` `""` removes one. What is left out stays.
+
+    Profiles have no value of a removed trait from now on; a worker then erases what is stored of it. Other changes
+    count from the next write on.
+    """
+    store = await lock_rules(transaction, store.account_id, store.id)
+    row = await queries.fetch(transaction, store, name)
+    refuse_outdated(if_match, etag(row.version, row.created_at))
+    changes = body.changes()
+    _refuse_unknown_promotions(store.settings, changes.values())
+    before = trait_group_of(name, row.traits)
+    after = before.amended(changes)
+    await _refuse_while_removed(transaction, store, name, changes.keys() - before.traits.keys())
+    await queries.replace(transaction, store, row, after, body.description or row.description)
+    if removed := sorted(before.traits.keys() - after.traits.keys()):
+        operation = await enqueue(
+            transaction, store.account_id, store.id, kind=FORGET_TRAITS, to_do={"group": name, "traits": removed}
+        )
+    else:
+        operation = await record_completed(
+            transaction, store.account_id, store.id, kind="UPDATE_TRAIT_GROUP", result_id=name
+        )
+    return accepted(response, base_url, operation, _CHANGED)
+
+
+@router.delete(
+    "/{traitGroupName}",
+    operation_id="DeleteTraitGroup",
+    summary="Delete a trait group",
+    status_code=202,
+    responses={
+        202: accepted_answer("It is gone; the operation tells when its values are.", _REMOVED),
+        **error_answers(DefinitionProtected("Contact"), *STORE_ERRORS, TraitGroupNotFound(), StillBeingRemoved(),
+                        has_body=False),
+    },
+)  # fmt: skip
+async def delete_trait_group(
+    store: StoreOfAccount, name: TraitGroupName, transaction: Transaction, base_url: BaseUrl, response: Response
+) -> OperationAccepted:
+    """Profiles have no value of its traits from now on; a worker then erases what is stored of them.
+
+    Identifiers that its traits were promoted to stay: what identified somebody is history. `Contact` is protected.
+    """
+    store = await lock_rules(transaction, store.account_id, store.id)
+    await queries.fetch(transaction, store, name)
+    if name == CONTACT.name:
+        raise DefinitionProtected(name)
+    await queries.remove(transaction, store, name)
+    operation = await enqueue(
+        transaction, store.account_id, store.id, kind=FORGET_TRAITS, to_do={"group": name, "traits": None}
+    )
+    return accepted(response, base_url, operation, _REMOVED)
+
+
+def _refuse_unknown_promotions(
+    settings: IdentityResolutionSettings, definitions: Iterable[TraitDefinition | None]
+) -> None:
+    for definition in definitions:
+        promotion = definition and definition.id_type_promotion
+        if promotion is not None and promotion not in settings.id_types:
+            raise DefinitionRefused(
+                f"idTypePromotion: not configured in this store; expected one of {', '.join(settings.id_types)}"
+            )
+
+
+async def _refuse_while_removed(connection: AsyncConnection, store: Store, group: str, added: Iterable[str]) -> None:
+    """What is defined anew must not be taken for what a worker is still erasing. Raises `StillBeingRemoved`."""
+    added = set(added)
+    for removal in await unfinished_inputs(connection, store.id, FORGET_TRAITS):
+        if removal["group"] == group and (removal["traits"] is None or added & set(removal["traits"])):
+            raise StillBeingRemoved

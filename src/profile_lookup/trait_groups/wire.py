@@ -1,0 +1,163 @@
+"""Trait groups on the wire."""
+
+from dataclasses import asdict
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import PydanticCustomError
+from sqlalchemy import Row
+
+from profile_lookup.database.documents import trait_group_of
+from profile_lookup.errors import DefinitionRefused
+from profile_lookup.identity import trait_definitions as domain
+from profile_lookup.identity.trait_definitions import MAX_NAME, MAX_PATTERN, MAX_TRAITS, RULE_OF_TYPE, DataType
+from profile_lookup.web.pagination import Meta
+from profile_lookup.web.wire import AnswerModel, WireModel, WireText
+
+Text = Annotated[WireText, Field(max_length=1024)]
+
+
+class StringRule(WireModel):
+    rule_type: Literal["STRING"]
+    pattern: Annotated[WireText, Field(max_length=MAX_PATTERN)] | SkipJsonSchema[None] = Field(
+        default=None, description="A regular expression of RE2's syntax; it may match anywhere, unless anchored."
+    )
+    min_length: Annotated[int, Field(ge=0)] | SkipJsonSchema[None] = None
+    max_length: Annotated[int, Field(ge=1)] | SkipJsonSchema[None] = None
+
+
+class NumberRule(WireModel):
+    rule_type: Literal["NUMBER"]
+    min: float | SkipJsonSchema[None] = None
+    max: float | SkipJsonSchema[None] = None
+
+
+class BooleanRule(WireModel):
+    rule_type: Literal["BOOLEAN"]
+
+
+class ArrayRule(WireModel):
+    rule_type: Literal["ARRAY"]
+    min_items: Annotated[int, Field(ge=0)] | SkipJsonSchema[None] = None
+    max_items: Annotated[int, Field(ge=0)] | SkipJsonSchema[None] = None
+
+
+ValidationRule = Annotated[StringRule | NumberRule | BooleanRule | ArrayRule, Field(discriminator="rule_type")]
+
+_WIRE_RULES: dict[DataType, Any] = {
+    "STRING": StringRule,
+    "NUMBER": NumberRule,
+    "BOOLEAN": BooleanRule,
+    "ARRAY": ArrayRule,
+}
+
+
+class TraitDefinition(WireModel):
+    data_type: Literal["STRING", "NUMBER", "BOOLEAN", "ARRAY", ""] = Field(
+        description="`NUMBER` is an integer of 32 bits, `ARRAY` a flat one; the empty string, in a PATCH, removes it."
+    )
+    description: Text | SkipJsonSchema[None] = None
+    validation_rule: ValidationRule | SkipJsonSchema[None] = Field(
+        default=None, description="Its `ruleType` is the `dataType`. It counts from the next write on."
+    )
+    id_type_promotion: Annotated[str, Field(max_length=30)] | SkipJsonSchema[None] = Field(
+        default=None, description="The identifier type that this trait's values are promoted to."
+    )
+
+    @classmethod
+    def of_domain(cls, definition: domain.TraitDefinition) -> "TraitDefinition":
+        rule = definition.validation_rule
+        return cls.model_construct(
+            data_type=definition.data_type,
+            description=definition.description,
+            validation_rule=None
+            if rule is None
+            else _WIRE_RULES[definition.data_type].model_construct(rule_type=definition.data_type, **asdict(rule)),
+            id_type_promotion=definition.id_type_promotion,
+        )
+
+    def to_domain(self) -> domain.TraitDefinition | None:
+        """None: it is to be removed. Raises `DefinitionRefused`."""
+        if self.data_type == "":
+            return None
+        rule = self.validation_rule
+        return domain.TraitDefinition(
+            self.data_type,
+            self.id_type_promotion,
+            self.description,
+            None if rule is None else RULE_OF_TYPE[rule.rule_type](**rule.model_dump(exclude={"rule_type"})),
+        )
+
+
+Traits = Annotated[dict[str, TraitDefinition], Field(json_schema_extra={"maxProperties": MAX_TRAITS})]
+
+
+class TraitGroupRequest(WireModel):
+    display_name: str = Field(
+        min_length=1,
+        max_length=MAX_NAME,
+        pattern=r"^[a-zA-Z0-9_\-\.]+$",
+        description="Unique within the store.",
+        examples=["Billing"],
+    )
+    description: Text | SkipJsonSchema[None] = None
+    traits: Traits | SkipJsonSchema[None] = None
+
+    def to_domain(self) -> domain.TraitGroup:
+        """Raises `DefinitionRefused` or `TraitLimitReached`."""
+        definitions = {}
+        for name, sent in (self.traits or {}).items():
+            definition = sent.to_domain()
+            if definition is None:
+                raise DefinitionRefused("dataType: expected STRING, NUMBER, BOOLEAN or ARRAY")
+            definitions[name] = definition
+        return domain.TraitGroup(self.display_name, definitions)
+
+
+class TraitGroupPatch(WireModel):
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    description: Text | SkipJsonSchema[None] = None
+    traits: Traits | SkipJsonSchema[None] = Field(
+        default=None, description="Each replaces the trait of its name, or is added."
+    )
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if not self.model_fields_set:
+            raise PydanticCustomError("nothing_to_change", "Expected description or traits")
+        return self
+
+    def changes(self) -> dict[str, domain.TraitDefinition | None]:
+        """None removes a trait. Raises `DefinitionRefused`."""
+        return {name: definition.to_domain() for name, definition in (self.traits or {}).items()}
+
+
+class TraitGroup(AnswerModel):
+    display_name: str = Field(examples=["Billing"])
+    description: str | SkipJsonSchema[None] = None
+    traits: dict[str, TraitDefinition] | SkipJsonSchema[None] = None
+    version: int = Field(ge=1, description="Counts the changes.")
+
+    @classmethod
+    def of_row(cls, row: Row[Any], *, with_traits: bool) -> Self:
+        group = trait_group_of(row.name, row.traits)
+        return cls(
+            display_name=row.name,
+            description=row.description,
+            traits={name: TraitDefinition.of_domain(each) for name, each in group.traits.items()}
+            if with_traits
+            else None,
+            version=row.version,
+        )
+
+
+class TraitGroupAnswer(AnswerModel):
+    trait_group: TraitGroup
+    meta: Meta
+
+
+class TraitGroupList(AnswerModel):
+    trait_groups: list[TraitGroup] = Field(max_length=50)
+    meta: Meta

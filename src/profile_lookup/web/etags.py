@@ -1,0 +1,29 @@
+"""Optimistic concurrency: an ETag for each state of a resource, and `If-Match` (RFC 9110, section 13.1.1)."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Header
+from pydantic.json_schema import SkipJsonSchema
+
+from profile_lookup.errors import Outdated
+
+IfMatch = Annotated[
+    str | SkipJsonSchema[None],
+    Header(
+        alias="If-Match",
+        max_length=100,
+        description="The ETag of the state that is to be changed; if the resource has changed since, 412.",
+    ),
+]
+
+
+def etag(version: int, created_at: datetime) -> str:
+    """With the time of its making, so that a resource of the same name, made later, has others."""
+    return f'"{int(created_at.timestamp() * 1_000_000):x}-{version}"'
+
+
+def refuse_outdated(if_match: str | None, current: str) -> None:
+    """Raises `Outdated`. The comparison is strong: a weak ETag matches nothing."""
+    if if_match is not None and not {"*", current} & {tag.strip() for tag in if_match.split(",")}:
+        raise Outdated

@@ -1,0 +1,63 @@
+"""A merged profile's ID leads to the canonical one: 301 for GET, else 308, which repeats method and body.
+
+Same origin, so that clients that follow keep their credentials; sub-resource and query are kept too.
+"""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from pydantic import Field
+
+from profile_lookup.errors import ProfileMoved, RequestRefused
+from profile_lookup.web import ids
+from profile_lookup.web.errors import answer_to
+from profile_lookup.web.openapi import header
+from profile_lookup.web.urls import base_url_of
+from profile_lookup.web.wire import AnswerModel
+
+CANONICAL_PROFILE_ID = "Canonical-Profile-Id"
+MAX_URI = 2048
+
+
+class Moved(AnswerModel):
+    message: str = Field(max_length=255, examples=["This resource has moved."])
+    uri: str = Field(max_length=MAX_URI, description="The same request, to the canonical profile.")
+
+
+def moved_answer(status: int) -> dict[int | str, dict[str, Any]]:
+    """For `responses`: 301 of a GET, 308 of anything else."""
+    uri = f"http://127.0.0.1:8000/v1/Stores/{ids.EXAMPLE_STORE_ID}/Profiles/{ids.EXAMPLE_PROFILE_ID}"
+    return {
+        status: {
+            "model": Moved,
+            "description": "The profile was merged into another, the canonical one: ask there.",
+            "headers": {
+                CANONICAL_PROFILE_ID: header("string", "Who it is now."),
+                "Location": header("string", "The same request, to the canonical profile."),
+            },
+            "content": {"application/json": {"example": {"message": "This resource has moved.", "uri": uri}}},
+        }
+    }
+
+
+def install_redirects(app: FastAPI) -> None:
+    app.add_exception_handler(ProfileMoved, _on_profile_moved)
+
+
+async def _on_profile_moved(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ProfileMoved)
+    canonical_id = ids.profile_id(error.canonical_id)
+    path = request.scope["raw_path"].decode("ascii").replace(request.path_params["profileId"], canonical_id)
+    query = f"?{request.url.query}" if request.url.query else ""
+    try:
+        uri = f"{base_url_of(request)}{path}{query}"
+    except RequestRefused as refused:
+        return answer_to(refused)
+    if len(uri) > MAX_URI:
+        return answer_to(RequestRefused(f"Expected an address of at most {MAX_URI} characters"))
+    return JSONResponse(
+        Moved(message=str(error), uri=uri).model_dump(),
+        301 if request.method == "GET" else 308,
+        {"Location": uri, CANONICAL_PROFILE_ID: canonical_id},
+    )

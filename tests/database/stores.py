@@ -1,0 +1,33 @@
+"""Stores with settings of one's own."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import insert
+
+from profile_lookup.accounts.credentials import Credentials, digest, new_account_sid, new_secret
+from profile_lookup.accounts.queries import ensure_account
+from profile_lookup.database.documents import settings_document, traits_document
+from profile_lookup.database.engine import Database
+from profile_lookup.database.ids import new_id
+from profile_lookup.database.tables import store, trait_group
+from profile_lookup.identity.rules import IdentityResolutionSettings
+from profile_lookup.identity.trait_definitions import CONTACT
+from profile_lookup.stores.admission import Store, in_force
+
+
+async def make_store(database: Database, settings: IdentityResolutionSettings) -> Store:
+    async with database.transaction() as connection:
+        token = Credentials(new_account_sid(), digest(new_secret()))
+        account_id, store_id, now = await ensure_account(connection, "test", token), new_id(), datetime.now(UTC)
+        await connection.execute(
+            insert(store).values(
+                account_id=account_id, id=store_id, display_name="test", status="ACTIVE", version=1,
+                settings=settings_document(settings), settings_version=1, revision=1, created_at=now,
+            )
+        )  # fmt: skip
+        await connection.execute(
+            insert(trait_group).values(
+                store_id=store_id, name=CONTACT.name, traits=traits_document(CONTACT), version=1, created_at=now
+            )
+        )
+        return await in_force(connection, account_id, store_id)
