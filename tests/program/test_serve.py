@@ -11,8 +11,10 @@ import asyncpg
 import httpx
 import pytest
 
-from tests.conftest import PATIENCE, WAITING
+from tests.conftest import PATIENCE
 from tests.program.conftest import command, serving
+
+WAITING_FOR_US = "select count(*) from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid))"
 
 
 def test_the_printed_curl_finds_a_merged_profile_and_restarting_keeps_it(data_dir: Path) -> None:
@@ -68,7 +70,7 @@ async def test_a_request_under_way_is_finished_before_the_end(database_url: str,
                 await connection.execute("select from profile for update")  # so that the request has to wait
                 under_way = asyncio.create_task(client.post(url, json=body))
                 async with asyncio.timeout(PATIENCE):
-                    while not await connection.fetchval(WAITING):
+                    while not await connection.fetchval(WAITING_FOR_US):
                         await asyncio.sleep(0.01)
                     process.send_signal(signal.SIGTERM)
                     while await _is_listening(base_url):
