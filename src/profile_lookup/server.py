@@ -1,5 +1,6 @@
 """A running service: its database, its socket, its processes, and an orderly end of them all."""
 
+import _thread
 import os
 import signal
 import socket
@@ -116,9 +117,28 @@ def serve(settings: Settings, listener: socket.socket, announce: Callable[[], No
         assert settings.database_url is not None
         # All else the workers read from the environment, as this process did.
         os.environ[f"{PREFIX}DATABASE_URL"] = settings.database_url.get_secret_value()
-        supervisor = Multiprocess(_config("profile_lookup.app:app_from_environment", settings.workers), [listener])
+        supervisor = _Supervisor(_config("profile_lookup.app:app_from_environment", settings.workers), [listener])
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, supervisor.handle_exit)
         announce()
         supervisor.run()
+
+
+class _Supervisor(Multiprocess):
+    """uvicorn's, but it lets go of the socket before its workers do.
+
+    While any process holds it the kernel accepts clients, whom nobody would answer any more.
+    """
+
+    def handle_exit(self, _number: int, _frame: object) -> None:
+        """At once: uvicorn looks only twice a second, but Ctrl-C in a terminal has reached the workers already."""
+        # By a thread: the main one may be interrupted while it holds the lock that `set` needs.
+        _thread.start_new_thread(self.should_exit.set, ())
+
+    def terminate_all(self) -> None:
+        for listener in self.sockets:  # no worker is started from now on: it would need it
+            listener.close()
+        super().terminate_all()
 
 
 def _config(app: FastAPI | str, workers: int = 1) -> uvicorn.Config:

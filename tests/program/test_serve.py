@@ -57,8 +57,11 @@ def test_a_signal_ends_everything_in_order(data_dir: Path, signal_number: int) -
         assert not (data_dir / "data" / "postmaster.pid").exists()  # PostgreSQL is down, and was not killed
 
 
-async def test_a_request_under_way_is_finished_before_the_end(database_url: str, tmp_path: Path) -> None:
-    settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path}
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_request_under_way_is_finished_before_the_end_and_new_clients_are_turned_away(
+    database_url: str, tmp_path: Path, workers: int
+) -> None:
+    settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path, "WORKERS": workers}
     with serving("--demo", **settings) as (process, printed):
         base_url = printed[0].rpartition(" ")[2]
         demo = json.loads(command("demo", "--json", **settings).stdout)
@@ -73,7 +76,7 @@ async def test_a_request_under_way_is_finished_before_the_end(database_url: str,
                     while not await connection.fetchval(WAITING_FOR_US):
                         await asyncio.sleep(0.01)
                     process.send_signal(signal.SIGTERM)
-                    while await _is_listening(base_url):
+                    while not await _is_refused(base_url):
                         await asyncio.sleep(0.01)
                 assert not under_way.done()
             assert (await under_way).status_code == 202
@@ -81,10 +84,13 @@ async def test_a_request_under_way_is_finished_before_the_end(database_url: str,
         assert process.wait(PATIENCE) == 0
 
 
-async def _is_listening(base_url: str) -> bool:
+async def _is_refused(base_url: str) -> bool:
+    """Whether a new client is told at once that nobody listens."""
     try:
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=PATIENCE) as client:
             await client.get(f"{base_url}/healthz")
-    except httpx.TransportError:
+    except httpx.ConnectError:
+        return True
+    except httpx.TransportError:  # accepted, then reset: it came just before the end
         return False
-    return True
+    return False
