@@ -24,6 +24,7 @@ from profile_lookup.app import create_app
 from profile_lookup.database.embedded import EmbeddedPostgres
 from profile_lookup.database.engine import Database
 from profile_lookup.database.migrations import migrate
+from profile_lookup.server import uvicorn_config
 from profile_lookup.settings import PREFIX, Settings, load_settings
 
 RUN_DIRECTORY = "TEST_RUN_DIRECTORY"
@@ -125,7 +126,7 @@ async def store_id(client: httpx.AsyncClient) -> str:
 def served(settings: Settings) -> Iterator[str]:
     """The service's address, over real TCP, for clients that are not ours."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(create_app(settings), log_config=None))
+        server = uvicorn.Server(uvicorn_config(create_app(settings)))
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"

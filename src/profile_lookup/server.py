@@ -24,6 +24,7 @@ from profile_lookup.database.migrations import is_current, migrate
 from profile_lookup.errors import Unavailable
 from profile_lookup.settings import PREFIX, Settings, load_settings
 from profile_lookup.web.logs import configure_logging
+from profile_lookup.web.protocol import ContractHttpProtocol
 
 DRAIN_TIMEOUT = 20  # seconds that requests under way have to finish
 BACKLOG = 2048
@@ -107,7 +108,7 @@ def address(host: str, port: int) -> str:
 def serve(settings: Settings, listener: socket.socket, announce: Callable[[], None]) -> None:
     """Until SIGINT or SIGTERM; then finish the requests under way. `announce` is called when both are heeded."""
     if settings.workers == 1:
-        service = uvicorn.Server(_config(create_app(settings)))
+        service = uvicorn.Server(uvicorn_config(create_app(settings)))
         # uvicorn heeds signals only once its loop runs; one that comes earlier must not be lost in between.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, service.handle_exit)
@@ -117,7 +118,8 @@ def serve(settings: Settings, listener: socket.socket, announce: Callable[[], No
         assert settings.database_url is not None
         # All else the workers read from the environment, as this process did.
         os.environ[f"{PREFIX}DATABASE_URL"] = settings.database_url.get_secret_value()
-        supervisor = _Supervisor(_config("profile_lookup.app:app_from_environment", settings.workers), [listener])
+        config = uvicorn_config("profile_lookup.app:app_from_environment", settings.workers)
+        supervisor = _Supervisor(config, [listener])
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, supervisor.handle_exit)
         announce()
@@ -141,7 +143,7 @@ class _Supervisor(Multiprocess):
         super().terminate_all()
 
 
-def _config(app: FastAPI | str, workers: int = 1) -> uvicorn.Config:
+def uvicorn_config(app: FastAPI | str, workers: int = 1) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         factory=isinstance(app, str),
@@ -149,6 +151,7 @@ def _config(app: FastAPI | str, workers: int = 1) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        http=ContractHttpProtocol,
         ws="none",
         timeout_graceful_shutdown=DRAIN_TIMEOUT,
         backlog=BACKLOG,

@@ -1,6 +1,10 @@
 """Every error answer has the same body, and what is checked first is answered first."""
 
+import re
+import socket
 from collections.abc import AsyncIterator
+from http.client import HTTPResponse
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -27,7 +31,7 @@ def _is_contract_body(answer: httpx.Response, status: int, code: int) -> bool:
         and body.keys() == {"code", "message", "more_info", "status"}
         and (body["code"], body["status"]) == (code, status)
         and body["more_info"].endswith(f"/{code}")
-        and answer.headers["X-Request-Id"].startswith("RQ")
+        and re.fullmatch("RQ[0-9a-f]{32}", answer.headers["X-Request-Id"]) is not None
         and answer.headers["Content-Type"] == "application/json"
     )
 
@@ -152,6 +156,30 @@ async def test_a_body_that_announces_too_much_is_refused_before_it_is_sent(
         headers={"Content-Type": "application/json", "Content-Length": str(MAX_BODY + 1)},
     )
     assert _is_contract_body(answer, 413, 20413)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"+13175551234\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: +13175551234\r\n\r\n",
+        b"GET /\xff+13175551234 HTTP/1.1\r\n\r\n",
+        b"POST /v1/ControlPlane/Stores HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n+13175551234\r\n",
+    ],
+)
+def test_what_is_not_even_http_has_the_contracts_body_and_is_not_repeated(
+    served: str, caplog: pytest.LogCaptureFixture, sent: bytes
+) -> None:
+    address = urlsplit(served)
+    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+        connection.sendall(sent)
+        read = HTTPResponse(connection)
+        read.begin()
+        answer = httpx.Response(read.status, headers=read.getheaders(), content=read.read())
+        assert connection.recv(1) == b""  # the connection ends: where the next request begins, nobody knows
+    assert _is_contract_body(answer, 400, 520046), answer.text
+    assert "Date" in answer.headers
+    assert "3175551234" not in str(answer.headers) + answer.text + caplog.text
 
 
 async def test_a_field_whose_name_may_be_a_value_is_not_repeated(client: httpx.AsyncClient, store_id: str) -> None:

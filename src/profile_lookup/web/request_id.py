@@ -16,6 +16,10 @@ HEADER = "X-Request-Id"
 log = logging.getLogger(__name__)
 
 
+def new_request_id() -> str:
+    return f"RQ{uuid4().hex}"
+
+
 class RequestIdMiddleware:
     """Outside everything of ours: no answer goes out without its `X-Request-Id`, not one of the framework's own.
 
@@ -30,7 +34,7 @@ class RequestIdMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = f"RQ{uuid4().hex}"
+        request_id = new_request_id()
         scope.setdefault("state", {})["request_id"] = request_id
         started_at = time.perf_counter()
         status: int | None = None
