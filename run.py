@@ -10,12 +10,15 @@
 What is needed goes into .venv, from lock files with hashes; again only when these change.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import venv
 from pathlib import Path
 
@@ -70,11 +73,36 @@ def _install(lock: str) -> None:
 
 
 def _pip(*arguments: str) -> None:
+    """Ctrl-C and SIGTERM end it and its children before they end this: nothing goes on installing without the lock."""
     command = [
         sys.executable, "-m", "pip", "--python", str(PYTHON), "install",
         "--quiet", "--disable-pip-version-check", "--no-input", *arguments,
     ]  # fmt: skip
-    if subprocess.run(command, cwd=HERE, check=False).returncode != 0:
+    pip: subprocess.Popen[bytes] | None = None
+    signals: list[int] = []
+
+    def end(number: int, _frame: object) -> None:
+        signals.append(number)
+        end_pip()
+
+    def end_pip() -> None:
+        if pip is not None:
+            with contextlib.suppress(OSError):  # it has just ended by itself
+                os.killpg(pip.pid, signal.SIGTERM)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    # What pip does not come to remove is removed with the directory.
+    with tempfile.TemporaryDirectory(prefix="profile-lookup-", ignore_cleanup_errors=True) as scratch:
+        pip = subprocess.Popen(command, cwd=HERE, env=os.environ | {"TMPDIR": scratch}, process_group=0)
+        if signals:  # while it was being started
+            end_pip()
+        failed = pip.wait() != 0
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    if signals:
+        (VENV / "made-with").unlink()  # it was left half-way: the next time it is made anew
+        sys.exit(128 + signals[0])
+    if failed:
         sys.exit("run.py: the installation failed; the reason is above")
 
 
@@ -98,4 +126,7 @@ def become(*arguments: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
