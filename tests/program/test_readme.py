@@ -1,5 +1,6 @@
 """What the README says is so."""
 
+import shlex
 from pathlib import Path
 
 from profile_lookup.app import create_app
@@ -21,6 +22,23 @@ def test_the_operations_it_lists_are_those_of_the_service() -> None:
     }
     listed = {line.split("|")[1].strip() for line in README.splitlines() if line.startswith("| `")}
     assert {operation for operation in listed if "/v1/" in operation} == operations
+
+
+def test_the_commands_for_accounts_keys_and_stores_work_in_their_order_after_the_demo(
+    database_url: str, tmp_path: Path
+) -> None:
+    settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path}
+    assert command("demo", **settings).returncode == 0
+    section = README.partition("## Accounts, keys, stores\n")[2].partition("\n## ")[0]
+    printed = [line.removeprefix("$ python3 run.py ") for line in section.splitlines() if line.startswith("$ ")]
+    assert len(printed) > 3
+    for line in printed:
+        done = command(*shlex.split(line, comments=True), **settings)
+        assert done.returncode == 0, (line, done.stderr)
+    account = command("accounts", "create", "other", **settings).stdout.split()[2]
+    of_this = "stores create customers --account AC…"
+    assert f"`{of_this}`" in section
+    assert command(*of_this.replace("AC…", account).split(), **settings).returncode == 0
 
 
 def test_what_it_links_to_is_there() -> None:
