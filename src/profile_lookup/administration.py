@@ -19,6 +19,7 @@ from profile_lookup.accounts.credentials import (
     new_key_sid,
     new_secret,
 )
+from profile_lookup.errors import NameTaken
 from profile_lookup.identity.normalization import is_storable
 from profile_lookup.settings import Settings
 from profile_lookup.stores import queries as stores
@@ -41,7 +42,9 @@ class CommandError(Exception):
 
 
 @account_commands.command("create")
-def create_account(name: Annotated[str, typer.Argument(help="For people; need not be unique.")]) -> None:
+def create_account(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="For people; need not be unique.")],
+) -> None:
     """Make an account; its SID and auth token are shown this once."""
     if not (name and is_storable(name)):
         raise CommandError("NAME: expected text that is not empty")
@@ -117,7 +120,10 @@ def create_store(
             max_stores=settings.max_stores,
         )
 
-    typer.echo(ids.store_id(_in_database(create, settings)))
+    try:
+        typer.echo(ids.store_id(_in_database(create, settings)))
+    except NameTaken:
+        raise CommandError("NAME: another store of this account already has this name") from None
 
 
 @store_commands.command("list")

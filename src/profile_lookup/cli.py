@@ -97,7 +97,7 @@ def list_settings() -> None:
 def main() -> None:
     """What went wrong on purpose is one line and exit code 1; anything else is a defect and shows its traceback."""
     try:
-        app()
+        app(prog_name="profile-lookup")  # also when started as a module, as run.py does
     except (
         CommandError, ProfileLookupError, SettingsError, server.ServerError, EmbeddedPostgresError, OSError,
     ) as error:  # fmt: skip

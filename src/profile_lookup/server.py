@@ -93,7 +93,9 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         dualstack = family == socket.AF_INET6 and host == "::" and socket.has_dualstack_ipv6()
         listener = socket.create_server(address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=dualstack)
     except OSError as error:
-        raise ServerError(f"Cannot listen on {host} port {port}: {error.strerror}") from None
+        # Python adds the address to the system's own words; a resolver's error has no others.
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        raise ServerError(f"Cannot listen on {host} port {port}: {reason}") from None
     with listener:
         yield listener
 

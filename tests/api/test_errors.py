@@ -131,6 +131,14 @@ async def test_the_frameworks_own_errors_have_the_contracts_body(
     assert ("Allow" in answer.headers) == (status == 405)
 
 
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_to_ask_for_the_heads_of_a_page_is_no_wrong_method(served: str, path: str) -> None:
+    got, head = httpx.get(served + path), httpx.head(served + path)
+    assert (head.status_code, head.content) == (got.status_code, b"")
+    for name in ("Content-Type", "Content-Length", "Location"):
+        assert head.headers.get(name) == got.headers.get(name)
+
+
 @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", ""])
 async def test_a_body_that_is_not_json_is_a_wrong_media_type(
     client: httpx.AsyncClient, store_id: str, media_type: str

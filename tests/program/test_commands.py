@@ -22,6 +22,8 @@ def test_accounts_keys_and_stores_are_made_listed_and_revoked(database_url: str)
     assert "Make one first" in command("stores", "list", DATABASE_URL=database_url).stderr
     sid, token = _shown(run("accounts", "create", "acme"))
     store_id = run("stores", "create", "customers").strip()
+    again = command("stores", "create", "customers", DATABASE_URL=database_url)
+    assert again.stderr == "profile-lookup: NAME: another store of this account already has this name\n"
     key, secret = _shown(run("keys", "create", "--scope", "lookup", "--name", "agents"))
     assert store_id in run("stores", "list")
     assert "agents" in run("keys", "list", "--account", sid)
@@ -48,6 +50,10 @@ def test_help_and_version_are_for_people() -> None:
     assert "serve" in command("--help").stdout
     assert command("--version").stdout.strip().count(".") == 2
     assert command("nonsense").returncode == 2
+    for named in (command("--help").stdout, command("accounts", "create", "--help").stdout, command("nonsense").stderr):
+        assert "Usage: profile-lookup " in named
+    for create in ("accounts", "stores"):
+        assert "{NAME}" in command(create, "create", "--help").stdout
 
 
 def test_the_bootstrap_account_is_ensured_with_exactly_its_token(database_url: str) -> None:
@@ -134,8 +140,7 @@ def test_a_busy_port_is_said_in_one_line(database_url: str) -> None:
         port = str(busy.getsockname()[1])
         failed = command("serve", "--port", port, DATABASE_URL=database_url)
     assert failed.returncode == 1
-    (line,) = failed.stderr.splitlines()
-    assert line.startswith(f"profile-lookup: Cannot listen on 127.0.0.1 port {port}: Address already in use")
+    assert failed.stderr == f"profile-lookup: Cannot listen on 127.0.0.1 port {port}: Address already in use\n"
 
 
 def test_data_of_another_postgresql_version_is_said_in_one_line(data_dir: Path) -> None:
