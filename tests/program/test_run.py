@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.program.conftest import PATIENCE, environment
+from tests.conftest import PATIENCE
+from tests.program.conftest import environment
 
 ROOT = Path(__file__).parents[2]
 
