@@ -27,6 +27,7 @@ Order = Literal["ASC", "DESC"]
 
 DEFAULT_PAGE_SIZE = 50
 MAX_TOKEN = 4096  # characters
+Token = Annotated[str, Field(max_length=MAX_TOKEN)]
 
 
 class Meta(AnswerModel):
@@ -34,11 +35,11 @@ class Meta(AnswerModel):
 
     key: str = Field(max_length=64, description="The name of the property with the items.", examples=["profiles"])
     page_size: int = Field(examples=[DEFAULT_PAGE_SIZE])
-    next_token: str | SkipJsonSchema[None] = Field(
-        default=None, max_length=MAX_TOKEN, description="The `pageToken` of the next page, if there is one."
+    next_token: Token | SkipJsonSchema[None] = Field(
+        default=None, description="The `pageToken` of the next page, if there is one."
     )
-    previous_token: str | SkipJsonSchema[None] = Field(
-        default=None, max_length=MAX_TOKEN, description="The `pageToken` of the page before, if there is one."
+    previous_token: Token | SkipJsonSchema[None] = Field(
+        default=None, description="The `pageToken` of the page before, if there is one."
     )
 
 
