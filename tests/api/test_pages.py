@@ -18,3 +18,18 @@ async def test_a_list_that_fits_on_one_page_has_no_tokens(client: httpx.AsyncCli
         assert answer.status_code == 200, answer.text
         assert answer.json()["meta"] == {"key": key, "pageSize": 50}
         assert answer.json()[key]
+
+
+async def test_a_token_goes_on_in_its_own_order_unless_another_is_asked_for(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    made = [await make_profile(client, store_id, chat=f"c-{number}") for number in range(3)]
+    path = f"/v1/Stores/{store_id}/Profiles"
+    for order, expected in (("ASC", made), ("DESC", made[::-1])):
+        first = (await client.get(path, params={"pageSize": 1, "orderBy": order})).json()
+        token = first["meta"]["nextToken"]
+        rest = (await client.get(path, params={"pageToken": token})).json()
+        assert first["profiles"] + rest["profiles"] == expected
+        other = {"ASC": "DESC", "DESC": "ASC"}[order]
+        refused = await client.get(path, params={"pageToken": token, "orderBy": other})
+        assert (refused.status_code, refused.json()["code"]) == (400, 520046)

@@ -6,6 +6,7 @@ move nothing. A token is signed, for one list and one order; it holds IDs, names
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -47,13 +48,15 @@ class Meta(AnswerModel):
 class PageRequest:
     size: int
     token: str | None
-    order: Order
+    order: Order | None
+    """None: that of the token, or the newest first."""
 
 
 def page_request(max_size: int) -> Callable[..., PageRequest]:
     """The query parameters of a list, as a dependency."""
 
     def read(
+        request: Request,
         page_size: Annotated[
             int, Query(alias="pageSize", ge=1, le=max_size, description="The most items of a page.")
         ] = DEFAULT_PAGE_SIZE,
@@ -62,14 +65,18 @@ def page_request(max_size: int) -> Callable[..., PageRequest]:
             Query(
                 alias="pageToken",
                 max_length=MAX_TOKEN,
-                description="A `nextToken` or `previousToken` of the same list in the same order.",
+                description="A `nextToken` or `previousToken` of the same list.",
             ),
         ] = None,
         order_by: Annotated[
-            Order, Query(alias="orderBy", description="`DESC` is the newest first, `ASC` the oldest.")
+            Order,
+            Query(
+                alias="orderBy",
+                description="`DESC` is the newest first, `ASC` the oldest. With a `pageToken`, its order goes on.",
+            ),
         ] = "DESC",
     ) -> PageRequest:
-        return PageRequest(page_size, page_token, order_by)
+        return PageRequest(page_size, page_token, order_by if "orderBy" in request.query_params else None)
 
     return read
 
@@ -111,14 +118,18 @@ class PageTokens:
         assert isinstance(token, str)
         return token
 
-    def read(self, token: str | None, order: Order, *scope: str) -> Position:
-        """Raises `PageTokenRefused`."""
+    def read(self, token: str | None, order: Order | None, *scope: str) -> tuple[Position, Order]:
+        """The order is the token's if the request asks for none: the SDKs do not repeat it everywhere.
+
+        Raises `PageTokenRefused`.
+        """
         if token is None:
-            return Position()
-        try:
-            return Position(*self._serializer(order, scope).loads(token))
-        except BadData:
-            raise PageTokenRefused from None
+            return Position(), order or "DESC"
+        orders: tuple[Order, ...] = ("DESC", "ASC") if order is None else (order,)
+        for signed in orders:
+            with suppress(BadData):
+                return Position(*self._serializer(signed, scope).loads(token)), signed
+        raise PageTokenRefused
 
     def _serializer(self, order: Order, scope: Sequence[str]) -> URLSafeSerializer:
         salt = "\0".join(("page", order, *scope))
@@ -156,8 +167,8 @@ async def fetch_page(
 
     Raises `PageTokenRefused`.
     """
-    position = tokens.read(request.token, request.order, *scope)
-    asked = _at(question, key, position, request.order).limit(request.size + 1)
+    position, order = tokens.read(request.token, request.order, *scope)
+    asked = _at(question, key, position, order).limit(request.size + 1)
     found = (await connection.execute(asked)).all()
     rows, has_more = found[: request.size], len(found) > request.size
     if position.is_backwards:
@@ -170,7 +181,7 @@ async def fetch_page(
             there = Position(key.of(rows[0 if is_backwards else -1]), is_backwards)
         else:  # what was here is gone: the neighbour begins at the very row that this page was after
             there = Position(position.values, is_backwards, is_inclusive=True)
-        return tokens.write(there, request.order, *scope)
+        return tokens.write(there, order, *scope)
 
     has_token = position.values is not None
     return Page(
