@@ -1,0 +1,92 @@
+"""What the official SDK (twilio 9.13) cannot do with any server, and what to do instead.
+
+When one of these fails, a newer SDK can: then it is time to say so in the README, and to walk it.
+"""
+
+import httpx
+import pytest
+from twilio.base.exceptions import TwilioException, TwilioRestException
+from twilio.rest.memory.v1 import V1
+from twilio.rest.memory.v1.lookup import LookupList
+from twilio.rest.memory.v1.profile import ProfileList
+from twilio.rest.memory.v1.trait_group import TraitGroupList
+
+from tests.sdk.conftest import make_alias, make_profile
+
+of_aiohttp = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # in how the package uses it
+
+
+@of_aiohttp
+async def test_the_asynchronous_client_sends_form_data_where_it_announces_json(asynchronous: V1, store_id: str) -> None:
+    """Run the synchronous one in a thread."""
+    with pytest.raises(TwilioRestException, match="expected JSON"):
+        await asynchronous.lookup(store_id).create_async(LookupList.Identifier({"idType": "phone", "value": "1"}))
+
+
+@of_aiohttp
+@pytest.mark.filterwarnings("ignore:coroutine 'AsyncTwilioHttpClient.request' was never awaited:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_the_asynchronous_client_does_not_get_beyond_the_first_page(
+    memory: V1, asynchronous: V1, store_id: str
+) -> None:
+    """It forgets to await the second. Ask `page_async` for it, with the `next_token` of the first."""
+    for number in range(3):
+        make_profile(memory, store_id, chat=f"c-{number}")
+    with pytest.raises(AttributeError, match="'coroutine' object"):
+        await asynchronous.profiles(store_id).list_async(page_size=2)
+    with pytest.raises(TypeError, match="'uri'"):
+        await asynchronous.profiles(store_id).list_with_http_info_async()
+
+
+def test_null_is_never_sent_so_no_trait_can_be_removed(
+    memory: V1, store_id: str, served: str, account_served: tuple[str, str]
+) -> None:
+    """Send the PATCH with another HTTP client."""
+    profile_id = make_profile(memory, store_id, email="a@example.com", city="Indianapolis")
+    profile = memory.profiles(store_id)(profile_id)
+    removal = {"traits": {"Contact": {"city": None}}}
+    profile.patch(ProfileList.ProfilePatch(removal))
+    assert profile.fetch().traits["Contact"]["city"] == "Indianapolis"
+    address = f"{served}/v1/Stores/{store_id}/Profiles/{profile_id}"
+    assert httpx.patch(address, json=removal, auth=account_served).status_code == 202
+    assert profile.fetch().traits == {"Contact": {"email": "a@example.com"}}
+
+
+def test_the_lists_of_an_alias_are_raised_without_saying_who_it_is_now(memory: V1, store_id: str) -> None:
+    """Fetch the profile `…_with_http_info`: that tells."""
+    alias, _ = make_alias(memory, store_id)
+    with pytest.raises(TwilioException, match="Unable to fetch page"):
+        memory.traits(store_id, alias).list()
+    with pytest.raises(KeyError, match="identifiers"):
+        memory.identifiers(store_id, alias).list()
+
+
+def test_identifiers_are_not_listed_with_their_headers(memory: V1, store_id: str) -> None:
+    profile_id = make_profile(memory, store_id, chat="c")
+    with pytest.raises(AttributeError, match="stream_with_http_info"):
+        memory.identifiers(store_id, profile_id).list_with_http_info()
+
+
+def test_pages_with_their_headers_have_the_size_that_the_server_chooses(memory: V1, store_id: str) -> None:
+    """It sends `PageSize`, where the contract says `pageSize`."""
+    for number in range(3):
+        make_profile(memory, store_id, chat=f"c-{number}")
+    page = memory.profiles(store_id).page_with_http_info(page_size=2).data
+    assert (page.page_size, len(list(page))) == (50, 3)
+
+
+def test_names_of_headers_are_those_on_the_wire_and_case_counts(memory: V1, store_id: str) -> None:
+    """HTTP's names have no case, but the SDK puts them into a plain dict: ours are there in lower case."""
+    headers = memory.stores(store_id).fetch_with_http_info().headers
+    assert "etag" in headers
+    assert "ETag" not in headers
+
+
+def test_a_validation_rule_cannot_be_read_into_the_sdks_own_class(memory: V1, store_id: str) -> None:
+    """Answers hold plain dicts; take these as they are."""
+    traits = {"plan": {"dataType": "STRING", "validationRule": {"ruleType": "STRING", "maxLength": 5}}}
+    memory.trait_groups(store_id).create(TraitGroupList.TraitGroupRequest({"displayName": "Billing", "traits": traits}))
+    answer = memory.trait_groups(store_id)("Billing").fetch().trait_group
+    assert answer["traits"] == traits
+    with pytest.raises(NameError):
+        TraitGroupList.TraitGroup(answer)
