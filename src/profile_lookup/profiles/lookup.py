@@ -21,27 +21,31 @@ from profile_lookup.profiles.fuzzy import fuzzy_key
 from profile_lookup.stores.admission import Store, admit
 
 MAX_KNOWN = 10_000
-"""Stores whose settings one process keeps; some kilobytes each."""
+"""Stores, each for one caller, whose settings one process keeps; some kilobytes each."""
 
 MAX_ATTEMPTS = 5
 """How often a lookup is repeated when the settings change under it."""
 
 
 class KnownStores:
-    """What this process last knew of each store."""
+    """What this process last knew of each store, for who was admitted to it.
+
+    To anybody else a store is as unknown as one that does not exist, and an answer takes as many statements.
+    """
 
     def __init__(self) -> None:
-        self._stores: dict[str, Store] = {}
+        self._stores: dict[tuple[Credentials, str], Store] = {}
 
-    def get(self, store_id: str) -> Store | None:
-        return self._stores.get(store_id)
+    def get(self, credentials: Credentials, store_id: str) -> Store | None:
+        return self._stores.get((credentials, store_id))
 
     async def ask(self, connection: AsyncConnection, credentials: Credentials, store_id: str) -> Store:
         """Ask for it anew. Raises what `admit` raises."""
         store = await admit(connection, credentials, store_id, "lookup")
-        if store_id not in self._stores and len(self._stores) >= MAX_KNOWN:
+        key = credentials, store_id
+        if key not in self._stores and len(self._stores) >= MAX_KNOWN:
             del self._stores[next(iter(self._stores))]
-        self._stores[store_id] = store
+        self._stores[key] = store
         return store
 
 
@@ -56,7 +60,7 @@ async def look_up(
 ) -> LookupResult:
     """Raises what `admit` raises, `IdentifierRefused`, and `Unavailable` if the settings change all the time."""
     async with database.statements() as connection:
-        if (store := known.get(store_id)) is not None:
+        if (store := known.get(credentials, store_id)) is not None:
             # A refusal tells something of the store: never from memory, which may be old or not the caller's to know.
             with suppress(IdentifierRefused):
                 if found := await _find(connection, credentials, store, identifier):

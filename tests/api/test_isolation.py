@@ -1,0 +1,101 @@
+"""A store of another account is indistinguishable from one that does not exist: by the answer, and by the time."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from profile_lookup.app import create_app
+from profile_lookup.database.engine import Database
+from profile_lookup.settings import Settings, load_settings
+from tests.conftest import BASE_URL, look_up, make_account, make_profile, make_store
+from tests.database.tap import Tap, tapped
+
+ABSENT = "mem_store_00000000000000000000000001"
+
+
+def _operations_on_stores() -> dict[str, tuple[str, str, Any]]:
+    """Name to method, path and example of a body, of each operation of the OpenAPI document with a store in its path."""
+    paths = create_app(load_settings(database_url="postgresql://nobody@127.0.0.1:1/nothing")).openapi()["paths"]
+    return {
+        operation["operationId"]: (
+            method,
+            path,
+            operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example"),
+        )
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+        if "{storeId}" in path
+    }
+
+
+OPERATIONS = _operations_on_stores()
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """Calls a service that has just served the store's owner, and sees what it sends to PostgreSQL meanwhile."""
+
+    client: httpx.AsyncClient
+    tap: Tap
+    store_id: str
+    profile_id: str
+
+    async def ask(self, operation_id: str, store_id: str, **body: Any) -> tuple[httpx.Response, list[str]]:
+        method, path, _ = OPERATIONS[operation_id]
+        names = {
+            "storeId": store_id, "profileId": self.profile_id, "idType": "phone", "traitGroupName": "Contact",
+            "importId": "mem_import_00000000000000000000000001",
+        }  # fmt: skip
+        self.tap.sent.clear()
+        answer = await self.client.request(method, path.format(**names), **body)
+        return answer, list(self.tap.sent)
+
+
+@pytest.fixture
+async def stranger(settings: Settings, database: Database) -> AsyncIterator[Stranger]:
+    assert settings.database_url is not None
+    async with tapped(settings.database_url.get_secret_value()) as tap:
+        watched = {"database_url": SecretStr(tap.url), "pool_size": 1, "run_operations": False}
+        app = create_app(settings.model_copy(update=watched))
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=await make_account(database)
+            ) as owner,
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=await make_account(database)
+            ) as other,
+        ):
+            store_id = await make_store(owner)
+            profile_id = await make_profile(owner, store_id, phone="+13175556789")
+            assert await look_up(owner, store_id, "phone", "+13175556789") == [profile_id]
+            yield Stranger(other, tap, store_id, profile_id)
+
+
+def test_there_are_operations_on_stores() -> None:
+    assert {"CreateProfilesLookup", "FetchStore", "DeleteProfile", "PatchTraitGroup"} < OPERATIONS.keys()
+    assert len(OPERATIONS) >= 22
+
+
+@pytest.mark.parametrize("operation_id", OPERATIONS)
+async def test_a_strangers_404_is_that_of_a_store_that_does_not_exist_and_takes_as_many_statements(
+    stranger: Stranger, operation_id: str
+) -> None:
+    example = OPERATIONS[operation_id][2]
+    bodies: list[dict[str, Any]] = [{"json": example}, {"json": {}}, {"content": b"{"}] if example else [{}]
+    await stranger.ask(operation_id, ABSENT, **bodies[0])  # the connection learns its statements
+    for body in bodies:
+        theirs, sent_for_theirs = await stranger.ask(operation_id, stranger.store_id, **body)
+        nobodys, sent_for_nobodys = await stranger.ask(operation_id, ABSENT, **body)
+        assert (theirs.status_code, theirs.json()["code"]) == (404, 520041)
+        assert theirs.content == nobodys.content
+        assert _headers(theirs) == _headers(nobodys)
+        assert sent_for_theirs == sent_for_nobodys == ["(prepared)"]
+
+
+def _headers(answer: httpx.Response) -> list[tuple[bytes, bytes]]:
+    return [(name, value) for name, value in answer.headers.raw if name != b"x-request-id"]
