@@ -1,11 +1,14 @@
 """What the README says is so."""
 
+import re
 import shlex
+import subprocess
 from pathlib import Path
 
 from profile_lookup.app import create_app
 from profile_lookup.settings import load_settings
-from tests.program.conftest import command
+from tests.conftest import PATIENCE
+from tests.program.conftest import command, environment
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -24,12 +27,45 @@ def test_the_operations_it_lists_are_those_of_the_service() -> None:
     assert {operation for operation in listed if "/v1/" in operation} == operations
 
 
+def test_the_script_from_nothing_to_a_merged_profile_gets_the_answers_that_are_shown(
+    served: str, account_served: tuple[str, str]
+) -> None:
+    script = "".join(re.findall(r"```sh\n(.*?)```", _section("From nothing to a merged profile"), re.DOTALL))
+    shown = [line.removeprefix("# ") for line in script.splitlines() if line.startswith("# ")]
+    assert len(shown) > 8
+    ran = subprocess.run(
+        ["sh"],
+        input=script,
+        env=environment() | {"BASE": served, "AUTH": ":".join(account_served)},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    assert ran.stderr == ""
+    real = ran.stdout.replace(served, "http://127.0.0.1:8000")
+    assert _with_placeholders(real).splitlines() == _with_placeholders("\n".join(shown)).splitlines()
+
+
+def _section(title: str) -> str:
+    return README.partition(f"## {title}\n")[2].partition("\n## ")[0]
+
+
+def _with_placeholders(answers: str) -> str:
+    """IDs are replaced by their kind and the position at which each was first seen."""
+    seen: dict[str, int] = {}
+    numbered = re.sub(
+        r"(mem_[a-z]+_)[0-7][0-9a-z]{25}", lambda found: f"{found[1]}{seen.setdefault(found[0], len(seen))}", answers
+    )
+    return re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME", numbered)
+
+
 def test_the_commands_for_accounts_keys_and_stores_work_in_their_order_after_the_demo(
     database_url: str, tmp_path: Path
 ) -> None:
     settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path}
     assert command("demo", **settings).returncode == 0
-    section = README.partition("## Accounts, keys, stores\n")[2].partition("\n## ")[0]
+    section = _section("Accounts, keys, stores")
     printed = [line.removeprefix("$ python3 run.py ") for line in section.splitlines() if line.startswith("$ ")]
     assert len(printed) > 3
     for line in printed:
