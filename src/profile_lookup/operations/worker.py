@@ -9,7 +9,7 @@ See docs/decisions/0009-a-queue-in-the-table-of-operations.md.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -27,6 +27,7 @@ LEASE = timedelta(seconds=15)
 
 POLL = 0.2  # seconds between looks for work
 MAX_ATTEMPTS = 10  # without progress
+PATIENCE_AT_THE_END = 5.0  # seconds
 KEPT_FOR = timedelta(days=7)  # after completion; the contract's least
 
 log = logging.getLogger(__name__)
@@ -132,7 +133,10 @@ async def _work_on(job: Job, taken: Taken, handlers: Mapping[str, Handler]) -> N
     except ProfileLookupError as error:
         await job.fail(Error.of_domain(error))
     except asyncio.CancelledError:  # the service ends: whoever is there next need not wait for the lease
-        await job.give_back(timedelta(0))
+        # If that does not work, because it is done already or the database is away, the lease runs out by itself.
+        with suppress(Exception):
+            async with asyncio.timeout(PATIENCE_AT_THE_END):
+                await job.give_back(timedelta(0))
         raise
     except Exception:
         log.exception("operation crashed", extra=_about(taken))
