@@ -57,6 +57,8 @@ HANDLERS: dict[str, Handler] = {
 }
 """Who does which kind of operation."""
 
+CONNECTIONS_OF_WORKER = 2
+
 
 def create_app(settings: Settings) -> FastAPI:
     """`settings.database_url` must be set: the command line sets it for the embedded database."""
@@ -100,7 +102,7 @@ def create_app(settings: Settings) -> FastAPI:
 @asynccontextmanager
 async def working(database_url: str) -> AsyncIterator[None]:
     """A worker beside whatever goes on, on connections of its own, whose statements may take their time."""
-    database = Database(database_url, pool_size=2, command_timeout=None)
+    database = Database(database_url, pool_size=CONNECTIONS_OF_WORKER, command_timeout=None)
     worker = asyncio.create_task(work(database, HANDLERS))
     try:
         yield

@@ -62,6 +62,13 @@ def serve(
 
 
 @app.command()
+def worker() -> None:
+    """Work on operations that take long, until Ctrl-C or SIGTERM; so does `serve`, unless it is told not to."""
+    with server.database_running(server.configured()) as settings:
+        asyncio.run(server.work(settings, lambda: typer.echo("profile-lookup works on operations")))
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database's schema to this version's. Replicas may do so at once."""
     with server.database_running(server.configured()) as settings:

@@ -1,6 +1,7 @@
 """A running service: its database, its socket, its processes, and an orderly end of them all."""
 
 import _thread
+import asyncio
 import os
 import signal
 import socket
@@ -17,7 +18,7 @@ from uvicorn.supervisors import Multiprocess
 
 from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.accounts.queries import ensure_account
-from profile_lookup.app import create_app
+from profile_lookup.app import CONNECTIONS_OF_WORKER, create_app, working
 from profile_lookup.database.embedded import EmbeddedPostgres
 from profile_lookup.database.engine import Database
 from profile_lookup.database.migrations import is_current, migrate
@@ -51,7 +52,7 @@ def database_running(settings: Settings) -> Iterator[Settings]:
     if settings.database_url is not None:
         yield settings
         return
-    connections = settings.workers * settings.pool_size + CONNECTIONS_OF_COMMANDS
+    connections = settings.workers * (settings.pool_size + CONNECTIONS_OF_WORKER) + CONNECTIONS_OF_COMMANDS
     with EmbeddedPostgres(settings.data_dir, settings={"max_connections": str(max(connections, 100))}) as embedded:
         migrate_now(embedded.url)
         yield settings.model_copy(update={"database_url": SecretStr(embedded.url)})
@@ -126,6 +127,22 @@ def serve(settings: Settings, listener: socket.socket, announce: Callable[[], No
             signal.signal(number, supervisor.handle_exit)
         announce()
         supervisor.run()
+
+
+async def work(settings: Settings, announce: Callable[[], None]) -> None:
+    """On operations, until SIGINT or SIGTERM; then give back what is under way, for whoever works next.
+
+    `announce` is called when both are heeded. Raises `ServerError`.
+    """
+    assert settings.database_url is not None
+    has_to_end = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, has_to_end.set)
+    async with connected(settings):
+        pass  # its schema is this version's
+    async with working(settings.database_url.get_secret_value()):
+        announce()
+        await has_to_end.wait()
 
 
 class _Supervisor(Multiprocess):

@@ -1,0 +1,189 @@
+"""What takes long survives the process that does it: real processes, killed without any warning."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from tests.conftest import PATIENCE, change_settings, finished, look_up, make_store
+from tests.program.conftest import environment, serving
+
+ACCOUNT = "ACd0000000000000000000000000000000"
+TOKEN = "a-token-of-at-least-24-characters"
+PROFILES = 2000
+FILL = """
+    with made as (
+        insert into profile (store_id, id, created_at)
+        select store.id, gen_random_uuid(), now() from store, generate_series(1, $1)
+        returning store_id, id
+    )
+    insert into identifier (store_id, id_type, value, profile_id, is_unique, added_at)
+    select store_id, 'chat', 'Chat-' || row_number() over (), id, true, now() from made
+"""
+# With an offset, `for update` would lock what is skipped as well.
+_LOCK_PROFILE = "select from profile where id = (select id from profile order by id offset $1 limit 1) for update"
+HELD_UP = "select count(*) from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid))"
+
+
+@contextmanager
+def _working(**settings: object) -> Iterator[subprocess.Popen[str]]:
+    """`profile-lookup worker`, from its first line on."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "profile_lookup", "worker"],
+        env=environment(**settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            pytest.fail(f"it ended: {process.communicate()[1]}")
+        assert line == "profile-lookup works on operations\n"
+        yield process
+        process.kill()
+
+
+@asynccontextmanager
+async def _client(printed: list[str]) -> AsyncIterator[httpx.AsyncClient]:
+    base_url = printed[0].rpartition(" ")[2]
+    async with httpx.AsyncClient(base_url=base_url, auth=(ACCOUNT, TOKEN), timeout=PATIENCE) as client:
+        yield client
+
+
+@pytest.fixture
+async def connection(database_url: str) -> AsyncIterator["asyncpg.Connection[Any]"]:
+    opened = await asyncpg.connect(database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def served_settings(database_url: str) -> dict[str, object]:
+    return {"DATABASE_URL": database_url, "BOOTSTRAP_ACCOUNT_SID": ACCOUNT, "BOOTSTRAP_AUTH_TOKEN": TOKEN}
+
+
+async def _until_it_waits_for_us(connection: "asyncpg.Connection[Any]") -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not await connection.fetchval(HELD_UP):
+            await asyncio.sleep(0.01)
+
+
+async def _lease_runs_out(connection: "asyncpg.Connection[Any]") -> None:
+    """As it does by itself after some seconds."""
+    held = await connection.execute("update operation set leased_until = now() where lease is not null")
+    assert held == "UPDATE 1"
+
+
+async def _rows(connection: "asyncpg.Connection[Any]", table: str) -> int:
+    count: int = await connection.fetchval(f"select count(*) from {table}")
+    return count
+
+
+async def test_a_deletion_goes_on_where_a_killed_process_was(
+    served_settings: dict[str, object], connection: "asyncpg.Connection[Any]"
+) -> None:
+    with serving(**served_settings) as (process, printed):
+        async with _client(printed) as client:
+            store_id = await make_store(client)
+            await connection.execute(FILL, PROFILES)
+            async with connection.transaction():
+                # In its way, after the first steps.
+                await connection.execute(_LOCK_PROFILE, 1200)
+                accepted = await client.delete(f"/v1/ControlPlane/Stores/{store_id}")
+                await _until_it_waits_for_us(connection)
+                process.kill()
+                process.wait(PATIENCE)
+    assert 0 < await _rows(connection, "profile") < PROFILES
+    assert await connection.fetchval("select progress ->> 'after' from operation where completed_at is null")
+    await _lease_runs_out(connection)
+    with serving(**served_settings) as (_, printed):
+        async with _client(printed) as client:
+            # Its address has the port of the process that is gone.
+            path = httpx.URL(accepted.headers["Location"]).path
+            accepted.headers["Location"] = str(client.base_url.join(path))
+            assert (await finished(client, accepted))["status"] == "COMPLETED"
+    assert [await _rows(connection, table) for table in ("profile", "identifier")] == [0, 0]
+
+
+async def test_a_change_of_settings_is_undone_by_a_kill_and_then_done_anew(
+    served_settings: dict[str, object], connection: "asyncpg.Connection[Any]"
+) -> None:
+    with serving(**served_settings) as (process, printed):
+        async with _client(printed) as client:
+            store_id = await make_store(client)
+            await connection.execute(FILL, PROFILES)
+            async with connection.transaction():
+                await connection.execute("select from identifier order by value limit 1 for update")
+                changing = asyncio.create_task(change_settings(client, store_id, chat={"normalization": "email"}))
+                await _until_it_waits_for_us(connection)
+                process.kill()
+                process.wait(PATIENCE)
+            with pytest.raises(httpx.TransportError):
+                await changing
+    async with asyncio.timeout(PATIENCE):  # the server notices only now that its client is gone
+        while await connection.fetchval(
+            "select count(*) from pg_stat_activity where application_name = 'profile-lookup'"
+            " and datname = current_database() and state <> 'idle'"
+        ):
+            await asyncio.sleep(0.01)
+    assert await connection.fetchval("select count(*) from identifier where value like 'Chat-%'") == PROFILES
+    await _lease_runs_out(connection)
+    with serving(**served_settings) as (_, printed):
+        async with _client(printed) as client, asyncio.timeout(PATIENCE):
+            while await _rows(connection, "operation where completed_at is null"):
+                await asyncio.sleep(0.05)
+            assert len(await look_up(client, store_id, "chat", "CHAT-7")) == 1
+    assert await connection.fetchval("select count(*) from identifier where value like 'chat-%'") == PROFILES
+
+
+async def test_a_worker_does_what_those_that_serve_leave_to_it(
+    served_settings: dict[str, object], connection: "asyncpg.Connection[Any]"
+) -> None:
+    with serving(**served_settings, RUN_OPERATIONS=False) as (_, printed):
+        async with _client(printed) as client:
+            store_id = await make_store(client)
+            await connection.execute(FILL, 10)
+            accepted = await client.delete(f"/v1/ControlPlane/Stores/{store_id}")
+            await asyncio.sleep(1)
+            assert (await client.get(accepted.headers["Location"])).json()["status"] == "PENDING"
+            with _working(**served_settings):
+                assert (await finished(client, accepted))["status"] == "COMPLETED"
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_ends_a_worker_in_order_and_what_it_did_is_free_at_once(
+    served_settings: dict[str, object], connection: "asyncpg.Connection[Any]", signal_number: int
+) -> None:
+    with serving(**served_settings, RUN_OPERATIONS=False) as (_, printed):
+        async with _client(printed) as client:
+            store_id = await make_store(client)
+            await connection.execute(FILL, 1000)
+            async with connection.transaction():
+                await connection.execute(_LOCK_PROFILE, 700)
+                await client.delete(f"/v1/ControlPlane/Stores/{store_id}")
+                with _working(**served_settings) as process:
+                    await _until_it_waits_for_us(connection)
+                    process.send_signal(signal_number)
+                    printed_last, said = process.communicate(timeout=PATIENCE)
+                    assert (process.returncode, printed_last, said) == (0, "", "")
+    ((lease, is_free),) = await connection.fetch(
+        "select lease, leased_until <= clock_timestamp() from operation where completed_at is null"
+    )
+    assert (lease, is_free) == (None, True)
+
+
+def test_a_worker_on_a_schema_of_another_version_says_so_in_one_line(empty_database_url: str) -> None:
+    failed = subprocess.run(
+        [sys.executable, "-m", "profile_lookup", "worker"], env=environment(DATABASE_URL=empty_database_url),
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert failed.stderr == "profile-lookup: The schema is not this version's: run `profile-lookup migrate`\n"
