@@ -1,0 +1,350 @@
+"""The queue of operations: each step once, whoever dies, and nobody held up by what fails."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import Row, select, text, update
+
+from profile_lookup.database.engine import Database
+from profile_lookup.database.tables import operation
+from profile_lookup.errors import SettingsRefused, Unavailable
+from profile_lookup.identity.rules import DEFAULT_SETTINGS
+from profile_lookup.operations import queries
+from profile_lookup.operations.worker import KEPT_FOR, LEASE, MAX_ATTEMPTS, Handler, Job, work, work_off
+from profile_lookup.stores.admission import Store
+from tests.conftest import PATIENCE
+from tests.database.stores import make_store
+
+STEPS = 40
+
+
+@pytest.fixture
+async def store(database: Database) -> Store:
+    async with database.transaction() as connection:
+        await connection.execute(text("create table step (at bigserial, operation uuid, number integer, worker text)"))
+    return await make_store(database, DEFAULT_SETTINGS)
+
+
+async def _enqueue(database: Database, store: Store, kind: str = "COUNT", store_id: UUID | None = None) -> UUID:
+    async with database.transaction() as connection:
+        return await queries.enqueue(connection, store.account_id, store_id or store.id, kind=kind, to_do={})
+
+
+async def _row(database: Database, operation_id: UUID) -> Row[Any]:
+    async with database.statements() as connection:
+        return (await connection.execute(select(operation).where(operation.c.id == operation_id))).one()
+
+
+async def _statuses(database: Database) -> list[str]:
+    async with database.statements() as connection:
+        return list((await connection.execute(select(operation.c.status).order_by(operation.c.id))).scalars())
+
+
+async def _steps(database: Database) -> list[tuple[UUID, int]]:
+    """In the order in which they were done."""
+    async with database.statements() as connection:
+        rows = await connection.execute(text("select operation, number from step order by at"))
+        return [(row.operation, row.number) for row in rows]
+
+
+async def _lease_runs_out(database: Database) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(update(operation).values(leased_until=text("clock_timestamp() - interval '1s'")))
+
+
+async def _record(job: Job, number: int, worker: str = "") -> None:
+    """One step, whose trace is committed with it."""
+    async with job.step() as connection:
+        values = {"operation": job._taken.id, "number": number, "worker": worker}
+        await connection.execute(
+            text("insert into step (operation, number, worker) values (:operation, :number, :worker)"), values
+        )
+        await job.save(connection, done=number)
+
+
+async def _complete(job: Job) -> None:
+    async with job.step() as connection:
+        await job.complete(connection, "mem_store_x")
+
+
+async def _count(job: Job) -> None:
+    for number in range(job.progress.get("done", 0) + 1, STEPS + 1):
+        await _record(job, number)
+        await asyncio.sleep(0)
+    await _complete(job)
+
+
+async def _refuse(_job: Job) -> None:
+    raise SettingsRefused("expected something else")
+
+
+async def _crash(_job: Job) -> None:
+    raise ValueError("a value that is personal")
+
+
+HANDLERS: dict[str, Handler] = {"COUNT": _count, "REFUSE": _refuse, "CRASH": _crash}
+
+
+@asynccontextmanager
+async def _running(*work: asyncio.Task[None]) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        for task in work:
+            task.cancel()
+        await asyncio.gather(*work, return_exceptions=True)
+
+
+async def test_workers_at_once_do_each_step_once(database: Database, store: Store) -> None:
+    operations = [await _enqueue(database, store, store_id=uuid4()) for _ in range(6)]
+    await asyncio.gather(*[work_off(database, HANDLERS) for _ in range(4)])
+    assert sorted(await _steps(database)) == [(each, number) for each in operations for number in range(1, STEPS + 1)]
+    assert await _statuses(database) == ["COMPLETED"] * 6
+
+
+async def test_the_operations_of_a_store_are_done_in_turn(database: Database, store: Store) -> None:
+    operations = [await _enqueue(database, store) for _ in range(5)]
+    # Each of the workers leaves as soon as there is nothing that it may do.
+    while "PENDING" in await _statuses(database):
+        await asyncio.gather(*[work_off(database, HANDLERS) for _ in range(4)])
+    assert await _steps(database) == [(each, number) for each in operations for number in range(1, STEPS + 1)]
+
+
+async def test_other_stores_need_not_wait_for_a_store_that_is_busy(database: Database, store: Store) -> None:
+    await _enqueue(database, store)
+    other = await _enqueue(database, store, store_id=uuid4())
+    async with database.statements() as connection:
+        assert await queries.take(connection, uuid4(), LEASE)  # somebody has begun with the first, and takes long
+    await work_off(database, HANDLERS)
+    assert await _statuses(database) == ["RUNNING", "COMPLETED"]
+    assert {each for each, _ in await _steps(database)} == {other}
+
+
+async def test_nobody_takes_what_is_leased(database: Database, store: Store) -> None:
+    await _enqueue(database, store)
+    async with database.statements() as connection:
+        assert await queries.take(connection, uuid4(), LEASE)
+        assert await queries.take(connection, uuid4(), LEASE) is None
+
+
+async def test_when_a_lease_runs_out_the_next_worker_goes_on_after_the_last_step(
+    database: Database, store: Store
+) -> None:
+    await _enqueue(database, store)
+    async with database.statements() as connection:
+        taken = await queries.take(connection, uuid4(), LEASE)
+    assert taken
+    for number in (1, 2, 3):
+        await _record(Job(database, taken), number, "who dies")
+    await _lease_runs_out(database)
+    await work_off(database, HANDLERS)
+    assert [number for _, number in await _steps(database)] == list(range(1, STEPS + 1))
+    assert await _statuses(database) == ["COMPLETED"]
+
+
+async def test_who_lost_the_lease_commits_nothing_any_more(database: Database, store: Store) -> None:
+    await _enqueue(database, store)
+    has_begun, may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly(job: Job) -> None:
+        await _record(job, 1, "slow")
+        has_begun.set()
+        await may_go_on.wait()
+        await _record(job, 2, "slow")
+        pytest.fail("it had no lease")
+
+    slow = asyncio.create_task(work_off(database, {"COUNT": slowly}))
+    async with _running(slow):
+        await has_begun.wait()
+        await _lease_runs_out(database)
+        await work_off(database, HANDLERS)
+        may_go_on.set()
+        await slow  # it just goes on to the next operation
+    assert [number for _, number in await _steps(database)] == list(range(1, STEPS + 1))
+    assert await _statuses(database) == ["COMPLETED"]
+
+
+async def test_within_a_step_a_lease_cannot_be_lost_however_long_it_takes(database: Database, store: Store) -> None:
+    operation_id = await _enqueue(database, store)
+    is_within, may_end = asyncio.Event(), asyncio.Event()
+
+    async def in_one_long_step(job: Job) -> None:
+        async with job.step() as connection:
+            await connection.execute(update(operation).values(leased_until=text("clock_timestamp() - interval '1s'")))
+            is_within.set()
+            await may_end.wait()
+            await job.complete(connection, "mem_store_x")
+
+    slow = asyncio.create_task(work_off(database, {"COUNT": in_one_long_step}))
+    async with _running(slow):
+        await is_within.wait()
+        await work_off(database, HANDLERS)  # finds nothing to do
+        may_end.set()
+        await slow
+    assert (await _row(database, operation_id)).status == "COMPLETED"
+    assert await _steps(database) == []
+
+
+async def test_a_handler_that_crashes_fails_alone_and_tells_nothing(
+    database: Database, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    poisoned = await _enqueue(database, store, "CRASH")
+    unknown = await _enqueue(database, store, "OF_ANOTHER_VERSION")
+    sound = await _enqueue(database, store)
+    await work_off(database, HANDLERS)
+    for operation_id in (poisoned, unknown):
+        row = await _row(database, operation_id)
+        assert (row.status, row.error_code, row.error_detail) == ("FAILED", 20500, "Internal Server Error")
+        assert row.completed_at is not None
+    assert (await _row(database, sound)).status == "COMPLETED"
+    assert [record.message for record in caplog.records] == ["operation crashed"] * 2
+
+
+async def test_what_a_handler_refuses_is_the_reason_of_the_failure(database: Database, store: Store) -> None:
+    operation_id = await _enqueue(database, store, "REFUSE")
+    await work_off(database, HANDLERS)
+    refused = await _row(database, operation_id)
+    assert (refused.status, refused.error_code, refused.error_detail) == ("FAILED", 520024, "expected something else")
+
+
+async def test_what_a_step_wrote_before_it_failed_is_undone(database: Database, store: Store) -> None:
+    await _enqueue(database, store)
+
+    async def half(job: Job) -> None:
+        async with job.step() as connection:
+            await connection.execute(text("insert into step (number, worker) values (1, 'half')"))
+            raise SettingsRefused("expected something else")
+
+    await work_off(database, {"COUNT": half})
+    assert await _steps(database) == []
+    assert await _statuses(database) == ["FAILED"]
+
+
+async def test_while_the_database_is_overloaded_an_operation_waits_and_is_then_done(
+    database: Database, store: Store
+) -> None:
+    operation_id = await _enqueue(database, store)
+    tries = []
+
+    async def at_the_third_time(job: Job) -> None:
+        tries.append(job)
+        if len(tries) < 3:
+            raise Unavailable
+        await _count(job)
+
+    for status in ("RUNNING", "RUNNING", "COMPLETED"):
+        await work_off(database, {"COUNT": at_the_third_time})
+        assert (await _row(database, operation_id)).status == status
+        await _lease_runs_out(database)  # the wait is over
+
+
+async def test_what_is_taken_up_again_and_again_without_progress_is_given_up(
+    database: Database, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As when it takes the process with it every time."""
+    operation_id = await _enqueue(database, store)
+    for _ in range(MAX_ATTEMPTS):
+        async with database.statements() as connection:
+            assert await queries.take(connection, uuid4(), LEASE)
+        await _lease_runs_out(database)
+    await work_off(database, HANDLERS)
+    row = await _row(database, operation_id)
+    assert (row.status, row.error_code) == ("FAILED", 20500)
+    assert await _steps(database) == []
+    assert "operation is given up" in caplog.messages
+
+
+async def test_progress_makes_it_new(database: Database, store: Store) -> None:
+    operation_id = await _enqueue(database, store)
+    for number in range(1, MAX_ATTEMPTS + 5):
+        async with database.statements() as connection:
+            taken = await queries.take(connection, uuid4(), LEASE)
+        assert taken
+        await _record(Job(database, taken), number)
+        await _lease_runs_out(database)
+    await work_off(database, HANDLERS)
+    assert (await _row(database, operation_id)).status == "COMPLETED"
+
+
+async def test_a_worker_that_ends_gives_back_what_it_was_doing_at_once(database: Database, store: Store) -> None:
+    operation_id = await _enqueue(database, store)
+    is_within = asyncio.Event()
+
+    async def forever(job: Job) -> None:
+        await _record(job, 1)
+        is_within.set()
+        await asyncio.Event().wait()
+
+    ending = asyncio.create_task(work(database, {"COUNT": forever}))
+    async with _running(ending):
+        await is_within.wait()
+    assert (await _row(database, operation_id)).lease is None
+    await work_off(database, HANDLERS)  # without any wait
+    assert [number for _, number in await _steps(database)] == list(range(1, STEPS + 1))
+
+
+async def test_a_worker_ends_also_when_it_has_nothing_left_to_give_back(database: Database, store: Store) -> None:
+    """The end may come just when the last step was committed: nothing must keep the worker going then."""
+    await _enqueue(database, store)
+    has_completed = asyncio.Event()
+
+    async def until_the_end(job: Job) -> None:
+        await _complete(job)
+        has_completed.set()
+        await asyncio.Event().wait()
+
+    ending = asyncio.create_task(work(database, {"COUNT": until_the_end}))
+    async with _running(ending):
+        await has_completed.wait()
+        ending.cancel()
+        done, _ = await asyncio.wait([ending], timeout=5)
+        assert done
+    assert await _statuses(database) == ["COMPLETED"]
+
+
+async def test_a_worker_ends_also_when_the_database_is_away(
+    database_url: str, database: Database, store: Store
+) -> None:
+    await _enqueue(database, store)
+    is_within = asyncio.Event()
+    of_worker = Database(database_url, pool_size=2)
+
+    async def forever(_job: Job) -> None:
+        is_within.set()
+        await asyncio.Event().wait()
+
+    ending = asyncio.create_task(work(of_worker, {"COUNT": forever}))
+    async with _running(ending):
+        await is_within.wait()
+        async with database.transaction() as connection:  # as if it were: nothing can be written
+            await connection.execute(text("lock table operation in exclusive mode"))
+            ending.cancel()
+            done, _ = await asyncio.wait([ending], timeout=15)
+            assert done
+    await of_worker.close()
+
+
+async def test_what_has_ended_is_kept_for_seven_days_and_then_removed(database: Database, store: Store) -> None:
+    ages = [timedelta(days=6, hours=23), timedelta(days=7, hours=1)]
+    unfinished = await _enqueue(database, store, "WAITS")
+    async with database.transaction() as connection:
+        for age in ages:
+            operation_id = await queries.record_completed(
+                connection, store.account_id, store.id, kind="COUNT", result_id="x"
+            )
+            await connection.execute(
+                update(operation).where(operation.c.id == operation_id).values(completed_at=datetime.now(UTC) - age)
+            )
+        await connection.execute(update(operation).values(created_at=datetime.now(UTC) - max(ages)))
+        assert await queries.take(connection, uuid4(), LEASE)  # so that nobody works on what is unfinished
+    assert timedelta(days=7) == KEPT_FOR
+    async with _running(asyncio.create_task(work(database, HANDLERS))), asyncio.timeout(PATIENCE):
+        while len(await _statuses(database)) == 3:
+            await asyncio.sleep(0.02)
+    assert await _statuses(database) == ["RUNNING", "COMPLETED"]
+    assert (await _row(database, unfinished)).status == "RUNNING"
