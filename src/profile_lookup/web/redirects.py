@@ -19,6 +19,8 @@ from profile_lookup.web.wire import AnswerModel
 CANONICAL_PROFILE_ID = "Canonical-Profile-Id"
 MAX_URI = 2048
 
+_PROFILE_ID = ["", "v1", "Stores", "{storeId}", "Profiles", "{profileId}"].index("{profileId}")
+
 
 class Moved(AnswerModel):
     message: str = Field(max_length=255, examples=["This resource has moved."])
@@ -48,10 +50,12 @@ def install_redirects(app: FastAPI) -> None:
 async def _on_profile_moved(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ProfileMoved)
     canonical_id = ids.profile_id(error.canonical_id)
-    path = request.scope["raw_path"].decode("ascii").replace(request.path_params["profileId"], canonical_id)
-    query = f"?{request.url.query}" if request.url.query else ""
+    # By its place, for the ID may be percent-encoded; and byte by byte, for a query may be anything.
+    segments = request.scope["raw_path"].decode("ascii").split("/")
+    segments[_PROFILE_ID] = canonical_id
+    query = request.scope["query_string"].decode("latin-1")
     try:
-        uri = f"{base_url_of(request)}{path}{query}"
+        uri = f"{base_url_of(request)}{'/'.join(segments)}{'?' * bool(query)}{query}"
     except RequestRefused as refused:
         return answer_to(refused)
     if len(uri) > MAX_URI:
