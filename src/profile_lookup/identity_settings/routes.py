@@ -21,7 +21,7 @@ from profile_lookup.stores.locks import lock_rules
 from profile_lookup.stores.routes import STORE_ERRORS
 from profile_lookup.web import ids
 from profile_lookup.web.body import BodyLastRoute
-from profile_lookup.web.etags import IfMatch, etag, refuse_outdated
+from profile_lookup.web.etags import IfMatch, etag, names_a_state, refuse_outdated
 from profile_lookup.web.openapi import answer, error_answers, header, request_example
 from profile_lookup.web.urls import BaseUrl
 
@@ -96,7 +96,7 @@ async def update_settings(
     if waits or await queries.types_in_use(transaction, store, change.rewritten):
         to_do = {
             "settings": settings_document(settings),
-            "expected_version": store.settings_version if if_match is not None else None,
+            "expected_version": store.settings_version if names_a_state(if_match) else None,
         }
         operation = await enqueue(transaction, store.account_id, store.id, kind=UPDATE_SETTINGS, to_do=to_do)
     else:

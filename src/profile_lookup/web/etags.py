@@ -1,7 +1,7 @@
 """Optimistic concurrency: an ETag for each state of a resource, and `If-Match` (RFC 9110, section 13.1.1)."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, TypeGuard
 
 from fastapi import Header
 from pydantic.json_schema import SkipJsonSchema
@@ -25,5 +25,14 @@ def etag(version: int, created_at: datetime) -> str:
 
 def refuse_outdated(if_match: str | None, current: str) -> None:
     """Raises `Outdated`. The comparison is strong: a weak ETag matches nothing."""
-    if if_match is not None and not {"*", current} & {tag.strip() for tag in if_match.split(",")}:
+    if names_a_state(if_match) and current not in _tags(if_match):
         raise Outdated
+
+
+def names_a_state(if_match: str | None) -> TypeGuard[str]:
+    """Whether the resource must be as it was; `*` is content with any state."""
+    return if_match is not None and "*" not in _tags(if_match)
+
+
+def _tags(if_match: str) -> set[str]:
+    return {tag.strip() for tag in if_match.split(",")}
