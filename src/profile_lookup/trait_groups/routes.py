@@ -224,7 +224,8 @@ async def patch_trait_group(
     before = trait_group_of(name, row.traits)
     after = before.amended(changes)
     await _refuse_while_removed(transaction, store, name, changes.keys() - before.traits.keys())
-    await queries.replace(transaction, store, row, after, body.description or row.description)
+    description = row.description if body.description is None else body.description
+    await queries.replace(transaction, store, row, after, description)
     if removed := sorted(before.traits.keys() - after.traits.keys()):
         operation = await enqueue(
             transaction, store.account_id, store.id, kind=FORGET_TRAITS, to_do={"group": name, "traits": removed}

@@ -29,8 +29,9 @@ class StringRule(WireModel):
 
 class NumberRule(WireModel):
     rule_type: Literal["NUMBER"]
-    min: float | SkipJsonSchema[None] = None
-    max: float | SkipJsonSchema[None] = None
+    # Python reads 1e999 as infinite, which no JSON can hold.
+    min: Annotated[float, Field(allow_inf_nan=False)] | SkipJsonSchema[None] = None
+    max: Annotated[float, Field(allow_inf_nan=False)] | SkipJsonSchema[None] = None
 
 
 class BooleanRule(WireModel):
