@@ -1,4 +1,4 @@
-"""Stores and the operations that make them."""
+"""Stores: made, listed, fetched and changed; and the operations that tell so."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from profile_lookup.app import create_app
 from profile_lookup.database.engine import Database
 from profile_lookup.settings import Settings, load_settings
-from tests.conftest import BASE_URL, make_account
+from tests.conftest import BASE_URL, finished, make_account, make_store
 
 STORES = "/v1/ControlPlane/Stores"
 
@@ -119,3 +119,118 @@ async def test_addresses_are_on_the_public_url(settings: Settings, account: tupl
     assert accepted.headers["Location"].startswith(
         "https://lookup.example.com/memory/v1/ControlPlane/Operations/mem_operation_"
     )
+
+
+async def test_a_store_is_fetched_as_the_contract_says(client: httpx.AsyncClient) -> None:
+    accepted = await client.post(STORES, json={"displayName": "customers", "description": "All of them"})
+    store_id = (await finished(client, accepted))["result"]["id"]
+    answer = await client.get(f"{STORES}/{store_id}")
+    assert answer.json() == {
+        "displayName": "customers", "description": "All of them", "id": store_id, "status": "ACTIVE",
+        "intelligenceServiceId": None, "version": 1,
+    }  # fmt: skip
+    assert re.fullmatch('"[^"]+"', answer.headers["ETag"])
+
+
+async def test_a_store_without_a_description_has_none(client: httpx.AsyncClient, store_id: str) -> None:
+    assert "description" not in (await client.get(f"{STORES}/{store_id}")).json()
+
+
+async def test_a_store_is_fetched_by_either_of_its_names_and_told_by_one(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    answer = await client.get(f"{STORES}/{store_id.replace('mem_store_', 'mem_service_')}")
+    assert answer.json()["id"] == store_id
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+@pytest.mark.parametrize(
+    ("store_id", "status", "code"),
+    [("mem_store_x", 400, 520049), ("mem_store_7zzzzzzzzzzzzzzzzzzzzzzzzz", 404, 520041)],
+)
+async def test_a_store_that_does_not_exist(
+    client: httpx.AsyncClient, method: str, store_id: str, status: int, code: int
+) -> None:
+    body = {"displayName": "x"} if method == "PATCH" else None
+    answer = await client.request(method, f"{STORES}/{store_id}", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+async def test_a_store_of_another_account_is_neither_told_nor_touched(
+    app: FastAPI, client: httpx.AsyncClient, store_id: str, database: Database, method: str
+) -> None:
+    stranger = await make_account(database)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=stranger) as other:
+        body = {"displayName": "mine"} if method == "PATCH" else None
+        answer = await other.request(method, f"{STORES}/{store_id}", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (404, 520041)
+        assert (await other.get(STORES)).json()["stores"] == []
+    assert (await client.get(f"{STORES}/{store_id}")).json()["displayName"] == "customers"
+
+
+async def test_stores_are_listed_the_newest_first_unless_asked_otherwise(client: httpx.AsyncClient) -> None:
+    made = [await make_store(client, f"store-{number}") for number in range(5)]
+    answer = (await client.get(STORES)).json()
+    assert answer == {"stores": made[::-1], "meta": {"key": "stores", "pageSize": 50}}
+    assert (await client.get(STORES, params={"orderBy": "ASC"})).json()["stores"] == made
+
+
+@pytest.mark.parametrize("query", ["pageSize=0", "pageSize=101", "pageSize=many", "orderBy=asc", "pageToken=x"])
+async def test_a_list_is_asked_for_as_the_contract_says(client: httpx.AsyncClient, query: str) -> None:
+    answer = await client.get(f"{STORES}?{query}")
+    assert (answer.status_code, answer.json()["code"]) == (400, 520046)
+
+
+async def test_a_store_is_renamed_and_what_is_left_out_stays(client: httpx.AsyncClient) -> None:
+    accepted = await client.post(STORES, json={"displayName": "customers", "description": "All of them"})
+    store_id = (await finished(client, accepted))["result"]["id"]
+    changed = await client.patch(f"{STORES}/{store_id}", json={"displayName": "clients"})
+    assert changed.json()["message"] == "Memory Store update request accepted for processing."
+    assert (await finished(client, changed))["result"]["id"] == store_id
+    store = (await client.get(f"{STORES}/{store_id}")).json()
+    assert (store["displayName"], store["description"], store["version"]) == ("clients", "All of them", 2)
+
+
+async def test_a_store_is_described_anew_under_its_name(client: httpx.AsyncClient, store_id: str) -> None:
+    await client.patch(f"{STORES}/{store_id}", json={"displayName": "customers", "description": "All"})
+    store = (await client.get(f"{STORES}/{store_id}")).json()
+    assert (store["displayName"], store["description"]) == ("customers", "All")
+
+
+async def test_a_name_that_was_given_up_is_free(client: httpx.AsyncClient, store_id: str) -> None:
+    await client.patch(f"{STORES}/{store_id}", json={"displayName": "clients"})
+    assert await make_store(client, "customers")
+
+
+async def test_a_store_cannot_take_the_name_of_another(client: httpx.AsyncClient, store_id: str) -> None:
+    await make_store(client, "clients")
+    answer = await client.patch(f"{STORES}/{store_id}", json={"displayName": "clients"})
+    assert (answer.status_code, answer.json()["code"]) == (409, 520045)
+    assert (await client.get(f"{STORES}/{store_id}")).json()["version"] == 1
+
+
+async def test_names_are_of_an_account_alone(
+    app: FastAPI, client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    stranger = await make_account(database)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=stranger) as other:
+        assert await make_store(other, "customers") != store_id
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"displayName": None}, {"unknown": 1}, {"displayName": "two words"}, {"displayName": ""},
+     {"description": ""}, {"description": "x" * 129}, {"displayName": "x" * 65}, []],
+)  # fmt: skip
+async def test_a_change_of_a_store_is_as_the_contract_says(
+    client: httpx.AsyncClient, store_id: str, body: object
+) -> None:
+    answer = await client.patch(f"{STORES}/{store_id}", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, 520046)
+
+
+async def test_changes_at_once_are_all_counted(client: httpx.AsyncClient, store_id: str) -> None:
+    changes = [client.patch(f"{STORES}/{store_id}", json={"description": str(number)}) for number in range(8)]
+    assert {answer.status_code for answer in await asyncio.gather(*changes)} == {202}
+    assert (await client.get(f"{STORES}/{store_id}")).json()["version"] == 9

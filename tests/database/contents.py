@@ -1,0 +1,15 @@
+"""All that a database holds, to see what is left of something."""
+
+from sqlalchemy import text
+
+from profile_lookup.database.engine import Database
+from profile_lookup.database.tables import metadata
+
+
+async def contents(database: Database) -> dict[str, list[str]]:
+    """Each table's rows, as JSON."""
+    async with database.statements() as connection:
+        return {
+            name: list((await connection.execute(text(f"select to_jsonb({name})::text from {name}"))).scalars())
+            for name in metadata.tables
+        }
