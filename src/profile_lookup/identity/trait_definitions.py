@@ -54,9 +54,9 @@ class NumberRule:
 
     def broken_by(self, value: int) -> str | None:
         if self.min is not None and value < self.min:
-            return f"expected at least {self.min:g}"
+            return f"expected at least {self.min:.15g}"
         if self.max is not None and value > self.max:
-            return f"expected at most {self.max:g}"
+            return f"expected at most {self.max:.15g}"
         return None
 
 
