@@ -1,0 +1,292 @@
+"""What a change of a store's settings does to what is stored: all of it, or nothing."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from profile_lookup.app import create_app
+from profile_lookup.database.engine import Database
+from profile_lookup.settings import Settings
+from tests.conftest import BASE_URL, change_settings, finished, look_up, make_profile
+from tests.database.contents import contents
+
+
+@pytest.fixture
+def url(store_id: str) -> str:
+    return f"/v1/ControlPlane/Stores/{store_id}/IdentityResolutionSettings"
+
+
+async def _changed(client: httpx.AsyncClient, url: str, **changes: object) -> dict[str, Any]:
+    """The settings with `chat` changed."""
+    settings: dict[str, Any] = (await client.get(url)).json()
+    chat = next(config for config in settings["identifierConfigs"] if config["idType"] == "chat")
+    chat |= changes
+    return settings
+
+
+async def _stored(database: Database, table: str) -> list[str]:
+    return [row for row in (await contents(database))[table] if "operation" not in row]
+
+
+async def _identifiers(database: Database) -> list[tuple[Any, ...]]:
+    async with database.statements() as connection:
+        question = "select id_type, value, is_unique, fuzzy_key is not null from identifier order by 1, 2"
+        return [tuple(row) for row in await connection.execute(text(question))]
+
+
+async def test_stored_values_become_what_the_same_input_would_now_give(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    profile_id = await make_profile(client, store_id, chat="Ada L", phone="+13175551234")
+    assert (await change_settings(client, store_id, chat={"normalization": "email"}))["status"] == "COMPLETED"
+    sets = (await client.get(f"/v1/Stores/{store_id}/Profiles/{profile_id}/Identifiers")).json()
+    assert sets["identifiers"] == [
+        {"idType": "phone", "values": ["+13175551234"]}, {"idType": "chat", "values": ["adal"]},
+    ]  # fmt: skip
+    assert await look_up(client, store_id, "chat", "ADA L") == [profile_id]
+
+
+async def test_several_values_of_a_profile_that_become_equal_are_one_with_the_earliest_time(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    for chat in ("ADA", "zoe", "Ada", "ada"):
+        profile_id = await make_profile(client, store_id, phone="+13175551234", chat=chat)
+    await change_settings(client, store_id, chat={"normalization": "email"})
+    values = (await client.get(f"/v1/Stores/{store_id}/Profiles/{profile_id}/Identifiers/chat")).json()["values"]
+    assert values == ["ada", "zoe"]  # in chronological order
+
+
+async def test_profiles_whose_values_become_equal_merge_into_the_earliest(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    people = [
+        await make_profile(client, store_id, chat=chat, email=f"{number}@example.com", city=f"city {number}")
+        for number, chat in enumerate(["ADA", "zoe", "Ada", "ada"])
+    ]
+    await change_settings(client, store_id, chat={"normalization": "email"})
+    assert await look_up(client, store_id, "chat", "aDa") == [people[0]]
+    for number in (0, 2, 3):
+        assert await look_up(client, store_id, "email", f"{number}@example.com") == [people[0]]
+    assert await look_up(client, store_id, "chat", "zoe") == [people[1]]
+    merged = await client.get(f"/v1/Stores/{store_id}/Profiles/{people[3]}")
+    assert merged.headers["Canonical-Profile-Id"] == people[0]
+    profile = (await client.get(f"/v1/Stores/{store_id}/Profiles/{people[0]}")).json()
+    assert profile["traits"]["Contact"]["city"] == "city 3"
+    async with database.statements() as connection:
+        ((rule, moved),) = (await connection.execute(text("select rule, moved from merge"))).all()
+    assert rule == "chat"
+    assert [each["identifiers"][0][1] for each in moved] == ["ADA", "Ada", "ada"]  # as they were before
+
+
+async def test_who_collides_by_chains_of_values_is_one_person(client: httpx.AsyncClient, store_id: str) -> None:
+    people = []
+    for number in range(6):  # each shares a value with the next, once their case does not count
+        people.append(await make_profile(client, store_id, chat=f"x{number}", email=f"{number}@example.com"))
+        await make_profile(client, store_id, chat=f"X{number + 1}", email=f"{number}@example.com")
+    assert (await change_settings(client, store_id, chat={"normalization": "email"}))["status"] == "COMPLETED"
+    found = {tuple(await look_up(client, store_id, "chat", f"x{number}")) for number in range(7)}
+    assert found == {(people[0],)}
+
+
+async def test_types_that_change_at_once_merge_by_the_first_of_the_rules(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    await make_profile(client, store_id, chat="A", whatsapp="W")
+    await make_profile(client, store_id, chat="a", whatsapp="w")
+    lower = {"normalization": "email"}
+    operation = await change_settings(client, store_id, rules=["chat", "whatsapp"], chat=lower, whatsapp=lower)
+    assert operation["status"] == "COMPLETED"
+    async with database.statements() as connection:
+        assert list((await connection.execute(text("select rule from merge"))).scalars()) == ["chat"]
+
+
+@pytest.mark.parametrize(
+    ("chats", "said"),
+    [(["+13175551234", "nobody"], "1 stored value of chat"), (["ada", "zoe", "3175551234"], "2 stored values of chat")],
+)
+async def test_when_a_value_would_be_refused_the_operation_fails_and_nothing_has_changed(
+    client: httpx.AsyncClient, store_id: str, database: Database, chats: list[str], said: str
+) -> None:
+    for chat in chats:
+        await make_profile(client, store_id, chat=chat)
+    before = {name: rows for name, rows in (await contents(database)).items() if name != "operation"}
+    operation = await change_settings(client, store_id, chat={"normalization": "phone"})
+    assert (operation["status"], operation["error"]["code"]) == ("FAILED", 520024)
+    assert said in operation["error"]["detail"]
+    assert operation.keys() == {"operationId", "status", "createdAt", "completedAt", "statusUrl", "error"}
+    assert not any(chat in str(operation) for chat in chats)
+    assert {name: rows for name, rows in (await contents(database)).items() if name != "operation"} == before
+
+
+async def test_when_values_collide_that_may_not_merge_the_operation_fails_and_nothing_has_changed(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    await change_settings(client, store_id, rules=["email"])
+    for number, chat in enumerate(["ADA", "ada", "Zoe", "zoe", "Ada"]):
+        await make_profile(client, store_id, chat=chat, email=f"{number}@example.com")
+    before = await _stored(database, "identifier")
+    operation = await change_settings(client, store_id, chat={"normalization": "email"})
+    assert (operation["status"], operation["error"]["code"]) == ("FAILED", 520024)
+    assert "2 values of chat" in operation["error"]["detail"]
+    assert await _stored(database, "identifier") == before
+
+
+async def test_values_that_may_be_shared_become_equal_without_a_merge(client: httpx.AsyncClient, store_id: str) -> None:
+    await change_settings(client, store_id, chat={"enforceUnique": False})
+    people = [
+        await make_profile(client, store_id, chat=chat, email=f"{chat}@example.com") for chat in ("ADA", "ada-2", "Ada")
+    ]
+    await make_profile(client, store_id, chat="ADA-2", email="ADA@example.com")
+    await change_settings(client, store_id, chat={"normalization": "email"})
+    assert await look_up(client, store_id, "chat", "ada-2") == [people[0], people[1]]
+
+
+async def test_values_that_would_be_shared_cannot_become_unique_in_the_same_change(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    await change_settings(client, store_id, chat={"enforceUnique": False})
+    for number, chat in enumerate(["ADA", "ada"]):
+        await make_profile(client, store_id, chat=chat, email=f"{number}@example.com")
+    operation = await change_settings(client, store_id, chat={"normalization": "email", "enforceUnique": True})
+    assert (operation["status"], operation["error"]["code"]) == ("FAILED", 520024)
+    assert "1 value of chat" in operation["error"]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "marks"),
+    [
+        ({"enforceUnique": False}, (False, False)),
+        ({"matchingAlgo": "fuzzy"}, (True, True)),
+        ({"matchingAlgo": "fuzzy", "normalization": "email", "enforceUnique": False}, (False, True)),
+    ],
+)
+async def test_what_a_type_is_is_marked_on_all_that_is_stored_of_it_and_on_nothing_else(
+    client: httpx.AsyncClient, store_id: str, database: Database, changes: dict[str, object], marks: tuple[bool, bool]
+) -> None:
+    for chat in ("ADA", "zoe"):
+        await make_profile(client, store_id, chat=chat, email=f"{chat}@example.com")
+    await change_settings(client, store_id, chat=changes)
+    rows = await _identifiers(database)
+    assert {row[2:] for row in rows if row[0] == "chat"} == {marks}
+    assert {row[2:] for row in rows if row[0] == "email"} == {(True, False)}
+    await change_settings(client, store_id, chat={"enforceUnique": True, "matchingAlgo": "exact"})
+    assert {row[2:] for row in await _identifiers(database)} == {(True, False)}
+
+
+async def test_a_limit_is_applied_to_who_merges(client: httpx.AsyncClient, store_id: str) -> None:
+    first = await make_profile(client, store_id, chat="X", email="1@example.com")
+    for chat, number in (("x", 2), ("X", 3), ("x", 4)):
+        await make_profile(client, store_id, chat=chat, email=f"{number}@example.com")
+    operation = await change_settings(client, store_id, chat={"normalization": "email"}, email={"limit": 2})
+    assert operation["status"] == "COMPLETED"
+    answer = await client.get(f"/v1/Stores/{store_id}/Profiles/{first}/Identifiers/email")
+    assert answer.json()["values"] == ["3@example.com", "4@example.com"]
+
+
+@pytest.fixture
+async def without_worker(settings: Settings, account: tuple[str, str]) -> Any:
+    """A client of a service that leaves all operations to others."""
+    app = create_app(settings.model_copy(update={"run_operations": False}))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=account) as client,
+    ):
+        yield client
+
+
+async def _make_store(client: httpx.AsyncClient) -> str:
+    accepted = await client.post("/v1/ControlPlane/Stores", json={"displayName": "waiting"})
+    store_id: str = (await finished(client, accepted))["result"]["id"]
+    return store_id
+
+
+async def _work(settings: Settings, client: httpx.AsyncClient, *accepted: httpx.Response) -> list[dict[str, Any]]:
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        return [await finished(client, each) for each in accepted]
+
+
+async def test_until_the_operation_has_ended_the_old_settings_are_in_force(
+    without_worker: httpx.AsyncClient, settings: Settings
+) -> None:
+    client, store_id = without_worker, await _make_store(without_worker)
+    url = f"/v1/ControlPlane/Stores/{store_id}/IdentityResolutionSettings"
+    profile_id = await make_profile(client, store_id, chat="ADA")
+    accepted = await client.put(url, json=await _changed(client, url, normalization="email"))
+    assert (await client.get(accepted.headers["Location"])).json()["status"] == "PENDING"
+    assert (await client.get(accepted.headers["Location"])).headers["Retry-After"].isdecimal()
+    assert (await client.get(url)).json()["version"] == 1
+    assert await look_up(client, store_id, "chat", "ada") == []
+    late = await make_profile(client, store_id, chat="Zoe")
+    assert [each["status"] for each in await _work(settings, client, accepted)] == ["COMPLETED"]
+    assert await look_up(client, store_id, "chat", "ada") == [profile_id]
+    assert await look_up(client, store_id, "chat", "ZOE") == [late]
+
+
+async def test_a_change_waits_for_the_one_before_it(without_worker: httpx.AsyncClient, settings: Settings) -> None:
+    client, store_id = without_worker, await _make_store(without_worker)
+    url = f"/v1/ControlPlane/Stores/{store_id}/IdentityResolutionSettings"
+    await make_profile(client, store_id, chat="ADA")
+    changes = [{"normalization": "email"}, {"limit": 7}, {"normalization": "none", "limit": 9}]
+    accepted = [await client.put(url, json=await _changed(client, url, **change)) for change in changes]
+    assert (await client.get(url)).json()["version"] == 1
+    assert [each["status"] for each in await _work(settings, client, *accepted)] == ["COMPLETED"] * 3
+    after = (await client.get(url)).json()
+    assert after["version"] == 4
+    assert (after["identifierConfigs"][3]["normalization"], after["identifierConfigs"][3]["limit"]) == ("none", 9)
+
+
+async def test_a_change_that_waited_for_another_is_judged_by_what_that_left(
+    without_worker: httpx.AsyncClient, settings: Settings
+) -> None:
+    client, store_id = without_worker, await _make_store(without_worker)
+    url = f"/v1/ControlPlane/Stores/{store_id}/IdentityResolutionSettings"
+    await make_profile(client, store_id, chat="ADA")
+    etag = (await client.get(url)).headers["ETag"]
+    first = await client.put(url, json=await _changed(client, url, normalization="email"))
+    without_chat = await _changed(client, url)
+    without_chat["identifierConfigs"] = without_chat["identifierConfigs"][:3]
+    without_chat["matchingRules"] = without_chat["matchingRules"][:3]
+    others = [
+        await client.put(url, json=without_chat),
+        await client.put(url, json=await _changed(client, url, limit=7), headers={"If-Match": etag}),
+        await client.put(url, json=await _changed(client, url, limit=8), headers={"If-Match": "*"}),
+    ]
+    operations = await _work(settings, client, first, *others)
+    assert [each.get("error", {}).get("code") for each in operations] == [None, 520024, 520043, None]
+    assert (await client.get(url)).json()["identifierConfigs"][3]["limit"] == 8
+
+
+async def test_writes_and_lookups_beside_changes_never_mix_old_rules_with_new_values(
+    client: httpx.AsyncClient, store_id: str, url: str, database: Database
+) -> None:
+    """Whatever a client is told was written is found under any spelling, and no value stays as it was sent."""
+    written: list[str] = []
+    has_ended = asyncio.Event()
+
+    async def write(writer: int) -> None:
+        number = 0
+        while not has_ended.is_set():
+            value = f"Chat {writer}-{number}"
+            await make_profile(client, store_id, chat=value)
+            written.append(value)
+            number += 1
+            if number % 3 == 0:
+                assert len(await look_up(client, store_id, "chat", value)) == 1
+
+    writers = [asyncio.create_task(write(writer)) for writer in range(6)]
+    statuses = []
+    for normalization in ("email", "none", "email", "trim", "email"):
+        accepted = await client.put(url, json=await _changed(client, url, normalization=normalization))
+        statuses.append((await finished(client, accepted))["status"])
+        await asyncio.sleep(0.1)
+    has_ended.set()
+    await asyncio.gather(*writers)
+    assert statuses == ["COMPLETED"] * 5
+    async with database.statements() as connection:
+        values = list((await connection.execute(text("select value from identifier"))).scalars())
+    assert sorted(values) == sorted({value.replace(" ", "").lower() for value in written})
+    assert len(written) > 50
