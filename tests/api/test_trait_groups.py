@@ -1,0 +1,354 @@
+"""/v1/ControlPlane/Stores/{storeId}/TraitGroups"""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from profile_lookup.database.engine import Database
+from tests.conftest import change_settings, finished, look_up, make_profile
+from tests.database.contents import contents
+
+BILLING: dict[str, Any] = {
+    "displayName": "Billing",
+    "description": "What they pay",
+    "traits": {
+        "plan": {
+            "dataType": "STRING",
+            "description": "The tariff",
+            "validationRule": {"ruleType": "STRING", "pattern": "^(free|paid)$", "minLength": 1, "maxLength": 9},
+        },
+        "seats": {"dataType": "NUMBER", "validationRule": {"ruleType": "NUMBER", "min": 1, "max": 5000000}},
+        "isTrial": {"dataType": "BOOLEAN", "validationRule": {"ruleType": "BOOLEAN"}},
+        "tags": {"dataType": "ARRAY", "validationRule": {"ruleType": "ARRAY", "minItems": 1, "maxItems": 3}},
+        "customerNumber": {"dataType": "STRING", "idTypePromotion": "chat"},
+    },
+}
+
+
+@pytest.fixture
+def groups(store_id: str) -> str:
+    return f"/v1/ControlPlane/Stores/{store_id}/TraitGroups"
+
+
+@pytest.fixture
+def profiles(store_id: str) -> str:
+    return f"/v1/Stores/{store_id}/Profiles"
+
+
+@pytest.fixture
+async def billing(client: httpx.AsyncClient, groups: str) -> str:
+    """The group's address."""
+    accepted = await client.post(groups, json=BILLING)
+    operation = await finished(client, accepted)
+    assert (operation["status"], operation["result"]["id"]) == ("COMPLETED", "Billing")
+    return f"{groups}/Billing"
+
+
+def _refusal(answer: httpx.Response) -> tuple[int, int]:
+    return answer.status_code, answer.json()["code"]
+
+
+async def _values(database: Database) -> list[str]:
+    return (await contents(database))["trait"]
+
+
+async def test_a_group_is_fetched_as_it_was_made(client: httpx.AsyncClient, billing: str) -> None:
+    answer = await client.get(billing)
+    assert answer.json() == {"traitGroup": BILLING | {"version": 1}, "meta": {"key": "traitGroup", "pageSize": 1}}
+    assert answer.headers["ETag"]
+
+
+async def test_a_group_may_have_nothing_but_a_name(client: httpx.AsyncClient, groups: str) -> None:
+    accepted = await client.post(groups, json={"displayName": "a.b-c_D9"})
+    assert accepted.json()["message"] == "TraitGroup creation request accepted."
+    assert (await client.get(f"{groups}/a.b-c_D9")).json()["traitGroup"] == {
+        "displayName": "a.b-c_D9", "traits": {}, "version": 1,
+    }  # fmt: skip
+
+
+async def test_the_definitions_may_be_left_out(client: httpx.AsyncClient, billing: str) -> None:
+    answer = await client.get(billing, params={"includeTraits": "false"})
+    assert answer.json()["traitGroup"] == {"displayName": "Billing", "description": "What they pay", "version": 1}
+
+
+async def test_a_list_tells_the_definitions_only_if_asked(client: httpx.AsyncClient, groups: str, billing: str) -> None:
+    answer = (await client.get(groups)).json()
+    assert answer["traitGroups"] == [
+        {"displayName": "Billing", "description": "What they pay", "version": 1},
+        {"displayName": "Contact", "version": 1},
+    ]
+    assert answer["meta"] == {"key": "traitGroups", "pageSize": 50}
+    answer = (await client.get(groups, params={"includeTraits": "true", "orderBy": "ASC"})).json()
+    assert [group["displayName"] for group in answer["traitGroups"]] == ["Contact", "Billing"]
+    assert answer["traitGroups"][1] == BILLING | {"version": 1}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"displayName": ""},
+        {"displayName": "two words"},
+        {"displayName": "newline\n"},
+        {"displayName": "x" * 65},
+        {"displayName": "x", "unknown": 1},
+        {"displayName": "x", "description": "x" * 1025},
+        {"displayName": "x", "description": "\0"},
+        {"displayName": "x", "traits": []},
+        {"displayName": "x", "traits": {"": {"dataType": "STRING"}}},
+        {"displayName": "x", "traits": {"t" * 65: {"dataType": "STRING"}}},
+        {"displayName": "x", "traits": {"t\0": {"dataType": "STRING"}}},
+        *[
+            {"displayName": "x", "traits": {"t": definition}}
+            for definition in (
+                {},
+                {"dataType": ""},
+                {"dataType": "string"},
+                {"dataType": "STRING", "unknown": 1},
+                {"dataType": "STRING", "idTypePromotion": "crm"},
+                {"dataType": "STRING", "idTypePromotion": ""},
+                {"dataType": "STRING", "description": "x" * 1025},
+                {"dataType": "STRING", "validationRule": {}},
+                {"dataType": "STRING", "validationRule": {"ruleType": "string"}},
+                {"dataType": "STRING", "validationRule": {"ruleType": "NUMBER"}},
+                {"dataType": "NUMBER", "validationRule": {"ruleType": "STRING"}},
+                {"dataType": "STRING", "validationRule": {"ruleType": "STRING", "min": 1}},
+                {"dataType": "STRING", "validationRule": {"ruleType": "STRING", "minLength": -1}},
+                {"dataType": "STRING", "validationRule": {"ruleType": "STRING", "maxLength": 0}},
+                {"dataType": "STRING", "validationRule": {"ruleType": "STRING", "minLength": 3, "maxLength": 2}},
+                {"dataType": "STRING", "validationRule": {"ruleType": "STRING", "pattern": "("}},
+                {"dataType": "STRING", "validationRule": {"ruleType": "STRING", "pattern": "(?=a)"}},
+                {"dataType": "STRING", "validationRule": {"ruleType": "STRING", "pattern": r"(a)\1"}},
+                {"dataType": "STRING", "validationRule": {"ruleType": "STRING", "pattern": "x" * 1001}},
+                {"dataType": "STRING", "validationRule": {"ruleType": "STRING", "pattern": "((a{100}){100}){100}"}},
+                {"dataType": "NUMBER", "validationRule": {"ruleType": "NUMBER", "min": 2, "max": 1}},
+                {"dataType": "NUMBER", "validationRule": {"ruleType": "NUMBER", "min": 10**400}},
+                {"dataType": "ARRAY", "validationRule": {"ruleType": "ARRAY", "minItems": 2, "maxItems": 1}},
+            )
+        ],
+    ],
+)
+async def test_a_group_is_as_the_contract_says(client: httpx.AsyncClient, groups: str, body: dict[str, Any]) -> None:
+    assert _refusal(await client.post(groups, json=body)) == (400, 520046)
+    assert len((await client.get(groups)).json()["traitGroups"]) == 1
+
+
+@pytest.mark.parametrize("bound", ["1e999", "-1e999", "NaN", "Infinity"])
+async def test_a_bound_is_a_number_that_can_be_stored(client: httpx.AsyncClient, groups: str, bound: str) -> None:
+    rule = f'{{"ruleType": "NUMBER", "min": {bound}}}'
+    content = f'{{"displayName": "x", "traits": {{"t": {{"dataType": "NUMBER", "validationRule": {rule}}}}}}}'
+    answer = await client.post(groups, content=content, headers={"Content-Type": "application/json"})
+    assert _refusal(answer) == (400, 520046)
+
+
+async def test_a_promotion_names_a_type_that_the_store_knows(
+    client: httpx.AsyncClient, groups: str, store_id: str
+) -> None:
+    group = {"displayName": "Crm", "traits": {"number": {"dataType": "STRING", "idTypePromotion": "crm"}}}
+    answer = await client.post(groups, json=group)
+    assert answer.json()["message"].endswith("expected one of email, whatsapp, phone, chat")
+    await change_settings(client, store_id, crm={}, rules=["crm"])
+    assert (await client.post(groups, json=group)).status_code == 202
+    body = {"traits": {"Crm": {"number": " 7 "}}}
+    created = await client.post(f"/v1/Stores/{store_id}/Profiles", json=body)
+    assert await look_up(client, store_id, "crm", "7") == [created.json()["id"]]
+
+
+async def test_a_name_is_taken_once_also_by_requests_at_once(client: httpx.AsyncClient, groups: str) -> None:
+    answers = await asyncio.gather(*[client.post(groups, json={"displayName": "Billing"}) for _ in range(6)])
+    assert sorted(answer.status_code for answer in answers) == [202] + [409] * 5
+    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {520055}
+    assert _refusal(await client.post(groups, json={"displayName": "Contact"})) == (409, 520055)
+
+
+async def test_a_store_has_at_most_fifty_groups(client: httpx.AsyncClient, groups: str) -> None:
+    for number in range(49):
+        assert (await client.post(groups, json={"displayName": f"g{number}"})).status_code == 202
+    assert _refusal(await client.post(groups, json={"displayName": "g49"})) == (400, 520053)
+
+
+async def test_a_group_has_at_most_ninety_five_traits(client: httpx.AsyncClient, groups: str) -> None:
+    traits = {f"t{number}": {"dataType": "STRING"} for number in range(96)}
+    assert _refusal(await client.post(groups, json={"displayName": "Many", "traits": traits})) == (400, 520054)
+    del traits["t95"]
+    assert (await client.post(groups, json={"displayName": "Many", "traits": traits})).status_code == 202
+    one_more = {"traits": {"t95": {"dataType": "STRING"}}}
+    assert _refusal(await client.patch(f"{groups}/Many", json=one_more)) == (400, 520054)
+    instead = {"traits": {"t95": {"dataType": "STRING"}, "t0": {"dataType": ""}}}
+    assert (await client.patch(f"{groups}/Many", json=instead)).status_code == 202
+
+
+@pytest.mark.parametrize("name", ["Nothing", "contact", "%00", "%F0%9F%98%80"])
+async def test_a_group_that_does_not_exist(client: httpx.AsyncClient, groups: str, name: str) -> None:
+    for answer in (
+        await client.get(f"{groups}/{name}"),
+        await client.patch(f"{groups}/{name}", json={"description": "x"}),
+        await client.delete(f"{groups}/{name}"),
+    ):
+        assert _refusal(answer) == (404, 520047)
+
+
+async def test_a_change_replaces_adds_and_leaves_the_rest(client: httpx.AsyncClient, billing: str) -> None:
+    traits = {"plan": {"dataType": "STRING"}, "iban": {"dataType": "STRING"}}
+    changed = await client.patch(billing, json={"traits": traits})
+    assert changed.json()["message"] == "TraitGroup update request accepted."
+    assert (await finished(client, changed))["result"]["id"] == "Billing"
+    group = (await client.get(billing)).json()["traitGroup"]
+    assert group == BILLING | {"traits": BILLING["traits"] | traits, "version": 2}
+
+
+async def test_a_description_is_changed_and_emptied(client: httpx.AsyncClient, billing: str) -> None:
+    for description in ("What they paid", ""):
+        await client.patch(billing, json={"description": description})
+        group = (await client.get(billing)).json()["traitGroup"]
+        assert group["description"] == description
+        assert group["traits"] == BILLING["traits"]
+
+
+@pytest.mark.parametrize("body", [{}, {"description": None}, {"displayName": "x"}, {"traits": {"t": None}}, []])
+async def test_a_change_is_as_the_contract_says(client: httpx.AsyncClient, billing: str, body: object) -> None:
+    assert _refusal(await client.patch(billing, json=body)) == (400, 520046)
+
+
+@pytest.mark.parametrize("definition", [
+    {"dataType": ""}, {"dataType": "NUMBER"}, {"dataType": "STRING"}, {"dataType": "STRING", "idTypePromotion": "chat"},
+])  # fmt: skip
+async def test_what_identifies_a_contact_is_protected(
+    client: httpx.AsyncClient, groups: str, definition: dict[str, str]
+) -> None:
+    answer = await client.patch(f"{groups}/Contact", json={"traits": {"email": definition}})
+    assert _refusal(answer) == (400, 520050)
+    assert (await client.get(f"{groups}/Contact")).json()["traitGroup"]["version"] == 1
+
+
+async def test_contact_is_protected_as_a_whole(client: httpx.AsyncClient, groups: str) -> None:
+    assert _refusal(await client.delete(f"{groups}/Contact")) == (400, 520050)
+
+
+async def test_contact_may_have_rules_and_traits_of_ones_own(
+    client: httpx.AsyncClient, groups: str, profiles: str
+) -> None:
+    rule = {"ruleType": "STRING", "maxLength": 3}
+    traits = {"city": {"dataType": "STRING", "validationRule": rule}, "shoeSize": {"dataType": "NUMBER"}}
+    assert (await client.patch(f"{groups}/Contact", json={"traits": traits})).status_code == 202
+    too_long = {"traits": {"Contact": {"chat": "c", "city": "Gary"}}}
+    assert _refusal(await client.post(profiles, json=too_long)) == (400, 520063)
+    good = {"traits": {"Contact": {"chat": "c", "city": "Rom", "shoeSize": 42}}}
+    assert (await client.post(profiles, json=good)).status_code == 202
+    assert (await client.patch(f"{groups}/Contact", json={"traits": {"shoeSize": {"dataType": ""}}})).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("traits", "said"),
+    [
+        ({"plan": "s3cr3t"}, "Billing.plan: expected what the trait's pattern matches"),
+        ({"seats": 0}, "Billing.seats: expected at least 1"),
+        ({"seats": 5000001}, "Billing.seats: expected at most 5000000"),
+        ({"tags": []}, "Billing.tags: expected at least 1 items"),
+        ({"tags": ["s3cr3t"] * 4}, "Billing.tags: expected at most 3 items"),
+    ],
+)
+async def test_a_value_that_breaks_a_rule_is_refused_by_naming_the_trait(
+    client: httpx.AsyncClient, billing: str, profiles: str, traits: dict[str, Any], said: str
+) -> None:
+    answer = await client.post(profiles, json={"traits": {"Contact": {"chat": "c"}, "Billing": traits}})
+    assert _refusal(answer) == (400, 520063)
+    assert said in answer.json()["message"]
+    assert "s3cr3t" not in answer.text
+
+
+async def test_a_new_rule_leaves_what_is_stored_as_it_is(
+    client: httpx.AsyncClient, billing: str, profiles: str
+) -> None:
+    created = await client.post(profiles, json={"traits": {"Contact": {"chat": "c"}, "Billing": {"seats": 7}}})
+    rule = {"ruleType": "NUMBER", "max": 5}
+    await client.patch(billing, json={"traits": {"seats": {"dataType": "NUMBER", "validationRule": rule}}})
+    profile = await client.get(f"{profiles}/{created.json()['id']}")
+    assert profile.json()["traits"]["Billing"] == {"seats": 7}
+
+
+async def test_the_values_of_a_removed_trait_are_hidden_at_once_and_then_erased(
+    client: httpx.AsyncClient, billing: str, profiles: str, database: Database
+) -> None:
+    ids = []
+    for number in range(3):
+        traits = {"Contact": {"chat": f"c-{number}"}, "Billing": {"seats": 7, "plan": "paid"}}
+        ids.append((await client.post(profiles, json={"traits": traits})).json()["id"])
+    changed = await client.patch(billing, json={"traits": {"plan": {"dataType": ""}}})
+    profile = await client.get(f"{profiles}/{ids[0]}")
+    assert profile.json()["traits"]["Billing"] == {"seats": 7}
+    assert (await finished(client, changed))["result"]["id"] == "Billing"
+    assert not any("paid" in row for row in await _values(database))
+    assert sum("seats" in row for row in await _values(database)) == 3
+
+
+async def test_a_deleted_group_is_gone_with_its_values_but_not_with_whom_they_identified(
+    client: httpx.AsyncClient, groups: str, billing: str, profiles: str, store_id: str, database: Database
+) -> None:
+    traits = {"Contact": {"city": "Gary"}, "Billing": {"customerNumber": "n-1", "plan": "paid"}}
+    profile_id = (await client.post(profiles, json={"traits": traits})).json()["id"]
+    deleted = await client.delete(billing)
+    assert deleted.json()["message"] == "TraitGroup deletion request accepted."
+    assert _refusal(await client.get(billing)) == (404, 520047)
+    assert (await client.get(f"{profiles}/{profile_id}")).json()["traits"] == {"Contact": {"city": "Gary"}}
+    assert (await finished(client, deleted))["status"] == "COMPLETED"
+    assert len(await _values(database)) == 1
+    assert await look_up(client, store_id, "chat", "n-1") == [profile_id]
+
+
+async def test_what_is_still_being_removed_cannot_be_defined_anew(
+    client: httpx.AsyncClient, groups: str, billing: str, profiles: str, database: Database
+) -> None:
+    await client.post(profiles, json={"traits": {"Contact": {"chat": "c"}, "Billing": {"plan": "paid", "seats": 7}}})
+    async with database.transaction() as holding:
+        await holding.execute(text("select from profile for update"))  # the worker has to wait for it
+        removed = await client.patch(billing, json={"traits": {"plan": {"dataType": ""}}})
+        again = {"traits": {"plan": {"dataType": "STRING"}}}
+        assert _refusal(await client.patch(billing, json=again)) == (409, 20409)
+        assert (await client.patch(billing, json={"traits": {"iban": {"dataType": "STRING"}}})).status_code == 202
+        deleted = await client.delete(billing)
+        assert _refusal(await client.post(groups, json=BILLING)) == (409, 20409)
+        assert (await client.post(groups, json={"displayName": "Third"})).status_code == 202
+    assert [(await finished(client, each))["status"] for each in (removed, deleted)] == ["COMPLETED"] * 2
+    assert (await client.post(groups, json=BILLING)).status_code == 202
+    profile_id = (await client.get(profiles)).json()["profiles"][0]
+    assert (await client.get(f"{profiles}/{profile_id}")).json()["traits"] == {"Contact": {"chat": "c"}}
+
+
+async def test_a_removed_trait_does_not_survive_in_a_merge_meanwhile(
+    client: httpx.AsyncClient, billing: str, profiles: str, store_id: str, database: Database
+) -> None:
+    for contact in ({"chat": "c"}, {"email": "e@example.com"}):
+        await client.post(profiles, json={"traits": {"Contact": contact, "Billing": {"plan": "paid"}}})
+    changed = await client.patch(billing, json={"traits": {"plan": {"dataType": ""}}})
+    await make_profile(client, store_id, chat="c", email="e@example.com")
+    await finished(client, changed)
+    everything = await contents(database)
+    assert not any("paid" in row for name in ("trait", "merge") for row in everything[name])
+
+
+async def test_writes_beside_changes_of_a_group_are_of_one_definition_or_the_other(
+    client: httpx.AsyncClient, billing: str, profiles: str, database: Database
+) -> None:
+    """A removed trait's value is never stored after its removal."""
+    has_ended = asyncio.Event()
+    statuses: set[int] = set()
+
+    async def write(writer: int) -> None:
+        number = 0
+        while not has_ended.is_set():
+            traits = {"Contact": {"chat": f"{writer}-{number}"}, "Billing": {"seats": 7}}
+            statuses.add((await client.post(profiles, json={"traits": traits})).status_code)
+            number += 1
+
+    writers = [asyncio.create_task(write(writer)) for writer in range(4)]
+    await asyncio.sleep(0.2)
+    removed = await client.patch(billing, json={"traits": {"seats": {"dataType": ""}}})
+    assert (await finished(client, removed))["status"] == "COMPLETED"
+    has_ended.set()
+    await asyncio.gather(*writers)
+    assert statuses == {202, 400}
+    assert not any("seats" in row for row in await _values(database))
