@@ -1,0 +1,95 @@
+"""DELETE /v1/Stores/{storeId}/Profiles/{profileId}: nothing is left, in any table."""
+
+import asyncio
+
+import httpx
+
+from profile_lookup.database.engine import Database
+from profile_lookup.web import ids
+from tests.conftest import look_up, make_profile
+from tests.database.contents import contents
+
+VALUES = ("first-chat", "second@example.com", "+13175551234", "Gary", "Fishers", "last@example.com")
+
+
+async def _person(client: httpx.AsyncClient, store_id: str) -> list[str]:
+    """The IDs of a person who was three profiles, the canonical one first."""
+    first = await make_profile(client, store_id, chat="first-chat", city="Gary")
+    second = await make_profile(client, store_id, email="second@example.com", city="Fishers")
+    third = await make_profile(client, store_id, phone="+13175551234")
+    await make_profile(client, store_id, email="second@example.com", phone="+13175551234")
+    await make_profile(client, store_id, chat="first-chat", email="second@example.com")
+    await make_profile(client, store_id, chat="first-chat", email="last@example.com")
+    return [first, second, third]
+
+
+async def _traces(database: Database, *sought: str) -> list[str]:
+    everything = await contents(database)
+    return [name for name, rows in everything.items() if any(each in row for row in rows for each in sought)]
+
+
+async def test_no_table_holds_anything_of_an_erased_person(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    people = await _person(client, store_id)
+    uuids = [str(ids.decoded(each)) for each in people]
+    assert set(await _traces(database, *VALUES, *uuids)) == {"profile", "alias", "identifier", "trait", "merge"}
+    answer = await client.delete(f"/v1/Stores/{store_id}/Profiles/{people[0]}")
+    assert (answer.status_code, answer.json()) == (202, {"message": "Profile accepted for deletion."})
+    assert await _traces(database, *VALUES, *uuids) == []
+
+
+async def test_none_of_their_ids_names_anything_any_more(client: httpx.AsyncClient, store_id: str) -> None:
+    people = await _person(client, store_id)
+    await client.delete(f"/v1/Stores/{store_id}/Profiles/{people[0]}")
+    for each in people:
+        for answer in (
+            await client.get(f"/v1/Stores/{store_id}/Profiles/{each}"),
+            await client.delete(f"/v1/Stores/{store_id}/Profiles/{each}"),
+            await client.patch(f"/v1/Stores/{store_id}/Profiles/{each}", json={}),
+        ):
+            assert (answer.status_code, answer.json()["code"]) == (404, 20404)
+    assert await look_up(client, store_id, "phone", "+13175551234") == []
+    assert (await client.get(f"/v1/Stores/{store_id}/Profiles")).json()["profiles"] == []
+
+
+async def test_others_are_left_alone(client: httpx.AsyncClient, store_id: str, database: Database) -> None:
+    people = await _person(client, store_id)
+    one = await make_profile(client, store_id, chat="other", city="Rome")
+    two = await make_profile(client, store_id, email="other@example.com")
+    await make_profile(client, store_id, chat="other", email="other@example.com")
+    await client.delete(f"/v1/Stores/{store_id}/Profiles/{people[0]}")
+    uuids = [str(ids.decoded(each)) for each in (one, two)]
+    assert set(await _traces(database, *uuids)) == {"profile", "alias", "identifier", "trait", "merge"}
+    assert await look_up(client, store_id, "email", "other@example.com") == [one]
+
+
+async def test_who_comes_again_is_somebody_new(client: httpx.AsyncClient, store_id: str) -> None:
+    profile_id = await make_profile(client, store_id, chat="c-1", city="Gary")
+    await client.delete(f"/v1/Stores/{store_id}/Profiles/{profile_id}")
+    again = await make_profile(client, store_id, chat="c-1")
+    assert again != profile_id
+    traits = (await client.get(f"/v1/Stores/{store_id}/Profiles/{again}")).json()["traits"]
+    assert traits == {"Contact": {"chat": "c-1"}}
+
+
+async def test_erasing_beside_writes_leaves_a_whole_person_or_none(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    for number in range(15):
+        profile_id = await make_profile(client, store_id, chat=f"c-{number}")
+        body = {"traits": {"Contact": {"chat": f"c-{number}", "email": f"{number}@example.com"}}}
+        url = f"/v1/Stores/{store_id}/Profiles"
+        answers = await asyncio.gather(
+            client.post(url, json=body),
+            client.delete(f"{url}/{profile_id}"),
+            client.post(url, json=body),
+            client.post(
+                f"{url}/{profile_id}/Identifiers", json={"idType": "phone", "value": f"+1317555{1000 + number}"}
+            ),
+        )
+        assert {answer.status_code for answer in answers} <= {202, 404}
+        found = await look_up(client, store_id, "chat", f"c-{number}")
+        assert await look_up(client, store_id, "email", f"{number}@example.com") == found
+        assert profile_id not in found
+        assert await _traces(database, str(ids.decoded(profile_id))) == []

@@ -1,0 +1,125 @@
+"""A merged profile's ID leads to the canonical one, whatever is asked of it."""
+
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
+
+from profile_lookup.app import create_app
+from profile_lookup.settings import Settings, load_settings
+from tests.conftest import BASE_URL, make_profile
+
+REQUESTS: list[tuple[str, str, Any]] = [
+    ("GET", "", None),
+    ("PATCH", "", {"traits": {"Contact": {"city": "Fishers"}}}),
+    ("DELETE", "", None),
+    ("GET", "/Traits", None),
+    ("GET", "/Identifiers", None),
+    ("POST", "/Identifiers", {"idType": "phone", "value": "+13175551234"}),
+    ("GET", "/Identifiers/chat", None),
+    ("PATCH", "/Identifiers/chat", {"idType": "chat", "oldValue": "c-1", "newValue": "c-2"}),
+    ("DELETE", "/Identifiers/chat", None),
+]
+
+
+async def _merged(client: httpx.AsyncClient, store_id: str) -> tuple[str, str]:
+    """A canonical profile's ID, and that of one that was merged into it, through another."""
+    canonical, _, last = [
+        await make_profile(client, store_id, **{id_type: "c-1" if id_type == "chat" else f"{id_type}@example.com"})
+        for id_type in ("chat", "email", "whatsapp")
+    ]
+    await make_profile(client, store_id, email="email@example.com", whatsapp="whatsapp@example.com")
+    assert await make_profile(client, store_id, chat="c-1", email="email@example.com") == canonical
+    return canonical, last
+
+
+@pytest.mark.parametrize(("method", "sub_resource", "body"), REQUESTS)
+async def test_it_leads_to_the_same_resource_of_the_canonical_profile(
+    client: httpx.AsyncClient, store_id: str, method: str, sub_resource: str, body: Any
+) -> None:
+    canonical, merged = await _merged(client, store_id)
+    path = f"/v1/Stores/{store_id}/Profiles/{{}}{sub_resource}?removeAll=true&traitGroups=Contact"
+    answer = await client.request(method, path.format(merged), json=body)
+    uri = f"{BASE_URL}{path.format(canonical)}"
+    assert answer.status_code == (301 if method == "GET" else 308)
+    assert answer.json() == {"message": "This resource has moved.", "uri": uri}
+    assert answer.headers["Location"] == uri
+    assert answer.headers["Canonical-Profile-Id"] == canonical
+
+
+@pytest.mark.parametrize(("method", "sub_resource", "body"), REQUESTS)
+async def test_a_client_that_follows_gets_there_with_its_credentials(
+    client: httpx.AsyncClient, store_id: str, method: str, sub_resource: str, body: Any
+) -> None:
+    canonical, merged = await _merged(client, store_id)
+    url = f"/v1/Stores/{store_id}/Profiles/{merged}{sub_resource}"
+    answer = await client.request(method, url, json=body, follow_redirects=True)
+    assert answer.status_code == (200 if method == "GET" else 202), answer.text
+    assert len(answer.history) == 1
+    assert canonical in str(answer.url)
+
+
+async def test_what_was_asked_of_a_merged_profile_is_done_to_the_canonical_one(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    canonical, merged = await _merged(client, store_id)
+    profiles = f"/v1/Stores/{store_id}/Profiles"
+    body = {"traits": {"Contact": {"city": "Fishers"}}}
+    await client.patch(f"{profiles}/{merged}", json=body, follow_redirects=True)
+    assert (await client.get(f"{profiles}/{canonical}")).json()["traits"]["Contact"]["city"] == "Fishers"
+
+
+async def test_nothing_is_done_to_who_does_not_follow(client: httpx.AsyncClient, store_id: str) -> None:
+    canonical, merged = await _merged(client, store_id)
+    await client.delete(f"/v1/Stores/{store_id}/Profiles/{merged}")
+    assert (await client.get(f"/v1/Stores/{store_id}/Profiles/{canonical}")).status_code == 200
+
+
+async def test_it_leads_to_the_public_url(settings: Settings, account: tuple[str, str], store_id: str) -> None:
+    app = create_app(load_settings(database_url=settings.database_url, public_url="https://lookup.example.com/memory/"))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=account) as client,
+    ):
+        canonical, merged = await _merged(client, store_id)
+        answer = await client.get(f"/v1/Stores/{store_id}/Profiles/{merged}/Traits?pageSize=1")
+    assert answer.headers["Location"] == (
+        f"https://lookup.example.com/memory/v1/Stores/{store_id}/Profiles/{canonical}/Traits?pageSize=1"
+    )
+
+
+async def test_an_id_that_is_percent_encoded_leads_there_too(client: httpx.AsyncClient, store_id: str) -> None:
+    canonical, merged = await _merged(client, store_id)
+    url = f"/v1/Stores/{store_id}/Profiles/{merged.replace('mem_', 'mem%5F')}/Traits"
+    answer = await client.get(url)
+    assert answer.headers["Location"] == f"{BASE_URL}/v1/Stores/{store_id}/Profiles/{canonical}/Traits"
+
+
+async def test_a_query_that_is_no_text_is_kept_as_it_is(
+    app: FastAPI, client: httpx.AsyncClient, store_id: str, account: tuple[str, str]
+) -> None:
+    canonical, merged = await _merged(client, store_id)
+    query = b"x=\xff&y=\xc3\xa9&z=%C3"
+
+    async def asked_by_a_client_of_another_kind(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "query_string": query}, receive, send)
+
+    transport = httpx.ASGITransport(asked_by_a_client_of_another_kind)
+    async with httpx.AsyncClient(transport=transport, base_url=BASE_URL, auth=account) as other:
+        answer = await other.get(f"/v1/Stores/{store_id}/Profiles/{merged}")
+    assert answer.status_code == 301
+    location = dict(answer.headers.raw)[b"location"]
+    assert location == f"{BASE_URL}/v1/Stores/{store_id}/Profiles/{canonical}?".encode() + query
+
+
+async def test_an_address_that_would_be_too_long_is_refused(client: httpx.AsyncClient, store_id: str) -> None:
+    _, merged = await _merged(client, store_id)
+    answer = await client.get(f"/v1/Stores/{store_id}/Profiles/{merged}?x={'x' * 2000}")
+    assert (answer.status_code, answer.json()["code"]) == (400, 520046)
+
+
+async def test_a_merged_profile_is_in_no_list(client: httpx.AsyncClient, store_id: str) -> None:
+    canonical, _ = await _merged(client, store_id)
+    assert (await client.get(f"/v1/Stores/{store_id}/Profiles")).json()["profiles"] == [canonical]
