@@ -4,6 +4,7 @@
     python3 run.py                 serve, with a demo store (what `profile-lookup serve --demo` does)
     python3 run.py test [ARGS…]    run the tests (ARGS go to pytest)
     python3 run.py check           run every check that is not a test
+    python3 run.py bench [ARGS…]   measure it against others (benchmarks/README.md)
     python3 run.py lock            bring the lock files in step with pyproject.toml
     python3 run.py ANYTHING…       profile-lookup ANYTHING…
 
@@ -35,6 +36,9 @@ def main(arguments: list[str]) -> None:
         case ["test", *rest]:
             install(DEVELOPMENT)
             become("-m", "pytest", *rest)
+        case ["bench", *rest]:
+            install(DEVELOPMENT)
+            become("-m", "benchmarks", *rest)
         case ["check" | "lock" as task]:
             install(DEVELOPMENT)
             become("tools/checks.py", task)

@@ -1,0 +1,1 @@
+"""How fast is it, and against whom? `python3 run.py bench`."""

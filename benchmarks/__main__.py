@@ -1,0 +1,147 @@
+"""The command: `python3 run.py bench`, `… bench writes`, `… bench draw`."""
+
+import argparse
+import sys
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import TypeVar
+
+from benchmarks.contenders import PEERS
+from benchmarks.datasets import default_directory, parse_size
+from benchmarks.drawing import draw
+from benchmarks.errors import BenchmarkError
+from benchmarks.load import Load
+from benchmarks.results import Results, table
+from benchmarks.rounds import LookupOptions, measure_lookups
+from benchmarks.workload import KINDS
+from benchmarks.writes import WRITE_PEERS, WRITES, WriteOptions, measure_writes
+from profile_lookup.database.embedded import EmbeddedPostgresError
+
+Value = TypeVar("Value")
+
+LONGEST = 300
+"""Seconds: load is always bounded in time."""
+
+
+def main(arguments: list[str]) -> None:
+    if not arguments or arguments[0] not in ("writes", "draw", "-h", "--help"):
+        arguments = ["lookups", *arguments]
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except (BenchmarkError, EmbeddedPostgresError, OSError) as error:
+        sys.exit(f"bench: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _lookups(options: argparse.Namespace) -> None:
+    wanted = LookupOptions(
+        options.size, options.kinds, options.keys, options.connections, options.peers, options.workers,
+        options.rounds, options.seconds,
+    )  # fmt: skip
+    _report(measure_lookups(wanted, Load(options.load), options.data), options)
+
+
+def _writes(options: argparse.Namespace) -> None:
+    wanted = WriteOptions(
+        options.size, options.kinds, options.connections, options.peers, options.rounds, options.seconds
+    )
+    _report(measure_writes(wanted, Load(options.load), options.data), options)
+
+
+def _draw(options: argparse.Namespace) -> None:
+    for path in draw([Results.read(path) for path in options.results], options.svg):
+        print(path)
+
+
+def _report(results: Results, options: argparse.Namespace) -> None:
+    if options.output is not None:
+        results.write(options.output)
+    for line in table(results):
+        print(line)
+    if options.svg is not None:
+        for path in draw([results], options.svg):
+            print(path)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="run.py bench", description="Measure lookups (without a command), or what the commands say."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    lookups = commands.add_parser("lookups", help="measure Lookups against the peers (the default)")
+    lookups.set_defaults(run=_lookups)
+    _add_common(lookups, PEERS)
+    lookups.add_argument("--size", type=_list_of(_size), default=("1M",), help="identifiers: 10k,1M,10M (default: 1M)")
+    lookups.add_argument("--kinds", type=_list_of(_one_of(KINDS)), default=("phones",), help=f"of {','.join(KINDS)}")
+    lookups.add_argument("--keys", choices=("uniform", "skewed"), default="uniform", help="who is asked for")
+    lookups.add_argument("--connections", type=_list_of(_count), default=(1, 8, 32, 128), help="default: 1,8,32,128")
+    lookups.add_argument("--workers", type=_list_of(_count), default=(1,), help="processes of each server: 1,2")
+    writes = commands.add_parser("writes", help="measure POST Profiles")
+    writes.set_defaults(run=_writes)
+    _add_common(writes, WRITE_PEERS)
+    writes.add_argument("--size", type=_size, default="1M", help="identifiers that are there before (default: 1M)")
+    writes.add_argument("--kinds", type=_list_of(_one_of(WRITES)), default=tuple(WRITES), help=f"of {','.join(WRITES)}")
+    writes.add_argument("--connections", type=_list_of(_count), default=(32,), help="default: 32")
+    drawing = commands.add_parser("draw", help="draw what --output kept")
+    drawing.set_defaults(run=_draw)
+    drawing.add_argument("results", type=Path, nargs="+")
+    drawing.add_argument("--svg", type=Path, required=True, metavar="DIRECTORY")
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser, peers: tuple[str, ...]) -> None:
+    parser.add_argument(
+        "--peers", type=_list_of(_one_of(peers)), default=peers, help=f"of {','.join(peers)} (default: all)"
+    )
+    parser.add_argument("--rounds", type=_count, default=5)
+    parser.add_argument("--seconds", type=_seconds, default=5.0, help="of each measurement (default: 5)")
+    parser.add_argument("--load", choices=("wrk", "own"), help="the generator (default: wrk if it is installed)")
+    parser.add_argument("--output", type=Path, help="where to write the results as JSON")
+    parser.add_argument("--svg", type=Path, metavar="DIRECTORY", help="where to draw them")
+    parser.add_argument(
+        "--data", type=Path, default=default_directory(), help="where the databases are kept (default: %(default)s)"
+    )
+
+
+def _list_of(parse: Callable[[str], Value]) -> Callable[[str], tuple[Value, ...]]:
+    def items(text: str) -> tuple[Value, ...]:
+        return tuple(parse(item) for item in text.split(","))
+
+    return items
+
+
+def _one_of(names: Collection[str]) -> Callable[[str], str]:
+    def name(text: str) -> str:
+        if text not in names:
+            raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(names)}")
+        return text
+
+    return name
+
+
+def _size(text: str) -> str:
+    try:
+        parse_size(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected 1k-100M") from None
+    return text
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected 1 or more")
+    return count
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= LONGEST:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected up to {LONGEST}")
+    return seconds
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

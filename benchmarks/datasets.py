@@ -1,0 +1,208 @@
+"""Databases of a size, made once and kept: migrated by the product's migrations, filled inside PostgreSQL."""
+
+import asyncio
+import os
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import asyncpg
+from platformdirs import user_cache_path
+from sqlalchemy import insert
+
+from benchmarks.population import (
+    PEOPLE_OF_HOUSEHOLD,
+    PHONE_DIGITS,
+    PROFILE_ID_SQL,
+    Population,
+)
+from benchmarks.progress import say
+from profile_lookup.accounts.credentials import Credentials, digest
+from profile_lookup.accounts.queries import add_key, ensure_account
+from profile_lookup.database.documents import settings_document, traits_document
+from profile_lookup.database.embedded import EmbeddedPostgres
+from profile_lookup.database.engine import Database
+from profile_lookup.database.migrations import migrate
+from profile_lookup.database.tables import store, trait_group
+from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentifierConfig, IdentityResolutionSettings
+from profile_lookup.identity.trait_definitions import CONTACT
+from profile_lookup.web import ids
+
+ACCOUNT_SID, AUTH_TOKEN = "ACbenchmark", "the benchmark's token, which guards nothing"
+API_KEY, API_SECRET = "SKbenchmark", "the benchmark's secret, which guards nothing"
+STORE_ID = UUID("01900000-0000-7000-8000-000000000001")
+
+LAYOUT = 1
+"""Of what is in a database. A change makes those that are kept be made anew."""
+
+POSTGRES_SETTINGS = {
+    "shared_buffers": "1GB",
+    "max_connections": "300",
+    "max_wal_size": "8GB",
+    "checkpoint_timeout": "30min",
+    "maintenance_work_mem": "512MB",
+}
+"""As somebody would who has a store of this size; durability is not touched."""
+
+_SETTINGS = IdentityResolutionSettings(
+    (*DEFAULT_SETTINGS.identifier_configs, IdentifierConfig("household", enforce_unique=False)),
+    DEFAULT_SETTINGS.matching_rules,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """`size`: as it is written, 10k or 1M."""
+
+    size: str
+    population: Population
+    database: str
+    database_url: str
+
+    @property
+    def store_path(self) -> str:
+        return f"/v1/Stores/{ids.store_id(STORE_ID)}"
+
+
+def default_directory() -> Path:
+    """Kept between runs. For root a place that the unprivileged user of the embedded server can reach."""
+    if os.geteuid() == 0:
+        return Path("/var/tmp/profile-lookup-benchmarks")  # noqa: S108 -- root's own, made 0711
+    return user_cache_path("profile-lookup") / "benchmarks"
+
+
+def embedded_postgres(directory: Path) -> EmbeddedPostgres:
+    return EmbeddedPostgres(directory, settings=POSTGRES_SETTINGS)
+
+
+def parse_size(text: str) -> int:
+    """10k, 1M. Raises `ValueError`."""
+    units = {"k": 1_000, "K": 1_000, "M": 1_000_000}
+    size = int(text[:-1]) * units[text[-1]] if text[-1:] in units else int(text)
+    if not 1_000 <= size <= 100_000_000:  # noqa: PLR2004 -- more than 100 people; no number twice
+        raise ValueError(text)
+    return size
+
+
+def ensure_dataset(server: EmbeddedPostgres, size: str, *, purpose: str = "lookups") -> Dataset:
+    """The database of this size, made if need be; for writes always: they leave another one behind."""
+    name = f"{purpose}_{size}".lower()
+    url = server.url.replace("/profile_lookup?", f"/{name}?")
+    dataset = Dataset(size, Population(parse_size(size)), name, url)
+    if purpose == "lookups" and asyncio.run(_is_complete(server.url, name)):
+        return dataset
+    say(f"Loading {size} identifiers …")
+    started_at = time.monotonic()
+    asyncio.run(_create_database(server.url, name))
+    migrate(url)
+    asyncio.run(_make_store(url))
+    asyncio.run(_load(dataset))
+    asyncio.run(_complete(server.url, name))
+    say(f"Loaded in {time.monotonic() - started_at:.0f} s")
+    return dataset
+
+
+async def _is_complete(url: str, name: str) -> bool:
+    connection = await asyncpg.connect(url)
+    try:
+        question = "select shobj_description(oid, 'pg_database') from pg_database where datname = $1"
+        found: str | None = await connection.fetchval(question, name)
+        return found == f"complete {LAYOUT}"
+    finally:
+        await connection.close()
+
+
+async def _create_database(url: str, name: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute(f'drop database if exists "{name}" with (force)')
+    await connection.execute(f'create database "{name}"')
+    await connection.close()
+
+
+async def _complete(url: str, name: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute(f"comment on database \"{name}\" is 'complete {LAYOUT}'")
+    await connection.close()
+
+
+async def _make_store(url: str) -> None:
+    database, now = Database(url, pool_size=1), datetime.now(UTC)
+    async with database.transaction() as connection:
+        account_id = await ensure_account(connection, "benchmark", Credentials(ACCOUNT_SID, digest(AUTH_TOKEN)))
+        key = Credentials(API_KEY, digest(API_SECRET))
+        await add_key(connection, account_id, key, scope="full", name="benchmark")
+        await connection.execute(
+            insert(store).values(
+                account_id=account_id, id=STORE_ID, display_name="benchmark", status="ACTIVE", version=1,
+                settings=settings_document(_SETTINGS), settings_version=1, revision=1, created_at=now,
+            )
+        )  # fmt: skip
+        await connection.execute(
+            insert(trait_group).values(
+                store_id=STORE_ID, name=CONTACT.name, traits=traits_document(CONTACT), version=1, created_at=now
+            )
+        )
+    await database.close()
+
+
+async def _load(dataset: Dataset) -> None:
+    """Rows first, keys and indexes after: an index that is built at once is faster made, and dense."""
+    connection = await asyncpg.connect(dataset.database_url)
+    try:
+        taken_off = await _take_off_keys(connection)
+        for statement in _rows(dataset.population):
+            await connection.execute(statement)
+        for statement in taken_off:
+            await connection.execute(statement)
+        # Index-only scans need the visibility map; frozen, no vacuum comes in the middle of a measurement.
+        await connection.execute("vacuum (freeze, analyze)")
+        await connection.execute("checkpoint")
+    finally:
+        await connection.close()
+
+
+async def _take_off_keys(connection: asyncpg.Connection) -> list[str]:
+    """Give the statements that put them back, in order: foreign keys last."""
+    keys = await connection.fetch("""
+        select conrelid::regclass::text as of, quote_ident(conname) as name, pg_get_constraintdef(oid) as definition
+        from pg_constraint
+        where 'profile'::regclass in (conrelid, confrelid) and contype in ('p', 'f')
+            or 'identifier'::regclass = conrelid and contype in ('p', 'f')
+        order by contype = 'f'
+    """)
+    for key in reversed(keys):
+        await connection.execute(f"alter table {key['of']} drop constraint {key['name']}")
+    indexes = await connection.fetch("""
+        select indexrelid::regclass::text as name, pg_get_indexdef(indexrelid) as definition
+        from pg_index where indrelid in ('profile'::regclass, 'identifier'::regclass)
+    """)
+    for index in indexes:
+        await connection.execute(f"drop index {index['name']}")
+    own = [f"alter table {key['of']} add constraint {key['name']} {key['definition']}" for key in keys]
+    return [*(index["definition"] for index in indexes), *own]
+
+
+def _rows(people: Population) -> list[str]:
+    everybody = f"generate_series(0::bigint, {people.people - 1}) as person (i)"  # bigint: the numbers are long
+    profile_id = PROFILE_ID_SQL.format(i="i")
+    identifiers = {
+        "phone": (f"'+' || {PHONE_DIGITS.format(i='i')}", "true", ""),
+        "email": ("'person.' || i || '@example.com'", "true", ""),
+        "household": (
+            f"'household-' || i / {PEOPLE_OF_HOUSEHOLD}",
+            "false",
+            f"where i < {people.households * PEOPLE_OF_HOUSEHOLD}",
+        ),
+    }
+    return [
+        f"insert into profile (store_id, id, created_at) select '{STORE_ID}', {profile_id}, now() from {everybody}",
+        *(
+            f"""
+                insert into identifier (store_id, id_type, value, profile_id, is_unique, added_at)
+                select '{STORE_ID}', '{id_type}', {value}, {profile_id}, {is_unique}, now() from {everybody} {which}
+            """
+            for id_type, (value, is_unique, which) in identifiers.items()
+        ),
+    ]

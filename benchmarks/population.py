@@ -1,0 +1,88 @@
+r"""Who is in the store: a person for every number, by arithmetic.
+
+Everything about person *i* follows from *i*, so that PostgreSQL can make ten million of them, and we know every answer
+without asking anybody. The formulas are integer arithmetic that SQL and pgbench's `\set` read alike, with `{i}` for
+the number; the functions below them say the same in Python. That both agree is seen when answers are checked.
+"""
+
+from dataclasses import dataclass
+from hashlib import md5
+from uuid import UUID
+
+PEOPLE_OF_HOUSEHOLD = 100
+"""Who share an identifier of a type that is not unique."""
+
+MISSING_AREA = 596 * 10_000_000
+"""Added to a US number it gives one that nobody has: area codes from 808 on instead of 212 to 219."""
+
+_FIRST_ID = 1_700_000_000_000  # milliseconds since 1970: the time in the ID of the first person
+_US = 51_200_000  # 8 area codes of 640 exchanges of 10,000 lines
+_US_FACTOR = 7_368_787  # prime to it: it scatters neighbours, and makes no two of them the same
+_SUBSCRIBERS = 100_000_000  # of each country of `_COUNTRIES`
+_SUBSCRIBERS_FACTOR = 61_803_399
+
+_COUNTRIES = (4474 * 10**8, 336 * 10**8, 49151 * 10**8, 9198 * 10**8, 614 * 10**8)
+"""Mobile numbers of the United Kingdom, France, Germany, India, Australia."""
+
+_us = f"({{i}} * {_US_FACTOR} % {_US})"
+US_DIGITS = (
+    f"(10000000000 + (212 + {_us} / 6400000) * 10000000"
+    f" + (220 + {_us} / 10000 % 640 / 80 * 100 + {_us} / 10000 % 80) * 10000 + {_us} % 10000)"
+)
+INTERNATIONAL_DIGITS = (
+    f"(case when {{i}} / 5 % 5 = 0 then {_COUNTRIES[0]} when {{i}} / 5 % 5 = 1 then {_COUNTRIES[1]}"
+    f" when {{i}} / 5 % 5 = 2 then {_COUNTRIES[2]} when {{i}} / 5 % 5 = 3 then {_COUNTRIES[3]}"
+    f" else {_COUNTRIES[4]} end + {{i}} / 5 * {_SUBSCRIBERS_FACTOR} % {_SUBSCRIBERS})"
+)
+"""Of every fifth person; the others have a US number."""
+
+PHONE_DIGITS = f"(case when {{i}} % 5 = 0 then {INTERNATIONAL_DIGITS} else {US_DIGITS} end)"
+
+PROFILE_ID_SQL = (
+    f"(lpad(to_hex({_FIRST_ID} + {{i}}), 12, '0') || '7' || substr(md5(({{i}})::text), 1, 3)"
+    f" || '8' || substr(md5(({{i}})::text), 4, 15))::uuid"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """`identifiers`: as asked for. Each person has a phone number and an e-mail address, some share a household."""
+
+    identifiers: int
+
+    @property
+    def households(self) -> int:
+        return max(1, self.identifiers // 10_000)
+
+    @property
+    def people(self) -> int:
+        """A multiple of five, of whom every first is from abroad."""
+        return (self.identifiers - self.households * PEOPLE_OF_HOUSEHOLD) // 10 * 5
+
+
+def profile_id(i: int) -> UUID:
+    """A UUIDv7, the later the greater the number."""
+    digest = md5(str(i).encode(), usedforsecurity=False).hexdigest()
+    return UUID(f"{_FIRST_ID + i:012x}7{digest[:3]}8{digest[3:18]}")
+
+
+def is_from_abroad(i: int) -> bool:
+    return i % 5 == 0
+
+
+def phone_digits(i: int) -> str:
+    """E.164 without its +."""
+    if is_from_abroad(i):
+        return str(_COUNTRIES[i // 5 % 5] + i // 5 * _SUBSCRIBERS_FACTOR % _SUBSCRIBERS)
+    n = i * _US_FACTOR % _US
+    exchange = n // 10_000 % 640
+    area = 212 + n // 6_400_000
+    return str(10_000_000_000 + area * 10_000_000 + (220 + exchange // 80 * 100 + exchange % 80) * 10_000 + n % 10_000)
+
+
+def email(i: int) -> str:
+    return f"person.{i}@example.com"
+
+
+def household(i: int) -> str:
+    return f"household-{i}"

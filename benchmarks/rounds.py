@@ -1,0 +1,112 @@
+"""Lookups: every contender in turn, round after round, so that what disturbs the machine disturbs them all."""
+
+import itertools
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks.contenders import PGBENCH, PRODUCT, Contender, postmaster, serving
+from benchmarks.datasets import Dataset, embedded_postgres, ensure_dataset
+from benchmarks.errors import BenchmarkError, MissingProgramError
+from benchmarks.load import Load, Outcome
+from benchmarks.pgbench import Pgbench
+from benchmarks.processes import cpu_seconds
+from benchmarks.progress import say
+from benchmarks.results import Measurement, Results, this_machine
+from benchmarks.workload import REQUESTS, Keys, Workload
+
+_STRIDE = 20_011
+"""By how many requests each measurement begins after the one before: none repeats what was asked a moment ago."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookupOptions:
+    sizes: tuple[str, ...]
+    kinds: tuple[str, ...]
+    keys: Keys
+    connections: tuple[int, ...]
+    peers: tuple[str, ...]
+    workers: tuple[int, ...]
+    rounds: int
+    seconds: float
+
+
+def measure_lookups(options: LookupOptions, load: Load, data: Path) -> Results:
+    results = Results(asdict(options), this_machine(load.name))
+    with ExitStack() as stack:
+        server = stack.enter_context(embedded_postgres(data))
+        datasets = [ensure_dataset(server, size) for size in options.sizes]
+        workloads = {
+            (size.size, kind): Workload(size.population, kind, options.keys)
+            for size, kind in itertools.product(datasets, options.kinds)
+        }
+        contenders = _started(stack, options, datasets, load)
+        postgres = postmaster(server.url)
+        for contender, kind in itertools.product(contenders, options.kinds):
+            workload = workloads[contender.dataset.size, kind]
+            contender.check(workload)
+            contender.look_up(workload, max(options.connections), options.seconds, REQUESTS // 2)  # to be warm
+        cells = list(itertools.product(range(options.rounds), options.kinds, options.connections))
+        for number, (round_, kind, connections) in enumerate(cells):
+            say(f"Round {round_ + 1} of {options.rounds}: {kind}, {connections} connections")
+            turn = number % len(contenders)
+            for contender in contenders[turn:] + contenders[:turn]:
+                workload = workloads[contender.dataset.size, kind]
+                used = _used(contender, postgres)
+                outcome = contender.look_up(workload, connections, options.seconds, number * _STRIDE)
+                using = _used(contender, postgres)
+                results.measurements.append(measurement(contender, kind, connections, round_, outcome, used, using))
+    return results
+
+
+def _started(stack: ExitStack, options: LookupOptions, datasets: Sequence[Dataset], load: Load) -> list[Contender]:
+    """Who can be run on this machine; the product always."""
+    contenders: list[Contender] = []
+    for name in (PRODUCT, *options.peers):
+        try:
+            for dataset, workers in itertools.product(datasets, options.workers):
+                contender: Contender = (
+                    Pgbench(dataset, workers)
+                    if name == PGBENCH
+                    else stack.enter_context(serving(name, dataset, workers, load))
+                )
+                contenders.append(contender)
+        except MissingProgramError as error:
+            say(f"Without {name}: {error}")
+    return contenders
+
+
+def _used(contender: Contender, postgres: int) -> tuple[float | None, float | None]:
+    return contender.cpu_seconds(), cpu_seconds(postgres)
+
+
+def measurement(
+    contender: Contender,
+    kind: str,
+    connections: int,
+    round_: int,
+    outcome: Outcome,
+    used: tuple[float | None, float | None],
+    using: tuple[float | None, float | None],
+) -> Measurement:
+    """`used`, `using`: CPU seconds before and after. Raises `BenchmarkError` if anything failed."""
+    if outcome.failed or not outcome.requests:
+        raise BenchmarkError(f"{contender.name}: {outcome.failed} of {outcome.requests} requests failed")
+    server, postgres = (
+        None if before is None or after is None else (after - before) / outcome.requests * 1000
+        for before, after in zip(used, using, strict=True)
+    )
+    return Measurement(
+        contender=contender.name,
+        size=contender.dataset.size,
+        kind=kind,
+        workers=contender.workers,
+        connections=connections,
+        round=round_,
+        requests_per_second=outcome.requests / outcome.seconds,
+        p50=outcome.p50,
+        p99=outcome.p99,
+        cpu=server,
+        postgres_cpu=postgres,
+    )

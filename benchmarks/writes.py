@@ -1,0 +1,275 @@
+"""POST Profiles: create, update and merge, against the naive service and against pgbench of the same SQL.
+
+The database is made anew for every run, since a run leaves another one behind. Before anything is timed each server has
+to keep its promise in a race, and after each measurement what was answered must be there.
+"""
+
+import asyncio
+import http.client
+import itertools
+import json
+import math
+import random
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+import asyncpg
+
+from benchmarks import population
+from benchmarks.contenders import NAIVE, PGBENCH, PRODUCT, Server, post, postmaster, serving
+from benchmarks.datasets import STORE_ID, Dataset, embedded_postgres, ensure_dataset
+from benchmarks.errors import BenchmarkError, MissingProgramError
+from benchmarks.load import Load, Outcome
+from benchmarks.pgbench import Pgbench, write_script
+from benchmarks.population import PHONE_DIGITS, PROFILE_ID_SQL
+from benchmarks.processes import cpu_seconds
+from benchmarks.progress import say
+from benchmarks.results import Results, this_machine
+from benchmarks.rounds import measurement
+
+WRITE_PEERS = (NAIVE, PGBENCH)
+
+Contact = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A kind of write. `at_most`: requests a second to be ready for; more than there ever are.
+
+    `counted`: of what there is one more for each request, if so.
+    """
+
+    contact: Callable[[int], Contact]
+    at_most: int
+    counted: str | None
+
+
+def _create(i: int) -> Contact:
+    return _merge(i) | {"firstName": "Ada"}
+
+
+def _update(i: int) -> Contact:
+    return {"phone": f"+{population.phone_digits(i)}", "firstName": f"Name{random.randrange(10**9)}"}  # noqa: S311
+
+
+def _merge(i: int) -> Contact:
+    return {"email": population.email(i), "phone": f"+{population.phone_digits(i)}"}
+
+
+WRITES: Mapping[str, Write] = {
+    "create": Write(_create, at_most=20_000, counted="profile"),
+    "update": Write(_update, at_most=20_000, counted=None),
+    "merge": Write(_merge, at_most=6_000, counted="merge"),
+}
+
+_SECOND_PROFILE = 50_000_000
+"""Added to a person's number for the ID of the profile that is to be merged into theirs."""
+
+_CONTESTED = 100  # people that the requests of a race are about, with one of their values each
+_RACE = 120  # requests: enough for people to grow together, too few for all to become one
+_RACES = 3
+_RACERS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
+    size: str
+    kinds: tuple[str, ...]
+    connections: tuple[int, ...]
+    peers: tuple[str, ...]
+    rounds: int
+    seconds: float
+
+
+def measure_writes(options: WriteOptions, load: Load, data: Path) -> Results:
+    results = Results(asdict(options), this_machine(load.name))
+    with ExitStack() as stack:
+        server = stack.enter_context(embedded_postgres(data))
+        database = _Database(ensure_dataset(server, options.size, purpose="writes"), options.seconds)
+        contenders = _started(stack, options, database.dataset, load)
+        for contender in contenders:
+            if isinstance(contender, Server):
+                database.race(contender)
+        postgres = postmaster(server.url)
+        for contender, kind in itertools.product(contenders, options.kinds):
+            database.write(contender, kind, database.batch(kind, max(options.connections)))  # to be warm
+        cells = list(itertools.product(range(options.rounds), options.kinds, options.connections))
+        for number, (round_, kind, connections) in enumerate(cells):
+            say(f"Round {round_ + 1} of {options.rounds}: {kind}, {connections} connections")
+            turn = number % len(contenders)
+            for contender in contenders[turn:] + contenders[:turn]:
+                batch = database.batch(kind, connections)
+                used = contender.cpu_seconds(), cpu_seconds(postgres)
+                outcome = database.write(contender, kind, batch)
+                using = contender.cpu_seconds(), cpu_seconds(postgres)
+                results.measurements.append(measurement(contender, kind, connections, round_, outcome, used, using))
+                database.check(contender, kind, batch, outcome)
+    return results
+
+
+def _started(stack: ExitStack, options: WriteOptions, dataset: Dataset, load: Load) -> list[Server | Pgbench]:
+    contenders: list[Server | Pgbench] = []
+    for name in (PRODUCT, *options.peers):
+        try:
+            contenders.append(
+                Pgbench(dataset, 1) if name == PGBENCH else stack.enter_context(serving(name, dataset, 1, load))
+            )
+        except MissingProgramError as error:
+            say(f"Without {name}: {error}")
+    return contenders
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Requests that are ready: each connection of pgbench has a block of people of its own, from `first` on.
+
+    `before`: how many rows there were of what is counted.
+    """
+
+    first: int
+    connections: int
+    block: int
+    bodies: list[bytes]
+    before: int
+
+
+class _Database:
+    """What is written to, and who is in it."""
+
+    def __init__(self, dataset: Dataset, seconds: float) -> None:
+        self.dataset = dataset
+        self._seconds = seconds
+        self._next = dataset.population.people
+
+    def batch(self, kind: str, connections: int) -> Batch:
+        """Requests of people that nobody wrote of before; updates of those that are there."""
+        write, people = WRITES[kind], self.dataset.population.people
+        block = math.ceil(1.5 * write.at_most * math.ceil(self._seconds) / connections)  # none has just its share
+        if kind == "update":
+            first, numbers = 0, random.choices(range(people), k=connections * block)  # noqa: S311 -- a load
+        else:
+            first = self._newcomers(connections * block)
+            numbers = list(range(first, self._next))
+        if kind == "merge":
+            asyncio.run(_make_pairs(self.dataset.database_url, first, self._next))
+        bodies = [_body(write.contact(i)) for i in numbers]
+        return Batch(first, connections, block, bodies, self._count(write))
+
+    def write(self, contender: Server | Pgbench, kind: str, batch: Batch) -> Outcome:
+        if isinstance(contender, Server):
+            return contender.write(batch.bodies, batch.connections, self._seconds)
+        variables = {
+            "n": -1, "first": batch.first, "block": batch.block, "people": self.dataset.population.people,
+        }  # fmt: skip
+        return contender.run(write_script(kind), variables, batch.connections, self._seconds)
+
+    def check(self, contender: Server | Pgbench, kind: str, batch: Batch, outcome: Outcome) -> None:
+        """Raises `BenchmarkError`."""
+        if kind != "update" and outcome.requests > len(batch.bodies):
+            raise BenchmarkError(f"{contender.name} did more than the {len(batch.bodies)} writes that were prepared")
+        if WRITES[kind].counted is not None:
+            written = self._count(WRITES[kind]) - batch.before
+            if not outcome.requests <= written <= outcome.requests + batch.connections:  # some were under way
+                raise BenchmarkError(f"{contender.name} answered {outcome.requests} of {kind} and did {written}")
+
+    def race(self, server: Server) -> None:
+        """Many requests at once about few people. Raises `BenchmarkError` unless those who are one are one."""
+        for _ in range(_RACES):
+            first = self._newcomers(_CONTESTED)
+            contested = range(first, first + _CONTESTED)
+            requests = [
+                {
+                    "email": population.email(random.choice(contested)),  # noqa: S311
+                    "phone": f"+{population.phone_digits(random.choice(contested))}",  # noqa: S311
+                }
+                for _ in range(_RACE)
+            ]
+            with ThreadPoolExecutor(_RACERS) as racers:
+                answers = list(racers.map(lambda contact: _answer(server, contact), requests))
+            values = sorted({value for contact in requests for value in contact.values()})
+            holders = asyncio.run(_holders(self.dataset.database_url, values))
+            if not all(answers) or _grouped(holders) != _grouped(_components(requests)):
+                raise BenchmarkError(f"{server.name} does not merge in a race what is one person")
+
+    def _newcomers(self, count: int) -> int:
+        first, self._next = self._next, self._next + count
+        return first
+
+    def _count(self, write: Write) -> int:
+        return 0 if write.counted is None else asyncio.run(_count(self.dataset.database_url, write.counted))
+
+
+def _body(contact: Contact) -> bytes:
+    return json.dumps({"traits": {"Contact": contact}}).encode()
+
+
+def _answer(server: Server, contact: Contact) -> bool:
+    """Whether it was accepted."""
+    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)) as connection:
+        status, _ = post(connection, server.write_target(), _body(contact))
+        return status == HTTPStatus.ACCEPTED
+
+
+def _components(requests: list[Contact]) -> dict[str, object]:
+    """Which of the values are one person's: all are of unique types, so whoever shares one is the same."""
+    leader = {value: value for contact in requests for value in contact.values()}
+
+    def lead(value: str) -> str:
+        while leader[value] != value:
+            value = leader[value]
+        return value
+
+    for contact in requests:
+        leader[lead(contact["email"])] = lead(contact["phone"])
+    return {value: lead(value) for value in leader}
+
+
+def _grouped(of_values: Mapping[str, object]) -> set[frozenset[str]]:
+    groups: dict[object, set[str]] = {}
+    for value, group in of_values.items():
+        groups.setdefault(group, set()).add(value)
+    return {frozenset(group) for group in groups.values()}
+
+
+async def _holders(url: str, values: list[str]) -> dict[str, object]:
+    connection = await asyncpg.connect(url)
+    try:
+        question = "select value, profile_id from identifier where store_id = $1 and value = any ($2)"
+        return {row["value"]: row["profile_id"] for row in await connection.fetch(question, STORE_ID, values)}
+    finally:
+        await connection.close()
+
+
+async def _count(url: str, table: str) -> int:
+    connection = await asyncpg.connect(url)
+    try:
+        return int(await connection.fetchval(f"select count(*) from {table}"))
+    finally:
+        await connection.close()
+
+
+async def _make_pairs(url: str, first: int, end: int) -> None:
+    """For each number two profiles, one with the phone number and one with the e-mail address."""
+    connection = await asyncpg.connect(url)
+    for id_type, value, profile_id in (
+        ("phone", f"'+' || {PHONE_DIGITS.format(i='i')}", PROFILE_ID_SQL.format(i="i")),
+        ("email", "'person.' || i || '@example.com'", PROFILE_ID_SQL.format(i=f"i + {_SECOND_PROFILE}")),
+    ):
+        everybody = f"generate_series({first}::bigint, {end - 1}) as person (i)"
+        await connection.execute(f"""
+            with
+            made as (
+                insert into profile (store_id, id, created_at) select '{STORE_ID}', {profile_id}, now() from {everybody}
+            ),
+            identified as (
+                insert into identifier (store_id, id_type, value, profile_id, is_unique, added_at)
+                select '{STORE_ID}', '{id_type}', {value}, {profile_id}, true, now() from {everybody}
+            )
+            insert into trait (store_id, profile_id, group_name, name, value, written_at)
+            select '{STORE_ID}', {profile_id}, 'Contact', '{id_type}', to_jsonb({value}), now() from {everybody}
+        """)
+    await connection.close()

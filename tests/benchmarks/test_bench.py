@@ -1,0 +1,76 @@
+"""The benchmark runs and checks itself; how fast anything is, no test says."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.conftest import RUN_DIRECTORY
+from tests.program.conftest import environment
+
+ROOT = Path(__file__).parents[2]
+TIMEOUT = 300  # seconds, on a noisy machine
+
+
+@pytest.fixture
+def data() -> Iterator[Path]:
+    """A place for the databases, which an unprivileged server can reach also when root runs the tests."""
+    directory = Path(os.environ[RUN_DIRECTORY]) / uuid4().hex
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def bench(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks", *map(str, arguments)],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+
+
+def tiny(data: Path, output: Path) -> list[object]:
+    return ["--size", "1k", "--rounds", 1, "--seconds", 0.3, "--load", "own", "--data", data, "--output", output]
+
+
+def test_lookups_are_measured_against_peers_that_give_the_same_answers(data: Path, tmp_path: Path) -> None:
+    output = tmp_path / "results.json"
+    done = bench(
+        *tiny(data, output), "--connections", "1,4", "--peers", "echo,naive,pgbench",
+        "--kinds", "phones,full-parse,misses,emails,hundred", "--svg", tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "| 4           | naive " in done.stdout
+    measured = {
+        (each["contender"], each["kind"], each["connections"])
+        for each in json.loads(output.read_text())["measurements"]
+    }
+    assert measured == {
+        (contender, kind, connections)
+        for contender in ("profile-lookup", "echo", "naive", "pgbench")
+        for kind in ("phones", "full-parse", "misses", "emails", "hundred")
+        for connections in (1, 4)
+    }
+    assert ET.parse(tmp_path / "throughput-phones-1k.svg").getroot().tag.endswith("svg")
+
+
+def test_writes_are_measured_against_a_peer_that_keeps_the_same_promise(data: Path, tmp_path: Path) -> None:
+    done = bench("writes", *tiny(data, tmp_path / "results.json"), "--connections", 4, "--peers", "naive,pgbench")
+    assert done.returncode == 0, done.stderr
+    for kind in ("create", "update", "merge"):
+        assert f"### {kind}, 1k identifiers, 1 worker" in done.stdout
+
+
+def test_what_cannot_be_measured_is_said_in_one_line() -> None:
+    assert "'nobody' is none of echo, naive" in bench("--peers", "nobody").stderr
+    assert "expected 1k-100M" in bench("--size", "5").stderr
