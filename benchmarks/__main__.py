@@ -2,7 +2,9 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,7 +13,7 @@ from benchmarks.datasets import default_directory, parse_size
 from benchmarks.drawing import draw
 from benchmarks.errors import BenchmarkError
 from benchmarks.load import Load
-from benchmarks.results import Results, table
+from benchmarks.results import Results, table, this_machine
 from benchmarks.rounds import LookupOptions, measure_lookups
 from benchmarks.workload import KINDS
 from benchmarks.writes import WRITE_PEERS, WRITES, WriteOptions, measure_writes
@@ -40,14 +42,20 @@ def _lookups(options: argparse.Namespace) -> None:
         options.size, options.kinds, options.keys, options.connections, options.peers, options.workers,
         options.rounds, options.seconds,
     )  # fmt: skip
-    _report(measure_lookups(wanted, Load(options.load), options.data), options)
+    load = Load(options.load)
+    results = Results(asdict(wanted), this_machine(load.name))
+    with _reported(results, options):
+        measure_lookups(wanted, load, options.data, results)
 
 
 def _writes(options: argparse.Namespace) -> None:
     wanted = WriteOptions(
         options.size, options.kinds, options.connections, options.peers, options.rounds, options.seconds
     )
-    _report(measure_writes(wanted, Load(options.load), options.data), options)
+    load = Load(options.load)
+    results = Results(asdict(wanted), this_machine(load.name))
+    with _reported(results, options):
+        measure_writes(wanted, load, options.data, results)
 
 
 def _draw(options: argparse.Namespace) -> None:
@@ -55,9 +63,14 @@ def _draw(options: argparse.Namespace) -> None:
         print(path)
 
 
-def _report(results: Results, options: argparse.Namespace) -> None:
-    if options.output is not None:
-        results.write(options.output)
+@contextmanager
+def _reported(results: Results, options: argparse.Namespace) -> Iterator[None]:
+    """What was measured is written also when the rest is not."""
+    try:
+        yield
+    finally:
+        if options.output is not None:
+            results.write(options.output)
     for line in table(results):
         print(line)
     if options.svg is not None:

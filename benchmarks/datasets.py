@@ -39,7 +39,7 @@ LAYOUT = 1
 
 POSTGRES_SETTINGS = {
     "shared_buffers": "1GB",
-    "max_connections": "300",
+    "max_connections": "800",
     "max_wal_size": "8GB",
     "checkpoint_timeout": "30min",
     "maintenance_work_mem": "512MB",

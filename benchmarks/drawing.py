@@ -21,7 +21,8 @@ _STYLES = {
 }
 
 _WIDTH, _HEIGHT = 860, 420
-_LEFT, _RIGHT, _TOP, _BOTTOM = 80, 190, 60, 60
+_LEFT, _RIGHT, _TOP, _BOTTOM = 80, 230, 60, 60
+_INSET = 30  # of the first and the last point from the edges
 _LABEL_DISTANCE = 16
 
 
@@ -44,7 +45,7 @@ class Chart:
 
 
 def draw(runs: Sequence[Results], directory: Path) -> list[Path]:
-    """Throughput and p99 over connections for each kind, size and workers; cost over size if there are several."""
+    """Throughput and p99 over connections, cost over size; where there are several of them."""
     directory.mkdir(parents=True, exist_ok=True)
     charts: dict[str, Chart] = {}
     for run in runs:
@@ -82,7 +83,7 @@ def _over_connections(
         Series(name, [Spread.of(map(figure, run.of(section, count, name))) for count in connections])
         for name in run.contenders(section)
     ]
-    subtitle = f"{section.title}; medians of {run.options['rounds']} rounds, with least and greatest"
+    subtitle = f"{section.title}; medians of {run.options['rounds']} round(s), with least and greatest"
     return Chart(title, subtitle, "connections", [str(count) for count in connections], series, is_logarithmic)
 
 
@@ -184,8 +185,8 @@ def _labels(chart: Chart, scale: "_Scale") -> Iterator[str]:
 
 
 def _x(chart: Chart, index: int) -> float:
-    step = (_WIDTH - _LEFT - _RIGHT) / len(chart.positions)
-    return _LEFT + step * (index + 0.5)
+    width = _WIDTH - _LEFT - _RIGHT - 2 * _INSET
+    return _LEFT + _INSET + width * index / (len(chart.positions) - 1)
 
 
 class _Scale:
@@ -199,7 +200,7 @@ class _Scale:
             self._low = math.floor(math.log10(low))
             self._high = max(math.ceil(math.log10(high)), self._low + 1)
         else:
-            self._low, self._high = 0.0, high or 1.0
+            self._low, self._high = 0.0, high * 1.05
 
     def y(self, value: float) -> float:
         place = math.log10(max(value, 10.0**self._low)) if self._is_logarithmic else value
@@ -209,8 +210,7 @@ class _Scale:
         if self._is_logarithmic:
             return [10.0**power for power in range(int(self._low), int(self._high) + 1)]
         step = 10.0 ** math.floor(math.log10(self._high))
-        while self._high / step < 4:  # noqa: PLR2004 -- as few lines as one can read by
-            step /= 2
+        step /= next(parts for limit, parts in ((2, 5), (5, 2), (10, 1)) if self._high / step < limit)
         return [step * number for number in range(int(self._high / step) + 1)]
 
 

@@ -1,5 +1,6 @@
 """What was measured, as JSON and as a table."""
 
+import itertools
 import json
 import os
 import platform
@@ -126,7 +127,7 @@ def table(results: Results) -> Iterator[str]:
         for connections in results.connections(section):
             rows += [_row(results, section, connections, contender) for contender in results.contenders(section)]
         yield from _aligned(rows)
-    yield from _over_sizes(results)
+    yield from _against_the_first(results)
 
 
 _HEAD = (
@@ -151,24 +152,26 @@ def _row(results: Results, section: Section, connections: int, contender: str) -
     )
 
 
-def _over_sizes(results: Results) -> Iterator[str]:
-    """Each contender against itself at the first size of the run, which was measured in the same rounds."""
+def _against_the_first(results: Results) -> Iterator[str]:
+    """Each contender against itself, at the first size and number of workers; measured in the same rounds."""
+    rows: list[tuple[str, ...]] = [("kind", "connections", "contender", "what", "throughput (min-max)")]
     sections = results.sections()
-    rows: list[tuple[str, ...]] = [("kind", "connections", "contender", "sizes", "throughput (min-max)")]
-    for first in sections:
-        others = [each for each in sections if (each.kind, each.workers) == (first.kind, first.workers)]
-        if first != others[0]:
+    for section in sections:
+        first = next(each for each in sections if each.kind == section.kind)
+        if section.size != first.size and section.workers == first.workers:
+            what = f"{section.size} / {first.size}"
+        elif section.size == first.size and section.workers != first.workers:
+            what = f"{section.workers} / {first.workers} workers"
+        else:
             continue
-        for other in others[1:]:
-            for connections in results.connections(first):
-                for contender in results.contenders(first):
-                    small = results.of(first, connections, contender)
-                    pairs = zip(results.of(other, connections, contender), small, strict=True)
-                    ratio = Spread.of(big.requests_per_second / one.requests_per_second for big, one in pairs)
-                    sizes = f"{other.size} / {first.size}"
-                    rows.append((first.kind, str(connections), contender, sizes, _written(ratio, ".2f")))
+        for connections, contender in itertools.product(results.connections(section), results.contenders(section)):
+            pairs = zip(
+                results.of(section, connections, contender), results.of(first, connections, contender), strict=True
+            )
+            ratio = Spread.of(mine.requests_per_second / other.requests_per_second for mine, other in pairs)
+            rows.append((section.kind, str(connections), contender, what, _written(ratio, ".2f")))
     if len(rows) > 1:
-        yield from ("", "### Over sizes", "")
+        yield from ("", "### Against the first", "")
         yield from _aligned(rows)
 
 

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.contenders import PGBENCH, PRODUCT, Contender, postmaster, serving
@@ -13,7 +13,7 @@ from benchmarks.load import Load, Outcome
 from benchmarks.pgbench import Pgbench
 from benchmarks.processes import cpu_seconds
 from benchmarks.progress import say
-from benchmarks.results import Measurement, Results, this_machine
+from benchmarks.results import Measurement, Results
 from benchmarks.workload import REQUESTS, Keys, Workload
 
 _STRIDE = 20_011
@@ -32,8 +32,8 @@ class LookupOptions:
     seconds: float
 
 
-def measure_lookups(options: LookupOptions, load: Load, data: Path) -> Results:
-    results = Results(asdict(options), this_machine(load.name))
+def measure_lookups(options: LookupOptions, load: Load, data: Path, results: Results) -> None:
+    """Adds each measurement to the results as it is made, so that they are there also if a later one fails."""
     with ExitStack() as stack:
         server = stack.enter_context(embedded_postgres(data))
         datasets = [ensure_dataset(server, size) for size in options.sizes]
@@ -47,6 +47,7 @@ def measure_lookups(options: LookupOptions, load: Load, data: Path) -> Results:
             workload = workloads[contender.dataset.size, kind]
             contender.check(workload)
             contender.look_up(workload, max(options.connections), options.seconds, REQUESTS // 2)  # to be warm
+        say(f"Ready: {', '.join(dict.fromkeys(contender.name for contender in contenders))}")
         cells = list(itertools.product(range(options.rounds), options.kinds, options.connections))
         for number, (round_, kind, connections) in enumerate(cells):
             say(f"Round {round_ + 1} of {options.rounds}: {kind}, {connections} connections")
@@ -57,7 +58,6 @@ def measure_lookups(options: LookupOptions, load: Load, data: Path) -> Results:
                 outcome = contender.look_up(workload, connections, options.seconds, number * _STRIDE)
                 using = _used(contender, postgres)
                 results.measurements.append(measurement(contender, kind, connections, round_, outcome, used, using))
-    return results
 
 
 def _started(stack: ExitStack, options: LookupOptions, datasets: Sequence[Dataset], load: Load) -> list[Contender]:

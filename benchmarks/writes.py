@@ -13,7 +13,7 @@ import random
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from benchmarks.pgbench import Pgbench, write_script
 from benchmarks.population import PHONE_DIGITS, PROFILE_ID_SQL
 from benchmarks.processes import cpu_seconds
 from benchmarks.progress import say
-from benchmarks.results import Results, this_machine
+from benchmarks.results import Results
 from benchmarks.rounds import measurement
 
 WRITE_PEERS = (NAIVE, PGBENCH)
@@ -85,8 +85,8 @@ class WriteOptions:
     seconds: float
 
 
-def measure_writes(options: WriteOptions, load: Load, data: Path) -> Results:
-    results = Results(asdict(options), this_machine(load.name))
+def measure_writes(options: WriteOptions, load: Load, data: Path, results: Results) -> None:
+    """Adds each measurement to the results as it is made, so that they are there also if a later one fails."""
     with ExitStack() as stack:
         server = stack.enter_context(embedded_postgres(data))
         database = _Database(ensure_dataset(server, options.size, purpose="writes"), options.seconds)
@@ -108,7 +108,6 @@ def measure_writes(options: WriteOptions, load: Load, data: Path) -> Results:
                 using = contender.cpu_seconds(), cpu_seconds(postgres)
                 results.measurements.append(measurement(contender, kind, connections, round_, outcome, used, using))
                 database.check(contender, kind, batch, outcome)
-    return results
 
 
 def _started(stack: ExitStack, options: WriteOptions, dataset: Dataset, load: Load) -> list[Server | Pgbench]:
