@@ -169,3 +169,57 @@ def test_under_lifo_a_merge_keeps_the_oldest_of_all() -> None:
 
 def test_the_repr_of_a_trait_leaves_its_value_out() -> None:
     assert "Rome" not in repr(profile(1, traits=trait("Rome", 1)))
+
+
+def replacing(old: str, new: str) -> Change:
+    return Change(tuple(identifiers(new)), replaced=identifier(old))
+
+
+def applied(change: Change, *profiles: Profile, limit: int = 100, policy: LimitPolicy = "fifo") -> dict[str, float]:
+    """The seconds of each e-mail address after the change, which is made at second 9."""
+    held, _ = combined(of_limit(limit, policy), earliest_first(profiles), change, at(9))
+    return {each.value: (when - at(0)).total_seconds() for each, when in held.items()}
+
+
+def test_a_replaced_value_goes_and_the_new_one_has_the_requests_time() -> None:
+    assert applied(replacing("email:a", "email:c"), profile(1, timed(a=1, b=2))) == {"b": 2, "c": 9}
+
+
+def test_a_value_replaced_by_one_that_is_held_already_makes_that_the_newest() -> None:
+    assert applied(replacing("email:a", "email:b"), profile(1, timed(a=1, b=2))) == {"b": 9}
+
+
+def test_a_value_replaced_by_itself_becomes_the_newest() -> None:
+    assert applied(replacing("email:a", "email:a"), profile(1, timed(a=1, b=2))) == {"b": 2, "a": 9}
+
+
+def test_a_replacement_that_merges_takes_what_the_other_has_but_the_requests_time() -> None:
+    both = (profile(1, timed(a=1)), profile(2, timed(c=3, d=4)))
+    assert applied(replacing("email:a", "email:c"), *both) == {"c": 9, "d": 4}
+
+
+@pytest.mark.parametrize("policy", ["fifo", "lifo"])
+def test_a_replacement_needs_no_more_room_than_there_was(policy: LimitPolicy) -> None:
+    change = replacing("email:a", "email:c")
+    assert applied(change, profile(1, timed(a=1, b=2)), limit=2, policy=policy) == {"b": 2, "c": 9}
+
+
+def test_without_a_replacement_what_is_held_keeps_its_time() -> None:
+    assert applied(adding("email:a", "email:c"), profile(1, timed(a=1))) == {"a": 1, "c": pytest.approx(9, abs=1e-3)}
+
+
+def test_a_removed_trait_is_gone_from_all_that_merge_and_others_stay() -> None:
+    one = profile(1, {}, trait("Rome", 1) | {contact("state"): Trait("IN", at(1))})
+    two = profile(2, {}, trait("Oslo", 5))
+    _, traits = combined(of_limit(1, "fifo"), [one, two], Change(traits={contact("city"): None}), at(9))
+    assert traits == {contact("state"): Trait("IN", at(1))}
+
+
+def test_to_remove_what_is_not_there_changes_nothing() -> None:
+    change = Change(traits={contact("city"): None})
+    assert combined(of_limit(1, "fifo"), [profile(1, timed(a=1))], change, at(9)) == (timed(a=1), {})
+
+
+def test_a_change_of_nothing_leaves_everything() -> None:
+    before = profile(1, timed(a=1, b=2), trait("Rome", 1))
+    assert combined(of_limit(2, "fifo"), [before], Change(), at(9)) == (before.identifiers, before.traits)

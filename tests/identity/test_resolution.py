@@ -1,6 +1,7 @@
 """Which profile is this? Each clause of the rule, then the rule against an oracle of its own."""
 
 import re
+from uuid import UUID
 
 import pytest
 
@@ -24,10 +25,11 @@ SETTINGS = IdentityResolutionSettings(
 """Unique and not, in the rules; then unique and not, outside them."""
 
 
-def outcome(sent: str, *candidates: Profile) -> str:
+def outcome(sent: str, *candidates: Profile, known: int | None = None) -> str:
     """`create`, `update 1`, `merge 1 2 3 by email` or `conflict of passport`."""
+    of = None if known is None else UUID(int=known)
     try:
-        resolution = resolve(SETTINGS, identifiers(*sent.split()), candidates)
+        resolution = resolve(SETTINGS, identifiers(*sent.split()), candidates, of)
     except IdentifierConflict as conflict:
         named = re.search(r"idType (\w+) ", str(conflict))
         assert named
@@ -186,3 +188,40 @@ def test_an_update_is_of_its_profile() -> None:
 def test_a_merge_lists_the_canonical_profile_first() -> None:
     merge = Merge(holder(1), (holder(2), holder(3)), "email")
     assert profiles_of(merge) == (holder(1), holder(2), holder(3))
+
+
+def test_a_request_to_a_known_profile_is_about_them_whatever_they_share() -> None:
+    for sent in ("", "email:new", "cookie:new", "tag:new", "passport:new", "email:a"):
+        assert outcome(sent, holder(1, "email:a"), known=1) == "update 1"
+
+
+def test_a_known_profile_merges_with_who_matches_strongly_into_the_earliest() -> None:
+    known, other = holder(2, "email:a"), holder(1, "phone:a")
+    assert outcome("phone:a", known, other, known=2) == "merge 1 2 by phone"
+    assert outcome("phone:a", holder(1, "email:a"), holder(2, "phone:a"), known=1) == "merge 1 2 by phone"
+
+
+def test_what_a_known_profile_shares_with_itself_is_no_trigger() -> None:
+    candidates = [holder(1, "device:a", "device:b"), holder(2, "email:a")]
+    assert outcome("device:a device:b email:a", *candidates, known=1) == "merge 1 2 by email"
+
+
+def test_a_known_profile_shares_a_value_that_may_be_shared_and_does_not_merge() -> None:
+    assert outcome("cookie:a", holder(1, "email:a"), holder(2, "cookie:a"), known=1) == "update 1"
+
+
+def test_beside_a_known_profile_a_single_weak_match_is_not_meant() -> None:
+    candidates = [holder(1, "cookie:a"), holder(2)]
+    assert outcome("cookie:a", *candidates, known=2) == "update 2"
+
+
+def test_two_values_of_non_unique_types_merge_a_known_profile_too() -> None:
+    candidates = [holder(1), holder(2, "cookie:a", "device:a")]
+    assert outcome("cookie:a device:a", *candidates, known=1) == "merge 1 2 by device"
+
+
+def test_a_known_profile_cannot_have_a_unique_value_outside_the_rules_of_somebody_else() -> None:
+    assert outcome("passport:a", holder(1), holder(2, "passport:a"), known=1) == "conflict of passport"
+    assert outcome("passport:a", holder(1, "passport:a"), known=1) == "update 1"
+    both = [holder(1), holder(2, "passport:a", "email:a")]
+    assert outcome("passport:a email:a", *both, known=1) == "merge 1 2 by email"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.identity.retention import retained
+from profile_lookup.identity.retention import first_to_go, retained
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings, LimitPolicy
 from tests.identity.building import at, identifier, timed
 
@@ -184,3 +184,27 @@ def test_types_do_not_depend_on_each_other(case: Case) -> None:
 @given(cases())
 def test_the_limits_change_nothing_the_second_time(case: Case) -> None:
     assert retained(case.settings, case.remaining, case.carried) == case.remaining
+
+
+@pytest.mark.parametrize(("policy", "goes"), [("fifo", "b"), ("lifo", "c")])
+def test_the_first_to_go_is_the_one_that_the_policy_drops(policy: LimitPolicy, goes: str) -> None:
+    config = IdentifierConfig("email", limit_policy=policy)
+    assert first_to_go(config, timed(a=2, b=1, c=3)) == identifier(f"email:{goes}")
+
+
+@pytest.mark.parametrize(("policy", "goes"), [("fifo", "a"), ("lifo", "b")])
+def test_of_equally_old_values_it_is_always_the_same(policy: LimitPolicy, goes: str) -> None:
+    config = IdentifierConfig("email", limit_policy=policy)
+    for held in (timed(a=1, b=1), timed(b=1, a=1)):
+        assert first_to_go(config, held) == identifier(f"email:{goes}")
+
+
+@settings(max_examples=100)
+@given(cases())
+def test_a_limit_of_one_less_drops_the_first_to_go(case: Case) -> None:
+    for config in case.settings.identifier_configs:
+        held = {one: case.held[one] for one in case.of(config, case.held)}
+        if len(held) > 1:
+            tight = IdentifierConfig(config.id_type, limit=len(held) - 1, limit_policy=config.limit_policy)
+            kept_by_limit = retained(IdentityResolutionSettings((tight,), (config.id_type,)), held, ())
+            assert held.keys() - kept_by_limit.keys() == {first_to_go(config, held)}

@@ -3,10 +3,20 @@
 import pytest
 
 from profile_lookup.errors import TraitsRefused, TraitValueRefused
+from profile_lookup.identity.change import Change
 from profile_lookup.identity.profile import TraitName, TraitValue
 from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentifierConfig, IdentityResolutionSettings
-from profile_lookup.identity.trait_definitions import CONTACT, DataType, TraitDefinition, TraitGroup
-from profile_lookup.identity.traits import promoted_identifiers, read_traits
+from profile_lookup.identity.trait_definitions import (
+    CONTACT,
+    ArrayRule,
+    BooleanRule,
+    DataType,
+    NumberRule,
+    StringRule,
+    TraitDefinition,
+    TraitGroup,
+)
+from profile_lookup.identity.traits import promoted_identifiers, read_trait_changes, read_traits
 from tests.identity.building import contact, identifiers
 
 SECRET = "s3cr3t"
@@ -221,3 +231,83 @@ def test_what_is_no_string_is_promoted_as_its_json() -> None:
     traits = read_traits(groups, {"Group": {"codes": [7, True, "x"]}})
     promoted = promoted_identifiers(groups, DEFAULT_SETTINGS, traits)
     assert [identifier.value for identifier in promoted] == ["7", "true", "x"]
+
+
+RULED = {
+    "Orders": TraitGroup(
+        "Orders",
+        {
+            "note": TraitDefinition("STRING", validation_rule=StringRule("^[a-z]*$", max_length=3)),
+            "count": TraitDefinition("NUMBER", validation_rule=NumberRule(min=1, max=2)),
+            "paid": TraitDefinition("BOOLEAN", validation_rule=BooleanRule()),
+            "tags": TraitDefinition("ARRAY", validation_rule=ArrayRule(min_items=1, max_items=2)),
+            "code": TraitDefinition("STRING", "chat", validation_rule=StringRule("^ ?[a-z]+$")),
+        },
+    )
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("note", "abc"), ("note", ""), ("count", 2), ("paid", False), ("tags", ["x"]), ("code", "a")]
+)
+def test_a_value_that_keeps_its_traits_rule_is_read(name: str, value: TraitValue) -> None:
+    assert read_traits(RULED, {"Orders": {name: value}}) == {TraitName("Orders", name): value}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("note", "abcd", "at most 3 characters"),
+        ("note", "S3", "what the trait's pattern matches"),
+        ("count", 0, "at least 1"),
+        ("count", 3, "at most 2"),
+        ("tags", [], "at least 1 items"),
+        ("tags", ["a", "b", "c"], "at most 2 items"),
+    ],
+)
+def test_a_value_that_breaks_its_traits_rule_is_refused_by_naming_the_trait(
+    name: str, value: TraitValue, said: str
+) -> None:
+    with pytest.raises(TraitValueRefused, match=rf"^traits\.Orders\.{name}: expected {said}$"):
+        read_traits(RULED, {"Orders": {name: value}})
+
+
+@pytest.mark.parametrize("value", [None, 1, True, "x" * 1025, "a\0"])
+def test_the_type_is_judged_before_the_rule(value: object) -> None:
+    with pytest.raises(TraitValueRefused, match=r"^traits\.Orders\.note: expected (a string|at most 1024)"):
+        read_traits(RULED, {"Orders": {"note": value}})
+
+
+def test_a_rule_is_for_the_value_as_it_was_sent_not_as_it_is_normalized() -> None:
+    traits = read_traits(RULED, {"Orders": {"code": " a"}})
+    assert promoted_identifiers(RULED, DEFAULT_SETTINGS, traits) == identifiers("chat:a")
+
+
+def test_null_removes_a_trait_in_a_change_and_there_alone() -> None:
+    sent: dict[str, dict[str, object]] = {"Contact": {"city": None, "state": "IN"}}
+    assert read_trait_changes(GROUPS, sent) == {contact("city"): None, contact("state"): "IN"}
+    with pytest.raises(TraitValueRefused, match=r"^traits\.Contact\.city: expected a string$"):
+        read_traits(GROUPS, sent)
+
+
+def test_a_removal_keeps_no_rule() -> None:
+    assert read_trait_changes(RULED, {"Orders": {"tags": None, "count": None}}) == {
+        TraitName("Orders", "tags"): None, TraitName("Orders", "count"): None,
+    }  # fmt: skip
+
+
+def test_what_is_not_defined_cannot_be_removed() -> None:
+    for sent in ({"Contact": {"emial": None}}, {"Invoices": {"city": None}}):
+        with pytest.raises(TraitsRefused, match="no such trait"):
+            read_trait_changes(GROUPS, sent)
+
+
+def test_a_removed_trait_promotes_nothing() -> None:
+    assert promoted_identifiers(
+        GROUPS, DEFAULT_SETTINGS, {contact("email"): None, contact("chat"): "c"}
+    ) == identifiers("chat:c")
+
+
+def test_a_change_by_traits_writes_them_all_and_adds_who_they_identify() -> None:
+    traits = {contact("email"): "A@x", contact("city"): "Rome", contact("chat"): None}
+    assert Change.of_traits(GROUPS, DEFAULT_SETTINGS, traits) == Change(tuple(identifiers("email:a@x")), traits)

@@ -1,0 +1,117 @@
+"""What stored identifiers become under other settings, and who turns out to be one person by it."""
+
+from random import Random
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from profile_lookup.errors import ValueRefused
+from profile_lookup.identity.profile import Profile
+from profile_lookup.identity.renormalization import collision_rules, one_person_each, renormalized
+from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
+from tests.identity.building import at, holder, identifier, profile, trait
+
+LOWER = IdentityResolutionSettings(
+    (
+        IdentifierConfig("email", normalization="email"),
+        IdentifierConfig("chat", normalization="none"),
+        IdentifierConfig("phone", normalization="phone"),
+    ),
+    ("chat", "email", "phone"),
+)
+
+people = st.integers(0, 15).map(lambda number: UUID(int=number))
+collisions = st.lists(st.lists(people, min_size=2, max_size=4, unique=True), max_size=12)
+
+
+def components(groups: list[list[UUID]]) -> set[frozenset[UUID]]:
+    """By walking from each, as far as one comes."""
+    found = set()
+    for start in {each for group in groups for each in group}:
+        reached, ahead = {start}, [start]
+        while ahead:
+            here = ahead.pop()
+            for group in groups:
+                if here in group:
+                    ahead += [each for each in group if each not in reached]
+                    reached |= set(group)
+        found.add(frozenset(reached))
+    return found
+
+
+@given(collisions)
+def test_who_is_connected_is_one_person(groups: list[list[UUID]]) -> None:
+    found = one_person_each(groups)
+    assert {frozenset(each) for each in found} == components(groups)
+    assert sum(map(len, found)) == len({each for group in groups for each in group})
+
+
+@given(collisions, st.integers())
+def test_the_order_does_not_matter(groups: list[list[UUID]], seed: int) -> None:
+    random = Random(seed)
+    shuffled = [random.sample(group, len(group)) for group in random.sample(groups, len(groups))]
+    assert {frozenset(each) for each in one_person_each(shuffled)} == {
+        frozenset(each) for each in one_person_each(groups)
+    }
+
+
+def test_nobody_collides_with_nobody() -> None:
+    assert one_person_each([]) == []
+
+
+def test_a_chain_of_many_is_one_person() -> None:
+    (chain,) = one_person_each([UUID(int=number), UUID(int=number + 1)] for number in range(3000))
+    assert len(chain) == 3001
+
+
+def test_values_become_what_the_same_input_would_give_and_traits_stay() -> None:
+    before = Profile(UUID(int=1), {identifier("email:A@x"): at(1), identifier("chat:A"): at(2)}, trait("Rome", 3))
+    assert renormalized(LOWER, before) == Profile(
+        UUID(int=1), {identifier("email:a@x"): at(1), identifier("chat:A"): at(2)}, trait("Rome", 3)
+    )
+
+
+@pytest.mark.parametrize("seconds", [(1, 2, 3), (3, 2, 1), (2, 1, 3)])
+def test_of_values_that_become_equal_the_earliest_time_stays(seconds: tuple[int, ...]) -> None:
+    held = {identifier(f"email:{value}"): at(when) for value, when in zip(("A", "a", " A "), seconds, strict=True)}
+    assert renormalized(LOWER, profile(1, held)).identifiers == {identifier("email:a"): at(1)}
+
+
+def test_equal_values_of_different_types_stay_apart() -> None:
+    held = {identifier("email:a"): at(1), identifier("chat:a"): at(2)}
+    assert renormalized(LOWER, profile(1, held)).identifiers == held
+
+
+def test_a_value_that_the_new_normalization_refuses_is_refused_without_being_told() -> None:
+    with pytest.raises(ValueRefused) as refused:
+        renormalized(LOWER, holder(1, "phone:s3cr3t"))
+    assert "s3cr3t" not in str(refused.value)
+
+
+@given(
+    st.dictionaries(
+        st.tuples(st.sampled_from(["email", "chat"]), st.sampled_from(["a", "A", " a", "b", "B "])),
+        st.integers(0, 9),
+    )
+)
+def test_each_value_has_the_earliest_of_the_times_it_came_from_and_twice_is_once(
+    held: dict[tuple[str, str], int],
+) -> None:
+    before = profile(1, {identifier(f"{id_type}:{value}"): at(when) for (id_type, value), when in held.items()})
+    after = renormalized(LOWER, before)
+    expected: dict[tuple[str, str], int] = {}
+    for (id_type, value), when in held.items():
+        became = (id_type, value.strip().lower() if id_type == "email" else value)
+        expected[became] = min(when, expected.get(became, when))
+    assert {(each.id_type, each.value): when for each, when in after.identifiers.items()} == {
+        became: at(when) for became, when in expected.items()
+    }
+    assert renormalized(LOWER, after) == after
+
+
+def test_each_profile_is_merged_by_the_first_rule_that_it_collides_by() -> None:
+    one, two, three, four = (UUID(int=number) for number in range(4))
+    found = collision_rules(LOWER, {"phone": [[one, two], [three, four]], "email": [[two, three]]})
+    assert found == {one: "phone", two: "email", three: "email", four: "phone"}
