@@ -1,0 +1,252 @@
+"""Lists, page by page: every item once, forwards and backwards, also while others come and go."""
+
+import base64
+import zlib
+from collections.abc import AsyncIterator, Callable
+from itertools import pairwise
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from profile_lookup.database.engine import Database
+from profile_lookup.web import ids
+from tests.conftest import make_profile, make_store
+
+COUNT = 11
+ORDERS = ["ASC", "DESC"]
+
+
+class Listed:
+    """A list of `COUNT` items, the oldest first, and how to ask for it."""
+
+    def __init__(self, client: httpx.AsyncClient, url: str, name: str, oldest_first: list[str]) -> None:
+        self.client, self.url, self.name, self.oldest_first = client, url, name, oldest_first
+
+    def in_order(self, order: str) -> list[str]:
+        return self.oldest_first if order == "ASC" else self.oldest_first[::-1]
+
+    async def ask(self, order: str, size: int, token: str | None = None) -> httpx.Response:
+        parameters = {"orderBy": order, "pageSize": str(size)} | ({} if token is None else {"pageToken": token})
+        return await self.client.get(self.url, params=parameters)
+
+    async def page(self, order: str, size: int, token: str | None = None) -> tuple[list[str], dict[str, Any]]:
+        answer = await self.ask(order, size, token)
+        assert answer.status_code == 200, answer.text
+        body = answer.json()
+        assert body.keys() == {self.name, "meta"}
+        assert (body["meta"]["key"], body["meta"]["pageSize"]) == (self.name, size)
+        return [_name(item) for item in body[self.name]], body["meta"]
+
+    async def pages(self, order: str, size: int) -> AsyncIterator[tuple[list[str], dict[str, Any]]]:
+        token = None
+        while True:
+            items, meta = await self.page(order, size, token)
+            yield items, meta
+            if (token := meta.get("nextToken")) is None:
+                return
+
+
+def _name(item: Any) -> str:
+    name: str = item if isinstance(item, str) else item.get("displayName") or item["name"]
+    return name
+
+
+async def _profiles(client: httpx.AsyncClient, store_id: str) -> Listed:
+    people = [await make_profile(client, store_id, chat=f"secret-{number}") for number in range(COUNT)]
+    return Listed(client, f"/v1/Stores/{store_id}/Profiles", "profiles", people)
+
+
+async def _traits(client: httpx.AsyncClient, store_id: str) -> Listed:
+    """Some of them written in the same instant: then their names are in order."""
+    profile_id = await make_profile(client, store_id, chat="secret-chat", city="secret-city", state="IN")
+    url = f"/v1/Stores/{store_id}/Profiles/{profile_id}"
+    later = ["street", "country", "lastName", "postalCode", "firstName"]
+    for name in later:
+        await client.patch(url, json={"traits": {"Contact": {name: f"secret-{name}"}}})
+    three = {"phone": "+13175551234", "email": "secret@example.com", "whatsapp": "secret"}
+    await client.patch(url, json={"traits": {"Contact": three}})
+    return Listed(client, f"{url}/Traits", "traits", ["chat", "city", "state", *later, *sorted(three)])
+
+
+async def _stores(client: httpx.AsyncClient, store_id: str) -> Listed:
+    made = [await make_store(client, f"store-{number}") for number in range(COUNT - 1)]
+    return Listed(client, "/v1/ControlPlane/Stores", "stores", [store_id, *made])
+
+
+async def _groups(client: httpx.AsyncClient, store_id: str) -> Listed:
+    url = f"/v1/ControlPlane/Stores/{store_id}/TraitGroups"
+    names = [f"group-{9 - number}" for number in range(COUNT - 1)]
+    for name in names:
+        assert (await client.post(url, json={"displayName": name})).status_code == 202
+    return Listed(client, url, "traitGroups", ["Contact", *names])
+
+
+@pytest.fixture(params=[_profiles, _traits, _stores, _groups], ids=lambda make: make.__name__.strip("_"))
+async def listed(request: pytest.FixtureRequest, client: httpx.AsyncClient, store_id: str) -> Listed:
+    make: Callable[..., Any] = request.param
+    found: Listed = await make(client, store_id)
+    assert len(found.oldest_first) == COUNT
+    return found
+
+
+async def test_each_item_is_on_one_page_forwards_and_backwards_in_either_order(listed: Listed) -> None:
+    for order in ORDERS:
+        for size in (1, 3, COUNT - 1, COUNT, COUNT + 1):
+            pages = [page async for page in listed.pages(order, size)]
+            items = [items for items, _ in pages]
+            assert sum(items, []) == listed.in_order(order)  # noqa: RUF017 -- a few pages
+            assert [len(each) for each in items[:-1]] == [size] * (len(items) - 1)
+            assert items[-1]
+            assert "previousToken" not in pages[0][1]
+            assert "nextToken" not in pages[-1][1]
+            for (before, _), (_, meta) in pairwise(pages):
+                back, meta_of_back = await listed.page(order, size, meta["previousToken"])
+                assert back == before
+                assert ("previousToken" in meta_of_back) is (before is not items[0])
+            # And from the last page all the way back.
+            backwards, meta = items[-1], pages[-1][1]
+            while "previousToken" in meta:
+                page, meta = await listed.page(order, size, meta["previousToken"])
+                backwards = page + backwards
+            assert backwards == listed.in_order(order)
+
+
+async def test_there_and_back_again_is_the_same_page(listed: Listed) -> None:
+    first, meta = await listed.page("DESC", 3)
+    second, meta = await listed.page("DESC", 3, meta["nextToken"])
+    back, meta = await listed.page("DESC", 3, meta["previousToken"])
+    assert back == first
+    assert (await listed.page("DESC", 3, meta["nextToken"]))[0] == second
+
+
+async def test_a_token_may_be_used_with_another_page_size(listed: Listed) -> None:
+    _, meta = await listed.page("ASC", 2)
+    assert (await listed.page("ASC", 5, meta["nextToken"]))[0] == listed.in_order("ASC")[2:7]
+
+
+async def test_a_token_of_the_other_order_is_refused(listed: Listed) -> None:
+    _, meta = await listed.page("ASC", 2)
+    answer = await listed.ask("DESC", 2, meta["nextToken"])
+    assert (answer.status_code, answer.json()["code"]) == (400, 520046)
+
+
+async def test_a_token_that_was_tampered_with_is_refused(listed: Listed) -> None:
+    _, meta = await listed.page("ASC", 2)
+    token: str = meta["nextToken"]
+    for position in (0, 1, len(token) // 2, token.index("."), token.index(".") + 1, len(token) - 2):
+        other = "A" if token[position] != "A" else "B"
+        answer = await listed.ask("ASC", 2, token[:position] + other + token[position + 1 :])
+        assert (answer.status_code, answer.json()["code"]) == (400, 520046)
+        assert answer.json()["message"].startswith("pageToken: expected")
+    for nonsense in ("", ".", "x", "x" * 4096, "\0", "é", token[:-1], token + "x", f" {token}", token.upper()):
+        answer = await listed.ask("ASC", 2, nonsense)
+        assert (answer.status_code, answer.json()["code"]) == (400, 520046), nonsense
+    assert (await listed.ask("ASC", 2, "x" * 4097)).status_code == 400
+
+
+async def test_no_token_tells_a_value(listed: Listed, database: Database) -> None:
+    """Not even what it says behind its signature, or compressed."""
+    async with database.statements() as connection:
+        values = list((await connection.execute(text("select value from identifier"))).scalars())
+        values += list((await connection.execute(text("select value #>> '{}' from trait"))).scalars())
+    told = ""
+    for order in ORDERS:
+        async for _, meta in listed.pages(order, 1):
+            for name in ("nextToken", "previousToken"):
+                if token := meta.get(name):
+                    payload = token.rpartition(".")[0]
+                    raw = base64.urlsafe_b64decode(payload.lstrip(".") + "=" * (-len(payload.lstrip(".")) % 4))
+                    told += (zlib.decompress(raw) if payload.startswith(".") else raw).decode()
+    assert len(told) > 500
+    assert not [value for value in values if len(value) > 2 and value in told]
+
+
+async def test_tokens_are_of_their_list_alone(client: httpx.AsyncClient, store_id: str) -> None:
+    """Not of the same list of another store or profile, nor of another list, nor of a part of it."""
+    other_store = await make_store(client, "other")
+    lists = [await make(client, store_id) for make in (_profiles, _traits, _groups)]
+    profile_id = await make_profile(client, store_id, email="x@example.com", city="Rome", state="IN")
+    urls = [
+        *[(each.url, {}) for each in lists],
+        (f"/v1/Stores/{store_id}/Profiles/{profile_id}/Traits", {}),
+        (lists[1].url, {"traitGroups": "Contact"}),
+        (f"/v1/ControlPlane/Stores/{other_store}/TraitGroups", {}),
+        (f"/v1/Stores/{other_store}/Profiles", {}),
+        ("/v1/ControlPlane/Stores", {}),
+    ]
+    for person in range(3):
+        await make_profile(client, other_store, chat=f"c-{person}")
+    await client.post(f"/v1/ControlPlane/Stores/{other_store}/TraitGroups", json={"displayName": "x"})
+    tokens = []
+    for url, parameters in urls:
+        answer = await client.get(url, params={"pageSize": "1", **parameters})
+        tokens.append(answer.json()["meta"]["nextToken"])
+    for position, (url, parameters) in enumerate(urls):
+        statuses = [
+            (await client.get(url, params={"pageSize": "1", "pageToken": token, **parameters})).status_code
+            for token in tokens
+        ]
+        assert statuses == [200 if each == position else 400 for each in range(len(tokens))], url
+
+
+async def test_a_token_is_of_the_store_under_either_of_its_names(client: httpx.AsyncClient, store_id: str) -> None:
+    listed = await _profiles(client, store_id)
+    _, meta = await listed.page("ASC", 3)
+    listed.url = listed.url.replace("mem_store_", "mem_service_")
+    assert (await listed.page("ASC", 3, meta["nextToken"]))[0] == listed.oldest_first[3:6]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+async def test_who_is_there_all_the_time_is_told_once_while_others_come_and_go(
+    client: httpx.AsyncClient, store_id: str, database: Database, order: str
+) -> None:
+    listed = await _profiles(client, store_id)
+    stays, goes = listed.oldest_first[::2], listed.oldest_first[1::2]
+    # With each page, its last item goes, and one of another page; and somebody comes.
+    told: list[str] = []
+    number = 0
+    async for items, _ in listed.pages(order, 2):
+        told += items
+        number += 1
+        await make_profile(client, store_id, chat=f"newcomer-{number}")
+        for gone in {*goes[-1:], *[each for each in goes if each in items[-1:]]}:
+            assert (await client.delete(f"{listed.url}/{gone}")).status_code == 202
+            goes.remove(gone)
+    assert len(told) == len(set(told))
+    assert [each for each in told if each in stays] == (stays if order == "ASC" else stays[::-1])
+
+
+@pytest.mark.parametrize("order", ORDERS)
+async def test_a_page_of_which_nothing_is_left_still_leads_on(
+    client: httpx.AsyncClient, store_id: str, order: str
+) -> None:
+    listed = await _profiles(client, store_id)
+    people = listed.in_order(order)
+    _, first = await listed.page(order, 4)
+    _, second = await listed.page(order, 4, first["nextToken"])
+    for gone in people[:4] + people[8:]:
+        await client.delete(f"{listed.url}/{gone}")
+    nothing, meta = await listed.page(order, 4, second["nextToken"])
+    assert (nothing, set(meta)) == ([], {"key", "pageSize", "previousToken"})
+    assert (await listed.page(order, 4, meta["previousToken"]))[0] == people[4:8]
+    nothing, meta = await listed.page(order, 4, second["previousToken"])
+    assert (nothing, set(meta)) == ([], {"key", "pageSize", "nextToken"})
+    assert (await listed.page(order, 4, meta["nextToken"]))[0] == people[4:8]
+
+
+async def test_pages_are_found_by_their_key_in_a_big_store(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    async with database.transaction() as connection:
+        fill = """
+            insert into profile (store_id, id, created_at)
+            select :store_id, gen_random_uuid(), now() from generate_series(1, 2500)
+        """
+        await connection.execute(text(fill), {"store_id": ids.decoded(store_id)})
+    listed = Listed(client, f"/v1/Stores/{store_id}/Profiles", "profiles", [])
+    told = [item async for items, _ in listed.pages("ASC", 1000) for item in items]
+    assert told == sorted(set(told))
+    assert len(told) == 2500
+    assert (await listed.ask("ASC", 1001)).status_code == 400
