@@ -21,10 +21,10 @@ from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedV
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.profiles.ingest import ingest
-from profile_lookup.profiles.queries import canonical_profile_ids
+from profile_lookup.profiles.queries import canonical_profile_ids, similar_profile_ids
 from profile_lookup.settings import Settings
 from profile_lookup.stores.admission import Store
-from tests.conftest import BASE_URL, look_up, make_profile
+from tests.conftest import BASE_URL, change_settings, look_up, make_profile
 from tests.database.stores import make_store
 from tests.database.tap import Tap, tapped
 
@@ -73,11 +73,61 @@ async def test_a_lookup_reads_the_identifiers_from_their_key_alone(
     assert not any(node["Node Type"] == "Sort" for node in _nodes(plan))  # the key is already in canonical order
 
 
+@pytest.mark.parametrize("is_filled", [False, True])
+async def test_a_lookup_by_similarity_reads_the_index_for_it_and_the_key(
+    client: httpx.AsyncClient, store_id: str, database: Database, is_filled: bool
+) -> None:
+    async with database.transaction() as connection:
+        if is_filled:
+            await connection.execute(text(_FILL))
+    if is_filled:
+        await change_settings(client, store_id, chat={"matchingAlgo": "fuzzy"})
+        async with database.statements() as connection:
+            await connection.execute(text("vacuum analyze"))
+    async with database.statements() as connection:
+        identifier = NormalizedIdentifier("chat", NormalizedValue("chat-7"))
+        await similar_profile_ids(connection, Credentials("AC", b""), UUID(int=0), identifier, 7, 75)
+        (plan,) = await _plans(connection, "pg_trgm.similarity_threshold")
+    read = [node for node in _nodes(plan) if node.get("Index Name", "").startswith("identifier_")]
+    assert {(node["Node Type"], node["Index Name"]) for node in read} == {
+        ("Bitmap Index Scan", "identifier_fuzzy_idx"), ("Index Only Scan", "identifier_pkey"),
+    }  # fmt: skip
+    (by_similarity,) = [node for node in read if node["Index Name"] == "identifier_fuzzy_idx"]
+    for part in ("fuzzy_key = ", "value % "):
+        assert part in by_similarity["Index Cond"]
+    assert not any(node["Node Type"] == "Seq Scan" for node in _nodes(plan))
+
+
+async def test_a_lookup_by_similarity_finds_one_among_many(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(text(_FILL))
+    assert (await change_settings(client, store_id, chat={"matchingAlgo": "fuzzy"}))["status"] == "COMPLETED"
+    profile_id = await make_profile(client, store_id, chat="Ada Lovelace")
+    assert await look_up(client, store_id, "chat", "Ada Lovelac") == [profile_id]
+    async with database.statements() as connection:
+        question = "select count(*) from identifier where fuzzy_key is not null"
+        assert (await connection.execute(text(question))).scalar_one() == 20001
+
+
+async def test_what_is_matched_exactly_is_not_in_the_index_for_similarity(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    await change_settings(client, store_id, chat={"matchingAlgo": "fuzzy"})
+    await make_profile(client, store_id, chat="c", email="e", phone="+13175551234", whatsapp="w")
+    async with database.statements() as connection:
+        question = "select id_type from identifier where fuzzy_key is not null"
+        assert list((await connection.execute(text(question))).scalars()) == ["chat"]
+
+
 @asynccontextmanager
 async def _tapped_client(settings: Settings, account: tuple[str, str]) -> AsyncIterator[tuple[httpx.AsyncClient, Tap]]:
     assert settings.database_url is not None
     async with tapped(settings.database_url.get_secret_value()) as tap:
-        app = create_app(settings.model_copy(update={"database_url": SecretStr(tap.url), "pool_size": 2}))
+        # Without a worker, which would be heard here too as it looks for work.
+        changes = {"database_url": SecretStr(tap.url), "pool_size": 2, "run_operations": False}
+        app = create_app(settings.model_copy(update=changes))
         transport = httpx.ASGITransport(app)
         async with (
             app.router.lifespan_context(app),
@@ -95,6 +145,18 @@ async def test_a_lookup_is_one_round_trip(settings: Settings, account: tuple[str
         assert tap.sent == ["(prepared)"]
         assert await look_up(client, store_id, "phone", "+13175551234") == []
         assert tap.sent == ["(prepared)"] * 2
+
+
+async def test_a_lookup_by_similarity_is_one_round_trip_too(
+    settings: Settings, account: tuple[str, str], client: httpx.AsyncClient, store_id: str
+) -> None:
+    await change_settings(client, store_id, chat={"matchingAlgo": "fuzzy"})
+    async with _tapped_client(settings, account) as (tapped_client, tap):
+        profile_id = await make_profile(tapped_client, store_id, chat="Ada Lovelace")
+        await look_up(tapped_client, store_id, "chat", "Ada")
+        tap.sent.clear()
+        assert await look_up(tapped_client, store_id, "chat", "Ada Lovelac") == [profile_id]
+        assert tap.sent == ["(prepared)"]
 
 
 async def test_a_write_is_one_question_and_a_transaction_of_four_round_trips(
