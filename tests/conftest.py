@@ -6,7 +6,7 @@ import shutil
 import socket
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -190,14 +190,14 @@ async def finished(client: httpx.AsyncClient, accepted: httpx.Response) -> dict[
 
 
 async def change_settings(
-    client: httpx.AsyncClient, store_id: str, *, rules: Sequence[str] | None = None, **of_types: dict[str, object]
+    client: httpx.AsyncClient, store_id: str, *, rules: Sequence[str] | None = None, **of_types: Mapping[str, object]
 ) -> dict[str, Any]:
     """Change these types' configurations, add those that are not there yet, and give the operation once it has ended."""
     path = f"/v1/ControlPlane/Stores/{store_id}/IdentityResolutionSettings"
     settings = (await client.get(path)).json()
     configs = {config["idType"]: config for config in settings["identifierConfigs"]}
     for id_type, changes in of_types.items():
-        configs[id_type] = configs.get(id_type, {"idType": id_type}) | changes
+        configs[id_type] = configs.get(id_type, {"idType": id_type}) | dict(changes)
     settings["identifierConfigs"] = list(configs.values())
     settings["matchingRules"] = settings["matchingRules"] if rules is None else rules
     return await finished(client, await client.put(path, json=settings))

@@ -100,17 +100,16 @@ async def test_what_contradicts_itself_is_refused(client: httpx.AsyncClient, url
         _document({"idType": "x"}, rules=["x"]),
         _document({"idType": "x" * 31}),
         *[
-            _document({"idType": "crm", name: value})
-            for name, values in {
-                "matchingThreshold": [49, 100, 75.5, "75", True],
-                "limit": [0, 101],
-                "matchingAlgo": ["EXACT"],
-                "limitPolicy": ["newest"],
-                "enforceUnique": ["true", 1],
-                "normalization": ["lower"],
-                "unknown": [1],
-            }.items()
-            for value in values
+            _document({"idType": "crm"} | config)
+            for config in (
+                *({"matchingThreshold": value} for value in (49, 100, 75.5, "75", True)),
+                *({"limit": value} for value in (0, 101)),
+                *({"enforceUnique": value} for value in ("true", 1)),
+                {"matchingAlgo": "EXACT"},
+                {"limitPolicy": "newest"},
+                {"normalization": "lower"},
+                {"unknown": 1},
+            )
         ],
     ],
 )

@@ -230,7 +230,9 @@ async def test_a_change_waits_for_the_one_before_it(without_worker: httpx.AsyncC
     client, store_id = without_worker, await _make_store(without_worker)
     url = f"/v1/ControlPlane/Stores/{store_id}/IdentityResolutionSettings"
     await make_profile(client, store_id, chat="ADA")
-    changes = [{"normalization": "email"}, {"limit": 7}, {"normalization": "none", "limit": 9}]
+    changes: list[dict[str, object]] = [
+        {"normalization": "email"}, {"limit": 7}, {"normalization": "none", "limit": 9},
+    ]  # fmt: skip
     accepted = [await client.put(url, json=await _changed(client, url, **change)) for change in changes]
     assert (await client.get(url)).json()["version"] == 1
     assert [each["status"] for each in await _work(settings, client, *accepted)] == ["COMPLETED"] * 3
