@@ -15,6 +15,17 @@ DEFAULTS = {
 }  # fmt: skip
 
 
+WRONG_CONFIGS: list[dict[str, Any]] = [
+    *({"matchingThreshold": value} for value in (49, 100, 75.5, "75", True)),
+    *({"limit": value} for value in (0, 101)),
+    *({"enforceUnique": value} for value in ("true", 1)),
+    {"matchingAlgo": "EXACT"},
+    {"limitPolicy": "newest"},
+    {"normalization": "lower"},
+    {"unknown": 1},
+]
+
+
 @pytest.fixture
 def url(store_id: str) -> str:
     return f"/v1/ControlPlane/Stores/{store_id}/IdentityResolutionSettings"
@@ -99,18 +110,7 @@ async def test_what_contradicts_itself_is_refused(client: httpx.AsyncClient, url
         _document({"idType": "crm"}, rules=[f"type-{number}" for number in range(16)]),
         _document({"idType": "x"}, rules=["x"]),
         _document({"idType": "x" * 31}),
-        *[
-            _document({"idType": "crm"} | config)
-            for config in (
-                *({"matchingThreshold": value} for value in (49, 100, 75.5, "75", True)),
-                *({"limit": value} for value in (0, 101)),
-                *({"enforceUnique": value} for value in ("true", 1)),
-                {"matchingAlgo": "EXACT"},
-                {"limitPolicy": "newest"},
-                {"normalization": "lower"},
-                {"unknown": 1},
-            )
-        ],
+        *[_document({"idType": "crm", **config}) for config in WRONG_CONFIGS],
     ],
 )
 async def test_a_document_is_as_the_contract_says(client: httpx.AsyncClient, url: str, body: object) -> None:

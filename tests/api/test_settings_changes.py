@@ -10,6 +10,8 @@ from sqlalchemy import text
 from profile_lookup.app import create_app
 from profile_lookup.database.engine import Database
 from profile_lookup.settings import Settings
+from profile_lookup.stores.locks import store_key
+from profile_lookup.web import ids
 from tests.conftest import BASE_URL, change_settings, finished, look_up, make_profile
 from tests.database.contents import contents
 
@@ -292,3 +294,22 @@ async def test_writes_and_lookups_beside_changes_never_mix_old_rules_with_new_va
         values = list((await connection.execute(text("select value from identifier"))).scalars())
     assert sorted(values) == sorted({value.replace(" ", "").lower() for value in written})
     assert len(written) > 50
+
+
+async def test_a_write_waits_for_a_change_up_to_its_deadline_while_lookups_go_on(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    profile_id = await make_profile(client, store_id, chat="ADA")
+    body = {"traits": {"Contact": {"chat": "zoe"}}}
+    uuid = ids.decoded(store_id)
+    assert uuid is not None
+    async with database.transaction() as changing:
+        await changing.execute(text("select pg_advisory_xact_lock(:key)"), {"key": store_key(uuid)})
+        waiting = asyncio.create_task(client.post(f"/v1/Stores/{store_id}/Profiles", json=body))
+        while not waiting.done():
+            assert await look_up(client, store_id, "chat", "ADA") == [profile_id]
+            await asyncio.sleep(0.1)
+    answer = waiting.result()
+    assert (answer.status_code, answer.json()["code"]) == (503, 20503)
+    assert answer.headers["Retry-After"].isdecimal()
+    assert await look_up(client, store_id, "chat", "zoe") == []
