@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.tables import profile, trait
@@ -27,19 +27,64 @@ async def erase_store(job: Job) -> None:
 
 
 async def forget_traits(job: Job) -> None:
-    """The traits are no longer defined, so no write brings any, and nobody sees those that are left."""
+    """The traits are no longer defined, so no write brings any, and nobody sees those that are left.
+
+    First those that profiles have, then those that the history of merges remembers.
+    """
     group, names = job.input["group"], job.input["traits"]
-    while True:
+    while not job.progress.get("is_history"):
         async with job.step() as connection:
             people = await _next_profiles(connection, job)
-            if not people:
+            if people:
+                of_group = delete(trait).where(
+                    trait.c.store_id == job.store_id, trait.c.profile_id.in_(people), trait.c.group_name == group
+                )
+                await connection.execute(of_group if names is None else of_group.where(trait.c.name.in_(names)))
+                await job.save(connection, after=str(people[-1]))
+            else:
+                await job.save(connection, is_history=True)
+    while True:
+        async with job.step() as connection:
+            after = UUID(job.progress.get("after", str(UUID(int=0))))
+            parameters = {"store_id": job.store_id, "after": after, "chunk": CHUNK, "group": group, "names": names}
+            last = await connection.scalar(_FORGET_HISTORY, parameters)
+            if last is None:
                 await job.complete(connection, group)
                 return
-            of_group = delete(trait).where(
-                trait.c.store_id == job.store_id, trait.c.profile_id.in_(people), trait.c.group_name == group
+            await job.save(connection, is_history=True, after=str(last))
+
+
+_FORGET_HISTORY = text("""
+    with chunk as (
+        select id, moved from merge
+        where store_id = :store_id and id > :after
+        order by id
+        limit :chunk
+        for no key update
+    ),
+    forgotten as (
+        update merge
+        set moved = (
+            select jsonb_agg(
+                jsonb_set(
+                    person.value,
+                    '{traits}',
+                    (
+                        select coalesce(jsonb_agg(known.value order by known.position), '[]')
+                        from jsonb_array_elements(person.value -> 'traits') with ordinality as known (value, position)
+                        where known.value ->> 0 <> :group
+                            or known.value ->> 1 <> all (coalesce(cast(:names as text[]), array[known.value ->> 1]))
+                    )
+                )
+                order by person.position
             )
-            await connection.execute(of_group if names is None else of_group.where(trait.c.name.in_(names)))
-            await job.save(connection, after=str(people[-1]))
+            from jsonb_array_elements(chunk.moved) with ordinality as person (value, position)
+        )
+        from chunk
+        where merge.store_id = :store_id and merge.id = chunk.id
+    )
+    select id from chunk order by id desc limit 1
+""")
 
 
 async def _next_profiles(connection: AsyncConnection, job: Job) -> list[UUID]:
