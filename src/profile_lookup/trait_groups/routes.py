@@ -220,8 +220,11 @@ async def patch_trait_group(
     row = await queries.fetch(transaction, store, name)
     refuse_outdated(if_match, etag(row.version, row.created_at))
     changes = body.changes()
-    _refuse_unknown_promotions(store.settings, changes.values())
     before = trait_group_of(name, row.traits)
+    # What was promoted before may be so still, though the store does not know the type any more.
+    promoted = {each.id_type_promotion for each in before.traits.values()}
+    new = [each for each in changes.values() if each is not None and each.id_type_promotion not in promoted]
+    _refuse_unknown_promotions(store.settings, new)
     after = before.amended(changes)
     await _refuse_while_removed(transaction, store, name, changes.keys() - before.traits.keys())
     description = row.description if body.description is None else body.description
