@@ -330,6 +330,44 @@ async def test_a_removed_trait_does_not_survive_in_a_merge_meanwhile(
     assert not any("paid" in row for name in ("trait", "merge") for row in everything[name])
 
 
+@pytest.mark.parametrize("removal", ["of a trait", "of the group"])
+async def test_the_history_of_merges_forgets_a_removed_trait_and_nothing_else(
+    client: httpx.AsyncClient, billing: str, profiles: str, store_id: str, database: Database, removal: str
+) -> None:
+    for number, contact in enumerate(({"chat": "c", "city": "Gary"}, {"email": "e@example.com"})):
+        traits = {"Contact": contact, "Billing": {"plan": "paid", "seats": number + 1}}
+        await client.post(profiles, json={"traits": traits})
+    await make_profile(client, store_id, chat="c", email="e@example.com")
+
+    async def remembered() -> list[list[tuple[str, Any]]]:
+        async with database.statements() as connection:
+            moved = (await connection.execute(text("select moved from merge"))).scalar_one()
+        return [sorted((trait[1], trait[2]) for trait in person["traits"]) for person in moved]
+
+    before = await remembered()
+    assert ("plan", "paid") in before[0]
+    if removal == "of a trait":
+        removed = await client.patch(billing, json={"traits": {"plan": {"dataType": ""}}})
+    else:
+        removed = await client.delete(billing)
+    assert (await finished(client, removed))["status"] == "COMPLETED"
+    gone = {"plan"} if removal == "of a trait" else {"plan", "seats"}
+    assert await remembered() == [[trait for trait in person if trait[0] not in gone] for person in before]
+    assert not any("paid" in row for rows in (await contents(database)).values() for row in rows if "plan" not in row)
+
+
+async def test_a_contact_may_be_described_also_where_a_type_is_no_longer_configured(
+    client: httpx.AsyncClient, groups: str, store_id: str
+) -> None:
+    url = f"/v1/ControlPlane/Stores/{store_id}/IdentityResolutionSettings"
+    body = {"identifierConfigs": [{"idType": "phone"}], "matchingRules": ["phone"]}
+    await finished(client, await client.put(url, json=body))
+    email = {"dataType": "STRING", "idTypePromotion": "email", "description": "Where we write to"}
+    assert (await client.patch(f"{groups}/Contact", json={"traits": {"email": email}})).status_code == 202
+    other = {"dataType": "STRING", "idTypePromotion": "crm"}
+    assert _refusal(await client.patch(f"{groups}/Contact", json={"traits": {"other": other}})) == (400, 520046)
+
+
 async def test_writes_beside_changes_of_a_group_are_of_one_definition_or_the_other(
     client: httpx.AsyncClient, billing: str, profiles: str, database: Database
 ) -> None:
