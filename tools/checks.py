@@ -32,6 +32,7 @@ def check() -> bool:
     """Run all, also after a failure, and tell which failed."""
     results = {name: _succeeds(arguments) for name, arguments in COMMANDS.items()}
     results["locks"] = _locks_are_in_step()
+    results["npm lock"] = _npm_lock_holds_no_address()
     results["migrations"] = _migrations_give_the_tables()
     for name, passed in results.items():
         print(f"{'ok    ' if passed else 'FAILED'} {name}")
@@ -76,6 +77,15 @@ def _locks_are_in_step() -> bool:
                 print(f"{name} holds an address")
                 in_step = False
     return in_step
+
+
+def _npm_lock_holds_no_address() -> bool:
+    """What npm writes there of itself: where packages come from, and where their authors take money."""
+    lock = ROOT / "benchmarks" / "peers" / "fastify" / "package-lock.json"
+    if re.search("https?://", lock.read_text()):
+        print(f"{lock.relative_to(ROOT)} holds an address: remove `resolved` and `funding`")
+        return False
+    return True
 
 
 def _migrations_give_the_tables() -> bool:
