@@ -1,6 +1,7 @@
 """The command: `python3 run.py bench`, `… bench writes`, `… bench draw`."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -29,12 +30,13 @@ def main(arguments: list[str]) -> None:
     if not arguments or arguments[0] not in ("writes", "draw", "-h", "--help"):
         arguments = ["lookups", *arguments]
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(128 + signal.SIGTERM))  # and end the servers
     try:
         options.run(options)
     except (BenchmarkError, EmbeddedPostgresError, OSError) as error:
         sys.exit(f"bench: {error}")
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(128 + signal.SIGINT)
 
 
 def _lookups(options: argparse.Namespace) -> None:

@@ -71,7 +71,7 @@ _SECOND_PROFILE = 50_000_000
 
 _CONTESTED = 100  # people that the requests of a race are about, with one of their values each
 _RACE = 120  # requests: enough for people to grow together, too few for all to become one
-_RACES = 3
+_RACES = 2
 _RACERS = 16
 
 
