@@ -21,8 +21,8 @@ from profile_lookup.stores.locks import lock_rules
 from profile_lookup.stores.routes import STORE_ERRORS
 from profile_lookup.web import ids
 from profile_lookup.web.body import BodyLastRoute
-from profile_lookup.web.etags import IfMatch, etag, names_a_state, refuse_outdated
-from profile_lookup.web.openapi import answer, error_answers, header, request_example
+from profile_lookup.web.etags import ETAG, IfMatch, etag, names_a_state, refuse_outdated
+from profile_lookup.web.openapi import answer, error_answers, request_example
 from profile_lookup.web.urls import BaseUrl
 
 router = APIRouter(
@@ -43,7 +43,7 @@ _EXAMPLE: dict[str, Any] = IdentityResolutionSettingsAnswer.of_domain(DEFAULT_SE
     operation_id="FetchIdentityResolutionSettings",
     summary="Fetch a store's identity resolution settings",
     responses={
-        200: answer("The settings in force", _EXAMPLE, {"ETag": header("string", "Of this state, for `If-Match`.")}),
+        200: answer("The settings in force", _EXAMPLE, ETAG),
         **error_answers(*STORE_ERRORS, has_body=False),
     },
 )

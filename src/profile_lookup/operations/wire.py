@@ -20,7 +20,7 @@ RETRY_AFTER = 1
 
 
 class OperationResult(AnswerModel):
-    type: Literal["RESOURCE_ID"] = "RESOURCE_ID"
+    type: Literal["RESOURCE_ID"]
     id: str = Field(max_length=128)
 
 
@@ -54,7 +54,7 @@ class Operation(AnswerModel):
             created_at=row.created_at,
             completed_at=row.completed_at,
             status_url=operation_url(base_url, operation_id),
-            result=OperationResult(id=row.result_id) if row.result_id else None,
+            result=OperationResult(type="RESOURCE_ID", id=row.result_id) if row.result_id else None,
             error=OperationError.of(row.error_code, row.error_detail) if row.error_code else None,
         )
 
@@ -78,8 +78,8 @@ def accepted_answer(description: str, message: str) -> dict[str, Any]:
         description,
         {"message": message, "statusUrl": operation_url("http://127.0.0.1:8000", ids.EXAMPLE_OPERATION_ID)},
         {
-            "Operation-Id": header("string", "The operation to ask after."),
-            "Location": header("string", "Where it is."),
+            "Operation-Id": header("string", "The operation to ask after.", maxLength=512),
+            "Location": header("string", "Where it is.", maxLength=512),
             "Retry-After": header("integer", "Seconds until it is worth asking."),
         },
     )

@@ -29,7 +29,7 @@ from profile_lookup.web.openapi import answer, error_answers, header, request_ex
 from profile_lookup.web.pagination import DEFAULT_PAGE_SIZE, DataPlanePage, PageTokensOfApp, fetch_page
 from profile_lookup.web.redirects import CANONICAL_PROFILE_ID, moved_answer
 
-router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles", tags=["Profile"], route_class=BodyLastRoute)
+router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles", route_class=BodyLastRoute)
 
 _CREATED = "Profile resolved and accepted for processing."
 _CHANGED = "Trait modifications accepted for processing."
@@ -50,6 +50,7 @@ TraitGroupsInQuery = Annotated[
 @router.get(
     "",
     operation_id="ListProfiles",
+    tags=["Profile"],
     summary="List a store's profiles",
     response_model_exclude_none=True,
     responses={
@@ -80,6 +81,7 @@ async def list_profiles(
 @router.post(
     "",
     operation_id="CreateProfile",
+    tags=["Profile"],
     summary="Create a profile, or update or merge those that its identifiers name",
     status_code=202,
     responses={
@@ -126,6 +128,7 @@ async def create_profile(store: StoreOfAccount, body: wire.ProfileData, database
 @router.get(
     "/{profileId}",
     operation_id="FetchProfile",
+    tags=["Profile"],
     summary="Fetch a profile with its traits",
     responses={
         200: answer(
@@ -135,7 +138,7 @@ async def create_profile(store: StoreOfAccount, body: wire.ProfileData, database
                 "createdAt": "2026-01-15T10:15:30Z",
                 "traits": {"Contact": {"firstName": "Alyssa", "phone": "+13175551234"}},
             },
-            {CANONICAL_PROFILE_ID: header("string", "Its ID.")},
+            {CANONICAL_PROFILE_ID: header("string", "Its ID.", pattern=ids.PROFILE_ID_PATTERN)},
         ),
         **moved_answer(301),
         **error_answers(RequestRefused("traitGroups: no such trait group"), *PROFILE_ERRORS, has_body=False),
@@ -155,6 +158,7 @@ async def fetch_profile(
 @router.patch(
     "/{profileId}",
     operation_id="PatchProfileTraits",
+    tags=["Profile"],
     summary="Change a profile's traits",
     status_code=202,
     responses={
@@ -188,6 +192,7 @@ async def patch_profile(addressed: ProfileOfStore, body: wire.ProfileData, datab
 @router.delete(
     "/{profileId}",
     operation_id="DeleteProfile",
+    tags=["Profile"],
     summary="Erase a profile",
     status_code=202,
     responses={

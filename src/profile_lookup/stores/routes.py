@@ -23,8 +23,8 @@ from profile_lookup.stores.locks import lock_rules
 from profile_lookup.stores.wire import Store, StoreList, StorePatch, StoreRequest
 from profile_lookup.web import ids
 from profile_lookup.web.body import BodyLastRoute
-from profile_lookup.web.etags import IfMatch, etag, refuse_outdated
-from profile_lookup.web.openapi import answer, error_answers, header, request_example
+from profile_lookup.web.etags import ETAG, IfMatch, etag, refuse_outdated
+from profile_lookup.web.openapi import answer, error_answers, request_example
 from profile_lookup.web.pagination import ControlPlanePage, Key, PageTokensOfApp, fetch_page
 from profile_lookup.web.urls import BaseUrl
 
@@ -124,7 +124,7 @@ async def list_stores(
                 "intelligenceServiceId": None,
                 "version": 1,
             },
-            {"ETag": header("string", "Of this state, for `If-Match`.")},
+            ETAG,
         ),
         **error_answers(*STORE_ERRORS, has_body=False),
     },

@@ -30,8 +30,8 @@ from profile_lookup.stores.routes import STORE_ERRORS
 from profile_lookup.trait_groups import queries, wire
 from profile_lookup.trait_groups.queries import MAX_GROUPS
 from profile_lookup.web.body import BodyLastRoute
-from profile_lookup.web.etags import IfMatch, etag, refuse_outdated
-from profile_lookup.web.openapi import answer, error_answers, header, request_example
+from profile_lookup.web.etags import ETAG, IfMatch, etag, refuse_outdated
+from profile_lookup.web.openapi import answer, error_answers, request_example
 from profile_lookup.web.pagination import DEFAULT_PAGE_SIZE, ControlPlanePage, Meta, PageTokensOfApp, fetch_page
 from profile_lookup.web.urls import BaseUrl
 
@@ -157,7 +157,7 @@ async def create_trait_group(
         200: answer(
             "The trait group",
             {"traitGroup": _EXAMPLE, "meta": {"key": "traitGroup", "pageSize": 1}},
-            {"ETag": header("string", "Of this state, for `If-Match`.")},
+            ETAG,
         ),
         **error_answers(
             RequestRefused("includeTraits: Input should be a valid boolean"),
@@ -247,10 +247,16 @@ async def patch_trait_group(
     status_code=202,
     responses={
         202: accepted_answer("It is gone; the operation tells when its values are.", _REMOVED),
-        **error_answers(DefinitionProtected("Contact"), *STORE_ERRORS, TraitGroupNotFound(), StillBeingRemoved(),
-                        has_body=False),
+        **error_answers(
+            RequestRefused("traitGroupName: String should have at most 64 characters"),
+            DefinitionProtected("Contact"),
+            *STORE_ERRORS,
+            TraitGroupNotFound(),
+            StillBeingRemoved(),
+            has_body=False,
+        ),
     },
-)  # fmt: skip
+)
 async def delete_trait_group(
     store: StoreOfAccount, name: TraitGroupName, transaction: Transaction, base_url: BaseUrl, response: Response
 ) -> OperationAccepted:

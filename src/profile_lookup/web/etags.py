@@ -7,6 +7,7 @@ from fastapi import Header
 from pydantic.json_schema import SkipJsonSchema
 
 from profile_lookup.errors import Outdated
+from profile_lookup.web.openapi import header
 
 IfMatch = Annotated[
     str | SkipJsonSchema[None],
@@ -16,6 +17,9 @@ IfMatch = Annotated[
         description="The ETag of the state that is to be changed; if the resource has changed since, 412.",
     ),
 ]
+
+ETAG = {"ETag": header("string", "Of this state, for `If-Match`.", maxLength=512)}
+"""For `answer`."""
 
 
 def etag(version: int, created_at: datetime) -> str:

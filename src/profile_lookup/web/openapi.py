@@ -39,8 +39,8 @@ _EVERYWHERE = (
 _WITH_BODY = (Error.of_domain(errors.BodyTooLarge(MAX_BODY)), Error.of_domain(errors.MediaTypeRefused()))
 
 
-def header(kind: str, description: str) -> dict[str, Any]:
-    return {"description": description, "schema": {"type": kind}}
+def header(kind: str, description: str, **facets: Any) -> dict[str, Any]:
+    return {"description": description, "schema": {"type": kind, **facets}}
 
 
 def request_example(body: Any) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def error_answers(*specific: errors.ProfileLookupError, has_body: bool) -> Respo
         }
     answers[401]["headers"] = {"WWW-Authenticate": header("string", "`Basic`")}
     for status in (429, 503):
-        answers[status]["headers"] = {"Retry-After": header("integer", "Seconds to wait.")}
+        answers[status]["headers"] = {"Retry-After": header("string", "Seconds to wait.", pattern="^[0-9]+$")}
     return answers
 
 

@@ -35,8 +35,8 @@ def moved_answer(status: int) -> dict[int | str, dict[str, Any]]:
             "model": Moved,
             "description": "The profile was merged into another, the canonical one: ask there.",
             "headers": {
-                CANONICAL_PROFILE_ID: header("string", "Who it is now."),
-                "Location": header("string", "The same request, to the canonical profile."),
+                CANONICAL_PROFILE_ID: header("string", "Who it is now.", pattern=ids.PROFILE_ID_PATTERN),
+                "Location": header("string", "The same request, to the canonical profile.", format="uri"),
             },
             "content": {"application/json": {"example": {"message": "This resource has moved.", "uri": uri}}},
         }
