@@ -26,6 +26,7 @@ from profile_lookup.database.engine import Database
 from profile_lookup.database.migrations import migrate
 from profile_lookup.server import uvicorn_config
 from profile_lookup.settings import PREFIX, Settings, load_settings
+from tests.contract.conforming import ConformingTransport
 
 RUN_DIRECTORY = "TEST_RUN_DIRECTORY"
 TEMPLATE = "template_migrated"
@@ -113,7 +114,7 @@ async def account(database: Database) -> tuple[str, str]:
 @pytest.fixture
 async def client(app: FastAPI, account: tuple[str, str]) -> AsyncIterator[httpx.AsyncClient]:
     """Calls the service with the account's credentials."""
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=account) as opened:
+    async with httpx.AsyncClient(transport=ConformingTransport(app), base_url=BASE_URL, auth=account) as opened:
         yield opened
 
 

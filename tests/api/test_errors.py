@@ -17,6 +17,7 @@ from profile_lookup.database.engine import Database
 from profile_lookup.web.body import MAX_BODY
 from profile_lookup.web.errors import STATUS_AND_CODE
 from tests.conftest import BASE_URL
+from tests.contract.conforming import ConformingTransport
 
 ABSENT_STORE = "mem_store_00000000000000000000000000"
 MALFORMED = "mem_store_"
@@ -64,7 +65,7 @@ async def test_credentials_come_before_ids_before_the_store_before_the_body(
     path: str, auth: object, store: str | None, body: bytes, status: int, code: int,
 ) -> None:  # fmt: skip
     used = account if auth == "right" else auth
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL) as anybody:
+    async with httpx.AsyncClient(transport=ConformingTransport(app), base_url=BASE_URL) as anybody:
         answer = await anybody.post(
             path.format(store=store or store_id),
             content=body,
@@ -83,7 +84,7 @@ async def test_a_key_for_lookups_may_do_nothing_else(
         account_id = await account_of(connection, account[0])
         assert account_id is not None
         await add_key(connection, account_id, Credentials(key[0], digest(key[1])), scope="lookup", name="")
-    transport = httpx.ASGITransport(app)
+    transport = ConformingTransport(app)
     async with httpx.AsyncClient(transport=transport, base_url=BASE_URL, auth=key) as limited:
         operation_path = (await client.post("/v1/ControlPlane/Stores", json={"displayName": "other"})).json()[
             "statusUrl"
@@ -108,7 +109,7 @@ async def test_a_key_for_lookups_may_do_nothing_else(
     ["", "Basic", "Basic !", "Basic eA==", "Bearer eDp5", "Basic /zo=", "basic eDp5", "Basic \xe9", "Basic AHg6eQ=="],
 )
 async def test_malformed_credentials_are_wrong_credentials(app: FastAPI, header: str) -> None:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL) as anybody:
+    async with httpx.AsyncClient(transport=ConformingTransport(app), base_url=BASE_URL) as anybody:
         answer = await anybody.post(
             f"/v1/Stores/{ABSENT_STORE}/Profiles/Lookup", headers=[(b"Authorization", header.encode("latin-1"))]
         )
@@ -208,7 +209,7 @@ async def test_names_are_those_of_the_contract_and_no_others(client: httpx.Async
 async def test_a_database_that_is_away_is_said_to_be(app: FastAPI, settings: object) -> None:
     gone = Database("postgresql://nobody@127.0.0.1:1/nothing", pool_size=1)
     app.state.database = gone
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=WRONG) as anybody:
+    async with httpx.AsyncClient(transport=ConformingTransport(app), base_url=BASE_URL, auth=WRONG) as anybody:
         for method, path in (
             ("POST", f"/v1/Stores/{ABSENT_STORE}/Profiles/Lookup"),
             ("POST", f"/v1/Stores/{ABSENT_STORE}/Profiles"),

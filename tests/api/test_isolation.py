@@ -12,6 +12,7 @@ from profile_lookup.app import create_app
 from profile_lookup.database.engine import Database
 from profile_lookup.settings import Settings, load_settings
 from tests.conftest import BASE_URL, look_up, make_account, make_profile, make_store
+from tests.contract.conforming import ConformingTransport
 from tests.database.tap import Tap, tapped
 
 ABSENT = "mem_store_00000000000000000000000001"
@@ -64,10 +65,10 @@ async def stranger(settings: Settings, database: Database) -> AsyncIterator[Stra
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(
-                transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=await make_account(database)
+                transport=ConformingTransport(app), base_url=BASE_URL, auth=await make_account(database)
             ) as owner,
             httpx.AsyncClient(
-                transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=await make_account(database)
+                transport=ConformingTransport(app), base_url=BASE_URL, auth=await make_account(database)
             ) as other,
         ):
             store_id = await make_store(owner)

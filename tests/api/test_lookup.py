@@ -9,6 +9,7 @@ from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.database.engine import Database
 from profile_lookup.profiles.lookup import KnownStores
 from tests.conftest import BASE_URL, change_settings, look_up, make_account, make_profile, make_store
+from tests.contract.conforming import ConformingTransport
 
 
 async def test_a_value_is_normalized_before_it_is_searched(client: httpx.AsyncClient, store_id: str) -> None:
@@ -71,7 +72,7 @@ async def test_a_store_of_another_account_does_not_exist(
     body = {"idType": "phone", "value": "+13175556789"}
     absent = "mem_store_7zzzzzzzzzzzzzzzzzzzzzzzzz"
     stranger = await make_account(database)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=stranger) as other:
+    async with httpx.AsyncClient(transport=ConformingTransport(app), base_url=BASE_URL, auth=stranger) as other:
         theirs = await other.post(f"/v1/Stores/{store_id}/Profiles/Lookup", json=body)
         nobodys = await other.post(f"/v1/Stores/{absent}/Profiles/Lookup", json=body)
     assert (theirs.status_code, theirs.json()["code"]) == (404, 520041)
@@ -83,7 +84,7 @@ async def test_a_store_that_this_process_knows_stays_hidden_from_strangers(
 ) -> None:
     await look_up(client, store_id, "chat", "c-1")  # now its settings are known here
     stranger = await make_account(database)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=stranger) as other:
+    async with httpx.AsyncClient(transport=ConformingTransport(app), base_url=BASE_URL, auth=stranger) as other:
         for body in ({"idType": "phone", "value": "+13175556789"}, {"idType": "fax", "value": "1"}, {}):
             answer = await other.post(f"/v1/Stores/{store_id}/Profiles/Lookup", json=body)
             assert (answer.status_code, answer.json()["code"]) == (404, 520041)

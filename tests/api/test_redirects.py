@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from profile_lookup.app import create_app
 from profile_lookup.settings import Settings, load_settings
 from tests.conftest import BASE_URL, make_profile
+from tests.contract.conforming import ConformingTransport
 
 REQUESTS: list[tuple[str, str, Any]] = [
     ("GET", "", None),
@@ -81,7 +82,7 @@ async def test_it_leads_to_the_public_url(settings: Settings, account: tuple[str
     app = create_app(load_settings(database_url=settings.database_url, public_url="https://lookup.example.com/memory/"))
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=account) as client,
+        httpx.AsyncClient(transport=ConformingTransport(app), base_url=BASE_URL, auth=account) as client,
     ):
         canonical, merged = await _merged(client, store_id)
         answer = await client.get(f"/v1/Stores/{store_id}/Profiles/{merged}/Traits?pageSize=1")
@@ -106,7 +107,7 @@ async def test_a_query_that_is_no_text_is_kept_as_it_is(
     async def asked_by_a_client_of_another_kind(scope: Scope, receive: Receive, send: Send) -> None:
         await app({**scope, "query_string": query}, receive, send)
 
-    transport = httpx.ASGITransport(asked_by_a_client_of_another_kind)
+    transport = ConformingTransport(asked_by_a_client_of_another_kind)
     async with httpx.AsyncClient(transport=transport, base_url=BASE_URL, auth=account) as other:
         answer = await other.get(f"/v1/Stores/{store_id}/Profiles/{merged}")
     assert answer.status_code == 301

@@ -13,6 +13,7 @@ from profile_lookup.settings import Settings
 from profile_lookup.stores.locks import store_key
 from profile_lookup.web import ids
 from tests.conftest import BASE_URL, change_settings, finished, look_up, make_profile
+from tests.contract.conforming import ConformingTransport
 from tests.database.contents import contents
 
 
@@ -194,7 +195,7 @@ async def without_worker(settings: Settings, account: tuple[str, str]) -> Any:
     app = create_app(settings.model_copy(update={"run_operations": False}))
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=account) as client,
+        httpx.AsyncClient(transport=ConformingTransport(app), base_url=BASE_URL, auth=account) as client,
     ):
         yield client
 

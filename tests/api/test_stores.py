@@ -12,6 +12,7 @@ from profile_lookup.app import create_app
 from profile_lookup.database.engine import Database
 from profile_lookup.settings import Settings, load_settings
 from tests.conftest import BASE_URL, finished, make_account, make_store
+from tests.contract.conforming import ConformingTransport
 
 STORES = "/v1/ControlPlane/Stores"
 
@@ -104,7 +105,7 @@ async def test_an_operation_is_visible_to_its_own_account_only(
 ) -> None:
     status_url = (await client.post(STORES, json={"displayName": "mine"})).json()["statusUrl"]
     stranger = await make_account(database)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), auth=stranger) as other:
+    async with httpx.AsyncClient(transport=ConformingTransport(app), auth=stranger) as other:
         answer = await other.get(status_url)
     assert (answer.status_code, answer.json()["code"]) == (404, 520052)
 
@@ -113,7 +114,7 @@ async def test_addresses_are_on_the_public_url(settings: Settings, account: tupl
     app = create_app(load_settings(database_url=settings.database_url, public_url="https://lookup.example.com/memory/"))
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=account) as client,
+        httpx.AsyncClient(transport=ConformingTransport(app), base_url=BASE_URL, auth=account) as client,
     ):
         accepted = await client.post(STORES, json={"displayName": "customers"})
     assert accepted.headers["Location"].startswith(
@@ -161,7 +162,7 @@ async def test_a_store_of_another_account_is_neither_told_nor_touched(
     app: FastAPI, client: httpx.AsyncClient, store_id: str, database: Database, method: str
 ) -> None:
     stranger = await make_account(database)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=stranger) as other:
+    async with httpx.AsyncClient(transport=ConformingTransport(app), base_url=BASE_URL, auth=stranger) as other:
         body = {"displayName": "mine"} if method == "PATCH" else None
         answer = await other.request(method, f"{STORES}/{store_id}", json=body)
         assert (answer.status_code, answer.json()["code"]) == (404, 520041)
@@ -214,7 +215,7 @@ async def test_names_are_of_an_account_alone(
     app: FastAPI, client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     stranger = await make_account(database)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=stranger) as other:
+    async with httpx.AsyncClient(transport=ConformingTransport(app), base_url=BASE_URL, auth=stranger) as other:
         assert await make_store(other, "customers") != store_id
 
 

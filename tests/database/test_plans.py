@@ -25,6 +25,7 @@ from profile_lookup.profiles.queries import canonical_profile_ids, similar_profi
 from profile_lookup.settings import Settings
 from profile_lookup.stores.admission import Store
 from tests.conftest import BASE_URL, change_settings, look_up, make_profile
+from tests.contract.conforming import ConformingTransport
 from tests.database.stores import make_store
 from tests.database.tap import Tap, tapped
 
@@ -128,7 +129,7 @@ async def _tapped_client(settings: Settings, account: tuple[str, str]) -> AsyncI
         # Without a worker, which would be heard here too as it looks for work.
         changes = {"database_url": SecretStr(tap.url), "pool_size": 2, "run_operations": False}
         app = create_app(settings.model_copy(update=changes))
-        transport = httpx.ASGITransport(app)
+        transport = ConformingTransport(app)
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=transport, base_url=BASE_URL, auth=account) as client,

@@ -34,8 +34,10 @@ router = APIRouter(prefix="/v1/ControlPlane/Operations", tags=["Operations"], ro
                 "result": {"type": "RESOURCE_ID", "id": ids.EXAMPLE_STORE_ID},
             },
             {
-                "Operation-Id": header("string", "Its ID."),
-                "Retry-After": header("integer", "Seconds until it is worth asking again; until it has ended."),
+                "Operation-Id": header("string", "Its ID.", maxLength=512),
+                "Retry-After": header(
+                    "integer", "Seconds until it is worth asking again; until it has ended.", required=False
+                ),
             },
         ),
         **error_answers(OperationIdMalformed(), OperationNotFound(), has_body=False),

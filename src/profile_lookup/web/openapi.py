@@ -39,8 +39,9 @@ _EVERYWHERE = (
 _WITH_BODY = (Error.of_domain(errors.BodyTooLarge(MAX_BODY)), Error.of_domain(errors.MediaTypeRefused()))
 
 
-def header(kind: str, description: str, **facets: Any) -> dict[str, Any]:
-    return {"description": description, "schema": {"type": kind, **facets}}
+def header(kind: str, description: str, *, required: bool = True, **facets: Any) -> dict[str, Any]:
+    """`required`: whether every answer of its status has it."""
+    return {"description": description, "required": required, "schema": {"type": kind, **facets}}
 
 
 def request_example(body: Any) -> dict[str, Any]:

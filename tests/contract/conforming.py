@@ -1,0 +1,100 @@
+"""An ASGI transport for httpx under which every answer of the service must be what our OpenAPI document says of it."""
+
+import json
+import re
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+from jsonschema import Draft202012Validator, FormatChecker
+
+from tests.contract.documents import Json, Operation, operations, our_openapi, ours
+
+FORMATS = FormatChecker(())
+
+NEVER_UNDOCUMENTED = {
+    "X-Request-Id", "ETag", "Location", "Operation-Id", "Canonical-Profile-Id", "WWW-Authenticate", "Retry-After",
+}  # fmt: skip
+
+
+class ConformingTransport(httpx.ASGITransport):
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await super().handle_async_request(request)
+        content = await answer.aread()
+        check(request.method, request.url.path, answer.status_code, answer.headers, content)
+        return httpx.Response(
+            answer.status_code, headers=answer.headers, stream=httpx.ByteStream(content), extensions=answer.extensions
+        )
+
+
+def check(method: str, path: str, status: int, headers: httpx.Headers, content: bytes) -> None:
+    """Raises `AssertionError` or `ValidationError` if the answer is not what the document says."""
+    what = f"{method} {path}: {status} {content[:1000]!r}"
+    assert re.fullmatch("RQ[0-9a-f]{32}", headers["X-Request-Id"]), what
+    operation = _operation_of(method, path)
+    if operation is not None:
+        _check_documented(operation, status, headers, content, what)
+    elif status >= 400 and method != "HEAD":
+        assert headers["Content-Type"] == "application/json", what
+        _error_validator().validate(json.loads(content))
+
+
+def _check_documented(operation: Operation, status: int, headers: httpx.Headers, content: bytes, what: str) -> None:
+    response = operation.spoken["responses"].get(str(status))
+    assert response is not None, f"{what}: an undocumented status"
+    for name, header in response["headers"].items():
+        if name in headers:
+            _validator(operation.id, status, name).validate(_of_type(header["schema"]["type"], headers[name]))
+        else:
+            assert not header["required"], f"{what}: no {name}"
+    undocumented = {name for name in NEVER_UNDOCUMENTED if name in headers} - response["headers"].keys()
+    assert not undocumented, f"{what}: {undocumented}"
+    assert headers["Content-Type"] == "application/json", what
+    body = json.loads(content)
+    _validator(operation.id, status, None).validate(body)
+    if status >= 400:
+        examples = response["content"]["application/json"]["examples"].values()
+        assert body["code"] in {example["value"]["code"] for example in examples}, f"{what}: an undocumented code"
+        assert body["status"] == status, what
+
+
+@cache
+def _routes() -> list[tuple[str, re.Pattern[str], Operation]]:
+    return [
+        (operation.method.upper(), re.compile(re.sub(r"\{\w+\}", "[^/]+", operation.path)), operation)
+        for operation in operations(ours()).values()
+    ]
+
+
+def _operation_of(method: str, path: str) -> Operation | None:
+    """None: the document does not have it. Of several, the first one is it, as in the service."""
+    return next((found for verb, route, found in _routes() if verb == method and route.fullmatch(path)), None)
+
+
+@cache
+def _validator(operation_id: str, status: int, header: str | None) -> Draft202012Validator:
+    response: Json = operations(ours())[operation_id].spoken["responses"][str(status)]
+    described = response["content"]["application/json"] if header is None else response["headers"][header]
+    return Draft202012Validator(described["schema"], format_checker=FORMATS)
+
+
+@cache
+def _error_validator() -> Draft202012Validator:
+    return Draft202012Validator(our_openapi()["components"]["schemas"]["Error"])
+
+
+def _of_type(kind: str, header: str) -> Any:
+    return int(header) if kind == "integer" and header.isdecimal() else header
+
+
+@FORMATS.checks("date-time", raises=ValueError)
+def _is_time(value: object) -> bool:
+    """UTC with whole seconds: the official SDKs parse nothing finer."""
+    return not isinstance(value, str) or bool(datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC))
+
+
+@FORMATS.checks("uri", raises=ValueError)
+def _is_absolute(value: object) -> bool:
+    return not isinstance(value, str) or all(urlsplit(value)[:2])

@@ -1,0 +1,214 @@
+"""Our OpenAPI document against the contract: the same operations, requests and answers, but where it says why not."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from jsonschema import Draft202012Validator
+
+from tests.contract.comparison import answer_differences, request_differences
+from tests.contract.conforming import FORMATS
+from tests.contract.documents import Json, Operation, contract, operations, our_openapi, ours
+
+NOT_SERVED_YET = {"UpdateProfilesBulk", "ListProfileImportsV2", "CreateProfilesImportV2", "FetchProfileImportV2"}
+
+EMPTY_VALUE = "every normalization refuses an empty value: the document says so in advance"
+DEVIATIONS = {
+    "CreateProfilesLookup request.value: minLength: contract None, ours 1": EMPTY_VALUE,
+    "CreateProfileIdentifier request.value: minLength: contract None, ours 1": EMPTY_VALUE,
+    "PatchProfileIdentifier request.oldValue: minLength: contract None, ours 1": EMPTY_VALUE,
+    "PatchProfileIdentifier request.newValue: minLength: contract None, ours 1": EMPTY_VALUE,
+    "CreateTraitGroup request: required: contract False, ours True": "the displayName, which is required, is in it",
+    "FetchStore 200.dataAsOf: only the contract's": "optional; nothing lags here, so there is no such time",
+    "FetchOperation 200.resultUrl: only the contract's": "optional; `result` names the resource already",
+}
+"""What our document says otherwise than the contract, and why."""
+
+STATUS_OF_CODE = {
+    520046: 400, 520049: 400, 520051: 400, 520005: 400, 520063: 400, 520024: 400, 520044: 400, 520053: 400,
+    520054: 400, 520050: 400, 20003: 401, 403: 403, 520041: 404, 520042: 404, 20404: 404, 520047: 404, 520052: 404,
+    520014: 404, 520017: 404, 520045: 409, 520055: 409, 20409: 409, 520043: 412, 20413: 413, 20415: 415, 20429: 429,
+    20500: 500, 20503: 503,
+}  # fmt: skip
+EVERYWHERE = {20003, 403, 20429, 20500, 20503}
+BODY = {520046, 20413, 20415}
+STORE = {520049, 520041, 520042}
+PROFILE = STORE | {520046, 20404}
+CODES = {
+    "CreateProfilesLookup": STORE | BODY,
+    "ListProfiles": STORE | {520046},
+    "CreateProfile": STORE | BODY | {520005, 520063, 20409},
+    "FetchProfile": PROFILE,
+    "PatchProfileTraits": PROFILE | BODY | {520005, 520063, 20409},
+    "DeleteProfile": PROFILE,
+    "ListProfileTraits": PROFILE,
+    "ListProfileIdentifiers": PROFILE,
+    "CreateProfileIdentifier": PROFILE | BODY | {20409},
+    "FetchProfileIdentifier": PROFILE,
+    "PatchProfileIdentifier": PROFILE | BODY | {520014, 20409},
+    "DeleteProfileIdentifier": PROFILE | {520017},
+    "CreateStore": BODY | {520044, 520045},
+    "ListStores": {520046},
+    "FetchStore": STORE,
+    "PatchStore": STORE | BODY | {520045, 520043},
+    "DeleteStore": STORE,
+    "FetchIdentityResolutionSettings": STORE,
+    "UpdateIdentityResolutionSettings": STORE | BODY | {520024, 520043},
+    "ListTraitGroups": STORE | {520046},
+    "CreateTraitGroup": STORE | BODY | {520053, 520054, 520055, 20409},
+    "FetchTraitGroup": STORE | {520046, 520047},
+    "PatchTraitGroup": STORE | BODY | {520050, 520054, 520047, 20409, 520043},
+    "DeleteTraitGroup": STORE | {520046, 520050, 520047, 20409},
+    "FetchOperation": {520051, 520052},
+}
+"""The codes of each operation's error answers, beside those that every operation has."""
+
+CONTRACT = operations(contract())
+OURS = operations(ours())
+SERVED = [operation_id for operation_id in CONTRACT if operation_id not in NOT_SERVED_YET]
+
+
+async def test_the_document_is_served_without_credentials(app: FastAPI, client: httpx.AsyncClient) -> None:
+    answer = await client.get("/openapi.json", auth=httpx.BasicAuth("", ""))
+    assert answer.status_code == 200
+    assert answer.json() == our_openapi()
+
+
+def test_the_operations_are_those_of_the_contract() -> None:
+    assert set(OURS) == set(CONTRACT) - NOT_SERVED_YET
+    for operation_id, operation in OURS.items():
+        theirs = CONTRACT[operation_id]
+        assert (operation.method, operation.path) == (theirs.method, theirs.path)
+        assert operation.spoken["tags"] == theirs.spoken["tags"]
+
+
+def test_requests_and_answers_are_the_contracts_but_where_it_says_why_not() -> None:
+    found = {difference for operation_id in SERVED for difference in _differences(operation_id)}
+    assert sorted(found - DEVIATIONS.keys()) == []
+    assert sorted(DEVIATIONS.keys() - found) == []
+
+
+@pytest.mark.parametrize("operation_id", SERVED)
+def test_every_error_answer_is_told_with_its_specific_codes(operation_id: str) -> None:
+    told: dict[str, set[int]] = {}
+    for status, response in OURS[operation_id].spoken["responses"].items():
+        if status >= "400":
+            media = _media(response)
+            assert not list(answer_differences(contract()["components"]["schemas"]["Error"], media["schema"], status))
+            told[status] = {example["value"]["code"] for example in media["examples"].values()}
+    expected: dict[str, set[int]] = {}
+    for code in CODES[operation_id] | EVERYWHERE:
+        expected.setdefault(str(STATUS_OF_CODE[code]), set()).add(code)
+    assert told == expected
+
+
+@pytest.mark.parametrize("operation_id", SERVED)
+def test_every_operation_is_explained_and_needs_credentials(operation_id: str) -> None:
+    spoken = OURS[operation_id].spoken
+    assert spoken["summary"]
+    assert spoken["description"]
+    assert spoken["security"] == contract()["security"]
+    scheme = ours()["components"]["securitySchemes"]["basic"]
+    assert scheme.items() >= contract()["components"]["securitySchemes"]["basic"].items()
+
+
+@pytest.mark.parametrize("operation_id", SERVED)
+def test_every_answer_is_told_with_the_headers_of_its_status(operation_id: str) -> None:
+    for status, response in OURS[operation_id].spoken["responses"].items():
+        always = {name for name, header in response["headers"].items() if header["required"]}
+        assert "X-Request-Id" in always
+        assert ("WWW-Authenticate" in always) == (status == "401")
+        if status in {"429", "503"}:
+            assert "Retry-After" in always
+
+
+@pytest.mark.parametrize("operation_id", SERVED)
+def test_every_body_has_examples_and_they_fit_its_schema(operation_id: str) -> None:
+    spoken = OURS[operation_id].spoken
+    bodies = {**spoken["responses"], **({"request": spoken["requestBody"]} if "requestBody" in spoken else {})}
+    for name, body in bodies.items():
+        media = _media(body)
+        examples = [each["value"] for each in media.get("examples", {}).values()]
+        examples += [media["example"]] if "example" in media else []
+        assert examples, name
+        for example in examples:
+            Draft202012Validator(media["schema"], format_checker=FORMATS).validate(example)
+
+
+def test_nothing_in_the_document_defaults_to_null() -> None:
+    assert not list(_null_defaults(our_openapi(), "#"))
+
+
+def _differences(operation_id: str) -> Iterator[str]:
+    theirs, own = CONTRACT[operation_id], OURS[operation_id]
+    for difference in (
+        *_of_parameters(theirs, own),
+        *_of_request(theirs.spoken.get("requestBody"), own.spoken.get("requestBody")),
+        *_of_answers(theirs.spoken["responses"], own.spoken["responses"]),
+    ):
+        yield f"{operation_id} {difference}"
+
+
+def _of_parameters(theirs: Operation, own: Operation) -> Iterator[str]:
+    for key in theirs.parameters.keys() | own.parameters.keys():
+        place = ".".join(key)
+        if key not in own.parameters or key not in theirs.parameters:
+            yield f"{place}: only {'the contract has it' if key in theirs.parameters else 'we have it'}"
+            continue
+        parameter, ours_of_it = theirs.parameters[key], own.parameters[key]
+        if parameter.get("required", False) != ours_of_it["required"]:
+            yield f"{place}: required: contract {not ours_of_it['required']}, ours {ours_of_it['required']}"
+        yield from request_differences(parameter["schema"], ours_of_it["schema"], place)
+
+
+def _of_request(theirs: Json | None, own: Json | None) -> Iterator[str]:
+    if theirs is None or own is None:
+        if theirs is not own:
+            yield "request: only one has a body"
+        return
+    if theirs.get("required", False) != own["required"]:
+        yield f"request: required: contract {not own['required']}, ours {own['required']}"
+    yield from _of_examples(_media(theirs), _media(own), "request")
+    yield from request_differences(_media(theirs)["schema"], _media(own)["schema"], "request")
+
+
+def _of_answers(theirs: Json, own: Json) -> Iterator[str]:
+    """What the contract calls `default`, the table of codes has."""
+    for status in sorted((theirs.keys() - {"default"}) | {status for status in own if status < "400"}):
+        if status not in own or status not in theirs:
+            yield f"{status}: only {'the contract has it' if status in theirs else 'we have it'}"
+            continue
+        for name, header in theirs[status].get("headers", {}).items():
+            sent = own[status]["headers"].get(name)
+            if sent is None:
+                yield f"{status} {name}: only the contract has it"
+            else:
+                yield from answer_differences(header["schema"], sent["schema"], f"{status} {name}")
+        if status < "400":
+            yield from _of_examples(_media(theirs[status]), _media(own[status]), status)
+        yield from answer_differences(_media(theirs[status])["schema"], _media(own[status])["schema"], status)
+
+
+def _of_examples(theirs: Json, own: Json, place: str) -> Iterator[str]:
+    if "example" in theirs and theirs["example"] != own["example"]:
+        yield f"{place}: not the contract's example"
+
+
+def _media(body: Json) -> Json:
+    (media_type,) = body["content"]
+    assert media_type == "application/json"
+    media: Json = body["content"][media_type]
+    return media
+
+
+def _null_defaults(node: Any, place: str) -> Iterator[str]:
+    if isinstance(node, dict):
+        if node.get("default", ...) is None:
+            yield place
+        for name, each in node.items():
+            yield from _null_defaults(each, f"{place}/{name}")
+    elif isinstance(node, list):
+        for number, each in enumerate(node):
+            yield from _null_defaults(each, f"{place}/{number}")
