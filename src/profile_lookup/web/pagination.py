@@ -31,6 +31,9 @@ MAX_TOKEN = 4096  # characters
 Token = Annotated[str, Field(max_length=MAX_TOKEN)]
 
 
+Token = Annotated[str, Field(max_length=MAX_TOKEN)]
+
+
 class Meta(AnswerModel):
     """What every list has beside its items."""
 
