@@ -1,0 +1,49 @@
+"""A service that may have any number of stores, and how long to try it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from profile_lookup.app import create_app
+from profile_lookup.settings import Settings, load_settings
+from tests.conftest import BASE_URL
+
+STEPS = int(os.environ.get("MODEL_STEPS", "0"))
+"""How many random requests; 0 is what CI takes, the same ones each time."""
+
+SECONDS = float(os.environ.get("MODEL_SECONDS", "0"))
+"""How long clients write at once; 0 is what CI takes."""
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    return load_settings(database_url=database_url, data_dir=tmp_path, max_stores=1_000_000)
+
+
+@pytest.fixture
+def portal() -> Iterator[BlockingPortal]:
+    """An event loop beside the test, for tests that Hypothesis runs."""
+    with start_blocking_portal() as started:
+        yield started
+
+
+@pytest.fixture
+def caller(portal: BlockingPortal, settings: Settings, account_served: tuple[str, str]) -> Iterator[httpx.AsyncClient]:
+    """As `client`, in the portal's loop."""
+    app = create_app(settings)
+
+    @asynccontextmanager
+    async def running():  # type: ignore[no-untyped-def]
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=account_served) as opened,
+        ):
+            yield opened
+
+    with portal.wrap_async_context_manager(running()) as opened:
+        yield opened

@@ -1,0 +1,422 @@
+"""What a store is, one request after the other: dictionaries, and the rules as the README tells them.
+
+Written anew and as plainly as possible, so that the model and the service can each be wrong only in ways of their own.
+All that they share is `normalize()`.
+"""
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from profile_lookup.errors import ValueRefused
+from profile_lookup.identity.normalization import Normalization, normalize
+from tests.model import requests
+from tests.model.requests import Json, Request, Traits
+
+Identifier = tuple[str, str]  # idType, normalized value
+TraitName = tuple[str, str]  # group, name
+
+ID_TYPE_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
+
+
+class Answer(NamedTuple):
+    """`code`: of the error, or of that of the operation which was accepted. `profile`: the ID that the answer names."""
+
+    status: int
+    code: int | None = None
+    profile: str | None = None
+
+
+class Refused(Exception):
+    def __init__(self, status: int, code: int | None = None, profile: str | None = None) -> None:
+        super().__init__(status, code)
+        self.answer = Answer(status, code, profile)
+
+
+@dataclass(frozen=True)
+class Config:
+    normalization: Normalization = "trim"
+    is_unique: bool = True
+    limit: int = 100
+    policy: str = "fifo"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Refuses a document that contradicts itself."""
+
+    configs: Mapping[str, Config]
+    rules: Sequence[str]
+
+    @classmethod
+    def of(cls, document: Json) -> "Settings":
+        named = {"normalization": "normalization", "enforceUnique": "is_unique", "limit": "limit",
+                 "limitPolicy": "policy"}  # fmt: skip
+        configs = {
+            config["idType"]: Config(**{ours: config[theirs] for theirs, ours in named.items() if theirs in config})
+            for config in document["identifierConfigs"]
+        }
+        rules = document["matchingRules"]
+        if (
+            len(configs) < len(document["identifierConfigs"])
+            or len(set(rules)) < len(rules)
+            or not set(rules) <= configs.keys()
+            or not all(ID_TYPE_CHARACTERS.issuperset(id_type) for id_type in configs)
+        ):
+            raise Refused(400, 520024)
+        return cls(configs, rules)
+
+
+DEFAULT_SETTINGS = Settings(
+    {"email": Config("email"), "whatsapp": Config("trim"), "phone": Config("phone"), "chat": Config("trim")},
+    ["email", "whatsapp", "phone", "chat"],
+)
+
+
+class Definition(NamedTuple):
+    data_type: str
+    promotion: str | None = None
+
+
+CONTACT = {
+    **dict.fromkeys(
+        ("firstName", "lastName", "street", "city", "state", "postalCode", "country", "preferredLanguage"),
+        Definition("STRING"),
+    ),
+    **{id_type: Definition("STRING", id_type) for id_type in ("email", "phone", "whatsapp", "chat")},
+}
+
+
+@dataclass
+class Person:
+    """What a canonical profile has.
+
+    - `identifiers`: each with the request that added it, and its place in that request
+    - `traits`: each with the request that wrote it, and the value
+    """
+
+    identifiers: dict[Identifier, tuple[int, int]] = field(default_factory=dict)
+    traits: dict[TraitName, tuple[int, Any]] = field(default_factory=dict)
+
+
+@dataclass
+class Model:
+    settings: Settings = DEFAULT_SETTINGS
+    version: int = 1
+    groups: dict[str, dict[str, Definition]] = field(default_factory=lambda: {"Contact": CONTACT})
+    people: dict[str, Person] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+
+    def copy(self) -> "Model":
+        people = {
+            profile: Person(dict(person.identifiers), dict(person.traits)) for profile, person in self.people.items()
+        }
+        return Model(self.settings, self.version, dict(self.groups), people, dict(self.aliases))
+
+    def answer(self, request: Request, at: int, new_profile: str) -> Answer:
+        """Do it. `at`: the place of its time among all requests' times; `new_profile`: the ID, should it need one."""
+        try:
+            return self._answer(request, at, new_profile)
+        except Refused as refused:
+            return refused.answer
+
+    def replay(self, request: Request, at: int, answered: Answer) -> Answer:
+        """Do what was answered, and give the answer that it should have had. A profile is new if its ID is."""
+        named = answered.profile
+        is_new = named is not None and named not in self.people and named not in self.aliases
+        return self.answer(request, at, named if named is not None and is_new else "(new)")
+
+    def _answer(self, request: Request, at: int, new_profile: str) -> Answer:  # noqa: C901, PLR0912 -- a case for each
+        if not re.fullmatch("mem_profile_[0-7][0-9a-z]{25}", getattr(request, "profile", requests.NOBODY)):
+            raise Refused(400, 520046)
+        if set(getattr(request, "profile", "")[-26:]) & set("ilou"):  # nobody's, whatever the rest of the request
+            raise Refused(404, 20404)
+        match request:
+            case requests.CreateProfile(sent):
+                traits = self._read(sent)
+                incoming = self._promoted(traits)
+                if not incoming:
+                    raise Refused(400, 520005)
+                return Answer(202, profile=self._write(at, incoming, traits, new_profile=new_profile))
+            case requests.PatchTraits(profile, sent):
+                traits = self._read(sent, may_remove=True)
+                self._write(at, self._promoted(traits), traits, known=profile)
+            case requests.AddIdentifier(profile, id_type, value):
+                self._write(at, [self.normalized(id_type, value)], known=profile)
+            case requests.PatchIdentifier(profile, id_type, old_value, new_value):
+                old, new = self.normalized(id_type, old_value), self.normalized(id_type, new_value)
+                if old not in self.person(profile, 308).identifiers:
+                    raise Refused(404, 520014)
+                self._write(at, [new], known=profile, replaced=old)
+            case requests.RemoveIdentifiers(profile, id_type, are_all_meant):
+                self._remove(profile, id_type, are_all_meant=are_all_meant)
+            case requests.EraseProfile(profile):
+                self.person(profile, 308)
+                del self.people[profile]
+                self.aliases = {alias: of for alias, of in self.aliases.items() if of != profile}
+            case requests.PutSettings(document):
+                return self._put_settings(Settings.of(document))
+            case requests.CreateTraitGroup(name, traits):
+                self._create_group(name, traits)
+            case requests.PatchTraitGroup(name, traits):
+                self._patch_group(name, traits)
+            case requests.DeleteTraitGroup(name):
+                if name not in self.groups:
+                    raise Refused(404, 520047)
+                if name == "Contact":
+                    raise Refused(400, 520050)
+                del self.groups[name]
+                self._forget_undefined_traits()
+        return Answer(202)
+
+    # What is read of a store.
+
+    def normalized(self, id_type: str, value: str) -> Identifier:
+        if id_type not in self.settings.configs:
+            raise Refused(400, 520046)
+        try:
+            return id_type, normalize(self.settings.configs[id_type].normalization, value)
+        except ValueRefused:
+            raise Refused(400, 520046) from None
+
+    def found(self, identifier: Identifier) -> list[str]:
+        """By a Lookup."""
+        return sorted(profile for profile, person in self.people.items() if identifier in person.identifiers)
+
+    def person(self, profile: str, moved: int) -> Person:
+        """By its ID. `moved`: the status that leads from an alias to the canonical one."""
+        if profile in self.aliases:
+            raise Refused(moved, profile=self.aliases[profile])
+        if profile not in self.people:
+            raise Refused(404, 20404)
+        return self.people[profile]
+
+    def identifier_sets(self, profile: str) -> list[tuple[str, list[str]]]:
+        """By type, in the settings' order; the values by the time they were added."""
+        held = self.people[profile].identifiers
+        oldest_first = sorted(held, key=lambda identifier: held[identifier])
+        sets = [
+            (id_type, [value for of_type, value in oldest_first if of_type == id_type])
+            for id_type in self.settings.configs
+        ]
+        return [(id_type, values) for id_type, values in sets if values]
+
+    def trait_list(self, profile: str) -> list[tuple[str, str, Any]]:
+        """The most recently written first."""
+        traits = self.people[profile].traits
+        newest_first = sorted(traits, key=lambda name: (traits[name][0], name), reverse=True)
+        return [(*name, traits[name][1]) for name in newest_first]
+
+    # Who is this?
+
+    def _write(
+        self,
+        at: int,
+        incoming: Sequence[Identifier],
+        traits: Mapping[TraitName, Any] | None = None,
+        *,
+        known: str | None = None,
+        new_profile: str = "",
+        replaced: Identifier | None = None,
+    ) -> str:
+        if known is not None:
+            self.person(known, 308)
+        one_person = self._one_person(incoming, known)
+        canonical = self._unite(one_person, default=new_profile)
+        person = self.people.setdefault(canonical, Person())
+        if replaced is not None:
+            for identifier in (replaced, *incoming):
+                person.identifiers.pop(identifier, None)
+        for place, identifier in enumerate(incoming):
+            person.identifiers.setdefault(identifier, (at, place))
+        self._apply_limits(person, incoming)
+        for name, value in (traits or {}).items():
+            person.traits.pop(name, None)
+            if value is not None:
+                person.traits[name] = (at, value)
+        return canonical
+
+    def _one_person(self, incoming: Collection[Identifier], known: str | None) -> set[str]:
+        strong = set() if known is None else {known}
+        weak = set()
+        for profile, person in self.people.items():
+            shared = [each for each in incoming if each in person.identifiers and each[0] in self.settings.rules]
+            if len(shared) > 1 or any(self._is_unique(each) for each in shared):
+                strong.add(profile)
+            elif shared:
+                weak.add(profile)
+        one_person = strong or (weak if len(weak) == 1 else set())
+        for profile in self.people.keys() - one_person:
+            if any(self._is_unique(each) for each in incoming if each in self.people[profile].identifiers):
+                raise Refused(409, 20409)
+        return one_person
+
+    def _is_unique(self, identifier: Identifier) -> bool:
+        return self.settings.configs[identifier[0]].is_unique
+
+    def _unite(self, profiles: Collection[str], default: str = "") -> str:
+        """Merge them into the earliest, before any limit."""
+        canonical = min(profiles, default=default)
+        for absorbed in sorted(profiles)[1:]:
+            into, person = self.people[canonical], self.people.pop(absorbed)
+            for identifier, added in person.identifiers.items():
+                into.identifiers[identifier] = min(added, into.identifiers.get(identifier, added))
+            for name, written in person.traits.items():
+                into.traits[name] = max(written, into.traits.get(name, written), key=lambda trait: trait[0])
+            self.aliases = {alias: canonical if of == absorbed else of for alias, of in self.aliases.items()}
+            self.aliases[absorbed] = canonical
+        return canonical
+
+    def _apply_limits(self, person: Person, carried: Collection[Identifier] = ()) -> None:
+        for id_type, config in self.settings.configs.items():
+            of_type = [identifier for identifier in person.identifiers if identifier[0] == id_type]
+            of_type.sort(key=lambda identifier: person.identifiers[identifier])
+            while len(of_type) > config.limit:
+                if config.policy == "lifo":
+                    gone = of_type[-1]
+                else:
+                    gone = next((identifier for identifier in of_type if identifier not in carried), of_type[0])
+                of_type.remove(gone)
+                del person.identifiers[gone]
+
+    def _remove(self, profile: str, id_type: str, *, are_all_meant: bool) -> None:
+        held = self.person(profile, 308).identifiers
+        of_type = sorted((each for each in held if each[0] == id_type), key=lambda each: held[each])
+        if not of_type:
+            raise Refused(404, 520017)
+        if not are_all_meant:
+            of_type = of_type[:1] if self.settings.configs[id_type].policy == "fifo" else of_type[-1:]
+        for identifier in of_type:
+            del held[identifier]
+
+    # Traits.
+
+    def _read(self, sent: Traits, *, may_remove: bool = False) -> dict[TraitName, Any]:
+        traits = {}
+        for group, values in sent.items():
+            for name, value in values.items():
+                definition = self.groups.get(group, {}).get(name)
+                if definition is None:
+                    raise Refused(400, 520005)
+                if not (may_remove and value is None) and not _is_of_type(definition.data_type, value):
+                    raise Refused(400, 520063)
+                traits[group, name] = value
+            if group not in self.groups:
+                raise Refused(400, 520005)
+        return traits
+
+    def _promoted(self, traits: Mapping[TraitName, Any]) -> list[Identifier]:
+        incoming: list[Identifier] = []
+        for (group, name), value in traits.items():
+            promotion = self.groups[group][name].promotion
+            if value is None or promotion is None or promotion not in self.settings.configs:
+                continue
+            for item in value if isinstance(value, list) else [value]:
+                try:
+                    identifier = self.normalized(promotion, item if isinstance(item, str) else json.dumps(item))
+                except Refused:
+                    raise Refused(400, 520063) from None
+                if identifier not in incoming:
+                    incoming.append(identifier)
+        return incoming
+
+    def _create_group(self, name: str, traits: Json) -> None:
+        definitions = self._definitions(traits)
+        if name in self.groups:
+            raise Refused(409, 520055)
+        self.groups[name] = definitions
+
+    def _patch_group(self, name: str, traits: Json) -> None:
+        if name not in self.groups:
+            raise Refused(404, 520047)
+        kept = {trait: sent for trait, sent in traits.items() if sent["dataType"]}
+        definitions = self.groups[name] | self._definitions(kept)
+        definitions = {trait: each for trait, each in definitions.items() if trait in kept or trait not in traits}
+        if name == "Contact" and not definitions.items() >= CONTACT.items():
+            raise Refused(400, 520050)
+        self.groups[name] = definitions
+        self._forget_undefined_traits()
+
+    def _definitions(self, traits: Json) -> dict[str, Definition]:
+        definitions = {name: Definition(sent["dataType"], sent.get("idTypePromotion")) for name, sent in traits.items()}
+        for definition in definitions.values():
+            if definition.promotion is not None and definition.promotion not in self.settings.configs:
+                raise Refused(400, 520046)
+        return definitions
+
+    def _forget_undefined_traits(self) -> None:
+        """The identifiers that they were promoted to stay."""
+        for person in self.people.values():
+            person.traits = {
+                (group, name): written
+                for (group, name), written in person.traits.items()
+                if name in self.groups.get(group, {})
+            }
+
+    # Settings.
+
+    def _put_settings(self, new: Settings) -> Answer:
+        old = self.settings
+        kept = [id_type for id_type in new.configs if id_type in old.configs]
+        stored = {identifier[0] for person in self.people.values() for identifier in person.identifiers}
+        if stored & (old.configs.keys() - new.configs.keys()):
+            raise Refused(400, 520024)
+        made_unique = {each for each in kept if new.configs[each].is_unique and not old.configs[each].is_unique}
+        rewritten = {each for each in kept if new.configs[each].normalization != old.configs[each].normalization}
+        if any(identifier[0] in made_unique - rewritten for identifier, _ in self._shared()):
+            raise Refused(400, 520024)
+
+        after = self.copy()
+        after.settings = new
+        after.version += 1
+        try:
+            for person in after.people.values():
+                person.identifiers = after._renormalized(person.identifiers)
+        except Refused:
+            return Answer(202, 520024)
+        merging = []
+        for identifier, profiles in after._shared():
+            if identifier[0] in rewritten and after._is_unique(identifier):
+                if identifier[0] in made_unique or identifier[0] not in new.rules:
+                    return Answer(202, 520024)
+                merging.append(profiles)
+        for profiles in merging:
+            after._unite({after.aliases.get(profile, profile) for profile in profiles})
+        for profile in {after.aliases.get(profile, profile) for profiles in merging for profile in profiles}:
+            after._apply_limits(after.people[profile])
+        self.settings, self.version, self.people, self.aliases = (
+            after.settings,
+            after.version,
+            after.people,
+            after.aliases,
+        )
+        return Answer(202)
+
+    def _renormalized(self, identifiers: Mapping[Identifier, tuple[int, int]]) -> dict[Identifier, tuple[int, int]]:
+        became: dict[Identifier, tuple[int, int]] = {}
+        for (id_type, value), added in identifiers.items():
+            identifier = self.normalized(id_type, value)
+            became[identifier] = min(added, became.get(identifier, added))
+        return became
+
+    def _shared(self) -> Iterator[tuple[Identifier, list[str]]]:
+        """Values that several profiles have, and these."""
+        for identifier in {each for person in self.people.values() for each in person.identifiers}:
+            profiles = self.found(identifier)
+            if len(profiles) > 1:
+                yield identifier, profiles
+
+
+def _is_of_type(data_type: str, value: object) -> bool:
+    match data_type, value:
+        case "BOOLEAN", bool():
+            return True
+        case "NUMBER", int():
+            return not isinstance(value, bool) and -(2**31) <= value < 2**31
+        case "STRING", str():
+            return len(value) <= 1024
+        case "ARRAY", list():
+            return all(any(_is_of_type(each, item) for each in ("BOOLEAN", "NUMBER", "STRING")) for item in value)
+    return False
