@@ -55,6 +55,7 @@ class Burst:
         """The requests, their answers, and all that is then there."""
         count = self.chance.choice((2, 3, 3, 4, 4, 5))
         burst = [self._write(kind) for kind in self.chance.choices(list(AT_ONCE), list(AT_ONCE.values()), k=count)]
+        burst = [self.chance.choice((request, burst[0])) for request in burst]  # often the same more than once
         answers = await asyncio.gather(*[self.store.send(request) for request in burst])
         for request, answered in zip(burst, answers, strict=True):
             self._note(request, answered)
