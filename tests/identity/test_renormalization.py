@@ -68,7 +68,7 @@ def test_a_chain_of_many_is_one_person() -> None:
 
 def test_values_become_what_the_same_input_would_give_and_traits_stay() -> None:
     before = Profile(UUID(int=1), {identifier("email:A@x"): at(1), identifier("chat:A"): at(2)}, trait("Rome", 3))
-    assert renormalized(LOWER, before) == Profile(
+    assert renormalized(LOWER, LOWER.id_types, before) == Profile(
         UUID(int=1), {identifier("email:a@x"): at(1), identifier("chat:A"): at(2)}, trait("Rome", 3)
     )
 
@@ -76,17 +76,17 @@ def test_values_become_what_the_same_input_would_give_and_traits_stay() -> None:
 @pytest.mark.parametrize("seconds", [(1, 2, 3), (3, 2, 1), (2, 1, 3)])
 def test_of_values_that_become_equal_the_earliest_time_stays(seconds: tuple[int, ...]) -> None:
     held = {identifier(f"email:{value}"): at(when) for value, when in zip(("A", "a", " A "), seconds, strict=True)}
-    assert renormalized(LOWER, profile(1, held)).identifiers == {identifier("email:a"): at(1)}
+    assert renormalized(LOWER, LOWER.id_types, profile(1, held)).identifiers == {identifier("email:a"): at(1)}
 
 
 def test_equal_values_of_different_types_stay_apart() -> None:
     held = {identifier("email:a"): at(1), identifier("chat:a"): at(2)}
-    assert renormalized(LOWER, profile(1, held)).identifiers == held
+    assert renormalized(LOWER, LOWER.id_types, profile(1, held)).identifiers == held
 
 
 def test_a_value_that_the_new_normalization_refuses_is_refused_without_being_told() -> None:
     with pytest.raises(ValueRefused) as refused:
-        renormalized(LOWER, holder(1, "phone:s3cr3t"))
+        renormalized(LOWER, LOWER.id_types, holder(1, "phone:s3cr3t"))
     assert "s3cr3t" not in str(refused.value)
 
 
@@ -100,7 +100,7 @@ def test_each_value_has_the_earliest_of_the_times_it_came_from_and_twice_is_once
     held: dict[tuple[str, str], int],
 ) -> None:
     before = profile(1, {identifier(f"{id_type}:{value}"): at(when) for (id_type, value), when in held.items()})
-    after = renormalized(LOWER, before)
+    after = renormalized(LOWER, LOWER.id_types, before)
     expected: dict[tuple[str, str], int] = {}
     for (id_type, value), when in held.items():
         became = (id_type, value.strip().lower() if id_type == "email" else value)
@@ -108,7 +108,7 @@ def test_each_value_has_the_earliest_of_the_times_it_came_from_and_twice_is_once
     assert {(each.id_type, each.value): when for each, when in after.identifiers.items()} == {
         became: at(when) for became, when in expected.items()
     }
-    assert renormalized(LOWER, after) == after
+    assert renormalized(LOWER, LOWER.id_types, after) == after
 
 
 def test_each_profile_is_merged_by_the_first_rule_that_it_collides_by() -> None:

@@ -1,6 +1,6 @@
 """What stored identifiers become when a store's settings change, and who turns out to be one person by it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from uuid import UUID
 
 from profile_lookup.identity.identifier import Identifier
@@ -9,16 +9,17 @@ from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.rules import IdentityResolutionSettings
 
 
-def renormalized(settings: IdentityResolutionSettings, profile: Profile) -> Profile:
-    """With its identifiers as the settings would have stored them; of several that become equal, the earliest time.
+def renormalized(settings: IdentityResolutionSettings, id_types: Collection[str], profile: Profile) -> Profile:
+    """With identifiers of these types as the settings would have stored them; of equal ones, the earliest time.
 
     Raises `ValueRefused`.
     """
     became = [
-        Profile(profile.id, {settings.normalize(Identifier(held.id_type, held.value)): added_at}, {})
+        (settings.normalize(Identifier(held.id_type, held.value)) if held.id_type in id_types else held, added_at)
         for held, added_at in profile.identifiers.items()
     ]
-    return Profile(profile.id, united_identifiers(became), profile.traits)
+    united = united_identifiers(Profile(profile.id, {identifier: added_at}, {}) for identifier, added_at in became)
+    return Profile(profile.id, united, profile.traits)
 
 
 def one_person_each(collisions: Iterable[Iterable[UUID]]) -> list[list[UUID]]:

@@ -1,5 +1,6 @@
 """Operations in SQL: what was done at once, what is to be done, and who does it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -82,9 +83,10 @@ async def unfinished_inputs(connection: AsyncConnection, store_id: UUID, kind: s
     return list((await connection.execute(question)).scalars())
 
 
-async def take(connection: AsyncConnection, lease: UUID, lease_time: timedelta) -> Taken | None:
-    """The next operation that nobody works on, now ours; those of one store are done in turn."""
-    row = (await connection.execute(_TAKE, {"lease": lease, "lease_time": lease_time})).one_or_none()
+async def take(connection: AsyncConnection, kinds: Collection[str], lease: UUID, lease_time: timedelta) -> Taken | None:
+    """The next operation of these kinds that nobody works on, now ours; those of one store are done in turn."""
+    parameters = {"kinds": list(kinds), "lease": lease, "lease_time": lease_time}
+    row = (await connection.execute(_TAKE, parameters)).one_or_none()
     return None if row is None else Taken(**row._asdict(), lease=lease)
 
 
@@ -98,6 +100,7 @@ _TAKE = text("""
         select waiting.account_id, waiting.id
         from operation waiting
         where waiting.completed_at is null
+            and waiting.kind = any (cast(:kinds as text[]))
             and (waiting.leased_until is null or waiting.leased_until < clock_timestamp())
             and not exists (
                 select from operation earlier

@@ -95,9 +95,9 @@ async def work(database: Database, handlers: Mapping[str, Handler]) -> None:
         try:
             await work_off(database, handlers)
             if loop.time() - last_removal > 3600:  # noqa: PLR2004 -- hourly
+                last_removal = loop.time()
                 async with database.statements() as connection:
                     await queries.remove_old(connection, KEPT_FOR)
-                last_removal = loop.time()
         except Unavailable as error:
             log.warning("worker waits", exc_info=error)
         except Exception:
@@ -106,10 +106,10 @@ async def work(database: Database, handlers: Mapping[str, Handler]) -> None:
 
 
 async def work_off(database: Database, handlers: Mapping[str, Handler]) -> None:
-    """Until there is nothing to do."""
+    """Until there is nothing to do of what the handlers know: the rest is for workers of a newer version."""
     while True:
         async with database.statements() as connection:
-            taken = await queries.take(connection, uuid4(), LEASE)
+            taken = await queries.take(connection, handlers, uuid4(), LEASE)
         if taken is None:
             return
         try:

@@ -117,7 +117,7 @@ async def _merge(
     for profile_id in sorted(people):
         profiles += await lock_and_gather(connection, store, known=profile_id)
     now = datetime.now(UTC)
-    became = [renormalized(change.after, profile) for profile in profiles]
+    became = [renormalized(change.after, change.renormalized, profile) for profile in profiles]
     identifiers, traits = combined(change.after, became, Change(), now)
     merge = Merge(profiles[0], tuple(profiles[1:]), rule)
     changes = Changes.between(merge.canonical, identifiers, traits)

@@ -28,8 +28,6 @@ Order = Literal["ASC", "DESC"]
 
 DEFAULT_PAGE_SIZE = 50
 MAX_TOKEN = 4096  # characters
-Token = Annotated[str, Field(max_length=MAX_TOKEN)]
-
 
 Token = Annotated[str, Field(max_length=MAX_TOKEN)]
 
