@@ -39,6 +39,7 @@ alter table operation
     alter column progress drop default,
     alter column attempts drop default;
 create index operation_unfinished_idx on operation (id) where completed_at is null;
+create index operation_completed_at_idx on operation (completed_at) where completed_at is not null;
 
 create table signing_key (
     id smallint not null constraint signing_key_pkey primary key,
@@ -164,7 +165,7 @@ def downgrade() -> None:
     for statement in (
         "drop function lock_and_gather",
         "drop table signing_key",
-        "drop index operation_unfinished_idx, identifier_fuzzy_idx",
+        "drop index operation_unfinished_idx, operation_completed_at_idx, identifier_fuzzy_idx",
         "delete from operation where completed_at is null",
         """
         alter table operation

@@ -1,13 +1,17 @@
 """POST /v1/Stores/{storeId}/Profiles"""
 
+import asyncio
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from profile_lookup.database.engine import Database
-from tests.conftest import change_settings, finished, look_up, make_profile
+from profile_lookup.database.tables import store
+from profile_lookup.stores.locks import lock_rules
+from profile_lookup.web import ids
+from tests.conftest import PATIENCE, change_settings, finished, look_up, make_profile, make_store
 
 
 async def _rows(database: Database, question: str) -> list[tuple[Any, ...]]:
@@ -163,3 +167,46 @@ async def test_more_identifiers_than_any_profile_may_hold_are_refused(
     sent = {name: [f"{name}-{item}" for item in range(100)] for name in traits}
     answer = await client.post(f"/v1/Stores/{store_id}/Profiles", json={"traits": {"Chats": sent}})
     assert (answer.status_code, answer.json()["code"]) == (400, 520005)
+
+
+async def test_who_is_read_while_they_merge_is_whole_or_has_moved(client: httpx.AsyncClient, store_id: str) -> None:
+    """All questions of a request see the same moment: nobody is there without their traits and identifiers."""
+    for round_ in range(15):
+        await make_profile(client, store_id, chat=f"c{round_}")
+        merging = await make_profile(client, store_id, email=f"{round_}@example.com", city="Gary")
+        path = f"/v1/Stores/{store_id}/Profiles/{merging}"
+        merge = asyncio.ensure_future(make_profile(client, store_id, chat=f"c{round_}", email=f"{round_}@example.com"))
+        while not merge.done():
+            profile, identifiers, email = await asyncio.gather(
+                client.get(path), client.get(f"{path}/Identifiers"), client.get(f"{path}/Identifiers/email")
+            )
+            assert profile.status_code == 301 or profile.json()["traits"]["Contact"]["city"] == "Gary"
+            assert identifiers.status_code == 301 or identifiers.json()["identifiers"]
+            assert email.status_code in (200, 301)
+        await merge
+
+
+async def test_writes_that_wait_leave_others_their_connections(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    other = await make_store(client, "other")
+    uuid = ids.decoded(store_id)
+    assert uuid is not None
+    blocked = text("select count(*) from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid))")
+    async with database.transaction() as connection:
+        account_id = (await connection.execute(select(store.c.account_id).where(store.c.id == uuid))).scalar_one()
+        await lock_rules(connection, account_id, uuid)
+        writes = [
+            client.post(f"/v1/Stores/{store_id}/Profiles", json={"traits": {"Contact": {"chat": f"c{number}"}}})
+            for number in range(40)
+        ]
+        waiting = [asyncio.ensure_future(write) for write in writes]
+        async with asyncio.timeout(PATIENCE):
+            while not await connection.scalar(blocked):
+                await asyncio.sleep(0.01)
+        answered = {"others": 0}
+        for _ in range(20):
+            assert await look_up(client, other, "chat", "c") == []
+            answered["others"] += not any(write.done() for write in waiting)
+        assert answered["others"]  # while all of those still waited
+    assert {answer.status_code for answer in await asyncio.gather(*waiting)} <= {202, 503}

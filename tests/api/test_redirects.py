@@ -124,3 +124,20 @@ async def test_an_address_that_would_be_too_long_is_refused(client: httpx.AsyncC
 async def test_a_merged_profile_is_in_no_list(client: httpx.AsyncClient, store_id: str) -> None:
     canonical, _ = await _merged(client, store_id)
     assert (await client.get(f"/v1/Stores/{store_id}/Profiles")).json()["profiles"] == [canonical]
+
+
+async def test_a_slash_that_is_percent_encoded_leads_to_the_same_resource(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    """Whoever follows a redirect of a DELETE must not erase more than they asked for."""
+    canonical = await make_profile(client, store_id, chat="c")
+    merged = await make_profile(client, store_id, email="e")
+    await make_profile(client, store_id, chat="c", email="e")
+    profiles = f"/v1/Stores/{store_id}/Profiles"
+    moved = await client.delete(f"{profiles}/{merged}%2FIdentifiers%2Femail")
+    assert (moved.status_code, moved.headers["Location"]) == (
+        308,
+        f"{BASE_URL}{profiles}/{canonical}/Identifiers/email",
+    )
+    moved = await client.get(f"/v1/Stores%2F{store_id}/Profiles/{merged}")
+    assert (moved.status_code, moved.headers["Location"]) == (301, f"{BASE_URL}{profiles}/{canonical}")

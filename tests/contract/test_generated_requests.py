@@ -28,7 +28,7 @@ from profile_lookup.settings import Settings
 from tests.contract import conforming
 from tests.contract.documents import Json, operations, our_openapi, ours
 
-EXAMPLES = 25  # of each operation and mode
+EXAMPLES = 16  # of each operation and mode
 
 CHECKS: list[Any] = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance,

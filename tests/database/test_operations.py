@@ -15,7 +15,7 @@ from profile_lookup.database.tables import operation
 from profile_lookup.errors import SettingsRefused, Unavailable
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.operations import queries
-from profile_lookup.operations.worker import KEPT_FOR, LEASE, MAX_ATTEMPTS, Handler, Job, work, work_off
+from profile_lookup.operations.worker import KEPT_FOR, LEASE, MAX_ATTEMPTS, Handler, Job, relentless, work, work_off
 from profile_lookup.stores.admission import Store
 from tests.conftest import PATIENCE
 from tests.database.stores import make_store
@@ -327,6 +327,24 @@ async def test_a_worker_ends_also_when_the_database_is_away(
             done, _ = await asyncio.wait([ending], timeout=15)
             assert done
     await of_worker.close()
+
+
+async def test_what_must_be_done_is_never_given_up(database: Database, store: Store) -> None:
+    crashes = 0
+
+    async def crash(job: Job) -> None:
+        nonlocal crashes
+        crashes += 1
+        raise ValueError
+
+    operation_id = await _enqueue(database, store, "ERASE")
+    handlers: dict[str, Handler] = {"ERASE": relentless(crash)}
+    for _ in range(MAX_ATTEMPTS + 2):
+        await work_off(database, handlers)
+        async with database.transaction() as connection:
+            await connection.execute(update(operation).values(leased_until=None))
+    assert crashes == MAX_ATTEMPTS + 2
+    assert (await _row(database, operation_id)).completed_at is None
 
 
 async def test_what_only_a_newer_version_can_do_is_left_to_it(database: Database, store: Store) -> None:

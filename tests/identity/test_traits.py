@@ -311,3 +311,13 @@ def test_a_removed_trait_promotes_nothing() -> None:
 def test_a_change_by_traits_writes_them_all_and_adds_who_they_identify() -> None:
     traits = {contact("email"): "A@x", contact("city"): "Rome", contact("chat"): None}
     assert Change.of_traits(GROUPS, DEFAULT_SETTINGS, traits) == Change(tuple(identifiers("email:a@x")), traits)
+
+
+def test_patterns_that_would_take_too_long_on_all_of_a_request_are_refused() -> None:
+    """In all: what one value may take is little, but a request may hold a thousand of them."""
+    slow = TraitDefinition("STRING", validation_rule=StringRule("(?:a?){200}a{200}"))
+    groups = {"Slow": TraitGroup("Slow", {f"t{number}": slow for number in range(90)})}
+    sent = {f"t{number}": "a" * 1024 for number in range(90)}
+    with pytest.raises(TraitsRefused, match="simpler"):
+        read_traits(groups, {"Slow": sent})
+    assert read_traits(groups, {"Slow": dict(list(sent.items())[:10])})

@@ -1,5 +1,6 @@
 """The connection pool, and the two ways to use it: a transaction, or single statements."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -73,12 +74,36 @@ class Database:
     def __init__(self, database_url: str, *, pool_size: int, command_timeout: float | None = COMMAND_TIMEOUT) -> None:
         self.engine = create_engine(database_url, pool_size=pool_size, command_timeout=command_timeout)
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._snapshot = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        # Writes may have to wait for each other, and hold a connection while they do: never all of them.
+        self._writers = asyncio.Semaphore(max(1, pool_size * 3 // 4))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """READ COMMITTED; committed when the block ends, rolled back when it raises."""
         with _telling_when_unavailable():
             async with self.engine.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def transaction_in_turn(self) -> AsyncIterator[AsyncConnection]:
+        """As `transaction`, for those that may wait for locks: some connections are left for those that do not."""
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                await self._writers.acquire()
+        except TimeoutError:
+            raise Unavailable("too many writes wait for each other") from None
+        try:
+            async with self.transaction() as connection:
+                yield connection
+        finally:
+            self._writers.release()
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """For questions that belong together: all see the same moment, and none half of a merge."""
+        with _telling_when_unavailable():
+            async with self._snapshot.begin() as connection:
                 yield connection
 
     @asynccontextmanager
@@ -126,6 +151,14 @@ async def _transaction(database: DatabaseOfApp) -> AsyncGenerator[AsyncConnectio
     async with database.transaction() as connection:
         yield connection
 
+
+async def _snapshot(database: DatabaseOfApp) -> AsyncGenerator[AsyncConnection]:
+    async with database.snapshot() as connection:
+        yield connection
+
+
+Snapshot = Annotated[AsyncConnection, Depends(_snapshot, scope="function")]
+"""One request, one moment."""
 
 Transaction = Annotated[AsyncConnection, Depends(_transaction, scope="function")]
 """One request, one transaction. Scope `function`: committed before the answer is sent, not after."""

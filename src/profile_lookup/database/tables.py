@@ -1,7 +1,7 @@
 """Every table, index and constraint: the schema on one page.
 
-Every primary key starts with its tenant, `account_id` or `store_id`. The constraints are alarms: in a correct run
-none of them fires, and a mistake fails a transaction instead of losing data.
+Every primary key but those of `account` and `signing_key` starts with its tenant, `account_id` or `store_id`. The
+constraints are alarms: in a correct run none of them fires, and a mistake fails a transaction instead of losing data.
 
 - `identifier` and `alias` point at `profile`, which holds canonical profiles only, and neither foreign key
   cascades: an identifier is never on an alias, an alias never points at an alias, and a merge that forgets a row
@@ -10,8 +10,7 @@ none of them fires, and a mistake fails a transaction instead of losing data.
   `identifier.fuzzy_key` stands for store and type where `matchingAlgo` is fuzzy, so that only what is searched by
   similarity is in an index for it.
 
-No column but `identifier.value`, `trait.value`, `merge.moved` and the texts of stores and trait groups holds what a
-client sent.
+Values of identifiers and traits are in `identifier.value`, `trait.value` and `merge.moved`, and nowhere else.
 """
 
 from sqlalchemy import (
@@ -142,6 +141,7 @@ operation = Table(
 )
 
 Index("operation_unfinished_idx", operation.c.id, postgresql_where=operation.c.completed_at.is_(None))
+Index("operation_completed_at_idx", operation.c.completed_at, postgresql_where=operation.c.completed_at.is_not(None))
 
 # No foreign key to `store`: every create would lock the one store row, and that is where a busy store would queue.
 profile = Table(

@@ -24,14 +24,21 @@ def renormalized(settings: IdentityResolutionSettings, id_types: Collection[str]
 
 def one_person_each(collisions: Iterable[Iterable[UUID]]) -> list[list[UUID]]:
     """Profiles that share a value, directly or through others, are one person: the connected groups."""
-    group_of: dict[UUID, list[UUID]] = {}
+    parent: dict[UUID, UUID] = {}
+
+    def root(profile_id: UUID) -> UUID:
+        while (above := parent.setdefault(profile_id, profile_id)) != profile_id:
+            parent[profile_id] = profile_id = parent[above]  # halves the path for the next one
+        return profile_id
+
     for collision in collisions:
-        joined: dict[UUID, None] = {}
-        for profile_id in collision:
-            joined |= dict.fromkeys(group_of.get(profile_id, [profile_id]))
-        group = list(joined)
-        group_of |= dict.fromkeys(group, group)
-    return list({id(group): group for group in group_of.values()}.values())
+        first, *others = map(root, collision)
+        for other in others:
+            parent[root(other)] = root(first)
+    groups: dict[UUID, list[UUID]] = {}
+    for profile_id in parent:
+        groups.setdefault(root(profile_id), []).append(profile_id)
+    return list(groups.values())
 
 
 def collision_rules(

@@ -19,10 +19,11 @@ DataType = Literal["STRING", "NUMBER", "BOOLEAN", "ARRAY"]
 MAX_TRAITS = 95
 MAX_NAME = 64
 MAX_PATTERN = 1000
+MAX_BOUND = 2**53  # of a rule; what every reader of JSON keeps exactly
 
 _RE2 = re2.Options()
 _RE2.log_errors = False
-_RE2.max_mem = 1 << 20  # bytes; what would need more is refused when it is compiled
+_RE2.max_mem = 1 << 16  # bytes; what would need more is refused when it is compiled
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,15 @@ class StringRule:
 
     def __post_init__(self) -> None:
         _refuse_crossed("Length", self.min_length, self.max_length)
+
+    def refuse_bad_pattern(self) -> None:
+        """When it is defined, not whenever it is read back: compiling takes time. Raises `DefinitionRefused`."""
         if self.pattern is not None:
             _compiled(self.pattern)
+
+    def effort(self, value: str) -> int:
+        """What it may take, at worst, to compile the pattern and to try it: some five nanoseconds each."""
+        return 0 if self.pattern is None else int(_compiled(self.pattern).programsize) * (len(value) + 40)
 
     def broken_by(self, value: str) -> str | None:
         if self.pattern is not None and not _compiled(self.pattern).search(value):
@@ -151,7 +159,7 @@ CONTACT = TraitGroup(
 """What a new store has, protected. The published service names some of these traits; the full list is ours."""
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _compiled(pattern: str) -> Any:
     """By RE2: patterns are what clients send, and no value may make one of them take longer than linear time."""
     if len(pattern) > MAX_PATTERN or not is_storable(pattern):
@@ -165,6 +173,8 @@ def _compiled(pattern: str) -> Any:
 
 
 def _refuse_crossed(what: str, least: float | None, most: float | None) -> None:
+    if any(bound is not None and abs(bound) > MAX_BOUND for bound in (least, most)):
+        raise DefinitionRefused(f"validationRule: expected min{what} and max{what} of at most {MAX_BOUND}")
     if least is not None and most is not None and least > most:
         raise DefinitionRefused(f"validationRule: expected min{what} to be at most max{what}")
 

@@ -8,10 +8,12 @@ from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.identity.normalization import is_storable
 from profile_lookup.identity.profile import TraitName, TraitValue
 from profile_lookup.identity.rules import IdentityResolutionSettings
-from profile_lookup.identity.trait_definitions import DataType, TraitDefinition, TraitGroup
+from profile_lookup.identity.trait_definitions import DataType, StringRule, TraitDefinition, TraitGroup
 
 MAX_TEXT = 1024
 MAX_ITEMS = 100
+MAX_EFFORT = 20_000_000
+"""With patterns, in a request; some tenths of a second at worst, in which a process does nothing else."""
 
 
 def read_traits(
@@ -57,6 +59,7 @@ def promoted_identifiers(
 def _defined(
     groups: Mapping[str, TraitGroup], sent: Mapping[str, Mapping[str, object]]
 ) -> Iterator[tuple[TraitName, TraitDefinition, object]]:
+    effort = 0
     for group_name, values in sent.items():
         group = groups.get(group_name)
         if group is None:
@@ -65,6 +68,10 @@ def _defined(
             definition = group.traits.get(name)
             if definition is None:
                 raise TraitsRefused(f"traits.{group_name}.{nameable(name)}: no such trait in this trait group")
+            if isinstance(definition.validation_rule, StringRule) and isinstance(value, str):
+                effort += definition.validation_rule.effort(value)
+                if effort > MAX_EFFORT:
+                    raise TraitsRefused("traits: expected less text, or patterns of validation rules that are simpler")
             yield TraitName(group_name, name), definition, value
 
 

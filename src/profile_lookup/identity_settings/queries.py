@@ -58,10 +58,10 @@ async def refuse_contradictions(connection: AsyncConnection, store: Store, chang
         )
     for id_type in change.made_unique:
         if id_type not in change.renormalized and (count := await count_shared_values(connection, store, id_type)):
-            raise refuse_shared(id_type, count)
+            raise values_shared(id_type, count)
 
 
-def refuse_shared(id_type: str, count: int) -> SettingsRefused:
+def values_shared(id_type: str, count: int) -> SettingsRefused:
     return SettingsRefused(
         f"enforceUnique: {count} value{'s' if count > 1 else ''} of {id_type} would be shared by several profiles; "
         "expected none"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, func, insert, select, text, update
+from sqlalchemy import Row, delete, func, insert, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.ids import new_id
@@ -154,5 +154,13 @@ async def _set(connection: AsyncConnection, taken: Taken, **values: object) -> N
     )
 
 
-async def remove_old(connection: AsyncConnection, kept_for: timedelta) -> None:
-    await connection.execute(delete(operation).where(operation.c.completed_at < func.clock_timestamp() - kept_for))
+async def remove_old(connection: AsyncConnection, kept_for: timedelta, chunk: int = 1000) -> None:
+    """Those that ended so long ago, a chunk at a time."""
+    old = (
+        select(operation.c.account_id, operation.c.id)
+        .where(operation.c.completed_at < func.clock_timestamp() - kept_for)
+        .limit(chunk)
+    )
+    removal = delete(operation).where(tuple_(operation.c.account_id, operation.c.id).in_(old))
+    while (await connection.execute(removal)).rowcount == chunk:
+        pass

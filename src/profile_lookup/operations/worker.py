@@ -87,6 +87,15 @@ Handler = Callable[[Job], Awaitable[None]]
 """Does the steps that are left, the last one completing the job. Raises a `ProfileLookupError` when it must fail."""
 
 
+def relentless(handler: Handler) -> Handler:
+    """For what must be done some time: what was deleted must not stay because of a defect of ours. It never fails."""
+    _RELENTLESS.add(handler)
+    return handler
+
+
+_RELENTLESS: set[Handler] = set()
+
+
 async def work(database: Database, handlers: Mapping[str, Handler]) -> None:
     """Until cancelled."""
     last_removal = float("-inf")
@@ -113,18 +122,18 @@ async def work_off(database: Database, handlers: Mapping[str, Handler]) -> None:
         if taken is None:
             return
         try:
-            await _work_on(Job(database, taken), taken, handlers)
+            await _work_on(Job(database, taken), taken, handlers[taken.kind])
         except _LeaseLost:
             log.warning("operation was taken over", extra=_about(taken))
 
 
-async def _work_on(job: Job, taken: Taken, handlers: Mapping[str, Handler]) -> None:
+async def _work_on(job: Job, taken: Taken, handler: Handler) -> None:
     try:
-        if taken.attempts > MAX_ATTEMPTS:
+        if taken.attempts > MAX_ATTEMPTS and handler not in _RELENTLESS:
             log.error("operation is given up", extra=_about(taken))
             await job.fail(CRASH)
         else:
-            await handlers[taken.kind](job)
+            await handler(job)
     except _LeaseLost:
         raise
     except Unavailable as error:
@@ -140,7 +149,10 @@ async def _work_on(job: Job, taken: Taken, handlers: Mapping[str, Handler]) -> N
         raise
     except Exception:
         log.exception("operation crashed", extra=_about(taken))
-        await job.fail(CRASH)
+        if handler in _RELENTLESS:
+            await job.give_back(timedelta(seconds=min(2**taken.attempts, 3600)))
+        else:
+            await job.fail(CRASH)
 
 
 def _about(taken: Taken) -> dict[str, str]:

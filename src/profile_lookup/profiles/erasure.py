@@ -6,7 +6,7 @@ from sqlalchemy import delete, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.tables import profile, trait
-from profile_lookup.operations.worker import Job
+from profile_lookup.operations.worker import Job, relentless
 from profile_lookup.profiles.writes import erase_profiles
 from profile_lookup.web import ids
 
@@ -14,6 +14,7 @@ CHUNK = 500
 """Profiles at a time: some tens of milliseconds, in which nobody waits for us but who asks for these very profiles."""
 
 
+@relentless
 async def erase_store(job: Job) -> None:
     """The store itself is gone already, so nobody else can reach what it held."""
     while True:
@@ -26,6 +27,7 @@ async def erase_store(job: Job) -> None:
             await job.save(connection, after=str(people[-1]))
 
 
+@relentless
 async def forget_traits(job: Job) -> None:
     """The traits are no longer defined, so no write brings any, and nobody sees those that are left.
 

@@ -36,18 +36,21 @@ class CandidateMoved(Exception):
     """A merge moved an identifier to a profile that we do not hold, while we waited for those that we do."""
 
 
-async def in_transaction(
-    database: Database, store: Store, write: Callable[[AsyncConnection, Store], Awaitable[Result]]
-) -> Result:
-    """Run `write` in a transaction, again and again until its locks hold what it asked for.
+Write = Callable[[AsyncConnection], Awaitable[Result]]
 
-    It is called with the store's rules in force, by which it is to read the request. Raises `StoreNotFound` when the
-    store is gone meanwhile, and `Unavailable`; nothing is written then.
+
+async def in_transaction(database: Database, store: Store, prepare: Callable[[Store], "Write[Result]"]) -> Result:
+    """Write in a transaction, again and again until its locks hold what it asked for.
+
+    `prepare` reads the request by the store's rules and gives what is to be done in the transaction; if the rules
+    change meanwhile, it is asked again. Raises what it raises; `StoreNotFound` when the store is gone meanwhile, and
+    `Unavailable`; nothing is written then.
     """
     for attempt in range(MAX_ATTEMPTS):
+        write = prepare(store)
         try:
-            async with database.transaction() as connection:
-                return await write(connection, store)
+            async with database.transaction_in_turn() as connection:
+                return await write(connection)
         except RulesChanged:
             async with database.statements() as connection:
                 store = await in_force(connection, store.account_id, store.id)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from sqlalchemy import Row
 
-from profile_lookup.database.engine import DatabaseOfApp, Transaction
+from profile_lookup.database.engine import DatabaseOfApp, Snapshot
 from profile_lookup.errors import (
     IdentifierConflict,
     IdentifierNotFound,
@@ -67,10 +67,10 @@ IdTypeInPath = Annotated[
         **error_answers(*PROFILE_ERRORS, has_body=False),
     },
 )
-async def list_identifiers(addressed: ProfileOfStore, transaction: Transaction) -> wire.IdentifierSets:
+async def list_identifiers(addressed: ProfileOfStore, snapshot: Snapshot) -> wire.IdentifierSets:
     """Types in the order of the store's settings, values in chronological order."""
-    await queries.fetch_profile(transaction, addressed.store, addressed.id)
-    stored = await transaction.execute(queries.identifiers_of(addressed.store, addressed.id))
+    await queries.fetch_profile(snapshot, addressed.store, addressed.id)
+    stored = await snapshot.execute(queries.identifiers_of(addressed.store, addressed.id))
     return wire.IdentifierSets(identifiers=_sets(addressed.store, stored))
 
 
@@ -116,12 +116,10 @@ async def add_identifier(
         ),
     },
 )
-async def fetch_identifiers(
-    addressed: ProfileOfStore, id_type: IdTypeInPath, transaction: Transaction
-) -> wire.IdentifierSet:
+async def fetch_identifiers(addressed: ProfileOfStore, id_type: IdTypeInPath, snapshot: Snapshot) -> wire.IdentifierSet:
     """In chronological order. 404 if there is none."""
-    await queries.fetch_profile(transaction, addressed.store, addressed.id)
-    stored = await transaction.execute(queries.identifiers_of(addressed.store, addressed.id))
+    await queries.fetch_profile(snapshot, addressed.store, addressed.id)
+    stored = await snapshot.execute(queries.identifiers_of(addressed.store, addressed.id))
     for found in _sets(addressed.store, stored):
         if found.id_type == id_type:
             return found

@@ -14,7 +14,7 @@ from profile_lookup.identity.merging import combined
 from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.resolution import Create, Merge, Update, profiles_of, resolve
 from profile_lookup.profiles import writes
-from profile_lookup.profiles.gathering import in_transaction, lock_and_gather
+from profile_lookup.profiles.gathering import Write, in_transaction, lock_and_gather
 from profile_lookup.stores.admission import Store
 
 MAX_IDENTIFIERS = 1500
@@ -38,15 +38,19 @@ async def ingest(
     `StoreNotFound`; `Unavailable`. In each case nothing is written.
     """
 
-    async def write(connection: AsyncConnection, store: Store) -> UUID:
+    def prepare(store: Store) -> Write[UUID]:
         change = read(store)
         if len(change.incoming) > MAX_IDENTIFIERS or (known is None and not change.incoming):
             raise TraitsRefused(f"traits: expected 1-{MAX_IDENTIFIERS} values that are promoted to identifiers")
-        candidates = await lock_and_gather(connection, store, change.incoming, known)
-        _refuse_without_replaced(candidates, change, known)
-        return await _apply(connection, store, candidates, change, requested_at, known)
 
-    return await in_transaction(database, store, write)
+        async def write(connection: AsyncConnection) -> UUID:
+            candidates = await lock_and_gather(connection, store, change.incoming, known)
+            _refuse_without_replaced(candidates, change, known)
+            return await _apply(connection, store, candidates, change, requested_at, known)
+
+        return write
+
+    return await in_transaction(database, store, prepare)
 
 
 def _refuse_without_replaced(candidates: Sequence[Profile], change: Change, known: UUID | None) -> None:

@@ -95,7 +95,7 @@ _CANONICAL_PROFILE_IDS = text(f"""
 # `%` is true from a threshold on that is a setting of the session. It is set for this statement alone, in a row that
 # the search is joined to, and so before the search begins. `offset 0` keeps the search apart, which can then use no
 # index but the one of trigrams; that its key may, once in 2**64, stand for another store or type too is seen to after.
-# An equal value is always found: one of punctuation alone has no trigrams.
+# An equal value is always found. One of punctuation alone has no trigrams: the index would be read from end to end.
 _SIMILAR_PROFILE_IDS = text(f"""
     with threshold as materialized (
         select set_config('pg_trgm.similarity_threshold', :threshold, true) as is_set
@@ -113,6 +113,7 @@ _SIMILAR_PROFILE_IDS = text(f"""
                     where identifier.fuzzy_key = :fuzzy_key
                         and identifier.value % :value
                         and threshold.is_set is not null
+                        and show_trgm(:value) <> '{{}}'
                     offset 0
                 ) as similar_one
                 where similar_one.store_id = store.id and similar_one.id_type = :id_type

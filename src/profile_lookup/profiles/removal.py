@@ -1,5 +1,6 @@
 """Taking something away from a profile, or the profile itself. No identifier is added, so its row is lock enough."""
 
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,7 +21,7 @@ async def remove_identifiers(
     Raises `NothingToRemove`, `ProfileMoved`, `ProfileNotFound`, `StoreNotFound` or `Unavailable`.
     """
 
-    async def remove(connection: AsyncConnection, store: Store) -> None:
+    async def remove(store: Store, connection: AsyncConnection) -> None:
         (profile,) = await lock_and_gather(connection, store, known=profile_id)
         held = {each: at for each, at in profile.identifiers.items() if each.id_type == id_type}
         if not held:
@@ -29,7 +30,7 @@ async def remove_identifiers(
         changes = writes.Changes(put={}, traits={}, dropped=dropped)
         await writes.update_profile(connection, store.settings, store.id, profile_id, changes)
 
-    await in_transaction(database, store, remove)
+    await in_transaction(database, store, lambda store: partial(remove, store))
 
 
 async def erase_profile(database: Database, store: Store, profile_id: UUID) -> None:
@@ -38,8 +39,8 @@ async def erase_profile(database: Database, store: Store, profile_id: UUID) -> N
     Raises `ProfileMoved`, `ProfileNotFound`, `StoreNotFound` or `Unavailable`.
     """
 
-    async def erase(connection: AsyncConnection, store: Store) -> None:
+    async def erase(store: Store, connection: AsyncConnection) -> None:
         await lock_and_gather(connection, store, known=profile_id)
         await writes.erase_profiles(connection, store.id, [profile_id])
 
-    await in_transaction(database, store, erase)
+    await in_transaction(database, store, lambda store: partial(erase, store))

@@ -20,7 +20,7 @@ from profile_lookup.identity.normalization import normalize
 from profile_lookup.identity.renormalization import collision_rules, one_person_each, renormalized
 from profile_lookup.identity.resolution import Merge
 from profile_lookup.identity.settings_change import SettingsChange
-from profile_lookup.identity_settings.queries import refuse_contradictions, refuse_shared, replace
+from profile_lookup.identity_settings.queries import refuse_contradictions, replace, values_shared
 from profile_lookup.operations.worker import Job
 from profile_lookup.profiles.fuzzy import fuzzy_key
 from profile_lookup.profiles.gathering import lock_and_gather
@@ -106,7 +106,7 @@ async def _collisions(
     """For each value that several profiles would share, these profiles. Raises `SettingsRefused` unless they merge."""
     found = list((await connection.execute(_COLLISIONS, {"store_id": store.id, "id_type": id_type})).scalars())
     if found and (id_type in change.made_unique or id_type not in change.after.matching_rules):
-        raise refuse_shared(id_type, len(found))
+        raise values_shared(id_type, len(found))
     return found
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from pydantic.json_schema import SkipJsonSchema
 
-from profile_lookup.database.engine import DatabaseOfApp, Transaction
+from profile_lookup.database.engine import DatabaseOfApp, Snapshot
 from profile_lookup.errors import (
     IdentifierConflict,
     PageTokenRefused,
@@ -34,6 +34,8 @@ router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles", route_class=BodyLastR
 _CREATED = "Profile resolved and accepted for processing."
 _CHANGED = "Trait modifications accepted for processing."
 _ERASED = "Profile accepted for deletion."
+
+_NO_SUCH_GROUP = RequestRefused("traitGroups: Billing: no such trait group in this store")
 
 TraitGroupsInQuery = Annotated[
     str | SkipJsonSchema[None],
@@ -70,11 +72,11 @@ TraitGroupsInQuery = Annotated[
     },
 )
 async def list_profiles(
-    store: StoreOfAccount, page: DataPlanePage, tokens: PageTokensOfApp, transaction: Transaction
+    store: StoreOfAccount, page: DataPlanePage, tokens: PageTokensOfApp, snapshot: Snapshot
 ) -> wire.ProfileList:
     """Newest first, unless `orderBy` says otherwise. Pages stay what they are while profiles come and go."""
     question = queries.profiles_of(store)
-    found = await fetch_page(transaction, question, queries.PROFILES_KEY, page, tokens, "profiles", str(store.id))
+    found = await fetch_page(snapshot, question, queries.PROFILES_KEY, page, tokens, "profiles", str(store.id))
     return wire.ProfileList(profiles=[ids.profile_id(row.id) for row in found.rows], meta=found.meta)
 
 
@@ -141,16 +143,16 @@ async def create_profile(store: StoreOfAccount, body: wire.ProfileData, database
             {CANONICAL_PROFILE_ID: header("string", "Its ID.", pattern=ids.PROFILE_ID_PATTERN)},
         ),
         **moved_answer(301),
-        **error_answers(RequestRefused("traitGroups: no such trait group"), *PROFILE_ERRORS, has_body=False),
+        **error_answers(_NO_SUCH_GROUP, *PROFILE_ERRORS, has_body=False),
     },
 )
 async def fetch_profile(
-    addressed: ProfileOfStore, transaction: Transaction, response: Response, trait_groups: TraitGroupsInQuery = None
+    addressed: ProfileOfStore, snapshot: Snapshot, response: Response, trait_groups: TraitGroupsInQuery = None
 ) -> wire.Profile:
     """Its identifiers are to be had at `…/Identifiers`."""
     groups = _named_groups(addressed.store, trait_groups)
-    profile = await queries.fetch_profile(transaction, addressed.store, addressed.id)
-    traits = await transaction.execute(queries.traits_of(addressed.store, addressed.id, groups))
+    profile = await queries.fetch_profile(snapshot, addressed.store, addressed.id)
+    traits = await snapshot.execute(queries.traits_of(addressed.store, addressed.id, groups))
     response.headers[CANONICAL_PROFILE_ID] = ids.profile_id(profile.id)
     return wire.Profile.of_rows(profile, traits)
 
@@ -230,7 +232,10 @@ async def delete_profile(addressed: ProfileOfStore, database: DatabaseOfApp) -> 
         ),
         **moved_answer(301),
         **error_answers(
-            RequestRefused("traitGroups: no such trait group"), PageTokenRefused(), *PROFILE_ERRORS, has_body=False
+            _NO_SUCH_GROUP,
+            PageTokenRefused(),
+            *PROFILE_ERRORS,
+            has_body=False,
         ),
     },
 )
@@ -238,16 +243,16 @@ async def list_profile_traits(
     addressed: ProfileOfStore,
     page: DataPlanePage,
     tokens: PageTokensOfApp,
-    transaction: Transaction,
+    snapshot: Snapshot,
     trait_groups: TraitGroupsInQuery = None,
 ) -> wire.TraitList:
     """The most recently written first, unless `orderBy` says otherwise."""
     store = addressed.store
     groups = _named_groups(store, trait_groups)
-    await queries.fetch_profile(transaction, store, addressed.id)
+    await queries.fetch_profile(snapshot, store, addressed.id)
     scope = ("traits", str(store.id), str(addressed.id), ",".join(groups or ()))
     question = queries.traits_of(store, addressed.id, groups)
-    found = await fetch_page(transaction, question, queries.TRAITS_KEY, page, tokens, *scope)
+    found = await fetch_page(snapshot, question, queries.TRAITS_KEY, page, tokens, *scope)
     traits = [
         wire.Trait(name=row.name, value=row.value, trait_group=row.group_name, timestamp=row.written_at)
         for row in found.rows

@@ -232,11 +232,17 @@ _ERASE = text("""
         delete from alias where store_id = :store_id and profile_id = any (cast(:people as uuid[]))
         returning id
     ),
-    -- A merge is recorded under who was canonical then, and that may be an alias by now.
-    unrecorded as (
-        delete from merge
+    -- A merge is recorded under who was canonical then, and that may be an alias by now. Locked in order, as by
+    -- whoever makes the history forget traits.
+    recorded as materialized (
+        select id from merge
         where store_id = :store_id
             and canonical_id = any (cast(:people as uuid[]) || array(select id from unaliased))
+        order by id
+        for update
+    ),
+    unrecorded as (
+        delete from merge where store_id = :store_id and id = any (array(select id from recorded))
     )
     delete from profile where store_id = :store_id and id = any (cast(:people as uuid[]))
 """)

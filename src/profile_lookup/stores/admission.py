@@ -122,15 +122,25 @@ async def in_force(connection: AsyncConnection, account_id: UUID, store_id: UUID
 def _store_of(found: Row[*tuple[Any, ...]]) -> Store:
     if found.status != "ACTIVE":
         raise StoreNotActive
-    return Store(
-        found.account_id,
-        found.id,
-        settings_of(found.settings),
-        found.settings_version,
-        {name: trait_group_of(name, traits) for name, traits in (found.trait_groups or {}).items()},
-        found.revision,
-        found.created_at,
-    )
+    key = found.id, found.revision
+    if key not in _parsed:
+        if len(_parsed) >= _MAX_PARSED:
+            del _parsed[next(iter(_parsed))]
+        _parsed[key] = Store(
+            found.account_id,
+            found.id,
+            settings_of(found.settings),
+            found.settings_version,
+            {name: trait_group_of(name, traits) for name, traits in (found.trait_groups or {}).items()},
+            found.revision,
+            found.created_at,
+        )
+    return _parsed[key]
+
+
+_MAX_PARSED = 1000
+_parsed: dict[tuple[UUID, int], Store] = {}
+"""A store at a revision, which never changes: thousands of definitions would take long to read at every request."""
 
 
 async def _store_with_full_access(

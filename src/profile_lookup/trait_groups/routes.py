@@ -221,10 +221,16 @@ async def patch_trait_group(
     refuse_outdated(if_match, etag(row.version, row.created_at))
     changes = body.changes()
     before = trait_group_of(name, row.traits)
-    # What was promoted before may be so still, though the store does not know the type any more.
-    promoted = {each.id_type_promotion for each in before.traits.values()}
-    new = [each for each in changes.values() if each is not None and each.id_type_promotion not in promoted]
-    _refuse_unknown_promotions(store.settings, new)
+    # What a trait was promoted to before, it may be so still, though the store does not know the type any more.
+    _refuse_unknown_promotions(
+        store.settings,
+        (
+            definition
+            for trait, definition in changes.items()
+            if definition is not None
+            and (trait not in before.traits or not definition.identifies_as(before.traits[trait]))
+        ),
+    )
     after = before.amended(changes)
     await _refuse_while_removed(transaction, store, name, changes.keys() - before.traits.keys())
     description = row.description if body.description is None else body.description
@@ -275,12 +281,9 @@ async def delete_trait_group(
     return accepted(response, base_url, operation, _REMOVED)
 
 
-def _refuse_unknown_promotions(
-    settings: IdentityResolutionSettings, definitions: Iterable[TraitDefinition | None]
-) -> None:
+def _refuse_unknown_promotions(settings: IdentityResolutionSettings, definitions: Iterable[TraitDefinition]) -> None:
     for definition in definitions:
-        promotion = definition and definition.id_type_promotion
-        if promotion is not None and promotion not in settings.id_types:
+        if definition.id_type_promotion not in (None, *settings.id_types):
             raise DefinitionRefused(
                 f"idTypePromotion: not configured in this store; expected one of {', '.join(settings.id_types)}"
             )

@@ -82,13 +82,12 @@ class TraitDefinition(WireModel):
         """None: it is to be removed. Raises `DefinitionRefused`."""
         if self.data_type == "":
             return None
-        rule = self.validation_rule
-        return domain.TraitDefinition(
-            self.data_type,
-            self.id_type_promotion,
-            self.description,
-            None if rule is None else RULE_OF_TYPE[rule.rule_type](**rule.model_dump(exclude={"rule_type"})),
-        )
+        rule: domain.ValidationRule | None = None
+        if (sent := self.validation_rule) is not None:
+            rule = RULE_OF_TYPE[sent.rule_type](**sent.model_dump(exclude={"rule_type"}))
+        if isinstance(rule, domain.StringRule):
+            rule.refuse_bad_pattern()
+        return domain.TraitDefinition(self.data_type, self.id_type_promotion, self.description, rule)
 
 
 Traits = Annotated[dict[str, TraitDefinition], Field(json_schema_extra={"maxProperties": MAX_TRAITS})]

@@ -115,13 +115,20 @@ async def _on_invalid_request(request: Request, error: Exception) -> JSONRespons
     if isinstance(error.body, bytes):  # FastAPI parses nothing but JSON
         return answer_to(errors.MediaTypeRefused())
     found: Sequence[Any] = error.errors()[:_MAX_FOUND]
-    return answer_to(errors.RequestRefused("; ".join(f"{_place(each['loc'])}: {each['msg']}" for each in found)))
+    return answer_to(errors.RequestRefused("; ".join(f"{_place(each['loc'])}: {_reason(each)}" for each in found)))
 
 
 async def _on_framework_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     code = _FRAMEWORK_CODES.get(error.status_code, 20000 + error.status_code)
     return Error.of(error.status_code, code, error.detail).answer(error.headers)
+
+
+def _reason(found: Mapping[str, Any]) -> str:
+    """What pydantic says, but where it repeats what was sent."""
+    if found["type"] == "union_tag_invalid":
+        return f"Input should be one of {found['ctx']['expected_tags']}"
+    return str(found["msg"])
 
 
 def _place(location: Sequence[str | int]) -> str:

@@ -4,6 +4,7 @@ Same origin, so that clients that follow keep their credentials; sub-resource an
 """
 
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
@@ -50,9 +51,10 @@ def install_redirects(app: FastAPI) -> None:
 async def _on_profile_moved(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ProfileMoved)
     canonical_id = ids.profile_id(error.canonical_id)
-    # By its place, for the ID may be percent-encoded; and byte by byte, for a query may be anything.
-    segments = request.scope["raw_path"].decode("ascii").split("/")
+    # By its place in the path as it was routed: in the raw one a slash may be percent-encoded.
+    segments = [quote(segment, safe="") for segment in request.scope["path"].split("/")]
     segments[_PROFILE_ID] = canonical_id
+    # Byte by byte: a query may be anything.
     query = request.scope["query_string"].decode("latin-1")
     try:
         uri = f"{base_url_of(request)}{'/'.join(segments)}{'?' * bool(query)}{query}"
