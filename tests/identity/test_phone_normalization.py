@@ -1,5 +1,7 @@
 """`normalize("phone", …)`: E.164, or refused."""
 
+import os
+import random
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType, phonenumberutil
 
 from profile_lookup.errors import ValueRefused
-from profile_lookup.identity.normalization import normalize
+from profile_lookup.identity.normalization import _PLAIN_US_NUMBER, _phone_by_the_rules, normalize
 
 CANADIAN_LOCAL_ONLY = "+13101234"
 
@@ -199,3 +201,29 @@ def test_the_example_numbers_of_every_region_normalize_to_themselves() -> None:
                 wrong.append(value)
     assert wrong == []
     assert covered > 4000
+
+
+SAMPLES = int(os.environ.get("PHONE_SAMPLES", "50000"))
+"""More of them by `PHONE_SAMPLES=5000000 python3 run.py test tests/identity/test_phone_normalization.py -k glance`."""
+
+
+def test_what_is_seen_at_a_glance_is_what_the_rules_say() -> None:
+    """Strings around the usual ways to write a US number, most of them not quite."""
+    chance = random.Random(17)
+    seen = 0
+    for _ in range(SAMPLES):
+        prefix = chance.choice(("", "", "", "1", "+1", "1-", "1 ", "1.", "+1 ", "+1-", "+", "+44", "11", "001", "tel:"))
+        digits = "".join(
+            chance.choices("0123456789", (1, 1, 8, 8, 8, 8, 8, 8, 8, 8), k=chance.choice((10,) * 9 + (9, 11)))
+        )
+        written = list(prefix + digits)
+        for _ in range(chance.randrange(5)):
+            place = chance.choice(
+                (0, len(prefix), len(prefix) + 3, len(prefix) + 6, chance.randrange(len(written) + 1))
+            )
+            written.insert(place, chance.choice("-. ()-. ()٣３\N{EN DASH}/x\n"))
+        value = "".join(written)
+        if plain := _PLAIN_US_NUMBER.fullmatch(value):
+            seen += 1
+            assert phone(value) == _phone_by_the_rules(value) == f"+1{plain[1]}{plain[2]}{plain[3]}", value
+    assert seen > SAMPLES / 20

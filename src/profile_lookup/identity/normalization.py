@@ -20,6 +20,8 @@ MAX_LENGTH = 255
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _US_NUMBER = re.compile("1?([2-9][0-9]{2}[2-9][0-9]{6})")
+# In ASCII; the rules, which read digit by digit, must give the same (tests/identity/test_phone_normalization.py).
+_PLAIN_US_NUMBER = re.compile(r"(?:\+?1[-. ]?)?\(?([2-9][0-9]{2})\)?[-. ]?([2-9][0-9]{2})[-. ]?([0-9]{4})")
 _DIALLED_OUT = re.compile("00([0-9]{8,15})|011([0-9]{10,15})")
 _BARE_INTERNATIONAL = re.compile("[2-9][0-9]{7,14}")
 
@@ -67,6 +69,13 @@ def _email(value: str) -> str:
 
 
 def _phone(value: str) -> str:
+    """E.164. The usual ways to write a US number are seen at a glance: what the rules say of them."""
+    if plain := _PLAIN_US_NUMBER.fullmatch(value):
+        return f"+1{plain[1]}{plain[2]}{plain[3]}"
+    return _phone_by_the_rules(value)
+
+
+def _phone_by_the_rules(value: str) -> str:
     """E.164. A leading + is taken at its word; without one the number must prove itself.
 
     The order of the rules matters: ten digits that look like a US number are one, whatever their country of
