@@ -1,6 +1,7 @@
 """The composition root: settings in, application out."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext, suppress
 from importlib.metadata import version
@@ -15,8 +16,9 @@ from profile_lookup.operations import routes as operations
 from profile_lookup.operations.worker import Handler, work
 from profile_lookup.profiles import identifier_routes, lookup_routes
 from profile_lookup.profiles import routes as profiles
+from profile_lookup.profiles.coalescing import Lookups
 from profile_lookup.profiles.erasure import erase_store, forget_traits
-from profile_lookup.profiles.lookup import KnownStores
+from profile_lookup.profiles.lookup import ProfileLookup
 from profile_lookup.profiles.renormalization import update_settings
 from profile_lookup.settings import Settings, load_settings
 from profile_lookup.stores import routes as stores
@@ -68,8 +70,11 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.database = Database(database_url, pool_size=settings.pool_size)
+        lookups = Lookups(database_url)
+        app.state.profile_lookup = ProfileLookup(app.state.database, lookups)
         async with working(database_url) if settings.run_operations else nullcontext():
             yield
+        await lookups.close()
         await app.state.database.close()
 
     app = FastAPI(
@@ -85,16 +90,17 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},  # it would hold bodies: personal data
     )
     app.state.settings = settings
-    app.state.known_stores = KnownStores()
     app.add_middleware(RequestIdMiddleware, log_requests=settings.log_requests)
     install_error_handlers(app)
     install_redirects(app)
-    install_docs(app)
     features = (
         lookup_routes, profiles, identifier_routes, stores, identity_settings, trait_groups, operations, health,
     )  # fmt: skip
-    for feature in features:
+    # The main job directly, so that no other address is compared with its own, and first of all.
+    app.router.routes[:0] = lookup_routes.router.routes
+    for feature in features[1:]:
         app.include_router(feature.router)
+    install_docs(app)
     describe(app, _TAGS, [route for feature in features for route in feature.router.routes])
     return app
 
@@ -117,4 +123,12 @@ def app_from_environment() -> FastAPI:
     """For uvicorn's worker processes, which are told their settings by the environment."""
     settings = load_settings()
     configure_logging(settings.log_level)
-    return create_app(settings)
+    return app_to_serve(settings)
+
+
+def app_to_serve(settings: Settings) -> FastAPI:
+    """For a process that does nothing else: what is there by now, stays, and the collector need not look at it."""
+    app = create_app(settings)
+    gc.collect()
+    gc.freeze()
+    return app

@@ -22,7 +22,7 @@ from profile_lookup.identity.identifier import Identifier
 from profile_lookup.identity.trait_definitions import CONTACT
 from profile_lookup.identity.traits import read_traits
 from profile_lookup.profiles.ingest import ingest
-from profile_lookup.profiles.queries import canonical_profile_ids
+from profile_lookup.profiles.queries import is_stored
 from profile_lookup.settings import Settings
 from profile_lookup.stores import queries as stores
 from profile_lookup.stores.admission import Store, in_force
@@ -86,7 +86,7 @@ async def ensure_demo(database: Database, settings: Settings) -> Demo:
             store_id = await stores.find(connection, account_id, STORE_NAME) or await stores.create(
                 connection, account_id, display_name=STORE_NAME, description=None, max_stores=settings.max_stores
             )
-    await _ensure_people(database, key, account_id, store_id)
+    await _ensure_people(database, account_id, store_id)
     return Demo(account_sid, auth_token, kept["apiKey"], kept["apiSecret"], ids.store_id(store_id))
 
 
@@ -107,16 +107,15 @@ def _kept_credentials(data_dir: Path) -> Iterator[dict[str, str]]:
         written.rename(path)
 
 
-async def _ensure_people(database: Database, key: Credentials, account_id: UUID, store_id: UUID) -> None:
+async def _ensure_people(database: Database, account_id: UUID, store_id: UUID) -> None:
     people = demo_people()
     async with database.statements() as connection:
         store = await in_force(connection, account_id, store_id)
         if "chat" not in store.settings.id_types:
             return  # somebody made the demo's store their own
         last = store.settings.normalize(Identifier("chat", people[-1]["chat"]))
-        found = await canonical_profile_ids(connection, key, store_id, last)
-    if found is not None and found.profile_ids:
-        return
+        if await is_stored(connection, store, last):
+            return
     for person in people:
 
         def read(store: Store, person: Contact = person) -> Change:

@@ -18,7 +18,7 @@ from uvicorn.supervisors import Multiprocess
 
 from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.accounts.queries import ensure_account
-from profile_lookup.app import CONNECTIONS_OF_WORKER, create_app, working
+from profile_lookup.app import CONNECTIONS_OF_WORKER, app_to_serve, working
 from profile_lookup.database.embedded import EmbeddedPostgres
 from profile_lookup.database.engine import Database
 from profile_lookup.database.migrations import is_current, migrate
@@ -111,7 +111,7 @@ def address(host: str, port: int) -> str:
 def serve(settings: Settings, listener: socket.socket, announce: Callable[[], None]) -> None:
     """Until SIGINT or SIGTERM; then finish the requests under way. `announce` is called when both are heeded."""
     if settings.workers == 1:
-        service = uvicorn.Server(uvicorn_config(create_app(settings)))
+        service = uvicorn.Server(uvicorn_config(app_to_serve(settings)))
         # uvicorn heeds signals only once its loop runs; one that comes earlier must not be lost in between.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, service.handle_exit)

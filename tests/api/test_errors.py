@@ -13,7 +13,9 @@ from fastapi import FastAPI
 from profile_lookup import errors
 from profile_lookup.accounts.credentials import Credentials, digest, new_key_sid, new_secret
 from profile_lookup.accounts.queries import account_of, add_key
+from profile_lookup.app import create_app
 from profile_lookup.database.engine import Database
+from profile_lookup.settings import load_settings
 from profile_lookup.web.body import MAX_BODY
 from profile_lookup.web.errors import STATUS_AND_CODE
 from tests.conftest import BASE_URL
@@ -206,10 +208,12 @@ async def test_names_are_those_of_the_contract_and_no_others(client: httpx.Async
         assert (await client.post(path, json=body)).status_code == 400
 
 
-async def test_a_database_that_is_away_is_said_to_be(app: FastAPI, settings: object) -> None:
-    gone = Database("postgresql://nobody@127.0.0.1:1/nothing", pool_size=1)
-    app.state.database = gone
-    async with httpx.AsyncClient(transport=ConformingTransport(app), base_url=BASE_URL, auth=WRONG) as anybody:
+async def test_a_database_that_is_away_is_said_to_be() -> None:
+    app = create_app(load_settings(database_url="postgresql://nobody@127.0.0.1:1/nothing", run_operations=False))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=ConformingTransport(app), base_url=BASE_URL, auth=WRONG) as anybody,
+    ):
         for method, path in (
             ("POST", f"/v1/Stores/{ABSENT_STORE}/Profiles/Lookup"),
             ("POST", f"/v1/Stores/{ABSENT_STORE}/Profiles"),
@@ -219,7 +223,6 @@ async def test_a_database_that_is_away_is_said_to_be(app: FastAPI, settings: obj
             assert _is_contract_body(answer, 503, 20503)
             assert answer.headers["Retry-After"].isdecimal()
         assert (await anybody.get("/healthz")).json() == {"status": "ok"}
-    await gone.close()
 
 
 def test_every_domain_error_has_a_status_and_a_code() -> None:

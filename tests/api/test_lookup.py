@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.database.engine import Database
-from profile_lookup.profiles.lookup import KnownStores
+from profile_lookup.profiles.lookup import ProfileLookup
 from tests.conftest import BASE_URL, change_settings, look_up, make_account, make_profile, make_store
 from tests.contract.conforming import ConformingTransport
 
@@ -98,15 +98,16 @@ async def test_what_this_process_knows_is_bounded_and_nobody_without_credentials
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("profile_lookup.profiles.lookup.MAX_KNOWN", 1)
-    known: KnownStores = app.state.known_stores
+    lookup: ProfileLookup = app.state.profile_lookup
+    known = lookup._known
     caller = Credentials(account[0], digest(account[1]))
     await look_up(client, store_id, "chat", "c")
     absent = f"/v1/Stores/{'mem_store_' + '0' * 26}/Profiles/Lookup"
     await client.post(absent, json={"idType": "chat", "value": "c"}, auth=("AC", "wrong"))
-    assert known.get(caller, store_id) is not None
+    assert (caller, store_id) in known
     other = await make_store(client, "other")
     await look_up(client, other, "chat", "c")
-    assert (known.get(caller, store_id), known.get(caller, other) is not None) == (None, True)
+    assert known.keys() == {(caller, other)}
 
 
 async def test_a_store_that_is_not_active_is_not_found(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import asyncpg
@@ -38,22 +39,20 @@ _UNAVAILABLE_STATES = ("55P03", "25006")
 """Lock not available; read-only transaction, which a standby in a failover answers."""
 
 
+async def connect(database_url: str, *, command_timeout: float | None = COMMAND_TIMEOUT) -> asyncpg.Connection:
+    """`database_url`: what libpq takes, `postgresql://…`. Raises `Unavailable` if the server does not let us in."""
+    try:
+        return await asyncpg.connect(
+            database_url, timeout=CONNECT_TIMEOUT, command_timeout=command_timeout, server_settings=_SERVER_SETTINGS
+        )
+    except asyncpg.PostgresError as error:
+        raise Unavailable from error
+
+
 def create_engine(
     database_url: str, *, pool_size: int | None, command_timeout: float | None = COMMAND_TIMEOUT
 ) -> AsyncEngine:
-    """`database_url`: what libpq takes, `postgresql://…`; `pool_size` None: a connection per use."""
-
-    async def connect() -> asyncpg.Connection:
-        try:
-            return await asyncpg.connect(
-                database_url,
-                timeout=CONNECT_TIMEOUT,
-                command_timeout=command_timeout,
-                server_settings=_SERVER_SETTINGS,
-            )
-        except asyncpg.PostgresError as error:  # it is there, but does not let us in
-            raise Unavailable from error
-
+    """`pool_size` None: a connection per use."""
     pool = (
         {"poolclass": NullPool}
         if pool_size is None
@@ -61,7 +60,7 @@ def create_engine(
     )
     return create_async_engine(
         "postgresql+asyncpg://",
-        async_creator=connect,
+        async_creator=partial(connect, database_url, command_timeout=command_timeout),
         isolation_level="READ COMMITTED",
         hide_parameters=True,  # parameters are identifier values: personal data, which no exception text may hold
         **pool,
@@ -81,7 +80,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """READ COMMITTED; committed when the block ends, rolled back when it raises."""
-        with _telling_when_unavailable():
+        with telling_when_unavailable():
             async with self.engine.begin() as connection:
                 yield connection
 
@@ -102,14 +101,14 @@ class Database:
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
         """For questions that belong together: all see the same moment, and none half of a merge."""
-        with _telling_when_unavailable():
+        with telling_when_unavailable():
             async with self._snapshot.begin() as connection:
                 yield connection
 
     @asynccontextmanager
     async def statements(self) -> AsyncIterator[AsyncConnection]:
         """Each statement on its own, without the round trips of a transaction."""
-        with _telling_when_unavailable():
+        with telling_when_unavailable():
             async with self._autocommit.connect() as connection:
                 yield connection
 
@@ -118,7 +117,7 @@ class Database:
 
 
 @contextmanager
-def _telling_when_unavailable() -> "Iterator[None]":
+def telling_when_unavailable() -> "Iterator[None]":
     try:
         yield
     except (OSError, TimeoutError, exc.TimeoutError, asyncpg.PostgresConnectionError) as error:

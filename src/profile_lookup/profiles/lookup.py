@@ -5,19 +5,18 @@ the statement that finds the profiles also verifies the caller and says which re
 Only when that differs, or when the answer would be a refusal, is the store asked for anew.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
-
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.database.engine import Database
 from profile_lookup.errors import IdentifierRefused, Unavailable
 from profile_lookup.identity.identifier import Identifier, NormalizedValue
-from profile_lookup.profiles import queries
+from profile_lookup.profiles.coalescing import Found, Lookups
 from profile_lookup.profiles.fuzzy import fuzzy_key
+from profile_lookup.profiles.queries import similar_profile_ids
 from profile_lookup.stores.admission import Store, admit
 
 MAX_KNOWN = 10_000
@@ -27,62 +26,76 @@ MAX_ATTEMPTS = 5
 """How often a lookup is repeated when the settings change under it."""
 
 
-class KnownStores:
-    """What this process last knew of each store, for who was admitted to it.
-
-    To anybody else a store is as unknown as one that does not exist, and an answer takes as many statements.
-    """
-
-    def __init__(self) -> None:
-        self._stores: dict[tuple[Credentials, str], Store] = {}
-
-    def get(self, credentials: Credentials, store_id: str) -> Store | None:
-        return self._stores.get((credentials, store_id))
-
-    async def ask(self, connection: AsyncConnection, credentials: Credentials, store_id: str) -> Store:
-        """Ask for it anew. Raises what `admit` raises."""
-        store = await admit(connection, credentials, store_id, "lookup")
-        key = credentials, store_id
-        if key not in self._stores and len(self._stores) >= MAX_KNOWN:
-            del self._stores[next(iter(self._stores))]
-        self._stores[key] = store
-        return store
-
-
 @dataclass(frozen=True, slots=True)
 class LookupResult:
     normalized_value: NormalizedValue
     profile_ids: Sequence[UUID]
 
 
-async def look_up(
-    database: Database, known: KnownStores, credentials: Credentials, store_id: str, identifier: Identifier
-) -> LookupResult:
-    """Raises what `admit` raises, `IdentifierRefused`, and `Unavailable` if the settings change all the time."""
-    async with database.statements() as connection:
-        if (store := known.get(credentials, store_id)) is not None:
-            # A refusal tells something of the store: never from memory, which may be old or not the caller's to know.
-            with suppress(IdentifierRefused):
-                if found := await _find(connection, credentials, store, identifier):
-                    return found
-        for _ in range(MAX_ATTEMPTS):
-            store = await known.ask(connection, credentials, store_id)
-            if found := await _find(connection, credentials, store, identifier):
+class ProfileLookup:
+    """Answers the lookups of one process.
+
+    What it knows of a store, it knows for who was admitted to it: to anybody else the store is as unknown as one that
+    does not exist, and an answer takes as many statements.
+    """
+
+    def __init__(self, database: Database, lookups: Lookups) -> None:
+        self._database = database
+        self._lookups = lookups
+        self._known: dict[tuple[Credentials, str], Store] = {}
+
+    async def look_up(self, credentials: Credentials, store_id: str, identifier: Identifier) -> LookupResult:
+        """Raises what `admit` raises, `IdentifierRefused`, and `Unavailable` if the settings change all the time."""
+        # A refusal tells something of the store: never from memory, which may be old.
+        with suppress(IdentifierRefused):
+            if found := await self.look_up_as_known(credentials, store_id, identifier):
                 return found
-    raise Unavailable
+        for _ in range(MAX_ATTEMPTS):
+            store = await self._ask(credentials, store_id)
+            if found := await self._find(credentials, store, identifier):
+                return found
+        raise Unavailable
 
+    async def look_up_as_known(
+        self,
+        credentials: Credentials,
+        store_id: str,
+        identifier: Identifier,
+        is_gone: Callable[[], bool] | None = None,
+    ) -> LookupResult | None:
+        """By what is known of the store; None if that does not hold any more, or the caller may not ask.
 
-async def _find(
-    connection: AsyncConnection, credentials: Credentials, store: Store, identifier: Identifier
-) -> LookupResult | None:
-    """None when the rules of the store are no longer these, or the caller may not ask."""
-    normalized = store.settings.normalize(identifier)
-    key = fuzzy_key(store.settings, store.id, normalized.id_type)
-    if key is None:
-        found = await queries.canonical_profile_ids(connection, credentials, store.id, normalized)
-    else:
-        threshold = store.settings.config(normalized.id_type).matching_threshold
-        found = await queries.similar_profile_ids(connection, credentials, store.id, normalized, key, threshold)
-    if found is None or found.revision != store.revision:
-        return None
-    return LookupResult(normalized.value, found.profile_ids)
+        `is_gone` tells whether the caller still waits. Raises `Unavailable`, and `IdentifierRefused`, which is no
+        answer yet.
+        """
+        store = self._known.get((credentials, store_id))
+        return None if store is None else await self._find(credentials, store, identifier, is_gone)
+
+    async def _ask(self, credentials: Credentials, store_id: str) -> Store:
+        async with self._database.statements() as connection:
+            store = await admit(connection, credentials, store_id, "lookup")
+        key = credentials, store_id
+        if key not in self._known and len(self._known) >= MAX_KNOWN:
+            del self._known[next(iter(self._known))]
+        self._known[key] = store
+        return store
+
+    async def _find(
+        self,
+        credentials: Credentials,
+        store: Store,
+        identifier: Identifier,
+        is_gone: Callable[[], bool] | None = None,
+    ) -> LookupResult | None:
+        normalized = store.settings.normalize(identifier)
+        key = fuzzy_key(store.settings, store.id, normalized.id_type)
+        if key is None:
+            found = await self._lookups.find(credentials, store.id, normalized, is_gone)
+        else:
+            threshold = store.settings.config(normalized.id_type).matching_threshold
+            async with self._database.statements() as connection:
+                similar = await similar_profile_ids(connection, credentials, store.id, normalized, key, threshold)
+            found = None if similar is None else Found(*similar)
+        if found is None or found.revision != store.revision:
+            return None
+        return LookupResult(normalized.value, found.profile_ids)

@@ -1,6 +1,5 @@
 """Profiles and identifiers in SQL: the questions."""
 
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -21,21 +20,66 @@ PROFILES_KEY = Key((profile.c.id,))
 TRAITS_KEY = Key((trait.c.written_at, trait.c.group_name, trait.c.name))
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """`revision`: of the store's rules that were in force."""
+LOOKUP = f"""
+    select
+        store.revision,
+        array(
+            select identifier.profile_id
+            from identifier
+            where identifier.store_id = store.id
+                and identifier.id_type = $4
+                and identifier.value = $5
+            order by identifier.profile_id
+            limit {MAX_PROFILES}
+        ) as profile_ids
+    from credential
+    join store on store.account_id = credential.account_id
+    where credential.sid = $1
+        and credential.secret_sha256 = $2
+        and store.id = $3
+        and store.status = 'ACTIVE'
+"""  # noqa: S608 -- made of the constant above
+"""Who has an identifier, earliest first, and under which rules; no row if the caller may not ask.
 
-    revision: int
-    profile_ids: list[UUID]
+$1 SID and $2 digest of the caller, $3 store, $4 type and $5 value of the identifier.
+"""
 
+# `offset 0` keeps the probes apart, one after the other by their indexes, whatever the planner believes of the tables.
+LOOKUPS = f"""
+    with caller as materialized (
+        select presented.number, admitted.id, admitted.revision
+        from unnest($1::text[], $2::bytea[], $3::uuid[])
+            with ordinality as presented (sid, secret_sha256, store_id, number)
+        cross join lateral (
+            select store.id, store.revision
+            from credential
+            join store on store.account_id = credential.account_id
+            where credential.sid = presented.sid
+                and credential.secret_sha256 = presented.secret_sha256
+                and store.id = presented.store_id
+                and store.status = 'ACTIVE'
+            offset 0
+        ) as admitted
+    )
+    select
+        caller.revision,
+        array(
+            select identifier.profile_id
+            from identifier
+            where identifier.store_id = caller.id
+                and identifier.id_type = asked.id_type
+                and identifier.value = asked.value
+            order by identifier.profile_id
+            limit {MAX_PROFILES}
+        ) as profile_ids
+    from unnest($4::bigint[], $5::text[], $6::text[]) with ordinality as asked (caller, id_type, value, position)
+    left join caller on caller.number = asked.caller
+    order by asked.position
+"""  # noqa: S608 -- made of the constant above
+"""Several of them at once: a row for each, in order, whose revision is null if the caller may not ask.
 
-async def canonical_profile_ids(
-    connection: AsyncConnection, credentials: Credentials, store_id: UUID, identifier: NormalizedIdentifier
-) -> Found | None:
-    """Who has this identifier, earliest first, and under which rules; None if the caller may not ask."""
-    parameters = _lookup_parameters(credentials, store_id, identifier)
-    row = (await connection.execute(_CANONICAL_PROFILE_IDS, parameters)).one_or_none()
-    return None if row is None else Found(row.revision, row.profile_ids)
+$1 SIDs, $2 digests and $3 stores of the callers; of each identifier its $4 caller, from 1, $5 type and $6 value.
+"""
 
 
 async def similar_profile_ids(
@@ -45,58 +89,28 @@ async def similar_profile_ids(
     identifier: NormalizedIdentifier,
     fuzzy_key: int,
     threshold: int,
-) -> Found | None:
-    """As `canonical_profile_ids`, with a value of at least this similarity, in percent; the most similar first."""
-    # A little less than it: the threshold is a double, the similarity a float, whose 0.7 is less than a double's.
+) -> Row[int, list[UUID]] | None:
+    """(revision, profile_ids) as LOOKUP, with a value that is at least so similar, in percent; most similar first."""
+    # A little less than it: the threshold is a double, the similarity a float, and its 0.7 is less than a double's.
     # No two similarities of values of 255 characters are that close to each other.
-    parameters = _lookup_parameters(credentials, store_id, identifier) | {
-        "fuzzy_key": fuzzy_key,
-        "threshold": f"{threshold / 100 - 1e-6:.6f}",
-    }
-    row = (await connection.execute(_SIMILAR_PROFILE_IDS, parameters)).one_or_none()
-    return None if row is None else Found(row.revision, row.profile_ids)
-
-
-def _lookup_parameters(credentials: Credentials, store_id: UUID, identifier: NormalizedIdentifier) -> dict[str, object]:
-    return {
+    parameters = {
         "sid": credentials.sid,
         "secret_sha256": credentials.secret_sha256,
         "store_id": store_id,
         "id_type": identifier.id_type,
         "value": identifier.value,
         "max_profiles": MAX_PROFILES,
+        "fuzzy_key": fuzzy_key,
+        "threshold": f"{threshold / 100 - 1e-6:.6f}",
     }
+    return (await connection.execute(_SIMILAR_PROFILE_IDS, parameters)).one_or_none()
 
-
-_TO_WHOM_IT_MAY_BE_TOLD = """
-    from credential
-    join store on store.account_id = credential.account_id
-    where credential.sid = :sid
-        and credential.secret_sha256 = :secret_sha256
-        and store.id = :store_id
-        and store.status = 'ACTIVE'
-"""
-
-_CANONICAL_PROFILE_IDS = text(f"""
-    select
-        store.revision,
-        array(
-            select identifier.profile_id
-            from identifier
-            where identifier.store_id = store.id
-                and identifier.id_type = :id_type
-                and identifier.value = :value
-            order by identifier.profile_id
-            limit :max_profiles
-        ) as profile_ids
-    {_TO_WHOM_IT_MAY_BE_TOLD}
-""")  # noqa: S608 -- made of the constant above
 
 # `%` is true from a threshold on that is a setting of the session. It is set for this statement alone, in a row that
 # the search is joined to, and so before the search begins. `offset 0` keeps the search apart, which can then use no
 # index but the one of trigrams; that its key may, once in 2**64, stand for another store or type too is seen to after.
 # An equal value is always found. One of punctuation alone has no trigrams: the index would be read from end to end.
-_SIMILAR_PROFILE_IDS = text(f"""
+_SIMILAR_PROFILE_IDS = text("""
     with threshold as materialized (
         select set_config('pg_trgm.similarity_threshold', :threshold, true) as is_set
     )
@@ -113,7 +127,7 @@ _SIMILAR_PROFILE_IDS = text(f"""
                     where identifier.fuzzy_key = :fuzzy_key
                         and identifier.value % :value
                         and threshold.is_set is not null
-                        and show_trgm(:value) <> '{{}}'
+                        and show_trgm(:value) <> '{}'
                     offset 0
                 ) as similar_one
                 where similar_one.store_id = store.id and similar_one.id_type = :id_type
@@ -128,8 +142,22 @@ _SIMILAR_PROFILE_IDS = text(f"""
             order by max(found.likeness) desc, found.profile_id
             limit :max_profiles
         ) as profile_ids
-    {_TO_WHOM_IT_MAY_BE_TOLD}
-""")  # noqa: S608 -- made of the constant above
+    from credential
+    join store on store.account_id = credential.account_id
+    where credential.sid = :sid
+        and credential.secret_sha256 = :secret_sha256
+        and store.id = :store_id
+        and store.status = 'ACTIVE'
+""")
+
+
+async def is_stored(connection: AsyncConnection, store: Store, identifier_: NormalizedIdentifier) -> bool:
+    question = select(identifier.c.profile_id).where(
+        identifier.c.store_id == store.id,
+        identifier.c.id_type == identifier_.id_type,
+        identifier.c.value == identifier_.value,
+    )
+    return (await connection.execute(question.limit(1))).first() is not None
 
 
 def profiles_of(store: Store) -> Select[Any]:

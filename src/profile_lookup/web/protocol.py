@@ -1,17 +1,40 @@
-"""uvicorn's HTTP, but what it refuses by itself gets the contract's error body as well.
+"""uvicorn's HTTP, with three differences: how it refuses, how it writes, and what it tells of the connection.
 
-A request that cannot even be parsed never becomes one: no application sees it, and no middleware. So its answer is
-written right onto the connection, which then ends.
+- What it refuses by itself gets the contract's error body as well. A request that cannot even be parsed never becomes
+  one: no application sees it, and no middleware. So its answer is written right onto the connection, which then ends.
+- An answer's head and body, which uvicorn writes one after the other, go out as one segment.
+- A request may know whether its client has gone (`is_gone`), so that nobody works for nobody.
 """
 
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from profile_lookup.errors import RequestRefused
 from profile_lookup.web.errors import answer_to
 from profile_lookup.web.request_id import HEADER, new_request_id
 
+_IS_CLOSING = "connection_is_closing"
+
+
+def is_gone(scope: Scope) -> Callable[[], bool] | None:
+    """A question to ask at any time, of requests that came over this protocol."""
+    question: Callable[[], bool] | None = scope["state"].get(_IS_CLOSING)
+    return question
+
 
 class ContractHttpProtocol(HttpToolsProtocol):
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.transport = _OneSegment(transport, self.loop)  # type: ignore[assignment]
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["state"][_IS_CLOSING] = self.transport.is_closing
+
     def send_400_response(self, _remark: str) -> None:
         """The remark is in the log already. Neither it nor the answer has anything of what the client sent."""
         answer = answer_to(RequestRefused("The request is not well-formed HTTP"))
@@ -24,3 +47,37 @@ class ContractHttpProtocol(HttpToolsProtocol):
         head = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
         self.transport.write(STATUS_LINE[400] + head + b"\r\n" + bytes(answer.body))
         self.transport.close()
+
+
+class _OneSegment:
+    """A transport that keeps an answer's head until its body comes, or the loop's next turn."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._head: bytes | None = None
+        self._write = transport.write
+        self.is_closing = transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        head = self._head
+        if head is not None:
+            self._head = None
+            self._write(head + data)
+        elif data.startswith(b"HTTP/1.1 2"):
+            self._head = data
+            self._loop.call_soon(self._flush)
+        else:
+            self._write(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._head is not None:
+            head, self._head = self._head, None
+            self._write(head)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)

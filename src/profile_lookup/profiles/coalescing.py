@@ -1,0 +1,241 @@
+"""Lookups that arrive together are answered together.
+
+A few connections of their own, with prepared statements. A lookup that finds one idle goes at once. While all are
+busy, others queue up, and the next connection that is free takes up to 64 of them in one statement: the busier the
+service is, the less each lookup costs. See docs/decisions/0013-lookups-together.md.
+"""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+from uuid import UUID
+
+import asyncpg
+from asyncpg.prepared_stmt import PreparedStatement
+
+from profile_lookup.accounts.credentials import Credentials
+from profile_lookup.database.engine import connect, telling_when_unavailable
+from profile_lookup.errors import Unavailable
+from profile_lookup.identity.identifier import NormalizedIdentifier
+from profile_lookup.profiles.queries import LOOKUP, LOOKUPS
+
+CONNECTIONS = 2
+MAX_TOGETHER = 64
+MAX_WAITING = 2048
+"""More than that would wait for longer than their deadline: these are told so at once."""
+DEADLINE = 5.0  # seconds, from the question to the answer
+
+
+_LOST = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    # What asyncpg says of a connection that the server has just closed.
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+
+Question = tuple[Credentials, UUID, NormalizedIdentifier]
+"""Who asks, in which store, for what."""
+
+
+class Found(NamedTuple):
+    """`revision`: of the store's rules that were in force."""
+
+    revision: int
+    profile_ids: Sequence[UUID]
+
+
+class _Asked(NamedTuple):
+    question: Question
+    is_gone: Callable[[], bool] | None
+    asked_at: float
+    answer: "asyncio.Future[Found | None]"
+
+    def is_wanted(self) -> bool:
+        if self.answer.done():  # whoever waited was cancelled, or told that it takes too long
+            return False
+        if self.is_gone is not None and self.is_gone():
+            self.answer.set_exception(Unavailable("nobody waits for the answer any more"))
+            return False
+        return True
+
+
+class Lookups:
+    """Asks PostgreSQL on behalf of all requests of a process."""
+
+    def __init__(self, database_url: str) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._idle = [_Connection(database_url) for _ in range(CONNECTIONS)]
+        self._waiting: OrderedDict[UUID, deque[_Asked]] = OrderedDict()
+        self._count = 0
+        self._busy: set[asyncio.Task[None]] = set()
+        self._watch: asyncio.TimerHandle | None = None
+
+    async def find(
+        self,
+        credentials: Credentials,
+        store_id: UUID,
+        identifier: NormalizedIdentifier,
+        is_gone: Callable[[], bool] | None = None,
+    ) -> Found | None:
+        """Who has this identifier, earliest first, and under which rules; None if the caller may not ask.
+
+        `is_gone` tells whether the caller still waits: if not, when the turn comes, the question is not asked.
+        Raises `Unavailable`: there is no connection, too many wait, or the deadline has passed.
+        """
+        question = (credentials, store_id, identifier)
+        if self._idle:
+            connection = self._idle.pop()
+            try:
+                return (await connection.ask([question], DEADLINE))[0]
+            finally:
+                self._free(connection)
+        if self._count >= MAX_WAITING:
+            raise Unavailable("too many lookups are waiting")
+        asked = _Asked(question, is_gone, self._loop.time(), self._loop.create_future())
+        self._waiting.setdefault(store_id, deque()).append(asked)
+        self._count += 1
+        if self._watch is None:
+            self._watch = self._loop.call_later(DEADLINE / 4, self._give_up_late_ones)
+        return await asked.answer
+
+    async def close(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        for task in self._busy:
+            task.cancel()
+        await asyncio.gather(*self._busy, return_exceptions=True)
+        for connection in self._idle:
+            await connection.close()
+
+    def _free(self, connection: "_Connection") -> None:
+        if batch := self._take():
+            task = self._loop.create_task(self._answer(connection, batch))
+            self._busy.add(task)
+            task.add_done_callback(self._busy.discard)
+        else:
+            self._idle.append(connection)
+
+    async def _answer(self, connection: "_Connection", batch: list[_Asked]) -> None:
+        try:
+            time_left = min(asked.asked_at for asked in batch) + DEADLINE - self._loop.time()
+            found = await connection.ask([asked.question for asked in batch], time_left)
+        except BaseException as error:  # whatever it is, those who wait must hear of it
+            for asked in batch:
+                if not asked.answer.done():
+                    asked.answer.set_exception(error if isinstance(error, Exception) else Unavailable())
+            if not isinstance(error, Exception):
+                raise
+        else:
+            for asked, answer in zip(batch, found, strict=True):
+                if not asked.answer.done():  # somebody waits for it still
+                    asked.answer.set_result(answer)
+        finally:
+            self._free(connection)
+
+    def _take(self) -> list[_Asked]:
+        """The next ones: of the stores in turn, so that a busy one does not hold up the others."""
+        batch: list[_Asked] = []
+        while self._waiting and len(batch) < MAX_TOGETHER:
+            share = -(-(MAX_TOGETHER - len(batch)) // len(self._waiting))
+            store_id, of_store = self._waiting.popitem(last=False)
+            for _ in range(min(share, len(of_store))):
+                asked = of_store.popleft()
+                self._count -= 1
+                if asked.is_wanted():
+                    batch.append(asked)
+            if of_store:
+                self._waiting[store_id] = of_store
+        return batch
+
+    def _give_up_late_ones(self) -> None:
+        """Those whose deadline passed in the queue: every connection is busy with something that does not end."""
+        self._watch = None
+        late = self._loop.time() - DEADLINE
+        for of_store in self._waiting.values():
+            for asked in of_store:
+                if asked.asked_at <= late and not asked.answer.done():
+                    asked.answer.set_exception(Unavailable())
+        if self._waiting:
+            self._watch = self._loop.call_later(DEADLINE / 4, self._give_up_late_ones)
+
+
+class _Connection:
+    """One to PostgreSQL, made when it is needed, and made anew when it was lost."""
+
+    def __init__(self, database_url: str) -> None:
+        self._database_url = database_url
+        self._prepared: _Prepared | None = None
+
+    async def ask(self, questions: Sequence[Question], time_left: float) -> list[Found | None]:
+        """Once more if the connection was lost meanwhile, since asking changes nothing. Raises `Unavailable`."""
+        try:
+            if self._prepared is not None:
+                try:
+                    return await self._prepared.ask(questions, time_left)
+                except TimeoutError:
+                    raise  # which is an OSError, too
+                except _LOST:
+                    self._lose()
+            async with asyncio.timeout(time_left):
+                self._prepared = await _Prepared.on(await connect(self._database_url))
+                return await self._prepared.ask(questions, time_left)
+        except _LOST as error:
+            self._lose()
+            raise Unavailable from error
+        except BaseException:
+            self._lose()  # whatever it was: what was asked might still be answered, to whoever asks next
+            with telling_when_unavailable():
+                raise
+
+    async def close(self) -> None:
+        if self._prepared is not None:
+            with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await self._prepared.connection.close(timeout=1)
+
+    def _lose(self) -> None:
+        if self._prepared is not None:
+            self._prepared.connection.terminate()
+            self._prepared = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    connection: asyncpg.Connection
+    one: PreparedStatement
+    several: PreparedStatement
+
+    @classmethod
+    async def on(cls, connection: asyncpg.Connection) -> Self:
+        try:
+            return cls(connection, await connection.prepare(LOOKUP), await connection.prepare(LOOKUPS))
+        except BaseException:
+            connection.terminate()
+            raise
+
+    async def ask(self, questions: Sequence[Question], time_left: float) -> list[Found | None]:
+        if len(questions) == 1:
+            ((credentials, store_id, identifier),) = questions
+            rows = await self.one.fetch(
+                credentials.sid, credentials.secret_sha256, store_id, identifier.id_type, identifier.value,
+                timeout=time_left,
+            )  # fmt: skip
+            return [Found(*rows[0])] if rows else [None]
+        # Mostly they are of one caller and store: these are looked for once.
+        callers: dict[tuple[Credentials, UUID], int] = {}
+        numbers = [callers.setdefault(question[:2], len(callers) + 1) for question in questions]
+        rows = await self.several.fetch(
+            [credentials.sid for credentials, _ in callers],
+            [credentials.secret_sha256 for credentials, _ in callers],
+            [store_id for _, store_id in callers],
+            numbers,
+            [identifier.id_type for _, _, identifier in questions],
+            [identifier.value for _, _, identifier in questions],
+            timeout=time_left,
+        )
+        return [None if revision is None else Found(revision, profile_ids) for revision, profile_ids in rows]

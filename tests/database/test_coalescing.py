@@ -1,0 +1,257 @@
+"""Lookups asked together are those asked one by one, also when the server is killed, paused or busy."""
+
+import asyncio
+import os
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from profile_lookup.accounts.credentials import Credentials, digest
+from profile_lookup.accounts.queries import add_key, remove_key
+from profile_lookup.database.embedded import EmbeddedPostgres
+from profile_lookup.database.engine import Database
+from profile_lookup.database.migrations import migrate
+from profile_lookup.errors import Unavailable
+from profile_lookup.identity.change import Change
+from profile_lookup.identity.identifier import Identifier
+from profile_lookup.identity.rules import DEFAULT_SETTINGS
+from profile_lookup.profiles import coalescing
+from profile_lookup.profiles.coalescing import Lookups
+from profile_lookup.profiles.ingest import ingest
+from profile_lookup.stores.admission import Store
+from tests.conftest import PATIENCE, WAITING
+from tests.database.stores import make_store
+
+KEY = Credentials("SKtest", digest("secret"))
+STRANGER = Credentials("SKtest", digest("guessed"))
+
+
+@dataclass
+class Filled:
+    """A store with profiles c-0 … c-9, and who may ask."""
+
+    store: Store
+    profile_ids: list[UUID]
+
+    async def found(self, lookups: Lookups, number: int, caller: Credentials = KEY) -> list[UUID] | None:
+        chat = DEFAULT_SETTINGS.normalize(Identifier("chat", f"c-{number}"))
+        found = await lookups.find(caller, self.store.id, chat)
+        return None if found is None else list(found.profile_ids)
+
+    def expected(self, number: int) -> list[UUID]:
+        return [self.profile_ids[number]] if number < len(self.profile_ids) else []
+
+
+async def _fill(database: Database) -> Filled:
+    store = await make_store(database, DEFAULT_SETTINGS)
+    async with database.transaction() as connection:
+        key = Credentials(f"SK{store.id.hex}" if await _has_key(database) else KEY.sid, KEY.secret_sha256)
+        await add_key(connection, store.account_id, key, scope="lookup", name="")
+    profile_ids = []
+    for number in range(10):
+        change = Change((DEFAULT_SETTINGS.normalize(Identifier("chat", f"c-{number}")),))
+        profile_ids.append(await ingest(database, store, lambda _, change=change: change, datetime.now(UTC)))  # type: ignore[misc]
+    return Filled(store, profile_ids)
+
+
+async def _has_key(database: Database) -> bool:
+    async with database.statements() as connection:
+        return bool(await connection.scalar(text("select count(*) from credential where sid = 'SKtest'")))
+
+
+@pytest.fixture
+async def filled(database: Database) -> Filled:
+    return await _fill(database)
+
+
+@pytest.fixture
+async def lookups(database_url: str, filled: Filled) -> AsyncIterator[Lookups]:
+    opened = Lookups(database_url)
+    yield opened
+    await opened.close()
+
+
+async def test_lookups_at_once_are_answered_each_with_its_own(lookups: Lookups, filled: Filled) -> None:
+    numbers = [number % 13 for number in range(500)]
+    answers = await asyncio.gather(*[filled.found(lookups, number) for number in numbers])
+    assert answers == [filled.expected(number) for number in numbers]
+
+
+async def test_callers_asked_for_together_are_told_apart(lookups: Lookups, filled: Filled, database: Database) -> None:
+    other = await _fill(database)
+    asked = [
+        (filled, KEY), (filled, STRANGER), (other, KEY), (other, Credentials(f"SK{other.store.id.hex}", digest("secret")))
+    ] * 40  # fmt: skip
+    answers = await asyncio.gather(*[of.found(lookups, 3, caller) for of, caller in asked])
+    assert answers == [filled.expected(3), None, None, other.expected(3)] * 40
+
+
+async def test_a_key_that_was_revoked_is_refused_from_then_on(
+    lookups: Lookups, filled: Filled, database: Database
+) -> None:
+    assert await filled.found(lookups, 1) == filled.expected(1)
+    async with database.transaction() as connection:
+        assert await remove_key(connection, KEY.sid)
+    assert await asyncio.gather(*[filled.found(lookups, 1) for _ in range(20)]) == [None] * 20
+
+
+async def test_a_busy_store_does_not_hold_up_the_others(lookups: Lookups, filled: Filled, database: Database) -> None:
+    other = await _fill(database)
+    key = Credentials(f"SK{other.store.id.hex}", digest("secret"))
+    done: list[str] = []
+
+    async def ask(of: Filled, caller: Credentials, name: str) -> None:
+        await of.found(lookups, 1, caller)
+        done.append(name)
+
+    busy = [ask(filled, KEY, "busy") for _ in range(1000)]
+    await asyncio.gather(*busy, *[ask(other, key, "other") for _ in range(10)])
+    assert max(index for index, name in enumerate(done) if name == "other") < 200
+
+
+async def test_more_than_can_wait_are_turned_away_and_the_others_answered(lookups: Lookups, filled: Filled) -> None:
+    asked = [filled.found(lookups, 1) for _ in range(coalescing.MAX_WAITING + coalescing.CONNECTIONS + 10)]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    turned_away = [answer for answer in answers if isinstance(answer, Unavailable)]
+    assert len(turned_away) == 10
+    assert [answer for answer in answers if answer not in turned_away] == [filled.expected(1)] * (len(asked) - 10)
+
+
+async def test_whoever_goes_away_leaves_the_others_their_answers(lookups: Lookups, filled: Filled) -> None:
+    asked = [asyncio.ensure_future(filled.found(lookups, 1)) for _ in range(100)]
+    await asyncio.sleep(0)
+    for gone in asked[::2]:
+        gone.cancel()
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert answers[1::2] == [filled.expected(1)] * 50
+    assert all(isinstance(answer, asyncio.CancelledError) for answer in answers[::2])
+    assert await filled.found(lookups, 2) == filled.expected(2)
+
+
+async def test_nobody_is_asked_for_who_has_gone(lookups: Lookups, filled: Filled, database: Database) -> None:
+    chat = DEFAULT_SETTINGS.normalize(Identifier("chat", "c-1"))
+    async with database.transaction() as connection:
+        await connection.execute(text("lock table credential in access exclusive mode"))  # so that all have to wait
+        there = [asyncio.ensure_future(filled.found(lookups, 1)) for _ in range(coalescing.CONNECTIONS + 5)]
+        gone = [asyncio.ensure_future(lookups.find(KEY, filled.store.id, chat, is_gone=lambda: True)) for _ in range(5)]
+        await asyncio.sleep(0)
+    assert await asyncio.gather(*there) == [filled.expected(1)] * len(there)
+    assert [str(answer) for answer in await asyncio.gather(*gone, return_exceptions=True)] == [
+        "Service Unavailable: nobody waits for the answer any more"
+    ] * 5
+
+
+async def test_a_lost_connection_is_made_anew_and_nobody_notices(
+    lookups: Lookups, filled: Filled, database: Database
+) -> None:
+    await asyncio.gather(*[filled.found(lookups, 1) for _ in range(10)])
+    async with database.statements() as connection:
+        ended = await connection.execute(
+            text("""
+                select pg_terminate_backend(pid) from pg_stat_activity
+                where datname = current_database() and pid <> pg_backend_pid() and query like '%caller%or%from credential%'
+            """)
+        )
+        ended.all()
+        await connection.execute(
+            text("""
+                select pg_terminate_backend(pid) from pg_stat_activity
+                where datname = current_database() and pid <> pg_backend_pid() and query like '%from credential%'
+            """)
+        )
+    answers = await asyncio.gather(*[filled.found(lookups, 4) for _ in range(50)])
+    assert answers == [filled.expected(4)] * 50
+
+
+async def test_a_lookup_that_waits_too_long_is_given_up_and_the_next_one_is_answered(
+    lookups: Lookups, filled: Filled, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coalescing, "DEADLINE", 0.5)
+    await filled.found(lookups, 1)
+    async with database.transaction() as connection:
+        await connection.execute(text("lock table credential in access exclusive mode"))
+        asked = [asyncio.ensure_future(filled.found(lookups, 1)) for _ in range(200)]
+        async with asyncio.timeout(PATIENCE):
+            answers = await asyncio.gather(*asked, return_exceptions=True)
+        assert all(isinstance(answer, Unavailable) for answer in answers)
+    monkeypatch.setattr(coalescing, "DEADLINE", 30.0)
+    assert await filled.found(lookups, 1) == filled.expected(1)
+    async with asyncio.timeout(PATIENCE), database.statements() as connection:
+        while await connection.scalar(text(WAITING)):  # nothing is left that waits in the server
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def own_directory() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="lookups-") as path:
+        Path(path).chmod(0o711)  # as root, PostgreSQL runs as somebody who has to pass through
+        yield Path(path) / "pg"
+
+
+def _own(directory: Path) -> EmbeddedPostgres:
+    return EmbeddedPostgres(directory, settings={"fsync": "off", "shared_buffers": "16MB"})
+
+
+async def test_a_server_that_is_killed_and_started_again_is_asked_again(own_directory: Path) -> None:
+    with _own(own_directory) as server:
+        await asyncio.to_thread(migrate, server.url)
+        database = Database(server.url, pool_size=2)
+        filled = await _fill(database)
+        await database.close()
+        lookups = Lookups(server.url)
+        assert await filled.found(lookups, 1) == filled.expected(1)
+        os.kill(int((own_directory / "data" / "postmaster.pid").read_text().splitlines()[0]), signal.SIGKILL)
+        answers = await asyncio.gather(*[filled.found(lookups, 1) for _ in range(20)], return_exceptions=True)
+        assert all(isinstance(answer, Unavailable) or answer == filled.expected(1) for answer in answers)
+        async with asyncio.timeout(PATIENCE):
+            while await _is_answered(filled, lookups):  # until the last of its processes is gone
+                await asyncio.sleep(0.01)
+    with _own(own_directory) as server:
+        assert await filled.found(lookups, 1) == filled.expected(1)
+        await lookups.close()
+
+
+async def test_a_server_that_stands_still_costs_its_deadline_and_no_more(
+    own_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _own(own_directory) as server:
+        await asyncio.to_thread(migrate, server.url)
+        database = Database(server.url, pool_size=2)
+        filled = await _fill(database)
+        await database.close()
+        lookups = Lookups(server.url)
+        await asyncio.gather(*[filled.found(lookups, 1) for _ in range(10)])
+        monkeypatch.setattr(coalescing, "DEADLINE", 0.5)
+        postmaster = int((own_directory / "data" / "postmaster.pid").read_text().splitlines()[0])
+        processes = [postmaster, *_children(postmaster)]
+        for pid in processes:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                asked = [filled.found(lookups, 1) for _ in range(100)]
+                answers = await asyncio.gather(*asked, return_exceptions=True)
+            assert all(isinstance(answer, Unavailable) for answer in answers)
+        finally:
+            for pid in processes:
+                os.kill(pid, signal.SIGCONT)
+        monkeypatch.setattr(coalescing, "DEADLINE", 30.0)
+        assert await asyncio.gather(*[filled.found(lookups, 1) for _ in range(10)]) == [filled.expected(1)] * 10
+        await lookups.close()
+
+
+def _children(parent: int) -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+
+
+async def _is_answered(filled: Filled, lookups: Lookups) -> bool:
+    try:
+        return await filled.found(lookups, 1) == filled.expected(1)
+    except Unavailable:
+        return False
