@@ -233,3 +233,19 @@ def test_every_domain_error_has_a_status_and_a_code() -> None:
     raised = {kind for kind in kinds(errors.ProfileLookupError) if not kind.__subclasses__()} - {errors.ProfileMoved}
     for kind in raised | {errors.RequestRefused, errors.TraitsRefused, errors.Unavailable}:
         assert any(ancestor in STATUS_AND_CODE for ancestor in kind.__mro__), kind
+
+
+async def test_a_message_names_the_field_as_the_client_does(client: httpx.AsyncClient, store_id: str) -> None:
+    for path, body, said in (
+        ("/v1/ControlPlane/Stores", {"displayName": "ok", "description": ""}, "description: String should"),
+        (
+            f"/v1/ControlPlane/Stores/{store_id}/TraitGroups",
+            {"displayName": "G", "traits": {"t": {"dataType": "NUMBER", "description": 1}}},
+            "traits.t.description: Input should be a valid string",
+        ),
+        (f"/v1/Stores/{store_id}/Profiles", {"traits": 1}, "traits: Input should be a valid dictionary"),
+    ):
+        answer = await client.post(path, json=body)
+        assert answer.status_code == 400
+        assert answer.json()["message"].startswith(said)
+        assert ";" not in answer.json()["message"]  # one mistake, told once

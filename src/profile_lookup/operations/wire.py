@@ -1,6 +1,5 @@
 """Operations on the wire."""
 
-from http import HTTPStatus
 from typing import Any, Literal, Self
 from uuid import UUID
 
@@ -10,7 +9,7 @@ from pydantic.json_schema import SkipJsonSchema
 from sqlalchemy import Row
 
 from profile_lookup.web import ids
-from profile_lookup.web.errors import STATUS_AND_CODE, more_info
+from profile_lookup.web.errors import more_info, title_of
 from profile_lookup.web.openapi import answer, header
 from profile_lookup.web.urls import operation_url
 from profile_lookup.web.wire import AnswerModel, WireTime
@@ -32,8 +31,7 @@ class OperationError(AnswerModel):
 
     @classmethod
     def of(cls, code: int, detail: str) -> Self:
-        status = next((status for status, known in STATUS_AND_CODE.values() if known == code), 500)
-        return cls(type=more_info(code), title=HTTPStatus(status).phrase, code=code, detail=detail)
+        return cls(type=more_info(code), title=title_of(code), code=code, detail=detail)
 
 
 class Operation(AnswerModel):

@@ -20,7 +20,7 @@ from profile_lookup.profiles.queries import similar_profile_ids
 from profile_lookup.stores.admission import Store, admit
 
 MAX_KNOWN = 10_000
-"""Stores, each for one caller, whose settings one process keeps; some kilobytes each."""
+"""Stores, each for one caller, whose settings one process keeps; mostly some kilobytes each."""
 
 MAX_ATTEMPTS = 5
 """How often a lookup is repeated when the settings change under it."""

@@ -4,14 +4,13 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Self
 
 from pydantic import Field
-from pydantic.json_schema import SkipJsonSchema
 from sqlalchemy import Row
 
 from profile_lookup.identity.identifier import Identifier
 from profile_lookup.identity.normalization import MAX_LENGTH
 from profile_lookup.web import ids
 from profile_lookup.web.pagination import Meta
-from profile_lookup.web.wire import AnswerModel, WireModel, WireTime
+from profile_lookup.web.wire import AnswerModel, MayBeAbsent, WireModel, WireTime
 
 ProfileId = Annotated[str, Field(pattern=ids.PROFILE_ID_PATTERN, examples=[ids.EXAMPLE_PROFILE_ID])]
 IdType = Annotated[
@@ -55,7 +54,7 @@ class LookupAnswer(AnswerModel):
 
 
 class ProfileData(WireModel):
-    traits: Traits | SkipJsonSchema[None] = None
+    traits: Annotated[Traits | None, MayBeAbsent] = None
 
 
 class ProfileCreated(AnswerModel):

@@ -9,7 +9,7 @@ from sqlalchemy import Row
 
 from profile_lookup.web import ids
 from profile_lookup.web.pagination import Meta
-from profile_lookup.web.wire import AnswerModel, WireModel, WireText
+from profile_lookup.web.wire import AnswerModel, MayBeAbsent, Storable, WireModel
 
 DISPLAY_NAME_PATTERN = "^[a-zA-Z0-9-]+$"
 
@@ -19,7 +19,7 @@ DisplayName = Annotated[
         pattern=DISPLAY_NAME_PATTERN, max_length=64, description="Unique within the account.", examples=["customers"]
     ),
 ]
-Description = Annotated[WireText, Field(min_length=1, max_length=128, examples=["All of them"])]
+Description = Annotated[str, Field(min_length=1, max_length=128, examples=["All of them"]), Storable]
 StoreId = Annotated[str, Field(pattern=ids.STORE_ID_PATTERN, examples=[ids.EXAMPLE_STORE_ID])]
 
 
@@ -28,14 +28,14 @@ class StoreRequest(WireModel):
     model_config = ConfigDict(extra="ignore")
 
     display_name: DisplayName
-    description: Description | SkipJsonSchema[None] = None
+    description: Annotated[Description | None, MayBeAbsent] = None
 
 
 class StorePatch(WireModel):
     model_config = ConfigDict(extra="ignore", json_schema_extra={"minProperties": 1})
 
-    display_name: DisplayName | SkipJsonSchema[None] = None
-    description: Description | SkipJsonSchema[None] = None
+    display_name: Annotated[DisplayName | None, MayBeAbsent] = None
+    description: Annotated[Description | None, MayBeAbsent] = None
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:

@@ -13,25 +13,30 @@ from profile_lookup.errors import DefinitionRefused
 from profile_lookup.identity import trait_definitions as domain
 from profile_lookup.identity.trait_definitions import MAX_NAME, MAX_PATTERN, MAX_TRAITS, RULE_OF_TYPE, DataType
 from profile_lookup.web.pagination import Meta
-from profile_lookup.web.wire import AnswerModel, WireModel, WireText
+from profile_lookup.web.wire import AnswerModel, MayBeAbsent, Storable, WireModel
 
-Text = Annotated[WireText, Field(max_length=1024)]
+Text = Annotated[str, Field(max_length=1024), Storable]
+Pattern = Annotated[str, Field(max_length=MAX_PATTERN), Storable]
+IdType = Annotated[str, Field(max_length=30)]
+Count = Annotated[int, Field(ge=0)]
+Length = Annotated[int, Field(ge=1)]
+Bound = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class StringRule(WireModel):
     rule_type: Literal["STRING"]
-    pattern: Annotated[WireText, Field(max_length=MAX_PATTERN)] | SkipJsonSchema[None] = Field(
+    pattern: Annotated[Pattern | None, MayBeAbsent] = Field(
         default=None, description="A regular expression of RE2's syntax; it may match anywhere, unless anchored."
     )
-    min_length: Annotated[int, Field(ge=0)] | SkipJsonSchema[None] = None
-    max_length: Annotated[int, Field(ge=1)] | SkipJsonSchema[None] = None
+    min_length: Annotated[Count | None, MayBeAbsent] = None
+    max_length: Annotated[Length | None, MayBeAbsent] = None
 
 
 class NumberRule(WireModel):
     rule_type: Literal["NUMBER"]
     # Python reads 1e999 as infinite, which no JSON can hold.
-    min: Annotated[float, Field(allow_inf_nan=False)] | SkipJsonSchema[None] = None
-    max: Annotated[float, Field(allow_inf_nan=False)] | SkipJsonSchema[None] = None
+    min: Annotated[Bound | None, MayBeAbsent] = None
+    max: Annotated[Bound | None, MayBeAbsent] = None
 
 
 class BooleanRule(WireModel):
@@ -40,8 +45,8 @@ class BooleanRule(WireModel):
 
 class ArrayRule(WireModel):
     rule_type: Literal["ARRAY"]
-    min_items: Annotated[int, Field(ge=0)] | SkipJsonSchema[None] = None
-    max_items: Annotated[int, Field(ge=0)] | SkipJsonSchema[None] = None
+    min_items: Annotated[Count | None, MayBeAbsent] = None
+    max_items: Annotated[Count | None, MayBeAbsent] = None
 
 
 ValidationRule = Annotated[StringRule | NumberRule | BooleanRule | ArrayRule, Field(discriminator="rule_type")]
@@ -58,11 +63,11 @@ class TraitDefinition(WireModel):
     data_type: Literal["STRING", "NUMBER", "BOOLEAN", "ARRAY", ""] = Field(
         description="`NUMBER` is an integer of 32 bits, `ARRAY` a flat one; the empty string, in a PATCH, removes it."
     )
-    description: Text | SkipJsonSchema[None] = None
-    validation_rule: ValidationRule | SkipJsonSchema[None] = Field(
+    description: Annotated[Text | None, MayBeAbsent] = None
+    validation_rule: Annotated[ValidationRule | None, MayBeAbsent] = Field(
         default=None, description="Its `ruleType` is the `dataType`. It counts from the next write on."
     )
-    id_type_promotion: Annotated[str, Field(max_length=30)] | SkipJsonSchema[None] = Field(
+    id_type_promotion: Annotated[IdType | None, MayBeAbsent] = Field(
         default=None, description="The identifier type that this trait's values are promoted to."
     )
 
@@ -101,8 +106,8 @@ class TraitGroupRequest(WireModel):
         description="Unique within the store.",
         examples=["Billing"],
     )
-    description: Text | SkipJsonSchema[None] = None
-    traits: Traits | SkipJsonSchema[None] = None
+    description: Annotated[Text | None, MayBeAbsent] = None
+    traits: Annotated[Traits | None, MayBeAbsent] = None
 
     def to_domain(self) -> domain.TraitGroup:
         """Raises `DefinitionRefused` or `TraitLimitReached`."""
@@ -118,8 +123,8 @@ class TraitGroupRequest(WireModel):
 class TraitGroupPatch(WireModel):
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
-    description: Text | SkipJsonSchema[None] = None
-    traits: Traits | SkipJsonSchema[None] = Field(
+    description: Annotated[Text | None, MayBeAbsent] = None
+    traits: Annotated[Traits | None, MayBeAbsent] = Field(
         default=None, description="Each replaces the trait of its name, or is added."
     )
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, Self
 
 from fastapi import FastAPI, Request
@@ -55,6 +56,12 @@ _MAX_MESSAGE = 1024
 _MAX_FOUND = 10  # mistakes told at once
 
 log = logging.getLogger(__name__)
+
+
+def title_of(code: int) -> str:
+    """The HTTP status that the code goes with, in words."""
+    status = next((status for status, known in STATUS_AND_CODE.values() if known == code), 500)
+    return HTTPStatus(status).phrase
 
 
 def more_info(code: int) -> str:

@@ -1,11 +1,19 @@
 """What every JSON body has in common: camelCase names, no coercion, nothing unknown."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from profile_lookup.identity.normalization import is_storable
 
@@ -36,6 +44,18 @@ class AnswerModel(_Body):
     model_config = ConfigDict(populate_by_name=True)
 
 
+class _MayBeAbsent:
+    """For `Annotated[Text | None, MayBeAbsent] = None`: what is there is judged as text; no message speaks of null."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        (present,) = [kind for kind in get_args(source) if kind is not type(None)]
+        return handler.generate_schema(present)
+
+
+MayBeAbsent = _MayBeAbsent()
+"""Of a field that clients may leave out, or send as null: `WireModel` takes that out before."""
+
+
 def _whole_seconds(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -46,8 +66,8 @@ def _storable(text: str) -> str:
     return text
 
 
-WireText = Annotated[str, AfterValidator(_storable)]
-"""Text for people, which PostgreSQL can store."""
+Storable = AfterValidator(_storable)
+"""Of text for people: PostgreSQL can store it. After its other constraints, which then speak of characters."""
 
 WireTime = Annotated[
     datetime,
