@@ -24,7 +24,7 @@ from profile_lookup.settings import Settings, load_settings
 from profile_lookup.stores import routes as stores
 from profile_lookup.stores.routes import ERASE_STORE
 from profile_lookup.trait_groups import routes as trait_groups
-from profile_lookup.trait_groups.routes import FORGET_TRAITS
+from profile_lookup.trait_groups.changes import FORGET_TRAITS
 from profile_lookup.web.docs import install_docs
 from profile_lookup.web.errors import install_error_handlers
 from profile_lookup.web.logs import configure_logging

@@ -1,12 +1,9 @@
 """`/v1/ControlPlane/Stores/{storeId}/TraitGroups`."""
 
-from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Response
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.database.documents import trait_group_of
 from profile_lookup.database.engine import Transaction
 from profile_lookup.errors import (
     DefinitionProtected,
@@ -20,17 +17,14 @@ from profile_lookup.errors import (
     TraitGroupNotFound,
     TraitLimitReached,
 )
-from profile_lookup.identity.rules import IdentityResolutionSettings
-from profile_lookup.identity.trait_definitions import CONTACT, MAX_NAME, MAX_TRAITS, TraitDefinition
-from profile_lookup.operations.queries import enqueue, record_completed, unfinished_inputs
+from profile_lookup.identity.trait_definitions import CONTACT, MAX_NAME, MAX_TRAITS
 from profile_lookup.operations.wire import OperationAccepted, accepted, accepted_answer
-from profile_lookup.stores.admission import Store, StoreOfAccount
-from profile_lookup.stores.locks import lock_rules
+from profile_lookup.stores.admission import StoreOfAccount
 from profile_lookup.stores.routes import STORE_ERRORS
-from profile_lookup.trait_groups import queries, wire
+from profile_lookup.trait_groups import changes, queries, wire
 from profile_lookup.trait_groups.queries import MAX_GROUPS
 from profile_lookup.web.body import BodyLastRoute
-from profile_lookup.web.etags import ETAG, IfMatch, etag, refuse_outdated
+from profile_lookup.web.etags import ETAG, IfMatch, etag
 from profile_lookup.web.openapi import answer, error_answers, request_example
 from profile_lookup.web.pagination import DEFAULT_PAGE_SIZE, ControlPlanePage, Meta, PageTokensOfApp, fetch_page
 from profile_lookup.web.urls import BaseUrl
@@ -38,9 +32,6 @@ from profile_lookup.web.urls import BaseUrl
 router = APIRouter(
     prefix="/v1/ControlPlane/Stores/{storeId}/TraitGroups", tags=["TraitGroup"], route_class=BodyLastRoute
 )
-
-FORGET_TRAITS = "FORGET_TRAITS"
-"""The kind of operation that `profiles/erasure.py` does: `group`, and which of its `traits`; null is all of them."""
 
 _CREATED = "TraitGroup creation request accepted."
 _CHANGED = "TraitGroup update request accepted."
@@ -137,14 +128,7 @@ async def create_trait_group(
 
     A trait with `idTypePromotion` makes its values identifiers of that type, which the store must know.
     """
-    store = await lock_rules(transaction, store.account_id, store.id)
-    group = body.to_domain()
-    _refuse_unknown_promotions(store.settings, group.traits.values())
-    await _refuse_while_removed(transaction, store, group.name, group.traits)
-    await queries.create(transaction, store, group, body.description)
-    operation = await record_completed(
-        transaction, store.account_id, store.id, kind="CREATE_TRAIT_GROUP", result_id=group.name
-    )
+    operation = await changes.create(transaction, store, body.to_domain(), body.description)
     return accepted(response, base_url, operation, _CREATED)
 
 
@@ -216,33 +200,7 @@ async def patch_trait_group(
     Profiles have no value of a removed trait from now on; a worker then erases what is stored of it. Other changes
     count from the next write on.
     """
-    store = await lock_rules(transaction, store.account_id, store.id)
-    row = await queries.fetch(transaction, store, name)
-    refuse_outdated(if_match, etag(row.version, row.created_at))
-    changes = body.changes()
-    before = trait_group_of(name, row.traits)
-    # What a trait was promoted to before, it may be so still, though the store does not know the type any more.
-    _refuse_unknown_promotions(
-        store.settings,
-        (
-            definition
-            for trait, definition in changes.items()
-            if definition is not None
-            and (trait not in before.traits or not definition.identifies_as(before.traits[trait]))
-        ),
-    )
-    after = before.amended(changes)
-    await _refuse_while_removed(transaction, store, name, changes.keys() - before.traits.keys())
-    description = row.description if body.description is None else body.description
-    await queries.replace(transaction, store, row, after, description)
-    if removed := sorted(before.traits.keys() - after.traits.keys()):
-        operation = await enqueue(
-            transaction, store.account_id, store.id, kind=FORGET_TRAITS, to_do={"group": name, "traits": removed}
-        )
-    else:
-        operation = await record_completed(
-            transaction, store.account_id, store.id, kind="UPDATE_TRAIT_GROUP", result_id=name
-        )
+    operation = await changes.amend(transaction, store, name, body.changes(), body.description, if_match)
     return accepted(response, base_url, operation, _CHANGED)
 
 
@@ -270,28 +228,5 @@ async def delete_trait_group(
 
     Identifiers that its traits were promoted to stay: what identified somebody is history. `Contact` is protected.
     """
-    store = await lock_rules(transaction, store.account_id, store.id)
-    await queries.fetch(transaction, store, name)
-    if name == CONTACT.name:
-        raise DefinitionProtected(name)
-    await queries.remove(transaction, store, name)
-    operation = await enqueue(
-        transaction, store.account_id, store.id, kind=FORGET_TRAITS, to_do={"group": name, "traits": None}
-    )
+    operation = await changes.remove(transaction, store, name)
     return accepted(response, base_url, operation, _REMOVED)
-
-
-def _refuse_unknown_promotions(settings: IdentityResolutionSettings, definitions: Iterable[TraitDefinition]) -> None:
-    for definition in definitions:
-        if definition.id_type_promotion not in (None, *settings.id_types):
-            raise DefinitionRefused(
-                f"idTypePromotion: not configured in this store; expected one of {', '.join(settings.id_types)}"
-            )
-
-
-async def _refuse_while_removed(connection: AsyncConnection, store: Store, group: str, added: Iterable[str]) -> None:
-    """What is defined anew must not be taken for what a worker is still erasing. Raises `StillBeingRemoved`."""
-    added = set(added)
-    for removal in await unfinished_inputs(connection, store.id, FORGET_TRAITS):
-        if removal["group"] == group and (removal["traits"] is None or added & set(removal["traits"])):
-            raise StillBeingRemoved

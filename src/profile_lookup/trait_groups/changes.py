@@ -1,0 +1,96 @@
+"""Changing a store's trait groups: what may be defined, and what becomes of the values of what no longer is.
+
+Each is done with the store's rules held alone, in the request's transaction, and gives the operation that it became.
+"""
+
+from collections.abc import Iterable, Mapping
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from profile_lookup.database.documents import trait_group_of
+from profile_lookup.errors import DefinitionProtected, DefinitionRefused, StillBeingRemoved
+from profile_lookup.identity.rules import IdentityResolutionSettings
+from profile_lookup.identity.trait_definitions import CONTACT, TraitDefinition, TraitGroup
+from profile_lookup.operations.queries import enqueue, record_completed, unfinished_inputs
+from profile_lookup.stores.admission import Store
+from profile_lookup.stores.locks import lock_rules
+from profile_lookup.trait_groups import queries
+from profile_lookup.web.etags import etag, refuse_outdated
+
+FORGET_TRAITS = "FORGET_TRAITS"
+"""The kind of operation that `profiles/erasure.py` does: `group`, and which of its `traits`; null is all of them."""
+
+
+async def create(connection: AsyncConnection, store: Store, group: TraitGroup, description: str | None) -> UUID:
+    """Raises `DefinitionRefused`, `StillBeingRemoved`, `TraitGroupNameTaken` or `TraitGroupLimitReached`."""
+    store = await lock_rules(connection, store.account_id, store.id)
+    _refuse_unknown_promotions(store.settings, group.traits.values())
+    await _refuse_while_removed(connection, store, group.name, group.traits)
+    await queries.create(connection, store, group, description)
+    return await record_completed(
+        connection, store.account_id, store.id, kind="CREATE_TRAIT_GROUP", result_id=group.name
+    )
+
+
+async def amend(
+    connection: AsyncConnection,
+    store: Store,
+    name: str,
+    changes: Mapping[str, TraitDefinition | None],
+    description: str | None,
+    if_match: str | None,
+) -> UUID:
+    """None removes a trait, and its values everywhere; a description that is None stays.
+
+    Raises `TraitGroupNotFound`, `Outdated`, `DefinitionRefused`, `DefinitionProtected`, `TraitLimitReached` or
+    `StillBeingRemoved`.
+    """
+    store = await lock_rules(connection, store.account_id, store.id)
+    row = await queries.fetch(connection, store, name)
+    refuse_outdated(if_match, etag(row.version, row.created_at))
+    before = trait_group_of(name, row.traits)
+    # What a trait was promoted to before, it may be so still, though the store does not know the type any more.
+    new = [
+        definition
+        for trait, definition in changes.items()
+        if definition is not None and (trait not in before.traits or not definition.identifies_as(before.traits[trait]))
+    ]
+    _refuse_unknown_promotions(store.settings, new)
+    after = before.amended(changes)
+    await _refuse_while_removed(connection, store, name, changes.keys() - before.traits.keys())
+    await queries.replace(connection, store, row, after, row.description if description is None else description)
+    if removed := sorted(before.traits.keys() - after.traits.keys()):
+        return await _forget(connection, store, name, removed)
+    return await record_completed(connection, store.account_id, store.id, kind="UPDATE_TRAIT_GROUP", result_id=name)
+
+
+async def remove(connection: AsyncConnection, store: Store, name: str) -> UUID:
+    """With its values everywhere. Raises `TraitGroupNotFound` or `DefinitionProtected`."""
+    store = await lock_rules(connection, store.account_id, store.id)
+    await queries.fetch(connection, store, name)
+    if name == CONTACT.name:
+        raise DefinitionProtected(name)
+    await queries.remove(connection, store, name)
+    return await _forget(connection, store, name, None)
+
+
+async def _forget(connection: AsyncConnection, store: Store, group: str, traits: list[str] | None) -> UUID:
+    to_do = {"group": group, "traits": traits}
+    return await enqueue(connection, store.account_id, store.id, kind=FORGET_TRAITS, to_do=to_do)
+
+
+def _refuse_unknown_promotions(settings: IdentityResolutionSettings, definitions: Iterable[TraitDefinition]) -> None:
+    for definition in definitions:
+        if definition.id_type_promotion not in (None, *settings.id_types):
+            raise DefinitionRefused(
+                f"idTypePromotion: not configured in this store; expected one of {', '.join(settings.id_types)}"
+            )
+
+
+async def _refuse_while_removed(connection: AsyncConnection, store: Store, group: str, added: Iterable[str]) -> None:
+    """What is defined anew must not be taken for what a worker is still erasing. Raises `StillBeingRemoved`."""
+    added = set(added)
+    for removal in await unfinished_inputs(connection, store.id, FORGET_TRAITS):
+        if removal["group"] == group and (removal["traits"] is None or added & set(removal["traits"])):
+            raise StillBeingRemoved
