@@ -23,6 +23,7 @@ from profile_lookup.database.embedded import EmbeddedPostgres
 from profile_lookup.database.engine import Database
 from profile_lookup.database.migrations import is_current, migrate
 from profile_lookup.errors import Unavailable
+from profile_lookup.profiles.coalescing import CONNECTIONS as CONNECTIONS_OF_LOOKUPS
 from profile_lookup.settings import PREFIX, Settings, load_settings
 from profile_lookup.web.logs import configure_logging
 from profile_lookup.web.protocol import ContractHttpProtocol
@@ -52,7 +53,8 @@ def database_running(settings: Settings) -> Iterator[Settings]:
     if settings.database_url is not None:
         yield settings
         return
-    connections = settings.workers * (settings.pool_size + CONNECTIONS_OF_WORKER) + CONNECTIONS_OF_COMMANDS
+    of_each = settings.pool_size + CONNECTIONS_OF_LOOKUPS + CONNECTIONS_OF_WORKER
+    connections = settings.workers * of_each + CONNECTIONS_OF_COMMANDS
     with EmbeddedPostgres(settings.data_dir, settings={"max_connections": str(max(connections, 100))}) as embedded:
         migrate_now(embedded.url)
         yield settings.model_copy(update={"database_url": SecretStr(embedded.url)})

@@ -47,7 +47,14 @@ class Settings(BaseSettings):
     host: Annotated[str, Field(min_length=1, description="The address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="The port to listen on; 0 takes a free one.")] = 8000
     workers: Annotated[int, Field(ge=1, le=64, description="How many processes serve.")] = 1
-    pool_size: Annotated[int, Field(ge=2, le=200, description="Database connections of each process.")] = 16
+    pool_size: Annotated[
+        int,
+        Field(
+            ge=2,
+            le=200,
+            description="Database connections of each process, beside two for lookups and two for operations.",
+        ),
+    ] = 16
     run_operations: Annotated[
         bool,
         Field(
