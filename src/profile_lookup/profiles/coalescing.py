@@ -25,7 +25,7 @@ from profile_lookup.profiles.queries import LOOKUP, LOOKUPS
 CONNECTIONS = 2
 MAX_TOGETHER = 64
 MAX_WAITING = 2048
-"""More than that would wait for longer than their deadline: these are told so at once."""
+"""Some tenths of a second of work; when so many wait, the database has stopped answering, and more are told at once."""
 DEADLINE = 5.0  # seconds, from the question to the answer
 
 

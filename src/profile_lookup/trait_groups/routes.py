@@ -216,7 +216,7 @@ async def patch_trait_group(
             DefinitionProtected("Contact"),
             *STORE_ERRORS,
             TraitGroupNotFound(),
-            StillBeingRemoved(),
+            StillBeingRemoved(),  # the contract has a 409 here; this service never sends it
             has_body=False,
         ),
     },
