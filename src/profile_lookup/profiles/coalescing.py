@@ -20,7 +20,7 @@ from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.database.engine import connect, telling_when_unavailable
 from profile_lookup.errors import Unavailable
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.profiles.queries import LOOKUP, LOOKUPS
+from profile_lookup.profiles.queries import LOOKUP, LOOKUPS, LOOKUPS_OF_ONE_CALLER
 
 CONNECTIONS = 2
 MAX_TOGETHER = 64
@@ -39,8 +39,10 @@ _LOST = (
     asyncpg.InternalClientError,
 )
 
-Question = tuple[Credentials, UUID, NormalizedIdentifier]
-"""Who asks, in which store, for what."""
+_STATEMENTS = (LOOKUP, LOOKUPS_OF_ONE_CALLER, LOOKUPS)
+
+Question = tuple[tuple[Credentials, UUID], NormalizedIdentifier]
+"""Who asks, in which store; for what."""
 
 
 class Found(NamedTuple):
@@ -73,6 +75,7 @@ class Lookups:
         self._idle = [_Connection(database_url) for _ in range(CONNECTIONS)]
         self._waiting: OrderedDict[UUID, deque[_Asked]] = OrderedDict()
         self._count = 0
+        self._is_gathering = False
         self._busy: set[asyncio.Task[None]] = set()
         self._watch: asyncio.TimerHandle | None = None
 
@@ -88,13 +91,30 @@ class Lookups:
         `is_gone` tells whether the caller still waits: if not, when the turn comes, the question is not asked.
         Raises `Unavailable`: there is no connection, too many wait, or the deadline has passed.
         """
-        question = (credentials, store_id, identifier)
-        if self._idle:
-            connection = self._idle.pop()
-            try:
+        question = (credentials, store_id), identifier
+        if not self._idle or self._is_gathering:
+            return await self._queue(store_id, question, is_gone)
+        connection = self._idle.pop()
+        try:
+            if await self._is_alone():
                 return (await connection.ask([question], DEADLINE))[0]
-            finally:
-                self._free(connection)
+            answer = self._queue(store_id, question, is_gone)
+        finally:
+            self._free(connection)
+        return await answer
+
+    async def _is_alone(self) -> bool:
+        """Whether no other lookup arrives in the same turn of the loop: those do not go one by one."""
+        self._is_gathering = True
+        try:
+            await asyncio.sleep(0)
+        finally:
+            self._is_gathering = False
+        return not self._waiting
+
+    def _queue(
+        self, store_id: UUID, question: Question, is_gone: Callable[[], bool] | None
+    ) -> "asyncio.Future[Found | None]":
         if self._count >= MAX_WAITING:
             raise Unavailable("too many lookups are waiting")
         asked = _Asked(question, is_gone, self._loop.time(), self._loop.create_future())
@@ -102,7 +122,7 @@ class Lookups:
         self._count += 1
         if self._watch is None:
             self._watch = self._loop.call_later(DEADLINE / 4, self._give_up_late_ones)
-        return await asked.answer
+        return asked.answer
 
     async def close(self) -> None:
         if self._watch is not None:
@@ -114,12 +134,12 @@ class Lookups:
             await connection.close()
 
     def _free(self, connection: "_Connection") -> None:
-        if batch := self._take():
-            task = self._loop.create_task(self._answer(connection, batch))
+        """It, and any other that is idle, takes the next of those who wait."""
+        self._idle.append(connection)
+        while self._idle and (batch := self._take()):
+            task = self._loop.create_task(self._answer(self._idle.pop(), batch))
             self._busy.add(task)
             task.add_done_callback(self._busy.discard)
-        else:
-            self._idle.append(connection)
 
     async def _answer(self, connection: "_Connection", batch: list[_Asked]) -> None:
         try:
@@ -208,34 +228,35 @@ class _Connection:
 class _Prepared:
     connection: asyncpg.Connection
     one: PreparedStatement
+    of_one_caller: PreparedStatement
     several: PreparedStatement
 
     @classmethod
     async def on(cls, connection: asyncpg.Connection) -> Self:
         try:
-            return cls(connection, await connection.prepare(LOOKUP), await connection.prepare(LOOKUPS))
+            return cls(connection, *[await connection.prepare(each) for each in _STATEMENTS])
         except BaseException:
             connection.terminate()
             raise
 
     async def ask(self, questions: Sequence[Question], time_left: float) -> list[Found | None]:
-        if len(questions) == 1:
-            ((credentials, store_id, identifier),) = questions
-            rows = await self.one.fetch(
-                credentials.sid, credentials.secret_sha256, store_id, identifier.id_type, identifier.value,
-                timeout=time_left,
-            )  # fmt: skip
-            return [Found(*rows[0])] if rows else [None]
-        # Mostly they are of one caller and store: these are looked for once.
+        """By the statement that costs the least: mostly there is one caller, of whom one store is asked."""
         callers: dict[tuple[Credentials, UUID], int] = {}
-        numbers = [callers.setdefault(question[:2], len(callers) + 1) for question in questions]
-        rows = await self.several.fetch(
-            [credentials.sid for credentials, _ in callers],
-            [credentials.secret_sha256 for credentials, _ in callers],
-            [store_id for _, store_id in callers],
-            numbers,
-            [identifier.id_type for _, _, identifier in questions],
-            [identifier.value for _, _, identifier in questions],
-            timeout=time_left,
-        )
-        return [None if revision is None else Found(revision, profile_ids) for revision, profile_ids in rows]
+        numbers = [callers.setdefault(caller, len(callers) + 1) for caller, _ in questions]
+        id_types = [identifier.id_type for _, identifier in questions]
+        values = [identifier.value for _, identifier in questions]
+        if len(callers) > 1:
+            rows = await self.several.fetch(
+                [credentials.sid for credentials, _ in callers],
+                [credentials.secret_sha256 for credentials, _ in callers],
+                [store_id for _, store_id in callers],
+                numbers, id_types, values, timeout=time_left,
+            )  # fmt: skip
+            return [None if revision is None else Found(revision, profile_ids) for revision, profile_ids in rows]
+        ((credentials, store_id),) = callers
+        caller = credentials.sid, credentials.secret_sha256, store_id
+        if len(questions) == 1:
+            rows = await self.one.fetch(*caller, *id_types, *values, timeout=time_left)
+        else:
+            rows = await self.of_one_caller.fetch(*caller, id_types, values, timeout=time_left)
+        return [Found(*row) for row in rows] or [None] * len(questions)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic import ValidationError
 from starlette.types import Scope
 
@@ -25,7 +26,7 @@ from profile_lookup.profiles.wire import IdentifierBody, LookupAnswer
 from profile_lookup.stores.admission import StoreIdInPath, admit
 from profile_lookup.stores.routes import STORE_ERRORS
 from profile_lookup.web import ids
-from profile_lookup.web.lean import lean_route
+from profile_lookup.web.body import BodyLastRoute
 from profile_lookup.web.openapi import answer, error_answers, request_example
 from profile_lookup.web.protocol import is_gone
 
@@ -38,7 +39,7 @@ def _written(found: LookupResult) -> bytes:
     return f'{{"normalizedValue":{encode_basestring(found.normalized_value)},"profiles":[{profiles}]}}'.encode()
 
 
-async def _look_up_leanly(scope: Scope, headers: dict[bytes, bytes], body: bytes) -> bytes | None:
+async def look_up_leanly(scope: Scope, store_id: str, headers: dict[bytes, bytes], body: bytes) -> bytes | None:
     """What `look_up_profiles` answers, where nothing is odd."""
     app = scope["app"]
     if app.dependency_overrides:
@@ -47,13 +48,12 @@ async def _look_up_leanly(scope: Scope, headers: dict[bytes, bytes], body: bytes
     with suppress(Unauthenticated, ValidationError, IdentifierRefused):
         credentials = parse_basic(headers.get(b"authorization", b"").decode("latin-1"))
         identifier = _read(body).to_domain()
-        store_id = scope["path_params"]["storeId"]
         found = await lookup.look_up_as_known(credentials, store_id, identifier, is_gone(scope))
         return None if found is None else _written(found)
     return None
 
 
-router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles", route_class=lean_route(_look_up_leanly))
+router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles", route_class=BodyLastRoute)
 
 
 def _profile_lookup(request: Request) -> ProfileLookup:
@@ -111,3 +111,6 @@ async def look_up_profiles(
         normalized_value=found.normalized_value,
         profiles=[ids.profile_id(profile_id) for profile_id in found.profile_ids],
     )
+
+
+(LOOKUP,) = (route for route in router.routes if isinstance(route, APIRoute))

@@ -44,6 +44,37 @@ LOOKUP = f"""
 $1 SID and $2 digest of the caller, $3 store, $4 type and $5 value of the identifier.
 """
 
+# `offset 0` keeps the search for the caller apart: it is done once, whatever the planner believes of the tables.
+LOOKUPS_OF_ONE_CALLER = f"""
+    select
+        caller.revision,
+        array(
+            select identifier.profile_id
+            from identifier
+            where identifier.store_id = $3
+                and identifier.id_type = asked.id_type
+                and identifier.value = asked.value
+            order by identifier.profile_id
+            limit {MAX_PROFILES}
+        ) as profile_ids
+    from (
+        select store.revision
+        from credential
+        join store on store.account_id = credential.account_id
+        where credential.sid = $1
+            and credential.secret_sha256 = $2
+            and store.id = $3
+            and store.status = 'ACTIVE'
+        offset 0
+    ) as caller
+    cross join unnest($4::text[], $5::text[]) with ordinality as asked (id_type, value, position)
+    order by asked.position
+"""  # noqa: S608 -- made of the constant above
+"""Several of them at once: a row for each, in order; no rows if the caller may not ask.
+
+$1 SID and $2 digest of the caller, $3 store, $4 types and $5 values of the identifiers.
+"""
+
 # `offset 0` keeps the probes apart, one after the other by their indexes, whatever the planner believes of the tables.
 LOOKUPS = f"""
     with caller as materialized (
@@ -76,7 +107,7 @@ LOOKUPS = f"""
     left join caller on caller.number = asked.caller
     order by asked.position
 """  # noqa: S608 -- made of the constant above
-"""Several of them at once: a row for each, in order, whose revision is null if the caller may not ask.
+"""Several of several callers: a row for each, in order, whose revision is null if the caller may not ask.
 
 $1 SIDs, $2 digests and $3 stores of the callers; of each identifier its $4 caller, from 1, $5 type and $6 value.
 """

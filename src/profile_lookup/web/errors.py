@@ -101,12 +101,12 @@ def answer_to(error: errors.ProfileLookupError) -> JSONResponse:
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    app.add_exception_handler(errors.ProfileLookupError, _on_domain_error)
+    app.add_exception_handler(errors.ProfileLookupError, on_domain_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_framework_error)
 
 
-async def _on_domain_error(request: Request, error: Exception) -> JSONResponse:
+async def on_domain_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.ProfileLookupError)
     if isinstance(error, errors.Unavailable):
         log.warning("unavailable", exc_info=error, extra={"request_id": request.state.request_id})
