@@ -53,6 +53,11 @@ _TAGS = [
 ]
 
 
+FEATURES = (
+    lookup_routes, profiles, identifier_routes, stores, identity_settings, trait_groups, operations, health,
+)  # fmt: skip
+"""The modules that have a `router`, in the order of the documentation."""
+
 HANDLERS: dict[str, Handler] = {
     ERASE_STORE: erase_store,
     FORGET_TRAITS: forget_traits,
@@ -96,13 +101,10 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(RequestIdMiddleware, log_requests=settings.log_requests)
     install_error_handlers(app)
     install_redirects(app)
-    features = (
-        lookup_routes, profiles, identifier_routes, stores, identity_settings, trait_groups, operations, health,
-    )  # fmt: skip
-    for feature in features:
+    for feature in FEATURES:
         app.include_router(feature.router)
     install_docs(app)
-    describe(app, _TAGS, [route for feature in features for route in feature.router.routes])
+    describe(app, _TAGS, [route for feature in FEATURES for route in feature.router.routes])
     return app
 
 

@@ -138,7 +138,7 @@ def _is_unavailable(error: exc.DBAPIError | asyncpg.PostgresError) -> bool:
     return sqlstate is not None and (sqlstate[:2] in _UNAVAILABLE_CLASSES or sqlstate in _UNAVAILABLE_STATES)
 
 
-def database_of(request: Request) -> Database:
+async def database_of(request: Request) -> Database:
     database: Database = request.app.state.database
     return database
 

@@ -56,7 +56,7 @@ async def look_up_leanly(scope: Scope, store_id: str, headers: dict[bytes, bytes
 router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles", route_class=BodyLastRoute)
 
 
-def _profile_lookup(request: Request) -> ProfileLookup:
+async def _profile_lookup(request: Request) -> ProfileLookup:
     lookup: ProfileLookup = request.app.state.profile_lookup
     return lookup
 

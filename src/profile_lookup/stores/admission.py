@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Path
-from sqlalchemy import Row, and_, func, select
+from sqlalchemy import Row, and_, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials, PresentedCredentials, Scope
@@ -71,6 +71,14 @@ _RULES = (
 )
 
 
+# Made once: to put a statement together takes longer than to ask it.
+_ADMISSION = (
+    select(credential.c.scope, *_RULES)
+    .outerjoin(store, and_(store.c.account_id == credential.c.account_id, store.c.id == bindparam("store_id")))
+    .where(credential.c.sid == bindparam("sid"), credential.c.secret_sha256 == bindparam("secret_sha256"))
+)
+
+
 async def admit(
     connection: AsyncConnection,
     credentials: Credentials,
@@ -84,18 +92,12 @@ async def admit(
     this order. A store of another account does not exist.
     """
     is_well_formed = ids.is_well_formed(ids.STORE_ID_PATTERN, store_id)
-    question = (
-        select(credential.c.scope, *_RULES)
-        .outerjoin(
-            store,
-            and_(
-                store.c.account_id == credential.c.account_id,
-                store.c.id == (ids.decoded(store_id) if is_well_formed else None),
-            ),
-        )
-        .where(credential.c.sid == credentials.sid, credential.c.secret_sha256 == credentials.secret_sha256)
-    )
-    found = (await connection.execute(question)).one_or_none()
+    parameters = {
+        "sid": credentials.sid,
+        "secret_sha256": credentials.secret_sha256,
+        "store_id": ids.decoded(store_id) if is_well_formed else None,
+    }
+    found = (await connection.execute(_ADMISSION, parameters)).one_or_none()
     if found is None:
         raise Unauthenticated
     if not is_well_formed:

@@ -51,7 +51,7 @@ TraitGroupName = Annotated[
 def _include_traits(*, default: bool) -> object:
     """The query parameter, as a dependency."""
 
-    def read(
+    async def read(
         include_traits: Annotated[
             bool, Query(alias="includeTraits", description="Whether the traits' definitions are told too.")
         ] = default,

@@ -5,7 +5,7 @@ move nothing. A token is signed, for one list and one order; it holds IDs, names
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -53,10 +53,10 @@ class PageRequest:
     """None: that of the token, or the newest first."""
 
 
-def page_request(max_size: int) -> Callable[..., PageRequest]:
+def page_request(max_size: int) -> Callable[..., Awaitable[PageRequest]]:
     """The query parameters of a list, as a dependency."""
 
-    def read(
+    async def read(
         request: Request,
         page_size: Annotated[
             int, Query(alias="pageSize", ge=1, le=max_size, description="The most items of a page.")

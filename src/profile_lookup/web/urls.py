@@ -18,7 +18,11 @@ def base_url_of(request: Request) -> str:
     return base_url
 
 
-BaseUrl = Annotated[str, Depends(base_url_of)]
+async def _base_url(request: Request) -> str:
+    return base_url_of(request)
+
+
+BaseUrl = Annotated[str, Depends(_base_url)]
 
 
 def operation_url(base_url: str, operation_id: str) -> str:
