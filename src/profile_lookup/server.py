@@ -20,7 +20,7 @@ from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.accounts.queries import ensure_account
 from profile_lookup.app import CONNECTIONS_OF_WORKER, app_to_serve, working
 from profile_lookup.database.embedded import EmbeddedPostgres
-from profile_lookup.database.engine import Database
+from profile_lookup.database.engine import HELD, Database
 from profile_lookup.database.migrations import is_current, migrate
 from profile_lookup.errors import Unavailable
 from profile_lookup.profiles.coalescing import CONNECTIONS as CONNECTIONS_OF_LOOKUPS
@@ -53,7 +53,7 @@ def database_running(settings: Settings) -> Iterator[Settings]:
     if settings.database_url is not None:
         yield settings
         return
-    of_each = settings.pool_size + CONNECTIONS_OF_LOOKUPS + CONNECTIONS_OF_WORKER
+    of_each = settings.pool_size + HELD + CONNECTIONS_OF_LOOKUPS + CONNECTIONS_OF_WORKER + HELD
     connections = settings.workers * of_each + CONNECTIONS_OF_COMMANDS
     with EmbeddedPostgres(settings.data_dir, settings={"max_connections": str(max(connections, 100))}) as embedded:
         migrate_now(embedded.url)

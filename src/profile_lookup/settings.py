@@ -52,7 +52,7 @@ class Settings(BaseSettings):
         Field(
             ge=2,
             le=200,
-            description="Database connections of each process, beside two for lookups and two for operations.",
+            description="Database connections of each process, beside two for lookups and two for what every request asks.",
         ),
     ] = 16
     run_operations: Annotated[

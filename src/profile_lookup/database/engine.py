@@ -2,51 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import asyncpg
 from fastapi import Depends, Request
-from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from profile_lookup.database.connecting import COMMAND_TIMEOUT, CONNECT_TIMEOUT, connect, telling_when_unavailable
+from profile_lookup.database.held import HeldConnection
 from profile_lookup.errors import Unavailable
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-CONNECT_TIMEOUT = 5.0  # seconds; also the wait for a free connection of the pool
-COMMAND_TIMEOUT = 15.0  # seconds; for a server that fell silent, later than its own timeouts below
-
-_SERVER_SETTINGS = {
-    "application_name": "profile-lookup",
-    "default_transaction_isolation": "read committed",
-    "lock_timeout": "5s",
-    "statement_timeout": "10s",
-    # Statements with array parameters would otherwise be planned anew at every call.
-    "plan_cache_mode": "force_generic_plan",
-    # And a plan made while a table is empty would read it from end to end ever after.
-    "enable_seqscan": "off",
-    "jit": "off",
-    "timezone": "UTC",
-}
-
-_UNAVAILABLE_CLASSES = ("08", "40", "53", "57")
-"""SQLSTATE classes: connection exception, transaction rollback, insufficient resources, operator intervention."""
-_UNAVAILABLE_STATES = ("55P03", "25006")
-"""Lock not available; read-only transaction, which a standby in a failover answers."""
-
-
-async def connect(database_url: str, *, command_timeout: float | None = COMMAND_TIMEOUT) -> asyncpg.Connection:
-    """`database_url`: what libpq takes, `postgresql://…`. Raises `Unavailable` if the server does not let us in."""
-    try:
-        return await asyncpg.connect(
-            database_url, timeout=CONNECT_TIMEOUT, command_timeout=command_timeout, server_settings=_SERVER_SETTINGS
-        )
-    except asyncpg.PostgresError as error:
-        raise Unavailable from error
+HELD = 2  # connections, beside the pool's
 
 
 def create_engine(
@@ -76,6 +45,9 @@ class Database:
         self._snapshot = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         # Writes may have to wait for each other, and hold a connection while they do: never all of them.
         self._writers = asyncio.Semaphore(max(1, pool_size * 3 // 4))
+        self._held: asyncio.LifoQueue[HeldConnection] = asyncio.LifoQueue()
+        for _ in range(HELD):
+            self._held.put_nowait(HeldConnection(database_url))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -112,30 +84,22 @@ class Database:
             async with self._autocommit.connect() as connection:
                 yield connection
 
+    async def ask(self, question: str, *arguments: object) -> list[asyncpg.Record]:
+        """One statement that changes nothing, as every request has to ask it: on a connection that is held for it."""
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                held = await self._held.get()
+        except TimeoutError:
+            raise Unavailable("too many questions wait") from None
+        try:
+            return await held.fetch(question, arguments, COMMAND_TIMEOUT)
+        finally:
+            self._held.put_nowait(held)
+
     async def close(self) -> None:
+        while not self._held.empty():
+            await self._held.get_nowait().close()
         await self.engine.dispose()
-
-
-@contextmanager
-def telling_when_unavailable() -> "Iterator[None]":
-    try:
-        yield
-    except (OSError, TimeoutError, exc.TimeoutError, asyncpg.PostgresConnectionError) as error:
-        raise Unavailable from error
-    except (exc.DBAPIError, asyncpg.PostgresError) as error:
-        if _is_unavailable(error):
-            raise Unavailable from error
-        raise
-
-
-def _is_unavailable(error: exc.DBAPIError | asyncpg.PostgresError) -> bool:
-    if isinstance(error, exc.DBAPIError):
-        if error.connection_invalidated:
-            return True
-        sqlstate = getattr(error.orig, "sqlstate", None)
-    else:
-        sqlstate = error.sqlstate
-    return sqlstate is not None and (sqlstate[:2] in _UNAVAILABLE_CLASSES or sqlstate in _UNAVAILABLE_STATES)
 
 
 async def database_of(request: Request) -> Database:

@@ -39,8 +39,7 @@ async def _addressed(
     store_id: StoreIdInPath, profile_id: ProfileIdInPath, credentials: PresentedCredentials, database: DatabaseOfApp
 ) -> AddressedProfile:
     is_well_formed = ids.is_well_formed(ids.PROFILE_ID_PATTERN, profile_id)
-    async with database.statements() as connection:
-        store = await admit(connection, credentials, store_id, "full", None if is_well_formed else ProfileIdMalformed())
+    store = await admit(database, credentials, store_id, "full", None if is_well_formed else ProfileIdMalformed())
     uuid = ids.decoded(profile_id)
     if uuid is None:
         raise ProfileNotFound

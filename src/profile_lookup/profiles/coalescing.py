@@ -8,16 +8,11 @@ service is, the less each lookup costs. See docs/decisions/0013-lookups-together
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import NamedTuple
 from uuid import UUID
 
-import asyncpg
-from asyncpg.prepared_stmt import PreparedStatement
-
 from profile_lookup.accounts.credentials import Credentials
-from profile_lookup.database.engine import connect, telling_when_unavailable
+from profile_lookup.database.held import HeldConnection
 from profile_lookup.errors import Unavailable
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.profiles.queries import LOOKUP, LOOKUPS, LOOKUPS_OF_ONE_CALLER
@@ -28,18 +23,6 @@ MAX_WAITING = 2048
 """Some tenths of a second of work; when so many wait, the database has stopped answering, and more are told at once."""
 DEADLINE = 5.0  # seconds, from the question to the answer
 
-
-_LOST = (
-    OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    # What asyncpg says of a connection that the server has just closed.
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-)
-
-_STATEMENTS = (LOOKUP, LOOKUPS_OF_ONE_CALLER, LOOKUPS)
 
 Question = tuple[tuple[Credentials, UUID], NormalizedIdentifier]
 """Who asks, in which store; for what."""
@@ -72,7 +55,7 @@ class Lookups:
 
     def __init__(self, database_url: str) -> None:
         self._loop = asyncio.get_running_loop()
-        self._idle = [_Connection(database_url) for _ in range(CONNECTIONS)]
+        self._idle = [HeldConnection(database_url) for _ in range(CONNECTIONS)]
         self._waiting: OrderedDict[UUID, deque[_Asked]] = OrderedDict()
         self._count = 0
         self._is_gathering = False
@@ -97,7 +80,7 @@ class Lookups:
         connection = self._idle.pop()
         try:
             if await self._is_alone():
-                return (await connection.ask([question], DEADLINE))[0]
+                return (await _ask(connection, [question], DEADLINE))[0]
             answer = self._queue(store_id, question, is_gone)
         finally:
             self._free(connection)
@@ -133,7 +116,7 @@ class Lookups:
         for connection in self._idle:
             await connection.close()
 
-    def _free(self, connection: "_Connection") -> None:
+    def _free(self, connection: HeldConnection) -> None:
         """It, and any other that is idle, takes the next of those who wait."""
         self._idle.append(connection)
         while self._idle and (batch := self._take()):
@@ -141,10 +124,10 @@ class Lookups:
             self._busy.add(task)
             task.add_done_callback(self._busy.discard)
 
-    async def _answer(self, connection: "_Connection", batch: list[_Asked]) -> None:
+    async def _answer(self, connection: HeldConnection, batch: list[_Asked]) -> None:
         try:
             time_left = min(asked.asked_at for asked in batch) + DEADLINE - self._loop.time()
-            found = await connection.ask([asked.question for asked in batch], time_left)
+            found = await _ask(connection, [asked.question for asked in batch], time_left)
         except BaseException as error:  # whatever it is, those who wait must hear of it
             for asked in batch:
                 if not asked.answer.done():
@@ -185,78 +168,22 @@ class Lookups:
             self._watch = self._loop.call_later(DEADLINE / 4, self._give_up_late_ones)
 
 
-class _Connection:
-    """One to PostgreSQL, made when it is needed, and made anew when it was lost."""
-
-    def __init__(self, database_url: str) -> None:
-        self._database_url = database_url
-        self._prepared: _Prepared | None = None
-
-    async def ask(self, questions: Sequence[Question], time_left: float) -> list[Found | None]:
-        """Once more if the connection was lost meanwhile, since asking changes nothing. Raises `Unavailable`."""
-        try:
-            if self._prepared is not None:
-                try:
-                    return await self._prepared.ask(questions, time_left)
-                except TimeoutError:
-                    raise  # which is an OSError, too
-                except _LOST:
-                    self._lose()
-            async with asyncio.timeout(time_left):
-                self._prepared = await _Prepared.on(await connect(self._database_url))
-                return await self._prepared.ask(questions, time_left)
-        except _LOST as error:
-            self._lose()
-            raise Unavailable from error
-        except BaseException:
-            self._lose()  # whatever it was: what was asked might still be answered, to whoever asks next
-            with telling_when_unavailable():
-                raise
-
-    async def close(self) -> None:
-        if self._prepared is not None:
-            with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                await self._prepared.connection.close(timeout=1)
-
-    def _lose(self) -> None:
-        if self._prepared is not None:
-            self._prepared.connection.terminate()
-            self._prepared = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    connection: asyncpg.Connection
-    one: PreparedStatement
-    of_one_caller: PreparedStatement
-    several: PreparedStatement
-
-    @classmethod
-    async def on(cls, connection: asyncpg.Connection) -> Self:
-        try:
-            return cls(connection, *[await connection.prepare(each) for each in _STATEMENTS])
-        except BaseException:
-            connection.terminate()
-            raise
-
-    async def ask(self, questions: Sequence[Question], time_left: float) -> list[Found | None]:
-        """By the statement that costs the least: mostly there is one caller, of whom one store is asked."""
-        callers: dict[tuple[Credentials, UUID], int] = {}
-        numbers = [callers.setdefault(caller, len(callers) + 1) for caller, _ in questions]
-        id_types = [identifier.id_type for _, identifier in questions]
-        values = [identifier.value for _, identifier in questions]
-        if len(callers) > 1:
-            rows = await self.several.fetch(
-                [credentials.sid for credentials, _ in callers],
-                [credentials.secret_sha256 for credentials, _ in callers],
-                [store_id for _, store_id in callers],
-                numbers, id_types, values, timeout=time_left,
-            )  # fmt: skip
-            return [None if revision is None else Found(revision, profile_ids) for revision, profile_ids in rows]
-        ((credentials, store_id),) = callers
-        caller = credentials.sid, credentials.secret_sha256, store_id
-        if len(questions) == 1:
-            rows = await self.one.fetch(*caller, *id_types, *values, timeout=time_left)
-        else:
-            rows = await self.of_one_caller.fetch(*caller, id_types, values, timeout=time_left)
-        return [Found(*row) for row in rows] or [None] * len(questions)
+async def _ask(connection: HeldConnection, questions: Sequence[Question], time_left: float) -> list[Found | None]:
+    """By the statement that costs the least: mostly there is one caller, of whom one store is asked."""
+    callers: dict[tuple[Credentials, UUID], int] = {}
+    numbers = [callers.setdefault(caller, len(callers) + 1) for caller, _ in questions]
+    id_types = [identifier.id_type for _, identifier in questions]
+    values = [identifier.value for _, identifier in questions]
+    if len(callers) > 1:
+        sids = [credentials.sid for credentials, _ in callers]
+        digests = [credentials.secret_sha256 for credentials, _ in callers]
+        store_ids = [store_id for _, store_id in callers]
+        rows = await connection.fetch(LOOKUPS, (sids, digests, store_ids, numbers, id_types, values), time_left)
+        return [None if revision is None else Found(revision, profile_ids) for revision, profile_ids in rows]
+    ((credentials, store_id),) = callers
+    caller = credentials.sid, credentials.secret_sha256, store_id
+    if len(questions) == 1:
+        rows = await connection.fetch(LOOKUP, (*caller, *id_types, *values), time_left)
+    else:
+        rows = await connection.fetch(LOOKUPS_OF_ONE_CALLER, (*caller, id_types, values), time_left)
+    return [Found(*row) for row in rows] or [None] * len(questions)

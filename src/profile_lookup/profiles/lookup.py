@@ -72,8 +72,7 @@ class ProfileLookup:
         return None if store is None else await self._find(credentials, store, identifier, is_gone)
 
     async def _ask(self, credentials: Credentials, store_id: str) -> Store:
-        async with self._database.statements() as connection:
-            store = await admit(connection, credentials, store_id, "lookup")
+        store = await admit(self._database, credentials, store_id, "lookup")
         key = credentials, store_id
         if key not in self._known and len(self._known) >= MAX_KNOWN:
             del self._known[next(iter(self._known))]

@@ -68,8 +68,7 @@ async def _verified_by_lookup(
     try:
         yield credentials
     except RequestValidationError:
-        async with database.statements() as connection:
-            await admit(connection, credentials, store_id, "lookup")
+        await admit(database, credentials, store_id, "lookup")
         raise
 
 

@@ -4,20 +4,21 @@ What is checked first is answered first: credentials, the IDs in the path, the s
 all of them (`web/body.py`).
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
+import asyncpg
 from fastapi import Depends, Path
-from sqlalchemy import Row, and_, bindparam, func, select
+from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials, PresentedCredentials, Scope
 from profile_lookup.database.documents import settings_of, trait_group_of
-from profile_lookup.database.engine import DatabaseOfApp
-from profile_lookup.database.tables import credential, store, trait_group
+from profile_lookup.database.engine import Database, DatabaseOfApp
 from profile_lookup.errors import (
     RequestRefused,
     ScopeMissing,
@@ -55,32 +56,27 @@ class Store:
     created_at: datetime
 
 
-_RULES = (
-    store.c.account_id,
-    store.c.id,
-    store.c.status,
-    store.c.settings,
-    store.c.settings_version,
-    store.c.revision,
-    store.c.created_at,
-    select(func.jsonb_object_agg(trait_group.c.name, trait_group.c.traits))
-    .where(trait_group.c.store_id == store.c.id)
-    .correlate(store)
-    .scalar_subquery()
-    .label("trait_groups"),
-)
+_RULES = """
+    store.account_id, store.id, store.status, store.settings::text, store.settings_version, store.revision,
+    store.created_at,
+    (
+        select jsonb_object_agg(trait_group.name, trait_group.traits) from trait_group
+        where trait_group.store_id = store.id
+    )::text as trait_groups
+"""
 
+_ADMISSION = f"""
+    select credential.scope, {_RULES}
+    from credential
+    left join store on store.account_id = credential.account_id and store.id = $3
+    where credential.sid = $1 and credential.secret_sha256 = $2
+"""  # noqa: S608 -- made of the constant above
 
-# Made once: to put a statement together takes longer than to ask it.
-_ADMISSION = (
-    select(credential.c.scope, *_RULES)
-    .outerjoin(store, and_(store.c.account_id == credential.c.account_id, store.c.id == bindparam("store_id")))
-    .where(credential.c.sid == bindparam("sid"), credential.c.secret_sha256 == bindparam("secret_sha256"))
-)
+_IN_FORCE = text(f"select {_RULES} from store where store.account_id = :account_id and store.id = :store_id")  # noqa: S608
 
 
 async def admit(
-    connection: AsyncConnection,
+    database: Database,
     credentials: Credentials,
     store_id: str,
     needed: Scope,
@@ -92,50 +88,48 @@ async def admit(
     this order. A store of another account does not exist.
     """
     is_well_formed = ids.is_well_formed(ids.STORE_ID_PATTERN, store_id)
-    parameters = {
-        "sid": credentials.sid,
-        "secret_sha256": credentials.secret_sha256,
-        "store_id": ids.decoded(store_id) if is_well_formed else None,
-    }
-    found = (await connection.execute(_ADMISSION, parameters)).one_or_none()
-    if found is None:
+    uuid = ids.decoded(store_id) if is_well_formed else None
+    found = await database.ask(_ADMISSION, credentials.sid, credentials.secret_sha256, uuid)
+    if not found:
         raise Unauthenticated
     if not is_well_formed:
         raise StoreIdMalformed
     if refusal is not None:
         raise refusal
-    if found.id is None:
+    (row,) = found
+    if row["id"] is None:
         raise StoreNotFound
-    admitted = _store_of(found)
-    if needed == "full" and found.scope != "full":
+    admitted = _store_of(row)
+    if needed == "full" and row["scope"] != "full":
         raise ScopeMissing
     return admitted
 
 
 async def in_force(connection: AsyncConnection, account_id: UUID, store_id: UUID) -> Store:
     """The store as it is now. Raises `StoreNotFound` or `StoreNotActive`."""
-    question = select(*_RULES).where(store.c.account_id == account_id, store.c.id == store_id)
-    found = (await connection.execute(question)).one_or_none()
+    rows = await connection.execute(_IN_FORCE, {"account_id": account_id, "store_id": store_id})
+    found = rows.mappings().one_or_none()
     if found is None:
         raise StoreNotFound
     return _store_of(found)
 
 
-def _store_of(found: Row[*tuple[Any, ...]]) -> Store:
-    if found.status != "ACTIVE":
+def _store_of(row: asyncpg.Record | RowMapping) -> Store:
+    if row["status"] != "ACTIVE":
         raise StoreNotActive
-    key = found.id, found.revision
+    key = row["id"], row["revision"]
     if key not in _parsed:
         if len(_parsed) >= _MAX_PARSED:
             del _parsed[next(iter(_parsed))]
+        trait_groups = json.loads(row["trait_groups"] or "{}")
         _parsed[key] = Store(
-            found.account_id,
-            found.id,
-            settings_of(found.settings),
-            found.settings_version,
-            {name: trait_group_of(name, traits) for name, traits in (found.trait_groups or {}).items()},
-            found.revision,
-            found.created_at,
+            row["account_id"],
+            row["id"],
+            settings_of(json.loads(row["settings"])),
+            row["settings_version"],
+            {name: trait_group_of(name, traits) for name, traits in trait_groups.items()},
+            row["revision"],
+            row["created_at"],
         )
     return _parsed[key]
 
@@ -148,8 +142,7 @@ _parsed: dict[tuple[UUID, int], Store] = {}
 async def _store_with_full_access(
     store_id: StoreIdInPath, credentials: PresentedCredentials, database: DatabaseOfApp
 ) -> Store:
-    async with database.statements() as connection:
-        return await admit(connection, credentials, store_id, "full")
+    return await admit(database, credentials, store_id, "full")
 
 
 StoreOfAccount = Annotated[Store, Depends(_store_with_full_access)]
