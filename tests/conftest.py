@@ -7,6 +7,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,7 +21,7 @@ from filelock import FileLock
 
 from profile_lookup.accounts.credentials import Credentials, digest, new_account_sid, new_secret
 from profile_lookup.accounts.queries import ensure_account
-from profile_lookup.app import create_app
+from profile_lookup.app import create_app, working
 from profile_lookup.database.embedded import EmbeddedPostgres
 from profile_lookup.database.engine import Database
 from profile_lookup.database.migrations import migrate
@@ -100,7 +101,7 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 async def app(settings: Settings) -> AsyncIterator[FastAPI]:
-    created = create_app(settings)
+    created = app_with_worker(settings)
     async with created.router.lifespan_context(created):
         yield created
 
@@ -127,7 +128,7 @@ async def store_id(client: httpx.AsyncClient) -> str:
 def served(settings: Settings) -> Iterator[str]:
     """The service's address, over real TCP, for clients that are not ours."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn_config(create_app(settings)))
+        server = uvicorn.Server(uvicorn_config(app_with_worker(settings)))
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -148,6 +149,21 @@ def account_served(settings: Settings) -> tuple[str, str]:
             await database.close()
 
     return asyncio.run(make())
+
+
+def app_with_worker(settings: Settings) -> FastAPI:
+    """All that `serve` does in its processes, in this one."""
+    created = create_app(settings)
+    answering = created.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        assert settings.database_url is not None
+        async with answering(app), working(settings.database_url.get_secret_value()):
+            yield
+
+    created.router.lifespan_context = lifespan
+    return created
 
 
 async def make_account(database: Database) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -13,7 +13,7 @@ from profile_lookup.database.engine import Database
 from profile_lookup.identity_settings import routes as identity_settings
 from profile_lookup.identity_settings.routes import UPDATE_SETTINGS
 from profile_lookup.operations import routes as operations
-from profile_lookup.operations.worker import Handler, work
+from profile_lookup.operations.worker import AT_ONCE, Handler, work
 from profile_lookup.profiles import identifier_routes, lookup_routes
 from profile_lookup.profiles import routes as profiles
 from profile_lookup.profiles.coalescing import Lookups
@@ -63,9 +63,16 @@ HANDLERS: dict[str, Handler] = {
     FORGET_TRAITS: forget_traits,
     UPDATE_SETTINGS: update_settings,
 }
-"""Who does which kind of operation."""
+"""Who does which kind of operation. Those of one store are done in turn, in the order in which they were asked for."""
 
-CONNECTIONS_OF_WORKER = 2
+APART = frozenset({"UPDATE_PROFILES_BULK", "IMPORT_PROFILES"})
+"""But these wait for those of their own kind alone, and hold up no others: their steps are writes as all others are,
+each of which checks the store's rules under the locks."""
+
+LONG = frozenset({"IMPORT_PROFILES", ERASE_STORE, FORGET_TRAITS})
+"""May take minutes, and nobody sits and waits: a worker always has time for other kinds besides."""
+
+CONNECTIONS_OF_WORKER = AT_ONCE + 2
 GC_THRESHOLD = 10_000  # containers made since the last look; Python's own 700 takes 7 % of a Lookup
 
 
@@ -79,8 +86,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.database = Database(database_url, pool_size=settings.pool_size)
         lookups = Lookups(database_url)
         app.state.profile_lookup = ProfileLookup(app.state.database, lookups)
-        async with working(database_url) if settings.run_operations else nullcontext():
-            yield
+        yield
         await lookups.close()
         await app.state.database.close()
 
@@ -110,9 +116,9 @@ def create_app(settings: Settings) -> FastAPI:
 
 @asynccontextmanager
 async def working(database_url: str) -> AsyncIterator[None]:
-    """A worker beside whatever goes on, on connections of its own, whose statements may take their time."""
+    """A worker, on connections of its own, whose statements may take their time."""
     database = Database(database_url, pool_size=CONNECTIONS_OF_WORKER, command_timeout=None)
-    worker = asyncio.create_task(work(database, HANDLERS))
+    worker = asyncio.create_task(work(database, HANDLERS, apart=APART, long=LONG))
     try:
         yield
     finally:

@@ -14,6 +14,7 @@ from profile_lookup.database.embedded import EmbeddedPostgresError
 from profile_lookup.demo import Demo, ensure_demo
 from profile_lookup.errors import ProfileLookupError
 from profile_lookup.settings import PREFIX, Settings, SettingsError
+from profile_lookup.worker_process import end_with_parent
 
 app = typer.Typer(
     help="A self-hosted identity lookup service: which customer profile does this phone number name?",
@@ -62,8 +63,12 @@ def serve(
 
 
 @app.command()
-def worker() -> None:
-    """Work on operations that take long, until Ctrl-C or SIGTERM; so does `serve`, unless it is told not to."""
+def worker(
+    beside: Annotated[bool, typer.Option("--beside", hidden=True, help="End with the process that serves.")] = False,
+) -> None:
+    """Work on operations that take long, until Ctrl-C or SIGTERM; `serve` starts one, unless it is told not to."""
+    if beside:
+        end_with_parent()
     with server.database_running(server.configured()) as settings:
         asyncio.run(server.work(settings, lambda: typer.echo("profile-lookup works on operations")))
 

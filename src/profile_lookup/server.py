@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import Any
 
 import asyncpg
@@ -27,10 +27,11 @@ from profile_lookup.profiles.coalescing import CONNECTIONS as CONNECTIONS_OF_LOO
 from profile_lookup.settings import PREFIX, Settings, load_settings
 from profile_lookup.web.logs import configure_logging
 from profile_lookup.web.protocol import ContractHttpProtocol
+from profile_lookup.worker_process import worker_process
 
 DRAIN_TIMEOUT = 20  # seconds that requests under way have to finish
 BACKLOG = 2048
-CONNECTIONS_OF_COMMANDS = 20  # that the embedded database has room for beside those of the workers
+CONNECTIONS_OF_COMMANDS = 20  # that the embedded database has room for beside those of the service
 
 
 class ServerError(Exception):
@@ -53,8 +54,8 @@ def database_running(settings: Settings) -> Iterator[Settings]:
     if settings.database_url is not None:
         yield settings
         return
-    of_each = settings.pool_size + HELD + CONNECTIONS_OF_LOOKUPS + CONNECTIONS_OF_WORKER + HELD
-    connections = settings.workers * of_each + CONNECTIONS_OF_COMMANDS
+    of_each = settings.pool_size + HELD + CONNECTIONS_OF_LOOKUPS
+    connections = settings.workers * of_each + CONNECTIONS_OF_WORKER + CONNECTIONS_OF_COMMANDS
     with EmbeddedPostgres(settings.data_dir, settings={"max_connections": str(max(connections, 100))}) as embedded:
         migrate_now(embedded.url)
         yield settings.model_copy(update={"database_url": SecretStr(embedded.url)})
@@ -112,23 +113,26 @@ def address(host: str, port: int) -> str:
 
 def serve(settings: Settings, listener: socket.socket, announce: Callable[[], None]) -> None:
     """Until SIGINT or SIGTERM; then finish the requests under way. `announce` is called when both are heeded."""
+    assert settings.database_url is not None
+    # What other processes read from the environment, as this one did.
+    os.environ[f"{PREFIX}DATABASE_URL"] = settings.database_url.get_secret_value()
+    working = worker_process(os.environ) if settings.run_operations else nullcontext()
     if settings.workers == 1:
         service = uvicorn.Server(uvicorn_config(app_to_serve(settings)))
         # uvicorn heeds signals only once its loop runs; one that comes earlier must not be lost in between.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, service.handle_exit)
         announce()
-        service.run([listener])
+        with working:
+            service.run([listener])
     else:
-        assert settings.database_url is not None
-        # All else the workers read from the environment, as this process did.
-        os.environ[f"{PREFIX}DATABASE_URL"] = settings.database_url.get_secret_value()
         config = uvicorn_config("profile_lookup.app:app_from_environment", settings.workers)
         supervisor = _Supervisor(config, [listener])
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, supervisor.handle_exit)
         announce()
-        supervisor.run()
+        with working:
+            supervisor.run()
 
 
 async def work(settings: Settings, announce: Callable[[], None]) -> None:

@@ -52,13 +52,14 @@ class Settings(BaseSettings):
         Field(
             ge=2,
             le=200,
-            description="Database connections of each process, beside two for lookups and two for what every request asks.",
+            description="Database connections of each process that serves, beside four for lookups and admissions. "
+            "The one that works on operations has six.",
         ),
     ] = 16
     run_operations: Annotated[
         bool,
         Field(
-            description="Whether `serve` also works on operations that take long. "
+            description="Whether `serve` also works on operations that take long, in a process of its own. "
             "Turn it off where `profile-lookup worker` runs apart."
         ),
     ] = True

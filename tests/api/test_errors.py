@@ -209,7 +209,7 @@ async def test_names_are_those_of_the_contract_and_no_others(client: httpx.Async
 
 
 async def test_a_database_that_is_away_is_said_to_be() -> None:
-    app = create_app(load_settings(database_url="postgresql://nobody@127.0.0.1:1/nothing", run_operations=False))
+    app = create_app(load_settings(database_url="postgresql://nobody@127.0.0.1:1/nothing"))
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=ConformingTransport(app), base_url=BASE_URL, auth=WRONG) as anybody,

@@ -60,7 +60,7 @@ class Stranger:
 async def stranger(settings: Settings, database: Database) -> AsyncIterator[Stranger]:
     assert settings.database_url is not None
     async with tapped(settings.database_url.get_secret_value()) as tap:
-        watched = {"database_url": SecretStr(tap.url), "pool_size": 1, "run_operations": False}
+        watched = {"database_url": SecretStr(tap.url), "pool_size": 1}
         app = create_app(settings.model_copy(update=watched))
         async with (
             app.router.lifespan_context(app),

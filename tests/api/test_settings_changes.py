@@ -12,7 +12,7 @@ from profile_lookup.database.engine import Database
 from profile_lookup.settings import Settings
 from profile_lookup.stores.locks import store_key
 from profile_lookup.web import ids
-from tests.conftest import BASE_URL, change_settings, finished, look_up, make_profile
+from tests.conftest import BASE_URL, app_with_worker, change_settings, finished, look_up, make_profile
 from tests.contract.conforming import ConformingTransport
 from tests.database.contents import contents
 
@@ -193,7 +193,7 @@ async def test_a_limit_is_applied_to_who_merges(client: httpx.AsyncClient, store
 @pytest.fixture
 async def without_worker(settings: Settings, account: tuple[str, str]) -> Any:
     """A client of a service that leaves all operations to others."""
-    app = create_app(settings.model_copy(update={"run_operations": False}))
+    app = create_app(settings)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=ConformingTransport(app), base_url=BASE_URL, auth=account) as client,
@@ -208,7 +208,7 @@ async def _make_store(client: httpx.AsyncClient) -> str:
 
 
 async def _work(settings: Settings, client: httpx.AsyncClient, *accepted: httpx.Response) -> list[dict[str, Any]]:
-    app = create_app(settings)
+    app = app_with_worker(settings)
     async with app.router.lifespan_context(app):
         return [await finished(client, each) for each in accepted]
 

@@ -15,7 +15,19 @@ from profile_lookup.database.tables import operation
 from profile_lookup.errors import SettingsRefused, Unavailable
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.operations import queries
-from profile_lookup.operations.worker import KEPT_FOR, LEASE, MAX_ATTEMPTS, Handler, Job, relentless, work, work_off
+from profile_lookup.operations.worker import (
+    AT_ONCE,
+    KEPT_FOR,
+    LEASE,
+    LONG_AT_ONCE,
+    MAX_ATTEMPTS,
+    POLL,
+    Handler,
+    Job,
+    relentless,
+    work,
+    work_off,
+)
 from profile_lookup.stores.admission import Store
 from tests.conftest import PATIENCE
 from tests.database.stores import make_store
@@ -30,9 +42,11 @@ async def store(database: Database) -> Store:
     return await make_store(database, DEFAULT_SETTINGS)
 
 
-async def _enqueue(database: Database, store: Store, kind: str = "COUNT", store_id: UUID | None = None) -> UUID:
+async def _enqueue(
+    database: Database, store: Store, kind: str = "COUNT", *, store_id: UUID | None = None, **more: Any
+) -> UUID:
     async with database.transaction() as connection:
-        return await queries.enqueue(connection, store.account_id, store_id or store.id, kind=kind, to_do={})
+        return await queries.enqueue(connection, store.account_id, store_id or store.id, kind=kind, to_do={}, **more)
 
 
 async def _row(database: Database, operation_id: UUID) -> Row[Any]:
@@ -125,6 +139,89 @@ async def test_other_stores_need_not_wait_for_a_store_that_is_busy(database: Dat
     await work_off(database, HANDLERS)
     assert await _statuses(database) == ["RUNNING", "COMPLETED"]
     assert {each for each, _ in await _steps(database)} == {other}
+
+
+async def test_a_kind_apart_waits_for_its_own_kind_alone_and_holds_up_no_other(
+    database: Database, store: Store
+) -> None:
+    order: list[UUID] = []
+    first = {kind: await _enqueue(database, store, kind) for kind in ("IMPORT", "BULK", "COUNT")}
+    second = {kind: await _enqueue(database, store, kind) for kind in ("BULK", "IMPORT", "COUNT")}
+    may_end = asyncio.Event()
+
+    async def noted(job: Job) -> None:
+        order.append(job._taken.id)
+        await may_end.wait()
+        await _complete(job)
+
+    working = asyncio.create_task(work_off(database, dict.fromkeys(first, noted), apart={"IMPORT", "BULK"}))
+    async with _running(working), asyncio.timeout(PATIENCE):
+        while len(order) < 3:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(2 * POLL)  # time to take more
+        assert order == list(first.values())
+        may_end.set()
+        await working
+    assert set(order[3:]) == set(second.values())
+
+
+async def test_what_waits_is_not_taken_and_nobody_waits_for_it_until_it_is_ready(
+    database: Database, store: Store
+) -> None:
+    later = datetime.now(UTC) + timedelta(hours=1)
+    waiting = await _enqueue(database, store, waits_until=later)
+    other = await _enqueue(database, store)
+    await work_off(database, HANDLERS)
+    assert await _statuses(database) == ["PENDING", "COMPLETED"]
+    async with database.transaction() as connection:
+        assert await queries.ready(connection, store.account_id, waiting)
+        assert not await queries.ready(connection, store.account_id, waiting)
+    await work_off(database, HANDLERS)
+    assert await _statuses(database) == ["COMPLETED", "COMPLETED"]
+    assert list(dict.fromkeys(each for each, _ in await _steps(database))) == [other, waiting]
+
+
+async def test_what_gets_ready_waits_for_a_later_one_that_is_being_worked_on(database: Database, store: Store) -> None:
+    waiting = await _enqueue(database, store, waits_until=datetime.now(UTC) + timedelta(hours=1))
+    later = await _enqueue(database, store)
+    async with database.statements() as connection:
+        begun = await queries.take(connection, HANDLERS, uuid4(), LEASE)
+        await queries.ready(connection, store.account_id, waiting)
+        assert await queries.take(connection, HANDLERS, uuid4(), LEASE) is None
+        assert begun
+        await queries.give_back(connection, begun, timedelta(0))
+        taken = await queries.take(connection, HANDLERS, uuid4(), LEASE)
+    assert begun.id == later
+    assert taken
+    assert taken.id == waiting
+
+
+async def test_what_never_gets_ready_is_taken_when_its_time_is_up(database: Database, store: Store) -> None:
+    waiting = await _enqueue(database, store, waits_until=datetime.now(UTC) - timedelta(seconds=1))
+    async with database.transaction() as connection:
+        assert not await queries.ready(connection, store.account_id, waiting)
+    await work_off(database, HANDLERS)
+    assert await _statuses(database) == ["COMPLETED"]
+
+
+async def test_long_ones_never_take_all_the_places_of_a_worker(database: Database, store: Store) -> None:
+    long = [await _enqueue(database, store, "LONG", store_id=uuid4()) for _ in range(AT_ONCE + 1)]
+    short = await _enqueue(database, store, store_id=uuid4())
+    may_end = asyncio.Event()
+
+    async def wait(job: Job) -> None:
+        await may_end.wait()
+        await _complete(job)
+
+    working = asyncio.create_task(work_off(database, HANDLERS | {"LONG": wait}, long={"LONG"}))
+    async with _running(working), asyncio.timeout(PATIENCE):
+        while (await _row(database, short)).status != "COMPLETED":
+            await asyncio.sleep(0.01)
+        statuses = [(await _row(database, each)).status for each in long]
+        assert statuses == ["RUNNING"] * LONG_AT_ONCE + ["PENDING"] * (AT_ONCE + 1 - LONG_AT_ONCE)
+        may_end.set()
+        await working
+    assert set(await _statuses(database)) == {"COMPLETED"}
 
 
 async def test_nobody_takes_what_is_leased(database: Database, store: Store) -> None:

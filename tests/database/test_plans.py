@@ -131,9 +131,7 @@ async def test_what_is_matched_exactly_is_not_in_the_index_for_similarity(
 async def _tapped_client(settings: Settings, account: tuple[str, str]) -> AsyncIterator[tuple[httpx.AsyncClient, Tap]]:
     assert settings.database_url is not None
     async with tapped(settings.database_url.get_secret_value()) as tap:
-        # Without a worker, which would be heard here too as it looks for work.
-        changes = {"database_url": SecretStr(tap.url), "pool_size": 2, "run_operations": False}
-        app = create_app(settings.model_copy(update=changes))
+        app = create_app(settings.model_copy(update={"database_url": SecretStr(tap.url), "pool_size": 2}))
         transport = ConformingTransport(app)
         async with (
             app.router.lifespan_context(app),

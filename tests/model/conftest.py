@@ -9,9 +9,8 @@ import httpx
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from profile_lookup.app import create_app
 from profile_lookup.settings import Settings, load_settings
-from tests.conftest import BASE_URL
+from tests.conftest import BASE_URL, app_with_worker
 
 STEPS = int(os.environ.get("MODEL_STEPS", "0"))
 """How many random requests; 0 is what CI takes, the same ones each time."""
@@ -35,7 +34,7 @@ def portal() -> Iterator[BlockingPortal]:
 @pytest.fixture
 def caller(portal: BlockingPortal, settings: Settings, account_served: tuple[str, str]) -> Iterator[httpx.AsyncClient]:
     """As `client`, in the portal's loop."""
-    app = create_app(settings)
+    app = app_with_worker(settings)
 
     @asynccontextmanager
     async def running():  # type: ignore[no-untyped-def]

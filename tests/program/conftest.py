@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+import psutil
 import pytest
 
 from profile_lookup.settings import PREFIX
@@ -56,6 +57,11 @@ def serving(*arguments: str, **settings: object) -> Iterator[tuple[subprocess.Po
     finally:
         process.terminate()
         process.communicate(timeout=PATIENCE)
+
+
+def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """The processes beside it that work on operations."""
+    return [child for child in psutil.Process(process.pid).children() if "worker" in child.cmdline()]
 
 
 @pytest.fixture

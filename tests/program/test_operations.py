@@ -1,6 +1,7 @@
 """What takes long survives the process that does it: real processes, killed without any warning."""
 
 import asyncio
+import json
 import signal
 import subprocess
 import sys
@@ -10,10 +11,11 @@ from typing import Any
 
 import asyncpg
 import httpx
+import psutil
 import pytest
 
 from tests.conftest import PATIENCE, change_settings, finished, look_up, make_store
-from tests.program.conftest import environment, serving
+from tests.program.conftest import environment, serving, workers_of
 
 ACCOUNT = "ACd0000000000000000000000000000000"
 TOKEN = "a-token-of-at-least-24-characters"
@@ -87,7 +89,7 @@ async def _rows(connection: "asyncpg.Connection[Any]", table: str) -> int:
     return count
 
 
-async def test_a_deletion_goes_on_where_a_killed_process_was(
+async def test_a_deletion_goes_on_where_a_killed_service_was(
     served_settings: dict[str, object], connection: "asyncpg.Connection[Any]"
 ) -> None:
     with serving(**served_settings) as (process, printed):
@@ -99,11 +101,13 @@ async def test_a_deletion_goes_on_where_a_killed_process_was(
                 await connection.execute(_LOCK_PROFILE, 1200)
                 accepted = await client.delete(f"/v1/ControlPlane/Stores/{store_id}")
                 await _until_it_waits_for_us(connection)
+                workers = workers_of(process)
                 process.kill()
                 process.wait(PATIENCE)
+                _, alive = psutil.wait_procs(workers, PATIENCE)
+                assert (len(workers), alive) == (1, [])  # it does not outlive the service, and gave back what it did
     assert 0 < await _rows(connection, "profile") < PROFILES
     assert await connection.fetchval("select progress ->> 'after' from operation where completed_at is null")
-    await _lease_runs_out(connection)
     with serving(**served_settings) as (_, printed):
         async with _client(printed) as client:
             # Its address has the port of the process that is gone.
@@ -124,6 +128,8 @@ async def test_a_change_of_settings_is_undone_by_a_kill_and_then_done_anew(
                 await connection.execute("select from identifier order by value limit 1 for update")
                 changing = asyncio.create_task(change_settings(client, store_id, chat={"normalization": "email"}))
                 await _until_it_waits_for_us(connection)
+                (worker,) = workers_of(process)
+                worker.kill()
                 process.kill()
                 process.wait(PATIENCE)
             with pytest.raises(httpx.TransportError):
@@ -144,10 +150,38 @@ async def test_a_change_of_settings_is_undone_by_a_kill_and_then_done_anew(
     assert await connection.fetchval("select count(*) from identifier where value like 'chat-%'") == PROFILES
 
 
+async def test_a_worker_that_is_killed_is_started_anew_beside_a_service_that_goes_on(
+    served_settings: dict[str, object], connection: "asyncpg.Connection[Any]"
+) -> None:
+    with serving(**served_settings, WORKERS=2) as (process, printed):
+        async with _client(printed) as client:
+            store_id = await make_store(client)
+            await connection.execute(FILL, PROFILES)
+            async with connection.transaction():
+                await connection.execute(_LOCK_PROFILE, 1200)
+                accepted = await client.delete(f"/v1/ControlPlane/Stores/{store_id}")
+                await _until_it_waits_for_us(connection)
+                (worker,) = workers_of(process)  # one for both
+                assert worker.nice() > psutil.Process(process.pid).nice()
+                worker.kill()
+                worker.wait(PATIENCE)
+                assert (await client.get(accepted.headers["Location"])).json()["status"] == "RUNNING"
+            await _lease_runs_out(connection)
+            assert (await finished(client, accepted))["status"] == "COMPLETED"
+        (another,) = workers_of(process)
+        assert another != worker
+        process.terminate()
+        _, said = process.communicate(timeout=PATIENCE)
+    assert [json.loads(line)["event"] for line in said.splitlines()] == ["worker process ended"]
+    assert not another.is_running()
+    assert [await _rows(connection, table) for table in ("profile", "identifier")] == [0, 0]
+
+
 async def test_a_worker_does_what_those_that_serve_leave_to_it(
     served_settings: dict[str, object], connection: "asyncpg.Connection[Any]"
 ) -> None:
-    with serving(**served_settings, RUN_OPERATIONS=False) as (_, printed):
+    with serving(**served_settings, RUN_OPERATIONS=False) as (process, printed):
+        assert workers_of(process) == []
         async with _client(printed) as client:
             store_id = await make_store(client)
             await connection.execute(FILL, 10)

@@ -38,9 +38,35 @@ async def record_completed(
     )
 
 
-async def enqueue(connection: AsyncConnection, account_id: UUID, store_id: UUID, *, kind: str, to_do: Document) -> UUID:
-    """What a worker is to do once this transaction is committed. `to_do` must hold no identifier's value."""
-    return await _insert(connection, account_id, store_id, kind, to_do, "PENDING")
+async def enqueue(
+    connection: AsyncConnection,
+    account_id: UUID,
+    store_id: UUID,
+    *,
+    kind: str,
+    to_do: Document,
+    waits_until: datetime | None = None,
+) -> UUID:
+    """What a worker is to do once this transaction is committed. `to_do` must hold no identifier's value.
+
+    With `waits_until`, not before it is `ready`, at the latest then: it is for the handler to see what is missing.
+    """
+    return await _insert(connection, account_id, store_id, kind, to_do, "PENDING", leased_until=waits_until)
+
+
+async def ready(connection: AsyncConnection, account_id: UUID, operation_id: UUID) -> bool:
+    """What it waited for is there. False if it does not wait, because the time is up or this was said before."""
+    told = await connection.execute(
+        update(operation)
+        .where(
+            operation.c.account_id == account_id,
+            operation.c.id == operation_id,
+            operation.c.status == "PENDING",
+            operation.c.leased_until > func.clock_timestamp(),
+        )
+        .values(leased_until=None)
+    )
+    return told.rowcount == 1
 
 
 async def _insert(
@@ -83,13 +109,25 @@ async def unfinished_inputs(connection: AsyncConnection, store_id: UUID, kind: s
     return list((await connection.execute(question)).scalars())
 
 
-async def take(connection: AsyncConnection, kinds: Collection[str], lease: UUID, lease_time: timedelta) -> Taken | None:
-    """The next operation of these kinds that nobody works on, now ours; those of one store are done in turn."""
-    parameters = {"kinds": list(kinds), "lease": lease, "lease_time": lease_time}
+async def take(
+    connection: AsyncConnection,
+    kinds: Collection[str],
+    lease: UUID,
+    lease_time: timedelta,
+    *,
+    apart: Collection[str] = (),
+) -> Taken | None:
+    """The next operation of these kinds that nobody works on and whose turn it is, now ours.
+
+    Those of one store are done in turn, except for the kinds `apart`: each of these has a turn of its own.
+    """
+    parameters = {"kinds": list(kinds), "apart": list(apart), "lease": lease, "lease_time": lease_time}
     row = (await connection.execute(_TAKE, parameters)).one_or_none()
     return None if row is None else Taken(**row._asdict(), lease=lease)
 
 
+# Before an operation are the earlier ones, but for those that wait until they are ready, and the one being worked on,
+# which may be a later one: it was ready sooner.
 _TAKE = text("""
     update operation
     set status = 'RUNNING',
@@ -103,10 +141,19 @@ _TAKE = text("""
             and waiting.kind = any (cast(:kinds as text[]))
             and (waiting.leased_until is null or waiting.leased_until < clock_timestamp())
             and not exists (
-                select from operation earlier
-                where earlier.completed_at is null
-                    and earlier.store_id = waiting.store_id
-                    and earlier.id < waiting.id
+                select from operation before
+                where before.completed_at is null
+                    and before.store_id = waiting.store_id
+                    and (before.kind = waiting.kind or not array[before.kind, waiting.kind] && cast(:apart as text[]))
+                    and case
+                        when before.id < waiting.id
+                            then before.status = 'RUNNING'
+                                or before.leased_until is null
+                                or before.leased_until < clock_timestamp()
+                        when before.id > waiting.id
+                            then before.lease is not null
+                                and before.leased_until > clock_timestamp()
+                    end
             )
         order by waiting.id
         limit 1

@@ -8,10 +8,11 @@ See docs/decisions/0009-a-queue-in-the-table-of-operations.md.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -25,12 +26,17 @@ from profile_lookup.web.errors import CRASH, Error
 LEASE = timedelta(seconds=15)
 """After a crash, work goes on at the latest after so long. A step may take longer: it holds the row meanwhile."""
 
+AT_ONCE = 4  # operations of one worker
+LONG_AT_ONCE = 2  # of these, such that may take minutes: the others need not wait for them
 POLL = 0.2  # seconds between looks for work
 MAX_ATTEMPTS = 10  # without progress
+LONGEST_WAIT = 300  # seconds between two of them: ten are a quarter of an hour, as a change of settings may take
 PATIENCE_AT_THE_END = 5.0  # seconds
 KEPT_FOR = timedelta(days=7)  # after completion; the contract's least
 
 log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 
 class _LeaseLost(Exception):
@@ -96,35 +102,79 @@ def relentless(handler: Handler) -> Handler:
 _RELENTLESS: set[Handler] = set()
 
 
-async def work(database: Database, handlers: Mapping[str, Handler]) -> None:
-    """Until cancelled."""
-    last_removal = float("-inf")
-    loop = asyncio.get_running_loop()
-    while True:
-        try:
-            await work_off(database, handlers)
-            if loop.time() - last_removal > 3600:  # noqa: PLR2004 -- hourly
-                last_removal = loop.time()
-                async with database.statements() as connection:
-                    await queries.remove_old(connection, KEPT_FOR)
-        except Unavailable as error:
-            log.warning("worker waits", exc_info=error)
-        except Exception:
-            log.exception("worker crashed")  # and goes on
-        await asyncio.sleep(POLL)
+async def work(
+    database: Database,
+    handlers: Mapping[str, Handler],
+    *,
+    apart: Collection[str] = (),
+    long: Collection[str] = (),
+) -> None:
+    """Until cancelled. `apart`: the kinds that have a turn of their own; `long`: those that may take minutes."""
 
-
-async def work_off(database: Database, handlers: Mapping[str, Handler]) -> None:
-    """Until there is nothing to do of what the handlers know: the rest is for workers of a newer version."""
-    while True:
+    async def remove_old() -> None:
         async with database.statements() as connection:
-            taken = await queries.take(connection, handlers, uuid4(), LEASE)
-        if taken is None:
-            return
-        try:
-            await _work_on(Job(database, taken), taken, handlers[taken.kind])
-        except _LeaseLost:
-            log.warning("operation was taken over", extra=_about(taken))
+            await queries.remove_old(connection, KEPT_FOR)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_repeat(POLL, partial(work_off, database, handlers, apart=apart, long=long)))
+        group.create_task(_repeat(3600, remove_old))
+
+
+async def _repeat(pause: float, action: Callable[[], Awaitable[None]]) -> None:
+    """`pause`: seconds in between."""
+    while True:
+        await _whatever_happens(action())
+        await asyncio.sleep(pause)
+
+
+async def work_off(
+    database: Database,
+    handlers: Mapping[str, Handler],
+    *,
+    apart: Collection[str] = (),
+    long: Collection[str] = (),
+) -> None:
+    """Until there is nothing to do of what the handlers know: the rest is for workers of a newer version."""
+    at_work: dict[asyncio.Task[None], str] = {}
+
+    async def take() -> Taken | None:
+        if len(at_work) == AT_ONCE:
+            return None
+        has_enough = sum(kind in long for kind in at_work.values()) == LONG_AT_ONCE
+        kinds = handlers.keys() - set(long) if has_enough else handlers
+        async with database.statements() as connection:
+            return await queries.take(connection, kinds, uuid4(), LEASE, apart=apart)
+
+    async with asyncio.TaskGroup() as group:
+        while True:
+            taken = await _whatever_happens(take())
+            if taken is not None:
+                task = group.create_task(_whatever_happens(_do(database, taken, handlers[taken.kind])))
+                at_work[task] = taken.kind
+            elif at_work:
+                ended, _ = await asyncio.wait(at_work, timeout=POLL, return_when=asyncio.FIRST_COMPLETED)
+                for task in ended:
+                    del at_work[task]
+            else:
+                return
+
+
+async def _whatever_happens(action: Awaitable[Result]) -> Result | None:
+    """The others at work go on."""
+    try:
+        return await action
+    except Unavailable as error:
+        log.warning("worker waits", exc_info=error)
+    except Exception:
+        log.exception("worker crashed")
+    return None
+
+
+async def _do(database: Database, taken: Taken, handler: Handler) -> None:
+    try:
+        await _work_on(Job(database, taken), taken, handler)
+    except _LeaseLost:
+        log.warning("operation was taken over", extra=_about(taken))
 
 
 async def _work_on(job: Job, taken: Taken, handler: Handler) -> None:
@@ -138,7 +188,7 @@ async def _work_on(job: Job, taken: Taken, handler: Handler) -> None:
         raise
     except Unavailable as error:
         log.warning("operation waits", exc_info=error, extra=_about(taken))
-        await job.give_back(timedelta(seconds=taken.attempts))
+        await job.give_back(timedelta(seconds=min(2**taken.attempts, LONGEST_WAIT)))
     except ProfileLookupError as error:
         await job.fail(Error.of_domain(error))
     except asyncio.CancelledError:  # the service ends: whoever is there next need not wait for the lease
