@@ -209,7 +209,7 @@ async def test_writes_find_their_rows_by_more_than_the_store_also_on_empty_table
         *(node for plan in plans for node in _nodes(plan) if node["Node Type"] == "Bitmap Index Scan"),
     ]:
         assert node["Node Type"] != "Seq Scan", node
-        if node["Node Type"] != "Bitmap Heap Scan":
+        if node["Node Type"] not in {"Bitmap Heap Scan", "Tid Scan"}:  # of what another node found
             assert "profile_id" in node["Index Cond"] or " id " in node["Index Cond"] or "(id " in node["Index Cond"], (
                 node
             )

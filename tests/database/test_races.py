@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -19,16 +21,18 @@ import pytest
 from sqlalchemy import event, text
 
 from profile_lookup.database.engine import Database
+from profile_lookup.database.ids import new_id
 from profile_lookup.errors import IdentifierConflict
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.identity.merging import combined
+from profile_lookup.identity.people import People, Written
 from profile_lookup.identity.profile import Profile, Trait, TraitName
-from profile_lookup.identity.resolution import Create, Merge, profiles_of, resolve
+from profile_lookup.identity.resolution import Create, profiles_of, resolve
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
-from profile_lookup.profiles.gathering import CandidateMoved, lock_and_gather
-from profile_lookup.profiles.ingest import ingest
-from profile_lookup.profiles.writes import Changes, merge_profiles
+from profile_lookup.profiles.gathering import CandidateMoved, in_transaction, lock_and_gather
+from profile_lookup.profiles.ingest import Attempt, ingest, ingest_together
+from profile_lookup.profiles.writes import write
 from profile_lookup.stores.admission import Store
 from tests.conftest import WAITING, look_up, make_profile
 from tests.database.stores import make_store
@@ -63,7 +67,11 @@ DRAW = (
         return query select * from lock_and_gather_of_the_product(
             in_store, in_revision, store_key, lock_keys, match_types, match_values, known
         );
-        raise notice 'drew % for %', nextval('draw'), match_values[array_position(match_types, 'request')];
+        raise notice 'drew % for %', nextval('draw'), (
+            select string_agg(match.value, ' ' order by match.place)
+            from unnest(match_types, match_values) with ordinality as match (id_type, value, place)
+            where match.id_type = 'request'
+        );
     end $$
     """,
 )
@@ -75,7 +83,8 @@ class Request:
     incoming: list[NormalizedIdentifier]
     city: str
     requested_at: datetime
-    drawn: int = 0
+    drawn: tuple[int, int] | None = None
+    """By which transaction, and which of its requests it is."""
     answer: UUID | type[IdentifierConflict] | None = None
 
     @property
@@ -137,39 +146,54 @@ def _requests(seed: int, count: int) -> list[Request]:
     return requests
 
 
-@pytest.mark.parametrize("seed", range(4))
-async def test_writes_at_once_equal_a_serial_order_of_them(database_url: str, seed: int) -> None:
+async def _ingest(database: Database, store: Store, queue: Iterator[Request]) -> None:
+    for request in queue:
+        try:
+            request.answer = await ingest(database, store, request.read, request.requested_at)
+        except IdentifierConflict:
+            request.answer = IdentifierConflict
+
+
+async def _ingest_together(database: Database, store: Store, queue: Iterator[Request], size: int) -> None:
+    while chunk := list(islice(queue, size)):
+        attempts: list[Attempt] = [(request.change, request.requested_at) for request in chunk]
+        write = partial(ingest_together, store=store, attempts=attempts)
+        for request, outcome in zip(chunk, await in_transaction(database, store, lambda _: write), strict=True):  # noqa: B023 -- awaited at once
+            request.answer = outcome.profile_id if isinstance(outcome, Written) else IdentifierConflict
+
+
+@pytest.mark.parametrize(("seed", "chunk_sizes"), [(0, ()), (1, ()), (2, (6, 12, 30)), (3, (6, 12, 30))])
+async def test_writes_at_once_equal_a_serial_order_of_them(
+    database_url: str, seed: int, chunk_sizes: tuple[int, ...]
+) -> None:
+    """Those of some transactions are of a single request, and those of others of a chunk."""
     database = Database(database_url, pool_size=24)
     requests = _requests(seed, 900)
 
     def on_notice(_connection: object, message: Any) -> None:
-        drawn, number = re.fullmatch(r"drew (\d+) for (\d+)", message.message).groups()  # type: ignore[union-attr]
-        requests[int(number)].drawn = int(drawn)  # the last draw is that of the run that was not rolled back
+        drawn, numbers = re.fullmatch(r"drew (\d+) for ([\d ]+)", message.message).groups()  # type: ignore[union-attr]
+        for place, number in enumerate(numbers.split(" ")):
+            requests[int(number)].drawn = int(drawn), place  # the last draw is that of the run that was not rolled back
 
     @event.listens_for(database.engine.sync_engine.pool, "connect")
     def listen(connection: Any, _record: object) -> None:
         connection.driver_connection.add_log_listener(on_notice)
 
     store = await make_store(database, SETTINGS)
-
-    async def work(queue: Iterator[Request]) -> None:
-        for request in queue:
-            try:
-                request.answer = await ingest(database, store, request.read, request.requested_at)
-            except IdentifierConflict:
-                request.answer = IdentifierConflict
-
     try:
         async with database.engine.connect() as connection:
             for statement in DRAW:
                 await connection.exec_driver_sql(statement)
             await connection.commit()
         queue = iter(requests)
-        await asyncio.gather(*[work(queue) for _ in range(24)])
-        assert len({request.drawn for request in requests} - {0}) == len(requests)
+        await asyncio.gather(
+            *[_ingest_together(database, store, queue, size) for size in chunk_sizes],
+            *[_ingest(database, store, queue) for _ in range(24 - len(chunk_sizes))],
+        )
+        assert len({request.drawn for request in requests} - {None}) == len(requests)
 
         model = Model()
-        for request in sorted(requests, key=lambda request: request.drawn):
+        for request in sorted(requests, key=lambda request: request.drawn or (0, 0)):
             model.replay(request)
         assert await _stored(database) == (model.profiles, model.aliases)
         # The run was one worth replaying.
@@ -224,12 +248,9 @@ async def test_a_profile_that_merges_while_one_waits_for_it_makes_one_start_over
     canonical_id = await ingest(database, store, lambda _: Change((email,)), now)
     await ingest(database, store, lambda _: Change((phone, device)), now)
     async with database.transaction() as merging:
-        candidates = await lock_and_gather(merging, store, [email, phone])
-        merge = resolve(SETTINGS, [email, phone], candidates)
-        assert isinstance(merge, Merge)
-        identifiers, traits = combined(SETTINGS, profiles_of(merge), Change((email, phone)), now)
-        changes = Changes.between(merge.canonical, identifiers, traits)
-        await merge_profiles(merging, SETTINGS, store.id, merge, changes, merge_id=UUID(int=1), merged_at=now)
+        people = People(SETTINGS, await lock_and_gather(merging, store, [email, phone]), new_id)
+        assert people.apply(Change((email, phone)), now).how == "merged"
+        await write(merging, SETTINGS, store.id, people.difference())
 
         async def gather() -> list[Profile]:
             async with database.transaction() as waiting:

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from typing import NewType
+from typing import NamedTuple, NewType
 
 ID_TYPE_PATTERN = r"^[A-Za-z0-9_-]{2,30}$"
 
@@ -18,12 +18,15 @@ class Identifier:
     value: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class NormalizedIdentifier:
-    """As a store keeps it; equal ones name the same profiles."""
+class NormalizedIdentifier(NamedTuple):
+    """As a store keeps it; equal ones name the same profiles. A tuple, for it is hashed and compared all the time."""
 
     id_type: str
-    value: NormalizedValue = field(repr=False)
+    value: NormalizedValue
+
+    def __repr__(self) -> str:
+        """Without the value, which is personal data."""
+        return f"NormalizedIdentifier(id_type={self.id_type!r})"
 
 
 def is_id_type(text: str) -> bool:

@@ -23,8 +23,9 @@ def united_identifiers(profiles: Iterable[Profile]) -> dict[NormalizedIdentifier
     """The union; an identifier that several profiles held keeps its earliest time."""
     united: dict[NormalizedIdentifier, datetime] = {}
     for profile in profiles:
-        for identifier, added_at in profile.identifiers.items():
-            united[identifier] = min(added_at, united.get(identifier, added_at))
+        both = {each: min(at, united[each]) for each, at in profile.identifiers.items() if each in united}
+        united |= profile.identifiers
+        united |= both
     return united
 
 
@@ -36,8 +37,11 @@ def united_traits(profiles: Iterable[Profile]) -> dict[TraitName, Trait]:
     """
     united: dict[TraitName, Trait] = {}
     for profile in profiles:
-        for name, trait in profile.traits.items():
-            united[name] = max(trait, united.get(name, trait), key=_recency)
+        both = {
+            name: max(trait, united[name], key=_recency) for name, trait in profile.traits.items() if name in united
+        }
+        united |= profile.traits
+        united |= both
     return united
 
 
@@ -58,7 +62,8 @@ def added(
         identifier: requested_at + timedelta(microseconds=position)
         for position, identifier in enumerate(dict.fromkeys(incoming))
     }
-    return times | dict(held)
+    times |= held
+    return times
 
 
 def combined(

@@ -17,9 +17,11 @@ def retained(
     `held` gives the time each identifier was added, the request's own included; `carried` are those the request
     brings: `fifo` never drops them for older values, so that what was just written is found.
     """
+    by_type: dict[str, dict[NormalizedIdentifier, datetime]] = {}
+    for identifier, added_at in held.items():
+        by_type.setdefault(identifier.id_type, {})[identifier] = added_at
     kept: dict[NormalizedIdentifier, datetime] = {}
-    for id_type in {identifier.id_type for identifier in held}:
-        of_type = {identifier: at for identifier, at in held.items() if identifier.id_type == id_type}
+    for id_type, of_type in by_type.items():
         kept |= _within_limit(settings.config(id_type), of_type, carried)
     return kept
 
@@ -32,14 +34,16 @@ def first_to_go(config: IdentifierConfig, held: Mapping[NormalizedIdentifier, da
 
 def _within_limit(
     config: IdentifierConfig,
-    held: Mapping[NormalizedIdentifier, datetime],
+    held: dict[NormalizedIdentifier, datetime],
     carried: Collection[NormalizedIdentifier],
 ) -> dict[NormalizedIdentifier, datetime]:
+    if len(held) <= config.limit:
+        return held
     oldest_first = _oldest_first(held)
     if config.limit_policy == "lifo":
         keep = oldest_first[: config.limit]
     else:
-        by_claim = sorted(oldest_first, key=lambda identifier: identifier in carried)
+        by_claim = sorted(oldest_first, key=frozenset(carried).__contains__)
         keep = by_claim[-config.limit :]
     return {identifier: held[identifier] for identifier in keep}
 

@@ -18,6 +18,7 @@ from profile_lookup.errors import Unavailable
 from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.trait_definitions import TraitGroup
+from profile_lookup.operations.worker import Job
 from profile_lookup.profiles.queries import whereabouts
 from profile_lookup.stores.admission import Store, in_force
 from profile_lookup.stores.locks import store_key
@@ -55,9 +56,28 @@ async def in_transaction(database: Database, store: Store, prepare: Callable[[St
             async with database.statements() as connection:
                 store = await in_force(connection, store.account_id, store.id)
         except CandidateMoved:
-            if attempt:
-                await asyncio.sleep(random.uniform(0, 0.001 * 2 ** min(attempt, 6)))  # noqa: S311 -- jitter
+            await _let_others_pass(attempt)
     raise Unavailable
+
+
+async def in_step(job: Job, write: Callable[[AsyncConnection, Store], Awaitable[Result]]) -> Result:
+    """Write in a step of an operation, again and again until its locks hold what it asked for.
+
+    `write` is told the store and its rules, each time as they are then. Raises what it raises; `StoreNotFound` when
+    the store is gone meanwhile, and `Unavailable`; nothing is written then, and the step is still to be done.
+    """
+    for attempt in range(MAX_ATTEMPTS):
+        try:
+            async with job.step() as connection:
+                return await write(connection, await in_force(connection, job.account_id, job.store_id))
+        except (RulesChanged, CandidateMoved):
+            await _let_others_pass(attempt)
+    raise Unavailable
+
+
+async def _let_others_pass(attempt: int) -> None:
+    if attempt:
+        await asyncio.sleep(random.uniform(0, 0.001 * 2 ** min(attempt, 6)))  # noqa: S311 -- jitter
 
 
 async def lock_and_gather(

@@ -1,6 +1,6 @@
 """The only path by which identifiers come to profiles: gather candidates, resolve, apply, in one transaction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -8,17 +8,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.engine import Database
 from profile_lookup.database.ids import new_id
-from profile_lookup.errors import NothingToReplace, TraitsRefused
+from profile_lookup.errors import IdentifierConflict, NothingToReplace, ProfileLookupError, TraitsRefused
 from profile_lookup.identity.change import Change
-from profile_lookup.identity.merging import combined
+from profile_lookup.identity.people import People, Written
 from profile_lookup.identity.profile import Profile
-from profile_lookup.identity.resolution import Create, Merge, Update, profiles_of, resolve
-from profile_lookup.profiles import writes
 from profile_lookup.profiles.gathering import Write, in_transaction, lock_and_gather
+from profile_lookup.profiles.writes import write
 from profile_lookup.stores.admission import Store
 
 MAX_IDENTIFIERS = 1500
-"""In one request: 15 types of 100 values. Each is an advisory lock, and PostgreSQL's table of locks is shared."""
+"""In one transaction: 15 types of 100 values. Each is an advisory lock, and PostgreSQL's table of locks is shared."""
+
+Attempt = tuple[Change | ProfileLookupError, datetime]
+"""A change, or why a request is none, and its time."""
+
+Outcome = Written | ProfileLookupError
 
 
 async def ingest(
@@ -40,17 +44,60 @@ async def ingest(
 
     def prepare(store: Store) -> Write[UUID]:
         change = read(store)
-        if len(change.incoming) > MAX_IDENTIFIERS or (known is None and not change.incoming):
-            raise TraitsRefused(f"traits: expected 1-{MAX_IDENTIFIERS} values that are promoted to identifiers")
+        refusal = _refusal(change)
+        if refusal is not None and (known is None or change.incoming):
+            raise refusal
 
-        async def write(connection: AsyncConnection) -> UUID:
+        async def ingest_one(connection: AsyncConnection) -> UUID:
             candidates = await lock_and_gather(connection, store, change.incoming, known)
             _refuse_without_replaced(candidates, change, known)
-            return await _apply(connection, store, candidates, change, requested_at, known)
+            people = People(store.settings, candidates, new_id)
+            written = people.apply(change, requested_at, known)
+            await write(connection, store.settings, store.id, people.difference())
+            return written.profile_id
 
-        return write
+        return ingest_one
 
     return await in_transaction(database, store, prepare)
+
+
+async def ingest_together(connection: AsyncConnection, store: Store, attempts: Sequence[Attempt]) -> list[Outcome]:
+    """As `ingest`, one after the other, of as many as fit in one transaction: at least the first.
+
+    Whoever calls goes on after as many attempts as there are outcomes. One that fails changes nothing, and the others
+    go on. Raises `RulesChanged` or `CandidateMoved`, as `lock_and_gather`.
+    """
+    fitting = list(_that_fit(attempts))
+    identifiers = {each: None for change, _ in fitting if isinstance(change, Change) for each in change.incoming}
+    people = People(store.settings, await lock_and_gather(connection, store, list(identifiers)), new_id)
+    outcomes = [_attempt(people, change, requested_at) for change, requested_at in fitting]
+    await write(connection, store.settings, store.id, people.difference())
+    return outcomes
+
+
+def _that_fit(attempts: Iterable[Attempt]) -> Iterator[Attempt]:
+    total = 0
+    for change, requested_at in attempts:
+        judged = change if isinstance(change, ProfileLookupError) else _refusal(change) or change
+        total += len(judged.incoming) if isinstance(judged, Change) else 0
+        if total > MAX_IDENTIFIERS:
+            return
+        yield judged, requested_at
+
+
+def _attempt(people: People, change: Change | ProfileLookupError, requested_at: datetime) -> Outcome:
+    if isinstance(change, ProfileLookupError):
+        return change
+    try:
+        return people.apply(change, requested_at)
+    except IdentifierConflict as conflict:
+        return conflict
+
+
+def _refusal(change: Change) -> TraitsRefused | None:
+    if 1 <= len(change.incoming) <= MAX_IDENTIFIERS:
+        return None
+    return TraitsRefused(f"traits: expected 1-{MAX_IDENTIFIERS} values that are promoted to identifiers")
 
 
 def _refuse_without_replaced(candidates: Sequence[Profile], change: Change, known: UUID | None) -> None:
@@ -58,31 +105,3 @@ def _refuse_without_replaced(candidates: Sequence[Profile], change: Change, know
         (profile,) = [profile for profile in candidates if profile.id == known]
         if change.replaced not in profile.identifiers:
             raise NothingToReplace
-
-
-async def _apply(
-    connection: AsyncConnection,
-    store: Store,
-    candidates: Sequence[Profile],
-    change: Change,
-    requested_at: datetime,
-    known: UUID | None,
-) -> UUID:
-    resolution = resolve(store.settings, change.incoming, candidates, known)
-    identifiers, traits = combined(store.settings, profiles_of(resolution), change, requested_at)
-    match resolution:
-        case Create():
-            profile_id = new_id()
-            changes = writes.Changes(identifiers, traits)
-            await writes.create_profile(connection, store.settings, store.id, profile_id, changes, requested_at)
-            return profile_id
-        case Update(profile):
-            changes = writes.Changes.between(profile, identifiers, traits)
-            await writes.update_profile(connection, store.settings, store.id, profile.id, changes)
-            return profile.id
-        case Merge(canonical):
-            changes = writes.Changes.between(canonical, identifiers, traits)
-            await writes.merge_profiles(
-                connection, store.settings, store.id, resolution, changes, merge_id=new_id(), merged_at=requested_at
-            )
-            return canonical.id

@@ -7,9 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.engine import Database
 from profile_lookup.errors import NothingToRemove
+from profile_lookup.identity.people import Difference
 from profile_lookup.identity.retention import first_to_go
-from profile_lookup.profiles import writes
 from profile_lookup.profiles.gathering import in_transaction, lock_and_gather
+from profile_lookup.profiles.writes import erase_profiles, write
 from profile_lookup.stores.admission import Store
 
 
@@ -27,8 +28,8 @@ async def remove_identifiers(
         if not held:
             raise NothingToRemove
         dropped = held.keys() if remove_all else {first_to_go(store.settings.config(id_type), held)}
-        changes = writes.Changes(put={}, traits={}, dropped=dropped)
-        await writes.update_profile(connection, store.settings, store.id, profile_id, changes)
+        difference = Difference(dropped=[(profile_id, each) for each in dropped])
+        await write(connection, store.settings, store.id, difference)
 
     await in_transaction(database, store, lambda store: partial(remove, store))
 
@@ -41,6 +42,6 @@ async def erase_profile(database: Database, store: Store, profile_id: UUID) -> N
 
     async def erase(store: Store, connection: AsyncConnection) -> None:
         await lock_and_gather(connection, store, known=profile_id)
-        await writes.erase_profiles(connection, store.id, [profile_id])
+        await erase_profiles(connection, store.id, [profile_id])
 
     await in_transaction(database, store, lambda store: partial(erase, store))

@@ -17,6 +17,7 @@ from profile_lookup.errors import Outdated, SettingsRefused, ValueRefused
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.merging import combined
 from profile_lookup.identity.normalization import normalize
+from profile_lookup.identity.people import People
 from profile_lookup.identity.renormalization import collision_rules, one_person_each, renormalized
 from profile_lookup.identity.resolution import Merge
 from profile_lookup.identity.settings_change import SettingsChange
@@ -24,7 +25,7 @@ from profile_lookup.identity_settings.queries import refuse_contradictions, repl
 from profile_lookup.operations.worker import Job
 from profile_lookup.profiles.fuzzy import fuzzy_key
 from profile_lookup.profiles.gathering import lock_and_gather
-from profile_lookup.profiles.writes import Changes, merge_profiles
+from profile_lookup.profiles.writes import write
 from profile_lookup.stores.admission import Store
 from profile_lookup.stores.locks import lock_rules
 from profile_lookup.web import ids
@@ -120,8 +121,9 @@ async def _merge(
     became = [renormalized(change.after, change.renormalized, profile) for profile in profiles]
     identifiers, traits = combined(change.after, became, Change(), now)
     merge = Merge(profiles[0], tuple(profiles[1:]), rule)
-    changes = Changes.between(merge.canonical, identifiers, traits)
-    await merge_profiles(connection, change.after, store.id, merge, changes, merge_id=new_id(), merged_at=now)
+    one = People(change.after, profiles, new_id)
+    one.become(merge, identifiers, traits, now)
+    await write(connection, change.after, store.id, one.difference())
 
 
 def _marks(store: Store, change: SettingsChange, id_type: str) -> dict[str, object]:

@@ -1,0 +1,180 @@
+"""Many changes in memory, one after the other, and what is to be written of all of them at the end."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import Literal
+from uuid import UUID
+
+from profile_lookup.identity.change import Change
+from profile_lookup.identity.identifier import NormalizedIdentifier
+from profile_lookup.identity.merging import combined
+from profile_lookup.identity.profile import Profile, Trait, TraitName
+from profile_lookup.identity.resolution import Create, Merge, Resolution, Update, profiles_of, resolve
+from profile_lookup.identity.rules import IdentityResolutionSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a change came to, and the canonical profile of its person at that time."""
+
+    how: Literal["created", "updated", "merged"]
+    profile_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedMerge:
+    """`merge` holds each profile as it was before."""
+
+    id: UUID
+    merge: Merge
+    merged_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Between what is stored and what is so.
+
+    - `created`: new canonical profiles, each with its time
+    - `put`, `dropped`: identifiers, each with its profile; `written`, `forgotten`: traits of canonical ones
+    - `aliases`: whoever was merged, also of those that were never stored, and who they are now
+    - `merges`: in the order in which they happened
+    """
+
+    created: Mapping[UUID, datetime] = field(default_factory=dict)
+    put: Sequence[tuple[UUID, NormalizedIdentifier, datetime]] = ()
+    dropped: Sequence[tuple[UUID, NormalizedIdentifier]] = ()
+    written: Sequence[tuple[UUID, TraitName, Trait]] = ()
+    forgotten: Sequence[tuple[UUID, TraitName]] = ()
+    aliases: Mapping[UUID, UUID] = field(default_factory=dict)
+    merges: Sequence[RecordedMerge] = ()
+
+    @property
+    def is_of_new_profiles(self) -> bool:
+        """And of nothing else."""
+        return not (self.dropped or self.forgotten or self.aliases) and all(
+            each[0] in self.created for changes in (self.put, self.written) for each in changes
+        )
+
+
+class People:
+    """The canonical profiles that changes may be about: each change meets what those before it left.
+
+    `stored` must be all that hold any identifier of the changes. `new_id` gives IDs that never go backwards.
+    """
+
+    def __init__(
+        self, settings: IdentityResolutionSettings, stored: Iterable[Profile], new_id: Callable[[], UUID]
+    ) -> None:
+        self._settings = settings
+        self._new_id = new_id
+        self._stored = {profile.id: profile for profile in stored}
+        self._now = dict(self._stored)
+        self._holders: dict[NormalizedIdentifier, set[UUID]] = {}
+        for profile in self._stored.values():
+            self._hold(profile.id, profile.identifiers)
+        self._created: dict[UUID, datetime] = {}
+        self._changed: set[UUID] = set()
+        self._merges: list[RecordedMerge] = []
+
+    def apply(self, change: Change, requested_at: datetime, known: UUID | None = None) -> Written:
+        """To the known profile, or to whoever the identifiers name. Raises `IdentifierConflict`: nothing changes."""
+        candidates = [self._now[profile_id] for profile_id in self._candidates(change.incoming, known)]
+        resolution = resolve(self._settings, change.incoming, candidates, known)
+        identifiers, traits = combined(self._settings, profiles_of(resolution), change, requested_at)
+        return self.become(resolution, identifiers, traits, requested_at)
+
+    def become(
+        self,
+        resolution: Resolution,
+        identifiers: Mapping[NormalizedIdentifier, datetime],
+        traits: Mapping[TraitName, Trait],
+        at: datetime,
+    ) -> Written:
+        """The profiles that are one person have these identifiers and traits, and nothing else, from now on."""
+        match resolution:
+            case Create():
+                written = Written("created", self._new_id())
+                self._created[written.profile_id] = at
+            case Update(profile):
+                written = Written("updated", profile.id)
+            case Merge(canonical):
+                written = Written("merged", canonical.id)
+                self._merges.append(RecordedMerge(self._new_id(), resolution, at))
+        before = profiles_of(resolution)
+        for profile in before:
+            del self._now[profile.id]
+            kept = identifiers.keys() if profile.id == written.profile_id else ()
+            for identifier in profile.identifiers.keys() - kept:
+                self._holders[identifier].discard(profile.id)
+        self._hold(written.profile_id, identifiers.keys() - (before[0].identifiers.keys() if before else ()))
+        self._now[written.profile_id] = Profile(written.profile_id, identifiers, traits)
+        self._changed.add(written.profile_id)
+        return written
+
+    def difference(self) -> Difference:
+        """Between what was stored and what is so now."""
+        aliases: dict[UUID, UUID] = {}
+        for each in reversed(self._merges):  # who was canonical then may be an alias by now
+            canonical_id = aliases.get(each.merge.canonical.id, each.merge.canonical.id)
+            aliases |= dict.fromkeys((profile.id for profile in each.merge.absorbed), canonical_id)
+        put: list[tuple[UUID, NormalizedIdentifier, datetime]] = []
+        dropped: list[tuple[UUID, NormalizedIdentifier]] = []
+        written: list[tuple[UUID, TraitName, Trait]] = []
+        forgotten: list[tuple[UUID, TraitName]] = []
+        for profile_id in self._changed - aliases.keys():
+            before, after = self._stored.get(profile_id, _NOTHING), self._now[profile_id]
+            held, had = before.identifiers, before.traits
+            put += [(profile_id, each, at) for each, at in after.identifiers.items() if held.get(each) != at]
+            dropped += [(profile_id, each) for each in held if each not in after.identifiers]
+            written += [(profile_id, name, trait) for name, trait in after.traits.items() if had.get(name) != trait]
+            forgotten += [(profile_id, name) for name in had if name not in after.traits]
+        for profile_id in aliases.keys() & self._stored.keys():
+            dropped += [(profile_id, each) for each in self._stored[profile_id].identifiers]
+        created = {profile_id: at for profile_id, at in self._created.items() if profile_id not in aliases}
+        return Difference(created, put, dropped, written, forgotten, aliases, self._merges)
+
+    def _candidates(self, incoming: Collection[NormalizedIdentifier], known: UUID | None) -> set[UUID]:
+        """Those of the holders on whom the resolution can depend.
+
+        Thousands may share a value that is not unique. Of those who match by it alone two are as good as all: several
+        weak matches mean nobody.
+        """
+        named = set() if known is None else {known}
+        shared = []
+        for identifier in incoming:
+            holders = self._holders.get(identifier)
+            if not holders:
+                continue
+            if self._settings.is_unique(identifier.id_type):
+                named |= holders
+            elif identifier.id_type in self._settings.matching_rules:
+                shared.append(holders)
+        if shared:
+            named |= _in_several(shared)
+            named |= set(islice(_outside(named, shared), 2))
+        return named
+
+    def _hold(self, profile_id: UUID, identifiers: Iterable[NormalizedIdentifier]) -> None:
+        for identifier in identifiers:
+            self._holders.setdefault(identifier, set()).add(profile_id)
+
+
+_NOTHING = Profile(UUID(int=0), {}, {})
+
+
+def _in_several(sets: Iterable[AbstractSet[UUID]]) -> set[UUID]:
+    """Without going through the largest one."""
+    *smaller, largest = sorted(sets, key=len)
+    seen: set[UUID] = set()
+    several: set[UUID] = set()
+    for each in smaller:
+        several |= seen & each
+        seen |= each
+    return several | (seen & largest)
+
+
+def _outside(named: AbstractSet[UUID], sets: Iterable[AbstractSet[UUID]]) -> Iterator[UUID]:
+    return (profile_id for each in sets for profile_id in each if profile_id not in named)

@@ -1,0 +1,193 @@
+"""Many requests in one transaction leave exactly what they would have left one after the other."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from profile_lookup.database.engine import Database
+from profile_lookup.errors import IdentifierConflict, ProfileLookupError, TraitsRefused
+from profile_lookup.identity.change import Change
+from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
+from profile_lookup.identity.people import Written
+from profile_lookup.identity.profile import TraitName
+from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentifierConfig, IdentityResolutionSettings
+from profile_lookup.profiles.gathering import RulesChanged
+from profile_lookup.profiles.ingest import MAX_IDENTIFIERS, Attempt, Outcome, ingest, ingest_together
+from profile_lookup.stores.admission import Store
+from tests.database.stores import make_store
+
+EXAMPLES = int(os.environ.get("MODEL_STEPS", "0")) or 20
+"""How many random batches; without the variable the same ones each time."""
+
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+ID_TYPES = ("email", "phone", "cookie", "device", "passport")
+
+
+@dataclass(frozen=True)
+class Case:
+    settings: IdentityResolutionSettings
+    attempts: list[Attempt]
+    sizes: list[int]
+    """Of the chunks, in turn."""
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    configs = [
+        IdentifierConfig(
+            id_type,
+            limit=draw(st.sampled_from((1, 2, 3, 100))),
+            limit_policy=draw(st.sampled_from(("fifo", "lifo"))),
+            enforce_unique=draw(st.sampled_from((True, True, False))),
+            matching_algo=draw(st.sampled_from(("exact", "exact", "fuzzy"))),
+        )
+        for id_type in ID_TYPES
+    ]
+    rules = draw(st.permutations(ID_TYPES))[: draw(st.sampled_from((5, 4, 4, 3, 2)))]
+    identifiers = st.builds(
+        NormalizedIdentifier, st.sampled_from(ID_TYPES), st.sampled_from("abcdef").map(NormalizedValue)
+    )
+    incoming = st.lists(identifiers, min_size=1, max_size=4, unique=True)
+    traits = st.dictionaries(
+        st.sampled_from(("city", "state")).map(lambda name: TraitName("Contact", name)),
+        st.sampled_from(("x", "y", ["x", 1, True], None)),
+    )
+    changes = st.builds(Change, incoming.map(tuple), traits)
+    attempts = draw(st.lists(st.tuples(changes, st.integers(0, 50)), min_size=10, max_size=40))
+    return Case(
+        IdentityResolutionSettings(tuple(configs), tuple(rules)),
+        # The times mostly go forward, but not always.
+        [(change, BEGAN + timedelta(seconds=10 * place + late)) for place, (change, late) in enumerate(attempts)],
+        draw(st.lists(st.integers(1, 15), min_size=1, max_size=5)),
+    )
+
+
+async def one_by_one(database: Database, store: Store, attempts: Sequence[Attempt]) -> list[Outcome]:
+    """What `ingest` answers does not tell how; that is left open."""
+    outcomes: list[Outcome] = []
+    for change, requested_at in attempts:
+        assert isinstance(change, Change)
+        try:
+            profile_id = await ingest(database, store, lambda _, change=change: change, requested_at)  # type: ignore[misc]
+        except ProfileLookupError as error:
+            outcomes.append(error)
+        else:
+            outcomes.append(Written("updated", profile_id))
+    return outcomes
+
+
+async def in_chunks(
+    database: Database, store: Store, attempts: Sequence[Attempt], sizes: Sequence[int] = (300,)
+) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    for turn in count():
+        if len(outcomes) == len(attempts):
+            return outcomes
+        size = sizes[turn % len(sizes)]
+        async with database.transaction() as connection:
+            outcomes += await ingest_together(connection, store, attempts[len(outcomes) :][:size])
+    raise AssertionError
+
+
+async def stored(database: Database, store: Store, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """All that is stored, with each profile's ID as its place in the order of their making."""
+    ids = sorted({outcome.profile_id for outcome in outcomes if isinstance(outcome, Written)})
+    async with database.statements() as connection:
+
+        async def rows(question: str) -> list[Any]:
+            return list(await connection.execute(text(f"{question} where store_id = :id"), {"id": store.id}))
+
+        places = {profile_id: place for place, profile_id in enumerate(ids)}
+        by_text = {str(profile_id): place for profile_id, place in places.items()}
+        return {
+            "outcomes": [
+                places[outcome.profile_id] if isinstance(outcome, Written) else str(outcome) for outcome in outcomes
+            ],
+            "profiles": {(places[row.id], row.created_at) for row in await rows("select * from profile")},
+            "aliases": {(places[row.id], places[row.profile_id]) for row in await rows("select * from alias")},
+            "identifiers": {
+                (places[row.profile_id], row.id_type, row.value, row.is_unique, row.is_fuzzy, row.added_at)
+                for row in await rows("select *, fuzzy_key is not null as is_fuzzy from identifier")
+            },
+            "traits": {
+                (places[row.profile_id], row.group_name, row.name, str(row.value), row.written_at)
+                for row in await rows("select * from trait")
+            },
+            "merges": [
+                (
+                    places[row.canonical_id], [places[each] for each in row.absorbed_ids], row.rule, row.merged_at,
+                    [
+                        (by_text[each["id"]], sorted(map(str, each["identifiers"])), sorted(map(str, each["traits"])))
+                        for each in row.moved
+                    ],
+                )
+                for row in sorted(await rows("select * from merge"), key=lambda row: row.id)
+            ],
+        }  # fmt: skip
+
+
+@settings(
+    max_examples=EXAMPLES,
+    derandomize="MODEL_STEPS" not in os.environ,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(case=cases())
+async def test_in_chunks_equals_one_by_one(database: Database, case: Case) -> None:
+    single, chunked = await make_store(database, case.settings), await make_store(database, case.settings)
+    answers = await one_by_one(database, single, case.attempts)
+    outcomes = await in_chunks(database, chunked, case.attempts, case.sizes)
+    assert await stored(database, chunked, outcomes) == await stored(database, single, answers)
+
+
+def chat(*values: str) -> Change:
+    return Change(tuple(NormalizedIdentifier("chat", NormalizedValue(value)) for value in values))
+
+
+async def test_what_cannot_be_read_fails_alone(database: Database) -> None:
+    store = await make_store(database, DEFAULT_SETTINGS)
+    refusal = TraitsRefused("a reason")
+    changes: list[Change | ProfileLookupError] = [
+        chat("a"),
+        refusal,
+        Change(),
+        chat(*map(str, range(MAX_IDENTIFIERS + 1))),
+        chat("a", "b"),
+    ]
+    outcomes = await in_chunks(database, store, [(change, BEGAN) for change in changes])
+    assert [outcome.how for outcome in outcomes if isinstance(outcome, Written)] == ["created", "updated"]
+    assert outcomes[1] is refusal
+    assert [type(outcome) for outcome in outcomes[2:4]] == [TraitsRefused, TraitsRefused]
+
+
+async def test_a_chunk_has_no_more_identifiers_than_locks(database: Database) -> None:
+    store = await make_store(database, DEFAULT_SETTINGS)
+    attempts: list[Attempt] = [(chat(*(f"{row}.{value}" for value in range(400))), BEGAN) for row in range(5)]
+    async with database.transaction() as connection:
+        assert len(await ingest_together(connection, store, attempts)) == 3
+
+
+async def test_a_conflict_fails_alone(database: Database) -> None:
+    rules = replace(DEFAULT_SETTINGS, matching_rules=("email",))
+    store = await make_store(database, rules)
+    email = NormalizedIdentifier("email", NormalizedValue("e"))
+    changes = [chat("a"), Change((email, *chat("a").incoming)), Change((email,))]
+    outcomes = await in_chunks(database, store, [(change, BEGAN) for change in changes])
+    # Nobody matches by the chat, and it is another's.
+    assert isinstance(outcomes[1], IdentifierConflict)
+    assert [outcome.how for outcome in outcomes if isinstance(outcome, Written)] == ["created", "created"]
+
+
+async def test_other_rules_than_those_that_it_was_read_by_stop_a_chunk(database: Database) -> None:
+    store = await make_store(database, DEFAULT_SETTINGS)
+    with pytest.raises(RulesChanged):
+        await in_chunks(database, replace(store, revision=0), [(chat("a"), BEGAN)])
