@@ -14,8 +14,9 @@ from profile_lookup.identity_settings import routes as identity_settings
 from profile_lookup.identity_settings.routes import UPDATE_SETTINGS
 from profile_lookup.operations import routes as operations
 from profile_lookup.operations.worker import AT_ONCE, Handler, work
-from profile_lookup.profiles import identifier_routes, lookup_routes
+from profile_lookup.profiles import bulk_routes, identifier_routes, lookup_routes
 from profile_lookup.profiles import routes as profiles
+from profile_lookup.profiles.bulk import UPDATE_PROFILES_BULK, update_profiles_bulk
 from profile_lookup.profiles.coalescing import Lookups
 from profile_lookup.profiles.erasure import erase_store, forget_traits
 from profile_lookup.profiles.lookup import ProfileLookup
@@ -54,18 +55,20 @@ _TAGS = [
 
 
 FEATURES = (
-    lookup_routes, profiles, identifier_routes, stores, identity_settings, trait_groups, operations, health,
+    lookup_routes, bulk_routes, profiles, identifier_routes, stores, identity_settings, trait_groups, operations,
+    health,
 )  # fmt: skip
 """The modules that have a `router`, in the order of the documentation."""
 
 HANDLERS: dict[str, Handler] = {
     ERASE_STORE: erase_store,
     FORGET_TRAITS: forget_traits,
+    UPDATE_PROFILES_BULK: update_profiles_bulk,
     UPDATE_SETTINGS: update_settings,
 }
 """Who does which kind of operation. Those of one store are done in turn, in the order in which they were asked for."""
 
-APART = frozenset({"UPDATE_PROFILES_BULK", "IMPORT_PROFILES"})
+APART = frozenset({UPDATE_PROFILES_BULK, "IMPORT_PROFILES"})
 """But these wait for those of their own kind alone, and hold up no others: their steps are writes as all others are,
 each of which checks the store's rules under the locks."""
 

@@ -12,8 +12,11 @@ from tests.contract.comparison import answer_differences, request_differences
 from tests.contract.conforming import FORMATS
 from tests.contract.documents import Json, Operation, contract, operations, our_openapi, ours
 
-NOT_SERVED_YET = {"UpdateProfilesBulk", "ListProfileImportsV2", "CreateProfilesImportV2", "FetchProfileImportV2"}
+NOT_SERVED_YET = {"ListProfileImportsV2", "CreateProfilesImportV2", "FetchProfileImportV2"}
+BEYOND = {"ListOperationResults": "what became of each profile of a batch"}
+"""What the contract does not have, and why we do."""
 
+NO_BATCH = "a batch without profiles is none, and what else is there nobody would read"
 EMPTY_VALUE = "every normalization refuses an empty value: the document says so in advance"
 DEVIATIONS = {
     "CreateProfilesLookup request.value: minLength: contract None, ours 1": EMPTY_VALUE,
@@ -22,7 +25,8 @@ DEVIATIONS = {
     "PatchProfileIdentifier request.newValue: minLength: contract None, ours 1": EMPTY_VALUE,
     "CreateTraitGroup request: required: contract False, ours True": "the displayName, which is required, is in it",
     "FetchStore 200.dataAsOf: only the contract's": "optional; nothing lags here, so there is no such time",
-    "FetchOperation 200.resultUrl: only the contract's": "optional; `result` names the resource already",
+    "UpdateProfilesBulk request: required: contract None, ours ['profiles']": NO_BATCH,
+    "UpdateProfilesBulk request: additionalProperties: contract None, ours False": NO_BATCH,
 }
 """What our document says otherwise than the contract, and why."""
 
@@ -40,6 +44,7 @@ CODES = {
     "CreateProfilesLookup": STORE | BODY,
     "ListProfiles": STORE | {520046},
     "CreateProfile": STORE | BODY | {520005, 520063, 20409},
+    "UpdateProfilesBulk": STORE | BODY,
     "FetchProfile": PROFILE,
     "PatchProfileTraits": PROFILE | BODY | {520005, 520063, 20409},
     "DeleteProfile": PROFILE,
@@ -62,6 +67,7 @@ CODES = {
     "PatchTraitGroup": STORE | BODY | {520050, 520054, 520047, 20409, 520043},
     "DeleteTraitGroup": STORE | {520046, 520050, 520047, 20409},
     "FetchOperation": {520051, 520052},
+    "ListOperationResults": {520046, 520051, 520052},
 }
 """The codes of each operation's error answers, beside those that every operation has."""
 
@@ -77,9 +83,9 @@ async def test_the_document_is_served_without_credentials(app: FastAPI, client: 
 
 
 def test_the_operations_are_those_of_the_contract() -> None:
-    assert set(OURS) == set(CONTRACT) - NOT_SERVED_YET
-    for operation_id, operation in OURS.items():
-        theirs = CONTRACT[operation_id]
+    assert set(OURS) - BEYOND.keys() == set(CONTRACT) - NOT_SERVED_YET
+    for operation_id in SERVED:
+        operation, theirs = OURS[operation_id], CONTRACT[operation_id]
         assert (operation.method, operation.path) == (theirs.method, theirs.path)
         assert operation.spoken["tags"] == theirs.spoken["tags"]
 
@@ -90,7 +96,7 @@ def test_requests_and_answers_are_the_contracts_but_where_it_says_why_not() -> N
     assert sorted(DEVIATIONS.keys() - found) == []
 
 
-@pytest.mark.parametrize("operation_id", SERVED)
+@pytest.mark.parametrize("operation_id", OURS)
 def test_every_error_answer_is_told_with_its_specific_codes(operation_id: str) -> None:
     told: dict[str, set[int]] = {}
     for status, response in OURS[operation_id].spoken["responses"].items():
@@ -104,7 +110,7 @@ def test_every_error_answer_is_told_with_its_specific_codes(operation_id: str) -
     assert told == expected
 
 
-@pytest.mark.parametrize("operation_id", SERVED)
+@pytest.mark.parametrize("operation_id", OURS)
 def test_every_operation_is_explained_and_needs_credentials(operation_id: str) -> None:
     spoken = OURS[operation_id].spoken
     assert spoken["summary"]
@@ -114,7 +120,7 @@ def test_every_operation_is_explained_and_needs_credentials(operation_id: str) -
     assert scheme.items() >= contract()["components"]["securitySchemes"]["basic"].items()
 
 
-@pytest.mark.parametrize("operation_id", SERVED)
+@pytest.mark.parametrize("operation_id", OURS)
 def test_every_answer_is_told_with_the_headers_of_its_status(operation_id: str) -> None:
     for status, response in OURS[operation_id].spoken["responses"].items():
         always = {name for name, header in response["headers"].items() if header["required"]}
@@ -124,7 +130,7 @@ def test_every_answer_is_told_with_the_headers_of_its_status(operation_id: str) 
             assert "Retry-After" in always
 
 
-@pytest.mark.parametrize("operation_id", SERVED)
+@pytest.mark.parametrize("operation_id", OURS)
 def test_every_body_has_examples_and_they_fit_its_schema(operation_id: str) -> None:
     spoken = OURS[operation_id].spoken
     bodies = {**spoken["responses"], **({"request": spoken["requestBody"]} if "requestBody" in spoken else {})}

@@ -60,6 +60,7 @@ CONFIGS = [
 LIKELY_BODIES: dict[str, st.SearchStrategy[Any]] = {
     "CreateProfilesLookup": IDENTIFIERS,
     "CreateProfile": PROFILES,
+    "UpdateProfilesBulk": st.fixed_dictionaries({"profiles": st.lists(PROFILES, min_size=1, max_size=3)}),
     "PatchProfileTraits": PROFILES,
     "CreateProfileIdentifier": IDENTIFIERS,
     "PatchProfileIdentifier": st.fixed_dictionaries(

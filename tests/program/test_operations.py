@@ -117,6 +117,40 @@ async def test_a_deletion_goes_on_where_a_killed_service_was(
     assert [await _rows(connection, table) for table in ("profile", "identifier")] == [0, 0]
 
 
+async def test_a_batch_goes_on_where_a_killed_process_was_and_each_profile_is_written_once(
+    served_settings: dict[str, object], connection: "asyncpg.Connection[Any]"
+) -> None:
+    with serving(**served_settings) as (process, printed):
+        async with _client(printed) as client:
+            store_id = await make_store(client)
+            profiles = [{"traits": {"Contact": {"email": f"{n}@x.org", "chat": f"{n % 700}"}}} for n in range(1000)]
+            url = f"/v1/Stores/{store_id}/Profiles"
+            await client.post(url, json=profiles[500])
+            async with connection.transaction():
+                # In its way, after the first steps.
+                await connection.execute(_LOCK_PROFILE, 0)
+                accepted = await client.put(f"{url}/Bulk", json={"profiles": profiles})
+                await _until_it_waits_for_us(connection)
+                process.kill()
+                process.wait(PATIENCE)
+    done = await connection.fetchval("select count(*) from operation_item where outcome is not null")
+    assert 0 < done <= 500
+    await _lease_runs_out(connection)
+    with serving(**served_settings) as (_, printed):
+        async with _client(printed) as client:
+            path = httpx.URL(accepted.headers["Location"]).path
+            accepted.headers["Location"] = str(client.base_url.join(path))
+            operation = await finished(client, accepted)
+            results = (await client.get(operation["resultUrl"], params={"pageSize": 1000})).json()["results"]
+    assert operation["status"] == "COMPLETED"
+    expected = ["created"] * 700 + ["updated"] * 300
+    expected[500] = "updated"
+    assert [result["status"] for result in results] == expected
+    assert await _rows(connection, "profile") == 700
+    assert await _rows(connection, "identifier") == 1700
+    assert await _rows(connection, "merge") == 0
+
+
 async def test_a_change_of_settings_is_undone_by_a_kill_and_then_done_anew(
     served_settings: dict[str, object], connection: "asyncpg.Connection[Any]"
 ) -> None:

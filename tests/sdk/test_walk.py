@@ -7,6 +7,7 @@ import pytest
 from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 from twilio.rest.memory.v1 import V1
+from twilio.rest.memory.v1.bulk import BulkList
 from twilio.rest.memory.v1.identifier import IdentifierList
 from twilio.rest.memory.v1.identity_resolution_setting import IdentityResolutionSettingList
 from twilio.rest.memory.v1.lookup import LookupList
@@ -46,6 +47,16 @@ def test_a_store_is_made_filled_and_asked_who_merged(memory: V1) -> None:
     found = memory.lookup(store_id).create(PHONE)
     assert found.normalized_value == "+13175556789"
     assert found.profiles == [first]
+
+
+def test_a_batch_is_written_and_its_operation_tells_when(memory: V1, store_id: str) -> None:
+    profiles = [{"traits": {"Contact": {"email": f"{number}@example.com"}}} for number in range(3)]
+    accepted = memory.bulk(store_id).update(BulkList.UpdateProfilesBulkRequest({"profiles": profiles}))
+    assert accepted.message == "Profile batch accepted for processing."
+    operation = finished(memory, accepted.status_url)
+    assert (operation.operation_id, operation.created_at) == (accepted.operation_id, accepted.created_at)
+    assert (operation.status, operation.result) == ("COMPLETED", {"type": "RESOURCE_ID", "id": store_id})
+    assert len(memory.profiles(store_id).list()) == 3
 
 
 def test_a_wrong_token_is_raised_as_401_with_its_code(

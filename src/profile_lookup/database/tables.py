@@ -10,7 +10,8 @@ constraints are alarms: in a correct run none of them fires, and a mistake fails
   `identifier.fuzzy_key` stands for store and type where `matchingAlgo` is fuzzy, so that only what is searched by
   similarity is in an index for it.
 
-Values of identifiers and traits are in `identifier.value`, `trait.value` and `merge.moved`, and nowhere else.
+Values of identifiers and traits are in `identifier.value`, `trait.value` and `merge.moved`, in `operation_item.input`
+until that is done, and nowhere else.
 """
 
 from sqlalchemy import (
@@ -142,6 +143,28 @@ operation = Table(
 
 Index("operation_unfinished_idx", operation.c.id, postgresql_where=operation.c.completed_at.is_(None))
 Index("operation_completed_at_idx", operation.c.completed_at, postgresql_where=operation.c.completed_at.is_not(None))
+
+# What an operation does one by one, and what became of each: gone with the operation.
+operation_item = Table(
+    "operation_item",
+    metadata,
+    Column("account_id", Uuid),
+    Column("operation_id", Uuid),
+    Column("position", Integer),
+    # What is to be done, as JSON: as text, since JSONB does not hold all of it. Gone once it is done.
+    Column("input", Text),
+    Column("outcome", Text),
+    # The canonical profile at that time; or, if it failed, why.
+    Column("profile_id", Uuid),
+    Column("error_code", Integer),
+    Column("error_detail", Text),
+    PrimaryKeyConstraint("account_id", "operation_id", "position"),
+    ForeignKeyConstraint(["account_id", "operation_id"], ["operation.account_id", "operation.id"], ondelete="CASCADE"),
+    CheckConstraint("outcome in ('created', 'updated', 'merged', 'failed')", name="outcome"),
+    CheckConstraint("(input is null) = (outcome is not null)", name="input"),
+    CheckConstraint("(profile_id is not null) = (outcome is not null and outcome <> 'failed')", name="profile"),
+    CheckConstraint("(error_code is not null) = (outcome is not null and outcome = 'failed')", name="error"),
+)
 
 # No foreign key to `store`: every create would lock the one store row, and that is where a busy store would queue.
 profile = Table(

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, func, insert, select, text, tuple_, update
+from sqlalchemy import Row, delete, exists, func, insert, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.ids import new_id
-from profile_lookup.database.tables import operation
+from profile_lookup.database.tables import operation, operation_item
 
 Document = dict[str, Any]
 
@@ -45,13 +45,17 @@ async def enqueue(
     *,
     kind: str,
     to_do: Document,
+    created_at: datetime | None = None,
     waits_until: datetime | None = None,
 ) -> UUID:
     """What a worker is to do once this transaction is committed. `to_do` must hold no identifier's value.
 
-    With `waits_until`, not before it is `ready`, at the latest then: it is for the handler to see what is missing.
+    `created_at` is now, unless it is told. With `waits_until`, not before it is `ready`, at the latest then: it is for
+    the handler to see what is missing.
     """
-    return await _insert(connection, account_id, store_id, kind, to_do, "PENDING", leased_until=waits_until)
+    return await _insert(
+        connection, account_id, store_id, kind, to_do, "PENDING", created_at=created_at, leased_until=waits_until
+    )
 
 
 async def ready(connection: AsyncConnection, account_id: UUID, operation_id: UUID) -> bool:
@@ -76,6 +80,8 @@ async def _insert(
     kind: str,
     to_do: Document,
     status: str,
+    *,
+    created_at: datetime | None = None,
     **more: object,
 ) -> UUID:
     operation_id = new_id()
@@ -89,7 +95,7 @@ async def _insert(
             input=to_do,
             progress={},
             attempts=0,
-            created_at=datetime.now(UTC),
+            created_at=created_at or datetime.now(UTC),
             **more,
         )
     )
@@ -97,7 +103,11 @@ async def _insert(
 
 
 async def find(connection: AsyncConnection, account_id: UUID, operation_id: UUID) -> Row[Any] | None:
-    question = select(operation).where(operation.c.account_id == account_id, operation.c.id == operation_id)
+    """With `has_items`: whether it is, or was, done one by one."""
+    items = exists().where(operation_item.c.account_id == account_id, operation_item.c.operation_id == operation_id)
+    question = select(operation, items.label("has_items")).where(
+        operation.c.account_id == account_id, operation.c.id == operation_id
+    )
     return (await connection.execute(question)).one_or_none()
 
 
@@ -178,14 +188,23 @@ async def save_progress(connection: AsyncConnection, taken: Taken, progress: Doc
 
 
 async def complete(connection: AsyncConnection, taken: Taken, result_id: str) -> None:
-    await _set(connection, taken, status="COMPLETED", result_id=result_id, completed_at=datetime.now(UTC), lease=None)
+    await _end(connection, taken, status="COMPLETED", result_id=result_id)
 
 
 async def fail(connection: AsyncConnection, taken: Taken, error_code: int, error_detail: str) -> None:
-    await _set(
-        connection, taken, status="FAILED", error_code=error_code, error_detail=error_detail,
-        completed_at=datetime.now(UTC), lease=None,
-    )  # fmt: skip
+    await _end(connection, taken, status="FAILED", error_code=error_code, error_detail=error_detail)
+
+
+async def _end(connection: AsyncConnection, taken: Taken, **values: object) -> None:
+    """What is not done now never will be: nothing is left of it, for it may hold personal data."""
+    await _set(connection, taken, completed_at=datetime.now(UTC), lease=None, **values)
+    await connection.execute(
+        delete(operation_item).where(
+            operation_item.c.account_id == taken.account_id,
+            operation_item.c.operation_id == taken.id,
+            operation_item.c.outcome.is_(None),
+        )
+    )
 
 
 async def give_back(connection: AsyncConnection, taken: Taken, wait: timedelta) -> None:
@@ -201,8 +220,8 @@ async def _set(connection: AsyncConnection, taken: Taken, **values: object) -> N
     )
 
 
-async def remove_old(connection: AsyncConnection, kept_for: timedelta, chunk: int = 1000) -> None:
-    """Those that ended so long ago, a chunk at a time."""
+async def remove_old(connection: AsyncConnection, kept_for: timedelta, chunk: int = 100) -> None:
+    """Those that ended so long ago, a chunk at a time: each with its items."""
     old = (
         select(operation.c.account_id, operation.c.id)
         .where(operation.c.completed_at < func.clock_timestamp() - kept_for)

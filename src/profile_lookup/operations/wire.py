@@ -1,6 +1,6 @@
 """Operations on the wire."""
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from fastapi import Response
@@ -9,9 +9,10 @@ from pydantic.json_schema import SkipJsonSchema
 from sqlalchemy import Row
 
 from profile_lookup.web import ids
-from profile_lookup.web.errors import more_info, title_of
+from profile_lookup.web.errors import Error, more_info, title_of
 from profile_lookup.web.openapi import answer, header
-from profile_lookup.web.urls import operation_url
+from profile_lookup.web.pagination import Meta
+from profile_lookup.web.urls import operation_url, results_url
 from profile_lookup.web.wire import AnswerModel, WireTime
 
 RETRY_AFTER = 1
@@ -41,6 +42,11 @@ class Operation(AnswerModel):
     completed_at: WireTime | SkipJsonSchema[None] = None
     status_url: str | SkipJsonSchema[None] = Field(default=None, json_schema_extra={"format": "uri"})
     result: OperationResult | SkipJsonSchema[None] = Field(default=None, description="Once it is COMPLETED.")
+    result_url: str | SkipJsonSchema[None] = Field(
+        default=None,
+        json_schema_extra={"format": "uri"},
+        description="What became of each of its items, where it has any **(ours)**.",
+    )
     error: OperationError | SkipJsonSchema[None] = Field(default=None, description="Once it is FAILED.")
 
     @classmethod
@@ -53,8 +59,34 @@ class Operation(AnswerModel):
             completed_at=row.completed_at,
             status_url=operation_url(base_url, operation_id),
             result=OperationResult(type="RESOURCE_ID", id=row.result_id) if row.result_id else None,
+            result_url=results_url(base_url, operation_id) if row.has_items else None,
             error=OperationError.of(row.error_code, row.error_detail) if row.error_code else None,
         )
+
+
+class ItemResult(AnswerModel):
+    index: int = Field(ge=0, description="Of the item in the request, from 0 on.")
+    status: Literal["created", "updated", "merged", "failed"]
+    profile_id: Annotated[str, Field(pattern=ids.PROFILE_ID_PATTERN)] | SkipJsonSchema[None] = Field(
+        default=None, description="The canonical profile at that time, unless it failed."
+    )
+    error: Error | SkipJsonSchema[None] = Field(
+        default=None, description="As it would have been answered to a request of its own, if it failed."
+    )
+
+    @classmethod
+    def of_row(cls, row: Row[Any]) -> Self:
+        return cls(
+            index=row.position,
+            status=row.outcome,
+            profile_id=None if row.profile_id is None else ids.profile_id(row.profile_id),
+            error=None if row.error_code is None else Error.of_code(row.error_code, row.error_detail),
+        )
+
+
+class ItemResults(AnswerModel):
+    results: list[ItemResult] = Field(max_length=1000)
+    meta: Meta
 
 
 class OperationAccepted(AnswerModel):
@@ -70,11 +102,11 @@ def accepted(response: Response, base_url: str, operation: UUID, message: str) -
     return OperationAccepted(message=message, status_url=status_url)
 
 
-def accepted_answer(description: str, message: str) -> dict[str, Any]:
-    """For `responses`."""
+def accepted_answer(description: str, message: str, **more: str) -> dict[str, Any]:
+    """For `responses`. `more`: what the body has beside."""
     return answer(
         description,
-        {"message": message, "statusUrl": operation_url("http://127.0.0.1:8000", ids.EXAMPLE_OPERATION_ID)},
+        {"message": message, "statusUrl": operation_url("http://127.0.0.1:8000", ids.EXAMPLE_OPERATION_ID), **more},
         {
             "Operation-Id": header("string", "The operation to ask after.", maxLength=512),
             "Location": header("string", "Where it is.", maxLength=512),

@@ -52,6 +52,10 @@ class Job:
         self.progress = taken.progress
 
     @property
+    def id(self) -> UUID:
+        return self._taken.id
+
+    @property
     def input(self) -> Document:
         return self._taken.input
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from sqlalchemy import Row
 
 from profile_lookup.identity.identifier import Identifier
@@ -55,6 +55,19 @@ class LookupAnswer(AnswerModel):
 
 class ProfileData(WireModel):
     traits: Annotated[Traits | None, MayBeAbsent] = None
+
+
+class ProfileBatch(WireModel):
+    model_config = ConfigDict(json_schema_extra={"maxProperties": 1})
+
+    profiles: list[ProfileData] = Field(min_length=1, max_length=1000)
+
+
+class BatchAccepted(AnswerModel):
+    message: str = Field(max_length=255)
+    operation_id: str = Field(max_length=512)
+    created_at: WireTime
+    status_url: str = Field(max_length=512, description="Where its progress is told.")
 
 
 class ProfileCreated(AnswerModel):

@@ -11,20 +11,23 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.types import Receive, Scope
 
 from profile_lookup.errors import BodyTooLarge, RequestRefused
 
-MAX_BODY = 1 << 20  # bytes
+MAX_BODY = 1 << 20  # bytes, unless a route takes more
 
 _NO_OBJECT = ""  # a string: with its rules for attributes, pydantic would take any object of ours for an empty model
 
 
 class BodyLastRoute(APIRoute):
+    max_body = MAX_BODY
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def handle_body_last(request: Request) -> Response:
-            return await handle(_BodyLastRequest(request.scope, request.receive))
+            return await handle(_BodyLastRequest(request.scope, request.receive, self.max_body))
 
         return handle_body_last
 
@@ -36,19 +39,23 @@ def why_unreadable(request: Request) -> RequestRefused | None:
 
 
 class _BodyLastRequest(Request):
+    def __init__(self, scope: Scope, receive: Receive, max_body: int) -> None:
+        super().__init__(scope, receive)
+        self._max_body = max_body
+
     async def body(self) -> bytes:
-        """At most `MAX_BODY` bytes; of a body that announces more, none."""
+        """At most as many bytes as the route takes; of a body that announces more, none."""
         if not hasattr(self, "_body"):
             received = bytearray()
             announced = self.headers.get("Content-Length", "0")
-            if announced.isdecimal() and int(announced[:20]) > MAX_BODY:
-                self.state.why_unreadable = BodyTooLarge(MAX_BODY)
+            if announced.isdecimal() and int(announced[:20]) > self._max_body:
+                self.state.why_unreadable = BodyTooLarge(self._max_body)
                 received += b"{}"  # FastAPI asks `json` for no empty body
             else:
                 async for chunk in self.stream():
                     received += chunk
-                    if len(received) > MAX_BODY:
-                        self.state.why_unreadable = BodyTooLarge(MAX_BODY)
+                    if len(received) > self._max_body:
+                        self.state.why_unreadable = BodyTooLarge(self._max_body)
                         break
             self._body = bytes(received)
         return self._body

@@ -58,10 +58,13 @@ _MAX_FOUND = 10  # mistakes told at once
 log = logging.getLogger(__name__)
 
 
+def _status_of(code: int) -> int:
+    return next((status for status, known in STATUS_AND_CODE.values() if known == code), 500)
+
+
 def title_of(code: int) -> str:
     """The HTTP status that the code goes with, in words."""
-    status = next((status for status, known in STATUS_AND_CODE.values() if known == code), 500)
-    return HTTPStatus(status).phrase
+    return HTTPStatus(_status_of(code)).phrase
 
 
 def more_info(code: int) -> str:
@@ -81,6 +84,11 @@ class Error(BaseModel):
     @classmethod
     def of(cls, status: int, code: int, message: str) -> Self:
         return cls(code=code, message=message[:_MAX_MESSAGE], more_info=more_info(code), status=status)
+
+    @classmethod
+    def of_code(cls, code: int, message: str) -> Self:
+        """One that was noted earlier."""
+        return cls.of(_status_of(code), code, message)
 
     @classmethod
     def of_domain(cls, error: errors.ProfileLookupError) -> Self:

@@ -36,7 +36,6 @@ _EVERYWHERE = (
     Error.of_domain(errors.Unauthenticated()),
     Error.of_domain(errors.ScopeMissing()),
 )
-_WITH_BODY = (Error.of_domain(errors.BodyTooLarge(MAX_BODY)), Error.of_domain(errors.MediaTypeRefused()))
 
 
 def header(kind: str, description: str, *, required: bool = True, **facets: Any) -> dict[str, Any]:
@@ -58,9 +57,10 @@ def answer(description: str, example: Any, headers: dict[str, Any] | None = None
     }
 
 
-def error_answers(*specific: errors.ProfileLookupError, has_body: bool) -> Responses:
+def error_answers(*specific: errors.ProfileLookupError, has_body: bool, max_body: int = MAX_BODY) -> Responses:
     """All error answers of an operation: `specific` ones, each as it is sent, and those that every operation has."""
-    examples = [Error.of_domain(error) for error in specific] + list(_WITH_BODY if has_body else ())
+    of_body = (errors.BodyTooLarge(max_body), errors.MediaTypeRefused()) if has_body else ()
+    examples = [Error.of_domain(error) for error in (*specific, *of_body)]
     answers: Responses = {}
     for example in sorted((*examples, *_EVERYWHERE), key=lambda error: error.status):
         answer = answers.setdefault(

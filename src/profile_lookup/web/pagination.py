@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
-from uuid import UUID
 
 from fastapi import Depends, Query, Request
 from itsdangerous import BadData, URLSafeSerializer
@@ -50,11 +49,11 @@ class PageRequest:
     size: int
     token: str | None
     order: Order | None
-    """None: that of the token, or the newest first."""
+    """None: that of the token."""
 
 
-def page_request(max_size: int) -> Callable[..., Awaitable[PageRequest]]:
-    """The query parameters of a list, as a dependency."""
+def page_request(max_size: int, first: Order = "DESC") -> Callable[..., Awaitable[PageRequest]]:
+    """The query parameters of a list, as a dependency. `first`: its order, unless the request asks for another."""
 
     async def read(
         request: Request,
@@ -75,15 +74,17 @@ def page_request(max_size: int) -> Callable[..., Awaitable[PageRequest]]:
                 alias="orderBy",
                 description="`DESC` is the newest first, `ASC` the oldest. With a `pageToken`, its order goes on.",
             ),
-        ] = "DESC",
+        ] = first,
     ) -> PageRequest:
-        return PageRequest(page_size, page_token, order_by if "orderBy" in request.query_params else None)
+        goes_on = page_token is not None and "orderBy" not in request.query_params
+        return PageRequest(page_size, page_token, None if goes_on else order_by)
 
     return read
 
 
 DataPlanePage = Annotated[PageRequest, Depends(page_request(1000))]
 ControlPlanePage = Annotated[PageRequest, Depends(page_request(100))]
+ResultsPage = Annotated[PageRequest, Depends(page_request(1000, first="ASC"))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +215,4 @@ def _written(value: object) -> str:
 
 def _read(value: str, column: ColumnElement[Any]) -> object:
     kind = column.type.python_type
-    if kind is UUID:
-        return UUID(value)
-    return datetime.fromisoformat(value) if kind is datetime else value
+    return datetime.fromisoformat(value) if kind is datetime else kind(value)

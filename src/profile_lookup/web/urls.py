@@ -27,3 +27,7 @@ BaseUrl = Annotated[str, Depends(_base_url)]
 
 def operation_url(base_url: str, operation_id: str) -> str:
     return f"{base_url}/v1/ControlPlane/Operations/{operation_id}"
+
+
+def results_url(base_url: str, operation_id: str) -> str:
+    return f"{operation_url(base_url, operation_id)}/Results"

@@ -1,0 +1,98 @@
+"""The items of an operation in SQL: what is to be done one by one, and what became of each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import Select, insert, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from profile_lookup.database.tables import operation_item
+from profile_lookup.operations.worker import Job
+from profile_lookup.web.pagination import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of an item: the canonical profile at that time, or the error by which it failed."""
+
+    outcome: Literal["created", "updated", "merged", "failed"]
+    profile_id: UUID | None = None
+    error_code: int | None = None
+    error_detail: str | None = None
+
+
+async def stage(connection: AsyncConnection, account_id: UUID, operation_id: UUID, inputs: Sequence[str]) -> None:
+    """What is to be done of an operation, in this order. It may hold personal data: it is kept until it is done."""
+    staged = [
+        {"account_id": account_id, "operation_id": operation_id, "position": position, "input": each}
+        for position, each in enumerate(inputs)
+    ]
+    await connection.execute(insert(operation_item), staged)
+
+
+async def staged(connection: AsyncConnection, job: Job, first: int, count: int) -> list[str]:
+    """What is to be done from position `first` on, at most so many."""
+    question = (
+        select(operation_item.c.input)
+        .where(
+            operation_item.c.account_id == job.account_id,
+            operation_item.c.operation_id == job.id,
+            operation_item.c.position >= first,
+        )
+        .order_by(operation_item.c.position)
+        .limit(count)
+    )
+    return list((await connection.execute(question)).scalars())
+
+
+def results_of(account_id: UUID, operation_id: UUID) -> Select[tuple[int, str, UUID | None, int | None, str | None]]:
+    """Of the items that are done."""
+    return select(
+        operation_item.c.position,
+        operation_item.c.outcome,
+        operation_item.c.profile_id,
+        operation_item.c.error_code,
+        operation_item.c.error_detail,
+    ).where(
+        operation_item.c.account_id == account_id,
+        operation_item.c.operation_id == operation_id,
+        operation_item.c.outcome.is_not(None),
+    )
+
+
+RESULTS_KEY = Key((operation_item.c.position,))
+
+
+async def record(connection: AsyncConnection, job: Job, first: int, results: Sequence[Result]) -> None:
+    """What became of the items from position `first` on. What was to be done is forgotten."""
+    await connection.execute(
+        _RECORD,
+        {
+            "account_id": job.account_id,
+            "operation_id": job.id,
+            "positions": list(range(first, first + len(results))),
+            "outcomes": [result.outcome for result in results],
+            "profile_ids": [result.profile_id for result in results],
+            "error_codes": [result.error_code for result in results],
+            "error_details": [result.error_detail for result in results],
+        },
+    )
+
+
+_RECORD = text("""
+    update operation_item
+    set input = null,
+        outcome = result.outcome,
+        profile_id = result.profile_id,
+        error_code = result.error_code,
+        error_detail = result.error_detail
+    from unnest(
+        cast(:positions as integer[]), cast(:outcomes as text[]), cast(:profile_ids as uuid[]),
+        cast(:error_codes as integer[]), cast(:error_details as text[])
+    ) as result (position, outcome, profile_id, error_code, error_detail)
+    where operation_item.account_id = :account_id
+        and operation_item.operation_id = :operation_id
+        and operation_item.position = result.position
+""")

@@ -1,0 +1,86 @@
+"""`/v1/Stores/{storeId}/Profiles/Bulk`."""
+
+import json
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Response
+
+from profile_lookup.database.engine import Transaction
+from profile_lookup.errors import RequestRefused
+from profile_lookup.operations import items
+from profile_lookup.operations.queries import enqueue
+from profile_lookup.operations.wire import accepted, accepted_answer
+from profile_lookup.profiles import wire
+from profile_lookup.profiles.bulk import UPDATE_PROFILES_BULK
+from profile_lookup.stores.admission import StoreOfAccount
+from profile_lookup.stores.routes import STORE_ERRORS
+from profile_lookup.web import ids
+from profile_lookup.web.body import BodyLastRoute
+from profile_lookup.web.openapi import error_answers, request_example
+from profile_lookup.web.urls import BaseUrl
+
+_ACCEPTED = "Profile batch accepted for processing."
+
+
+class _BulkRoute(BodyLastRoute):
+    max_body = 16 << 20
+
+
+router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles/Bulk", route_class=_BulkRoute)
+
+
+@router.put(
+    "",
+    operation_id="UpdateProfilesBulk",
+    tags=["Profile"],
+    summary="Create, update or merge up to 1000 profiles",
+    status_code=202,
+    responses={
+        202: accepted_answer(
+            "The operation tells when they are done, and its `resultUrl` what became of each.",
+            _ACCEPTED,
+            operationId=ids.EXAMPLE_OPERATION_ID,
+            createdAt="2026-01-15T10:15:30Z",
+        ),
+        **error_answers(
+            RequestRefused("profiles: List should have at most 1000 items after validation, not 1001"),
+            *STORE_ERRORS,
+            has_body=True,
+            max_body=_BulkRoute.max_body,
+        ),
+    },
+    openapi_extra=request_example(
+        {
+            "profiles": [
+                {"traits": {"Contact": {"email": "Alyssa.Mock@example.com", "firstName": "Alyssa"}}},
+                {"traits": {"Contact": {"email": "Alyssa.Mock@example.com", "phone": "+13175551234"}}},
+            ]
+        }
+    ),
+)
+async def update_profiles_bulk(
+    store: StoreOfAccount, body: wire.ProfileBatch, transaction: Transaction, base_url: BaseUrl, response: Response
+) -> wire.BatchAccepted:
+    """Each as if it were created on its own, in this order; one that is refused fails alone.
+
+    What is no profile by its form (an object with `traits`, by group and name) refuses the whole request; what its
+    traits are, is judged when its turn comes.
+    """
+    requested_at = datetime.now(UTC)
+    operation = await enqueue(
+        transaction,
+        store.account_id,
+        store.id,
+        kind=UPDATE_PROFILES_BULK,
+        to_do={"requested_at": requested_at.isoformat()},
+        created_at=requested_at,
+    )
+    inputs = [json.dumps(profile.traits or {}) for profile in body.profiles]
+    await items.stage(transaction, store.account_id, operation, inputs)
+    answer = accepted(response, base_url, operation, _ACCEPTED)
+    return wire.BatchAccepted(
+        message=answer.message,
+        operation_id=ids.operation_id(operation),
+        created_at=requested_at,
+        status_url=answer.status_url,
+    )
