@@ -3,12 +3,16 @@
     ProfileLookupError
     ├── Unauthenticated             no credentials, or wrong ones
     ├── ScopeMissing                the API key may not do this
+    ├── UploadRefused               the address for an upload is none, or no longer
     ├── RequestRefused              the request itself is not well-formed
     │   ├── StoreIdMalformed
     │   ├── ProfileIdMalformed
     │   ├── OperationIdMalformed
     │   ├── PageTokenRefused        not a token of this list
     │   ├── DefinitionRefused       a trait's definition contradicts itself
+    │   ├── ImportIdMalformed
+    │   ├── FileRefused             an import's file that is not what was announced, or that cannot be read
+    │   ├── RowRefused              a row of it
     │   ├── BodyTooLarge
     │   └── MediaTypeRefused
     ├── NotFound
@@ -17,6 +21,7 @@
     │   ├── OperationNotFound
     │   ├── TraitGroupNotFound
     │   ├── ProfileNotFound
+    │   ├── ImportNotFound
     │   ├── IdentifierNotFound      the profile has none of this type
     │   ├── NothingToReplace        the profile has not the value that should be replaced
     │   └── NothingToRemove         the profile has no value that could be removed
@@ -37,6 +42,7 @@
     │   └── TraitLimitReached       the trait group has as many traits
     ├── Conflict
     │   ├── IdentifierConflict      a value that may neither be shared nor merge belongs to another profile
+    │   ├── AlreadyUploaded         an import takes one file
     │   └── StillBeingRemoved       what had this name before is not yet gone
     ├── Outdated                    the resource is no longer what `If-Match` says
     └── Unavailable                 the database is away, overloaded or too slow
@@ -70,6 +76,11 @@ class ScopeMissing(ProfileLookupError):
         super().__init__("Permission to access resource denied: this API key may only look up profiles")
 
 
+class UploadRefused(ProfileLookupError):
+    def __init__(self) -> None:
+        super().__init__("Permission to upload denied: expected the url of an import, before it expires")
+
+
 class RequestRefused(ProfileLookupError):
     pass
 
@@ -87,6 +98,27 @@ class OperationIdMalformed(RequestRefused):
 class ProfileIdMalformed(RequestRefused):
     def __init__(self) -> None:
         super().__init__("profileId: expected mem_profile_ and 26 characters, the first 0-7, the others 0-9 or a-z")
+
+
+class ImportIdMalformed(RequestRefused):
+    def __init__(self) -> None:
+        super().__init__("importId: expected mem_import_ and 26 characters, the first 0-7, the others 0-9 or a-z")
+
+
+class FileRefused(RequestRefused):
+    """`reason` says what was expected of the file, and in which line."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"file: {reason}")
+
+
+class RowRefused(RequestRefused):
+    """`column` is None when it is the row as a whole."""
+
+    def __init__(self, column: str | None, reason: str) -> None:
+        super().__init__(reason)
+        self.column = column
+        self.reason = reason
 
 
 class PageTokenRefused(RequestRefused):
@@ -130,6 +162,10 @@ class TraitGroupNotFound(NotFound):
 
 
 class ProfileNotFound(NotFound):
+    pass
+
+
+class ImportNotFound(NotFound):
     pass
 
 
@@ -181,6 +217,8 @@ class TraitValueRefused(TraitsRefused):
 
     def __init__(self, trait: str, expected: str) -> None:
         super().__init__(f"traits.{trait}: {expected}")
+        self.trait = trait
+        self.expected = expected
 
 
 class SettingsRefused(ProfileLookupError):
@@ -237,6 +275,12 @@ class IdentifierConflict(Conflict):
             f"A value of idType {id_type} belongs to another profile; it is unique and not a matching rule, "
             "so it can neither be shared nor merge the two"
         )
+        self.id_type = id_type
+
+
+class AlreadyUploaded(Conflict):
+    def __init__(self) -> None:
+        super().__init__("The file of this import was uploaded already: create another import")
 
 
 class StillBeingRemoved(Conflict):

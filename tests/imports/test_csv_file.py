@@ -1,0 +1,162 @@
+"""The reader of CSV files, with what real files hold and what hostile ones do."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from profile_lookup.errors import FileRefused
+from profile_lookup.imports import csv_file
+from profile_lookup.imports.csv_file import DELIMITERS, MAX_FIELD, MAX_RECORD, Extent, Record, examine, rows_of
+
+Rows = list[tuple[int, Sequence[str] | None]]
+
+
+def _read(content: bytes | str, columns: Sequence[str] = ("a", "b"), delimiter: str | None = None) -> list[Record]:
+    file = io.BytesIO(content if isinstance(content, bytes) else content.encode())
+    layout, extent = examine(file, columns, delimiter)
+    records = list(rows_of(file, layout))
+    assert extent.rows == len(records)
+    return records
+
+
+def _fields(content: bytes | str, columns: Sequence[str] = ("a", "b")) -> Rows:
+    return [(record.line, record.fields) for record in _read(content, columns)]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("a,b\n1,2\n3,4\n", [(2, ["1", "2"]), (3, ["3", "4"])]),
+        ("a,b\r\n1,2\r\n3,4", [(2, ["1", "2"]), (3, ["3", "4"])]),
+        ("a,b\r1,2\r3,4\r", [(2, ["1", "2"]), (3, ["3", "4"])]),
+        ("\ufeffa,b\n1,2\n", [(2, ["1", "2"])]),
+        ("a;b\n1,5;2\n", [(2, ["1,5", "2"])]),
+        ("a\tb\n1;,2\t3\n", [(2, ["1;,2", "3"])]),
+        ("a|b\n1|\n", [(2, ["1", ""])]),
+        ("x;y,a,b\n0,1,2\n", [(2, ["0", "1", "2"])]),
+        ('"a","b"\n"1,""one""","2\nlines"\n3,4\n', [(2, ['1,"one"', "2\nlines"]), (4, ["3", "4"])]),
+        ('a,b\n"1\r\n\r\n","2"\r\n3,4\r\n', [(2, ["1\r\n\r\n", "2"]), (5, ["3", "4"])]),
+        ('"a";"b"\n1;"x;y"\n', [(2, ["1", "x;y"])]),
+        (" a , b \n1, 2\n", [(2, ["1", " 2"])]),
+        ("\n\na,b\n1,2\n", [(4, ["1", "2"])]),
+        ("a,b\n\n1,2\n\r\n\n3,4\n\n", [(3, ["1", "2"]), (6, ["3", "4"])]),
+        ('a,b\n5" pipe,2\n', [(2, ['5" pipe', "2"])]),
+        ("a,b\n1\v\f\x1c\x85\u2028\u2029x,2\n", [(2, ["1\v\f\x1c\x85\u2028\u2029x", "2"])]),
+        ("a,b\n\U0001f600é,ß\n", [(2, ["\U0001f600é", "ß"])]),
+        ("a,b\n", []),
+        ("a,b", []),
+    ],
+)  # fmt: skip
+def test_a_file_is_read_as_rfc_4180_says_whatever_its_line_ends_and_delimiter(content: str, expected: Rows) -> None:
+    assert _fields(content) == expected
+
+
+def test_a_header_may_have_lines_in_it() -> None:
+    assert _fields('"a\nx",b\n1,2\n', ["a\nx", "b"]) == [(3, ["1", "2"])]
+
+
+def test_a_delimiter_that_is_named_is_taken() -> None:
+    assert [record.fields for record in _read("a:b\n1:2\n", delimiter=":")] == [["1", "2"]]
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("1", "expected 2 fields, as the header has; found 1"),
+        ("1,2,3", "expected 2 fields, as the header has; found 3"),
+        ("1,2,", "expected 2 fields, as the header has; found 3"),
+        (" ", "expected 2 fields, as the header has; found 1"),
+        ('"1"x,2', "expected nothing between a closing quote and the delimiter"),
+        ('"1" ,2', "expected nothing between a closing quote and the delimiter"),
+        (f"1,{'x' * (MAX_FIELD + 1)}", f"expected fields of at most {MAX_FIELD} characters"),
+        (f'1,"{"x" * (MAX_FIELD + 1)}"', f"expected fields of at most {MAX_FIELD} characters"),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_told_and_the_others_go_on(row: str, reason: str) -> None:
+    before, refused, after = _read(f"a,b\n0,0\n{row}\n9,9\n")
+    assert (before.fields, after.fields, after.line) == (["0", "0"], ["9", "9"], 4)
+    assert refused == Record(3, None, reason)
+
+
+def test_a_quote_that_is_not_closed_for_long_costs_no_more_than_the_longest_field() -> None:
+    lines = ["a,b", '1,"2', *["x,y"] * 100_000]
+    refused, *others = _read("\n".join(lines))
+    assert (refused.line, refused.fields) == (2, None)
+    assert refused.reason.startswith(f"expected fields of at most {MAX_FIELD} characters; lines 2-")
+    assert refused.reason.endswith(": is a quote not closed?")
+    assert others[-1] == Record(100_002, ["x", "y"])
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"a,b\n1,\xe9\n", "line 2, byte 7 of the file: expected UTF-8"),
+        (b"a,b\r\n1,2\r\n3,\xc3", "line 3, byte 13 of the file: expected UTF-8"),
+        (b"a,b\r1,2\r\xed\xa0\x80,4", "line 3, byte 9 of the file: expected UTF-8"),
+        ("a,b\n1,2\n".encode("utf-16"), "line 1, byte 1 of the file: expected UTF-8"),
+        (b"a,b\n1,\0\n", "line 2, byte 7 of the file: expected no NUL character"),
+        (b"a,b\n1,\0\xff\n", "line 2, byte 7 of the file: expected no NUL character"),
+        (b"a,b\n1,\xff\0\n", "line 2, byte 7 of the file: expected UTF-8"),
+        (b"\n\r\n", "expected a header: the file is empty"),
+        (b"\xef\xbb\xbf", "expected a header: the file is empty"),
+        (b"\na,c\n1,2\n", 'line 2: expected a header with the column "b"'),
+        (b"A,B\n1,2\n", 'line 1: expected a header with the column "a"'),
+        (b"a:b\n1,2\n", 'line 1: expected a header with the column "a"'),
+        (b"b;c\n1;2\n", 'line 1: expected a header with the column "a"'),
+        (b"a,b, a\n1,2,3\n", 'line 1: expected a header with the column "a" once'),
+        (b'a,b\n1,2\n3,"4\n5,6\n', "line 3: a quote is opened here that is never closed"),
+        (b'"a,b\n1,2\n', "line 1: a quote is opened here that is never closed"),
+        (b"a,b\n" + b"x," * (MAX_RECORD // 2 + 1), f"line 2: expected rows of at most {MAX_RECORD} characters"),
+    ],
+)
+def test_what_is_wrong_with_a_file_as_a_whole_is_told_with_its_place(content: bytes, reason: str) -> None:
+    with pytest.raises(FileRefused) as refused:
+        _read(content)
+    assert str(refused.value) == f"file: {reason}"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_a_place_is_right_wherever_the_file_is_cut_for_reading(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_file, "_CHUNK", size)
+    for content, place in (
+        ("a,b\r\n1,é\r\n".encode() + b"\xff", "line 3, byte 12"),
+        (b"a\r\r\n\r\0", "line 4, byte 6"),
+    ):
+        with pytest.raises(FileRefused, match=place):
+            _read(content)
+
+
+def test_rows_that_are_done_are_skipped() -> None:
+    file = io.BytesIO(b"a,b\n1,2\n\n1,2,3\n3,4\n")
+    layout, extent = examine(file, ["b", "a"])
+    assert extent == Extent(rows=3, empty_lines=1)
+    assert layout.positions == {"b": 1, "a": 0}
+    assert [record.line for record in rows_of(file, layout, skip=1)] == [4, 5]
+    assert list(rows_of(file, layout, skip=3)) == []
+    assert not file.closed
+
+
+# The csv module cannot write a row of one empty field as one, and NUL is refused.
+cells = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)
+
+
+@given(
+    rows=st.lists(st.lists(cells, min_size=3, max_size=3), max_size=8),
+    delimiter=st.sampled_from(DELIMITERS),
+    line_end=st.sampled_from(["\n", "\r\n", "\r"]),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    has_mark=st.booleans(),
+)
+def test_what_a_csv_writer_wrote_is_read_back(
+    rows: list[list[str]], delimiter: str, line_end: str, quoting: int, has_mark: bool
+) -> None:
+    written = io.StringIO()
+    header = ["Name, first; last", "b\tc", 'd"|"e']
+    writer = csv.writer(written, delimiter=delimiter, lineterminator=line_end, quoting=quoting)  # type: ignore[arg-type]
+    writer.writerows([header, *rows])
+    content = written.getvalue().encode("utf-8-sig" if has_mark else "utf-8")
+    assert [record.fields for record in _read(content, [header[2], header[0]])] == rows
