@@ -158,8 +158,7 @@ def app_with_worker(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        assert settings.database_url is not None
-        async with answering(app), working(settings.database_url.get_secret_value()):
+        async with answering(app), working(settings):
             yield
 
     created.router.lifespan_context = lifespan

@@ -12,6 +12,10 @@ from profile_lookup import health
 from profile_lookup.database.engine import Database
 from profile_lookup.identity_settings import routes as identity_settings
 from profile_lookup.identity_settings.routes import UPDATE_SETTINGS
+from profile_lookup.imports import routes as imports
+from profile_lookup.imports import upload_routes
+from profile_lookup.imports.routes import IMPORT_PROFILES
+from profile_lookup.imports.work import importing
 from profile_lookup.operations import routes as operations
 from profile_lookup.operations.worker import AT_ONCE, Handler, work
 from profile_lookup.profiles import bulk_routes, identifier_routes, lookup_routes
@@ -55,8 +59,8 @@ _TAGS = [
 
 
 FEATURES = (
-    lookup_routes, bulk_routes, profiles, identifier_routes, stores, identity_settings, trait_groups, operations,
-    health,
+    lookup_routes, bulk_routes, imports, upload_routes, profiles, identifier_routes, stores, identity_settings,
+    trait_groups, operations, health,
 )  # fmt: skip
 """The modules that have a `router`, in the order of the documentation."""
 
@@ -68,11 +72,11 @@ HANDLERS: dict[str, Handler] = {
 }
 """Who does which kind of operation. Those of one store are done in turn, in the order in which they were asked for."""
 
-APART = frozenset({UPDATE_PROFILES_BULK, "IMPORT_PROFILES"})
+APART = frozenset({UPDATE_PROFILES_BULK, IMPORT_PROFILES})
 """But these wait for those of their own kind alone, and hold up no others: their steps are writes as all others are,
 each of which checks the store's rules under the locks."""
 
-LONG = frozenset({"IMPORT_PROFILES", ERASE_STORE, FORGET_TRAITS})
+LONG = frozenset({IMPORT_PROFILES, ERASE_STORE, FORGET_TRAITS})
 """May take minutes, and nobody sits and waits: a worker always has time for other kinds besides."""
 
 CONNECTIONS_OF_WORKER = AT_ONCE + 2
@@ -118,10 +122,13 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 @asynccontextmanager
-async def working(database_url: str) -> AsyncIterator[None]:
-    """A worker, on connections of its own, whose statements may take their time."""
+async def working(settings: Settings) -> AsyncIterator[None]:
+    """A worker, on connections of its own, whose statements may take their time. `database_url` must be set."""
+    assert settings.database_url is not None
+    database_url = settings.database_url.get_secret_value()
     database = Database(database_url, pool_size=CONNECTIONS_OF_WORKER, command_timeout=None)
-    worker = asyncio.create_task(work(database, HANDLERS, apart=APART, long=LONG))
+    handlers = {**HANDLERS, IMPORT_PROFILES: importing(settings.upload_directory)}
+    worker = asyncio.create_task(work(database, handlers, apart=APART, long=LONG))
     try:
         yield
     finally:

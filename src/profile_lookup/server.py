@@ -146,7 +146,7 @@ async def work(settings: Settings, announce: Callable[[], None]) -> None:
         asyncio.get_running_loop().add_signal_handler(number, has_to_end.set)
     async with connected(settings):
         pass  # its schema is this version's
-    async with working(settings.database_url.get_secret_value()):
+    async with working(settings):
         announce()
         await has_to_end.wait()
 

@@ -72,6 +72,16 @@ class Settings(BaseSettings):
         ),
     ] = None
     max_stores: Annotated[int, Field(ge=1, description="How many stores an account may have.")] = 15
+    upload_dir: Annotated[
+        Path | None,
+        Field(
+            description="Where files of imports are while they are received or read, each up to 100 MiB; they never "
+            "stay. Unset: `uploads` in the data directory."
+        ),
+    ] = None
+    upload_seconds: Annotated[
+        int, Field(ge=1, le=604_800, description="How long the address for an import's file is good for.")
+    ] = 3600
     bootstrap_account_sid: Annotated[
         str | None,
         Field(
@@ -89,6 +99,10 @@ class Settings(BaseSettings):
         Field(description="The least severe event that is logged."),
     ] = "INFO"
     log_requests: Annotated[bool, Field(description="Whether every request is logged, in one line.")] = False
+
+    @property
+    def upload_directory(self) -> Path:
+        return self.upload_dir or self.data_dir / "uploads"
 
     @field_validator("database_url")
     @classmethod

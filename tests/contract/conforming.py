@@ -16,6 +16,7 @@ FORMATS = FormatChecker(())
 
 NEVER_UNDOCUMENTED = {
     "X-Request-Id", "ETag", "Location", "Operation-Id", "Canonical-Profile-Id", "WWW-Authenticate", "Retry-After",
+    "Content-Disposition",
 }  # fmt: skip
 
 
@@ -51,7 +52,15 @@ def _check_documented(operation: Operation, status: int, headers: httpx.Headers,
             assert not header["required"], f"{what}: no {name}"
     undocumented = {name for name in NEVER_UNDOCUMENTED if name in headers} - response["headers"].keys()
     assert not undocumented, f"{what}: {undocumented}"
-    assert headers["Content-Type"] == "application/json", what
+    media_types = response.get("content")
+    if media_types is None:
+        assert not content, what
+        return
+    (media_type,) = media_types
+    if media_type != "application/json":
+        assert headers["Content-Type"] == f"{media_type}; charset=utf-8", what
+        return
+    assert headers["Content-Type"] == media_type, what
     body = json.loads(content)
     _validator(operation.id, status, None).validate(body)
     if status >= 400:

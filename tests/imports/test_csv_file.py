@@ -140,7 +140,7 @@ def test_rows_that_are_done_are_skipped() -> None:
     assert not file.closed
 
 
-# The csv module cannot write a row of one empty field as one, and NUL is refused.
+# Not NUL, which is refused.
 cells = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)
 
 
@@ -156,6 +156,8 @@ def test_what_a_csv_writer_wrote_is_read_back(
 ) -> None:
     written = io.StringIO()
     header = ["Name, first; last", "b\tc", 'd"|"e']
+    if any(end in cell for row in rows for cell in row for end in "\r\n"):
+        quoting = csv.QUOTE_ALL  # Python 3.11 forgets that either needs quotes
     writer = csv.writer(written, delimiter=delimiter, lineterminator=line_end, quoting=quoting)  # type: ignore[arg-type]
     writer.writerows([header, *rows])
     content = written.getvalue().encode("utf-8-sig" if has_mark else "utf-8")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -14,7 +15,8 @@ import httpx
 import psutil
 import pytest
 
-from tests.conftest import PATIENCE, change_settings, finished, look_up, make_store
+from tests.conftest import PATIENCE, change_settings, finished, look_up, make_profile, make_store
+from tests.imports.conftest import create, ended, mappings, upload
 from tests.program.conftest import environment, serving, workers_of
 
 ACCOUNT = "ACd0000000000000000000000000000000"
@@ -89,6 +91,10 @@ async def _rows(connection: "asyncpg.Connection[Any]", table: str) -> int:
     return count
 
 
+def _names_in(directory: Path) -> list[str]:
+    return [each.name for each in directory.iterdir()]
+
+
 async def test_a_deletion_goes_on_where_a_killed_service_was(
     served_settings: dict[str, object], connection: "asyncpg.Connection[Any]"
 ) -> None:
@@ -149,6 +155,37 @@ async def test_a_batch_goes_on_where_a_killed_process_was_and_each_profile_is_wr
     assert await _rows(connection, "profile") == 700
     assert await _rows(connection, "identifier") == 1700
     assert await _rows(connection, "merge") == 0
+
+
+async def test_an_import_goes_on_where_a_killed_worker_was_and_each_row_is_applied_once(
+    served_settings: dict[str, object], connection: "asyncpg.Connection[Any]", tmp_path: Path
+) -> None:
+    rows = [f"{number}@x.org,{number % 700}," for number in range(1000)]
+    rows[100:100] = ["", "bad"] * 5
+    content = "\n".join(["E-mail,chat,First", *rows])
+    with serving(**served_settings, UPLOAD_DIR=tmp_path) as (process, printed):
+        async with _client(printed) as client:
+            store_id = await make_store(client)
+            await make_profile(client, store_id, chat="600")
+            columns = mappings(**{"E-mail": "email", "chat": "chat"})
+            created = await create(client, store_id, len(content), columns)
+            async with connection.transaction():
+                # In its way, after the first steps.
+                await connection.execute(_LOCK_PROFILE, 0)
+                await upload(client, created["url"], content.encode())
+                await _until_it_waits_for_us(connection)
+                (worker,) = workers_of(process)
+                worker.kill()
+                worker.wait(PATIENCE)
+                assert 0 < await connection.fetchval("select created + refused from profile_import") < 1000
+            await _lease_runs_out(connection)
+            answer = await ended(client, store_id, created)
+            refused = await client.get(answer["refusedRowsUrl"])
+    assert answer["status"] == "COMPLETED"
+    assert answer["progress"] == {"rowsDone": 1005, "rowsTotal": 1005, "created": 699, "updated": 301, "merged": 0}
+    assert [line.split(",")[0] for line in refused.text.splitlines()[1:]] == ["103", "105", "107", "109", "111"]
+    assert [await _rows(connection, table) for table in ("profile", "identifier", "import_piece")] == [700, 1700, 0]
+    assert _names_in(tmp_path) == []
 
 
 async def test_a_change_of_settings_is_undone_by_a_kill_and_then_done_anew(

@@ -57,6 +57,7 @@ def _with_placeholders(answers: str) -> str:
     numbered = re.sub(
         r"(mem_[a-z]+_)[0-7][0-9a-z]{25}", lambda found: f"{found[1]}{seen.setdefault(found[0], len(seen))}", answers
     )
+    numbered = re.sub(r"/Uploads/[^\"]+", "/Uploads/TOKEN", numbered)
     return re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME", numbered)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
@@ -10,6 +11,7 @@ from twilio.rest.memory.v1 import V1
 from twilio.rest.memory.v1.bulk import BulkList
 from twilio.rest.memory.v1.identifier import IdentifierList
 from twilio.rest.memory.v1.identity_resolution_setting import IdentityResolutionSettingList
+from twilio.rest.memory.v1.import_ import ImportList
 from twilio.rest.memory.v1.lookup import LookupList
 from twilio.rest.memory.v1.profile import ProfileList
 from twilio.rest.memory.v1.store import StoreList
@@ -57,6 +59,27 @@ def test_a_batch_is_written_and_its_operation_tells_when(memory: V1, store_id: s
     assert (operation.operation_id, operation.created_at) == (accepted.operation_id, accepted.created_at)
     assert (operation.status, operation.result) == ("COMPLETED", {"type": "RESOURCE_ID", "id": store_id})
     assert len(memory.profiles(store_id).list()) == 3
+
+
+def test_a_file_is_imported_and_what_became_of_it_is_told(memory: V1, store_id: str) -> None:
+    content = b"E-mail,City\na@example.com,Gary\n,Rome\n"
+    columns = [
+        {"columnName": "E-mail", "traitGroup": "Contact", "traitName": "email"},
+        {"columnName": "City", "traitGroup": "Contact", "traitName": "city"},
+    ]
+    request = {"filename": "people.csv", "fileSize": len(content), "columnMappings": columns}
+    made = memory.imports(store_id).create(ImportList.CreateProfilesImportV2Request(request))
+    assert memory.imports(store_id, made.import_id).fetch().status == "PENDING"
+    assert httpx.put(made.url, content=content).status_code == 200
+    operation = finished(memory, made.status_url)
+    assert (operation.operation_id, operation.created_at) == (made.operation_id, made.created_at)
+    assert (operation.status, operation.result) == ("COMPLETED", {"type": "RESOURCE_ID", "id": made.import_id})
+    fetched = memory.imports(store_id, made.import_id).fetch()
+    assert (fetched.status, fetched.filename, fetched.file_size) == ("COMPLETED", "people.csv", len(content))
+    assert (fetched.summary, fetched.column_mappings) == ({"errors": 1, "warnings": 0}, columns)
+    assert fetched.created_at == made.created_at <= fetched.updated_at
+    another = memory.imports(store_id).create(ImportList.CreateProfilesImportV2Request(request))
+    assert memory.imports(store_id).list(page_size=1) == [another.import_id, made.import_id]
 
 
 def test_a_wrong_token_is_raised_as_401_with_its_code(

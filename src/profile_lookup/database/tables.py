@@ -11,7 +11,7 @@ constraints are alarms: in a correct run none of them fires, and a mistake fails
   similarity is in an index for it.
 
 Values of identifiers and traits are in `identifier.value`, `trait.value` and `merge.moved`, in `operation_item.input`
-until that is done, and nowhere else.
+until that is done, in `import_piece.content` until the import has ended, and nowhere else.
 """
 
 from sqlalchemy import (
@@ -254,7 +254,67 @@ merge = Table(
     Index(None, "store_id", "canonical_id"),
 )
 
-# One row: what page tokens are signed with, the same for all replicas.
+# What an import is beside its operation, which has the same ID and tells its status. It goes with that, or with its
+# store.
+profile_import = Table(
+    "profile_import",
+    metadata,
+    Column("store_id", Uuid),
+    Column("id", Uuid),
+    Column("account_id", Uuid, nullable=False),
+    # Perhaps somebody's name: for its owner's eyes.
+    Column("filename", Text, nullable=False),
+    Column("file_size", Integer, nullable=False),
+    # The contract's columnMappings; null: the delimiter is found out.
+    Column("column_mappings", JSONB, nullable=False),
+    Column("delimiter", Text),
+    _time("upload_until"),
+    _time("uploaded_at", nullable=True),
+    # Null until the file was gone through. Rows are those that the file has beside the header and the empty lines.
+    Column("rows_total", Integer),
+    Column("empty_lines", Integer, nullable=False),
+    # Of the rows that are done, how many came to what.
+    Column("created", Integer, nullable=False),
+    Column("updated", Integer, nullable=False),
+    Column("merged", Integer, nullable=False),
+    Column("refused", Integer, nullable=False),
+    _time("created_at"),
+    _time("updated_at"),
+    PrimaryKeyConstraint("store_id", "id"),
+    UniqueConstraint("account_id", "id"),
+    ForeignKeyConstraint(["account_id", "id"], ["operation.account_id", "operation.id"], ondelete="CASCADE"),
+    ForeignKeyConstraint(["store_id"], ["store.id"], ondelete="CASCADE"),
+)
+
+# The file of an import, from its upload to the import's end: whole, or nothing of it.
+import_piece = Table(
+    "import_piece",
+    metadata,
+    Column("store_id", Uuid),
+    Column("import_id", Uuid),
+    Column("position", Integer),
+    Column("content", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("store_id", "import_id", "position"),
+    ForeignKeyConstraint(
+        ["store_id", "import_id"], ["profile_import.store_id", "profile_import.id"], ondelete="CASCADE"
+    ),
+)
+
+# Which rows of an import were refused, and why: what was found in one step, as lines of CSV.
+import_refusals = Table(
+    "import_refusals",
+    metadata,
+    Column("store_id", Uuid),
+    Column("import_id", Uuid),
+    Column("position", Integer),
+    Column("report", Text, nullable=False),
+    PrimaryKeyConstraint("store_id", "import_id", "position"),
+    ForeignKeyConstraint(
+        ["store_id", "import_id"], ["profile_import.store_id", "profile_import.id"], ondelete="CASCADE"
+    ),
+)
+
+# One row: what page tokens and the addresses of uploads are signed with, the same for all replicas.
 signing_key = Table(
     "signing_key",
     metadata,

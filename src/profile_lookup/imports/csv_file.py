@@ -119,7 +119,7 @@ def _line_of(file: BinaryIO, at: int) -> int:
 
 def _headers(file: BinaryIO, delimiters: Sequence[str]) -> tuple[int, dict[str, Sequence[str]]]:
     """The line of the header, and what it is under each of the delimiters."""
-    line, headers = 1, {}
+    line, headers = 1, dict[str, Sequence[str]]()
     for delimiter in delimiters:
         header = next((record for record in _records(file, delimiter) if record.fields != []), None)
         if header is None:
@@ -160,7 +160,8 @@ def _records(file: BinaryIO, delimiter: str) -> Iterator[Record]:
             else:
                 yield Record(line, fields)
     finally:
-        text.detach()  # or the file would be closed with it
+        if not file.closed:
+            text.detach()  # or the file would be closed with it
 
 
 class _Lines:

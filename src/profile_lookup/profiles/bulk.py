@@ -38,10 +38,10 @@ async def update_profiles_bulk(job: Job) -> None:
         attempts: list[Attempt] = []
         for each in inputs:
             attempts.append((_read(store, each), time))
-            time = _time_after(attempts[-1])
+            time = time_after(attempts[-1])
         outcomes = await ingest_together(connection, store, attempts)
         await items.record(connection, job, done, [_result(outcome) for outcome in outcomes])
-        time = _time_after(attempts[len(outcomes) - 1])
+        time = time_after(attempts[len(outcomes) - 1])
         await job.save(connection, done=done + len(outcomes), time=time.isoformat())
         return True
 
@@ -57,7 +57,7 @@ def _read(store: Store, sent: str) -> Change | ProfileLookupError:
         return refused
 
 
-def _time_after(attempt: Attempt) -> datetime:
+def time_after(attempt: Attempt) -> datetime:
     """The values of one request count in its order, each a microsecond later: so do the profiles of a batch."""
     change, requested_at = attempt
     return requested_at + timedelta(microseconds=max(1, len(change.incoming)) if isinstance(change, Change) else 1)

@@ -13,10 +13,12 @@ _SUFFIX = "[0-7][0-9a-z]{25}"
 STORE_ID_PATTERN = f"^mem_(store|service)_{_SUFFIX}$"
 PROFILE_ID_PATTERN = f"^mem_profile_{_SUFFIX}$"
 OPERATION_ID_PATTERN = f"^mem_operation_{_SUFFIX}$"
+IMPORT_ID_PATTERN = f"^mem_import_{_SUFFIX}$"
 
 EXAMPLE_STORE_ID = "mem_store_00000000000000000000000000"
 EXAMPLE_PROFILE_ID = "mem_profile_00000000000000000000000000"
 EXAMPLE_OPERATION_ID = "mem_operation_00000000000000000000000000"
+EXAMPLE_IMPORT_ID = "mem_import_00000000000000000000000000"
 
 
 def store_id(uuid: UUID) -> str:
@@ -29,6 +31,10 @@ def profile_id(uuid: UUID) -> str:
 
 def operation_id(uuid: UUID) -> str:
     return f"mem_operation_{_encoded(uuid)}"
+
+
+def import_id(uuid: UUID) -> str:
+    return f"mem_import_{_encoded(uuid)}"
 
 
 def is_well_formed(pattern: str, wire_id: str) -> bool:

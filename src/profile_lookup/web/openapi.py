@@ -18,7 +18,7 @@ Responses = dict[int | str, dict[str, Any]]
 _DESCRIPTIONS = {
     400: "Something in the request is not what was expected; the message says what was.",
     401: "No credentials, or wrong ones.",
-    403: "The API key may not do this.",
+    403: "The API key may not do this; of an upload: its address is not, or no longer, right.",
     404: "There is no such thing, or not in this account.",
     409: "It would contradict something that is already there.",
     412: "The resource has changed since the ETag that `If-Match` gives.",
@@ -33,9 +33,8 @@ _EVERYWHERE = (
     Error.of(429, 20429, "Too many requests. Please retry according to the Retry-After response header."),
     CRASH,
     Error.of_domain(errors.Unavailable()),
-    Error.of_domain(errors.Unauthenticated()),
-    Error.of_domain(errors.ScopeMissing()),
 )
+_WITH_CREDENTIALS = (Error.of_domain(errors.Unauthenticated()), Error.of_domain(errors.ScopeMissing()))
 
 
 def header(kind: str, description: str, *, required: bool = True, **facets: Any) -> dict[str, Any]:
@@ -57,10 +56,13 @@ def answer(description: str, example: Any, headers: dict[str, Any] | None = None
     }
 
 
-def error_answers(*specific: errors.ProfileLookupError, has_body: bool, max_body: int = MAX_BODY) -> Responses:
+def error_answers(
+    *specific: errors.ProfileLookupError, has_body: bool, max_body: int = MAX_BODY, needs_credentials: bool = True
+) -> Responses:
     """All error answers of an operation: `specific` ones, each as it is sent, and those that every operation has."""
     of_body = (errors.BodyTooLarge(max_body), errors.MediaTypeRefused()) if has_body else ()
     examples = [Error.of_domain(error) for error in (*specific, *of_body)]
+    examples += _WITH_CREDENTIALS if needs_credentials else ()
     answers: Responses = {}
     for example in sorted((*examples, *_EVERYWHERE), key=lambda error: error.status):
         answer = answers.setdefault(
@@ -76,7 +78,8 @@ def error_answers(*specific: errors.ProfileLookupError, has_body: bool, max_body
             "summary": example.message,
             "value": example.model_dump(),
         }
-    answers[401]["headers"] = {"WWW-Authenticate": header("string", "`Basic`")}
+    if needs_credentials:
+        answers[401]["headers"] = {"WWW-Authenticate": header("string", "`Basic`")}
     for status in (429, 503):
         answers[status]["headers"] = {"Retry-After": header("string", "Seconds to wait.", pattern="^[0-9]+$")}
     return answers

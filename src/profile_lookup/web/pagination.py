@@ -15,12 +15,11 @@ from fastapi import Depends, Query, Request
 from itsdangerous import BadData, URLSafeSerializer
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
-from sqlalchemy import ColumnElement, Row, Select, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.database.engine import DatabaseOfApp
-from profile_lookup.database.tables import signing_key
 from profile_lookup.errors import PageTokenRefused
+from profile_lookup.web.signing import SigningSecret
 from profile_lookup.web.wire import AnswerModel
 
 Order = Literal["ASC", "DESC"]
@@ -138,14 +137,8 @@ class PageTokens:
         return URLSafeSerializer(self._secret, salt=salt, signer_kwargs={"digest_method": hashlib.sha256})
 
 
-async def _page_tokens(request: Request, database: DatabaseOfApp) -> PageTokens:
-    """Read once: the key never changes."""
-    tokens: PageTokens | None = getattr(request.app.state, "page_tokens", None)
-    if tokens is None:
-        async with database.statements() as connection:
-            tokens = PageTokens((await connection.execute(select(signing_key.c.secret))).scalar_one())
-        request.app.state.page_tokens = tokens
-    return tokens
+async def _page_tokens(secret: SigningSecret) -> PageTokens:
+    return PageTokens(secret)
 
 
 PageTokensOfApp = Annotated[PageTokens, Depends(_page_tokens)]

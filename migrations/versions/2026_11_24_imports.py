@@ -1,0 +1,76 @@
+"""Imports: what they are, their files while they last, and which rows were refused.
+
+The tables are explained in `database/tables.py`.
+"""
+
+from alembic import op
+
+revision = "2026_11_24_imports"
+down_revision = "2026_11_24_bulk"
+branch_labels = None
+depends_on = None
+
+
+TABLES = (
+    """
+    create table profile_import (
+        store_id uuid not null,
+        id uuid not null,
+        account_id uuid not null,
+        filename text not null,
+        file_size integer not null,
+        column_mappings jsonb not null,
+        delimiter text,
+        upload_until timestamptz not null,
+        uploaded_at timestamptz,
+        rows_total integer,
+        empty_lines integer not null,
+        created integer not null,
+        updated integer not null,
+        merged integer not null,
+        refused integer not null,
+        created_at timestamptz not null,
+        updated_at timestamptz not null,
+        constraint profile_import_pkey primary key (store_id, id),
+        constraint profile_import_account_id_id_key unique (account_id, id),
+        constraint profile_import_account_id_id_fkey foreign key (account_id, id)
+            references operation (account_id, id) on delete cascade,
+        constraint profile_import_store_id_fkey foreign key (store_id) references store (id) on delete cascade
+    )
+    """,
+    """
+    create table import_piece (
+        store_id uuid not null,
+        import_id uuid not null,
+        position integer not null,
+        content bytea not null,
+        constraint import_piece_pkey primary key (store_id, import_id, position),
+        constraint import_piece_store_id_import_id_fkey foreign key (store_id, import_id)
+            references profile_import (store_id, id) on delete cascade
+    )
+    """,
+    # Written and read once: compressing it would take longer than it saves.
+    "alter table import_piece alter column content set storage external",
+    """
+    create table import_refusals (
+        store_id uuid not null,
+        import_id uuid not null,
+        position integer not null,
+        report text not null,
+        constraint import_refusals_pkey primary key (store_id, import_id, position),
+        constraint import_refusals_store_id_import_id_fkey foreign key (store_id, import_id)
+            references profile_import (store_id, id) on delete cascade
+    )
+    """,
+)
+
+
+def upgrade() -> None:
+    for statement in TABLES:
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    """What was not finished is forgotten."""
+    op.execute("drop table import_refusals, import_piece, profile_import")
+    op.execute("delete from operation where kind = 'IMPORT_PROFILES' and completed_at is null")

@@ -1,0 +1,198 @@
+"""Imports in SQL."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, BinaryIO
+from uuid import UUID
+
+from sqlalchemy import Row, Select, and_, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from profile_lookup.database.engine import Database
+from profile_lookup.database.tables import import_piece, import_refusals, operation, profile_import, store
+from profile_lookup.errors import AlreadyUploaded, ImportNotFound, StoreNotFound, UploadRefused
+from profile_lookup.operations.queries import ready
+
+PIECE = 1 << 19  # bytes
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Rows of an import, by what they came to."""
+
+    created: int = 0
+    updated: int = 0
+    merged: int = 0
+    refused: int = 0
+
+
+async def create(
+    connection: AsyncConnection,
+    account_id: UUID,
+    store_id: UUID,
+    import_id: UUID,
+    *,
+    filename: str,
+    file_size: int,
+    column_mappings: list[Document],
+    created_at: datetime,
+    upload_until: datetime,
+    delimiter: str | None = None,
+) -> None:
+    """The ID is its operation's. Raises `StoreNotFound` if that is gone meanwhile."""
+    its_store = select(store.c.id).where(store.c.account_id == account_id, store.c.id == store_id)
+    if await connection.scalar(its_store.with_for_update(read=True, key_share=True)) is None:
+        raise StoreNotFound
+    await connection.execute(
+        insert(profile_import).values(
+            store_id=store_id,
+            id=import_id,
+            account_id=account_id,
+            filename=filename,
+            file_size=file_size,
+            column_mappings=column_mappings,
+            delimiter=delimiter,
+            upload_until=upload_until,
+            empty_lines=0,
+            created=0,
+            updated=0,
+            merged=0,
+            refused=0,
+            created_at=created_at,
+            updated_at=created_at,
+        )
+    )
+
+
+def imports_of(store_id: UUID) -> Select[Any]:
+    """To be fetched page by page."""
+    return select(profile_import.c.id).where(profile_import.c.store_id == store_id)
+
+
+async def fetch(connection: AsyncConnection, store_id: UUID, import_id: UUID) -> Row[Any]:
+    """With `status`, `error_code`, `error_detail` and `completed_at` of its operation. Raises `ImportNotFound`."""
+    question = (
+        select(
+            profile_import,
+            operation.c.status,
+            operation.c.error_code,
+            operation.c.error_detail,
+            operation.c.completed_at,
+        )
+        .join(operation, _of_operation)
+        .where(_is(store_id, import_id))
+    )
+    found = (await connection.execute(question)).one_or_none()
+    if found is None:
+        raise ImportNotFound
+    return found
+
+
+async def awaited_file_size(connection: AsyncConnection, store_id: UUID, import_id: UUID) -> int:
+    """Raises `AlreadyUploaded`, or `UploadRefused` when the time is up or there is no such import (any more)."""
+    question = select(
+        profile_import.c.file_size,
+        profile_import.c.uploaded_at.is_not(None).label("is_uploaded"),
+        (profile_import.c.upload_until > func.clock_timestamp()).label("is_in_time"),
+    ).where(_is(store_id, import_id))
+    found = (await connection.execute(question)).one_or_none()
+    if found is None or not (found.is_uploaded or found.is_in_time):
+        raise UploadRefused
+    if found.is_uploaded:
+        raise AlreadyUploaded
+    file_size: int = found.file_size
+    return file_size
+
+
+async def keep_file(connection: AsyncConnection, store_id: UUID, import_id: UUID, file: BinaryIO) -> None:
+    """The whole file, for whatever worker. Raises `AlreadyUploaded` or `UploadRefused`, as of this moment."""
+    account_id = await connection.scalar(select(profile_import.c.account_id).where(_is(store_id, import_id)))
+    # First of all, since workers, too, lock the operation first.
+    if account_id is None or not await ready(connection, account_id, import_id):
+        await awaited_file_size(connection, store_id, import_id)
+        raise UploadRefused
+    now = datetime.now(UTC)
+    await connection.execute(
+        update(profile_import).where(_is(store_id, import_id)).values(uploaded_at=now, updated_at=now)
+    )
+    position = 0
+    file.seek(0)
+    while piece := file.read(PIECE):
+        await connection.execute(
+            insert(import_piece).values(store_id=store_id, import_id=import_id, position=position, content=piece)
+        )
+        position += 1
+
+
+async def piece(connection: AsyncConnection, store_id: UUID, import_id: UUID, position: int) -> bytes | None:
+    """None after the last one."""
+    question = select(import_piece.c.content).where(
+        import_piece.c.store_id == store_id, import_piece.c.import_id == import_id, import_piece.c.position == position
+    )
+    content: bytes | None = await connection.scalar(question)
+    return content
+
+
+async def save_extent(
+    connection: AsyncConnection, store_id: UUID, import_id: UUID, rows_total: int, empty_lines: int
+) -> None:
+    """Raises `StoreNotFound`: it took the import with it."""
+    await _set(connection, store_id, import_id, rows_total=rows_total, empty_lines=empty_lines)
+
+
+async def save_done(
+    connection: AsyncConnection, store_id: UUID, import_id: UUID, done: Done, position: int, report: str
+) -> None:
+    """What a step came to; `report` is CSV of what was refused. Raises `StoreNotFound`: it took the import with it."""
+    await _set(
+        connection,
+        store_id,
+        import_id,
+        created=profile_import.c.created + done.created,
+        updated=profile_import.c.updated + done.updated,
+        merged=profile_import.c.merged + done.merged,
+        refused=profile_import.c.refused + done.refused,
+    )
+    if report:
+        await connection.execute(
+            insert(import_refusals).values(store_id=store_id, import_id=import_id, position=position, report=report)
+        )
+
+
+async def refusals(database: Database, store_id: UUID, import_id: UUID) -> AsyncIterator[str]:
+    """What `save_done` was told, in its order; no connection is held in between."""
+    position: int | None = -1
+    while position is not None:
+        question = (
+            select(import_refusals.c.position, import_refusals.c.report)
+            .where(
+                import_refusals.c.store_id == store_id,
+                import_refusals.c.import_id == import_id,
+                import_refusals.c.position > position,
+            )
+            .order_by(import_refusals.c.position)
+            .limit(10)
+        )
+        async with database.statements() as connection:
+            found = (await connection.execute(question)).all()
+        for row in found:
+            yield row.report
+        position = found[-1].position if found else None
+
+
+async def _set(connection: AsyncConnection, store_id: UUID, import_id: UUID, **values: Any) -> None:
+    changed = await connection.execute(
+        update(profile_import).where(_is(store_id, import_id)).values(**values, updated_at=datetime.now(UTC))
+    )
+    if changed.rowcount == 0:
+        raise StoreNotFound
+
+
+_of_operation = and_(operation.c.account_id == profile_import.c.account_id, operation.c.id == profile_import.c.id)
+
+
+def _is(store_id: UUID, import_id: UUID) -> Any:
+    return and_(profile_import.c.store_id == store_id, profile_import.c.id == import_id)

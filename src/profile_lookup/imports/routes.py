@@ -1,0 +1,253 @@
+"""`/v1/Stores/{storeId}/Profiles/Imports`."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Path, Request
+from fastapi.responses import StreamingResponse
+
+from profile_lookup.accounts.credentials import PresentedCredentials
+from profile_lookup.database.engine import DatabaseOfApp, Snapshot, Transaction
+from profile_lookup.database.tables import profile_import
+from profile_lookup.errors import (
+    ImportIdMalformed,
+    ImportNotFound,
+    PageTokenRefused,
+    RequestRefused,
+    TraitsRefused,
+)
+from profile_lookup.imports import queries, wire
+from profile_lookup.imports.mapping import refuse_mapping
+from profile_lookup.imports.refusals import HEADER, as_csv
+from profile_lookup.imports.uploads import upload_url
+from profile_lookup.operations.queries import enqueue
+from profile_lookup.stores.admission import Store, StoreIdInPath, StoreOfAccount, admit
+from profile_lookup.stores.routes import STORE_ERRORS
+from profile_lookup.web import ids
+from profile_lookup.web.body import BodyLastRoute
+from profile_lookup.web.openapi import answer, error_answers, header, request_example
+from profile_lookup.web.pagination import DEFAULT_PAGE_SIZE, DataPlanePage, Key, PageTokensOfApp, fetch_page
+from profile_lookup.web.signing import SigningSecret
+from profile_lookup.web.urls import BaseUrl, operation_url
+
+IMPORT_PROFILES = "IMPORT_PROFILES"
+"""The kind of operation that `work.py` does; the import has its ID."""
+
+router = APIRouter(route_class=BodyLastRoute, tags=["Profile"])
+
+_IMPORTS = "/v1/Stores/{storeId}/Profiles/Imports"
+_IMPORT_ERRORS = (*STORE_ERRORS, ImportIdMalformed(), ImportNotFound())
+_EXAMPLE_URL = f"http://127.0.0.1:8000/v1/Stores/{ids.EXAMPLE_STORE_ID}/Profiles/Imports/{ids.EXAMPLE_IMPORT_ID}"
+_EXAMPLE_MAPPINGS = [
+    {"columnName": "E-mail", "traitGroup": "Contact", "traitName": "email"},
+    {"columnName": "City", "traitGroup": "Contact", "traitName": "city"},
+]
+
+ImportIdInPath = Annotated[
+    str,
+    Path(
+        alias="importId",
+        description="The import.",
+        json_schema_extra={"pattern": ids.IMPORT_ID_PATTERN},
+        examples=[ids.EXAMPLE_IMPORT_ID],
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class AddressedImport:
+    """Of a store that the caller may use; whether there is such an import is not known yet."""
+
+    store: Store
+    id: UUID
+
+
+async def _addressed(
+    store_id: StoreIdInPath, import_id: ImportIdInPath, credentials: PresentedCredentials, database: DatabaseOfApp
+) -> AddressedImport:
+    is_well_formed = ids.is_well_formed(ids.IMPORT_ID_PATTERN, import_id)
+    store = await admit(database, credentials, store_id, "full", None if is_well_formed else ImportIdMalformed())
+    uuid = ids.decoded(import_id)
+    if uuid is None:
+        raise ImportNotFound
+    return AddressedImport(store, uuid)
+
+
+ImportOfStore = Annotated[AddressedImport, Depends(_addressed)]
+
+
+def _import_url(base_url: str, addressed: AddressedImport) -> str:
+    return f"{base_url}/v1/Stores/{ids.store_id(addressed.store.id)}/Profiles/Imports/{ids.import_id(addressed.id)}"
+
+
+@router.post(
+    _IMPORTS,
+    operation_id="CreateProfilesImportV2",
+    summary="Begin an import of a CSV file",
+    status_code=201,
+    responses={
+        201: answer(
+            "PUT the file to the `url`.",
+            {
+                "importId": ids.EXAMPLE_IMPORT_ID,
+                "url": "http://127.0.0.1:8000/v1/Uploads/WyI…",
+                "operationId": ids.EXAMPLE_OPERATION_ID,
+                "createdAt": "2026-01-15T10:15:30Z",
+                "statusUrl": operation_url("http://127.0.0.1:8000", ids.EXAMPLE_OPERATION_ID),
+            },
+        ),
+        **error_answers(
+            RequestRefused("columnMappings: expected each columnName once"),
+            TraitsRefused("columnMappings: expected at least one trait that is promoted to an identifier"),
+            *STORE_ERRORS,
+            has_body=True,
+        ),
+    },
+    openapi_extra=request_example({"filename": "people.csv", "fileSize": 31, "columnMappings": _EXAMPLE_MAPPINGS}),
+)
+async def create_import(
+    store: StoreOfAccount,
+    body: wire.ImportRequest,
+    transaction: Transaction,
+    secret: SigningSecret,
+    base_url: BaseUrl,
+    request: Request,
+) -> wire.ImportCreated:
+    """Say which column is which trait, then upload the file with a single PUT to the `url`; it needs no credentials.
+
+    Every row is then resolved like a created profile, in the file's order. A row that is refused leaves the others
+    alone. Until an hour has passed, the operation waits for the file; then it fails **(ours)**.
+    """
+    refuse_mapping(store.trait_groups, store.settings, [each.to_domain() for each in body.column_mappings])
+    now = datetime.now(UTC)
+    until = now + timedelta(seconds=request.app.state.settings.upload_seconds)
+    import_id = await enqueue(
+        transaction,
+        store.account_id,
+        store.id,
+        kind=IMPORT_PROFILES,
+        to_do={},
+        created_at=now,
+        waits_until=until,
+    )
+    await queries.create(
+        transaction,
+        store.account_id,
+        store.id,
+        import_id,
+        filename=body.filename,
+        file_size=body.file_size,
+        column_mappings=[each.model_dump(by_alias=True) for each in body.column_mappings],
+        created_at=now,
+        upload_until=until,
+    )
+    operation_id = ids.operation_id(import_id)
+    return wire.ImportCreated(
+        import_id=ids.import_id(import_id),
+        url=upload_url(base_url, secret, store.id, import_id),
+        operation_id=operation_id,
+        created_at=now,
+        status_url=operation_url(base_url, operation_id),
+    )
+
+
+@router.get(
+    _IMPORTS,
+    operation_id="ListProfileImportsV2",
+    summary="List a store's imports",
+    response_model_exclude_none=True,
+    responses={
+        200: answer(
+            "Their IDs", {"imports": [ids.EXAMPLE_IMPORT_ID], "meta": {"key": "imports", "pageSize": DEFAULT_PAGE_SIZE}}
+        ),
+        **error_answers(
+            RequestRefused("pageSize: Input should be less than or equal to 1000"),
+            PageTokenRefused(),
+            *STORE_ERRORS,
+            has_body=False,
+        ),
+    },
+)
+async def list_imports(
+    store: StoreOfAccount, page: DataPlanePage, tokens: PageTokensOfApp, snapshot: Snapshot
+) -> wire.ImportList:
+    """Newest first, unless `orderBy` says otherwise; at most 100 on a page.
+
+    They are kept for seven days after they ended, as their operations are **(ours)**.
+    """
+    page = replace(page, size=min(page.size, wire.MAX_PAGE))
+    key = Key((profile_import.c.id,))
+    found = await fetch_page(snapshot, queries.imports_of(store.id), key, page, tokens, "imports", str(store.id))
+    return wire.ImportList(imports=[ids.import_id(row.id) for row in found.rows], meta=found.meta)
+
+
+@router.get(
+    _IMPORTS + "/{importId}",
+    operation_id="FetchProfileImportV2",
+    summary="How an import is getting on",
+    response_model_exclude_none=True,
+    responses={
+        200: answer(
+            "The import",
+            {
+                "status": "COMPLETED",
+                "filename": "people.csv",
+                "createdAt": "2026-01-15T10:15:30Z",
+                "updatedAt": "2026-01-15T10:15:42Z",
+                "fileSize": 31,
+                "columnMappings": _EXAMPLE_MAPPINGS,
+                "summary": {"errors": 1, "warnings": 0},
+                "progress": {"rowsDone": 10, "rowsTotal": 10, "created": 6, "updated": 2, "merged": 1},
+                "refusedRowsUrl": f"{_EXAMPLE_URL}/RefusedRows",
+            },
+        ),
+        **error_answers(*_IMPORT_ERRORS, has_body=False),
+    },
+)
+async def fetch_import(addressed: ImportOfStore, transaction: Transaction, base_url: BaseUrl) -> wire.Import:
+    """`PENDING` until the file is there, `PROCESSING` while its rows are applied, then `COMPLETED`.
+
+    That it is, too, when rows were refused: `summary.errors` counts them. It is `FAILED` when the file as a whole
+    cannot be read, and nothing of it is applied then. Only if the store's traits change meanwhile so that the mapping
+    no longer fits, or by a defect of the service, an import fails half-way: `progress` tells **(ours)**.
+    """
+    row = await queries.fetch(transaction, addressed.store.id, addressed.id)
+    return wire.Import.of_row(row, _import_url(base_url, addressed))
+
+
+@router.get(
+    _IMPORTS + "/{importId}/RefusedRows",
+    operation_id="FetchProfileImportRefusedRows",
+    summary="Which rows of an import were refused, and why (ours)",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "The line where each row begins, the column, if it is one, and the reason; never a value.",
+            "headers": {"Content-Disposition": header("string", "A name for the file.")},
+            "content": {
+                "text/csv": {
+                    "schema": {"type": "string"},
+                    "example": "line,column,reason\r\n7,E-mail,expected at most 255 characters\r\n",
+                }
+            },
+        },
+        **error_answers(*_IMPORT_ERRORS, has_body=False),
+    },
+)
+async def fetch_refused_rows(addressed: ImportOfStore, database: DatabaseOfApp) -> StreamingResponse:
+    """As CSV, in the file's order; while the import goes on, those that were refused so far."""
+    async with database.statements() as connection:
+        await queries.fetch(connection, addressed.store.id, addressed.id)
+
+    async def lines() -> AsyncIterator[str]:
+        yield as_csv([HEADER])
+        async for report in queries.refusals(database, addressed.store.id, addressed.id):
+            yield report
+
+    name = f"{ids.import_id(addressed.id)}-refused-rows.csv"
+    return StreamingResponse(
+        lines(), media_type="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )

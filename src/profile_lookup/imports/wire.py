@@ -1,0 +1,122 @@
+"""Imports on the wire."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
+from sqlalchemy import Row
+
+from profile_lookup.identity.profile import TraitName
+from profile_lookup.imports.mapping import MappedColumn
+from profile_lookup.operations.wire import OperationError
+from profile_lookup.web import ids
+from profile_lookup.web.pagination import Meta
+from profile_lookup.web.wire import AnswerModel, Storable, WireModel, WireTime
+
+MAX_FILE_SIZE = 100 << 20  # bytes
+MAX_PAGE = 100  # the contract lets one ask for more, but not get them
+
+ImportId = Annotated[str, Field(pattern=ids.IMPORT_ID_PATTERN, examples=[ids.EXAMPLE_IMPORT_ID])]
+Filename = Annotated[str, Field(max_length=255, description="As it is called where you have it."), Storable]
+FileSize = Annotated[int, Field(ge=1, le=MAX_FILE_SIZE, description="In bytes; exactly so many must be uploaded.")]
+Name = Annotated[str, Field(max_length=64), Storable]
+Status = Literal["PENDING", "PROCESSING", "COMPLETED", "FAILED"]
+
+_STATUS_OF_OPERATION: dict[str, Status] = {
+    "PENDING": "PENDING",
+    "RUNNING": "PROCESSING",
+    "COMPLETED": "COMPLETED",
+    "FAILED": "FAILED",
+    "CANCELLED": "FAILED",
+}
+
+
+class ColumnMapping(WireModel):
+    column_name: Name = Field(description="As the file's header has it.")
+    trait_group: Name
+    trait_name: Name
+
+    def to_domain(self) -> MappedColumn:
+        return MappedColumn(self.column_name.strip(), TraitName(self.trait_group, self.trait_name))
+
+
+def _as_the_contract_says(schema: dict[str, Any]) -> None:
+    """Of three properties that are required, at most three may be there."""
+    del schema["additionalProperties"]
+    schema["maxProperties"] = len(schema["properties"])
+
+
+class ImportRequest(WireModel):
+    model_config = ConfigDict(json_schema_extra=_as_the_contract_says)
+
+    filename: Filename
+    file_size: FileSize
+    column_mappings: list[ColumnMapping] = Field(
+        min_length=2, max_length=100, description="Which column is which trait; other columns are not read."
+    )
+
+
+class ImportCreated(AnswerModel):
+    import_id: ImportId
+    url: str = Field(
+        max_length=2048, description="PUT the file there, once, without credentials: the address is signed."
+    )
+    operation_id: str
+    created_at: WireTime
+    status_url: str
+
+
+class ImportSummary(AnswerModel):
+    errors: int = Field(description="Rows that were refused.")
+    warnings: int = Field(description="Empty lines that were skipped.")
+
+
+class ImportProgress(AnswerModel):
+    rows_done: int = Field(description="Applied or refused; an import that is interrupted goes on after them.")
+    rows_total: int | SkipJsonSchema[None] = Field(default=None, description="Once the file was gone through.")
+    created: int = Field(description="Rows that made a profile.")
+    updated: int = Field(description="Rows that updated one.")
+    merged: int = Field(description="Rows that showed several to be one person.")
+
+
+class Import(AnswerModel):
+    status: Status
+    filename: Filename
+    created_at: WireTime
+    updated_at: WireTime
+    file_size: FileSize
+    column_mappings: list[ColumnMapping]
+    summary: ImportSummary
+    progress: ImportProgress = Field(description="**(ours)**")
+    refused_rows_url: str | SkipJsonSchema[None] = Field(
+        default=None, description="**(ours)** Once a row was refused: all of them, as CSV."
+    )
+    error: OperationError | SkipJsonSchema[None] = Field(
+        default=None, description="**(ours)** Once it is FAILED: what the operation says, too."
+    )
+
+    @classmethod
+    def of_row(cls, row: Row[Any], import_url: str) -> Self:
+        return cls(
+            status=_STATUS_OF_OPERATION[row.status],
+            filename=row.filename,
+            created_at=row.created_at,
+            updated_at=max(row.updated_at, row.completed_at or row.updated_at),
+            file_size=row.file_size,
+            column_mappings=[ColumnMapping.model_validate(each) for each in row.column_mappings],
+            summary=ImportSummary(errors=row.refused, warnings=row.empty_lines),
+            progress=ImportProgress(
+                rows_done=row.created + row.updated + row.merged + row.refused,
+                rows_total=row.rows_total,
+                created=row.created,
+                updated=row.updated,
+                merged=row.merged,
+            ),
+            refused_rows_url=f"{import_url}/RefusedRows" if row.refused else None,
+            error=OperationError.of(row.error_code, row.error_detail) if row.error_code else None,
+        )
+
+
+class ImportList(AnswerModel):
+    imports: list[ImportId] = Field(max_length=MAX_PAGE)
+    meta: Meta

@@ -1,0 +1,220 @@
+"""The work of the operation that an import is: its file's rows, some hundreds a step, each resolved like a create.
+
+The file is copied out of the database first. While PostgreSQL applies some rows, a thread reads the next ones: no more
+than that of the file is ever in memory. A step applies its rows, writes down which were refused, and says where to go
+on; so each row is done once, whoever does it.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from profile_lookup.errors import FileRefused, IdentifierConflict, ProfileLookupError, RowRefused
+from profile_lookup.identity.change import Change
+from profile_lookup.imports import queries
+from profile_lookup.imports.csv_file import Layout, Record, examine, layout_of, rows_of
+from profile_lookup.imports.mapping import MappedColumn, identifying_columns, read_row, refuse_mapping
+from profile_lookup.imports.refusals import as_csv
+from profile_lookup.imports.uploads import scratch_file
+from profile_lookup.imports.wire import ColumnMapping
+from profile_lookup.operations.worker import LEASE, Handler, Job
+from profile_lookup.profiles.bulk import time_after
+from profile_lookup.profiles.gathering import in_step
+from profile_lookup.profiles.ingest import Attempt, ingest_together
+from profile_lookup.stores.admission import Store, in_force
+from profile_lookup.web import ids
+
+ROWS = 300
+"""In a step that are not refused already: some tens of milliseconds, in which others wait for no more than these."""
+RECORDS = 5000  # in a step, with those that are refused
+CHARACTERS = 1 << 20  # in a step, of the mapped columns
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class _Import:
+    """What is to be done. `ID` is the operation's as well."""
+
+    store_id: UUID
+    id: UUID
+    mapping: Sequence[MappedColumn]
+    delimiter: str | None
+    rows_done: int
+    is_examined: bool
+
+    @property
+    def columns(self) -> list[str]:
+        return [each.column for each in self.mapping]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """`cells` are those of the mapped columns, in the order of the mapping; None if it could not be read at all."""
+
+    line: int
+    cells: Sequence[str] | None
+    attempt: Change | RowRefused
+
+
+def importing(directory: Path) -> Handler:
+    """The handler. `directory` is for files that do not stay."""
+
+    async def import_profiles(job: Job) -> None:
+        """Raises `FileRefused`, nothing having been applied; `StoreNotFound`; `TraitsRefused`: no mapping any more."""
+        what = await _begin(job)
+        async with _copied(job, directory) as file:
+            layout = await _read_layout(job, what, file)
+            await _apply_all(job, what, layout, rows_of(file, layout, skip=what.rows_done))
+        async with job.step() as connection:
+            await job.complete(connection, ids.import_id(job.id))
+
+    return import_profiles
+
+
+async def _begin(job: Job) -> _Import:
+    async with job.step() as connection:
+        await in_force(connection, job.account_id, job.store_id)
+        row = await queries.fetch(connection, job.store_id, job.id)
+    if row.uploaded_at is None:
+        raise FileRefused("expected an upload before the url expired")
+    mapping = [ColumnMapping.model_validate(each).to_domain() for each in row.column_mappings]
+    rows_done = job.progress.get("rows_done", 0)
+    return _Import(job.store_id, job.id, mapping, row.delimiter, rows_done, is_examined=row.rows_total is not None)
+
+
+@asynccontextmanager
+async def _copied(job: Job, directory: Path) -> AsyncIterator[BinaryIO]:
+    with scratch_file(directory) as file:
+        position = 0
+        while True:
+            async with job.step() as connection:
+                piece = await queries.piece(connection, job.store_id, job.id, position)
+            if piece is None:
+                break
+            await asyncio.to_thread(file.write, piece)
+            position += 1
+        yield file
+
+
+async def _read_layout(job: Job, what: _Import, file: BinaryIO) -> Layout:
+    """The whole file is gone through before the first row is applied, but not again after a crash."""
+    if what.is_examined:
+        return layout_of(file, what.columns, what.delimiter)
+    examined = _in_a_thread(lambda: examine(file, what.columns, what.delimiter))
+    layout, extent = await _while_ours(job, examined)
+    async with job.step() as connection:
+        await queries.save_extent(connection, what.store_id, what.id, extent.rows, extent.empty_lines)
+    return layout
+
+
+async def _apply_all(job: Job, what: _Import, layout: Layout, records: Iterator[Record]) -> None:
+    async with job.step() as connection:
+        store = await in_force(connection, job.account_id, job.store_id)
+    refuse_mapping(store.trait_groups, store.settings, what.mapping)
+    rows_done = what.rows_done
+
+    def read() -> list[_Row]:
+        return list(_some(records, layout, what.mapping, store))
+
+    rows = await _while_ours(job, _in_a_thread(read))
+    while rows:
+        ahead = _in_a_thread(read)
+        while rows:
+            store, count = await _apply(job, what, store, rows, rows_done)
+            rows, rows_done = rows[count:], rows_done + count
+        rows = await _while_ours(job, ahead)
+
+
+async def _apply(job: Job, what: _Import, read_by: Store, rows: list[_Row], rows_done: int) -> tuple[Store, int]:
+    """In one step, as many as fit. Gives the rules that were in force, and how many rows that were."""
+
+    async def write(connection: AsyncConnection, store: Store) -> tuple[Store, int]:
+        if store.revision == read_by.revision:
+            attempts = [row.attempt for row in rows]
+        else:
+            refuse_mapping(store.trait_groups, store.settings, what.mapping)
+            attempts = [row.attempt if row.cells is None else _attempt(store, what.mapping, row.cells) for row in rows]
+        outcomes = await ingest_together(connection, store, _one_after_the_other(attempts))
+        refused = [
+            (row.line, *_explained(store, what.mapping, outcome))
+            for row, outcome in zip(rows, outcomes, strict=False)
+            if isinstance(outcome, ProfileLookupError)
+        ]
+        counts: Counter[str] = Counter(each.how for each in outcomes if not isinstance(each, ProfileLookupError))
+        done = queries.Done(counts["created"], counts["updated"], counts["merged"], len(refused))
+        await queries.save_done(connection, what.store_id, what.id, done, rows_done, as_csv(refused))
+        await job.save(connection, rows_done=rows_done + len(outcomes))
+        return store, len(outcomes)
+
+    return await in_step(job, write)
+
+
+def _one_after_the_other(attempts: Sequence[Change | RowRefused]) -> list[Attempt]:
+    """As requests would have come."""
+    timed: list[Attempt] = []
+    time = datetime.now(UTC)
+    for attempt in attempts:
+        timed.append((attempt, time))
+        time = time_after(timed[-1])
+    return timed
+
+
+def _some(records: Iterator[Record], layout: Layout, mapping: Sequence[MappedColumn], store: Store) -> Iterator[_Row]:
+    """The next ones, as many as one step should take."""
+    positions = [layout.positions[each.column] for each in mapping]
+    changes = characters = 0
+    for record in islice(records, RECORDS):
+        if record.fields is None:
+            yield _Row(record.line, None, RowRefused(None, record.reason))
+            continue
+        cells = [record.fields[position] for position in positions]
+        row = _Row(record.line, cells, _attempt(store, mapping, cells))
+        yield row
+        changes += isinstance(row.attempt, Change)
+        characters += sum(map(len, cells))
+        if changes >= ROWS or characters >= CHARACTERS:
+            return
+
+
+def _attempt(store: Store, mapping: Sequence[MappedColumn], cells: Sequence[str]) -> Change | RowRefused:
+    try:
+        return read_row(store.trait_groups, store.settings, mapping, cells)
+    except RowRefused as refused:
+        return refused
+
+
+def _explained(store: Store, mapping: Sequence[MappedColumn], refused: ProfileLookupError) -> tuple[str | None, str]:
+    """The column, if it is one, and the reason."""
+    match refused:
+        case RowRefused(column=column, reason=reason):
+            return column, reason
+        case IdentifierConflict(id_type=id_type):
+            identifying = identifying_columns(store.trait_groups, store.settings, mapping)
+            columns = [column for column, promoted in identifying.items() if promoted == id_type]
+            return columns[0] if len(columns) == 1 else None, str(refused)
+    return None, str(refused)
+
+
+async def _while_ours(job: Job, task: "asyncio.Task[Result]") -> Result:
+    """However long it takes, nobody else takes the operation."""
+    try:
+        while not (await asyncio.wait([task], timeout=LEASE.total_seconds() / 3))[0]:
+            async with job.step():
+                pass
+        return task.result()
+    finally:
+        task.cancel()
+
+
+def _in_a_thread(call: Callable[[], Result]) -> "asyncio.Task[Result]":
+    return asyncio.create_task(asyncio.to_thread(call))

@@ -1,0 +1,358 @@
+"""POST and GET …/Profiles/Imports: what becomes of a file's rows."""
+
+import asyncio
+import csv
+import io
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from profile_lookup.database.engine import Database
+from profile_lookup.errors import IdentifierConflict
+from profile_lookup.imports import work
+from profile_lookup.stores.locks import store_key
+from profile_lookup.web import ids
+from tests.conftest import PATIENCE, WAITING, change_settings, finished, look_up, make_profile, make_store
+from tests.database.contents import contents
+from tests.imports.conftest import create, ended, imported, mappings, path_of, upload
+from tests.imports.test_mapping import NO_NUMBER
+
+PEOPLE = "E-mail,Phone,First\na@example.com,317-555-6789,Ann\nb@example.com,+4930123456,Bob\n"
+
+
+async def test_every_row_is_a_profile_that_lookup_finds(client: httpx.AsyncClient, store_id: str) -> None:
+    answer, refused = await imported(client, store_id, PEOPLE)
+    assert answer["status"] == "COMPLETED"
+    assert answer["summary"] == {"errors": 0, "warnings": 0}
+    assert answer["progress"] == {"rowsDone": 2, "rowsTotal": 2, "created": 2, "updated": 0, "merged": 0}
+    assert (answer["filename"], answer["fileSize"]) == ("people.csv", len(PEOPLE))
+    assert answer["columnMappings"] == mappings()
+    assert refused == []
+    assert "refusedRowsUrl" not in answer
+    (ann,) = await look_up(client, store_id, "phone", "+13175556789")
+    assert await look_up(client, store_id, "email", "A@Example.com") == [ann]
+    profile = (await client.get(f"/v1/Stores/{store_id}/Profiles/{ann}")).json()
+    assert profile["traits"]["Contact"] == {"email": "a@example.com", "phone": "317-555-6789", "firstName": "Ann"}
+
+
+async def test_a_row_updates_and_merges_as_a_create_does(client: httpx.AsyncClient, store_id: str) -> None:
+    first = await make_profile(client, store_id, email="a@example.com", firstName="Old")
+    second = await make_profile(client, store_id, phone="+13175556789")
+    content = "E-mail,Phone,First\na@example.com,,New\na@example.com,3175556789,\nc@example.com,,\nC@example.com,,Cy\n"
+    answer, _ = await imported(client, store_id, content)
+    assert answer["progress"] == {"rowsDone": 4, "rowsTotal": 4, "created": 1, "updated": 2, "merged": 1}
+    assert await look_up(client, store_id, "phone", "+13175556789") == [first]
+    moved = await client.get(f"/v1/Stores/{store_id}/Profiles/{second}")
+    assert moved.status_code == 301
+    traits = (await client.get(f"/v1/Stores/{store_id}/Profiles/{first}")).json()["traits"]["Contact"]
+    assert traits["firstName"] == "New"  # an empty cell says nothing
+
+
+async def test_all_good_rows_are_imported_and_each_bad_one_is_explained_without_its_values(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    group = {
+        "displayName": "More",
+        "traits": {
+            "age": {"dataType": "NUMBER"},
+            "member": {"dataType": "BOOLEAN"},
+            "tags": {"dataType": "ARRAY"},
+            "ref": {
+                "dataType": "STRING",
+                "idTypePromotion": "ref",
+                "validationRule": {"ruleType": "STRING", "pattern": "^R"},
+            },
+        },
+    }
+    # A unique type that is no matching rule: its values can neither be shared nor merge.
+    assert (await change_settings(client, store_id, ref={"enforceUnique": True}))["status"] == "COMPLETED"
+    accepted = await client.post(f"/v1/ControlPlane/Stores/{store_id}/TraitGroups", json=group)
+    assert accepted.status_code == 202
+    columns = mappings(email="email", phone="phone", first="firstName")
+    columns += [{"columnName": name, "traitGroup": "More", "traitName": name} for name in group["traits"]]
+    file = io.StringIO()
+    file.write("\ufeff\r\nemail;phone;unmapped;first;age;member;tags;ref\r\n")
+    writer = csv.writer(file, delimiter=";")
+    writer.writerow(["good1@example.com", "317-555-0101", "x", "Sesame;\r\nName", "42", "TRUE", '["a"]', "R1"])
+    writer.writerow(["sesame@example.com", "not a sesame number", "", "", "", "", "", ""])
+    writer.writerow(["sesame@example.com", "", "", "", "sesame", "", "", ""])
+    writer.writerow(["sesame@example.com", "", "", "", "", "sesame", "", ""])
+    writer.writerow(["sesame@example.com", "", "", "", "", "", "sesame", ""])
+    writer.writerow(["sesame@example.com", "", "", "", "", "", "", "sesame"])
+    writer.writerow(["", "", "sesame", "Sesamename", "", "", "", ""])
+    writer.writerow(["other@example.com", "", "", "", "", "", "", "R1"])
+    writer.writerow(["sesame@example.com", "", ""])
+    writer.writerow(["sesame@example.com", "", "", "", "", "", "", "", ""])
+    writer.writerow(["sesame@example.com", "", "", "s" * 1025, "", "", "", ""])
+    writer.writerow(["sesame@example.com" + "m" * 255, "", "", "", "", "", "", ""])
+    file.write('"sesame@example.com"sesame;;;;;;;\r\n\r\n')
+    file.write(f"sesame@example.com;{'s' * 200_000};;;;;;\r\n")
+    writer.writerow(["good2@example.com", "", "", "", "", "", "[]", "R2"])
+    answer, refused = await imported(client, store_id, file.getvalue(), columns)
+    assert refused == [
+        f'5,phone,"{NO_NUMBER}"',
+        "6,age,expected an integer of 32 bits",
+        "7,member,expected true or false",
+        "8,tags,expected a JSON array",
+        "9,ref,expected what the trait's pattern matches",
+        '10,,"expected a value in a column that identifies: email, phone, ref"',
+        f'11,ref,"{IdentifierConflict("ref")}"',
+        '12,,"expected 8 fields, as the header has; found 3"',
+        '13,,"expected 8 fields, as the header has; found 9"',
+        '14,first,"expected at most 1024 characters, without NUL or lone surrogates"',
+        "15,email,expected at most 255 characters",
+        "16,,expected nothing between a closing quote and the delimiter",
+        "18,,expected fields of at most 131072 characters",
+    ]
+    assert answer["status"] == "COMPLETED"
+    assert answer["summary"] == {"errors": 13, "warnings": 1}
+    assert answer["progress"] == {"rowsDone": 15, "rowsTotal": 15, "created": 2, "updated": 0, "merged": 0}
+    assert len(await look_up(client, store_id, "email", "good1@example.com")) == 1
+    assert await look_up(client, store_id, "ref", "R2") == await look_up(client, store_id, "email", "good2@example.com")
+    assert "sesame" not in str([rows for name, rows in (await contents(database)).items() if name != "trait"])
+
+
+async def test_the_refused_rows_are_a_file_to_download(client: httpx.AsyncClient, store_id: str) -> None:
+    content = "E-mail,Phone,First\n,x,\n"
+    created = await create(client, store_id, len(content))
+    await upload(client, created["url"], content.encode())
+    answer = await ended(client, store_id, created)
+    refused = await client.get(answer["refusedRowsUrl"])
+    assert refused.headers["Content-Type"] == "text/csv; charset=utf-8"
+    name = f"{created['importId']}-refused-rows.csv"
+    assert refused.headers["Content-Disposition"] == f'attachment; filename="{name}"'
+    (row,) = csv.DictReader(io.StringIO(refused.text))
+    assert (row["line"], row["column"]) == ("2", "Phone")
+
+
+@pytest.mark.parametrize(
+    ("content", "detail"),
+    [
+        (b"E-mail,Phone\na@example.com,x\n", 'file: line 1: expected a header with the column "First"'),
+        (b"E-mail,Phone,First\na@example.com,,\xe9\n", "file: line 2, byte 35 of the file: expected UTF-8"),
+        (b'E-mail,Phone,First\na@example.com,,\n"b@example.com,,\n', "file: line 3: a quote is opened here that is never closed"),
+    ],
+)  # fmt: skip
+async def test_of_a_file_that_cannot_be_read_as_a_whole_nothing_is_applied(
+    client: httpx.AsyncClient, store_id: str, database: Database, content: bytes, detail: str
+) -> None:
+    created = await create(client, store_id, len(content))
+    await upload(client, created["url"], content)
+    answer = await ended(client, store_id, created)
+    assert (answer["status"], answer["error"]["detail"], answer["error"]["code"]) == ("FAILED", detail, 520046)
+    assert answer["progress"] == {"rowsDone": 0, "created": 0, "updated": 0, "merged": 0}
+    operation = (await client.get(created["statusUrl"])).json()
+    assert (operation["status"], operation["error"]) == ("FAILED", answer["error"])
+    assert (await client.get(f"/v1/Stores/{store_id}/Profiles")).json()["profiles"] == []
+    assert (await contents(database))["import_piece"] == []
+
+
+async def test_the_operation_waits_for_the_file_and_then_names_the_import(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    created = await create(client, store_id, len(PEOPLE))
+    pending = (await client.get(path_of(store_id, created))).json()
+    assert pending["status"] == "PENDING"
+    assert pending["createdAt"] == pending["updatedAt"] == created["createdAt"]
+    assert (await client.get(created["statusUrl"])).json()["status"] == "PENDING"
+    await upload(client, created["url"], PEOPLE.encode())
+    assert (await ended(client, store_id, created))["status"] == "COMPLETED"
+    operation = (await client.get(created["statusUrl"])).json()
+    assert operation["operationId"] == created["operationId"]
+    assert operation["result"] == {"type": "RESOURCE_ID", "id": created["importId"]}
+    assert (await contents(database))["import_piece"] == []
+
+
+async def test_an_import_whose_file_does_not_come_in_time_fails(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    created = await create(client, store_id, 1)
+    await _let_the_time_be_up(database)
+    answer = await ended(client, store_id, created)
+    assert (answer["status"], answer["error"]["detail"]) == (
+        "FAILED",
+        "file: expected an upload before the url expired",
+    )
+    assert (await upload(client, created["url"], b"x")).status_code == 403
+
+
+async def test_an_import_that_waits_for_its_file_holds_nobody_up(client: httpx.AsyncClient, store_id: str) -> None:
+    await create(client, store_id, 1)
+    answer, _ = await imported(client, store_id, PEOPLE)
+    assert answer["status"] == "COMPLETED"
+    assert (await change_settings(client, store_id, chat={"normalization": "email"}))["status"] == "COMPLETED"
+
+
+async def test_more_rows_than_a_step_takes_keep_their_order(client: httpx.AsyncClient, store_id: str) -> None:
+    rows = [f"{number // 2}@example.com,,{number}" for number in range(2 * work.ROWS + 20)]
+    rows[100:100] = ["", "no,e-mail"] * 10
+    answer, refused = await imported(client, store_id, "\n".join(["E-mail,Phone,First", *rows]))
+    half = work.ROWS + 10
+    assert answer["progress"] == {
+        "rowsDone": 2 * half + 10, "rowsTotal": 2 * half + 10, "created": half, "updated": half, "merged": 0,
+    }  # fmt: skip
+    assert answer["summary"] == {"errors": 10, "warnings": 10}
+    assert [line.split(",")[0] for line in refused] == [str(number) for number in range(103, 123, 2)]
+    (last,) = await look_up(client, store_id, "email", f"{half - 1}@example.com")
+    traits = (await client.get(f"/v1/Stores/{store_id}/Profiles/{last}")).json()["traits"]["Contact"]
+    assert traits["firstName"] == str(2 * half - 1)
+
+
+async def test_rows_with_more_identifiers_than_a_transaction_may_lock_take_several(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    group = {"displayName": "More", "traits": {"chats": {"dataType": "ARRAY", "idTypePromotion": "chat"}}}
+    await client.post(f"/v1/ControlPlane/Stores/{store_id}/TraitGroups", json=group)
+    columns = [{"columnName": "c", "traitGroup": "More", "traitName": "chats"}, *mappings(Mail="email")]
+    lists = [str([f"{row}-{item}" for item in range(100)]).replace("'", '""') for row in range(40)]
+    content = "\n".join(["c,Mail", *[f'"{each}",' for each in lists]])
+    answer, _ = await imported(client, store_id, content, columns)
+    assert (answer["status"], answer["progress"]["created"]) == ("COMPLETED", 40)
+    assert len(await look_up(client, store_id, "chat", "39-99")) == 1
+
+
+async def test_rules_that_change_meanwhile_count_from_the_next_step(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    content = "E-mail,Phone,First\nCAPITAL@example.com,,\n"
+    answer = await _imported_while_rules_change(
+        client, store_id, database, content, mappings(),
+        "update store set settings = replace(settings::text, '\"normalization\": \"email\"', '\"normalization\": \"none\"')::jsonb",
+    )  # fmt: skip
+    assert (answer["status"], answer["progress"]["created"]) == ("COMPLETED", 1)
+    assert len(await look_up(client, store_id, "email", "CAPITAL@example.com")) == 1
+
+
+async def test_a_mapping_that_no_longer_fits_the_store_ends_the_import(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    group = {"displayName": "More", "traits": {"x": {"dataType": "STRING"}}}
+    await client.post(f"/v1/ControlPlane/Stores/{store_id}/TraitGroups", json=group)
+    columns = [*mappings(Mail="email"), {"columnName": "x", "traitGroup": "More", "traitName": "x"}]
+    answer = await _imported_while_rules_change(
+        client, store_id, database, "Mail,x\na@example.com,1\n", columns, "delete from trait_group where name = 'More'"
+    )
+    assert answer["status"] == "FAILED"
+    assert answer["error"]["detail"] == "columnMappings.1.traitGroup: no such trait group; expected one of Contact"
+    assert answer["progress"]["rowsDone"] == 0
+
+
+async def _imported_while_rules_change(
+    client: httpx.AsyncClient,
+    store_id: str,
+    database: Database,
+    content: str,
+    columns: list[dict[str, str]],
+    change: str,
+) -> dict[str, Any]:
+    """The first rows are read by the rules before, and wait for the locks while these change."""
+    created = await create(client, store_id, len(content), columns)
+    store = ids.decoded(store_id)
+    assert store is not None
+    async with database.transaction() as connection:
+        await connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": store_key(store)})
+        await upload(client, created["url"], content.encode())
+        async with asyncio.timeout(PATIENCE):
+            while not await connection.scalar(text(WAITING)):
+                await asyncio.sleep(0.01)
+        await connection.execute(text(change))
+        await connection.execute(text("update store set revision = revision + 1"))
+    return await ended(client, store_id, created)
+
+
+@pytest.mark.parametrize("moment", ["waiting", "working"])
+async def test_a_deleted_store_takes_its_imports_with_it(
+    client: httpx.AsyncClient, store_id: str, database: Database, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    monkeypatch.setattr(work, "ROWS", 1)
+    content = "E-mail,Phone,First\nx,y\n" + "".join(f"{number}@example.com,,\n" for number in range(400))
+    created = await create(client, store_id, len(content))
+    if moment == "working":
+        await upload(client, created["url"], content.encode())
+        await _until_rows_are_done(client, store_id, created)
+    deleted = await client.delete(f"/v1/ControlPlane/Stores/{store_id}")
+    assert (await upload(client, created["url"], content.encode())).status_code == 403
+    assert (await client.get(path_of(store_id, created))).status_code == 404
+    assert (await finished(client, deleted))["status"] == "COMPLETED"
+    if moment == "waiting":
+        await _let_the_time_be_up(database)
+    async with asyncio.timeout(PATIENCE):
+        while (await client.get(created["statusUrl"])).json()["status"] != "FAILED":
+            await asyncio.sleep(0.05)
+    left = {name for name, rows in (await contents(database)).items() if rows}
+    assert left == {"account", "credential", "operation", "signing_key"}
+
+
+async def test_imports_are_listed_newest_first_in_pages(client: httpx.AsyncClient, store_id: str) -> None:
+    made = [(await create(client, store_id, 1))["importId"] for _ in range(3)]
+    listed = f"/v1/Stores/{store_id}/Profiles/Imports"
+    page = (await client.get(listed, params={"pageSize": 2})).json()
+    assert page["imports"] == [made[2], made[1]]
+    assert page["meta"]["key"] == "imports"
+    rest = (await client.get(listed, params={"pageToken": page["meta"]["nextToken"]})).json()
+    assert rest["imports"] == [made[0]]
+    assert (await client.get(listed, params={"orderBy": "ASC"})).json()["imports"] == made
+    assert (await client.get(listed, params={"pageSize": 1000})).json()["meta"]["pageSize"] == 100
+    other = await make_store(client, "other")
+    assert (await client.get(f"/v1/Stores/{other}/Profiles/Imports")).json()["imports"] == []
+
+
+NO_SUCH_TRAIT = (
+    "columnMappings.1.traitName: no such trait in Contact; expected one of chat, city, country, email, firstName, "
+    "lastName, phone, postalCode, preferredLanguage, state, street, whatsapp"
+)
+
+
+async def test_what_cannot_become_an_import_is_refused_at_once(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    of_columns = "columnMappings: expected"
+    for change, code, message in (
+        ({"fileSize": 104_857_601}, 520046, "fileSize: Input should be less than or equal to 104857600"),
+        ({"fileSize": 0}, 520046, "fileSize: Input should be greater than or equal to 1"),
+        ({"filename": "x" * 256}, 520046, "filename: String should have at most 255 characters"),
+        ({"filename": "\0"}, 520046, "filename: String should hold neither NUL characters nor lone surrogates"),
+        ({"columnMappings": mappings(A="email")}, 520046, "columnMappings: List should have at least 2 items"),
+        ({"columnMappings": mappings(A="email", **{" A ": "phone"})}, 520046, f"{of_columns} each columnName once"),
+        ({"columnMappings": mappings(A="email", B="email")}, 520046, f"{of_columns} each trait once"),
+        (
+            {"columnMappings": mappings(A="city", B="state")},
+            520005,
+            f"{of_columns} at least one trait that is promoted",
+        ),
+        ({"columnMappings": mappings(A="email", B="secret")}, 520005, NO_SUCH_TRAIT),
+        ({"delimiter": ";"}, 520046, "delimiter: Extra inputs are not permitted"),
+    ):
+        body = {"filename": "people.csv", "fileSize": 10, "columnMappings": mappings()} | change
+        refused = await client.post(f"/v1/Stores/{store_id}/Profiles/Imports", json=body)
+        assert (refused.status_code, refused.json()["code"]) == (400, code)
+        assert refused.json()["message"].startswith(message)
+    assert (await contents(database))["profile_import"] == []
+
+
+async def test_an_import_that_is_none_is_not_found(client: httpx.AsyncClient, store_id: str) -> None:
+    imports = f"/v1/Stores/{store_id}/Profiles/Imports"
+    other = await make_store(client, "other")
+    of_other = (await create(client, other, 1))["importId"]
+    for import_id in (ids.EXAMPLE_IMPORT_ID, f"mem_import_0{'l' * 25}", of_other):
+        for path in (import_id, f"{import_id}/RefusedRows"):
+            answer = await client.get(f"{imports}/{path}")
+            assert (answer.status_code, answer.json()["code"]) == (404, 20404)
+    answer = await client.get(f"{imports}/mem_import_x")
+    assert (answer.status_code, answer.json()["code"]) == (400, 520046)
+    assert answer.json()["message"].startswith("importId: expected mem_import_")
+
+
+async def _let_the_time_be_up(database: Database) -> None:
+    """As it is by itself after an hour."""
+    async with database.transaction() as connection:
+        await connection.execute(text("update profile_import set upload_until = now()"))
+        await connection.execute(text("update operation set leased_until = now() where completed_at is null"))
+
+
+async def _until_rows_are_done(client: httpx.AsyncClient, store_id: str, created: dict[str, Any]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while (await client.get(path_of(store_id, created))).json()["progress"]["rowsDone"] == 0:
+            await asyncio.sleep(0.01)

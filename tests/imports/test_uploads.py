@@ -1,0 +1,143 @@
+"""PUT to the address of an import's file: signed, for once, of exactly the size that was said."""
+
+import asyncio
+import base64
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from profile_lookup.database.engine import Database
+from profile_lookup.settings import Settings
+from tests.conftest import PATIENCE, make_store
+from tests.database.contents import contents
+from tests.imports.conftest import create, ended, path_of, upload
+from tests.imports.test_imports import PEOPLE
+
+CONTENT = PEOPLE.encode()
+UPLOAD_MIB = int(os.environ.get("UPLOAD_MIB", "2"))
+
+
+async def _state(client: httpx.AsyncClient, store_id: str, created: dict[str, Any]) -> str:
+    state: str = (await client.get(path_of(store_id, created))).json()["status"]
+    return state
+
+
+async def test_the_address_is_on_this_service_and_needs_no_credentials_but_its_signature(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    created = await create(client, store_id, len(CONTENT))
+    address, _, token = created["url"].rpartition("/")
+    assert address == "http://service.test/v1/Uploads"
+    assert len(created["url"]) < 300
+    payload = base64.urlsafe_b64encode(json.dumps(["0" * 32, "0" * 32]).encode()).decode().rstrip("=")
+    for wrong in (token[:-1], token + "x", f"x{token}", f"{payload}.{token.rpartition('.')[2]}", "x", "a.b.c", "%00"):
+        refused = await upload(client, f"{address}/{wrong}", CONTENT)
+        assert (refused.status_code, refused.json()["code"]) == (403, 403)
+    assert await _state(client, store_id, created) == "PENDING"
+    done = await upload(client, created["url"], CONTENT)
+    assert (done.status_code, done.content) == (200, b"")
+    assert (await ended(client, store_id, created))["status"] == "COMPLETED"
+
+
+async def test_a_token_of_a_page_is_no_permission_to_upload(client: httpx.AsyncClient, store_id: str) -> None:
+    for _ in range(2):
+        await create(client, store_id, 1)
+    listed = await client.get(f"/v1/Stores/{store_id}/Profiles/Imports", params={"pageSize": 1})
+    assert (await upload(client, f"/v1/Uploads/{listed.json()['meta']['nextToken']}", b"x")).status_code == 403
+
+
+async def test_an_address_whose_time_is_up_is_refused(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    created = await create(client, store_id, len(CONTENT))
+    async with database.transaction() as connection:
+        await connection.execute(text("update profile_import set upload_until = now()"))
+    assert (await upload(client, created["url"], CONTENT)).status_code == 403
+
+
+async def test_a_second_upload_is_a_conflict_also_after_the_import_has_ended(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    created = await create(client, store_id, len(CONTENT))
+    answers = await asyncio.gather(*[upload(client, created["url"], CONTENT) for _ in range(4)])
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
+    assert (await ended(client, store_id, created))["progress"]["rowsDone"] == 2
+    assert (await upload(client, created["url"], CONTENT)).json()["code"] == 20409
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+@pytest.mark.parametrize(("size", "status"), [(len(CONTENT) - 1, 400), (len(CONTENT) + 1, 413), (0, 400)])
+async def test_a_file_of_another_size_than_was_said_changes_nothing(
+    client: httpx.AsyncClient, store_id: str, database: Database, size: int, status: int, is_chunked: bool
+) -> None:
+    created = await create(client, store_id, len(CONTENT))
+    content = (CONTENT + b"x")[:size]
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for byte in content:
+            yield bytes([byte])
+
+    refused = await client.put(created["url"], content=chunks() if is_chunked else content)
+    assert refused.status_code == status
+    assert await _state(client, store_id, created) == "PENDING"
+    assert (await contents(database))["import_piece"] == []
+    assert (await upload(client, created["url"], CONTENT)).status_code == 200
+
+
+@pytest.fixture
+async def over_tcp(served: str, account_served: tuple[str, str]) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=served, auth=account_served, timeout=PATIENCE) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def _announced(url: str, size: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection on which an upload of so many bytes is announced, as careful clients do: may I?"""
+    parts = urlsplit(url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    head = f"PUT {parts.path} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: {size}\r\n\r\n"
+    writer.write(head.encode())
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_byte_more_than_100_mib_is_refused_before_it_is_read(over_tcp: httpx.AsyncClient) -> None:
+    store_id = await make_store(over_tcp)
+    created = await create(over_tcp, store_id, 100 << 20)
+    async with _announced(created["url"], (100 << 20) + 1) as (reader, _):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 413 ")
+
+
+async def test_a_large_file_goes_through_and_one_whose_connection_breaks_may_be_sent_again(
+    over_tcp: httpx.AsyncClient, settings: Settings
+) -> None:
+    """`UPLOAD_MIB=100` sends the largest; nothing of it is left on the disk or in the database."""
+    line = f"{'ä' * 50_000},%d@example.com,,\n"
+    rows = (UPLOAD_MIB << 20) // (len(line.encode()) + 10)
+    content = ("x,E-mail,Phone,First\n" + "".join([line % number for number in range(rows)])).encode()
+    content += b"\n" * ((UPLOAD_MIB << 20) - len(content))
+    store_id = await make_store(over_tcp)
+    created = await create(over_tcp, store_id, len(content))
+    async with _announced(created["url"], len(content)) as (reader, writer):
+        assert await reader.readline() == b"HTTP/1.1 100 Continue\r\n"
+        writer.write(content[: len(content) // 2])
+        await writer.drain()
+    assert await _state(over_tcp, store_id, created) == "PENDING"
+    assert (await upload(over_tcp, created["url"], content)).status_code == 200
+    answer = await ended(over_tcp, store_id, created)
+    assert (answer["status"], answer["progress"]["created"]) == ("COMPLETED", rows)
+    assert list(settings.upload_directory.iterdir()) == []
+    assert settings.database_url is not None
+    database = Database(settings.database_url.get_secret_value(), pool_size=1)
+    assert (await contents(database))["import_piece"] == []
+    await database.close()
