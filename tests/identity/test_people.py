@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import count
+from itertools import combinations, count
 from uuid import UUID
 
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from profile_lookup.errors import IdentifierConflict
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.merging import combined
-from profile_lookup.identity.people import Difference, People
+from profile_lookup.identity.people import Difference, People, Written
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.resolution import Create, profiles_of, resolve
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
@@ -24,10 +24,11 @@ SETTINGS = IdentityResolutionSettings(
         IdentifierConfig("phone", limit=1),
         IdentifierConfig("cookie", enforce_unique=False),
         IdentifierConfig("device", enforce_unique=False, limit=2, limit_policy="lifo"),
+        IdentifierConfig("visit", enforce_unique=False),
         IdentifierConfig("passport"),
         IdentifierConfig("tag", enforce_unique=False),
     ),
-    ("email", "phone", "cookie", "device"),
+    ("email", "phone", "cookie", "device", "visit"),
 )
 IDENTIFIERS = [identifier(f"{each.id_type}:{value}") for each in SETTINGS.identifier_configs for value in "abcd"]
 CHANGES = st.builds(
@@ -136,6 +137,13 @@ def test_a_conflict_changes_nothing() -> None:
     with pytest.raises(IdentifierConflict):
         together.apply(adding("email:a", "passport:a"), at(1))
     assert together.difference() == people().difference()
+
+
+@pytest.mark.parametrize("pair", list(combinations(("cookie:a", "device:a", "visit:a"), 2)))
+def test_who_shares_two_values_is_found_among_many_who_share_one(pair: tuple[str, str]) -> None:
+    many = [*["cookie:a"] * 3, *["device:a"] * 4, *["visit:a"] * 5]
+    together = people(holder(50, *pair), *(holder(number, each) for number, each in enumerate(many, start=1)))
+    assert together.apply(adding("cookie:a", "device:a", "visit:a"), at(1)) == Written("updated", UUID(int=50))
 
 
 def test_what_thousands_share_is_quickly_resolved() -> None:
