@@ -72,6 +72,8 @@ _SECOND_PROFILE = 50_000_000
 _CONTESTED = 100  # people that the requests of a race are about, with one of their values each
 _RACE = 120  # requests: enough for people to grow together, too few for all to become one
 _RACES = 2
+_QUIET = 4  # looks at the database in a row, between which nothing is at work
+_PATIENCE = 400  # looks
 _RACERS = 16
 
 
@@ -146,6 +148,7 @@ class _Database:
 
     def batch(self, kind: str, connections: int) -> Batch:
         """Requests of people that nobody wrote of before; updates of those that are there."""
+        asyncio.run(_settled(self.dataset.database_url))
         write, people = WRITES[kind], self.dataset.population.people
         block = math.ceil(1.5 * write.at_most * math.ceil(self._seconds) / connections)  # none has just its share
         if kind == "update":
@@ -239,6 +242,25 @@ async def _holders(url: str, values: list[str]) -> dict[str, object]:
     try:
         question = "select value, profile_id from identifier where store_id = $1 and value = any ($2)"
         return {row["value"]: row["profile_id"] for row in await connection.fetch(question, STORE_ID, values)}
+    finally:
+        await connection.close()
+
+
+async def _settled(url: str) -> None:
+    """Wait for what was still under way when the load ended. Raises `BenchmarkError`."""
+    at_work = """
+        select count(*) from pg_stat_activity
+        where backend_type = 'client backend' and state <> 'idle' and pid <> pg_backend_pid()
+    """
+    connection = await asyncpg.connect(url)
+    try:
+        quiet = 0
+        for _ in range(_PATIENCE):
+            quiet = 0 if await connection.fetchval(at_work) else quiet + 1
+            if quiet == _QUIET:
+                return
+            await asyncio.sleep(0.05)
+        raise BenchmarkError("writes went on after their load had ended")
     finally:
         await connection.close()
 
