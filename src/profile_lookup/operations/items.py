@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Select, insert, select, text
+from sqlalchemy import Select, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.tables import operation_item
@@ -25,11 +25,14 @@ class Result:
 
 async def stage(connection: AsyncConnection, account_id: UUID, operation_id: UUID, inputs: Sequence[str]) -> None:
     """What is to be done of an operation, in this order. It may hold personal data: it is kept until it is done."""
-    staged = [
-        {"account_id": account_id, "operation_id": operation_id, "position": position, "input": each}
-        for position, each in enumerate(inputs)
-    ]
-    await connection.execute(insert(operation_item), staged)
+    await connection.execute(_STAGE, {"account_id": account_id, "operation_id": operation_id, "inputs": list(inputs)})
+
+
+_STAGE = text("""
+    insert into operation_item (account_id, operation_id, position, input)
+    select :account_id, :operation_id, item.number - 1, item.input
+    from unnest(cast(:inputs as text[])) with ordinality as item (input, number)
+""")
 
 
 async def staged(connection: AsyncConnection, job: Job, first: int, count: int) -> list[str]:
