@@ -15,6 +15,7 @@ from profile_lookup.identity_settings.routes import UPDATE_SETTINGS
 from profile_lookup.imports import routes as imports
 from profile_lookup.imports import upload_routes
 from profile_lookup.imports.routes import IMPORT_PROFILES
+from profile_lookup.imports.s3 import bucket_of
 from profile_lookup.imports.work import importing
 from profile_lookup.operations import routes as operations
 from profile_lookup.operations.worker import AT_ONCE, Handler, work
@@ -110,6 +111,7 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},  # it would hold bodies: personal data
     )
     app.state.settings = settings
+    app.state.bucket = bucket_of(settings)
     app.add_middleware(LeanMiddleware, route=lookup_routes.LOOKUP, answer=lookup_routes.look_up_leanly)
     app.add_middleware(RequestIdMiddleware, log_requests=settings.log_requests)
     install_error_handlers(app)
@@ -127,7 +129,7 @@ async def working(settings: Settings) -> AsyncIterator[None]:
     assert settings.database_url is not None
     database_url = settings.database_url.get_secret_value()
     database = Database(database_url, pool_size=CONNECTIONS_OF_WORKER, command_timeout=None)
-    handlers = {**HANDLERS, IMPORT_PROFILES: importing(settings.upload_directory)}
+    handlers = {**HANDLERS, IMPORT_PROFILES: importing(settings.upload_directory, bucket_of(settings))}
     worker = asyncio.create_task(work(database, handlers, apart=APART, long=LONG))
     try:
         yield

@@ -1,6 +1,7 @@
 """All that can be configured: read once from the environment, at the root of the program."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -82,6 +83,19 @@ class Settings(BaseSettings):
     upload_seconds: Annotated[
         int, Field(ge=1, le=604_800, description="How long the address for an import's file is good for.")
     ] = 3600
+    s3_bucket: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            description="Where files of imports are uploaded to instead of to this service; needs "
+            "`profile-lookup[s3]`, and credentials where boto3 looks for them.",
+        ),
+    ] = None
+    s3_endpoint_url: Annotated[
+        str | None,
+        Field(pattern="^https?://", description="An S3 that is not Amazon's, as this service and clients reach it."),
+    ] = None
+    s3_region: Annotated[str | None, Field(min_length=1, description="Where the bucket is.")] = None
     bootstrap_account_sid: Annotated[
         str | None,
         Field(
@@ -116,6 +130,13 @@ class Settings(BaseSettings):
             if not is_postgresql:
                 raise ValueError("expected postgresql://user:password@host:5432/database")
         return url
+
+    @field_validator("s3_bucket")
+    @classmethod
+    def _is_spoken_to(cls, bucket: str | None) -> str | None:
+        if bucket is not None and find_spec("boto3") is None:
+            raise ValueError("expected boto3 to be there: install profile-lookup[s3]")
+        return bucket
 
     @field_validator("public_url")
     @classmethod

@@ -91,6 +91,17 @@ async def test_a_file_of_another_size_than_was_said_changes_nothing(
     assert (await upload(client, created["url"], CONTENT)).status_code == 200
 
 
+async def test_a_disk_that_cannot_take_the_file_is_a_503_and_the_address_stays_good(
+    client: httpx.AsyncClient, store_id: str, settings: Settings
+) -> None:
+    created = await create(client, store_id, len(CONTENT))
+    settings.upload_directory.write_text("no directory")
+    refused = await upload(client, created["url"], CONTENT)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+    settings.upload_directory.unlink()
+    assert (await upload(client, created["url"], CONTENT)).status_code == 200
+
+
 @pytest.fixture
 async def over_tcp(served: str, account_served: tuple[str, str]) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=served, auth=account_served, timeout=PATIENCE) as opened:

@@ -114,10 +114,15 @@ async def keep_file(connection: AsyncConnection, store_id: UUID, import_id: UUID
     if account_id is None or not await ready(connection, account_id, import_id):
         await awaited_file_size(connection, store_id, import_id)
         raise UploadRefused
-    now = datetime.now(UTC)
-    await connection.execute(
-        update(profile_import).where(_is(store_id, import_id)).values(uploaded_at=now, updated_at=now)
-    )
+    try:
+        await keep_pieces(connection, store_id, import_id, file)
+    except StoreNotFound:
+        raise UploadRefused from None
+
+
+async def keep_pieces(connection: AsyncConnection, store_id: UUID, import_id: UUID, file: BinaryIO) -> None:
+    """By a worker, whose operation this is. Raises `StoreNotFound`: it took the import with it."""
+    await _set(connection, store_id, import_id, uploaded_at=datetime.now(UTC))
     position = 0
     file.seek(0)
     while piece := file.read(PIECE):

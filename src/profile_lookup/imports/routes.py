@@ -22,6 +22,7 @@ from profile_lookup.errors import (
 from profile_lookup.imports import queries, wire
 from profile_lookup.imports.mapping import refuse_mapping
 from profile_lookup.imports.refusals import HEADER, as_csv
+from profile_lookup.imports.s3 import LOOK, Bucket
 from profile_lookup.imports.uploads import upload_url
 from profile_lookup.operations.queries import enqueue
 from profile_lookup.stores.admission import Store, StoreIdInPath, StoreOfAccount, admit
@@ -122,8 +123,10 @@ async def create_import(
     alone. Until an hour has passed, the operation waits for the file; then it fails **(ours)**.
     """
     refuse_mapping(store.trait_groups, store.settings, [each.to_domain() for each in body.column_mappings])
+    seconds: int = request.app.state.settings.upload_seconds
+    bucket: Bucket | None = request.app.state.bucket
     now = datetime.now(UTC)
-    until = now + timedelta(seconds=request.app.state.settings.upload_seconds)
+    until = now + timedelta(seconds=seconds)
     import_id = await enqueue(
         transaction,
         store.account_id,
@@ -131,7 +134,7 @@ async def create_import(
         kind=IMPORT_PROFILES,
         to_do={},
         created_at=now,
-        waits_until=until,
+        waits_until=until if bucket is None else now + LOOK,
     )
     await queries.create(
         transaction,
@@ -144,10 +147,14 @@ async def create_import(
         created_at=now,
         upload_until=until,
     )
+    if bucket is None:
+        url = upload_url(base_url, secret, store.id, import_id)
+    else:
+        url = await bucket.upload_url(store.id, import_id, body.file_size, seconds)
     operation_id = ids.operation_id(import_id)
     return wire.ImportCreated(
         import_id=ids.import_id(import_id),
-        url=upload_url(base_url, secret, store.id, import_id),
+        url=url,
         operation_id=operation_id,
         created_at=now,
         status_url=operation_url(base_url, operation_id),

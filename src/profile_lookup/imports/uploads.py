@@ -13,7 +13,7 @@ from fastapi import Request
 from itsdangerous import BadData, URLSafeSerializer
 from starlette.requests import ClientDisconnect
 
-from profile_lookup.errors import BodyTooLarge, FileRefused, UploadRefused
+from profile_lookup.errors import BodyTooLarge, FileRefused, Unavailable, UploadRefused
 
 _BUFFER = 1 << 20  # bytes
 
@@ -40,10 +40,13 @@ def _serializer(secret: bytes) -> URLSafeSerializer:
 
 @contextmanager
 def scratch_file(directory: Path) -> Iterator[BinaryIO]:
-    """A file without a name: it is gone with us, however we end."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with TemporaryFile(dir=directory) as file:
-        yield file
+    """A file without a name: it is gone with us, however we end. Raises `Unavailable` when the disk will not."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with TemporaryFile(dir=directory) as file:
+            yield file
+    except OSError as error:
+        raise Unavailable("there is no room for the file") from error
 
 
 def refuse_other_size(request: Request, file_size: int) -> None:

@@ -98,7 +98,7 @@ class Import(AnswerModel):
     @classmethod
     def of_row(cls, row: Row[Any], import_url: str) -> Self:
         return cls(
-            status=_STATUS_OF_OPERATION[row.status],
+            status="PENDING" if row.uploaded_at is None and not row.completed_at else _STATUS_OF_OPERATION[row.status],
             filename=row.filename,
             created_at=row.created_at,
             updated_at=max(row.updated_at, row.completed_at or row.updated_at),

@@ -18,12 +18,13 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.errors import FileRefused, IdentifierConflict, ProfileLookupError, RowRefused
+from profile_lookup.errors import FileRefused, IdentifierConflict, ProfileLookupError, RowRefused, Unavailable
 from profile_lookup.identity.change import Change
 from profile_lookup.imports import queries
 from profile_lookup.imports.csv_file import Layout, Record, examine, layout_of, rows_of
 from profile_lookup.imports.mapping import MappedColumn, identifying_columns, read_row, refuse_mapping
 from profile_lookup.imports.refusals import as_csv
+from profile_lookup.imports.s3 import LOOK, Bucket
 from profile_lookup.imports.uploads import scratch_file
 from profile_lookup.imports.wire import ColumnMapping
 from profile_lookup.operations.worker import LEASE, Handler, Job
@@ -47,10 +48,13 @@ class _Import:
 
     store_id: UUID
     id: UUID
+    file_size: int
     mapping: Sequence[MappedColumn]
     delimiter: str | None
-    rows_done: int
+    upload_until: datetime
+    is_uploaded: bool
     is_examined: bool
+    rows_done: int
 
     @property
     def columns(self) -> list[str]:
@@ -66,30 +70,66 @@ class _Row:
     attempt: Change | RowRefused
 
 
-def importing(directory: Path) -> Handler:
-    """The handler. `directory` is for files that do not stay."""
+def importing(directory: Path, bucket: Bucket | None) -> Handler:
+    """The handler. `directory` is for files that do not stay; to `bucket` come uploads, if not to this service."""
 
     async def import_profiles(job: Job) -> None:
         """Raises `FileRefused`, nothing having been applied; `StoreNotFound`; `TraitsRefused`: no mapping any more."""
         what = await _begin(job)
+        is_there = what.is_uploaded or (bucket is not None and await _taken_from(bucket, job, what, directory))
+        if not is_there and datetime.now(UTC) > what.upload_until:
+            raise FileRefused("expected an upload before the url expired")
+        if not is_there:
+            await job.put_off(LOOK)
+            return
         async with _copied(job, directory) as file:
             layout = await _read_layout(job, what, file)
             await _apply_all(job, what, layout, rows_of(file, layout, skip=what.rows_done))
+        if bucket is not None:
+            await bucket.remove(job.store_id, job.id)
         async with job.step() as connection:
             await job.complete(connection, ids.import_id(job.id))
 
-    return import_profiles
+    async def import_from_bucket(job: Job) -> None:
+        """And if it fails, nothing stays there."""
+        assert bucket is not None
+        try:
+            await import_profiles(job)
+        except Unavailable:
+            raise
+        except ProfileLookupError:
+            await bucket.remove(job.store_id, job.id)
+            raise
+
+    return import_profiles if bucket is None else import_from_bucket
 
 
 async def _begin(job: Job) -> _Import:
     async with job.step() as connection:
         await in_force(connection, job.account_id, job.store_id)
         row = await queries.fetch(connection, job.store_id, job.id)
-    if row.uploaded_at is None:
-        raise FileRefused("expected an upload before the url expired")
-    mapping = [ColumnMapping.model_validate(each).to_domain() for each in row.column_mappings]
-    rows_done = job.progress.get("rows_done", 0)
-    return _Import(job.store_id, job.id, mapping, row.delimiter, rows_done, is_examined=row.rows_total is not None)
+    return _Import(
+        store_id=job.store_id,
+        id=job.id,
+        file_size=row.file_size,
+        mapping=[ColumnMapping.model_validate(each).to_domain() for each in row.column_mappings],
+        delimiter=row.delimiter,
+        upload_until=row.upload_until,
+        is_uploaded=row.uploaded_at is not None,
+        is_examined=row.rows_total is not None,
+        rows_done=job.progress.get("rows_done", 0),
+    )
+
+
+async def _taken_from(bucket: Bucket, job: Job, what: _Import, directory: Path) -> bool:
+    """Whether the file was there. From now on it is in the database, and what comes there later is not looked at."""
+    with scratch_file(directory) as file:
+        taken = asyncio.create_task(bucket.take(what.store_id, what.id, what.file_size, file))
+        if not await _while_ours(job, taken):
+            return False
+        async with job.step() as connection:
+            await queries.keep_pieces(connection, what.store_id, what.id, file)
+    return True
 
 
 @asynccontextmanager

@@ -215,6 +215,13 @@ async def give_back(connection: AsyncConnection, taken: Taken, wait: timedelta) 
     await _set(connection, taken, lease=None, leased_until=func.clock_timestamp() + wait)
 
 
+async def put_off(connection: AsyncConnection, taken: Taken, wait: timedelta) -> None:
+    """What it waits for is not there: as if it had not been taken, and not before that."""
+    await _set(
+        connection, taken, status="PENDING", attempts=0, lease=None, leased_until=func.clock_timestamp() + wait
+    )  # fmt: skip
+
+
 async def _set(connection: AsyncConnection, taken: Taken, **values: object) -> None:
     await connection.execute(
         update(operation)

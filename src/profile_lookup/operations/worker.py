@@ -88,13 +88,21 @@ class Job:
         async with self.step() as connection:
             await queries.fail(connection, self._taken, error.code, error.message)
 
+    async def put_off(self, wait: timedelta) -> None:
+        """What it waits for is not there yet: it is taken again after a while, and meanwhile it is PENDING."""
+        async with self.step() as connection:
+            await queries.put_off(connection, self._taken, wait)
+
     async def give_back(self, wait: timedelta) -> None:
         async with self.step() as connection:
             await queries.give_back(connection, self._taken, wait)
 
 
 Handler = Callable[[Job], Awaitable[None]]
-"""Does the steps that are left, the last one completing the job. Raises a `ProfileLookupError` when it must fail."""
+"""Does the steps that are left, the last one completing the job, or puts it off.
+
+Raises a `ProfileLookupError` when it must fail.
+"""
 
 
 def relentless(handler: Handler) -> Handler:

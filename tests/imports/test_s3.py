@@ -1,0 +1,132 @@
+"""Imports by way of S3: a real server of its protocol, moto's, over HTTP. (It verifies no signatures.)"""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+import httpx
+import pytest
+from moto.server import ThreadedMotoServer
+from sqlalchemy import text
+
+from profile_lookup.database.engine import Database
+from profile_lookup.settings import Settings, SettingsError, load_settings
+from tests.conftest import PATIENCE
+from tests.database.contents import contents
+from tests.imports.conftest import create, ended, path_of
+from tests.imports.test_imports import PEOPLE
+
+CONTENT = PEOPLE.encode()
+BUCKET = "letter-box"
+
+
+@pytest.fixture(scope="module")
+def endpoint_url() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3(endpoint_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    client = boto3.client("s3", endpoint_url=endpoint_url, region_name="us-east-1")
+    client.create_bucket(Bucket=BUCKET)
+    return client
+
+
+@pytest.fixture
+def settings(settings: Settings, endpoint_url: str, s3: Any) -> Settings:
+    return settings.model_copy(
+        update={"s3_bucket": BUCKET, "s3_endpoint_url": endpoint_url, "s3_region": "us-east-1", "upload_seconds": 900}
+    )
+
+
+def _keys(s3: Any) -> list[str]:
+    return [found["Key"] for found in s3.list_objects_v2(Bucket=BUCKET).get("Contents", ())]
+
+
+async def _put(url: str, content: bytes) -> int:
+    async with httpx.AsyncClient(timeout=PATIENCE) as client:
+        return (await client.put(url, content=content)).status_code
+
+
+async def test_a_file_that_comes_to_the_bucket_is_imported_and_leaves_it(
+    client: httpx.AsyncClient, store_id: str, database: Database, endpoint_url: str, s3: Any
+) -> None:
+    created = await create(client, store_id, len(CONTENT))
+    parts = urlsplit(created["url"])
+    assert f"{parts.scheme}://{parts.netloc}" == endpoint_url
+    assert parts.path == f"/{BUCKET}/{store_id}/{created['importId']}.csv"
+    assert len(created["url"]) <= 2048
+    query = {name: value for name, (value,) in parse_qs(parts.query).items()}
+    assert (query["X-Amz-Expires"], query["X-Amz-SignedHeaders"]) == ("900", "content-length;host")
+    await _looked(database)  # for nothing
+    assert (await client.get(path_of(store_id, created))).json()["status"] == "PENDING"
+    assert await _put(created["url"], CONTENT) == 200
+    assert _keys(s3) == [f"{store_id}/{created['importId']}.csv"]
+    await _looked(database)
+    answer = await ended(client, store_id, created)
+    assert (answer["status"], answer["progress"]["created"]) == ("COMPLETED", 2)
+    assert _keys(s3) == []
+    assert (await contents(database))["import_piece"] == []
+
+
+async def test_a_file_of_another_size_fails_the_import_and_leaves_the_bucket(
+    client: httpx.AsyncClient, store_id: str, database: Database, s3: Any
+) -> None:
+    created = await create(client, store_id, len(CONTENT) + 1)
+    assert await _put(created["url"], CONTENT) == 200
+    await _looked(database)
+    answer = await ended(client, store_id, created)
+    assert answer["status"] == "FAILED"
+    assert answer["error"]["detail"] == f"file: expected as many bytes as fileSize says, {len(CONTENT) + 1}"
+    assert _keys(s3) == []
+
+
+async def test_an_import_whose_file_does_not_come_to_the_bucket_in_time_fails(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    created = await create(client, store_id, len(CONTENT))
+    async with database.transaction() as connection:
+        await connection.execute(text("update profile_import set upload_until = now()"))
+    await _looked(database)
+    answer = await ended(client, store_id, created)
+    assert (answer["status"], answer["error"]["detail"]) == (
+        "FAILED",
+        "file: expected an upload before the url expired",
+    )
+
+
+async def test_a_bucket_that_does_not_answer_is_waited_for(
+    client: httpx.AsyncClient, store_id: str, database: Database, s3: Any
+) -> None:
+    created = await create(client, store_id, len(CONTENT))
+    s3.delete_bucket(Bucket=BUCKET)
+    await _looked(database)
+    operation = (await client.get(created["statusUrl"])).json()
+    assert operation["status"] == "RUNNING"  # it will be tried again
+    assert (await client.get(path_of(store_id, created))).json()["status"] == "PENDING"
+
+
+def test_a_bucket_without_its_library_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("profile_lookup.settings.find_spec", lambda _name: None)
+    with pytest.raises(SettingsError, match=r"^PROFILE_LOOKUP_S3_BUCKET: expected boto3 .* profile-lookup\[s3\]$"):
+        load_settings(s3_bucket="x")
+
+
+async def _looked(database: Database) -> None:
+    """At once, not after some seconds; until it is over."""
+    async with database.transaction() as connection:
+        await connection.execute(text("update operation set leased_until = now() where completed_at is null"))
+    async with asyncio.timeout(PATIENCE), database.statements() as connection:
+        while await connection.scalar(text(
+            "select count(*) from operation where completed_at is null"
+            " and (lease is not null or leased_until < clock_timestamp())"
+        )):  # fmt: skip
+            await asyncio.sleep(0.02)
