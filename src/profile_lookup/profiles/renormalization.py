@@ -80,7 +80,7 @@ async def _stage(connection: AsyncConnection, store: Store, change: SettingsChan
         identifier.c.store_id == store.id, identifier.c.id_type == id_type
     )
     stored = await connection.stream(question, execution_options={"yield_per": CHUNK})
-    async for rows in stored.partitions():
+    async for rows in stored.partitions(CHUNK):
         changed = []
         for profile_id, value in rows:
             try:
