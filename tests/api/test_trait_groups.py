@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from profile_lookup.database.engine import Database
-from tests.conftest import change_settings, finished, look_up, make_profile
+from tests.conftest import PATIENCE, change_settings, finished, look_up, make_profile
 from tests.database.contents import contents
 
 BILLING: dict[str, Any] = {
@@ -382,10 +382,16 @@ async def test_writes_beside_changes_of_a_group_are_of_one_definition_or_the_oth
             statuses.add((await client.post(profiles, json={"traits": traits})).status_code)
             number += 1
 
+    async def answered(status: int) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while status not in statuses:
+                await asyncio.sleep(0.01)
+
     writers = [asyncio.create_task(write(writer)) for writer in range(4)]
-    await asyncio.sleep(0.2)
+    await answered(202)
     removed = await client.patch(billing, json={"traits": {"seats": {"dataType": ""}}})
     assert (await finished(client, removed))["status"] == "COMPLETED"
+    await answered(400)
     has_ended.set()
     await asyncio.gather(*writers)
     assert statuses == {202, 400}
