@@ -10,6 +10,7 @@ import typer
 
 from profile_lookup import server
 from profile_lookup.administration import CommandError, account_commands, key_commands, store_commands
+from profile_lookup.archives import export_store, restore_store
 from profile_lookup.database.embedded import EmbeddedPostgresError
 from profile_lookup.demo import Demo, ensure_demo
 from profile_lookup.errors import ProfileLookupError
@@ -26,6 +27,8 @@ app = typer.Typer(
 app.add_typer(account_commands, name="accounts")
 app.add_typer(key_commands, name="keys")
 app.add_typer(store_commands, name="stores")
+app.command("export")(export_store)
+app.command("restore")(restore_store)
 
 
 @app.callback(invoke_without_command=True)

@@ -19,6 +19,7 @@ from uvicorn.supervisors import Multiprocess
 from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.accounts.queries import ensure_account
 from profile_lookup.app import CONNECTIONS_OF_WORKER, app_to_serve, working
+from profile_lookup.database.connecting import COMMAND_TIMEOUT
 from profile_lookup.database.embedded import EmbeddedPostgres
 from profile_lookup.database.engine import HELD, Database
 from profile_lookup.database.migrations import is_current, migrate
@@ -67,10 +68,10 @@ def migrate_now(database_url: str) -> None:
 
 
 @asynccontextmanager
-async def connected(settings: Settings) -> AsyncIterator[Database]:
+async def connected(settings: Settings, *, command_timeout: float | None = COMMAND_TIMEOUT) -> AsyncIterator[Database]:
     """A few connections for a command; the schema is this version's. Raises `ServerError`."""
     assert settings.database_url is not None
-    database = Database(settings.database_url.get_secret_value(), pool_size=2)
+    database = Database(settings.database_url.get_secret_value(), pool_size=2, command_timeout=command_timeout)
     try:
         with _plain_speech():
             async with database.statements() as connection:

@@ -1,9 +1,13 @@
-"""The JSONB documents of a store: its identity resolution settings and its trait groups' traits."""
+"""The JSONB documents: a store's settings, its trait groups' traits, and who a profile was before it merged."""
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from profile_lookup.errors import SettingsRefused
+from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
+from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import RULE_OF_TYPE, TraitDefinition, TraitGroup
 
@@ -33,6 +37,34 @@ def traits_document(group: TraitGroup) -> Document:
 
 def trait_group_of(name: str, document: Document) -> TraitGroup:
     return TraitGroup(name, {trait: _definition_of(definition) for trait, definition in document.items()})
+
+
+def remembered(profile: Profile) -> Document:
+    """As `merge.moved` has each of those that merged."""
+    return {
+        "id": str(profile.id),
+        "identifiers": [
+            [identifier.id_type, identifier.value, added_at.isoformat()]
+            for identifier, added_at in profile.identifiers.items()
+        ],
+        "traits": [
+            [name.group, name.name, trait.value, trait.written_at.isoformat()] for name, trait in profile.traits.items()
+        ],
+    }
+
+
+def recalled(document: Document) -> Profile:
+    return Profile(
+        UUID(document["id"]),
+        {
+            NormalizedIdentifier(id_type, NormalizedValue(value)): datetime.fromisoformat(added_at)
+            for id_type, value, added_at in document["identifiers"]
+        },
+        {
+            TraitName(group, name): Trait(value, datetime.fromisoformat(written_at))
+            for group, name, value, written_at in document["traits"]
+        },
+    )
 
 
 def _definition_of(document: Document) -> TraitDefinition:

@@ -133,6 +133,13 @@ class TraitGroup:
                     "without NUL or lone surrogates"
                 )
 
+    def keeps(self, protected: "TraitGroup") -> bool:
+        """Whether each of the other's traits is there and means the same for identity."""
+        return all(
+            name in self.traits and self.traits[name].identifies_as(definition)
+            for name, definition in protected.traits.items()
+        )
+
     def amended(self, changes: Mapping[str, TraitDefinition | None]) -> "TraitGroup":
         """With these traits defined so; None removes one. Raises `DefinitionProtected` also."""
         if self.name == CONTACT.name:

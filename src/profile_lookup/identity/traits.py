@@ -56,6 +56,14 @@ def promoted_identifiers(
     return list(identifiers)
 
 
+def refuse_unstorable(trait: TraitName, value: object) -> None:
+    """What was written by another definition may stay; what none would allow may not. Raises `TraitValueRefused`."""
+    if isinstance(value, list):
+        _read_items(trait, value)
+    else:
+        _read_item(trait, value)
+
+
 def _defined(
     groups: Mapping[str, TraitGroup], sent: Mapping[str, Mapping[str, object]]
 ) -> Iterator[tuple[TraitName, TraitDefinition, object]]:
@@ -88,9 +96,7 @@ def _read_value(trait: TraitName, definition: TraitDefinition, value: object) ->
         case ("NUMBER", int()) if not isinstance(value, bool):
             read = _read_item(trait, value)
         case ("ARRAY", list()):
-            if len(value) > MAX_ITEMS:
-                raise TraitValueRefused(str(trait), f"expected at most {MAX_ITEMS} items")
-            read = [_read_item(trait, item) for item in value]
+            read = _read_items(trait, value)
         case _:
             raise TraitValueRefused(str(trait), f"expected {_DESCRIPTIONS[definition.data_type]}")
     # The definition has seen to it that its rule is for values of its type.
@@ -98,6 +104,12 @@ def _read_value(trait: TraitName, definition: TraitDefinition, value: object) ->
     if broken:
         raise TraitValueRefused(str(trait), broken)
     return read
+
+
+def _read_items(trait: TraitName, items: list[object]) -> list[str | int | bool]:
+    if len(items) > MAX_ITEMS:
+        raise TraitValueRefused(str(trait), f"expected at most {MAX_ITEMS} items")
+    return [_read_item(trait, item) for item in items]
 
 
 def _read_item(trait: TraitName, item: object) -> str | int | bool:

@@ -140,9 +140,14 @@ def profile_of(row: Row[Any], groups: Mapping[str, TraitGroup]) -> Profile:
         identifiers={
             NormalizedIdentifier(id_type, NormalizedValue(value)): added_at for id_type, value, added_at in identifiers
         },
-        traits={
-            TraitName(group, name): Trait(value, written_at)
-            for group, name, value, written_at in traits
-            if group in groups and name in groups[group].traits
-        },
+        traits=defined(
+            groups, {TraitName(group, name): Trait(value, written_at) for group, name, value, written_at in traits}
+        ),
     )
+
+
+def defined(groups: Mapping[str, TraitGroup], traits: Mapping[TraitName, Trait]) -> dict[TraitName, Trait]:
+    """Those that are."""
+    return {
+        name: trait for name, trait in traits.items() if name.group in groups and name.name in groups[name.group].traits
+    }

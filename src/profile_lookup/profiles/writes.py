@@ -12,8 +12,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.database.documents import remembered
 from profile_lookup.identity.people import Difference, RecordedMerge
-from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.resolution import profiles_of
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.profiles.fuzzy import fuzzy_key
@@ -86,22 +86,9 @@ def _record(recorded: RecordedMerge) -> tuple[object, ...]:
         canonical.id,
         f"{{{','.join(str(profile.id) for profile in absorbed)}}}",  # arrays of several lengths fit in no array
         recorded.merge.rule,
-        json.dumps([_remembered(profile) for profile in people]),
+        json.dumps([remembered(profile) for profile in people]),
         recorded.merged_at,
     )
-
-
-def _remembered(profile: Profile) -> dict[str, Any]:
-    return {
-        "id": str(profile.id),
-        "identifiers": [
-            [identifier.id_type, identifier.value, added_at.isoformat()]
-            for identifier, added_at in profile.identifiers.items()
-        ],
-        "traits": [
-            [name.group, name.name, trait.value, trait.written_at.isoformat()] for name, trait in profile.traits.items()
-        ],
-    }
 
 
 def _rows(table: str) -> str:

@@ -130,14 +130,18 @@ async def _on_invalid_request(request: Request, error: Exception) -> JSONRespons
         return answer_to(unreadable)
     if isinstance(error.body, bytes):  # FastAPI parses nothing but JSON
         return answer_to(errors.MediaTypeRefused())
-    found: Sequence[Any] = error.errors()[:_MAX_FOUND]
-    return answer_to(errors.RequestRefused("; ".join(f"{_place(each['loc'])}: {_reason(each)}" for each in found)))
+    return answer_to(errors.RequestRefused(mistakes(error.errors())))
 
 
 async def _on_framework_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     code = _FRAMEWORK_CODES.get(error.status_code, 20000 + error.status_code)
     return Error.of(error.status_code, code, error.detail).answer(error.headers)
+
+
+def mistakes(found: Sequence[Any]) -> str:
+    """What pydantic found, in words. The first part of each place is what all of it is in, as the body."""
+    return "; ".join(f"{_place(each['loc'])}: {_reason(each)}" for each in found[:_MAX_FOUND])
 
 
 def _reason(found: Mapping[str, Any]) -> str:

@@ -1,0 +1,129 @@
+"""An archive: a store as JSON Lines. A line for its rules, then one for each profile, earliest first.
+
+All that is known is in it, times to the microsecond, and nothing of when or where it was made but the store's ID.
+"""
+
+from datetime import datetime
+from itertools import pairwise
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainSerializer
+from pydantic_core import PydanticCustomError
+
+from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
+from profile_lookup.identity.normalization import MAX_LENGTH
+from profile_lookup.identity.profile import Profile, Trait, TraitName
+from profile_lookup.identity.trait_definitions import MAX_NAME
+from profile_lookup.identity_settings.wire import IdentityResolutionSettingsBody, IdType
+from profile_lookup.trait_groups.queries import MAX_GROUPS
+from profile_lookup.trait_groups.wire import TraitGroupRequest
+from profile_lookup.web import ids
+from profile_lookup.web.wire import AnswerModel, Storable
+
+
+def _read_id(sent: object) -> object:
+    if not isinstance(sent, str):
+        return sent
+    read = ids.decoded(sent) if ids.is_well_formed(ids.PROFILE_ID_PATTERN, sent) else None
+    if read is None:
+        raise PydanticCustomError("profile_id", "Input should be the ID of a profile")
+    return read
+
+
+def _utc(moment: datetime) -> datetime:
+    if moment.utcoffset():
+        raise PydanticCustomError("utc", "Input should be UTC")
+    return moment
+
+
+def _ascending(profile_ids: list[UUID]) -> list[UUID]:
+    if any(one >= next_one for one, next_one in pairwise(profile_ids)):
+        raise PydanticCustomError("ascending", "Input should be in ascending order, each once")
+    return profile_ids
+
+
+def _earliest_first(people: list["ArchivedPerson"]) -> list["ArchivedPerson"]:
+    _ascending([person.id for person in people])
+    return people
+
+
+ProfileId = Annotated[UUID, BeforeValidator(_read_id), PlainSerializer(ids.profile_id)]
+Time = Annotated[AwareDatetime, AfterValidator(_utc)]
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME), Storable]
+
+
+class ArchivedIdentifier(AnswerModel):
+    id_type: IdType
+    value: Annotated[str, Field(min_length=1, max_length=MAX_LENGTH), Storable]
+    added_at: Time
+
+
+class ArchivedTrait(AnswerModel):
+    group: Name
+    name: Name
+    value: Any
+    written_at: Time
+
+
+class ArchivedPerson(AnswerModel):
+    """Who a profile is, or was before it merged."""
+
+    id: ProfileId
+    identifiers: list[ArchivedIdentifier]
+    traits: list[ArchivedTrait]
+
+    @classmethod
+    def of_domain(cls, profile: Profile, **more: object) -> Self:
+        return cls(
+            id=profile.id,
+            identifiers=[
+                ArchivedIdentifier(id_type=each.id_type, value=each.value, added_at=added_at)
+                for each, added_at in profile.identifiers.items()
+            ],
+            traits=[
+                ArchivedTrait(group=name.group, name=name.name, value=trait.value, written_at=trait.written_at)
+                for name, trait in profile.traits.items()
+            ],
+            **more,
+        )
+
+    def to_domain(self) -> Profile:
+        return Profile(
+            self.id,
+            {
+                NormalizedIdentifier(each.id_type, NormalizedValue(each.value)): each.added_at
+                for each in self.identifiers
+            },
+            {TraitName(each.group, each.name): Trait(each.value, each.written_at) for each in self.traits},
+        )
+
+
+class ArchivedMerge(AnswerModel):
+    """`before`: who merged; the first of them became the canonical one."""
+
+    id: UUID
+    rule: IdType
+    merged_at: Time
+    before: Annotated[list[ArchivedPerson], Field(min_length=2), AfterValidator(_earliest_first)]
+
+
+class ArchivedProfile(ArchivedPerson):
+    created_at: Time
+    aliases: Annotated[list[ProfileId], AfterValidator(_ascending)]
+    merges: list[ArchivedMerge]
+
+
+class ArchiveHeader(AnswerModel):
+    """A store before it has any profile, and how many profiles follow: fewer lines are not the whole archive."""
+
+    format: Literal["profile-lookup archive"] = "profile-lookup archive"
+    version: Literal[1] = 1
+    store: str
+    profiles: int = Field(ge=0)
+    settings: IdentityResolutionSettingsBody
+    trait_groups: list[TraitGroupRequest] = Field(max_length=MAX_GROUPS)
+
+
+def line_of(content: ArchiveHeader | ArchivedProfile) -> bytes:
+    return content.model_dump_json(by_alias=True, exclude_none=True).encode() + b"\n"

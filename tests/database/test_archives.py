@@ -1,0 +1,253 @@
+"""A store that is exported and restored is the same store; what was tampered with is refused as a whole."""
+
+import json
+from collections.abc import Callable
+from copy import deepcopy
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from profile_lookup.database.engine import Database
+from profile_lookup.operations.queries import enqueue
+from profile_lookup.profiles import exporting
+from profile_lookup.profiles.archive import line_of
+from profile_lookup.profiles.exporting import header_of, profiles_of
+from profile_lookup.profiles.restoring import RestoreRefused, restore
+from profile_lookup.stores.admission import Store, in_force
+from profile_lookup.stores.locks import lock_rules
+from profile_lookup.trait_groups.changes import FORGET_TRAITS
+from profile_lookup.web import ids
+from tests.conftest import change_settings, look_up, make_store
+
+SECRET = "Sesame"
+
+
+@pytest.fixture
+async def original(client: httpx.AsyncClient, store_id: str) -> str:
+    """A store with all that there can be: a chain of merges, shared values, every type of trait, odd text."""
+    crm = {"enforceUnique": False, "normalization": "none", "matchingAlgo": "fuzzy"}
+    await change_settings(client, store_id, crm=crm, rules=["email", "phone", "chat", "crm"])
+    definitions = {
+        "plan": {"dataType": "STRING", "description": "What is paid", "idTypePromotion": "crm"},
+        "seats": {"dataType": "NUMBER", "validationRule": {"ruleType": "NUMBER", "max": 99}},
+        "isPaid": {"dataType": "BOOLEAN"},
+        "codes": {"dataType": "ARRAY"},
+    }
+    groups = f"/v1/ControlPlane/Stores/{store_id}/TraitGroups"
+    for name in ("Zeta", "Billing"):
+        body = {"displayName": name, "description": "of it", "traits": definitions}
+        assert (await client.post(groups, json=body)).status_code == 202
+    billing = {"plan": 'p\n\u2028;"ü\U0001f600', "seats": -7, "isPaid": False, "codes": ["a", 1, True, "ß"]}
+    people = [
+        {"Contact": {"phone": "+13175556789", "firstName": SECRET}, "Billing": billing},
+        {"Contact": {"email": "a@example.com"}},
+        {"Contact": {"chat": "Chat-1"}, "Zeta": {"seats": 3}},
+        {"Contact": {"email": "A@Example.com", "chat": "Chat-1", "city": "Berlin"}},  # merges two of them
+        {"Contact": {"email": "a@example.com", "phone": "317 555 6789"}},  # and these with the first
+        {"Contact": {"chat": "Chat-2", "city": ""}, "Billing": {"codes": []}},
+    ]
+    for traits in people:
+        created = await client.post(f"/v1/Stores/{store_id}/Profiles", json={"traits": traits})
+        assert created.status_code == 202, created.text
+    url = f"/v1/Stores/{store_id}/Profiles/{created.json()['id']}/Identifiers"
+    shared = {"idType": "crm", "value": billing["plan"]}
+    assert (await client.post(url, json=shared)).status_code == 202
+    return store_id
+
+
+async def _store(database: Database, store_id: str) -> Store:
+    async with database.statements() as connection:
+        account_id = await connection.scalar(text("select account_id from store"))
+        return await in_force(connection, account_id, ids.decoded(store_id) or UUID(int=0))
+
+
+async def _exported(database: Database, store_id: str) -> list[bytes]:
+    store = await _store(database, store_id)
+    async with database.snapshot() as connection:
+        lines = [line_of(await header_of(connection, store))]
+        async for profiles in profiles_of(connection, store):
+            lines += map(line_of, profiles)
+    return lines
+
+
+async def _restore(database: Database, store_id: str, lines: list[bytes]) -> int:
+    store = await _store(database, store_id)
+    async with database.transaction() as connection:
+        locked = await lock_rules(connection, store.account_id, store.id)
+        return await restore(connection, locked, lines, lambda _done, _of: None)
+
+
+async def _rows(database: Database, store_id: str) -> dict[str, list[Any]]:
+    """All that the tables hold of a store's profiles, but what differs between stores."""
+    async with database.statements() as connection:
+        return {
+            table: list(
+                (
+                    await connection.execute(
+                        text(
+                            "select (to_jsonb(known) - 'store_id' - 'fuzzy_key')::text"
+                            f" || coalesce((to_jsonb(known) -> 'fuzzy_key' <> 'null')::text, '') as row"
+                            f" from {table} as known where store_id = :store_id order by row"
+                        ),
+                        {"store_id": ids.decoded(store_id)},
+                    )
+                ).scalars()
+            )
+            for table in ("profile", "alias", "identifier", "trait", "merge")
+        }
+
+
+async def test_a_restored_store_is_the_one_that_was_exported(
+    client: httpx.AsyncClient, original: str, database: Database
+) -> None:
+    lines = await _exported(database, original)
+    copy = await make_store(client, "copy")
+    assert (await client.post(f"/v1/ControlPlane/Stores/{copy}/TraitGroups", json={"displayName": "Old"})).is_success
+    assert await _restore(database, copy, lines) == len(lines) - 1
+    assert b"".join(await _exported(database, copy)) == b"".join(lines).replace(original.encode(), copy.encode())
+    rows = await _rows(database, original)
+    assert [len(of_table) for of_table in rows.values()] == [2, 2, 6, 13, 2]
+    assert await _rows(database, copy) == rows
+
+
+async def test_a_restored_store_answers_as_the_one_that_was_exported(
+    client: httpx.AsyncClient, original: str, database: Database
+) -> None:
+    copy = await make_store(client, "copy")
+    await client.get(f"/v1/Stores/{copy}/Profiles")  # the service remembers its rules
+    lines = await _exported(database, original)
+    await _restore(database, copy, lines)
+    first, second = (json.loads(line) for line in lines[1:])
+    for person in (first, second):
+        for identifier in person["identifiers"]:
+            assert person["id"] in await look_up(client, copy, identifier["idType"], identifier["value"])
+    assert await look_up(client, copy, "crm", second["identifiers"][1]["value"][:-1]) == [first["id"], second["id"]]
+    profiles = f"/v1/Stores/{copy}/Profiles"
+    for alias in first["aliases"]:
+        moved = await client.get(f"{profiles}/{alias}", follow_redirects=False)
+        assert (moved.status_code, moved.headers["Canonical-Profile-Id"]) == (301, first["id"])
+        assert (await client.delete(f"{profiles}/{alias}", follow_redirects=False)).status_code == 308
+    merged = await client.post(profiles, json={"traits": {"Contact": {"phone": "+13175556789", "chat": "Chat-2"}}})
+    assert merged.json()["id"] == first["id"]
+
+
+async def test_a_store_without_profiles_can_be_exported_and_restored(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    copy = await make_store(client, "copy")
+    (header,) = await _exported(database, store_id)
+    assert await _restore(database, copy, [header]) == 0
+    assert await _exported(database, copy) == [header.replace(store_id.encode(), copy.encode())]
+
+
+async def test_profiles_are_read_a_few_at_a_time(
+    original: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "CHUNK", 1)
+    store = await _store(database, original)
+    async with database.snapshot() as connection:
+        assert [len(profiles) async for profiles in profiles_of(connection, store)] == [1, 1]
+
+
+async def test_what_a_worker_is_about_to_erase_is_not_exported(
+    client: httpx.AsyncClient, original: str, database: Database
+) -> None:
+    definition = "update trait_group set traits = traits - 'firstName' where name = 'Contact'"
+    async with database.transaction() as connection:
+        await connection.execute(text(definition))
+        await connection.execute(text("update store set revision = revision + 1"))
+    assert not any(SECRET.encode() in line for line in await _exported(database, original))
+
+
+async def test_a_store_with_profiles_or_with_changes_under_way_is_not_restored_into(
+    client: httpx.AsyncClient, original: str, database: Database
+) -> None:
+    lines = await _exported(database, original)
+    with pytest.raises(RestoreRefused, match="expected a store without any profile"):
+        await _restore(database, original, lines)
+    copy = await make_store(client, "copy")
+    store = await _store(database, copy)
+    async with database.transaction() as connection:
+        later = datetime.now(UTC) + timedelta(hours=1)
+        to_do = {"group": "Billing", "traits": None}
+        await enqueue(connection, store.account_id, store.id, kind=FORGET_TRAITS, to_do=to_do, waits_until=later)
+    with pytest.raises(RestoreRefused, match="still being changed"):
+        await _restore(database, copy, lines)
+
+
+def _in_header(change: Callable[[Any], object]) -> Callable[[list[Any]], object]:
+    return lambda lines: change(lines[0])
+
+
+def _in_first(change: Callable[[Any], object]) -> Callable[[list[Any]], object]:
+    return lambda lines: change(lines[1])
+
+
+def _in_second(change: Callable[[Any], object]) -> Callable[[list[Any]], object]:
+    return lambda lines: change(lines[2])
+
+
+BROKEN: list[tuple[str, Callable[[list[Any]], object]]] = [
+    ("line 1: JSON: Invalid JSON", lambda lines: lines.clear()),
+    ("line 1: version: ", _in_header(lambda header: header.update(version=2))),
+    ("line 1: format: ", _in_header(lambda header: header.update(format=SECRET))),
+    ("line 1: matchingRules: expected", _in_header(lambda header: header["settings"].update(matchingRules=["none"]))),
+    ("line 1: traitGroups: expected each", _in_header(lambda header: header["traitGroups"].append(header["traitGroups"][0]))),
+    ("line 1: traitGroups: expected Contact", _in_header(lambda header: header["traitGroups"].pop(0))),
+    ("expected 3 profiles, as the first line says, and not 2", _in_header(lambda header: header.update(profiles=3))),
+    ("expected 1 profiles, as the first line says, and not 2", _in_header(lambda header: header.update(profiles=1))),
+    ("line 2: identifiers.1.addedAt: ", _in_first(lambda person: person["identifiers"][1].update(addedAt=SECRET))),
+    ("line 2: createdAt: ", _in_first(lambda person: person.update(createdAt="2026-01-01T00:00:00+02:00"))),
+    ("line 2: createdAt: ", _in_first(lambda person: person.update(createdAt="2026-01-01T00:00:00"))),
+    ("line 2: id: ", _in_first(lambda person: person.update(id=person["id"][:-1] + "u"))),
+    ("line 2: (a name): ", _in_first(lambda person: person.update({f"{SECRET} 7": 1}))),
+    ("line 2: identifiers.0.value: expected digits", _in_first(lambda person: person["identifiers"][0].update(value=SECRET))),
+    ("line 2: identifiers.0.value: expected it as", _in_first(lambda person: person["identifiers"][0].update(value="317 555 6789"))),
+    ("line 2: identifiers.0.idType: not configured", _in_first(lambda person: person["identifiers"][0].update(idType="fax"))),
+    ("line 2: identifiers, traits: expected each once", _in_first(lambda person: person["identifiers"].append(person["identifiers"][0]))),
+    ("line 2: identifiers, traits: expected each once", _in_first(lambda person: person["traits"].append(person["traits"][0]))),
+    ("line 2: traits: expected only", _in_first(lambda person: person["traits"][0].update(name=SECRET))),
+    ("line 2: traits.Billing.codes: ", _in_first(lambda person: person["traits"][0].update(value=[[SECRET]]))),
+    ("line 2: traits.Billing.codes: ", _in_first(lambda person: person["traits"][0].update(value=f"{SECRET}\0"))),
+    ("line 2: aliases: Input should be in ascending", _in_first(lambda person: person["aliases"].reverse())),
+    ("line 2: aliases: expected IDs that are later", _in_first(lambda person: person.update(aliases=[person["id"]], merges=[]))),
+    ("line 2: merges: expected nobody but", _in_first(lambda person: person["aliases"].pop())),
+    ("line 2: merges.0.before: ", _in_first(lambda person: person["merges"][0]["before"].reverse())),
+    ("line 2: traits: expected only", _in_first(lambda person: person["merges"][1]["before"][0]["traits"][0].update(group=SECRET))),
+    ("line 3: id: expected profiles in ascending", lambda lines: lines.append(lines.pop(1))),
+    ("line 3: id: it is an alias", lambda lines: lines[2].update(id=lines[1]["aliases"][1])),
+    ("line 3: aliases: an ID is another", lambda lines: (lines[1].update(aliases=[LAST], merges=[]), lines[2].update(aliases=[LAST]))),
+    ("line 3: merges: an ID is that", lambda lines: lines[2].update(aliases=[LAST], merges=[_merge(lines[1]["merges"][0]["id"], lines[2]["id"])])),
+    ("line 3: identifiers: a value of a unique type", lambda lines: lines[2]["identifiers"][0].update(value="Chat-1")),
+]  # fmt: skip
+LAST = "mem_profile_7zzzzzzzzzzzzzzzzzzzzzzzzz"
+
+
+def _merge(merge_id: str, canonical: str) -> dict[str, Any]:
+    people = [{"id": each, "identifiers": [], "traits": []} for each in (canonical, LAST)]
+    return {"id": merge_id, "rule": "chat", "mergedAt": "2026-01-01T00:00:00Z", "before": people}
+
+
+async def test_whatever_is_wrong_is_told_with_its_line_and_no_value_and_nothing_is_restored(
+    client: httpx.AsyncClient, original: str, database: Database
+) -> None:
+    exported = [json.loads(line) for line in await _exported(database, original)]
+    copy = await make_store(client, "copy")
+    before = await _exported(database, copy)
+    for expected, break_it in BROKEN:
+        lines = deepcopy(exported)
+        break_it(lines)
+        with pytest.raises(RestoreRefused) as refused:
+            await _restore(database, copy, [json.dumps(line).encode() for line in lines])
+        assert str(refused.value).startswith(expected), expected
+        assert SECRET not in str(refused.value)
+        assert await _exported(database, copy) == before
+    unreadable = [json.dumps(line).encode() for line in exported]
+    unreadable[2] = unreadable[2][:50]
+    with pytest.raises(RestoreRefused, match="line 3: JSON: Invalid JSON"):
+        await _restore(database, copy, unreadable)
+    assert await _restore(database, copy, [json.dumps(line).encode() for line in exported]) == 2

@@ -1,0 +1,81 @@
+"""`profile-lookup export` and `restore`, as an operator runs them."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from uuid import UUID
+
+from profile_lookup.archives import _csv_lines
+from profile_lookup.profiles.archive import ArchivedProfile, ArchiveHeader
+from tests.program.conftest import command
+
+
+def test_a_store_goes_into_a_file_and_into_another_store(database_url: str, tmp_path: Path) -> None:
+    settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path}
+    demo = json.loads(command("demo", "--json", **settings).stdout)["storeId"]
+    copy = command("stores", "create", "copy", **settings).stdout.strip()
+    file = tmp_path / "demo.jsonl"
+    exported = command("export", "--store", demo, "--output", str(file), **settings)
+    assert (exported.returncode, exported.stdout, exported.stderr) == (0, "", "")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in tmp_path.glob("demo.jsonl*")] == ["demo.jsonl"]
+    restored = command("restore", str(file), "--store", copy, **settings)
+    lines = file.read_text().splitlines()
+    assert restored.stdout == f"Restored {len(lines) - 1} profiles, and the settings and trait groups of the file.\n"
+    assert restored.stderr == ""
+    assert command("export", "--store", copy, **settings).stdout == file.read_text().replace(demo, copy)
+    again = command("restore", str(file), "--store", copy, **settings)
+    assert again.returncode == 1
+    assert again.stderr == "profile-lookup: Nothing is restored: expected a store without any profile\n"
+
+
+def test_a_store_that_is_not_there_is_said_in_one_line(database_url: str) -> None:
+    account = command("accounts", "create", "acme", DATABASE_URL=database_url).stdout.split()[2]
+    for store, said in (
+        ("mem_store_00000000000000000000000000", "There is no such store in this account"),
+        ("customers", "--store: expected mem_store_ and 26 characters"),
+    ):
+        failed = command("export", "--store", store, "--account", account, DATABASE_URL=database_url)
+        assert (failed.returncode, failed.stdout, failed.stderr) == (1, "", f"profile-lookup: {said}\n")
+
+
+def test_csv_has_a_column_for_each_trait() -> None:
+    header = ArchiveHeader.model_validate(
+        {
+            "store": "mem_store_0",
+            "profiles": 1,
+            "settings": {"identifierConfigs": [{"idType": "chat"}], "matchingRules": ["chat"]},
+            "traitGroups": [
+                {"displayName": "Contact", "traits": {"city": {"dataType": "STRING"}, "zip": {"dataType": "STRING"}}},
+                {
+                    "displayName": "Billing",
+                    "traits": {name: {"dataType": "STRING"} for name in ("codes", "isPaid", "seats")},
+                },
+            ],
+        }
+    )
+    time = "2026-01-15T10:15:30.000001Z"
+    traits = {("Contact", "city"): 'a "b",\r\nü', ("Billing", "codes"): ["ß", 1], ("Billing", "isPaid"): False}
+    profile = ArchivedProfile.model_validate_json(
+        json.dumps(
+            {
+                "id": "mem_profile_00000000000000000000000000",
+                "identifiers": [],
+                "traits": [
+                    {"group": group, "name": name, "value": value, "writtenAt": time}
+                    for (group, name), value in traits.items()
+                ],
+                "createdAt": time,
+                "aliases": [],
+                "merges": [],
+            }
+        )
+    )
+    assert profile.id == UUID(int=0)
+    first, line_of = _csv_lines(header)
+    read = list(csv.reader(io.StringIO((first + line_of(profile)).decode(), newline="")))
+    assert read == [
+        ["id", "Contact.city", "Contact.zip", "Billing.codes", "Billing.isPaid", "Billing.seats"],
+        ["mem_profile_00000000000000000000000000", 'a "b",\r\nü', "", '["ß", 1]', "false", ""],
+    ]
