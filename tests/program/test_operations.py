@@ -137,6 +137,8 @@ async def test_a_batch_goes_on_where_a_killed_process_was_and_each_profile_is_wr
                 await connection.execute(_LOCK_PROFILE, 0)
                 accepted = await client.put(f"{url}/Bulk", json={"profiles": profiles})
                 await _until_it_waits_for_us(connection)
+                (worker,) = workers_of(process)
+                worker.kill()
                 process.kill()
                 process.wait(PATIENCE)
     done = await connection.fetchval("select count(*) from operation_item where outcome is not null")
