@@ -67,7 +67,7 @@ def create_key(
     sid, secret = new_key_sid(), new_secret()
 
     async def create(connection: AsyncConnection) -> None:
-        account_id = await named_account(connection, account)
+        account_id = await chosen_account(connection, account)
         await accounts.add_key(connection, account_id, Credentials(sid, digest(secret)), scope=scope, name=name)
 
     _in_database(create)
@@ -79,7 +79,7 @@ def list_keys(account: AccountOption = None) -> None:
     """List an account's API keys: SID, scope, time of creation, name."""
 
     async def rows(connection: AsyncConnection) -> list[str]:
-        found = await accounts.keys_of(connection, await named_account(connection, account))
+        found = await accounts.keys_of(connection, await chosen_account(connection, account))
         return [f"{key.sid}  {key.scope:6}  {key.created_at:%Y-%m-%dT%H:%M:%SZ}  {key.name}" for key in found]
 
     for row in _in_database(rows):
@@ -114,7 +114,7 @@ def create_store(
     async def create(connection: AsyncConnection) -> UUID:
         return await stores.create(
             connection,
-            await named_account(connection, account),
+            await chosen_account(connection, account),
             display_name=request.display_name,
             description=None,
             max_stores=settings.max_stores,
@@ -131,7 +131,7 @@ def list_stores(account: AccountOption = None) -> None:
     """List an account's stores: ID, status, name."""
 
     async def rows(connection: AsyncConnection) -> list[str]:
-        found = await stores.of_account(connection, await named_account(connection, account))
+        found = await stores.of_account(connection, await chosen_account(connection, account))
         return [f"{ids.store_id(store.id)}  {store.status}  {store.display_name}" for store in found]
 
     for row in _in_database(rows):
@@ -149,8 +149,8 @@ def _in_database(work: Callable[[AsyncConnection], Awaitable[Result]], settings:
         return asyncio.run(run(running))
 
 
-async def named_account(connection: AsyncConnection, sid: str | None) -> UUID:
-    """By its SID; without, the only one. Raises `CommandError`."""
+async def chosen_account(connection: AsyncConnection, sid: str | None) -> UUID:
+    """Of `--account`, or the only one. Raises `CommandError`."""
     if sid is not None:
         account_id = await accounts.account_of(connection, sid)
         if account_id is None:

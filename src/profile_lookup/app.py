@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 
@@ -14,7 +14,7 @@ from profile_lookup.identity_settings import routes as identity_settings
 from profile_lookup.identity_settings.routes import UPDATE_SETTINGS
 from profile_lookup.imports import routes as imports
 from profile_lookup.imports import upload_routes
-from profile_lookup.imports.routes import IMPORT_PROFILES
+from profile_lookup.imports.queries import IMPORT_PROFILES
 from profile_lookup.imports.s3 import bucket_of
 from profile_lookup.imports.work import importing
 from profile_lookup.operations import routes as operations
@@ -124,12 +124,17 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 @asynccontextmanager
-async def working(settings: Settings) -> AsyncIterator[None]:
-    """A worker, on connections of its own, whose statements may take their time. `database_url` must be set."""
+async def working(settings: Settings, kinds: Collection[str] | None = None) -> AsyncIterator[None]:
+    """A worker, on connections of its own, whose statements may take their time. `database_url` must be set.
+
+    `kinds`: of operations; None: all of them.
+    """
     assert settings.database_url is not None
     database_url = settings.database_url.get_secret_value()
     database = Database(database_url, pool_size=CONNECTIONS_OF_WORKER, command_timeout=None)
     handlers = {**HANDLERS, IMPORT_PROFILES: importing(settings.upload_directory, bucket_of(settings))}
+    if kinds is not None:
+        handlers = {kind: handlers[kind] for kind in kinds}
     worker = asyncio.create_task(work(database, handlers, apart=APART, long=LONG))
     try:
         yield

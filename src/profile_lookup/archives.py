@@ -16,7 +16,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup import server
-from profile_lookup.administration import AccountOption, CommandError, named_account
+from profile_lookup.administration import AccountOption, CommandError, chosen_account
 from profile_lookup.errors import NotFound
 from profile_lookup.identity.profile import TraitName, TraitValue
 from profile_lookup.profiles.archive import ArchivedProfile, ArchiveHeader, line_of
@@ -106,7 +106,7 @@ async def _named(connection: AsyncConnection, account: str | None, store: str) -
     store_id = ids.decoded(store) if ids.is_well_formed(ids.STORE_ID_PATTERN, store) else None
     if store_id is None:
         raise CommandError("--store: expected mem_store_ and 26 characters")
-    return await named_account(connection, account), store_id
+    return await chosen_account(connection, account), store_id
 
 
 @contextmanager

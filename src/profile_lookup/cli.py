@@ -14,6 +14,7 @@ from profile_lookup.archives import export_store, restore_store
 from profile_lookup.database.embedded import EmbeddedPostgresError
 from profile_lookup.demo import Demo, ensure_demo
 from profile_lookup.errors import ProfileLookupError
+from profile_lookup.import_command import import_file
 from profile_lookup.settings import PREFIX, Settings, SettingsError
 from profile_lookup.worker_process import end_with_parent
 
@@ -29,6 +30,7 @@ app.add_typer(key_commands, name="keys")
 app.add_typer(store_commands, name="stores")
 app.command("export")(export_store)
 app.command("restore")(restore_store)
+app.command("import")(import_file)
 
 
 @app.callback(invoke_without_command=True)

@@ -48,43 +48,7 @@ class Extent:
     empty_lines: int
 
 
-def layout_of(file: BinaryIO, columns: Sequence[str], delimiter: str | None = None) -> Layout:
-    """How a file of UTF-8 is written, by its header: the delimiter that finds all of the columns, if none is named.
-
-    Raises `FileRefused`.
-    """
-    line, headers = _headers(file, DELIMITERS if delimiter is None else (delimiter,))
-    found, header = max(headers.items(), key=lambda each: len(set(each[1]) & set(columns)))
-    for column in columns:
-        match header.count(column):
-            case 0:
-                raise FileRefused(f'line {line}: expected a header with the column "{column}"')
-            case 1:
-                pass
-            case _:
-                raise FileRefused(f'line {line}: expected a header with the column "{column}" once')
-    return Layout(found, len(header), {column: header.index(column) for column in columns})
-
-
-def examine(file: BinaryIO, columns: Sequence[str], delimiter: str | None = None) -> tuple[Layout, Extent]:
-    """Go through the whole file, before anything of it is believed. Raises `FileRefused`."""
-    _refuse_unreadable(file)
-    layout = layout_of(file, columns, delimiter)
-    rows = empty_lines = 0
-    for record in _after_header(file, layout):
-        if record.fields == []:
-            empty_lines += 1
-        else:
-            rows += 1
-    return layout, Extent(rows, empty_lines)
-
-
-def rows_of(file: BinaryIO, layout: Layout, skip: int = 0) -> Iterator[Record]:
-    """The records after the header, but for the first `skip`; empty lines are none. Raises `FileRefused`."""
-    return islice((record for record in _after_header(file, layout) if record.fields != []), skip, None)
-
-
-def _refuse_unreadable(file: BinaryIO) -> None:
+def refuse_unreadable(file: BinaryIO) -> None:
     """What is not UTF-8, or holds NUL, which no identifier or trait may. Raises `FileRefused`."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     file.seek(0)
@@ -107,18 +71,8 @@ def _refuse_unreadable(file: BinaryIO) -> None:
         start += len(chunk)
 
 
-def _line_of(file: BinaryIO, at: int) -> int:
-    file.seek(0)
-    line, before = 1, b""
-    while at > 0 and (chunk := file.read(min(at, _CHUNK))):
-        at -= len(chunk)
-        line += chunk.count(b"\n") + chunk.count(b"\r") - (before + chunk).count(b"\r\n")
-        before = chunk[-1:]
-    return line
-
-
-def _headers(file: BinaryIO, delimiters: Sequence[str]) -> tuple[int, dict[str, Sequence[str]]]:
-    """The line of the header, and what it is under each of the delimiters."""
+def headers_of(file: BinaryIO, delimiters: Sequence[str]) -> tuple[int, dict[str, Sequence[str]]]:
+    """The line of the header, and what it is under each of the delimiters. Raises `FileRefused`."""
     line, headers = 1, dict[str, Sequence[str]]()
     for delimiter in delimiters:
         header = next((record for record in _records(file, delimiter) if record.fields != []), None)
@@ -127,6 +81,52 @@ def _headers(file: BinaryIO, delimiters: Sequence[str]) -> tuple[int, dict[str, 
         line = header.line
         headers[delimiter] = [name.strip() for name in header.fields or ()]
     return line, headers
+
+
+def layout_of(file: BinaryIO, columns: Sequence[str], delimiter: str | None = None) -> Layout:
+    """How a file of UTF-8 is written, by its header: the delimiter that finds all of the columns, if none is named.
+
+    Raises `FileRefused`.
+    """
+    line, headers = headers_of(file, DELIMITERS if delimiter is None else (delimiter,))
+    found, header = max(headers.items(), key=lambda each: len(set(each[1]) & set(columns)))
+    for column in columns:
+        match header.count(column):
+            case 0:
+                raise FileRefused(f'line {line}: expected a header with the column "{column}"')
+            case 1:
+                pass
+            case _:
+                raise FileRefused(f'line {line}: expected a header with the column "{column}" once')
+    return Layout(found, len(header), {column: header.index(column) for column in columns})
+
+
+def examine(file: BinaryIO, columns: Sequence[str], delimiter: str | None = None) -> tuple[Layout, Extent]:
+    """Go through the whole file, before anything of it is believed. Raises `FileRefused`."""
+    refuse_unreadable(file)
+    layout = layout_of(file, columns, delimiter)
+    rows = empty_lines = 0
+    for record in _after_header(file, layout):
+        if record.fields == []:
+            empty_lines += 1
+        else:
+            rows += 1
+    return layout, Extent(rows, empty_lines)
+
+
+def rows_of(file: BinaryIO, layout: Layout, skip: int = 0) -> Iterator[Record]:
+    """The records after the header, but for the first `skip`; empty lines are none. Raises `FileRefused`."""
+    return islice((record for record in _after_header(file, layout) if record.fields != []), skip, None)
+
+
+def _line_of(file: BinaryIO, at: int) -> int:
+    file.seek(0)
+    line, before = 1, b""
+    while at > 0 and (chunk := file.read(min(at, _CHUNK))):
+        at -= len(chunk)
+        line += chunk.count(b"\n") + chunk.count(b"\r") - (before + chunk).count(b"\r\n")
+        before = chunk[-1:]
+    return line
 
 
 def _after_header(file: BinaryIO, layout: Layout) -> Iterator[Record]:

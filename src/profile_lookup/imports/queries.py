@@ -12,7 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from profile_lookup.database.engine import Database
 from profile_lookup.database.tables import import_piece, import_refusals, operation, profile_import, store
 from profile_lookup.errors import AlreadyUploaded, ImportNotFound, StoreNotFound, UploadRefused
-from profile_lookup.operations.queries import ready
+from profile_lookup.operations.queries import enqueue, ready
+
+IMPORT_PROFILES = "IMPORT_PROFILES"
+"""The kind of operation that `work.py` does."""
 
 PIECE = 1 << 19  # bytes
 
@@ -33,16 +36,28 @@ async def create(
     connection: AsyncConnection,
     account_id: UUID,
     store_id: UUID,
-    import_id: UUID,
     *,
     filename: str,
     file_size: int,
     column_mappings: list[Document],
     created_at: datetime,
     upload_until: datetime,
+    waits_until: datetime,
     delimiter: str | None = None,
-) -> None:
-    """The ID is its operation's. Raises `StoreNotFound` if that is gone meanwhile."""
+) -> UUID:
+    """With its operation, which has the same ID and waits for the file. Raises `StoreNotFound` if that is gone.
+
+    After `upload_until` nobody may upload it; at `waits_until` a worker looks what has become of it.
+    """
+    import_id = await enqueue(
+        connection,
+        account_id,
+        store_id,
+        kind=IMPORT_PROFILES,
+        to_do={},
+        created_at=created_at,
+        waits_until=waits_until,
+    )
     its_store = select(store.c.id).where(store.c.account_id == account_id, store.c.id == store_id)
     if await connection.scalar(its_store.with_for_update(read=True, key_share=True)) is None:
         raise StoreNotFound
@@ -65,6 +80,7 @@ async def create(
             updated_at=created_at,
         )
     )
+    return import_id
 
 
 def imports_of(store_id: UUID) -> Select[Any]:
@@ -89,6 +105,17 @@ async def fetch(connection: AsyncConnection, store_id: UUID, import_id: UUID) ->
     if found is None:
         raise ImportNotFound
     return found
+
+
+async def store_of(connection: AsyncConnection, account_id: UUID, import_id: UUID) -> UUID:
+    """Raises `ImportNotFound`."""
+    question = select(profile_import.c.store_id).where(
+        profile_import.c.account_id == account_id, profile_import.c.id == import_id
+    )
+    store_id: UUID | None = await connection.scalar(question)
+    if store_id is None:
+        raise ImportNotFound
+    return store_id
 
 
 async def awaited_file_size(connection: AsyncConnection, store_id: UUID, import_id: UUID) -> int:

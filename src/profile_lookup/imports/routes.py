@@ -24,7 +24,6 @@ from profile_lookup.imports.mapping import refuse_mapping
 from profile_lookup.imports.refusals import HEADER, as_csv
 from profile_lookup.imports.s3 import LOOK, Bucket
 from profile_lookup.imports.uploads import upload_url
-from profile_lookup.operations.queries import enqueue
 from profile_lookup.stores.admission import Store, StoreIdInPath, StoreOfAccount, admit
 from profile_lookup.stores.routes import STORE_ERRORS
 from profile_lookup.web import ids
@@ -33,9 +32,6 @@ from profile_lookup.web.openapi import answer, error_answers, header, request_ex
 from profile_lookup.web.pagination import DEFAULT_PAGE_SIZE, DataPlanePage, Key, PageTokensOfApp, fetch_page
 from profile_lookup.web.signing import SigningSecret
 from profile_lookup.web.urls import BaseUrl, operation_url
-
-IMPORT_PROFILES = "IMPORT_PROFILES"
-"""The kind of operation that `work.py` does; the import has its ID."""
 
 router = APIRouter(route_class=BodyLastRoute, tags=["Profile"])
 
@@ -127,25 +123,16 @@ async def create_import(
     bucket: Bucket | None = request.app.state.bucket
     now = datetime.now(UTC)
     until = now + timedelta(seconds=seconds)
-    import_id = await enqueue(
+    import_id = await queries.create(
         transaction,
         store.account_id,
         store.id,
-        kind=IMPORT_PROFILES,
-        to_do={},
-        created_at=now,
-        waits_until=until if bucket is None else now + LOOK,
-    )
-    await queries.create(
-        transaction,
-        store.account_id,
-        store.id,
-        import_id,
         filename=body.filename,
         file_size=body.file_size,
         column_mappings=[each.model_dump(by_alias=True) for each in body.column_mappings],
         created_at=now,
         upload_until=until,
+        waits_until=until if bucket is None else now + LOOK,
     )
     if bucket is None:
         url = upload_url(base_url, secret, store.id, import_id)

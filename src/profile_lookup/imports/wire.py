@@ -19,7 +19,8 @@ MAX_PAGE = 100  # the contract lets one ask for more, but not get them
 ImportId = Annotated[str, Field(pattern=ids.IMPORT_ID_PATTERN, examples=[ids.EXAMPLE_IMPORT_ID])]
 Filename = Annotated[str, Field(max_length=255, description="As it is called where you have it."), Storable]
 FileSize = Annotated[int, Field(ge=1, le=MAX_FILE_SIZE, description="In bytes; exactly so many must be uploaded.")]
-Name = Annotated[str, Field(max_length=64), Storable]
+MAX_NAME = 64
+Name = Annotated[str, Field(max_length=MAX_NAME), Storable]
 Status = Literal["PENDING", "PROCESSING", "COMPLETED", "FAILED"]
 
 _STATUS_OF_OPERATION: dict[str, Status] = {
@@ -38,6 +39,10 @@ class ColumnMapping(WireModel):
 
     def to_domain(self) -> MappedColumn:
         return MappedColumn(self.column_name.strip(), TraitName(self.trait_group, self.trait_name))
+
+    @classmethod
+    def of_domain(cls, mapped: MappedColumn) -> Self:
+        return cls(columnName=mapped.column, traitGroup=mapped.trait.group, traitName=mapped.trait.name)
 
 
 def _as_the_contract_says(schema: dict[str, Any]) -> None:
@@ -84,7 +89,11 @@ class Import(AnswerModel):
     filename: Filename
     created_at: WireTime
     updated_at: WireTime
-    file_size: FileSize
+    # Not checked: what the command imports may be larger.
+    file_size: int = Field(
+        json_schema_extra={"minimum": 1, "maximum": MAX_FILE_SIZE},
+        description="In bytes. More only of what the command imported **(ours)**.",
+    )
     column_mappings: list[ColumnMapping]
     summary: ImportSummary
     progress: ImportProgress = Field(description="**(ours)**")

@@ -1,0 +1,81 @@
+"""`profile-lookup import`: what it is told, and how it ends."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from profile_lookup import server
+from profile_lookup.administration import AccountOption, CommandError
+from profile_lookup.identity.profile import TraitName
+
+FileArgument = Annotated[
+    Path | None, typer.Argument(metavar="FILE", help="UTF-8, with a header.", exists=True, dir_okay=False)
+]
+StoreOption = Annotated[str | None, typer.Option("--store", metavar="mem_store_…", help="Where the people go.")]
+MapOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="COLUMN=GROUP.TRAIT",
+        help="What a column is, if its name does not say it; COLUMN= leaves it out. May be repeated.",
+    ),
+]
+DelimiterOption = Annotated[
+    str | None, typer.Option(help="A character, or `tab`.", show_default="what fits the header of , ; | and tab")
+]
+RefusedOption = Annotated[
+    Path | None, typer.Option("--refused", metavar="FILE", help="Where to write which rows were refused, and why.")
+]
+ResumeOption = Annotated[
+    str | None, typer.Option("--resume", metavar="mem_import_…", help="Go on with an import, or see how it ended.")
+]
+
+
+def import_file(
+    file: FileArgument = None,
+    store: StoreOption = None,
+    account: AccountOption = None,
+    columns: MapOption = None,
+    delimiter: DelimiterOption = None,
+    refused: RefusedOption = None,
+    resume: ResumeOption = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if a row was refused.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether the mapping is right.")] = False,
+) -> None:
+    """Import a CSV file: each row is resolved as if its profile were created. Ctrl-C leaves it to be resumed."""
+    if resume is None and (file is None or store is None):
+        raise typer.BadParameter("expected FILE and --store, or --resume")
+    if resume is not None and (file or store or columns or delimiter):
+        raise typer.BadParameter("expected --resume alone: the import has its own file, store and mapping")
+    from profile_lookup import importing  # noqa: PLC0415 -- it loads rich, which takes as long as all the rest
+
+    with server.database_running(server.configured()) as settings:
+        if resume is not None:
+            addressed = importing.find(settings, account, resume)
+        else:
+            assert file is not None
+            assert store is not None
+            named = dict(_read_named(each) for each in columns or [])
+            addressed = importing.begin(
+                settings, file, store, account, named, delimiter and _read_delimiter(delimiter), confirmed=yes
+            )
+        row = importing.watch(settings, addressed)
+        importing.report(settings, row, refused)
+    if row.status != "COMPLETED" or (strict and row.refused):
+        raise typer.Exit(1)
+
+
+def _read_named(text: str) -> tuple[str, TraitName | None]:
+    column, separator, trait = text.rpartition("=")
+    group, _, name = trait.partition(".")
+    if not (separator and column.strip()) or (trait and not (group and name)):
+        raise CommandError("--map: expected COLUMN=GROUP.TRAIT, or COLUMN= to leave it out")
+    return column.strip(), TraitName(group, name) if trait else None
+
+
+def _read_delimiter(text: str) -> str:
+    delimiter = "\t" if text in ("tab", "\\t") else text
+    if len(delimiter) != 1 or delimiter in '"\r\n\0':
+        raise CommandError("--delimiter: expected one character, or `tab`")
+    return delimiter

@@ -1,0 +1,200 @@
+"""`profile-lookup import`, as somebody at a terminal runs it, and as a script does."""
+
+import asyncio
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from profile_lookup.accounts.queries import account_of
+from profile_lookup.administration import CommandError
+from profile_lookup.database.engine import Database
+from profile_lookup.errors import FileRefused
+from profile_lookup.identity.profile import TraitName
+from profile_lookup.importing import begin, report, watch
+from profile_lookup.settings import Settings
+from profile_lookup.stores import queries as stores
+from profile_lookup.web import ids
+from tests.conftest import PATIENCE, make_account
+from tests.program.conftest import command, environment, serving
+
+HELD_UP = "select count(*) from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid))"
+KNOWN = """
+    with made as (
+        insert into profile (store_id, id, created_at) select id, gen_random_uuid(), now() from store returning *
+    )
+    insert into identifier (store_id, id_type, value, profile_id, is_unique, added_at)
+    select store_id, 'chat', '600', id, true, now() from made
+"""
+PEOPLE = """\
+E-mail;Phone number;First Name;Points
+a@example.com;+13175550001;Ada;1
+b@example.com;none at all;Bob;2
+
+c@example.com;+13175550003;Cid;3
+c@example.com;+13175550001;;4
+A@example.com;;Ada;5
+"""
+
+
+@pytest.fixture
+async def connection(database_url: str) -> AsyncIterator["asyncpg.Connection[Any]"]:
+    opened = await asyncpg.connect(database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def store(database_url: str) -> str:
+    """In the only account."""
+
+    async def make() -> str:
+        database = Database(database_url, pool_size=1)
+        sid, _ = await make_account(database)
+        async with database.transaction() as connection:
+            account_id = await account_of(connection, sid)
+            assert account_id is not None
+            made = await stores.create(connection, account_id, display_name="x", description=None, max_stores=1)
+        await database.close()
+        return ids.store_id(made)
+
+    return asyncio.run(make())
+
+
+def _written(directory: Path, content: str) -> str:
+    path = directory / "people.csv"
+    path.write_text(content)
+    return str(path)
+
+
+def _started(settings: dict[str, Any], *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "profile_lookup", "import", *arguments],
+        env=environment(**settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def _ids(text: str) -> set[str]:
+    return {word for word in text.split() if word.startswith("mem_import_")}
+
+
+async def test_a_file_is_imported_by_what_its_columns_are_called(
+    database_url: str, store: str, connection: "asyncpg.Connection[Any]", tmp_path: Path
+) -> None:
+    settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path}
+    refused = tmp_path / "refused.csv"
+    arguments = ("import", _written(tmp_path, PEOPLE), "--store", store, "--refused", str(refused))
+    done = command(*arguments, "--strict", **settings)
+    assert (done.returncode, done.stderr) == (1, "")
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert lines[1:5] == [
+        ["E-mail", "Contact.email"], ["Phone", "number", "Contact.phone"], ["First", "Name", "Contact.firstName"],
+        ["Points", "(left", "out)"],
+    ]  # fmt: skip
+    at = lines.index(["created", "updated", "merged", "refused", "warnings", "seconds", "rows/s"])
+    assert lines[at + 1][:5] == ["2", "1", "1", "1", "1"]
+    assert lines[at + 3][:3] == ["3", "Phone", "number"]
+    assert refused.read_text().startswith('line,column,reason\n3,Phone number,"expected digits')
+    assert not any(value in done.stdout + refused.read_text() for value in ("none at all", "@example.com", "317555"))
+    assert await connection.fetchval("select count(*) from identifier") == 4
+    # And again, as whoever has no terminal to watch: nothing is made twice, and refusals are no failure.
+    again = command(*arguments[:4], "--map", "Points=Contact.city", "--map", "First Name=", **settings)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert await connection.fetchval("select count(*) from identifier") == 4
+    assert await connection.fetchval("select value from trait where name = 'city'") == '"5"'
+
+
+async def test_ctrl_c_leaves_an_import_that_can_be_resumed_and_each_row_is_applied_once(
+    database_url: str, store: str, connection: "asyncpg.Connection[Any]", tmp_path: Path
+) -> None:
+    rows = [f"{number}@x.org,{number % 700}" for number in range(1000)]
+    settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path}
+    await connection.execute(KNOWN)
+    path = _written(tmp_path, "\n".join(["email,chat", *rows]))
+    async with connection.transaction():
+        await connection.execute("select from profile for update")  # in its way, after the first steps
+        process = _started(settings, path, "--store", store)
+        async with asyncio.timeout(PATIENCE):
+            while not await connection.fetchval(HELD_UP):
+                await asyncio.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        said, wrong = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, wrong) == (130, "")
+    (import_id,) = _ids(said)
+    assert said.rstrip().endswith(f"profile-lookup import --resume {import_id}")
+    assert 0 < await connection.fetchval("select max(created) from profile_import") < 699
+    resumed = await asyncio.to_thread(command, "import", "--resume", import_id, **settings)
+    assert (resumed.returncode, resumed.stderr) == (0, "")
+    assert ["699", "301", "0", "0", "0"] in [line.split()[:5] for line in resumed.stdout.splitlines()]
+    assert await connection.fetchval("select count(*) from identifier") == 1700
+    assert await connection.fetchval("select count(*) from import_piece") == 0
+
+
+async def test_beside_a_service_that_works_on_imports_too_each_row_is_applied_once(
+    database_url: str, store: str, connection: "asyncpg.Connection[Any]", tmp_path: Path
+) -> None:
+    settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path}
+    path = _written(tmp_path, "\n".join(["email", *(f"{number % 900}@x.org" for number in range(1000))]))
+    with serving(**settings):
+        done = await asyncio.to_thread(command, "import", path, "--store", store, **settings)
+    assert (done.returncode, done.stderr) == (0, "")
+    counts = await connection.fetchrow("select created, updated, merged, refused from profile_import")
+    assert tuple(counts or ()) == (900, 100, 0, 0)
+
+
+def test_at_a_terminal_it_asks_whether_the_mapping_is_right(database_url: str, store: str, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "profile_lookup", "import", _written(tmp_path, PEOPLE), "--store", store],
+        env=environment(DATABASE_URL=database_url, DATA_DIR=tmp_path),
+        stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    os.write(ours, b"n\n")
+    said, _ = process.communicate(timeout=PATIENCE)
+    os.close(ours)
+    os.close(theirs)
+    assert process.returncode == 1
+    assert "Contact.phone" in said
+    assert "Import it so?" in said
+    assert _ids(said) == set()
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "said"),
+    [
+        (PEOPLE, {"Mail": "Contact.email"}, "it has E-mail, Phone number, First Name, Points"),
+        (PEOPLE, {"Points": "Contact.points"}, "there is no trait Contact.points; expected one of Contact.chat,"),
+        (PEOPLE, {"E-mail": None, "Phone number": None}, "at least one trait that is promoted"),
+        (PEOPLE, {"Points": "Contact.email", "E-mail": "Contact.email"}, "expected each trait once"),
+        ("a@example.com,+13175550001\n", {"Mail": "Contact.email"}, "it has nothing that looks like a name"),
+        ("email\na@example.com\n\udcff", {}, "line 3, byte 21 of the file: expected UTF-8"),
+    ],
+)
+def test_what_cannot_be_imported_is_said_in_one_line_and_nothing_is_left(
+    settings: Settings, store: str, tmp_path: Path, content: str, arguments: dict[str, str | None], said: str
+) -> None:
+    path = tmp_path / "people.csv"
+    path.write_bytes(content.encode(errors="surrogateescape"))
+    named = {column: TraitName(*trait.split(".")) if trait else None for column, trait in arguments.items()}
+    with pytest.raises((CommandError, FileRefused), match=re.escape(said)) as refused:
+        begin(settings, path, store, None, named, None, confirmed=True)
+    assert len(str(refused.value).splitlines()) == 1
+    assert "@" not in str(refused.value)
+
+
+def test_an_import_that_fails_says_why(
+    settings: Settings, store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(_written(tmp_path, 'email\na@example.com\n"b@example.com\n'))
+    row = watch(settings, begin(settings, path, store, None, {}, None, confirmed=True))
+    report(settings, row, None)
+    assert row.status == "FAILED"
+    assert "FAILED: file: line 3: a quote is opened here that is never closed" in capsys.readouterr().out
