@@ -1,4 +1,4 @@
-"""The command: `python3 run.py bench`, `… bench writes`, `… bench draw`."""
+"""The command: `python3 run.py bench`, `… bench writes`, `… bench imports`, `… bench draw`."""
 
 import argparse
 import signal
@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from benchmarks.contenders import PEERS
+from benchmarks.csv_files import MAX_ROWS
 from benchmarks.datasets import default_directory, parse_size
 from benchmarks.drawing import draw
 from benchmarks.errors import BenchmarkError
+from benchmarks.imports import ImportOptions, ImportResults, measure_imports
+from benchmarks.imports import table as imports_table
 from benchmarks.load import Load
 from benchmarks.results import Results, table, this_machine
 from benchmarks.rounds import LookupOptions, measure_lookups
@@ -27,7 +30,7 @@ LONGEST = 300
 
 
 def main(arguments: list[str]) -> None:
-    if not arguments or arguments[0] not in ("writes", "draw", "-h", "--help"):
+    if not arguments or arguments[0] not in ("writes", "imports", "draw", "-h", "--help"):
         arguments = ["lookups", *arguments]
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(128 + signal.SIGTERM))  # and end the servers
@@ -58,6 +61,21 @@ def _writes(options: argparse.Namespace) -> None:
     results = Results(asdict(wanted), this_machine(load.name))
     with _reported(results, options):
         measure_writes(wanted, load, options.data, results)
+
+
+def _imports(options: argparse.Namespace) -> None:
+    wanted = ImportOptions(
+        options.rows, options.seconds, options.rounds, options.beside, options.kill, options.kill_rows
+    )  # fmt: skip
+    load = Load(options.load)
+    results = ImportResults(asdict(wanted), this_machine(load.name))
+    try:
+        measure_imports(wanted, load, options.data, results)
+    finally:
+        if options.output is not None:
+            results.write(options.output)
+        for line in imports_table(results):
+            print(line)
 
 
 def _draw(options: argparse.Namespace) -> None:
@@ -99,6 +117,15 @@ def _parser() -> argparse.ArgumentParser:
     writes.add_argument("--size", type=_size, default="1M", help="identifiers that are there before (default: 1M)")
     writes.add_argument("--kinds", type=_list_of(_one_of(WRITES)), default=tuple(WRITES), help=f"of {','.join(WRITES)}")
     writes.add_argument("--connections", type=_list_of(_count), default=(32,), help="default: 32")
+    imports = commands.add_parser("imports", help="measure imports of CSV files")
+    imports.set_defaults(run=_imports)
+    imports.add_argument("--rows", type=_rows, default=1_000_000, help="of the file (default: 1000000)")
+    imports.add_argument(
+        "--beside", type=_rows, default=100_000, help="of each import beside lookups (default: 100000)"
+    )
+    imports.add_argument("--kill", type=int, default=0, metavar="TIMES", help="kill the service so often (default: 0)")
+    imports.add_argument("--kill-rows", type=_rows, default=200_000, help="of that import (default: 200000)")
+    _add_generator(imports)
     drawing = commands.add_parser("draw", help="draw what --output kept")
     drawing.set_defaults(run=_draw)
     drawing.add_argument("results", type=Path, nargs="+")
@@ -110,11 +137,15 @@ def _add_common(parser: argparse.ArgumentParser, peers: tuple[str, ...]) -> None
     parser.add_argument(
         "--peers", type=_list_of(_one_of(peers)), default=peers, help=f"of {','.join(peers)} (default: all)"
     )
+    _add_generator(parser)
+    parser.add_argument("--svg", type=Path, metavar="DIRECTORY", help="where to draw them")
+
+
+def _add_generator(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=_count, default=5)
     parser.add_argument("--seconds", type=_seconds, default=5.0, help="of each measurement (default: 5)")
     parser.add_argument("--load", choices=("wrk", "own"), help="the generator (default: wrk if it is installed)")
     parser.add_argument("--output", type=Path, help="where to write the results as JSON")
-    parser.add_argument("--svg", type=Path, metavar="DIRECTORY", help="where to draw them")
     parser.add_argument(
         "--data", type=Path, default=default_directory(), help="where the databases are kept (default: %(default)s)"
     )
@@ -149,6 +180,13 @@ def _count(text: str) -> int:
     if count < 1:
         raise argparse.ArgumentTypeError(f"{text!r}: expected 1 or more")
     return count
+
+
+def _rows(text: str) -> int:
+    rows = int(text)
+    if not 100 <= rows <= MAX_ROWS:  # noqa: PLR2004 -- fewer tell nothing
+        raise argparse.ArgumentTypeError(f"{text!r}: expected 100-{MAX_ROWS}")
+    return rows
 
 
 def _seconds(text: str) -> float:

@@ -96,14 +96,25 @@ def ensure_dataset(server: EmbeddedPostgres, size: str, *, purpose: str = "looku
         return dataset
     say(f"Loading {size} identifiers …")
     started_at = time.monotonic()
-    asyncio.run(_create_database(server.url, name))
-    migrate(url)
-    asyncio.run(_make_store(url))
+    _make_database(server, dataset)
     asyncio.run(_load(dataset))
     asyncio.run(_warm(url))
     asyncio.run(_complete(server.url, name))
     say(f"Loaded in {time.monotonic() - started_at:.0f} s")
     return dataset
+
+
+def empty_dataset(server: EmbeddedPostgres, name: str) -> Dataset:
+    """A database with an empty store, made anew."""
+    dataset = Dataset("0", Population(0), name, server.url.replace("/profile_lookup?", f"/{name}?"))
+    _make_database(server, dataset)
+    return dataset
+
+
+def _make_database(server: EmbeddedPostgres, dataset: Dataset) -> None:
+    asyncio.run(_create_database(server.url, dataset.database))
+    migrate(dataset.database_url)
+    asyncio.run(_make_store(dataset.database_url))
 
 
 async def _is_complete(url: str, name: str) -> bool:

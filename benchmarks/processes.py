@@ -77,20 +77,45 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def cpu_seconds(process_id: int) -> float | None:
     """User and system time of a process and all its descendants, living or awaited. None where there is no /proc."""
+    family = _family(process_id)
+    ticks = sum(sum(map(int, fields[11:15])) for fields in family.values())
+    return ticks / os.sysconf("SC_CLK_TCK") if family else None
+
+
+def memory(process_id: int) -> int | None:
+    """Bytes of a process and all its descendants, those that they share counted once. None where there is no /proc."""
+    total = 0
+    for member in (family := _family(process_id)):
+        with suppress(OSError):  # it may end while we look
+            found = re.search(r"^Pss:\s+([0-9]+) kB$", (PROC / str(member) / "smaps_rollup").read_text(), re.MULTILINE)
+            total += int(found[1]) << 10 if found else 0
+    return total if family else None
+
+
+def kill(process_id: int) -> None:
+    """A process and all its descendants, at once and without any warning."""
+    for member in reversed(_family(process_id)):  # none of which notices that its mother is gone
+        with suppress(ProcessLookupError):
+            os.kill(member, signal.SIGKILL)
+
+
+def _family(process_id: int) -> dict[int, list[str]]:
+    """The process and all its descendants, each with the fields of its `stat` after the name."""
     if not (PROC / "self" / "stat").exists():
-        return None
+        return {}
+    everybody: dict[int, list[str]] = {}
     children: dict[int, list[int]] = {}
-    ticks: dict[int, int] = {}
     for directory in PROC.iterdir():
         with suppress(OSError):  # it may end while we look
             if directory.name.isdecimal():
                 # The name of the program is in parentheses and may hold anything.
                 fields = (directory / "stat").read_text().rpartition(")")[2].split()
+                everybody[int(directory.name)] = fields
                 children.setdefault(int(fields[1]), []).append(int(directory.name))
-                ticks[int(directory.name)] = sum(map(int, fields[11:15]))
-    total, waiting = 0, [process_id]
+    family, waiting = {}, [process_id]
     while waiting:
         each = waiting.pop()
-        total += ticks.get(each, 0)
+        if each in everybody:
+            family[each] = everybody[each]
         waiting += children.get(each, [])
-    return total / os.sysconf("SC_CLK_TCK")
+    return family

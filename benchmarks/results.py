@@ -126,7 +126,7 @@ def table(results: Results) -> Iterator[str]:
         rows: list[tuple[str, ...]] = [_HEAD]
         for connections in results.connections(section):
             rows += [_row(results, section, connections, contender) for contender in results.contenders(section)]
-        yield from _aligned(rows)
+        yield from aligned(rows)
     yield from _against_the_first(results)
 
 
@@ -172,7 +172,7 @@ def _against_the_first(results: Results) -> Iterator[str]:
             rows.append((section.kind, str(connections), contender, what, _written(ratio, ".2f")))
     if len(rows) > 1:
         yield from ("", "### Against the first", "")
-        yield from _aligned(rows)
+        yield from aligned(rows)
 
 
 def _written(spread: Spread | None, form: str, *, with_range: bool = True) -> str:
@@ -183,7 +183,7 @@ def _written(spread: Spread | None, form: str, *, with_range: bool = True) -> st
     return f"{spread.median:{form}} ({spread.low:{form}}-{spread.high:{form}})"
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for number, row in enumerate(rows):
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))

@@ -1,0 +1,242 @@
+"""Imports of CSV files: against the same rows one by one over HTTP, and against a bare COPY of what they become.
+
+PostgreSQL is the embedded one with its own settings, as `serve` starts it; each part has a database of its own.
+"""
+
+import asyncio
+import itertools
+import json
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from benchmarks import csv_files, importing, population
+from benchmarks.contenders import PRODUCT, authorization, postmaster, serving
+from benchmarks.csv_files import COLUMNS, People
+from benchmarks.datasets import Dataset, empty_dataset
+from benchmarks.errors import BenchmarkError
+from benchmarks.killing import compare_with_killed
+from benchmarks.load import Load, Outcome, Target
+from benchmarks.processes import cpu_seconds, memory
+from benchmarks.progress import say
+from benchmarks.results import Spread, aligned
+from profile_lookup.database.embedded import EmbeddedPostgres
+
+TABLES = ("profile", "identifier", "trait", "alias", "merge")
+"""What an import writes of people, in an order that their keys allow."""
+
+_CONNECTIONS = 8  # of the load of single requests, and of lookups
+_LOOK = 0.1  # seconds
+_WARM_UP = 3.0  # seconds
+_FASTEST = 3000  # single requests a second, to be ready for; more than there ever are
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """`beside`: rows of each import beside which lookups are measured. `kill`: how often; 0 leaves that out."""
+
+    rows: int
+    seconds: float
+    rounds: int
+    beside: int
+    kill: int
+    kill_rows: int
+
+
+@dataclass(slots=True)
+class ImportResults:
+    options: dict[str, Any]
+    machine: dict[str, Any]
+    measured: dict[str, Any] = field(default_factory=dict)
+
+    def write(self, path: Path) -> None:
+        path.write_text(
+            json.dumps({"options": self.options, "machine": self.machine, **self.measured}, indent=1) + "\n"
+        )
+
+
+def measure_imports(options: ImportOptions, load: Load, data: Path, results: ImportResults) -> None:
+    """Adds what is measured as it is measured, so that it is there also if the rest fails."""
+    measured = results.measured
+    with EmbeddedPostgres(data / "imports") as server, tempfile.TemporaryDirectory(dir=data) as directory:
+        file = Path(directory) / "people.csv"
+        people = People(options.rows)
+        size = csv_files.write(file, people)
+        say(f"Importing {options.rows:,} rows, {size / (1 << 20):.0f} MiB …")
+        imported = empty_dataset(server, "imported")
+        measured["import"] = _measure_import(imported, load, file, postmaster(server.url))
+        say("The same rows one by one …")
+        measured["row by row"] = _measure_single(empty_dataset(server, "single"), load, people, options.seconds)
+        say("A bare COPY of what they became …")
+        copied = empty_dataset(server, "copied")
+        seconds = asyncio.run(_copy(imported.database_url, copied.database_url, Path(directory)))
+        measured["copy"] = {"seconds": seconds, "rows_per_second": options.rows / seconds}
+        measured["lookups"] = _measure_lookups(imported, load, people, options, Path(directory))
+        if options.kill:
+            measured["killed"] = compare_with_killed(server, load, options.kill_rows, options.kill, Path(directory))
+
+
+def _measure_import(dataset: Dataset, load: Load, file: Path, postgres: int) -> dict[str, Any]:
+    with serving(PRODUCT, dataset, 1, load) as server:
+        time.sleep(3)  # until its worker is there
+        idle, cpu, of_postgres = memory(server.process_id), cpu_seconds(server.process_id), cpu_seconds(postgres)
+        with _greatest_memory(server.process_id) as greatest:
+            imported = importing.import_file(server, file)
+        used, used_by_postgres = cpu_seconds(server.process_id), cpu_seconds(postgres)
+    rows = imported.answer["progress"]["rowsDone"]
+    return {
+        "answer": imported.answer,
+        "rows": rows,
+        "seconds": imported.applying,
+        "seconds_with_upload": imported.seconds,
+        "rows_per_second": rows / imported.applying,
+        "rows_per_second_with_upload": rows / imported.seconds,
+        "idle_memory": idle,
+        "memory_above_idle": greatest[0] - idle if idle else None,
+        "cpu": used - cpu if used and cpu else None,
+        "postgres_cpu": used_by_postgres - of_postgres if used_by_postgres and of_postgres else None,
+    }
+
+
+@contextmanager
+def _greatest_memory(process_id: int) -> Iterator[list[int]]:
+    """Of a process and its descendants, while the block runs: the only item, in bytes."""
+    greatest, has_to_end = [0], threading.Event()
+
+    def look() -> None:
+        while not has_to_end.wait(_LOOK):
+            greatest[0] = max(greatest[0], memory(process_id) or 0)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield greatest
+    finally:
+        has_to_end.set()
+        watcher.join()
+
+
+def _measure_single(dataset: Dataset, load: Load, people: People, seconds: float) -> dict[str, Any]:
+    with serving(PRODUCT, dataset, 1, load) as server:
+        some = itertools.islice(people, int(_FASTEST * (seconds + _WARM_UP)))
+        contacts = [dict(zip(COLUMNS.values(), row, strict=True)) for row in some]
+        bodies = [json.dumps({"traits": {"Contact": contact}}).encode() for contact in contacts]
+        warm = load.run(server.write_target(), bodies, _CONNECTIONS, _WARM_UP, 0)
+        outcome = load.run(server.write_target(), bodies, _CONNECTIONS, seconds, warm.requests)
+    if outcome.failed:
+        raise BenchmarkError(f"row by row: {outcome.failed} of {outcome.requests} requests failed")
+    return {
+        "connections": _CONNECTIONS,
+        "rows": outcome.requests,
+        "rows_per_second": outcome.requests / outcome.seconds,
+    }
+
+
+async def _copy(source_url: str, target_url: str, directory: Path) -> float:
+    """The rows of one database into the tables of another, whose indexes and keys are in place. Gives the seconds."""
+    source, target = await asyncpg.connect(source_url), await asyncpg.connect(target_url)
+    try:
+        for table in TABLES:
+            await source.copy_from_table(table, output=directory / table, format="binary")
+        await target.execute("checkpoint")
+        started_at = time.monotonic()
+        async with target.transaction():
+            for table in TABLES:
+                await target.copy_to_table(table, source=directory / table, format="binary")
+        return time.monotonic() - started_at
+    finally:
+        await source.close()
+        await target.close()
+
+
+def _measure_lookups(
+    dataset: Dataset, load: Load, people: People, options: ImportOptions, directory: Path
+) -> list[dict[str, Any]]:
+    """Alternating without and beside an import, of people whom nobody looks up, into the same store."""
+    numbers = people.newcomers()
+    questions = [{"idType": "phone", "value": f"+{population.phone_digits(i)}"} for i in numbers[:100_000]]
+    bodies = [json.dumps(question).encode() for question in questions]
+    rounds = []
+    with serving(PRODUCT, dataset, 1, load) as server:
+        target = Target(server.port, f"{dataset.store_path}/Profiles/Lookup", authorization())
+
+        def look_up(first: int) -> Outcome:
+            outcome = load.run(target, bodies, _CONNECTIONS, options.seconds, first)
+            if outcome.failed:
+                raise BenchmarkError(f"{outcome.failed} lookups failed")
+            return outcome
+
+        look_up(0)  # to be warm
+        for number in range(options.rounds):
+            say(f"Lookups, round {number + 1} of {options.rounds}")
+            alone = look_up(number * 20_011)
+            file = directory / "beside.csv"
+            csv_files.write(file, People(options.beside, first=(number + 1) * csv_files.MAX_ROWS))
+            began = importing.begin(server, file)
+            importing.upload(server, began["url"], file)
+            while not (before := importing.fetch(server, began["importId"]))["progress"]["rowsDone"]:
+                time.sleep(_LOOK)
+            beside = look_up(number * 20_011)
+            after = importing.fetch(server, began["importId"])
+            if after["status"] != "PROCESSING":
+                raise BenchmarkError("the import ended before the lookups did: let it have more rows with --beside")
+            rate = (after["progress"]["rowsDone"] - before["progress"]["rowsDone"]) / beside.seconds
+            rounds.append({"alone": _figures(alone), "beside": _figures(beside), "rows_per_second_beside": rate})
+            importing.ended(server, began["importId"])
+    return rounds
+
+
+def _figures(outcome: Outcome) -> dict[str, float]:
+    return {"requests_per_second": outcome.requests / outcome.seconds, "p50": outcome.p50, "p99": outcome.p99}
+
+
+def table(results: ImportResults) -> Iterator[str]:
+    """Lines for a person, who can paste them as Markdown. What was not measured is left out."""
+    measured = results.measured
+    rows = [("what", "measured", "floor")]
+    if imported := measured.get("import"):
+        rows += _rows_of_import(imported)
+        for other, name, floor in (("row by row", f"{_CONNECTIONS} connections", "6"), ("copy", "one COPY", "0.25")):
+            if other in measured:
+                rate = measured[other]["rows_per_second"]
+                rows.append((f"{other}: rows/s, {name}", f"{rate:,.0f}", ""))
+                rows.append((f"import is … times {other}", f"{imported['rows_per_second'] / rate:.2f}", f">= {floor}"))
+    if rounds := measured.get("lookups"):
+        for name, floor in (("p50", ""), ("p99", "<= 3")):
+            for when in ("alone", "beside"):
+                spread = Spread.of(each[when][name] for each in rounds)
+                rows.append((f"Lookup's {name}, {when}{' an import' * (when == 'beside')}: ms", _written(spread), ""))
+            ratio = Spread.of(each["beside"][name] / each["alone"][name] for each in rounds)
+            rows.append((f"Lookup's {name} beside an import is … times that alone", _written(ratio), floor))
+        rows.append(("rows/s meanwhile", _written(Spread.of(each["rows_per_second_beside"] for each in rounds)), ""))
+    if killed := measured.get("killed"):
+        what = f"{killed['rows']:,} rows, killed {killed['kills']} times: the final state"
+        rows.append((what, "is that of an undisturbed run", "equal"))
+    yield from aligned(rows)
+
+
+def _rows_of_import(imported: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    answer = imported["answer"]["progress"]
+    yield (
+        "import: rows, of which created, updated, merged",
+        ", ".join(f"{count:,}" for count in (imported["rows"], answer["created"], answer["updated"], answer["merged"])),
+        "",
+    )
+    yield "import: rows/s from the upload's end", f"{imported['rows_per_second']:,.0f}", ""
+    yield "import: rows/s with the upload", f"{imported['rows_per_second_with_upload']:,.0f}", ""
+    if imported["memory_above_idle"] is not None:
+        yield "import: memory above idle, MiB", f"{imported['memory_above_idle'] / (1 << 20):,.0f}", "< 300"
+    if imported["cpu"] is not None:
+        yield "import: CPU-s, of PostgreSQL", f"{imported['cpu']:,.1f}, {imported['postgres_cpu']:,.1f}", ""
+
+
+def _written(spread: Spread | None) -> str:
+    assert spread is not None
+    return f"{spread.median:,.2f} ({spread.low:,.2f}-{spread.high:,.2f})"
