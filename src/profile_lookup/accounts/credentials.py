@@ -3,8 +3,7 @@
 import base64
 import hashlib
 import secrets
-from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from fastapi import Depends, Request
 from fastapi.security.http import HTTPBase
@@ -14,12 +13,14 @@ from profile_lookup.errors import Unauthenticated
 Scope = Literal["lookup", "full"]
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(NamedTuple):
     """As presented; not verified. Only the digest of the secret is ever kept."""
 
     sid: str
-    secret_sha256: bytes = field(repr=False)
+    secret_sha256: bytes
+
+    def __repr__(self) -> str:
+        return f"Credentials(sid={self.sid!r})"
 
 
 def new_account_sid() -> str:

@@ -7,7 +7,7 @@ Only when that differs, or when the answer would be a refusal, is the store aske
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from profile_lookup.accounts.credentials import Credentials
@@ -26,8 +26,7 @@ MAX_ATTEMPTS = 5
 """How often a lookup is repeated when the settings change under it."""
 
 
-@dataclass(frozen=True, slots=True)
-class LookupResult:
+class LookupResult(NamedTuple):
     normalized_value: NormalizedValue
     profile_ids: Sequence[UUID]
 

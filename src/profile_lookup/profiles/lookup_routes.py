@@ -1,7 +1,6 @@
 """`/v1/Stores/{storeId}/Profiles/Lookup`: the main job."""
 
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from json.encoder import encode_basestring
 from typing import Annotated
 
@@ -45,12 +44,13 @@ async def look_up_leanly(scope: Scope, store_id: str, headers: dict[bytes, bytes
     if app.dependency_overrides:
         return None
     lookup: ProfileLookup = app.state.profile_lookup
-    with suppress(Unauthenticated, ValidationError, IdentifierRefused):
+    try:
         credentials = parse_basic(headers.get(b"authorization", b"").decode("latin-1"))
         identifier = _read(body).to_domain()
         found = await lookup.look_up_as_known(credentials, store_id, identifier, is_gone(scope))
-        return None if found is None else _written(found)
-    return None
+    except (Unauthenticated, ValidationError, IdentifierRefused):
+        return None
+    return None if found is None else _written(found)
 
 
 router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles", route_class=BodyLastRoute)

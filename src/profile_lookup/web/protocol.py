@@ -29,11 +29,15 @@ def is_gone(scope: Scope) -> Callable[[], bool] | None:
 class ContractHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.transport = _OneSegment(transport, self.loop)  # type: ignore[assignment]
+        self.transport = self._one_segment = _OneSegment(transport)  # type: ignore[assignment]
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope["state"][_IS_CLOSING] = self.transport.is_closing
+
+    def on_response_complete(self) -> None:
+        self._one_segment.flush()
+        super().on_response_complete()
 
     def send_400_response(self, _remark: str) -> None:
         """The remark is in the log already. Neither it nor the answer has anything of what the client sent."""
@@ -50,11 +54,10 @@ class ContractHttpProtocol(HttpToolsProtocol):
 
 
 class _OneSegment:
-    """A transport that keeps an answer's head until its body comes, or the loop's next turn."""
+    """A transport that keeps an answer's head until its body comes, or there is none."""
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self._loop = loop
         self._head: bytes | None = None
         self._write = transport.write
         self.is_closing = transport.is_closing
@@ -66,15 +69,14 @@ class _OneSegment:
             self._write(head + data)
         elif data.startswith(b"HTTP/1.1 2"):
             self._head = data
-            self._loop.call_soon(self._flush)
         else:
             self._write(data)
 
     def close(self) -> None:
-        self._flush()
+        self.flush()
         self._transport.close()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
         if self._head is not None:
             head, self._head = self._head, None
             self._write(head)
