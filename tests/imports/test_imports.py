@@ -214,15 +214,18 @@ async def test_rows_with_more_identifiers_than_a_transaction_may_lock_take_sever
 
 
 async def test_rules_that_change_meanwhile_count_from_the_next_step(
-    client: httpx.AsyncClient, store_id: str, database: Database
+    client: httpx.AsyncClient, store_id: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    content = "E-mail,Phone,First\nCAPITAL@example.com,,\n"
+    """Also for the rows that were read ahead, by the rules before."""
+    monkeypatch.setattr(work, "ROWS", 1)
+    capitals = [f"{number}@EXAMPLE.com" for number in range(3)]
+    content = "\n".join(["E-mail,Phone,First", *(f"{each},," for each in capitals)])
     answer = await _imported_while_rules_change(
         client, store_id, database, content, mappings(),
         "update store set settings = replace(settings::text, '\"normalization\": \"email\"', '\"normalization\": \"none\"')::jsonb",
     )  # fmt: skip
-    assert (answer["status"], answer["progress"]["created"]) == ("COMPLETED", 1)
-    assert len(await look_up(client, store_id, "email", "CAPITAL@example.com")) == 1
+    assert (answer["status"], answer["progress"]["created"]) == ("COMPLETED", len(capitals))
+    assert [len(await look_up(client, store_id, "email", each)) for each in capitals] == [1] * len(capitals)
 
 
 async def test_a_mapping_that_no_longer_fits_the_store_ends_the_import(

@@ -163,16 +163,22 @@ async def _apply_all(job: Job, what: _Import, layout: Layout, records: Iterator[
     refuse_mapping(store.trait_groups, store.settings, what.mapping)
     rows_done = what.rows_done
 
-    def read() -> list[_Row]:
-        return list(_some(records, layout, what.mapping, store))
+    def read() -> tuple[Store, list[_Row]]:
+        """With the rules by which they were read: those of the next rows, when these are applied by newer ones."""
+        read_by = store
+        return read_by, list(_some(records, layout, what.mapping, read_by))
 
-    rows = await _while_ours(job, _in_a_thread(read))
+    read_by, rows = await _while_ours(job, _in_a_thread(read))
     while rows:
         ahead = _in_a_thread(read)
-        while rows:
-            store, count = await _apply(job, what, store, rows, rows_done)
-            rows, rows_done = rows[count:], rows_done + count
-        rows = await _while_ours(job, ahead)
+        try:
+            while rows:
+                store, count = await _apply(job, what, read_by, rows, rows_done)
+                rows, rows_done = rows[count:], rows_done + count
+        except BaseException:
+            ahead.cancel()  # nobody asks any more what came of it
+            raise
+        read_by, rows = await _while_ours(job, ahead)
 
 
 async def _apply(job: Job, what: _Import, read_by: Store, rows: list[_Row], rows_done: int) -> tuple[Store, int]:
