@@ -171,9 +171,10 @@ async def test_what_cannot_be_read_fails_alone(database: Database) -> None:
 
 async def test_a_chunk_has_no_more_identifiers_than_locks(database: Database) -> None:
     store = await make_store(database, DEFAULT_SETTINGS)
-    attempts: list[Attempt] = [(chat(*(f"{row}.{value}" for value in range(400))), BEGAN) for row in range(5)]
+    attempts = iter([(chat(*(f"{row}.{value}" for value in range(400))), BEGAN) for row in range(9)])
     async with database.transaction() as connection:
         assert len(await ingest_together(connection, store, attempts)) == 3
+    assert len(list(attempts)) == 5  # one more was asked for, and did not fit
 
 
 async def test_a_conflict_fails_alone(database: Database) -> None:

@@ -1,6 +1,7 @@
 """The work of the operation that writes a batch of profiles: each as if created on its own, in the request's order."""
 
 import json
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -34,12 +35,17 @@ async def update_profiles_bulk(job: Job) -> None:
         if not inputs:
             await job.complete(connection, ids.store_id(store.id))
             return False
-        time = datetime.fromisoformat(job.progress["time"] if done else job.input["requested_at"])
         attempts: list[Attempt] = []
-        for each in inputs:
-            attempts.append((_read(store, each), time))
-            time = time_after(attempts[-1])
-        outcomes = await ingest_together(connection, store, attempts)
+
+        def in_turn() -> Iterator[Attempt]:
+            """Read one by one: of profiles with very many values only a few fit in a transaction."""
+            time = datetime.fromisoformat(job.progress["time"] if done else job.input["requested_at"])
+            for each in inputs:
+                attempts.append((_read(store, each), time))
+                yield attempts[-1]
+                time = time_after(attempts[-1])
+
+        outcomes = await ingest_together(connection, store, in_turn())
         await items.record(connection, job, done, [_result(outcome) for outcome in outcomes])
         time = time_after(attempts[len(outcomes) - 1])
         await job.save(connection, done=done + len(outcomes), time=time.isoformat())

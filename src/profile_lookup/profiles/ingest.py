@@ -61,10 +61,11 @@ async def ingest(
     return await in_transaction(database, store, prepare)
 
 
-async def ingest_together(connection: AsyncConnection, store: Store, attempts: Sequence[Attempt]) -> list[Outcome]:
+async def ingest_together(connection: AsyncConnection, store: Store, attempts: Iterable[Attempt]) -> list[Outcome]:
     """As `ingest`, one after the other, of as many as fit in one transaction: at least the first.
 
-    Whoever calls goes on after as many attempts as there are outcomes. One that fails changes nothing, and the others
+    No more of them are asked for, but the one that does not fit any more. Whoever calls goes on after as many attempts
+    as there are outcomes. One that fails changes nothing, and the others
     go on. Raises `RulesChanged` or `CandidateMoved`, as `lock_and_gather`.
     """
     fitting = list(_that_fit(attempts))
