@@ -177,6 +177,17 @@ async def test_a_chunk_has_no_more_identifiers_than_locks(database: Database) ->
     assert len(list(attempts)) == 5  # one more was asked for, and did not fit
 
 
+async def test_who_shares_a_value_that_identifies_nobody_is_not_waited_for(database: Database) -> None:
+    configs = [replace(each, enforce_unique=each.id_type != "chat") for each in DEFAULT_SETTINGS.identifier_configs]
+    store = await make_store(database, IdentityResolutionSettings(tuple(configs), ("email",)))
+    await in_chunks(database, store, [(chat("shared"), BEGAN)])
+    async with database.transaction() as connection:
+        await connection.execute(text("select from profile for update"))
+        (outcome,) = await in_chunks(database, store, [(chat("shared"), BEGAN)])
+    assert isinstance(outcome, Written)
+    assert outcome.how == "created"
+
+
 async def test_a_conflict_fails_alone(database: Database) -> None:
     rules = replace(DEFAULT_SETTINGS, matching_rules=("email",))
     store = await make_store(database, rules)

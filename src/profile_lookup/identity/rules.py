@@ -93,6 +93,10 @@ class IdentityResolutionSettings:
     def is_unique(self, id_type: str) -> bool:
         return self.config(id_type).enforce_unique
 
+    def tells_apart(self, id_type: str) -> bool:
+        """Whether it matters who else holds a value of this type: it matches, or may not be shared."""
+        return id_type in self.matching_rules or self.is_unique(id_type)
+
 
 DEFAULT_SETTINGS = IdentityResolutionSettings(
     identifier_configs=(

@@ -10,6 +10,7 @@ from profile_lookup.database.engine import Database
 from profile_lookup.database.ids import new_id
 from profile_lookup.errors import IdentifierConflict, NothingToReplace, ProfileLookupError, TraitsRefused
 from profile_lookup.identity.change import Change
+from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.people import People, Written
 from profile_lookup.identity.profile import Profile
 from profile_lookup.profiles.gathering import Write, in_transaction, lock_and_gather
@@ -49,7 +50,7 @@ async def ingest(
             raise refusal
 
         async def ingest_one(connection: AsyncConnection) -> UUID:
-            candidates = await lock_and_gather(connection, store, change.incoming, known)
+            candidates = await lock_and_gather(connection, store, _that_matter(store, change.incoming), known)
             _refuse_without_replaced(candidates, change, known)
             people = People(store.settings, candidates, new_id)
             written = people.apply(change, requested_at, known)
@@ -69,11 +70,16 @@ async def ingest_together(connection: AsyncConnection, store: Store, attempts: I
     go on. Raises `RulesChanged` or `CandidateMoved`, as `lock_and_gather`.
     """
     fitting = list(_that_fit(attempts))
-    identifiers = {each: None for change, _ in fitting if isinstance(change, Change) for each in change.incoming}
-    people = People(store.settings, await lock_and_gather(connection, store, list(identifiers)), new_id)
+    incoming = (each for change, _ in fitting if isinstance(change, Change) for each in change.incoming)
+    people = People(store.settings, await lock_and_gather(connection, store, _that_matter(store, incoming)), new_id)
     outcomes = [_attempt(people, change, requested_at) for change, requested_at in fitting]
     await write(connection, store.settings, store.id, people.difference())
     return outcomes
+
+
+def _that_matter(store: Store, incoming: Iterable[NormalizedIdentifier]) -> list[NormalizedIdentifier]:
+    """Each once. Of the others it decides nothing who holds them, and a whole store may hold the same value."""
+    return [each for each in dict.fromkeys(incoming) if store.settings.tells_apart(each.id_type)]
 
 
 def _that_fit(attempts: Iterable[Attempt]) -> Iterator[Attempt]:
