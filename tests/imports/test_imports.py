@@ -200,6 +200,25 @@ async def test_more_rows_than_a_step_takes_keep_their_order(client: httpx.AsyncC
     assert traits["firstName"] == str(2 * half - 1)
 
 
+async def test_rows_are_later_than_those_before_also_by_the_clock_of_another_worker(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    created = await create(client, store_id, len(PEOPLE))
+    async with database.transaction() as connection:
+        progress = '{"rows_done": 1, "time": "2099-01-01T00:00:00+00:00"}'
+        await connection.execute(
+            text("update operation set progress = cast(:p as jsonb) where id = :id"),
+            {"p": progress, "id": ids.decoded(created["importId"])},
+        )
+    await upload(client, created["url"], PEOPLE.encode())
+    assert (await ended(client, store_id, created))["status"] == "COMPLETED"
+    async with database.statements() as connection:
+        times = (
+            await connection.execute(text("select distinct date_part('year', added_at) from identifier"))
+        ).scalars()
+        assert list(times) == [2099]
+
+
 async def test_rows_with_more_identifiers_than_a_transaction_may_lock_take_several(
     client: httpx.AsyncClient, store_id: str
 ) -> None:

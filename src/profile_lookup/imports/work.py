@@ -190,7 +190,8 @@ async def _apply(job: Job, what: _Import, read_by: Store, rows: list[_Row], rows
         else:
             refuse_mapping(store.trait_groups, store.settings, what.mapping)
             attempts = [row.attempt if row.cells is None else _attempt(store, what.mapping, row.cells) for row in rows]
-        outcomes = await ingest_together(connection, store, _one_after_the_other(attempts))
+        timed = _one_after_the_other(attempts, job.progress.get("time"))
+        outcomes = await ingest_together(connection, store, timed)
         refused = [
             (row.line, *_explained(store, what.mapping, outcome))
             for row, outcome in zip(rows, outcomes, strict=False)
@@ -199,16 +200,19 @@ async def _apply(job: Job, what: _Import, read_by: Store, rows: list[_Row], rows
         counts: Counter[str] = Counter(each.how for each in outcomes if not isinstance(each, ProfileLookupError))
         done = queries.Done(counts["created"], counts["updated"], counts["merged"], len(refused))
         await queries.save_done(connection, what.store_id, what.id, done, rows_done, as_csv(refused))
-        await job.save(connection, rows_done=rows_done + len(outcomes))
+        time = time_after(timed[len(outcomes) - 1])
+        await job.save(connection, rows_done=rows_done + len(outcomes), time=time.isoformat())
         return store, len(outcomes)
 
     return await in_step(job, write)
 
 
-def _one_after_the_other(attempts: Sequence[Change | RowRefused]) -> list[Attempt]:
-    """As requests would have come."""
+def _one_after_the_other(attempts: Sequence[Change | RowRefused], not_before: str | None) -> list[Attempt]:
+    """As requests would have come, also after the rows of a worker whose clock is ahead of ours."""
     timed: list[Attempt] = []
     time = datetime.now(UTC)
+    if not_before is not None:
+        time = max(time, datetime.fromisoformat(not_before))
     for attempt in attempts:
         timed.append((attempt, time))
         time = time_after(timed[-1])
