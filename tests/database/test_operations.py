@@ -181,6 +181,26 @@ async def test_what_waits_is_not_taken_and_nobody_waits_for_it_until_it_is_ready
     assert list(dict.fromkeys(each for each, _ in await _steps(database))) == [other, waiting]
 
 
+async def test_thousands_that_wait_hold_up_nobody(database: Database, store: Store) -> None:
+    """Each compared with each would take longer than a statement may."""
+    many = """
+        insert into operation
+            (account_id, id, store_id, kind, status, input, progress, leased_until, attempts, created_at)
+        select :account_id, gen_random_uuid(), :store_id, :kind, 'PENDING', '{}', '{}', cast(:until as timestamptz), 0, now()
+        from generate_series(1, 5000)
+    """
+    for kind, until in (("IMPORT", datetime.now(UTC) + timedelta(hours=1)), ("BULK", None)):
+        async with database.transaction() as connection:
+            values = {"account_id": store.account_id, "store_id": store.id, "kind": kind, "until": until}
+            await connection.execute(text(many), values)
+    other = await _enqueue(database, store, store_id=uuid4())
+    async with database.statements() as connection:
+        taken = [await queries.take(connection, ["BULK", "COUNT"], uuid4(), LEASE, apart=["BULK"]) for _ in range(3)]
+    assert [each.kind if each else None for each in taken] == ["BULK", "COUNT", None]
+    assert taken[1]
+    assert taken[1].id == other
+
+
 async def test_what_gets_ready_waits_for_a_later_one_that_is_being_worked_on(database: Database, store: Store) -> None:
     waiting = await _enqueue(database, store, waits_until=datetime.now(UTC) + timedelta(hours=1))
     later = await _enqueue(database, store)

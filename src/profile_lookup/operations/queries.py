@@ -136,9 +136,19 @@ async def take(
     return None if row is None else Taken(**row._asdict(), lease=lease)
 
 
-# Before an operation are the earlier ones, but for those that wait until they are ready, and the one being worked on,
-# which may be a later one: it was ready sooner.
+# Before an operation are the earlier ones of its turn, but for those that wait until they are ready, and the one being
+# worked on, which may be a later one: it was ready sooner. All are gone through once, however many are unfinished.
 _TAKE = text("""
+    with turns as materialized (
+        select
+            account_id, id,
+            count(*) filter (where status = 'RUNNING' or leased_until is null or leased_until < clock_timestamp())
+                over (turn order by id rows between unbounded preceding and 1 preceding) as before,
+            count(*) filter (where lease is not null and leased_until > clock_timestamp()) over turn as at_work
+        from operation
+        where completed_at is null
+        window turn as (partition by store_id, case when kind = any (cast(:apart as text[])) then kind end)
+    )
     update operation
     set status = 'RUNNING',
         lease = :lease,
@@ -147,24 +157,12 @@ _TAKE = text("""
     where (account_id, id) = (
         select waiting.account_id, waiting.id
         from operation waiting
+        join turns using (account_id, id)
         where waiting.completed_at is null
             and waiting.kind = any (cast(:kinds as text[]))
             and (waiting.leased_until is null or waiting.leased_until < clock_timestamp())
-            and not exists (
-                select from operation before
-                where before.completed_at is null
-                    and before.store_id = waiting.store_id
-                    and (before.kind = waiting.kind or not array[before.kind, waiting.kind] && cast(:apart as text[]))
-                    and case
-                        when before.id < waiting.id
-                            then before.status = 'RUNNING'
-                                or before.leased_until is null
-                                or before.leased_until < clock_timestamp()
-                        when before.id > waiting.id
-                            then before.lease is not null
-                                and before.leased_until > clock_timestamp()
-                    end
-            )
+            and turns.before = 0
+            and turns.at_work = 0
         order by waiting.id
         limit 1
         for update of waiting skip locked
