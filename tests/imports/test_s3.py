@@ -15,7 +15,7 @@ from profile_lookup.database.engine import Database
 from profile_lookup.settings import Settings, SettingsError, load_settings
 from tests.conftest import PATIENCE
 from tests.database.contents import contents
-from tests.imports.conftest import create, ended, path_of
+from tests.imports.conftest import create, ended, mappings, path_of
 from tests.imports.test_imports import PEOPLE
 
 CONTENT = PEOPLE.encode()
@@ -130,3 +130,16 @@ async def _looked(database: Database) -> None:
             " and (lease is not null or leased_until < clock_timestamp())"
         )):  # fmt: skip
             await asyncio.sleep(0.02)
+
+
+async def test_without_credentials_to_sign_an_address_with_there_is_no_import_for_now(
+    client: httpx.AsyncClient, store_id: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # which remembers them
+    body = {"filename": "people.csv", "fileSize": 1, "columnMappings": mappings()}
+    refused = await client.post(f"/v1/Stores/{store_id}/Profiles/Imports", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (503, 20503)
+    assert (await contents(database))["profile_import"] == []

@@ -5,7 +5,8 @@ other. boto3 is synchronous, so each call has a thread.
 """
 
 import asyncio
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from functools import cached_property
 from typing import Any, BinaryIO
@@ -30,13 +31,8 @@ class Bucket:
         self._region = region
 
     async def upload_url(self, store_id: UUID, import_id: UUID, file_size: int, seconds: int) -> str:
-        """Good for PUTs of exactly so many bytes."""
-        what = {"Bucket": self._name, "Key": _key(store_id, import_id), "ContentLength": file_size}
-        url = await asyncio.to_thread(
-            lambda: self._client.generate_presigned_url("put_object", Params=what, ExpiresIn=seconds)
-        )
-        assert isinstance(url, str)
-        return url
+        """Good for PUTs of exactly so many bytes. Raises `Unavailable` without credentials to sign it with."""
+        return await asyncio.to_thread(self._upload_url, _key(store_id, import_id), file_size, seconds)
 
     async def take(self, store_id: UUID, import_id: UUID, file_size: int, file: BinaryIO) -> bool:
         """Copy what was uploaded into the file; False if nothing was. Raises `FileRefused` or `Unavailable`."""
@@ -46,28 +42,28 @@ class Bucket:
         """What was uploaded, if anything. Raises `Unavailable`."""
         await asyncio.to_thread(self._remove, _key(store_id, import_id))
 
-    def _take(self, key: str, file_size: int, file: BinaryIO) -> bool:
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 -- only there with the extra
+    def _upload_url(self, key: str, file_size: int, seconds: int) -> str:
+        what = {"Bucket": self._name, "Key": key, "ContentLength": file_size}
+        with _telling_when_unavailable():
+            url = self._client.generate_presigned_url("put_object", Params=what, ExpiresIn=seconds)
+        assert isinstance(url, str)
+        return url
 
-        try:
-            found = self._client.get_object(Bucket=self._name, Key=key)
+    def _take(self, key: str, file_size: int, file: BinaryIO) -> bool:
+        with _telling_when_unavailable():
+            try:
+                found = self._client.get_object(Bucket=self._name, Key=key)
+            except self._client.exceptions.NoSuchKey:
+                return False
             with closing(found["Body"]) as body:
                 if found["ContentLength"] != file_size:
                     raise FileRefused(f"expected as many bytes as fileSize says, {file_size}")
                 file.writelines(body.iter_chunks(_CHUNK))
-        except self._client.exceptions.NoSuchKey:
-            return False
-        except (BotoCoreError, ClientError) as error:
-            raise Unavailable("S3 did not answer as expected") from error
         return True
 
     def _remove(self, key: str) -> None:
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 -- only there with the extra
-
-        try:
+        with _telling_when_unavailable():
             self._client.delete_object(Bucket=self._name, Key=key)
-        except (BotoCoreError, ClientError) as error:
-            raise Unavailable("S3 did not answer as expected") from error
 
     @cached_property
     def _client(self) -> Any:
@@ -81,6 +77,16 @@ class Bucket:
             s3={"addressing_style": "auto" if self._endpoint_url is None else "path"},
         )
         return boto3.client("s3", endpoint_url=self._endpoint_url, region_name=self._region, config=config)
+
+
+@contextmanager
+def _telling_when_unavailable() -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 -- only there with the extra
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise Unavailable("S3 did not answer as expected") from error
 
 
 def bucket_of(settings: Settings) -> Bucket | None:
