@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from profile_lookup.database.engine import Database
 from profile_lookup.settings import Settings
-from tests.conftest import PATIENCE, make_store
+from tests.conftest import PATIENCE, WAITING, make_store
 from tests.database.contents import contents
 from tests.imports.conftest import create, ended, path_of, upload
 from tests.imports.test_imports import PEOPLE
@@ -100,6 +100,23 @@ async def test_a_disk_that_cannot_take_the_file_is_a_503_and_the_address_stays_g
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
     settings.upload_directory.unlink()
     assert (await upload(client, created["url"], CONTENT)).status_code == 200
+
+
+async def test_uploads_that_wait_for_each_other_leave_connections_to_others(
+    client: httpx.AsyncClient, store_id: str, database: Database, settings: Settings
+) -> None:
+    created = await create(client, store_id, len(CONTENT))
+    writers = settings.pool_size * 3 // 4
+    async with database.transaction() as connection:
+        await connection.execute(text("select from operation where completed_at is null for update"))
+        uploads = [asyncio.create_task(upload(client, created["url"], CONTENT)) for _ in range(settings.pool_size)]
+        async with asyncio.timeout(PATIENCE):
+            while await connection.scalar(text(WAITING)) < writers:
+                await asyncio.sleep(0.01)
+        assert (await client.get(f"/v1/Stores/{store_id}/Profiles")).status_code == 200
+        assert await connection.scalar(text(WAITING)) == writers
+    statuses = [answer.status_code for answer in await asyncio.gather(*uploads)]
+    assert sorted(statuses) == [200] + [409] * (settings.pool_size - 1)
 
 
 @pytest.fixture

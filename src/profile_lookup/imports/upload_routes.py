@@ -65,6 +65,6 @@ async def upload_file(
     refuse_other_size(request, file_size)
     with scratch_file(request.app.state.settings.upload_directory) as file:
         await receive(request, file_size, file)
-        async with database.transaction() as connection:
+        async with database.transaction_in_turn() as connection:  # it waits for another upload of the same import
             await queries.keep_file(connection, store_id, import_id, file)
     return Response()
