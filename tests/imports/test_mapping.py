@@ -115,6 +115,15 @@ def test_a_row_that_identifies_nobody_is_told_what_would() -> None:
         assert refused.value.reason == "expected a value in a column that identifies: email, phones"
 
 
+def test_a_reason_does_not_grow_with_the_columns_of_the_file() -> None:
+    names = [f"c{number}" for number in range(90)]
+    groups = {"More": TraitGroup("More", {name: TraitDefinition("STRING", id_type_promotion="chat") for name in names})}
+    mapping = [MappedColumn(name, TraitName("More", name)) for name in names]
+    with pytest.raises(RowRefused) as refused:
+        read_row(groups, DEFAULT_SETTINGS, mapping, [""] * len(names))
+    assert refused.value.reason == "expected a value in a column that identifies: c0, c1, c2, c3, c4, …"
+
+
 def test_patterns_that_would_take_long_refuse_the_row() -> None:
     patterns = {
         f"slow{number}": TraitDefinition("STRING", validation_rule=StringRule(pattern="(a?){500}b"))

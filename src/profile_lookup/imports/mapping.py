@@ -13,6 +13,7 @@ from profile_lookup.identity.trait_definitions import DataType, TraitGroup
 from profile_lookup.identity.traits import read_traits
 
 _INTEGER = re.compile("[+-]?[0-9]{1,10}")
+_NAMED = 5  # columns in a reason, of which there may be millions
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -70,8 +71,9 @@ def read_row(
     except TraitsRefused as refused:
         raise RowRefused(None, str(refused)) from None
     if not change.incoming:
-        columns = ", ".join(identifying_columns(groups, settings, mapping))
-        raise RowRefused(None, f"expected a value in a column that identifies: {columns}")
+        columns = list(identifying_columns(groups, settings, mapping))
+        named = columns if len(columns) <= _NAMED else [*columns[:_NAMED], "…"]
+        raise RowRefused(None, f"expected a value in a column that identifies: {', '.join(named)}")
     return change
 
 
