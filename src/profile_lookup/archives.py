@@ -116,8 +116,9 @@ def _written(path: Path | None) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         return
     part = path.with_name(f"{path.name}.part")
+    part.unlink(missing_ok=True)  # of an export that was killed, or another's, who could read what we write into it
     try:
-        with open(part, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        with open(part, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             yield file
         part.replace(path)
     finally:

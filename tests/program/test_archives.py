@@ -16,10 +16,13 @@ def test_a_store_goes_into_a_file_and_into_another_store(database_url: str, tmp_
     demo = json.loads(command("demo", "--json", **settings).stdout)["storeId"]
     copy = command("stores", "create", "copy", **settings).stdout.strip()
     file = tmp_path / "demo.jsonl"
+    (tmp_path / "others").touch(mode=0o644)
+    (tmp_path / "demo.jsonl.part").symlink_to("others")
     exported = command("export", "--store", demo, "--output", str(file), **settings)
     assert (exported.returncode, exported.stdout, exported.stderr) == (0, "", "")
     assert file.stat().st_mode & 0o777 == 0o600
     assert [each.name for each in tmp_path.glob("demo.jsonl*")] == ["demo.jsonl"]
+    assert (tmp_path / "others").read_bytes() == b""
     restored = command("restore", str(file), "--store", copy, **settings)
     lines = file.read_text().splitlines()
     assert restored.stdout == f"Restored {len(lines) - 1} profiles, and the settings and trait groups of the file.\n"
