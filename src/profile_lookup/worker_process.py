@@ -50,7 +50,11 @@ def _watch(environment: Mapping[str, str], has_to_end: threading.Event) -> None:
     pause = FIRST_WAIT
     while not has_to_end.is_set():
         started_at = time.monotonic()
-        code = _run(environment, has_to_end)
+        try:
+            code: int | None = _run(environment, has_to_end)
+        except OSError as error:  # no memory, say: there may be some a little later
+            code = None
+            log.warning("worker process could not be started", exc_info=error)
         if not has_to_end.is_set():
             if time.monotonic() - started_at > LONGEST_WAIT:
                 pause = FIRST_WAIT

@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ import httpx
 import psutil
 import pytest
 
+from profile_lookup import worker_process
 from tests.conftest import PATIENCE, change_settings, finished, look_up, make_profile, make_store
 from tests.imports.conftest import create, ended, mappings, upload
 from tests.program.conftest import environment, serving, workers_of
@@ -248,6 +250,18 @@ async def test_a_worker_that_is_killed_is_started_anew_beside_a_service_that_goe
     assert [json.loads(line)["event"] for line in said.splitlines()] == ["worker process ended"]
     assert not another.is_running()
     assert [await _rows(connection, table) for table in ("profile", "identifier")] == [0, 0]
+
+
+def test_a_worker_that_cannot_be_started_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    monkeypatch.setattr(worker_process, "FIRST_WAIT", 0.01)
+    deadline = time.monotonic() + PATIENCE
+    with worker_process.worker_process({}):
+        while caplog.messages.count("worker process could not be started") < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
 
 async def test_a_worker_does_what_those_that_serve_leave_to_it(
