@@ -195,6 +195,7 @@ async def fail(connection: AsyncConnection, taken: Taken, error_code: int, error
 
 async def _end(connection: AsyncConnection, taken: Taken, **values: object) -> None:
     """What is not done now never will be: nothing is left of it, for it may hold personal data."""
+    await connection.execute(text("set local statement_timeout = 0"))  # there may be gigabytes of it
     await _set(connection, taken, completed_at=datetime.now(UTC), lease=None, **values)
     await connection.execute(
         delete(operation_item).where(
