@@ -116,10 +116,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(RequestIdMiddleware, log_requests=settings.log_requests)
     install_error_handlers(app)
     install_redirects(app)
-    for feature in FEATURES:
-        app.include_router(feature.router)
+    routes = [route for feature in FEATURES for route in feature.router.routes]
+    # As they are: `include_router` makes each anew when the first request comes, and then looks for each twice.
+    app.router.routes += routes
     install_docs(app)
-    describe(app, _TAGS, [route for feature in FEATURES for route in feature.router.routes])
+    describe(app, _TAGS, routes)
     return app
 
 
