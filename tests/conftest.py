@@ -1,6 +1,7 @@
 """Real parts: one embedded PostgreSQL for the whole run, and a database of its own for each test that touches data."""
 
 import asyncio
+import gc
 import os
 import shutil
 import socket
@@ -21,12 +22,13 @@ from filelock import FileLock
 
 from profile_lookup.accounts.credentials import Credentials, digest, new_account_sid, new_secret
 from profile_lookup.accounts.queries import ensure_account
-from profile_lookup.app import create_app, working
+from profile_lookup.app import create_app
 from profile_lookup.database.embedded import EmbeddedPostgres
 from profile_lookup.database.engine import Database
 from profile_lookup.database.migrations import migrate
-from profile_lookup.server import uvicorn_config
+from profile_lookup.serving import uvicorn_config
 from profile_lookup.settings import PREFIX, Settings, load_settings
+from profile_lookup.working import working
 from tests.contract.conforming import ConformingTransport
 
 RUN_DIRECTORY = "TEST_RUN_DIRECTORY"
@@ -43,6 +45,9 @@ def pytest_configure(config: pytest.Config) -> None:
         # Not in pytest's own: that is closed to the user that PostgreSQL runs as when root runs the tests.
         os.environ[RUN_DIRECTORY] = tempfile.mkdtemp(prefix="profile-lookup-tests-")
         Path(os.environ[RUN_DIRECTORY]).chmod(0o711)
+        # Where an image sets it, each of two hundred processes would compile all modules anew.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    gc.set_threshold(50_000)  # to look for garbage after every 700 new containers takes a quarter of the time
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -1,9 +1,8 @@
 """The composition root: settings in, application out."""
 
-import asyncio
 import gc
-from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -11,26 +10,17 @@ from fastapi import FastAPI
 from profile_lookup import health
 from profile_lookup.database.engine import Database
 from profile_lookup.identity_settings import routes as identity_settings
-from profile_lookup.identity_settings.routes import UPDATE_SETTINGS
 from profile_lookup.imports import routes as imports
 from profile_lookup.imports import upload_routes
-from profile_lookup.imports.queries import IMPORT_PROFILES
 from profile_lookup.imports.s3 import bucket_of
-from profile_lookup.imports.work import importing
 from profile_lookup.operations import routes as operations
-from profile_lookup.operations.worker import AT_ONCE, Handler, work
 from profile_lookup.profiles import bulk_routes, identifier_routes, lookup_routes
 from profile_lookup.profiles import routes as profiles
-from profile_lookup.profiles.bulk import UPDATE_PROFILES_BULK, update_profiles_bulk
 from profile_lookup.profiles.coalescing import Lookups
-from profile_lookup.profiles.erasure import erase_store, forget_traits
 from profile_lookup.profiles.lookup import ProfileLookup
-from profile_lookup.profiles.renormalization import update_settings
 from profile_lookup.settings import Settings, load_settings
 from profile_lookup.stores import routes as stores
-from profile_lookup.stores.routes import ERASE_STORE
 from profile_lookup.trait_groups import routes as trait_groups
-from profile_lookup.trait_groups.changes import FORGET_TRAITS
 from profile_lookup.web.docs import install_docs
 from profile_lookup.web.errors import install_error_handlers
 from profile_lookup.web.lean import LeanMiddleware
@@ -65,22 +55,6 @@ FEATURES = (
 )  # fmt: skip
 """The modules that have a `router`, in the order of the documentation."""
 
-HANDLERS: dict[str, Handler] = {
-    ERASE_STORE: erase_store,
-    FORGET_TRAITS: forget_traits,
-    UPDATE_PROFILES_BULK: update_profiles_bulk,
-    UPDATE_SETTINGS: update_settings,
-}
-"""Who does which kind of operation. Those of one store are done in turn, in the order in which they were asked for."""
-
-APART = frozenset({UPDATE_PROFILES_BULK, IMPORT_PROFILES})
-"""But these wait for those of their own kind alone, and hold up no others: their steps are writes as all others are,
-each of which checks the store's rules under the locks."""
-
-LONG = frozenset({IMPORT_PROFILES, ERASE_STORE, FORGET_TRAITS})
-"""May take minutes, and nobody sits and waits: a worker always has time for other kinds besides."""
-
-CONNECTIONS_OF_WORKER = AT_ONCE + 2
 GC_THRESHOLD = 10_000  # containers made since the last look; Python's own 700 takes 7 % of a Lookup
 
 
@@ -122,28 +96,6 @@ def create_app(settings: Settings) -> FastAPI:
     install_docs(app)
     describe(app, _TAGS, routes)
     return app
-
-
-@asynccontextmanager
-async def working(settings: Settings, kinds: Collection[str] | None = None) -> AsyncIterator[None]:
-    """A worker, on connections of its own, whose statements may take their time. `database_url` must be set.
-
-    `kinds`: of operations; None: all of them.
-    """
-    assert settings.database_url is not None
-    database_url = settings.database_url.get_secret_value()
-    database = Database(database_url, pool_size=CONNECTIONS_OF_WORKER, command_timeout=None)
-    handlers = {**HANDLERS, IMPORT_PROFILES: importing(settings.upload_directory, bucket_of(settings))}
-    if kinds is not None:
-        handlers = {kind: handlers[kind] for kind in kinds}
-    worker = asyncio.create_task(work(database, handlers, apart=APART, long=LONG))
-    try:
-        yield
-    finally:
-        worker.cancel()
-        with suppress(asyncio.CancelledError):
-            await worker
-        await database.close()
 
 
 def app_from_environment() -> FastAPI:

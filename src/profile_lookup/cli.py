@@ -51,6 +51,8 @@ def serve(
 ) -> None:
     """Serve until Ctrl-C or SIGTERM, on the embedded database or on the one that is configured."""
     settings = server.configured(host=host, port=port, workers=workers)
+    from profile_lookup import serving  # noqa: PLC0415 -- no other command needs to load all the routes
+
     with (
         server.listening(settings.host, settings.port) as listener,
         server.database_running(settings) as running,
@@ -64,7 +66,7 @@ def serve(
             if made is not None:
                 _show(made, base_url, settings)
 
-        server.serve(running, listener, announce)
+        serving.serve(running, listener, announce)
 
 
 @app.command()

@@ -24,7 +24,6 @@ from sqlalchemy import Row
 
 from profile_lookup import import_report, server
 from profile_lookup.administration import CommandError, chosen_account
-from profile_lookup.app import working
 from profile_lookup.errors import NotFound, RequestRefused, TraitsRefused
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.imports import queries, wire
@@ -35,6 +34,7 @@ from profile_lookup.imports.refusals import HEADER, as_csv
 from profile_lookup.settings import Settings
 from profile_lookup.stores.admission import Store, in_force
 from profile_lookup.web import ids
+from profile_lookup.working import working
 
 MAX_FILE_SIZE = (1 << 31) - 1  # bytes; over HTTP it is the contract's 100 MiB
 STAGING_TIME = timedelta(hours=1)  # more than it takes

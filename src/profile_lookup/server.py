@@ -1,36 +1,30 @@
-"""A running service: its database, its socket, its processes, and an orderly end of them all."""
+"""What every command needs of a running service: its database, its socket."""
 
-import _thread
 import asyncio
 import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import asyncpg
-import uvicorn
-from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import exc
-from uvicorn.supervisors import Multiprocess
 
 from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.accounts.queries import ensure_account
-from profile_lookup.app import CONNECTIONS_OF_WORKER, app_to_serve, working
 from profile_lookup.database.connecting import COMMAND_TIMEOUT
 from profile_lookup.database.embedded import EmbeddedPostgres
 from profile_lookup.database.engine import HELD, Database
 from profile_lookup.database.migrations import is_current, migrate
 from profile_lookup.errors import Unavailable
 from profile_lookup.profiles.coalescing import CONNECTIONS as CONNECTIONS_OF_LOOKUPS
-from profile_lookup.settings import PREFIX, Settings, load_settings
+from profile_lookup.settings import Settings, load_settings
 from profile_lookup.web.logs import configure_logging
-from profile_lookup.web.protocol import ContractHttpProtocol
-from profile_lookup.worker_process import worker_process
+from profile_lookup.working import CONNECTIONS as CONNECTIONS_OF_WORKER
+from profile_lookup.working import working
 
-DRAIN_TIMEOUT = 20  # seconds that requests under way have to finish
 BACKLOG = 2048
 CONNECTIONS_OF_COMMANDS = 20  # that the embedded database has room for beside those of the service
 
@@ -112,30 +106,6 @@ def address(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(settings: Settings, listener: socket.socket, announce: Callable[[], None]) -> None:
-    """Until SIGINT or SIGTERM; then finish the requests under way. `announce` is called when both are heeded."""
-    assert settings.database_url is not None
-    # What other processes read from the environment, as this one did.
-    os.environ[f"{PREFIX}DATABASE_URL"] = settings.database_url.get_secret_value()
-    working = worker_process(os.environ) if settings.run_operations else nullcontext()
-    if settings.workers == 1:
-        service = uvicorn.Server(uvicorn_config(app_to_serve(settings)))
-        # uvicorn heeds signals only once its loop runs; one that comes earlier must not be lost in between.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, service.handle_exit)
-        announce()
-        with working:
-            service.run([listener])
-    else:
-        config = uvicorn_config("profile_lookup.app:app_from_environment", settings.workers)
-        supervisor = _Supervisor(config, [listener])
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, supervisor.handle_exit)
-        announce()
-        with working:
-            supervisor.run()
-
-
 async def work(settings: Settings, announce: Callable[[], None]) -> None:
     """On operations, until SIGINT or SIGTERM; then give back what is under way, for whoever works next.
 
@@ -150,38 +120,6 @@ async def work(settings: Settings, announce: Callable[[], None]) -> None:
     async with working(settings):
         announce()
         await has_to_end.wait()
-
-
-class _Supervisor(Multiprocess):
-    """uvicorn's, but it lets go of the socket before its workers do.
-
-    While any process holds it the kernel accepts clients, whom nobody would answer any more.
-    """
-
-    def handle_exit(self, _number: int, _frame: object) -> None:
-        """At once: uvicorn looks only twice a second, but Ctrl-C in a terminal has reached the workers already."""
-        # By a thread: the main one may be interrupted while it holds the lock that `set` needs.
-        _thread.start_new_thread(self.should_exit.set, ())
-
-    def terminate_all(self) -> None:
-        for listener in self.sockets:  # no worker is started from now on: it would need it
-            listener.close()
-        super().terminate_all()
-
-
-def uvicorn_config(app: FastAPI | str, workers: int = 1) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        factory=isinstance(app, str),
-        workers=workers,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        http=ContractHttpProtocol,
-        ws="none",
-        timeout_graceful_shutdown=DRAIN_TIMEOUT,
-        backlog=BACKLOG,
-    )
 
 
 @contextmanager

@@ -12,6 +12,9 @@ from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.identity.settings_change import SettingsChange
 from profile_lookup.stores.admission import Store
 
+UPDATE_SETTINGS = "UPDATE_SETTINGS"
+"""The kind of operation that `profiles/renormalization.py` does."""
+
 
 async def types_in_use(connection: AsyncConnection, store: Store, id_types: Sequence[str]) -> list[str]:
     """Those of the identifier types of which something is stored."""

@@ -31,9 +31,6 @@ router = APIRouter(
     route_class=BodyLastRoute,
 )
 
-UPDATE_SETTINGS = "UPDATE_SETTINGS"
-"""The kind of operation that `profiles/renormalization.py` does."""
-
 _ACCEPTED = "Identity Resolution Settings accepted for processing."
 _EXAMPLE: dict[str, Any] = IdentityResolutionSettingsAnswer.of_domain(DEFAULT_SETTINGS, 1).model_dump(by_alias=True)
 
@@ -90,7 +87,7 @@ async def update_settings(
     refuse_outdated(if_match, etag(store.settings_version, store.created_at))
     change = SettingsChange(store.settings, settings)
     # What waits comes first, and may change what this one means: then it has its turn.
-    waits = bool(await unfinished_inputs(transaction, store.id, UPDATE_SETTINGS))
+    waits = bool(await unfinished_inputs(transaction, store.id, queries.UPDATE_SETTINGS))
     if not waits:
         await queries.refuse_contradictions(transaction, store, change)
     if waits or await queries.types_in_use(transaction, store, change.rewritten):
@@ -98,10 +95,10 @@ async def update_settings(
             "settings": settings_document(settings),
             "expected_version": store.settings_version if names_a_state(if_match) else None,
         }
-        operation = await enqueue(transaction, store.account_id, store.id, kind=UPDATE_SETTINGS, to_do=to_do)
+        operation = await enqueue(transaction, store.account_id, store.id, kind=queries.UPDATE_SETTINGS, to_do=to_do)
     else:
         await queries.replace(transaction, store, settings)
         operation = await record_completed(
-            transaction, store.account_id, store.id, kind=UPDATE_SETTINGS, result_id=ids.store_id(store.id)
+            transaction, store.account_id, store.id, kind=queries.UPDATE_SETTINGS, result_id=ids.store_id(store.id)
         )
     return accepted(response, base_url, operation, _ACCEPTED)

@@ -21,7 +21,7 @@ from profile_lookup.errors import IdentifierRefused, ProfileLookupError, TraitsR
 from profile_lookup.identity.stored import refuse_unlike_defined, refuse_unlike_normalized
 from profile_lookup.identity.trait_definitions import CONTACT
 from profile_lookup.identity_settings import queries as identity_settings
-from profile_lookup.identity_settings.routes import UPDATE_SETTINGS
+from profile_lookup.identity_settings.queries import UPDATE_SETTINGS
 from profile_lookup.operations.queries import unfinished_inputs
 from profile_lookup.profiles.archive import ArchivedProfile, ArchiveHeader
 from profile_lookup.profiles.fuzzy import fuzzy_key

@@ -15,6 +15,9 @@ from profile_lookup.errors import StoreLimitReached, StoreNameTaken, StoreNotFou
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.identity.trait_definitions import CONTACT
 
+ERASE_STORE = "ERASE_STORE"
+"""The kind of operation that `profiles/erasure.py` does."""
+
 
 async def create(
     connection: AsyncConnection,

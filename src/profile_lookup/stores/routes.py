@@ -30,9 +30,6 @@ from profile_lookup.web.urls import BaseUrl
 
 router = APIRouter(prefix="/v1/ControlPlane/Stores", tags=["Store"], route_class=BodyLastRoute)
 
-ERASE_STORE = "ERASE_STORE"
-"""The kind of operation that `profiles/erasure.py` does."""
-
 STORE_ERRORS = (StoreIdMalformed(), StoreNotFound(), StoreNotActive())
 
 _CREATED = "Memory Store creation accepted for processing."
@@ -196,5 +193,5 @@ async def delete_store(
     """
     await lock_rules(transaction, store.account_id, store.id)
     await queries.remove(transaction, store.account_id, store.id)
-    operation = await enqueue(transaction, store.account_id, store.id, kind=ERASE_STORE, to_do={})
+    operation = await enqueue(transaction, store.account_id, store.id, kind=queries.ERASE_STORE, to_do={})
     return accepted(response, base_url, operation, _REMOVED)

@@ -1,0 +1,76 @@
+"""The processes that serve, and the worker beside them, until a signal ends them in order."""
+
+import _thread
+import os
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import nullcontext
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
+
+from profile_lookup.app import app_to_serve
+from profile_lookup.server import BACKLOG
+from profile_lookup.settings import PREFIX, Settings
+from profile_lookup.web.protocol import ContractHttpProtocol
+from profile_lookup.worker_process import worker_process
+
+DRAIN_TIMEOUT = 20  # seconds that requests under way have to finish
+
+
+def serve(settings: Settings, listener: socket.socket, announce: Callable[[], None]) -> None:
+    """Until SIGINT or SIGTERM; then finish the requests under way. `announce` is called when both are heeded."""
+    assert settings.database_url is not None
+    # What other processes read from the environment, as this one did.
+    os.environ[f"{PREFIX}DATABASE_URL"] = settings.database_url.get_secret_value()
+    working = worker_process(os.environ) if settings.run_operations else nullcontext()
+    if settings.workers == 1:
+        service = uvicorn.Server(uvicorn_config(app_to_serve(settings)))
+        # uvicorn heeds signals only once its loop runs; one that comes earlier must not be lost in between.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, service.handle_exit)
+        announce()
+        with working:
+            service.run([listener])
+    else:
+        config = uvicorn_config("profile_lookup.app:app_from_environment", settings.workers)
+        supervisor = _Supervisor(config, [listener])
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, supervisor.handle_exit)
+        announce()
+        with working:
+            supervisor.run()
+
+
+class _Supervisor(Multiprocess):
+    """uvicorn's, but it lets go of the socket before its workers do.
+
+    While any process holds it the kernel accepts clients, whom nobody would answer any more.
+    """
+
+    def handle_exit(self, _number: int, _frame: object) -> None:
+        """At once: uvicorn looks only twice a second, but Ctrl-C in a terminal has reached the workers already."""
+        # By a thread: the main one may be interrupted while it holds the lock that `set` needs.
+        _thread.start_new_thread(self.should_exit.set, ())
+
+    def terminate_all(self) -> None:
+        for listener in self.sockets:  # no worker is started from now on: it would need it
+            listener.close()
+        super().terminate_all()
+
+
+def uvicorn_config(app: FastAPI | str, workers: int = 1) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        factory=isinstance(app, str),
+        workers=workers,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        http=ContractHttpProtocol,
+        ws="none",
+        timeout_graceful_shutdown=DRAIN_TIMEOUT,
+        backlog=BACKLOG,
+    )
