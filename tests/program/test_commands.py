@@ -6,8 +6,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
-from tests.program.conftest import command, serving
+from profile_lookup import cli
+from tests.program.conftest import command, environment, serving
 
 ACCOUNT = "ACd0000000000000000000000000000000"
 TOKEN = "a-token-of-at-least-24-characters"
@@ -47,13 +49,17 @@ def _shown(printed: str) -> tuple[str, str]:
 
 
 def test_help_and_version_are_for_people() -> None:
-    assert "serve" in command("--help").stdout
-    assert command("--version").stdout.strip().count(".") == 2
-    assert command("nonsense").returncode == 2
-    for named in (command("--help").stdout, command("accounts", "create", "--help").stdout, command("nonsense").stderr):
+    helped, refused = command("--help"), command("nonsense")
+    assert "serve" in helped.stdout
+    assert refused.returncode == 2
+    for named in (helped.stdout, refused.stderr):
         assert "Usage: profile-lookup " in named
-    for create in ("accounts", "stores"):
-        assert "{NAME}" in command(create, "create", "--help").stdout
+    assert command("--version").stdout.strip().count(".") == 2
+
+
+@pytest.mark.parametrize("created", ["accounts", "stores"])
+def test_the_help_of_a_command_says_what_it_takes(created: str) -> None:
+    assert "{NAME}" in CliRunner().invoke(cli.app, [created, "create", "--help"]).stdout
 
 
 def test_the_bootstrap_account_is_ensured_with_exactly_its_token(database_url: str) -> None:
@@ -131,8 +137,9 @@ def test_a_database_that_was_not_migrated_is_said_in_one_line(empty_database_url
 
 
 def test_a_wrong_setting_does_not_keep_the_help_from_helping() -> None:
-    for helping in (("--help",), ("serve", "--help"), ("settings",), ("--version",)):
-        assert command(*helping, PORT="http").returncode == 0
+    assert command("serve", "--help", PORT="http").returncode == 0
+    for helping in ("--help", "settings", "--version"):
+        assert CliRunner(env=environment(PORT="http")).invoke(cli.app, [helping]).exit_code == 0
 
 
 def test_a_busy_port_is_said_in_one_line(database_url: str) -> None:
