@@ -34,7 +34,9 @@ TABLES = ("profile", "identifier", "trait", "alias", "merge")
 
 _CONNECTIONS = 8  # of the load of single requests, and of lookups
 _LOOK = 0.1  # seconds
-_WARM_UP = 3.0  # seconds
+_WARM_UP = 3.0  # seconds, if it is measured for longer
+_SETTLING = 1.5  # seconds
+_STILL = 1 << 20  # bytes
 _FASTEST = 3000  # single requests a second, to be ready for; more than there ever are
 
 
@@ -85,8 +87,8 @@ def measure_imports(options: ImportOptions, load: Load, data: Path, results: Imp
 
 def _measure_import(dataset: Dataset, load: Load, file: Path, postgres: int) -> dict[str, Any]:
     with serving(PRODUCT, dataset, 1, load) as server:
-        time.sleep(3)  # until its worker is there
-        idle, cpu, of_postgres = memory(server.process_id), cpu_seconds(server.process_id), cpu_seconds(postgres)
+        idle = _idle_memory(server.process_id)
+        cpu, of_postgres = cpu_seconds(server.process_id), cpu_seconds(postgres)
         with _greatest_memory(server.process_id) as greatest:
             imported = importing.import_file(server, file)
         used, used_by_postgres = cpu_seconds(server.process_id), cpu_seconds(postgres)
@@ -103,6 +105,15 @@ def _measure_import(dataset: Dataset, load: Load, file: Path, postgres: int) -> 
         "cpu": used - cpu if used and cpu else None,
         "postgres_cpu": used_by_postgres - of_postgres if used_by_postgres and of_postgres else None,
     }
+
+
+def _idle_memory(process_id: int) -> int | None:
+    """Once its worker is there, and has loaded all that it needs."""
+    before, now = None, memory(process_id)
+    while now is not None and (before is None or abs(now - before) > _STILL):
+        time.sleep(_SETTLING)
+        before, now = now, memory(process_id)
+    return now
 
 
 @contextmanager
@@ -128,7 +139,7 @@ def _measure_single(dataset: Dataset, load: Load, people: People, seconds: float
         some = itertools.islice(people, int(_FASTEST * (seconds + _WARM_UP)))
         contacts = [dict(zip(COLUMNS.values(), row, strict=True)) for row in some]
         bodies = [json.dumps({"traits": {"Contact": contact}}).encode() for contact in contacts]
-        warm = load.run(server.write_target(), bodies, _CONNECTIONS, _WARM_UP, 0)
+        warm = load.run(server.write_target(), bodies, _CONNECTIONS, min(_WARM_UP, seconds), 0)
         outcome = load.run(server.write_target(), bodies, _CONNECTIONS, seconds, warm.requests)
     if outcome.failed:
         raise BenchmarkError(f"row by row: {outcome.failed} of {outcome.requests} requests failed")

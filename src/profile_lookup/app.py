@@ -1,6 +1,5 @@
 """The composition root: settings in, application out."""
 
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -9,6 +8,7 @@ from fastapi import FastAPI
 
 from profile_lookup import health
 from profile_lookup.database.engine import Database
+from profile_lookup.garbage import collect_seldom
 from profile_lookup.identity_settings import routes as identity_settings
 from profile_lookup.imports import routes as imports
 from profile_lookup.imports import upload_routes
@@ -54,8 +54,6 @@ FEATURES = (
     trait_groups, operations, health,
 )  # fmt: skip
 """The modules that have a `router`, in the order of the documentation."""
-
-GC_THRESHOLD = 10_000  # containers made since the last look; Python's own 700 takes 7 % of a Lookup
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -106,13 +104,7 @@ def app_from_environment() -> FastAPI:
 
 
 def app_to_serve(settings: Settings) -> FastAPI:
-    """For a process that does nothing else.
-
-    What is there by now, stays, and the collector need not look at it; and it need not look so often, since requests
-    leave next to nothing behind that needs a collector.
-    """
+    """For a process that does nothing else."""
     app = create_app(settings)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD)
+    collect_seldom()
     return app

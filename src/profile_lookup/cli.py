@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import Annotated
 
 import typer
+import uvloop
 
 from profile_lookup import server
 from profile_lookup.administration import CommandError, account_commands, key_commands, store_commands
@@ -77,7 +78,7 @@ def worker(
     if beside:
         end_with_parent()
     with server.database_running(server.configured()) as settings:
-        asyncio.run(server.work(settings, lambda: typer.echo("profile-lookup works on operations")))
+        uvloop.run(server.work(settings, lambda: typer.echo("profile-lookup works on operations")))
 
 
 @app.command()

@@ -25,6 +25,7 @@ from sqlalchemy import Row
 from profile_lookup import import_report, server
 from profile_lookup.administration import CommandError, chosen_account
 from profile_lookup.errors import NotFound, RequestRefused, TraitsRefused
+from profile_lookup.garbage import collect_seldom
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.imports import queries, wire
 from profile_lookup.imports.csv_file import DELIMITERS, headers_of, refuse_unreadable
@@ -92,6 +93,7 @@ def find(settings: Settings, account: str | None, import_id: str) -> Import:
 def watch(settings: Settings, what: Import) -> Row[Any]:
     """Until it has ended. If we end before, it can be resumed, and we say how."""
     import_report.say(f"Import {ids.import_id(what.id)}")
+    collect_seldom()
     try:
         return asyncio.run(_watch(settings, what))
     except BaseException:

@@ -19,6 +19,7 @@ from profile_lookup.database.embedded import EmbeddedPostgres
 from profile_lookup.database.engine import HELD, Database
 from profile_lookup.database.migrations import is_current, migrate
 from profile_lookup.errors import Unavailable
+from profile_lookup.garbage import collect_seldom
 from profile_lookup.profiles.coalescing import CONNECTIONS as CONNECTIONS_OF_LOOKUPS
 from profile_lookup.settings import Settings, load_settings
 from profile_lookup.web.logs import configure_logging
@@ -117,6 +118,7 @@ async def work(settings: Settings, announce: Callable[[], None]) -> None:
         asyncio.get_running_loop().add_signal_handler(number, has_to_end.set)
     async with connected(settings):
         pass  # its schema is this version's
+    collect_seldom()
     async with working(settings):
         announce()
         await has_to_end.wait()

@@ -54,7 +54,7 @@ class Settings(BaseSettings):
             ge=2,
             le=200,
             description="Database connections of each process that serves, beside four for lookups and admissions. "
-            "The one that works on operations has six.",
+            "The one that works on operations has eight.",
         ),
     ] = 16
     run_operations: Annotated[

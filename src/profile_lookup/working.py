@@ -9,7 +9,7 @@ from profile_lookup.identity_settings.queries import UPDATE_SETTINGS
 from profile_lookup.imports.queries import IMPORT_PROFILES
 from profile_lookup.imports.s3 import bucket_of
 from profile_lookup.imports.work import importing
-from profile_lookup.operations.worker import AT_ONCE, Handler, work
+from profile_lookup.operations.worker import AT_ONCE, LONG_AT_ONCE, Handler, work
 from profile_lookup.profiles.bulk import UPDATE_PROFILES_BULK, update_profiles_bulk
 from profile_lookup.profiles.erasure import erase_store, forget_traits
 from profile_lookup.profiles.renormalization import update_settings
@@ -32,7 +32,7 @@ each of which checks the store's rules under the locks."""
 LONG = frozenset({IMPORT_PROFILES, ERASE_STORE, FORGET_TRAITS})
 """May take minutes, and nobody sits and waits: a worker always has time for other kinds besides."""
 
-CONNECTIONS = AT_ONCE + 2
+CONNECTIONS = AT_ONCE + LONG_AT_ONCE + 2  # an import has two steps under way
 
 
 @asynccontextmanager

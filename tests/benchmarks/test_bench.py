@@ -71,6 +71,22 @@ def test_writes_are_measured_against_a_peer_that_keeps_the_same_promise(data: Pa
         assert f"### {kind}, 1k identifiers, 1 worker" in done.stdout
 
 
+def test_imports_are_measured_against_single_requests_and_a_copy_of_the_same_rows(data: Path, tmp_path: Path) -> None:
+    output = tmp_path / "results.json"
+    done = bench(
+        "imports", "--rows", 1000, "--beside", 5000, "--rounds", 1, "--seconds", 0.3, "--load", "own", "--data", data,
+        "--output", output,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "| import is … times copy " in done.stdout
+    results = json.loads(output.read_text())
+    assert results["import"]["answer"]["progress"] == {
+        "rowsDone": 1000, "rowsTotal": 1000, "created": 800, "updated": 180, "merged": 20,
+    }  # fmt: skip
+    assert results["row by row"]["rows"] > 0
+    assert [set(each) for each in results["lookups"]] == [{"alone", "beside", "rows_per_second_beside"}]
+
+
 def test_what_cannot_be_measured_is_said_in_one_line() -> None:
     assert "'nobody' is none of echo, naive" in bench("--peers", "nobody").stderr
     assert "expected 1k-100M" in bench("--size", "5").stderr

@@ -3,15 +3,20 @@
 import asyncio
 import csv
 import io
+import random
 from typing import Any
+from uuid import UUID
 
+import asyncpg
 import httpx
 import pytest
+from benchmarks.final_state import differences, final_state
 from sqlalchemy import text
 
 from profile_lookup.database.engine import Database
 from profile_lookup.errors import IdentifierConflict
 from profile_lookup.imports import work
+from profile_lookup.imports.refusals import as_csv
 from profile_lookup.stores.locks import store_key
 from profile_lookup.web import ids
 from tests.conftest import PATIENCE, WAITING, change_settings, finished, look_up, make_profile, make_store
@@ -217,6 +222,59 @@ async def test_rows_are_later_than_those_before_also_by_the_clock_of_another_wor
             await connection.execute(text("select distinct date_part('year', added_at) from identifier"))
         ).scalars()
         assert list(times) == [2099]
+
+
+def _rows_about_few(count: int, seed: int) -> list[tuple[str, str, str, str]]:
+    """E-mail, phone, chat and city of a dozen people, who turn out to be fewer and fewer."""
+    chosen = random.Random(seed)
+    return [
+        (
+            chosen.choice(["", f"{chosen.randrange(12)}@example.com"]),
+            chosen.choice(["", "", f"+1317555{chosen.randrange(30):04}"]),
+            f"chat-{chosen.randrange(40)}",
+            f"city {number}",
+        )
+        for number in range(count)
+    ]
+
+
+async def test_steps_that_overlap_leave_what_rows_one_after_the_other_leave(
+    client: httpx.AsyncClient, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "ROWS", 4)
+    columns = {"E-mail": "email", "Phone": "phone", "chat": "chat", "City": "city"}
+    rows = _rows_about_few(300, seed=1)
+    stores = [await make_store(client, name) for name in ("imported", "single")]
+    for store in stores:
+        await change_settings(client, store, chat={"enforceUnique": False})
+    answer, _ = await imported(client, stores[0], as_csv([list(columns), *rows]), mappings(**columns))
+    profiles = [
+        {"traits": {"Contact": {name: cell for name, cell in zip(columns.values(), row, strict=True) if cell}}}
+        for row in rows
+    ]
+    batch = await finished(
+        client, await client.put(f"/v1/Stores/{stores[1]}/Profiles/Bulk", json={"profiles": profiles})
+    )
+    assert (answer["status"], batch["status"]) == ("COMPLETED", "COMPLETED")
+    assert answer["progress"]["merged"] > 10
+    connection = await asyncpg.connect(database_url)
+    states = [await final_state(connection, ids.decoded(store) or UUID(int=0)) for store in stores]
+    await connection.close()
+    assert list(differences(*states)) == []
+
+
+async def test_steps_that_overlap_and_single_requests_about_the_same_people_get_out_of_each_others_way(
+    client: httpx.AsyncClient, store_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "ROWS", 4)
+    columns = {"E-mail": "email", "Phone": "phone", "chat": "chat", "City": "city"}
+    content = as_csv([list(columns), *_rows_about_few(300, seed=2)])
+    importing = asyncio.create_task(imported(client, store_id, content, mappings(**columns)))
+    for email, phone, _, _ in _rows_about_few(100, seed=3):
+        if email and phone:
+            await make_profile(client, store_id, email=email, phone=phone)
+    answer, _ = await importing
+    assert (answer["status"], answer["progress"]["rowsDone"]) == ("COMPLETED", 300)
 
 
 async def test_rows_with_more_identifiers_than_a_transaction_may_lock_take_several(

@@ -1,12 +1,13 @@
 """The work of the operation that an import is: its file's rows, some hundreds a step, each resolved like a create.
 
-The file is copied out of the database first. While PostgreSQL applies some rows, a thread reads the next ones: no more
-than that of the file is ever in memory. A step applies its rows, writes down which were refused, and says where to go
-on; so each row is done once, whoever does it.
+The file is copied out of the database first. While PostgreSQL writes some rows, the next ones are resolved, and a
+thread reads those after them: no more than that of the file is ever in memory. A step applies its rows, writes down
+which were refused, and says where to go on, and it is committed after the one before it; so each row is done once,
+whoever does it.
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from profile_lookup.imports.wire import ColumnMapping
 from profile_lookup.operations.worker import LEASE, Handler, Job
 from profile_lookup.profiles.bulk import time_after
 from profile_lookup.profiles.gathering import in_step
-from profile_lookup.profiles.ingest import Attempt, ingest_together
+from profile_lookup.profiles.ingest import Attempt, Outcome, ingest_together
 from profile_lookup.stores.admission import Store, in_force
 from profile_lookup.web import ids
 
@@ -44,7 +45,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class _Import:
-    """What is to be done. `ID` is the operation's as well."""
+    """What is to be done. `id` is the operation's as well; no row is earlier than `time`, by whatever clock."""
 
     store_id: UUID
     id: UUID
@@ -55,6 +56,7 @@ class _Import:
     is_uploaded: bool
     is_examined: bool
     rows_done: int
+    time: datetime
 
     @property
     def columns(self) -> list[str]:
@@ -68,6 +70,15 @@ class _Row:
     line: int
     cells: Sequence[str] | None
     attempt: Change | RowRefused
+
+
+@dataclass(frozen=True, slots=True)
+class _SoFar:
+    """By which rules the last rows were resolved, how many of the file they were, and when the next one comes."""
+
+    store: Store
+    rows_done: int
+    time: datetime
 
 
 def importing(directory: Path, bucket: Bucket | None) -> Handler:
@@ -118,6 +129,7 @@ async def _begin(job: Job) -> _Import:
         is_uploaded=row.uploaded_at is not None,
         is_examined=row.rows_total is not None,
         rows_done=job.progress.get("rows_done", 0),
+        time=datetime.fromisoformat(job.progress["time"]) if "time" in job.progress else row.created_at,
     )
 
 
@@ -158,40 +170,80 @@ async def _read_layout(job: Job, what: _Import, file: BinaryIO) -> Layout:
 
 
 async def _apply_all(job: Job, what: _Import, layout: Layout, records: Iterator[Record]) -> None:
+    """Two steps are under way at a time: while PostgreSQL writes what one came to, the next one is resolved."""
     async with job.step() as connection:
         store = await in_force(connection, job.account_id, job.store_id)
     refuse_mapping(store.trait_groups, store.settings, what.mapping)
-    rows_done = what.rows_done
+    so_far = _SoFar(store, what.rows_done, what.time)
 
     def read() -> tuple[Store, list[_Row]]:
         """With the rules by which they were read: those of the next rows, when these are applied by newer ones."""
-        read_by = store
+        read_by = so_far.store
         return read_by, list(_some(records, layout, what.mapping, read_by))
 
-    read_by, rows = await _while_ours(job, _in_a_thread(read))
-    while rows:
-        ahead = _in_a_thread(read)
-        try:
-            while rows:
-                store, count = await _apply(job, what, read_by, rows, rows_done)
-                rows, rows_done = rows[count:], rows_done + count
-        except BaseException:
-            ahead.cancel()  # nobody asks any more what came of it
-            raise
+    steps: deque[asyncio.Task[None]] = deque(maxlen=2)
+    ahead = _in_a_thread(read)
+    try:
         read_by, rows = await _while_ours(job, ahead)
+        while rows:
+            ahead = _in_a_thread(read)
+            while rows:
+                if len(steps) == steps.maxlen:
+                    await steps[0]
+                resolved: asyncio.Future[_SoFar] = asyncio.get_running_loop().create_future()
+                step = _apply(job, what, so_far, read_by, rows, steps[-1] if steps else None, resolved)
+                steps.append(asyncio.create_task(step))
+                before, so_far = so_far, await _told(resolved, steps[-1])
+                rows = rows[so_far.rows_done - before.rows_done :]
+            read_by, rows = await _while_ours(job, ahead)
+        for each in steps:
+            await each
+    finally:
+        ahead.cancel()  # nobody asks any more what came of it
+        for each in steps:
+            each.cancel()
+        await asyncio.gather(*steps, return_exceptions=True)
 
 
-async def _apply(job: Job, what: _Import, read_by: Store, rows: list[_Row], rows_done: int) -> tuple[Store, int]:
-    """In one step, as many as fit. Gives the rules that were in force, and how many rows that were."""
+async def _told(resolved: "asyncio.Future[_SoFar]", step: "asyncio.Task[None]") -> _SoFar:
+    """By the step, while it goes on. Raises what keeps it from going on."""
+    step.add_done_callback(lambda _: resolved.cancel())
+    try:
+        return await resolved
+    except asyncio.CancelledError:
+        if step.done():
+            step.result()
+        raise
 
-    async def write(connection: AsyncConnection, store: Store) -> tuple[Store, int]:
+
+async def _apply(
+    job: Job,
+    what: _Import,
+    so_far: _SoFar,
+    read_by: Store,
+    rows: list[_Row],
+    before: asyncio.Task[None] | None,
+    resolved: asyncio.Future[_SoFar],
+) -> None:
+    """In one step, as many as fit; `resolved` is told which, as soon as the next step may begin.
+
+    That is when the locks are held of all whom these rows are about. What the next one shares with them it waits for;
+    what it comes to is committed after this one, or not at all.
+    """
+
+    async def write(connection: AsyncConnection, store: Store) -> None:
         if store.revision == read_by.revision:
             attempts = [row.attempt for row in rows]
         else:
             refuse_mapping(store.trait_groups, store.settings, what.mapping)
             attempts = [row.attempt if row.cells is None else _attempt(store, what.mapping, row.cells) for row in rows]
-        timed = _one_after_the_other(attempts, job.progress.get("time"))
-        outcomes = await ingest_together(connection, store, timed)
+        timed = _one_after_the_other(attempts, max(so_far.time, datetime.now(UTC)))
+
+        def tell(outcomes: Sequence[Outcome]) -> None:
+            time = time_after(timed[len(outcomes) - 1])
+            resolved.set_result(_SoFar(store, so_far.rows_done + len(outcomes), time))
+
+        outcomes = await ingest_together(connection, store, timed, tell)
         refused = [
             (row.line, *_explained(store, what.mapping, outcome))
             for row, outcome in zip(rows, outcomes, strict=False)
@@ -199,20 +251,18 @@ async def _apply(job: Job, what: _Import, read_by: Store, rows: list[_Row], rows
         ]
         counts: Counter[str] = Counter(each.how for each in outcomes if not isinstance(each, ProfileLookupError))
         done = queries.Done(counts["created"], counts["updated"], counts["merged"], len(refused))
-        await queries.save_done(connection, what.store_id, what.id, done, rows_done, as_csv(refused))
+        if before is not None:
+            await before
+        await queries.save_done(connection, what.store_id, what.id, done, so_far.rows_done, as_csv(refused))
         time = time_after(timed[len(outcomes) - 1])
-        await job.save(connection, rows_done=rows_done + len(outcomes), time=time.isoformat())
-        return store, len(outcomes)
+        await job.save(connection, rows_done=so_far.rows_done + len(outcomes), time=time.isoformat())
 
-    return await in_step(job, write)
+    await in_step(job, write, job.overlapping_step)
 
 
-def _one_after_the_other(attempts: Sequence[Change | RowRefused], not_before: str | None) -> list[Attempt]:
-    """As requests would have come, also after the rows of a worker whose clock is ahead of ours."""
+def _one_after_the_other(attempts: Sequence[Change | RowRefused], time: datetime) -> list[Attempt]:
+    """As requests would have come, from this time on."""
     timed: list[Attempt] = []
-    time = datetime.now(UTC)
-    if not_before is not None:
-        time = max(time, datetime.fromisoformat(not_before))
     for attempt in attempts:
         timed.append((attempt, time))
         time = time_after(timed[-1])

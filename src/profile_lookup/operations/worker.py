@@ -75,6 +75,17 @@ class Job:
                 raise _LeaseLost
             yield connection
 
+    @asynccontextmanager
+    async def overlapping_step(self) -> AsyncIterator[AsyncConnection]:
+        """As `step`, but it may begin while the one before it is under way, which has locked the operation.
+
+        Within the block, whoever calls waits for that one's end before the progress is saved.
+        """
+        async with self._database.transaction() as connection:
+            yield connection
+            if not await queries.renew(connection, self._taken, LEASE):
+                raise _LeaseLost
+
     async def save(self, connection: AsyncConnection, **progress: Any) -> None:
         """Within a step: where to go on after it."""
         await queries.save_progress(connection, self._taken, progress)

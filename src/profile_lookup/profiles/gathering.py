@@ -6,6 +6,7 @@ What goes wrong without each is in docs/decisions/0003-resolution-under-races.md
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from hashlib import blake2b
 from typing import Any, TypeVar
 from uuid import UUID
@@ -60,15 +61,20 @@ async def in_transaction(database: Database, store: Store, prepare: Callable[[St
     raise Unavailable
 
 
-async def in_step(job: Job, write: Callable[[AsyncConnection, Store], Awaitable[Result]]) -> Result:
+async def in_step(
+    job: Job,
+    write: Callable[[AsyncConnection, Store], Awaitable[Result]],
+    step: Callable[[], AbstractAsyncContextManager[AsyncConnection]] | None = None,
+) -> Result:
     """Write in a step of an operation, again and again until its locks hold what it asked for.
 
-    `write` is told the store and its rules, each time as they are then. Raises what it raises; `StoreNotFound` when
-    the store is gone meanwhile, and `Unavailable`; nothing is written then, and the step is still to be done.
+    `write` is told the store and its rules, each time as they are then. `step`: another kind than `job.step`. Raises
+    what `write` raises; `StoreNotFound` when the store is gone meanwhile, and `Unavailable`; nothing is written then,
+    and the step is still to be done.
     """
     for attempt in range(MAX_ATTEMPTS):
         try:
-            async with job.step() as connection:
+            async with (step or job.step)() as connection:
                 return await write(connection, await in_force(connection, job.account_id, job.store_id))
         except (RulesChanged, CandidateMoved):
             await _let_others_pass(attempt)

@@ -62,17 +62,23 @@ async def ingest(
     return await in_transaction(database, store, prepare)
 
 
-async def ingest_together(connection: AsyncConnection, store: Store, attempts: Iterable[Attempt]) -> list[Outcome]:
+async def ingest_together(
+    connection: AsyncConnection,
+    store: Store,
+    attempts: Iterable[Attempt],
+    resolved: Callable[[Sequence[Outcome]], None] = lambda _: None,
+) -> list[Outcome]:
     """As `ingest`, one after the other, of as many as fit in one transaction: at least the first.
 
     No more of them are asked for, but the one that does not fit any more. Whoever calls goes on after as many attempts
-    as there are outcomes. One that fails changes nothing, and the others
-    go on. Raises `RulesChanged` or `CandidateMoved`, as `lock_and_gather`.
+    as there are outcomes. One that fails changes nothing, and the others go on. `resolved` is told the outcomes before
+    they are written, all locks being held. Raises `RulesChanged` or `CandidateMoved`, as `lock_and_gather`.
     """
     fitting = list(_that_fit(attempts))
     incoming = (each for change, _ in fitting if isinstance(change, Change) for each in change.incoming)
     people = People(store.settings, await lock_and_gather(connection, store, _that_matter(store, incoming)), new_id)
     outcomes = [_attempt(people, change, requested_at) for change, requested_at in fitting]
+    resolved(outcomes)
     await write(connection, store.settings, store.id, people.difference())
     return outcomes
 

@@ -1,0 +1,82 @@
+"""What is stored of people, so that it compares with what another run left.
+
+IDs and times are others in every run: people are compared by the order in which they were made, times by their order
+within a person.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+State = dict[str, Counter[Any]]
+"""Of each table its rows, as they compare."""
+
+
+async def final_state(connection: "asyncpg.Connection[Any]", store_id: UUID) -> State:
+    rows = {table: await connection.fetch(question, store_id) for table, question in _ROWS.items()}
+    state = {table: Counter(map(tuple, found)) for table, found in rows.items()}
+    numbers = {
+        str(row["id"]): row["n"] for row in await connection.fetch(f"{_PERSON} select id, n from person", store_id)
+    }
+    merges = await connection.fetch(_MERGES, store_id)
+    state["merge"] = Counter((at, *_merge(row, numbers)) for at, row in enumerate(merges))
+    return state
+
+
+_PERSON = """
+    with person as (
+        select id, row_number() over (order by id) as n
+        from (select store_id, id from profile union all select store_id, id from alias) as everybody
+        where store_id = $1
+    )
+"""
+"""Everybody who ever was, in the order in which they were made."""
+
+_MERGES = "select canonical_id, absorbed_ids, rule, moved from merge where store_id = $1 order by id"
+
+_ROWS = {
+    "profile": f"""
+        {_PERSON} select person.n, dense_rank() over (order by created_at) from profile join person using (id)
+        where store_id = $1
+    """,
+    "identifier": f"""
+        {_PERSON} select person.n, id_type, value, is_unique, fuzzy_key is null,
+            rank() over (partition by profile_id order by added_at) as since
+        from identifier join person on person.id = identifier.profile_id
+        where store_id = $1
+    """,
+    "trait": f"""
+        {_PERSON} select person.n, group_name, name, value,
+            rank() over (partition by profile_id order by written_at) as since
+        from trait join person on person.id = trait.profile_id
+        where store_id = $1
+    """,
+    "alias": f"""
+        {_PERSON} select person.n, canonical.n as canonical
+        from alias join person using (id) join person canonical on canonical.id = alias.profile_id
+        where store_id = $1
+    """,
+    "what is left of the file": "select count(*) from import_piece where store_id = $1",
+}
+
+
+def _merge(row: asyncpg.Record, numbers: Mapping[str, int]) -> Iterator[Any]:
+    yield numbers[str(row["canonical_id"])]
+    yield tuple(numbers[str(each)] for each in row["absorbed_ids"])
+    yield row["rule"]
+    for profile in json.loads(row["moved"]):
+        yield numbers[profile["id"]]
+        for what in ("identifiers", "traits"):
+            in_order = sorted(profile[what], key=lambda each: (each[-1], json.dumps(each)))
+            yield tuple(json.dumps(each) for *each, _ in in_order)
+
+
+def differences(expected: State, found: State) -> Iterator[str]:
+    for table, rows in expected.items():
+        missing, more = rows - found[table], found[table] - rows
+        if missing or more:
+            yield f"{table}: {missing.total()} rows are missing, {more.total()} are there that should not"
