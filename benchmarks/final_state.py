@@ -60,7 +60,7 @@ _ROWS = {
         from alias join person using (id) join person canonical on canonical.id = alias.profile_id
         where store_id = $1
     """,
-    "what is left of the file": "select count(*) from import_piece where store_id = $1",
+    "what is left of the file": "select count(*) from operation_piece where store_id = $1",
 }
 
 

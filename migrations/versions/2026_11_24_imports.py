@@ -34,23 +34,22 @@ TABLES = (
         constraint profile_import_pkey primary key (store_id, id),
         constraint profile_import_account_id_id_key unique (account_id, id),
         constraint profile_import_account_id_id_fkey foreign key (account_id, id)
-            references operation (account_id, id) on delete cascade,
-        constraint profile_import_store_id_fkey foreign key (store_id) references store (id) on delete cascade
+            references operation (account_id, id) on delete cascade
     )
     """,
     """
-    create table import_piece (
-        store_id uuid not null,
-        import_id uuid not null,
+    create table operation_piece (
+        account_id uuid not null,
+        operation_id uuid not null,
         position integer not null,
         content bytea not null,
-        constraint import_piece_pkey primary key (store_id, import_id, position),
-        constraint import_piece_store_id_import_id_fkey foreign key (store_id, import_id)
-            references profile_import (store_id, id) on delete cascade
+        constraint operation_piece_pkey primary key (account_id, operation_id, position),
+        constraint operation_piece_account_id_operation_id_fkey foreign key (account_id, operation_id)
+            references operation (account_id, id) on delete cascade
     )
     """,
     # Written and read once: compressing it would take longer than it saves.
-    "alter table import_piece alter column content set storage external",
+    "alter table operation_piece alter column content set storage external",
     """
     create table import_refusals (
         store_id uuid not null,
@@ -72,5 +71,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """What was not finished is forgotten."""
-    op.execute("drop table import_refusals, import_piece, profile_import")
+    op.execute("drop table import_refusals, operation_piece, profile_import")
     op.execute("delete from operation where kind = 'IMPORT_PROFILES' and completed_at is null")

@@ -151,7 +151,7 @@ async def test_of_a_file_that_cannot_be_read_as_a_whole_nothing_is_applied(
     operation = (await client.get(created["statusUrl"])).json()
     assert (operation["status"], operation["error"]) == ("FAILED", answer["error"])
     assert (await client.get(f"/v1/Stores/{store_id}/Profiles")).json()["profiles"] == []
-    assert (await contents(database))["import_piece"] == []
+    assert (await contents(database))["operation_piece"] == []
 
 
 async def test_the_operation_waits_for_the_file_and_then_names_the_import(
@@ -167,7 +167,7 @@ async def test_the_operation_waits_for_the_file_and_then_names_the_import(
     operation = (await client.get(created["statusUrl"])).json()
     assert operation["operationId"] == created["operationId"]
     assert operation["result"] == {"type": "RESOURCE_ID", "id": created["importId"]}
-    assert (await contents(database))["import_piece"] == []
+    assert (await contents(database))["operation_piece"] == []
 
 
 async def test_an_import_whose_file_does_not_come_in_time_fails(
@@ -363,6 +363,22 @@ async def test_a_deleted_store_takes_its_imports_with_it(
             await asyncio.sleep(0.05)
     left = {name for name, rows in (await contents(database)).items() if rows}
     assert left == {"account", "credential", "operation", "signing_key"}
+
+
+async def test_the_files_of_a_deleted_store_are_erased_though_their_imports_have_not_begun(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    await create(client, store_id, 1)
+    async with database.transaction() as connection:
+        await connection.execute(
+            text(
+                "insert into operation_piece select account_id, id, n, '' from operation, generate_series(1, 120) n"
+                " where completed_at is null"
+            )
+        )
+    await finished(client, await client.delete(f"/v1/ControlPlane/Stores/{store_id}"))
+    left = await contents(database)
+    assert (left["operation_piece"], left["profile_import"]) == ([], [])
 
 
 async def test_imports_are_listed_newest_first_in_pages(client: httpx.AsyncClient, store_id: str) -> None:

@@ -74,7 +74,7 @@ async def test_a_file_that_comes_to_the_bucket_is_imported_and_leaves_it(
     answer = await ended(client, store_id, created)
     assert (answer["status"], answer["progress"]["created"]) == ("COMPLETED", 2)
     assert _keys(s3) == []
-    assert (await contents(database))["import_piece"] == []
+    assert (await contents(database))["operation_piece"] == []
 
 
 async def test_a_file_of_another_size_fails_the_import_and_leaves_the_bucket(

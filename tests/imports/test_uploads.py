@@ -87,7 +87,7 @@ async def test_a_file_of_another_size_than_was_said_changes_nothing(
     refused = await client.put(created["url"], content=chunks() if is_chunked else content)
     assert refused.status_code == status
     assert await _state(client, store_id, created) == "PENDING"
-    assert (await contents(database))["import_piece"] == []
+    assert (await contents(database))["operation_piece"] == []
     assert (await upload(client, created["url"], CONTENT)).status_code == 200
 
 
@@ -167,5 +167,5 @@ async def test_a_large_file_goes_through_and_one_whose_connection_breaks_may_be_
     assert list(settings.upload_directory.iterdir()) == []
     assert settings.database_url is not None
     database = Database(settings.database_url.get_secret_value(), pool_size=1)
-    assert (await contents(database))["import_piece"] == []
+    assert (await contents(database))["operation_piece"] == []
     await database.close()

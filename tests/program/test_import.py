@@ -135,7 +135,7 @@ async def test_ctrl_c_leaves_an_import_that_can_be_resumed_and_each_row_is_appli
     assert (resumed.returncode, resumed.stderr) == (0, "")
     assert ["699", "301", "0", "0", "0"] in [line.split()[:5] for line in resumed.stdout.splitlines()]
     assert await connection.fetchval("select count(*) from identifier") == 1700
-    assert await connection.fetchval("select count(*) from import_piece") == 0
+    assert await connection.fetchval("select count(*) from operation_piece") == 0
 
 
 async def test_beside_a_service_that_works_on_imports_too_each_row_is_applied_once(

@@ -188,7 +188,7 @@ async def test_an_import_goes_on_where_a_killed_worker_was_and_each_row_is_appli
     assert answer["status"] == "COMPLETED"
     assert answer["progress"] == {"rowsDone": 1005, "rowsTotal": 1005, "created": 699, "updated": 301, "merged": 0}
     assert [line.split(",")[0] for line in refused.text.splitlines()[1:]] == ["103", "105", "107", "109", "111"]
-    assert [await _rows(connection, table) for table in ("profile", "identifier", "import_piece")] == [700, 1700, 0]
+    assert [await _rows(connection, table) for table in ("profile", "identifier", "operation_piece")] == [700, 1700, 0]
     assert _names_in(tmp_path) == []
 
 

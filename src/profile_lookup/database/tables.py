@@ -11,7 +11,7 @@ constraints are alarms: in a correct run none of them fires, and a mistake fails
   similarity is in an index for it.
 
 Values of identifiers and traits are in `identifier.value`, `trait.value` and `merge.moved`, in `operation_item.input`
-until that is done, in `import_piece.content` until the import has ended, and nowhere else.
+until that is done, in `operation_piece.content` until the import has ended, and nowhere else.
 """
 
 from sqlalchemy import (
@@ -166,6 +166,18 @@ operation_item = Table(
     CheckConstraint("(error_code is not null) = (outcome is not null and outcome = 'failed')", name="error"),
 )
 
+# The file that an operation works on: whole, or nothing of it. Gone when the operation has ended.
+operation_piece = Table(
+    "operation_piece",
+    metadata,
+    Column("account_id", Uuid),
+    Column("operation_id", Uuid),
+    Column("position", Integer),
+    Column("content", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("account_id", "operation_id", "position"),
+    ForeignKeyConstraint(["account_id", "operation_id"], ["operation.account_id", "operation.id"], ondelete="CASCADE"),
+)
+
 # No foreign key to `store`: every create would lock the one store row, and that is where a busy store would queue.
 profile = Table(
     "profile",
@@ -254,8 +266,8 @@ merge = Table(
     Index(None, "store_id", "canonical_id"),
 )
 
-# What an import is beside its operation, which has the same ID and tells its status. It goes with that, or with its
-# store.
+# What an import is beside its operation, which has the same ID and tells its status. It goes with that, or when
+# its store is erased: no foreign key to `store`, whose deletion must not wait for gigabytes.
 profile_import = Table(
     "profile_import",
     metadata,
@@ -283,21 +295,6 @@ profile_import = Table(
     PrimaryKeyConstraint("store_id", "id"),
     UniqueConstraint("account_id", "id"),
     ForeignKeyConstraint(["account_id", "id"], ["operation.account_id", "operation.id"], ondelete="CASCADE"),
-    ForeignKeyConstraint(["store_id"], ["store.id"], ondelete="CASCADE"),
-)
-
-# The file of an import, from its upload to the import's end: whole, or nothing of it.
-import_piece = Table(
-    "import_piece",
-    metadata,
-    Column("store_id", Uuid),
-    Column("import_id", Uuid),
-    Column("position", Integer),
-    Column("content", LargeBinary, nullable=False),
-    PrimaryKeyConstraint("store_id", "import_id", "position"),
-    ForeignKeyConstraint(
-        ["store_id", "import_id"], ["profile_import.store_id", "profile_import.id"], ondelete="CASCADE"
-    ),
 )
 
 # Which rows of an import were refused, and why: what was found in one step, as lines of CSV.

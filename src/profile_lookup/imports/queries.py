@@ -10,14 +10,13 @@ from sqlalchemy import Row, Select, and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.engine import Database
-from profile_lookup.database.tables import import_piece, import_refusals, operation, profile_import, store
+from profile_lookup.database.tables import import_refusals, operation, profile_import, store
 from profile_lookup.errors import AlreadyUploaded, ImportNotFound, StoreNotFound, UploadRefused
+from profile_lookup.operations.pieces import stage_file
 from profile_lookup.operations.queries import enqueue, ready
 
 IMPORT_PROFILES = "IMPORT_PROFILES"
 """The kind of operation that `work.py` does."""
-
-PIECE = 1 << 19  # bytes
 
 Document = dict[str, Any]
 
@@ -119,12 +118,16 @@ async def store_of(connection: AsyncConnection, account_id: UUID, import_id: UUI
 
 
 async def awaited_file_size(connection: AsyncConnection, store_id: UUID, import_id: UUID) -> int:
-    """Raises `AlreadyUploaded`, or `UploadRefused` when the time is up or there is no such import (any more)."""
-    question = select(
-        profile_import.c.file_size,
-        profile_import.c.uploaded_at.is_not(None).label("is_uploaded"),
-        (profile_import.c.upload_until > func.clock_timestamp()).label("is_in_time"),
-    ).where(_is(store_id, import_id))
+    """Raises `AlreadyUploaded`, or `UploadRefused` when the time is up or there is no such import or store any more."""
+    question = (
+        select(
+            profile_import.c.file_size,
+            profile_import.c.uploaded_at.is_not(None).label("is_uploaded"),
+            (profile_import.c.upload_until > func.clock_timestamp()).label("is_in_time"),
+        )
+        .join(store, store.c.id == profile_import.c.store_id)
+        .where(_is(store_id, import_id))
+    )
     found = (await connection.execute(question)).one_or_none()
     if found is None or not (found.is_uploaded or found.is_in_time):
         raise UploadRefused
@@ -135,37 +138,28 @@ async def awaited_file_size(connection: AsyncConnection, store_id: UUID, import_
 
 
 async def keep_file(connection: AsyncConnection, store_id: UUID, import_id: UUID, file: BinaryIO) -> None:
-    """The whole file, for whatever worker. Raises `AlreadyUploaded` or `UploadRefused`, as of this moment."""
-    account_id = await connection.scalar(select(profile_import.c.account_id).where(_is(store_id, import_id)))
+    """The whole file, for whatever worker. Raises `AlreadyUploaded` or `UploadRefused`, as of this moment.
+
+    A store that is deleted meanwhile need not wait: when the import's turn comes, it fails, and the file goes.
+    """
+    its_account = select(store.c.account_id).where(store.c.id == store_id)
+    account_id: UUID | None = await connection.scalar(its_account)
     # First of all, since workers, too, lock the operation first.
     if account_id is None or not await ready(connection, account_id, import_id):
         await awaited_file_size(connection, store_id, import_id)
         raise UploadRefused
     try:
-        await keep_pieces(connection, store_id, import_id, file)
+        await keep_pieces(connection, account_id, store_id, import_id, file)
     except StoreNotFound:
         raise UploadRefused from None
 
 
-async def keep_pieces(connection: AsyncConnection, store_id: UUID, import_id: UUID, file: BinaryIO) -> None:
+async def keep_pieces(
+    connection: AsyncConnection, account_id: UUID, store_id: UUID, import_id: UUID, file: BinaryIO
+) -> None:
     """By a worker, whose operation this is. Raises `StoreNotFound`: it took the import with it."""
     await _set(connection, store_id, import_id, uploaded_at=datetime.now(UTC))
-    position = 0
-    file.seek(0)
-    while piece := file.read(PIECE):
-        await connection.execute(
-            insert(import_piece).values(store_id=store_id, import_id=import_id, position=position, content=piece)
-        )
-        position += 1
-
-
-async def piece(connection: AsyncConnection, store_id: UUID, import_id: UUID, position: int) -> bytes | None:
-    """None after the last one."""
-    question = select(import_piece.c.content).where(
-        import_piece.c.store_id == store_id, import_piece.c.import_id == import_id, import_piece.c.position == position
-    )
-    content: bytes | None = await connection.scalar(question)
-    return content
+    await stage_file(connection, account_id, import_id, file)
 
 
 async def save_extent(

@@ -28,6 +28,7 @@ from profile_lookup.imports.refusals import as_csv
 from profile_lookup.imports.s3 import LOOK, Bucket
 from profile_lookup.imports.uploads import scratch_file
 from profile_lookup.imports.wire import ColumnMapping
+from profile_lookup.operations.pieces import staged_piece
 from profile_lookup.operations.worker import LEASE, Handler, Job
 from profile_lookup.profiles.bulk import time_after
 from profile_lookup.profiles.gathering import in_step
@@ -140,7 +141,7 @@ async def _taken_from(bucket: Bucket, job: Job, what: _Import, directory: Path) 
         if not await _while_ours(job, taken):
             return False
         async with job.step() as connection:
-            await queries.keep_pieces(connection, what.store_id, what.id, file)
+            await queries.keep_pieces(connection, job.account_id, what.store_id, what.id, file)
     return True
 
 
@@ -150,7 +151,7 @@ async def _copied(job: Job, directory: Path) -> AsyncIterator[BinaryIO]:
         position = 0
         while True:
             async with job.step() as connection:
-                piece = await queries.piece(connection, job.store_id, job.id, position)
+                piece = await staged_piece(connection, job, position)
             if piece is None:
                 break
             await asyncio.to_thread(file.write, piece)

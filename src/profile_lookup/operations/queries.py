@@ -10,7 +10,7 @@ from sqlalchemy import Row, delete, exists, func, insert, select, text, tuple_, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.ids import new_id
-from profile_lookup.database.tables import import_piece, operation, operation_item
+from profile_lookup.database.tables import operation, operation_item, operation_piece
 
 Document = dict[str, Any]
 
@@ -205,7 +205,9 @@ async def _end(connection: AsyncConnection, taken: Taken, **values: object) -> N
         )
     )
     await connection.execute(
-        delete(import_piece).where(import_piece.c.store_id == taken.store_id, import_piece.c.import_id == taken.id)
+        delete(operation_piece).where(
+            operation_piece.c.account_id == taken.account_id, operation_piece.c.operation_id == taken.id
+        )
     )
 
 

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import TextClause, delete, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.tables import profile, trait
@@ -16,7 +16,14 @@ CHUNK = 500
 
 @relentless
 async def erase_store(job: Job) -> None:
-    """The store itself is gone already, so nobody else can reach what it held."""
+    """The store itself is gone already, so nobody else can reach what it held.
+
+    First its imports, and then their files: without an import no file is kept. One that is being kept, or removed by
+    who works on it, is not waited for: it goes when that import has failed, for want of its store.
+    """
+    for some in _REFUSALS, _IMPORTS, _PIECES:
+        while await _erased(job, some):
+            pass
     while True:
         async with job.step() as connection:
             people = await _next_profiles(connection, job)
@@ -25,6 +32,41 @@ async def erase_store(job: Job) -> None:
                 return
             await erase_profiles(connection, job.store_id, people)
             await job.save(connection, after=str(people[-1]))
+
+
+async def _erased(job: Job, some: TextClause) -> bool:
+    async with job.step() as connection:
+        parameters = {"account_id": job.account_id, "store_id": job.store_id}
+        return (await connection.execute(some, parameters)).rowcount > 0
+
+
+# Some tens of megabytes at a time.
+_REFUSALS = text("""
+    delete from import_refusals where (store_id, import_id, position) in (
+        select store_id, import_id, position from import_refusals
+        where store_id = :store_id
+        limit 100
+    )
+""")
+_IMPORTS = text("""
+    delete from profile_import where (store_id, id) in (
+        select store_id, id from profile_import
+        where store_id = :store_id
+        order by id
+        limit 100
+        for update
+    )
+""")
+_PIECES = text("""
+    delete from operation_piece where (account_id, operation_id, position) in (
+        select piece.account_id, piece.operation_id, piece.position
+        from operation
+        join operation_piece piece on piece.account_id = operation.account_id and piece.operation_id = operation.id
+        where operation.account_id = :account_id and operation.store_id = :store_id and operation.completed_at is null
+        limit 50
+        for update of piece skip locked
+    )
+""")
 
 
 @relentless

@@ -106,7 +106,7 @@ async def rename(connection: AsyncConnection, locked: Row[Any], *, display_name:
 
 
 async def remove(connection: AsyncConnection, account_id: UUID, store_id: UUID) -> None:
-    """The store and its trait groups; its profiles are left to a worker."""
+    """The store and its trait groups; its profiles and imports are left to a worker."""
     await connection.execute(delete(trait_group).where(trait_group.c.store_id == store_id))
     await connection.execute(delete(store).where(store.c.account_id == account_id, store.c.id == store_id))
 

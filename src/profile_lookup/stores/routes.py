@@ -188,8 +188,8 @@ async def delete_store(
 ) -> OperationAccepted:
     """For clients it is gone at once, and its name is free.
 
-    Its profiles, identifiers, traits, aliases and merge history are then erased, which may take a while; other stores
-    are not held up by it.
+    Its imports, profiles, identifiers, traits, aliases and merge history are then erased, which may take a while; other
+    stores are not held up by it.
     """
     await lock_rules(transaction, store.account_id, store.id)
     await queries.remove(transaction, store.account_id, store.id)
