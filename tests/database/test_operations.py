@@ -446,6 +446,20 @@ async def test_a_worker_ends_also_when_the_database_is_away(
     await of_worker.close()
 
 
+async def test_a_worker_that_ends_in_order_leaves_no_attempt_behind(database: Database, store: Store) -> None:
+    operation_id = await _enqueue(database, store)
+    is_within = asyncio.Event()
+
+    async def wait(_job: Job) -> None:
+        is_within.set()
+        await asyncio.sleep(PATIENCE)
+
+    worker = asyncio.create_task(work_off(database, {"COUNT": wait}))
+    async with _running(worker):
+        await asyncio.wait_for(is_within.wait(), PATIENCE)
+    assert (await _row(database, operation_id)).attempts == 0
+
+
 async def test_what_must_be_done_is_never_given_up(database: Database, store: Store) -> None:
     crashes = 0
 

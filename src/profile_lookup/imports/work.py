@@ -142,6 +142,7 @@ async def _taken_from(bucket: Bucket, job: Job, what: _Import, directory: Path) 
             return False
         async with job.step() as connection:
             await queries.keep_pieces(connection, job.account_id, what.store_id, what.id, file)
+            await job.save(connection, **job.progress)
     return True
 
 
@@ -167,6 +168,7 @@ async def _read_layout(job: Job, what: _Import, file: BinaryIO) -> Layout:
     layout, extent = await _while_ours(job, examined)
     async with job.step() as connection:
         await queries.save_extent(connection, what.store_id, what.id, extent.rows, extent.empty_lines)
+        await job.save(connection, **job.progress)
     return layout
 
 

@@ -216,6 +216,12 @@ async def give_back(connection: AsyncConnection, taken: Taken, wait: timedelta) 
     await _set(connection, taken, lease=None, leased_until=func.clock_timestamp() + wait)
 
 
+async def hand_over(connection: AsyncConnection, taken: Taken) -> None:
+    """Let anybody take it, now. That we had it does not count as an attempt: nothing went wrong."""
+    attempts = func.greatest(operation.c.attempts - 1, 0)
+    await _set(connection, taken, attempts=attempts, lease=None, leased_until=func.clock_timestamp())
+
+
 async def put_off(connection: AsyncConnection, taken: Taken, wait: timedelta) -> None:
     """What it waits for is not there: as if it had not been taken, and not before that."""
     await _set(

@@ -108,6 +108,10 @@ class Job:
         async with self.step() as connection:
             await queries.give_back(connection, self._taken, wait)
 
+    async def hand_over(self) -> None:
+        async with self.step() as connection:
+            await queries.hand_over(connection, self._taken)
+
 
 Handler = Callable[[Job], Awaitable[None]]
 """Does the steps that are left, the last one completing the job, or puts it off.
@@ -218,7 +222,7 @@ async def _work_on(job: Job, taken: Taken, handler: Handler) -> None:
         # If that does not work, because it is done already or the database is away, the lease runs out by itself.
         with suppress(Exception):
             async with asyncio.timeout(PATIENCE_AT_THE_END):
-                await job.give_back(timedelta(0))
+                await job.hand_over()
         raise
     except Exception:
         log.exception("operation crashed", extra=_about(taken))
