@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,6 +13,7 @@ from moto.server import ThreadedMotoServer
 from sqlalchemy import text
 
 from profile_lookup.database.engine import Database
+from profile_lookup.imports.s3 import next_look
 from profile_lookup.settings import Settings, SettingsError, load_settings
 from tests.conftest import PATIENCE
 from tests.database.contents import contents
@@ -45,6 +47,11 @@ def settings(settings: Settings, endpoint_url: str, s3: Any) -> Settings:
     return settings.model_copy(
         update={"s3_bucket": BUCKET, "s3_endpoint_url": endpoint_url, "s3_region": "us-east-1", "upload_seconds": 900}
     )
+
+
+def test_the_longer_a_file_has_not_come_the_less_often_is_it_looked_for() -> None:
+    looks = [next_look(timedelta(seconds=age)).total_seconds() for age in (-1, 0, 30, 3600)]
+    assert looks == [2, 2, 3, 60]
 
 
 def _keys(s3: Any) -> list[str]:

@@ -16,7 +16,7 @@ from profile_lookup.errors import FileRefused, Unavailable
 from profile_lookup.settings import Settings
 from profile_lookup.web import ids
 
-LOOK = timedelta(seconds=2)
+LOOK, LONGEST_LOOK = timedelta(seconds=2), timedelta(minutes=1)
 """Between looks whether a file has come: nobody tells us."""
 
 _CHUNK = 1 << 20  # bytes
@@ -87,6 +87,11 @@ def _telling_when_unavailable() -> Iterator[None]:
         yield
     except (BotoCoreError, ClientError) as error:
         raise Unavailable("S3 did not answer as expected") from error
+
+
+def next_look(age: timedelta) -> timedelta:
+    """How long to wait for it: the longer it has not come, or those that never come would take up the workers."""
+    return min(max(LOOK, age / 10), LONGEST_LOOK)
 
 
 def bucket_of(settings: Settings) -> Bucket | None:

@@ -25,7 +25,7 @@ from profile_lookup.imports import queries
 from profile_lookup.imports.csv_file import Layout, Record, examine, layout_of, rows_of
 from profile_lookup.imports.mapping import MappedColumn, identifying_columns, read_row, refuse_mapping
 from profile_lookup.imports.refusals import as_csv
-from profile_lookup.imports.s3 import LOOK, Bucket
+from profile_lookup.imports.s3 import Bucket, next_look
 from profile_lookup.imports.uploads import scratch_file
 from profile_lookup.imports.wire import ColumnMapping
 from profile_lookup.operations.pieces import staged_piece
@@ -53,6 +53,7 @@ class _Import:
     file_size: int
     mapping: Sequence[MappedColumn]
     delimiter: str | None
+    created_at: datetime
     upload_until: datetime
     is_uploaded: bool
     is_examined: bool
@@ -92,7 +93,7 @@ def importing(directory: Path, bucket: Bucket | None) -> Handler:
         if not is_there and datetime.now(UTC) > what.upload_until:
             raise FileRefused("expected an upload before the url expired")
         if not is_there:
-            await job.put_off(LOOK)
+            await job.put_off(next_look(datetime.now(UTC) - what.created_at))
             return
         async with _copied(job, directory) as file:
             layout = await _read_layout(job, what, file)
@@ -126,6 +127,7 @@ async def _begin(job: Job) -> _Import:
         file_size=row.file_size,
         mapping=[ColumnMapping.model_validate(each).to_domain() for each in row.column_mappings],
         delimiter=row.delimiter,
+        created_at=row.created_at,
         upload_until=row.upload_until,
         is_uploaded=row.uploaded_at is not None,
         is_examined=row.rows_total is not None,
