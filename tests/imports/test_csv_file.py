@@ -74,6 +74,7 @@ def test_a_delimiter_that_is_named_is_taken() -> None:
         ('"1" ,2', "expected nothing between a closing quote and the delimiter"),
         (f"1,{'x' * (MAX_FIELD + 1)}", f"expected fields of at most {MAX_FIELD} characters"),
         (f'1,"{"x" * (MAX_FIELD + 1)}"', f"expected fields of at most {MAX_FIELD} characters"),
+        ("x," * (MAX_RECORD // 2 + 1), f"expected rows of at most {MAX_RECORD} characters"),
     ],
 )
 def test_a_row_that_cannot_be_read_is_told_and_the_others_go_on(row: str, reason: str) -> None:
@@ -110,13 +111,23 @@ def test_a_quote_that_is_not_closed_for_long_costs_no_more_than_the_longest_fiel
         (b"a,b, a\n1,2,3\n", 'line 1: expected a header with the column "a" once'),
         (b'a,b\n1,2\n3,"4\n5,6\n', "line 3: a quote is opened here that is never closed"),
         (b'"a,b\n1,2\n', "line 1: a quote is opened here that is never closed"),
-        (b"a,b\n" + b"x," * (MAX_RECORD // 2 + 1), f"line 2: expected rows of at most {MAX_RECORD} characters"),
     ],
 )
 def test_what_is_wrong_with_a_file_as_a_whole_is_told_with_its_place(content: bytes, reason: str) -> None:
     with pytest.raises(FileRefused) as refused:
         _read(content)
     assert str(refused.value) == f"file: {reason}"
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r", "\r\n"])
+def test_after_a_row_that_is_too_long_lines_are_numbered_as_before(
+    ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_file, "MAX_RECORD", 8)
+    monkeypatch.setattr(csv_file, "_CHUNK", 4)
+    for length in range(5, 20):
+        lines = ["a,b", "x" * length + ",1", "9,9", ""]
+        assert _read(ending.join(lines))[1:] == [Record(3, ["9", "9"])]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])

@@ -157,11 +157,17 @@ def _records(file: BinaryIO, delimiter: str) -> Iterator[Record]:
                 if lines.is_at_end:
                     raise FileRefused(f"line {line}: a quote is opened here that is never closed") from None
                 yield Record(line, None, _reason(error, line, lines.number))
+            except _RecordTooLong:
+                yield Record(line, None, f"expected rows of at most {MAX_RECORD} characters")
             else:
                 yield Record(line, fields)
     finally:
         if not file.closed:
             text.detach()  # or the file would be closed with it
+
+
+class _RecordTooLong(Exception):
+    """The rest of its line is skipped already."""
 
 
 class _Lines:
@@ -170,6 +176,7 @@ class _Lines:
     def __init__(self, text: io.TextIOWrapper) -> None:
         self._text = text
         self._room = MAX_RECORD
+        self._was_cut = False  # after a CR, whose LF may be still to come
         self.number = 0
         self.is_at_end = False
 
@@ -183,14 +190,24 @@ class _Lines:
 
     def __next__(self) -> str:
         line = self._text.readline(self._room + 1)
+        if self._was_cut:
+            self._was_cut = False
+            if line == "\n":
+                line = self._text.readline(self._room + 1)
         if not line:
             self.is_at_end = True
             raise StopIteration
         self.number += 1
         self._room -= len(line)
         if self._room < 0:
-            raise FileRefused(f"line {self.number}: expected rows of at most {MAX_RECORD} characters")
+            self._skip_rest(line)
+            raise _RecordTooLong
         return line
+
+    def _skip_rest(self, line: str) -> None:
+        while line and line[-1] not in "\r\n":
+            line = self._text.readline(_CHUNK)
+        self._was_cut = line.endswith("\r")
 
 
 def _reason(error: csv.Error, first: int, last: int) -> str:

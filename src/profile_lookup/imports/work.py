@@ -37,7 +37,7 @@ from profile_lookup.stores.admission import Store, in_force
 from profile_lookup.web import ids
 
 ROWS = 300
-"""In a step that are not refused already: some tens of milliseconds, in which others wait for no more than these."""
+"""In a step that are not refused already: some tenths of a second, in which others wait for no more than these."""
 RECORDS = 5000  # in a step, with those that are refused
 CHARACTERS = 1 << 20  # in a step, of the mapped columns
 
@@ -150,6 +150,7 @@ async def _taken_from(bucket: Bucket, job: Job, what: _Import, directory: Path) 
 
 @asynccontextmanager
 async def _copied(job: Job, directory: Path) -> AsyncIterator[BinaryIO]:
+    """That it is closed in the end is also what stops a thread that reads it: it gets a `ValueError`."""
     with scratch_file(directory) as file:
         position = 0
         while True:
