@@ -60,7 +60,11 @@ _ROWS = {
         from alias join person using (id) join person canonical on canonical.id = alias.profile_id
         where store_id = $1
     """,
-    "what is left of the file": "select count(*) from operation_piece where store_id = $1",
+    "what is left of the file": """
+        select count(*) from operation_piece
+        join operation on (operation.account_id, operation.id) = (operation_piece.account_id, operation_piece.operation_id)
+        where operation.store_id = $1
+    """,
 }
 
 

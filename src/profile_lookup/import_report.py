@@ -14,7 +14,7 @@ from sqlalchemy import Row
 
 from profile_lookup.imports.guessing import looks_like_a_name
 from profile_lookup.imports.mapping import MappedColumn
-from profile_lookup.imports.refusals import HEADER
+from profile_lookup.imports.refusals import HEADER, MAX_TOLD
 from profile_lookup.web import ids
 
 SHOWN = 10
@@ -98,14 +98,15 @@ def show_end(row: Row[Any]) -> None:
 
 
 def show_refused(row: Row[Any], first: Sequence[Sequence[str]], path: Path | None) -> None:
-    """`first`: line, column and reason of some; `path`: where all of them are, if they were written."""
+    """`first`: line, column and reason of some; `path`: where all that are told are, if they were written."""
+    told = "all of them" if row.refused <= MAX_TOLD else f"the first {MAX_TOLD:,}"
     if first:
         _show(HEADER, first)
     if path is not None:
-        say(f"All {row.refused:,} refused rows: {path}")
+        say(f"{row.refused:,} refused rows, {told}: {path}")
     elif row.refused > len(first):
         again = f"profile-lookup import --resume {ids.import_id(row.id)} --refused FILE"
-        say(f"{len(first)} of {row.refused:,} refused rows; all of them: {again}")
+        say(f"{len(first)} of {row.refused:,} refused rows; {told}: {again}")
 
 
 def _done(row: Row[Any]) -> int:

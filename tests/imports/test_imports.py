@@ -42,6 +42,16 @@ async def test_every_row_is_a_profile_that_lookup_finds(client: httpx.AsyncClien
     assert profile["traits"]["Contact"] == {"email": "a@example.com", "phone": "317-555-6789", "firstName": "Ann"}
 
 
+async def test_of_rows_that_are_refused_the_first_ones_are_told_and_all_are_counted(
+    client: httpx.AsyncClient, store_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "RECORDS", 2)
+    monkeypatch.setattr(work, "MAX_TOLD", 3)
+    answer, refused = await imported(client, store_id, "E-mail,Phone,First\n" + "x\n" * 7)
+    assert answer["summary"]["errors"] == answer["progress"]["rowsDone"] == 7
+    assert [line.split(",")[0] for line in refused] == ["2", "3", "4"]
+
+
 async def test_a_row_updates_and_merges_as_a_create_does(client: httpx.AsyncClient, store_id: str) -> None:
     first = await make_profile(client, store_id, email="a@example.com", firstName="Old")
     second = await make_profile(client, store_id, phone="+13175556789")

@@ -232,7 +232,10 @@ async def fetch_import(addressed: ImportOfStore, transaction: Transaction, base_
     },
 )
 async def fetch_refused_rows(addressed: ImportOfStore, database: DatabaseOfApp) -> StreamingResponse:
-    """As CSV, in the file's order; while the import goes on, those that were refused so far."""
+    """As CSV, in the file's order; while the import goes on, those that were refused so far.
+
+    The first 100,000 of an import are told; `summary.errors` counts all.
+    """
     async with database.statements() as connection:
         await queries.fetch(connection, addressed.store.id, addressed.id)
 

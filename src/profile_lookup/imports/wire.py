@@ -98,7 +98,7 @@ class Import(AnswerModel):
     summary: ImportSummary
     progress: ImportProgress = Field(description="**(ours)**")
     refused_rows_url: str | SkipJsonSchema[None] = Field(
-        default=None, description="**(ours)** Once a row was refused: all of them, as CSV."
+        default=None, description="**(ours)** Once a row was refused: which ones, the first 100,000 of them, as CSV."
     )
     error: OperationError | SkipJsonSchema[None] = Field(
         default=None, description="**(ours)** Once it is FAILED: what the operation says, too."

@@ -24,7 +24,7 @@ from profile_lookup.identity.change import Change
 from profile_lookup.imports import queries
 from profile_lookup.imports.csv_file import Layout, Record, examine, layout_of, rows_of
 from profile_lookup.imports.mapping import MappedColumn, identifying_columns, read_row, refuse_mapping
-from profile_lookup.imports.refusals import as_csv
+from profile_lookup.imports.refusals import MAX_TOLD, as_csv
 from profile_lookup.imports.s3 import Bucket, next_look
 from profile_lookup.imports.uploads import scratch_file
 from profile_lookup.imports.wire import ColumnMapping
@@ -259,9 +259,11 @@ async def _apply(
         done = queries.Done(counts["created"], counts["updated"], counts["merged"], len(refused))
         if before is not None:
             await before
-        await queries.save_done(connection, what.store_id, what.id, done, so_far.rows_done, as_csv(refused))
-        time = time_after(timed[len(outcomes) - 1])
-        await job.save(connection, rows_done=so_far.rows_done + len(outcomes), time=time.isoformat())
+        refused_before = job.progress.get("refused", 0)
+        told = as_csv(refused[: max(MAX_TOLD - refused_before, 0)])
+        await queries.save_done(connection, what.store_id, what.id, done, so_far.rows_done, told)
+        progress = {"rows_done": so_far.rows_done + len(outcomes), "refused": refused_before + len(refused)}
+        await job.save(connection, **progress, time=time_after(timed[len(outcomes) - 1]).isoformat())
 
     await in_step(job, write, job.overlapping_step)
 
