@@ -1,6 +1,7 @@
 """The process beside `serve` that works on operations: started, watched, and started anew when it dies.
 
-A process of its own, since a step of an import is a second of Python, in which an event loop answers nobody. It holds
+A process of its own, since a step of an import is some tenths of a second, most of it Python, in which an event loop
+answers nobody. It holds
 the other end of a pipe that this process never writes to: however this process ends, also by `kill -9`, the pipe ends,
 and the other one gives back what it was doing. See docs/decisions/0016-a-worker-process.md.
 """

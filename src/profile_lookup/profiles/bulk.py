@@ -22,7 +22,7 @@ UPDATE_PROFILES_BULK = "UPDATE_PROFILES_BULK"
 """Its items are the profiles' traits as they were sent; `requested_at` is the time of the first of them."""
 
 CHUNK = 200
-"""Profiles at a time: some ten milliseconds, in which this process answers nobody."""
+"""Profiles at a time: some ten milliseconds, in which others wait for no more than these."""
 
 
 async def update_profiles_bulk(job: Job) -> None:

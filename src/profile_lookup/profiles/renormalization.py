@@ -31,7 +31,7 @@ from profile_lookup.stores.locks import lock_rules
 from profile_lookup.web import ids
 
 CHUNK = 500
-"""Values at a time: some milliseconds, in which this process answers nobody."""
+"""Values at a time: some milliseconds of Python, in which the worker does nothing else."""
 
 
 async def update_settings(job: Job) -> None:
