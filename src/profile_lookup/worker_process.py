@@ -1,9 +1,8 @@
 """The process beside `serve` that works on operations: started, watched, and started anew when it dies.
 
-A process of its own, since a step of an import is some tenths of a second, most of it Python, in which an event loop
-answers nobody. It holds
-the other end of a pipe that this process never writes to: however this process ends, also by `kill -9`, the pipe ends,
-and the other one gives back what it was doing. See docs/decisions/0016-a-worker-process.md.
+A process of its own, since an import is minutes of Python, some tens of milliseconds a step, in which an event loop
+answers nobody. It holds the other end of a pipe that this process never writes to: however this process ends, also by
+`kill -9`, the pipe ends, and the other one gives back what it was doing. See docs/decisions/0016-a-worker-process.md.
 """
 
 import logging

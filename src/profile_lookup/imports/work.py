@@ -37,7 +37,7 @@ from profile_lookup.stores.admission import Store, in_force
 from profile_lookup.web import ids
 
 ROWS = 300
-"""In a step that are not refused already: some tenths of a second, in which others wait for no more than these."""
+"""In a step that are not refused already: some tens of milliseconds, in which others wait for no more than these."""
 RECORDS = 5000  # in a step, with those that are refused
 CHARACTERS = 1 << 20  # in a step, of the mapped columns
 
