@@ -61,8 +61,8 @@ _ROWS = {
         where store_id = $1
     """,
     "what is left of the file": """
-        select count(*) from operation_piece
-        join operation on (operation.account_id, operation.id) = (operation_piece.account_id, operation_piece.operation_id)
+        select count(*) from operation_piece piece
+        join operation on operation.account_id = piece.account_id and operation.id = piece.operation_id
         where operation.store_id = $1
     """,
 }
