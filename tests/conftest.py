@@ -35,8 +35,12 @@ RUN_DIRECTORY = "TEST_RUN_DIRECTORY"
 TEMPLATE = "template_migrated"
 BASE_URL = "http://service.test"
 PATIENCE = 60  # seconds, on a noisy machine
+# Not by pg_stat_activity, which within a transaction stays what it was at the first look.
 WAITING = """
-    select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+    select count(distinct waiting.pid) from pg_locks as waiting
+    join pg_locks as held on held.pid = waiting.pid
+    where not waiting.granted
+        and held.database = (select oid from pg_database where datname = current_database())
 """
 
 
