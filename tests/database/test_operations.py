@@ -425,8 +425,9 @@ async def test_a_worker_ends_also_when_it_has_nothing_left_to_give_back(database
 
 
 async def test_a_worker_ends_also_when_the_database_is_away(
-    database_url: str, database: Database, store: Store
+    database_url: str, database: Database, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("profile_lookup.operations.worker.PATIENCE_AT_THE_END", 0.2)
     await _enqueue(database, store)
     is_within = asyncio.Event()
     of_worker = Database(database_url, pool_size=2)

@@ -18,7 +18,7 @@ from tests.model.conftest import SECONDS
 
 CLIENTS = 8
 ID_TYPES = ("email", "chat", "whatsapp")  # unique, and matching rules
-IN_CI = 8  # seconds
+IN_CI = 4  # seconds
 WINDOW = 60
 """Requests that draw from the same few values: what they make one stays well below a type's limit."""
 

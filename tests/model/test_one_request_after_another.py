@@ -20,7 +20,7 @@ from tests.model.requests import Json, Request
 from tests.model.service import Store, each_once, expected_view, view
 
 PARTS = 4 if STEPS else 2  # run beside each other
-IN_CI = 300
+IN_CI = 200
 STEPS_OF_AN_EXAMPLE = 50
 WEIGHTS: dict[type[Request], int] = {
     requests.CreateProfile: 12,
