@@ -38,6 +38,7 @@ from profile_lookup.web import ids
 
 ROWS = 300
 """In a step that are not refused already: some tens of milliseconds, in which others wait for no more than these."""
+UNDER_WAY = 2  # steps at a time
 RECORDS = 5000  # in a step, with those that are refused
 CHARACTERS = 1 << 20  # in a step, of the mapped columns
 
@@ -187,7 +188,7 @@ async def _apply_all(job: Job, what: _Import, layout: Layout, records: Iterator[
         read_by = so_far.store
         return read_by, list(_some(records, layout, what.mapping, read_by))
 
-    steps: deque[asyncio.Task[None]] = deque(maxlen=2)
+    steps: deque[asyncio.Task[None]] = deque(maxlen=UNDER_WAY)
     ahead = _in_a_thread(read)
     try:
         read_by, rows = await _while_ours(job, ahead)
