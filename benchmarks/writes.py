@@ -71,7 +71,6 @@ _SECOND_PROFILE = 50_000_000
 
 _CONTESTED = 100  # people that the requests of a race are about, with one of their values each
 _RACE = 120  # requests: enough for people to grow together, too few for all to become one
-_RACES = 2
 _QUIET = 4  # looks at the database in a row, between which nothing is at work
 _PATIENCE = 400  # looks
 _RACERS = 16
@@ -180,22 +179,21 @@ class _Database:
 
     def race(self, server: Server) -> None:
         """Many requests at once about few people. Raises `BenchmarkError` unless those who are one are one."""
-        for _ in range(_RACES):
-            first = self._newcomers(_CONTESTED)
-            contested = range(first, first + _CONTESTED)
-            requests = [
-                {
-                    "email": population.email(random.choice(contested)),  # noqa: S311
-                    "phone": f"+{population.phone_digits(random.choice(contested))}",  # noqa: S311
-                }
-                for _ in range(_RACE)
-            ]
-            with ThreadPoolExecutor(_RACERS) as racers:
-                answers = list(racers.map(lambda contact: _answer(server, contact), requests))
-            values = sorted({value for contact in requests for value in contact.values()})
-            holders = asyncio.run(_holders(self.dataset.database_url, values))
-            if not all(answers) or _grouped(holders) != _grouped(_components(requests)):
-                raise BenchmarkError(f"{server.name} does not merge in a race what is one person")
+        first = self._newcomers(_CONTESTED)
+        contested = range(first, first + _CONTESTED)
+        requests = [
+            {
+                "email": population.email(random.choice(contested)),  # noqa: S311
+                "phone": f"+{population.phone_digits(random.choice(contested))}",  # noqa: S311
+            }
+            for _ in range(_RACE)
+        ]
+        with ThreadPoolExecutor(_RACERS) as racers:
+            answers = list(racers.map(lambda contact: _answer(server, contact), requests))
+        values = sorted({value for contact in requests for value in contact.values()})
+        holders = asyncio.run(_holders(self.dataset.database_url, values))
+        if not all(answers) or _grouped(holders) != _grouped(_components(requests)):
+            raise BenchmarkError(f"{server.name} does not merge in a race what is one person")
 
     def _newcomers(self, count: int) -> int:
         first, self._next = self._next, self._next + count
