@@ -74,7 +74,9 @@ def _run(environment: Mapping[str, str], has_to_end: threading.Event) -> int:
         process_group=0,  # Ctrl-C in a terminal is for this process, which lets requests finish first
     ) as process:
         with suppress(ProcessLookupError):
-            os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
+            # Never higher than this process, which may be low itself: the system would refuse that.
+            niceness = max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0))
+            os.setpriority(os.PRIO_PROCESS, process.pid, niceness)
         while process.poll() is None and not has_to_end.wait(_LOOK):
             pass
         process.terminate()
