@@ -118,7 +118,7 @@ async def test_a_busy_store_does_not_hold_up_the_others(lookups: Lookups, filled
 
 
 async def test_more_than_can_wait_are_turned_away_and_the_others_answered(lookups: Lookups, filled: Filled) -> None:
-    asked = [filled.found(lookups, 1) for _ in range(coalescing.MAX_WAITING + 10)]
+    asked = [filled.found(lookups, 1) for _ in range(coalescing.CONNECTIONS + coalescing.MAX_WAITING + 10)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     turned_away = [answer for answer in answers if isinstance(answer, Unavailable)]
     assert len(turned_away) == 10

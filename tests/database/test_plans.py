@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 import httpx
 import pytest
@@ -38,6 +38,14 @@ _FILL = """
     insert into identifier (store_id, id_type, value, profile_id, is_unique, added_at)
     select store_id, 'chat', 'chat-' || row_number() over (), id, true, now() from made
 """
+
+_WITH_FUZZY_CHATS = replace(
+    DEFAULT_SETTINGS,
+    identifier_configs=tuple(
+        replace(each, matching_algo="fuzzy" if each.id_type == "chat" else "exact")
+        for each in DEFAULT_SETTINGS.identifier_configs
+    ),
+)
 
 
 async def _plans(connection: AsyncConnection, words: str) -> list[dict[str, Any]]:
@@ -90,9 +98,10 @@ async def test_a_lookup_by_similarity_reads_the_index_for_it_and_the_key(
         await change_settings(client, store_id, chat={"matchingAlgo": "fuzzy"})
         async with database.statements() as connection:
             await connection.execute(text("vacuum analyze"))
+    store = await make_store(database, _WITH_FUZZY_CHATS)
     async with database.statements() as connection:
         identifier = NormalizedIdentifier("chat", NormalizedValue("chat-7"))
-        await similar_profile_ids(connection, Credentials("AC", b""), UUID(int=0), identifier, 7, 75)
+        await similar_profile_ids(connection, Credentials("AC", b""), store, identifier)
         (plan,) = await _plans(connection, "pg_trgm.similarity_threshold")
     read = [node for node in _nodes(plan) if node.get("Index Name", "").startswith("identifier_")]
     assert {(node["Node Type"], node["Index Name"]) for node in read} == {

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import secrets
+from functools import lru_cache
 from typing import Annotated, Literal, NamedTuple
 
 from fastapi import Depends, Request
@@ -40,6 +41,7 @@ def digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
+@lru_cache(maxsize=1000)  # callers present the same ones again and again
 def parse_basic(header: str | None) -> Credentials:
     """Read an `Authorization` header (RFC 7617, UTF-8). Raises `Unauthenticated`."""
     scheme, _, encoded = (header or "").partition(" ")

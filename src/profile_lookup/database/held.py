@@ -39,16 +39,17 @@ class HeldConnection:
     async def fetch(self, question: str, arguments: Sequence[object], time_left: float) -> list[asyncpg.Record]:
         """Once more if the connection was lost meanwhile, since asking changes nothing. Raises `Unavailable`."""
         try:
-            if self._connection is not None:
+            prepared = self._prepared.get(question)
+            if prepared is not None:
                 try:
-                    return await self._ask(self._connection, question, arguments, time_left)
+                    return await prepared.fetch(*arguments, timeout=time_left)
                 except TimeoutError:
                     raise  # which is an OSError, too
                 except _LOST:
                     self._lose()
             async with asyncio.timeout(time_left):
-                self._connection = await connect(self._database_url)
-                return await self._ask(self._connection, question, arguments, time_left)
+                prepared = self._prepared[question] = await self._prepare(question)
+                return await prepared.fetch(*arguments)
         except _LOST as error:
             self._lose()
             raise Unavailable from error
@@ -57,13 +58,16 @@ class HeldConnection:
             with telling_when_unavailable():
                 raise
 
-    async def _ask(
-        self, connection: asyncpg.Connection, question: str, arguments: Sequence[object], time_left: float
-    ) -> list[asyncpg.Record]:
-        prepared = self._prepared.get(question)
-        if prepared is None:
-            prepared = self._prepared[question] = await connection.prepare(question, timeout=time_left)
-        return await prepared.fetch(*arguments, timeout=time_left)
+    async def _prepare(self, question: str) -> "PreparedStatement":
+        if self._connection is not None:
+            try:
+                return await self._connection.prepare(question)
+            except TimeoutError:
+                raise
+            except _LOST:
+                self._lose()
+        self._connection = await connect(self._database_url)
+        return await self._connection.prepare(question)
 
     async def close(self) -> None:
         if self._connection is not None:

@@ -25,6 +25,7 @@ _PLAIN_US_NUMBER = re.compile(r"(?:\+?1[-. ]?)?\(?([2-9][0-9]{2})\)?[-. ]?([2-9]
 _DIALLED_OUT = re.compile("00([0-9]{8,15})|011([0-9]{10,15})")
 _BARE_INTERNATIONAL = re.compile("[2-9][0-9]{7,14}")
 
+_TOO_LONG = f"expected at most {MAX_LENGTH} characters"
 _NOT_A_PHONE_NUMBER = (
     "expected a phone number: + and the country code (+13175556789), a ten-digit US number, "
     "or an international number without its +"
@@ -36,24 +37,21 @@ def normalize(normalization: Normalization, value: str) -> NormalizedValue:
 
     Raises `ValueRefused`; its message never carries the value.
     """
-    _refuse_unstorable(value)
+    if not is_storable(value):
+        raise ValueRefused("expected text without NUL characters or lone surrogates")
+    if len(value) > MAX_LENGTH:
+        raise ValueRefused(_TOO_LONG)
     normalized = _NORMALIZERS[normalization](value)
     if not normalized:
         raise ValueRefused("expected a value that is not empty once normalized")
-    _refuse_unstorable(normalized)
+    if len(normalized) > MAX_LENGTH:  # some letters are longer in lower case
+        raise ValueRefused(_TOO_LONG)
     return NormalizedValue(normalized)
 
 
 def is_storable(text: str) -> bool:
     """PostgreSQL's text and jsonb hold neither NUL nor a lone surrogate."""
     return _UNSTORABLE.search(text) is None
-
-
-def _refuse_unstorable(value: str) -> None:
-    if not is_storable(value):
-        raise ValueRefused("expected text without NUL characters or lone surrogates")
-    if len(value) > MAX_LENGTH:
-        raise ValueRefused(f"expected at most {MAX_LENGTH} characters")
 
 
 def _unchanged(value: str) -> str:
@@ -131,8 +129,8 @@ def _international(digits: str, *, is_a_guess: bool) -> str:
         raise ValueRefused(_NOT_A_PHONE_NUMBER)
     e164 = _e164(number)
     # libphonenumber drops a leading national prefix, for some countries again at every reading: such a number
-    # would be stored as one value and found under another.
-    if _e164(_parse(e164[1:])) != e164:
+    # would be stored as one value and found under another. Where nothing was dropped, it was read just now.
+    if e164[1:] != digits and _e164(_parse(e164[1:])) != e164:
         raise ValueRefused("expected a number without its national prefix after the country code")
     return e164
 

@@ -85,6 +85,10 @@ class IdentityResolutionSettings:
         except KeyError:
             raise UnknownIdentifierType(self.id_types) from None
 
+    @cached_property
+    def fuzzy_types(self) -> frozenset[str]:
+        return frozenset(config.id_type for config in self.identifier_configs if config.matching_algo == "fuzzy")
+
     def normalize(self, identifier: Identifier) -> NormalizedIdentifier:
         """Raises `UnknownIdentifierType` or `ValueRefused`."""
         config = self.config(identifier.id_type)

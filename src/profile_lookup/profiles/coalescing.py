@@ -24,8 +24,10 @@ MAX_WAITING = 2048
 DEADLINE = 5.0  # seconds, from the question to the answer
 
 
-Question = tuple[tuple[Credentials, UUID], NormalizedIdentifier]
-"""Who asks, in which store; for what."""
+Caller = tuple[Credentials, UUID]
+"""Who asks, in which store."""
+
+Question = tuple[Caller, NormalizedIdentifier]
 
 
 class Found(NamedTuple):
@@ -59,6 +61,7 @@ class Lookups:
         self._waiting: OrderedDict[UUID, deque[_Asked]] = OrderedDict()
         self._count = 0
         self._is_gathering = False
+        self._has_company = False
         self._busy: set[asyncio.Task[None]] = set()
         self._watch: asyncio.TimerHandle | None = None
 
@@ -74,15 +77,16 @@ class Lookups:
         `is_gone` tells whether the caller still waits: if not, when the turn comes, the question is not asked.
         Raises `Unavailable`: there is no connection, too many wait, or the deadline has passed.
         """
-        question = (credentials, store_id), identifier
+        caller = credentials, store_id
         if not self._idle or self._is_gathering:
-            return await self._queue(store_id, question, is_gone)
+            return await self._queue((caller, identifier), is_gone)
         connection = self._idle.pop()
         try:
-            if await self._is_alone():
-                return (await _ask(connection, [question], DEADLINE))[0]
-            answer = self._queue(store_id, question, is_gone)
+            if not self._has_company or await self._is_alone():
+                return await _ask_one(connection, caller, identifier, DEADLINE)
+            answer = self._queue((caller, identifier), is_gone)
         finally:
+            self._has_company = bool(self._waiting)
             self._free(connection)
         return await answer
 
@@ -95,12 +99,11 @@ class Lookups:
             self._is_gathering = False
         return not self._waiting
 
-    def _queue(
-        self, store_id: UUID, question: Question, is_gone: Callable[[], bool] | None
-    ) -> "asyncio.Future[Found | None]":
+    def _queue(self, question: Question, is_gone: Callable[[], bool] | None) -> "asyncio.Future[Found | None]":
         if self._count >= MAX_WAITING:
             raise Unavailable("too many lookups are waiting")
         asked = _Asked(question, is_gone, self._loop.time(), self._loop.create_future())
+        (_, store_id), _ = question
         self._waiting.setdefault(store_id, deque()).append(asked)
         self._count += 1
         if self._watch is None:
@@ -168,9 +171,19 @@ class Lookups:
             self._watch = self._loop.call_later(DEADLINE / 4, self._give_up_late_ones)
 
 
+async def _ask_one(
+    connection: HeldConnection, caller: Caller, identifier: NormalizedIdentifier, time_left: float
+) -> Found | None:
+    credentials, store_id = caller
+    rows = await connection.fetch(LOOKUP, (*credentials, store_id, *identifier), time_left)
+    return Found(*rows[0]) if rows else None
+
+
 async def _ask(connection: HeldConnection, questions: Sequence[Question], time_left: float) -> list[Found | None]:
     """By the statement that costs the least: mostly there is one caller, of whom one store is asked."""
-    callers: dict[tuple[Credentials, UUID], int] = {}
+    if len(questions) == 1:
+        return [await _ask_one(connection, *questions[0], time_left)]
+    callers: dict[Caller, int] = {}
     numbers = [callers.setdefault(caller, len(callers) + 1) for caller, _ in questions]
     id_types = [identifier.id_type for _, identifier in questions]
     values = [identifier.value for _, identifier in questions]
@@ -181,9 +194,5 @@ async def _ask(connection: HeldConnection, questions: Sequence[Question], time_l
         rows = await connection.fetch(LOOKUPS, (sids, digests, store_ids, numbers, id_types, values), time_left)
         return [None if revision is None else Found(revision, profile_ids) for revision, profile_ids in rows]
     ((credentials, store_id),) = callers
-    caller = credentials.sid, credentials.secret_sha256, store_id
-    if len(questions) == 1:
-        rows = await connection.fetch(LOOKUP, (*caller, *id_types, *values), time_left)
-    else:
-        rows = await connection.fetch(LOOKUPS_OF_ONE_CALLER, (*caller, id_types, values), time_left)
+    rows = await connection.fetch(LOOKUPS_OF_ONE_CALLER, (*credentials, store_id, id_types, values), time_left)
     return [Found(*row) for row in rows] or [None] * len(questions)

@@ -8,6 +8,6 @@ from profile_lookup.identity.rules import IdentityResolutionSettings
 
 def fuzzy_key(settings: IdentityResolutionSettings, store_id: UUID, id_type: str) -> int | None:
     """What `identifier.fuzzy_key` is for a type of a store: of 64 bits, signed; None where matching is exact."""
-    if settings.config(id_type).matching_algo == "exact":
+    if id_type not in settings.fuzzy_types:
         return None
     return int.from_bytes(blake2b(store_id.bytes + id_type.encode(), digest_size=8).digest(), signed=True)

@@ -13,9 +13,8 @@ from uuid import UUID
 from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.database.engine import Database
 from profile_lookup.errors import IdentifierRefused, Unavailable
-from profile_lookup.identity.identifier import Identifier, NormalizedValue
+from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier, NormalizedValue
 from profile_lookup.profiles.coalescing import Found, Lookups
-from profile_lookup.profiles.fuzzy import fuzzy_key
 from profile_lookup.profiles.queries import similar_profile_ids
 from profile_lookup.stores.admission import Store, admit
 
@@ -47,28 +46,18 @@ class ProfileLookup:
         """Raises what `admit` raises, `IdentifierRefused`, and `Unavailable` if the settings change all the time."""
         # A refusal tells something of the store: never from memory, which may be old.
         with suppress(IdentifierRefused):
-            if found := await self.look_up_as_known(credentials, store_id, identifier):
+            store = self.known(credentials, store_id)
+            if store is not None and (found := await self.find(credentials, store, identifier)):
                 return found
         for _ in range(MAX_ATTEMPTS):
             store = await self._ask(credentials, store_id)
-            if found := await self._find(credentials, store, identifier):
+            if found := await self.find(credentials, store, identifier):
                 return found
         raise Unavailable
 
-    async def look_up_as_known(
-        self,
-        credentials: Credentials,
-        store_id: str,
-        identifier: Identifier,
-        is_gone: Callable[[], bool] | None = None,
-    ) -> LookupResult | None:
-        """By what is known of the store; None if that does not hold any more, or the caller may not ask.
-
-        `is_gone` tells whether the caller still waits. Raises `Unavailable`, and `IdentifierRefused`, which is no
-        answer yet.
-        """
-        store = self._known.get((credentials, store_id))
-        return None if store is None else await self._find(credentials, store, identifier, is_gone)
+    def known(self, credentials: Credentials, store_id: str) -> Store | None:
+        """The store as this caller was last told of it."""
+        return self._known.get((credentials, store_id))
 
     async def _ask(self, credentials: Credentials, store_id: str) -> Store:
         store = await admit(self._database, credentials, store_id, "lookup")
@@ -78,22 +67,30 @@ class ProfileLookup:
         self._known[key] = store
         return store
 
-    async def _find(
+    async def find(
         self,
         credentials: Credentials,
         store: Store,
         identifier: Identifier,
         is_gone: Callable[[], bool] | None = None,
     ) -> LookupResult | None:
+        """By what is known of the store; None if that does not hold any more, or the caller may not ask.
+
+        `is_gone` tells whether the caller still waits. Raises `Unavailable`, and `IdentifierRefused`, which is no
+        answer yet.
+        """
         normalized = store.settings.normalize(identifier)
-        key = fuzzy_key(store.settings, store.id, normalized.id_type)
-        if key is None:
-            found = await self._lookups.find(credentials, store.id, normalized, is_gone)
+        if normalized.id_type in store.settings.fuzzy_types:
+            found = await self._find_similar(credentials, store, normalized)
         else:
-            threshold = store.settings.config(normalized.id_type).matching_threshold
-            async with self._database.statements() as connection:
-                similar = await similar_profile_ids(connection, credentials, store.id, normalized, key, threshold)
-            found = None if similar is None else Found(*similar)
+            found = await self._lookups.find(credentials, store.id, normalized, is_gone)
         if found is None or found.revision != store.revision:
             return None
         return LookupResult(normalized.value, found.profile_ids)
+
+    async def _find_similar(
+        self, credentials: Credentials, store: Store, identifier: NormalizedIdentifier
+    ) -> Found | None:
+        async with self._database.statements() as connection:
+            similar = await similar_profile_ids(connection, credentials, store, identifier)
+        return None if similar is None else Found(*similar)

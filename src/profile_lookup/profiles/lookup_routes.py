@@ -21,7 +21,7 @@ from profile_lookup.errors import (
 )
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.profiles.lookup import LookupResult, ProfileLookup
-from profile_lookup.profiles.wire import IdentifierBody, LookupAnswer
+from profile_lookup.profiles.wire import IdentifierBody, LeanIdentifierBody, LookupAnswer
 from profile_lookup.stores.admission import StoreIdInPath, admit
 from profile_lookup.stores.routes import STORE_ERRORS
 from profile_lookup.web import ids
@@ -29,7 +29,7 @@ from profile_lookup.web.body import BodyLastRoute
 from profile_lookup.web.openapi import answer, error_answers, request_example
 from profile_lookup.web.protocol import is_gone
 
-_read = IdentifierBody.__pydantic_validator__.validate_json
+_read = LeanIdentifierBody.__pydantic_validator__.validate_json
 
 
 def _written(found: LookupResult) -> bytes:
@@ -47,7 +47,8 @@ async def look_up_leanly(scope: Scope, store_id: str, headers: dict[bytes, bytes
     try:
         credentials = parse_basic(headers.get(b"authorization", b"").decode("latin-1"))
         identifier = _read(body).to_domain()
-        found = await lookup.look_up_as_known(credentials, store_id, identifier, is_gone(scope))
+        store = lookup.known(credentials, store_id)
+        found = store and await lookup.find(credentials, store, identifier, is_gone(scope))
     except (Unauthenticated, ValidationError, IdentifierRefused):
         return None
     return None if found is None else _written(found)

@@ -10,6 +10,7 @@ from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.database.tables import alias, identifier, profile, trait, trait_group
 from profile_lookup.errors import ProfileMoved, ProfileNotFound
 from profile_lookup.identity.identifier import NormalizedIdentifier
+from profile_lookup.profiles.fuzzy import fuzzy_key
 from profile_lookup.stores.admission import Store
 from profile_lookup.web.pagination import Key
 
@@ -116,22 +117,21 @@ $1 SIDs, $2 digests and $3 stores of the callers; of each identifier its $4 call
 async def similar_profile_ids(
     connection: AsyncConnection,
     credentials: Credentials,
-    store_id: UUID,
+    store: Store,
     identifier: NormalizedIdentifier,
-    fuzzy_key: int,
-    threshold: int,
 ) -> Row[int, list[UUID]] | None:
     """(revision, profile_ids) as LOOKUP, with a value that is at least so similar, in percent; most similar first."""
     # A little less than it: the threshold is a double, the similarity a float, and its 0.7 is less than a double's.
     # No two similarities of values of 255 characters are that close to each other.
+    threshold = store.settings.config(identifier.id_type).matching_threshold
     parameters = {
         "sid": credentials.sid,
         "secret_sha256": credentials.secret_sha256,
-        "store_id": store_id,
+        "store_id": store.id,
         "id_type": identifier.id_type,
         "value": identifier.value,
         "max_profiles": MAX_PROFILES,
-        "fuzzy_key": fuzzy_key,
+        "fuzzy_key": fuzzy_key(store.settings, store.id, identifier.id_type),
         "threshold": f"{threshold / 100 - 1e-6:.6f}",
     }
     return (await connection.execute(_SIMILAR_PROFILE_IDS, parameters)).one_or_none()

@@ -10,7 +10,7 @@ from profile_lookup.identity.identifier import Identifier
 from profile_lookup.identity.normalization import MAX_LENGTH
 from profile_lookup.web import ids
 from profile_lookup.web.pagination import Meta
-from profile_lookup.web.wire import AnswerModel, MayBeAbsent, WireModel, WireTime
+from profile_lookup.web.wire import AnswerModel, Body, MayBeAbsent, WireModel, WireTime
 
 ProfileId = Annotated[str, Field(pattern=ids.PROFILE_ID_PATTERN, examples=[ids.EXAMPLE_PROFILE_ID])]
 IdType = Annotated[
@@ -34,12 +34,17 @@ Traits = Annotated[
 ]
 
 
-class IdentifierBody(WireModel):
+class LeanIdentifierBody(Body):
+    """Without null for what was left out, which only costs time where nothing may be."""
     id_type: IdType
     value: Value
 
     def to_domain(self) -> Identifier:
         return Identifier(self.id_type, self.value)
+
+
+class IdentifierBody(WireModel, LeanIdentifierBody):
+    pass
 
 
 class IdentifierUpdate(WireModel):

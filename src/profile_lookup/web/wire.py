@@ -18,7 +18,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 from profile_lookup.identity.normalization import is_storable
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel,
         strict=True,
@@ -28,7 +28,7 @@ class _Body(BaseModel):
     )
 
 
-class WireModel(_Body):
+class WireModel(Body):
     """What clients send."""
 
     @model_validator(mode="before")
@@ -38,7 +38,7 @@ class WireModel(_Body):
         return {name: value for name, value in sent.items() if value is not None} if isinstance(sent, dict) else sent
 
 
-class AnswerModel(_Body):
+class AnswerModel(Body):
     """What we send, and so make by our own names; what is absent is absent, never null."""
 
     model_config = ConfigDict(populate_by_name=True)
