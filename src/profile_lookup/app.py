@@ -14,9 +14,10 @@ from profile_lookup.imports import routes as imports
 from profile_lookup.imports import upload_routes
 from profile_lookup.imports.s3 import bucket_of
 from profile_lookup.operations import routes as operations
-from profile_lookup.profiles import bulk_routes, identifier_routes, lookup_routes
+from profile_lookup.profiles import bulk_routes, create_routes, identifier_routes, lookup_routes
 from profile_lookup.profiles import routes as profiles
 from profile_lookup.profiles.coalescing import Lookups
+from profile_lookup.profiles.group_ingest import GroupIngest
 from profile_lookup.profiles.lookup import ProfileLookup
 from profile_lookup.settings import Settings, load_settings
 from profile_lookup.stores import routes as stores
@@ -50,8 +51,8 @@ _TAGS = [
 
 
 FEATURES = (
-    lookup_routes, bulk_routes, imports, upload_routes, profiles, identifier_routes, stores, identity_settings,
-    trait_groups, operations, health,
+    lookup_routes, bulk_routes, imports, upload_routes, create_routes, profiles, identifier_routes, stores,
+    identity_settings, trait_groups, operations, health,
 )  # fmt: skip
 """The modules that have a `router`, in the order of the documentation."""
 
@@ -66,7 +67,9 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.database = Database(database_url, pool_size=settings.pool_size)
         lookups = Lookups(database_url)
         app.state.profile_lookup = ProfileLookup(app.state.database, lookups)
+        app.state.group_ingest = GroupIngest(app.state.database)
         yield
+        await app.state.group_ingest.close()
         await lookups.close()
         await app.state.database.close()
 
@@ -84,7 +87,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.bucket = bucket_of(settings)
-    app.add_middleware(LeanMiddleware, route=lookup_routes.LOOKUP, answer=lookup_routes.look_up_leanly)
+    app.add_middleware(LeanMiddleware, operations=(lookup_routes.LEAN, create_routes.LEAN))
     app.add_middleware(RequestIdMiddleware, log_requests=settings.log_requests)
     install_error_handlers(app)
     install_redirects(app)

@@ -8,7 +8,8 @@ import base64
 import json
 import os
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -38,6 +39,28 @@ ODD_BODIES = [
     b'{"idType":"chat","value":"c\n"}', b'{"idType":"chat","value":"c-1",}', b'{"idType":"fax","value":"c-1"}',
     b'{"idType":"x","value":"c-1"}', b'{"idType":"lobby","value":"l"}', b'{"idType":"name","value":"Alysa Mock"}',
     b'{"value":"' + b"x" * 2_000_000 + b'"}',
+]  # fmt: skip
+
+
+TRAITS: dict[str, list[Any]] = {
+    "chat": [*CHATS, ["c-1", "c-2"], ["c-3", 4], 5, True, None],
+    "phone": [*PHONES, ["+13175556789"]],
+    "email": ["a@example.com", " B@Example.com ", ""],
+    "firstName": ["Ada", "", 7, "x" * 1025, "\x00", "\ud800", [], {}, 1.5],
+}
+ODD_PEOPLE = [
+    b"", b"{", b"[]", b"null", b"1", b"{}", b'{"traits":null}', b'{"traits":{}}', b'{"traits":[]}', b'{"traits":1}',
+    b'{"traits":{"Contact":null}}', b'{"traits":{"Contact":{}}}', b'{"traits":{"Contact":{"chat":"c-1"}},"x":1}',
+    b'{"traits":{"Contact":{"chat":"c-1"}},"x":null}', b'{"traits":{"Nobody":{"chat":"c-1"}}}',
+    b'{"traits":{"Contact":{"nothing":"c-1"}}}', b'{"traits":{"Contact":{"chat":"c-1"},"Contact":{"chat":"c-2"}}}',
+    b'{"traits":{"Contact":{"chat":"c-1","chat":"c-2"}}}', b'{"traits":{"Contact":{"chat":NaN}}}',
+    b'{"traits":{"Contact":{"chat":1e400}}}', b'{"traits":{"Contact":{"chat":' + b"9" * 5000 + b"}}}",
+    b'{"traits":{"Contact":{"chat":"\\ud800"}}}', b'\xef\xbb\xbf{"traits":{"Contact":{"chat":"c-1"}}}',
+    '{"traits":{"Contact":{"chat":"c-1"}}}'.encode("utf-16"), b'{"traits":{"Contact":{"chat":"c-1"}}} x',
+    b'{"traits":' + b"[" * 5000, b'{"traits":{"Contact":{"chat":"c-1","firstName":"' + b"x" * 12_000 + b'"}}}',
+    b'{"traits":{"Contact":{"chat":"a","firstName":"' + b"x" * 2_000_000 + b'"}}}',
+    json.dumps({"traits": {"Contact": {"chat": [f"c-{number}" for number in range(101)]}}}).encode(),
+    json.dumps({"traits": {f"Group{number}": {} for number in range(51)}}).encode(),
 ]  # fmt: skip
 
 
@@ -83,29 +106,77 @@ async def test_whatever_is_asked_the_lean_route_answers_what_fastapi_answers(
         httpx.AsyncClient(transport=bare[0], base_url=BASE_URL) as leanly,
         httpx.AsyncClient(transport=bare[1], base_url=BASE_URL) as plainly,
     ):
-        for request in _requests(chance, store_id, account):
+        for request in _requests(chance, store_id, account, "/Lookup", _question, ODD_BODIES):
             answers = [await anybody.send(anybody.build_request(**request)) for anybody in (leanly, plainly)]
             seen = [_seen(answer) for answer in answers]
             assert seen[0] == seen[1], request
     assert REQUESTS / 4 < served["leanly"] < REQUESTS
 
 
+async def test_whatever_is_to_be_created_the_lean_route_answers_what_fastapi_answers(
+    app: FastAPI, plain: FastAPI, client: httpx.AsyncClient, account: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is asked for twice, once of the one and once of the other, in any order: it is the same person then."""
+    store_id = await make_store(client)
+    await change_settings(client, store_id, rules=("whatsapp", "chat"))  # what others have of the rest is a conflict
+    served = {"leanly": 0}
+    ingest = app.state.group_ingest.ingest
+
+    async def counted(*arguments: Any) -> Any:
+        served["leanly"] += 1
+        return await ingest(*arguments)
+
+    monkeypatch.setattr(app.state.group_ingest, "ingest", counted)
+    chance = random.Random(29)
+    bare = httpx.ASGITransport(app), httpx.ASGITransport(plain)
+    statuses: Counter[int] = Counter()
+    async with (
+        httpx.AsyncClient(transport=bare[0], base_url=BASE_URL) as leanly,
+        httpx.AsyncClient(transport=bare[1], base_url=BASE_URL) as plainly,
+    ):
+        for request in _requests(chance, store_id, account, "", _person, ODD_PEOPLE):
+            both = [leanly, plainly] if chance.random() < 0.5 else [plainly, leanly]
+            answers = [await anybody.send(anybody.build_request(**request)) for anybody in both]
+            assert _seen(answers[0]) == _seen(answers[1]), request
+            statuses[answers[0].status_code] += 1
+    assert REQUESTS / 4 < served["leanly"] < REQUESTS
+    assert statuses[202] > REQUESTS / 5
+    assert statuses.keys() >= {202, 400, 401, 404, 405, 409}
+
+
 def _seen(answer: httpx.Response) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
     return answer.status_code, [pair for pair in answer.headers.raw if pair[0] != b"x-request-id"], answer.content
 
 
-def _requests(chance: random.Random, store_id: str, account: tuple[str, str]) -> Iterator[dict[str, Any]]:
+def _question(chance: random.Random) -> bytes:
+    value = chance.choice(CHATS + PHONES)
+    return json.dumps({"idType": chance.choice(("chat", "phone", "chat", "email")), "value": value}).encode()
+
+
+def _person(chance: random.Random) -> bytes:
+    traits = {name: chance.choice(values) for name, values in TRAITS.items() if chance.random() < 0.25}
+    traits["whatsapp"] = f"w-{chance.randrange(50)}"
+    return json.dumps({"traits": {"Contact": traits}}).encode()
+
+
+def _requests(
+    chance: random.Random,
+    store_id: str,
+    account: tuple[str, str],
+    suffix: str,
+    usual: Callable[[random.Random], bytes],
+    odd: Sequence[bytes],
+) -> Iterator[dict[str, Any]]:
     right = base64.b64encode(":".join(account).encode()).decode()
     for _ in range(REQUESTS):
-        value = chance.choice(CHATS + PHONES)
-        body = json.dumps({"idType": chance.choice(("chat", "phone", "chat", "email")), "value": value}).encode()
+        body = usual(chance)
         authorization = f"Basic {right}"
         media_type: str | None = "application/json"
-        path = f"/v1/Stores/{store_id}/Profiles/Lookup"
+        path = f"/v1/Stores/{store_id}/Profiles{suffix}"
         method = "POST"
         match chance.randrange(20):
             case 0 | 1 | 2 | 3 | 4:
-                body = chance.choice(ODD_BODIES)
+                body = chance.choice(odd)
             case 5:
                 authorization = chance.choice(
                     ("", "Basic", f"Basic {right[:-4]}", f"basic {right}", f"Basic  {right} ")

@@ -20,6 +20,8 @@ import httpx
 import pytest
 from sqlalchemy import event, text
 
+from profile_lookup.accounts.credentials import Credentials, digest
+from profile_lookup.accounts.queries import add_key
 from profile_lookup.database.engine import Database
 from profile_lookup.database.ids import new_id
 from profile_lookup.errors import IdentifierConflict
@@ -31,11 +33,15 @@ from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.resolution import Create, profiles_of, resolve
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.profiles.gathering import CandidateMoved, in_transaction, lock_and_gather
+from profile_lookup.profiles.group_ingest import GroupIngest
 from profile_lookup.profiles.ingest import Attempt, ingest, ingest_together
 from profile_lookup.profiles.writes import write
 from profile_lookup.stores.admission import Store
+from profile_lookup.web import ids
 from tests.conftest import WAITING, look_up, make_profile
 from tests.database.stores import make_store
+
+KEY = Credentials("SKtest", digest("secret"))
 
 SETTINGS = IdentityResolutionSettings(
     (
@@ -162,11 +168,22 @@ async def _ingest_together(database: Database, store: Store, queue: Iterator[Req
             request.answer = outcome.profile_id if isinstance(outcome, Written) else IdentifierConflict
 
 
-@pytest.mark.parametrize(("seed", "chunk_sizes"), [(0, ()), (1, ()), (2, (6, 12, 30)), (3, (6, 12, 30))])
+async def _ingest_in_groups(group: GroupIngest, store: Store, queue: Iterator[Request]) -> None:
+    for request in queue:
+        try:
+            request.answer = await group.ingest(KEY, ids.store_id(store.id), request.read, request.requested_at)
+        except IdentifierConflict:
+            request.answer = IdentifierConflict
+
+
+@pytest.mark.parametrize(
+    ("seed", "chunk_sizes", "in_groups"),
+    [(0, (), 0), (1, (), 24), (2, (6, 12, 30), 0), (3, (6, 12, 30), 12)],
+)
 async def test_writes_at_once_equal_a_serial_order_of_them(
-    database_url: str, seed: int, chunk_sizes: tuple[int, ...]
+    database_url: str, seed: int, chunk_sizes: tuple[int, ...], in_groups: int
 ) -> None:
-    """Those of some transactions are of a single request, and those of others of a chunk."""
+    """Some transactions are of a single request, some of a chunk, and some of those that came at the same time."""
     database = Database(database_url, pool_size=24)
     requests = _requests(seed, 900)
 
@@ -180,15 +197,18 @@ async def test_writes_at_once_equal_a_serial_order_of_them(
         connection.driver_connection.add_log_listener(on_notice)
 
     store = await make_store(database, SETTINGS)
+    group = GroupIngest(database)
     try:
         async with database.engine.connect() as connection:
             for statement in DRAW:
                 await connection.exec_driver_sql(statement)
+            await add_key(connection, store.account_id, KEY, scope="full", name="")
             await connection.commit()
         queue = iter(requests)
         await asyncio.gather(
             *[_ingest_together(database, store, queue, size) for size in chunk_sizes],
-            *[_ingest(database, store, queue) for _ in range(24 - len(chunk_sizes))],
+            *[_ingest_in_groups(group, store, queue) for _ in range(in_groups)],
+            *[_ingest(database, store, queue) for _ in range(24 - len(chunk_sizes) - in_groups)],
         )
         assert len({request.drawn for request in requests} - {None}) == len(requests)
 

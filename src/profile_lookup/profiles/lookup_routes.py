@@ -26,6 +26,7 @@ from profile_lookup.stores.admission import StoreIdInPath, admit
 from profile_lookup.stores.routes import STORE_ERRORS
 from profile_lookup.web import ids
 from profile_lookup.web.body import BodyLastRoute
+from profile_lookup.web.lean import LeanOperation
 from profile_lookup.web.openapi import answer, error_answers, request_example
 from profile_lookup.web.protocol import is_gone
 
@@ -40,15 +41,12 @@ def _written(found: LookupResult) -> bytes:
 
 async def look_up_leanly(scope: Scope, store_id: str, headers: dict[bytes, bytes], body: bytes) -> bytes | None:
     """What `look_up_profiles` answers, where nothing is odd."""
-    app = scope["app"]
-    if app.dependency_overrides:
-        return None
-    lookup: ProfileLookup = app.state.profile_lookup
+    lookup: ProfileLookup = scope["app"].state.profile_lookup
     try:
         credentials = parse_basic(headers.get(b"authorization", b"").decode("latin-1"))
         identifier = _read(body).to_domain()
         store = lookup.known(credentials, store_id)
-        found = store and await lookup.find(credentials, store, identifier, is_gone(scope))
+        found = None if store is None else await lookup.find(credentials, store, identifier, is_gone(scope))
     except (Unauthenticated, ValidationError, IdentifierRefused):
         return None
     return None if found is None else _written(found)
@@ -113,4 +111,5 @@ async def look_up_profiles(
     )
 
 
-(LOOKUP,) = (route for route in router.routes if isinstance(route, APIRoute))
+(_LOOKUP,) = (route for route in router.routes if isinstance(route, APIRoute))
+LEAN = LeanOperation(_LOOKUP, look_up_leanly)

@@ -16,7 +16,7 @@ from profile_lookup.errors import (
     nameable,
 )
 from profile_lookup.identity.change import Change
-from profile_lookup.identity.traits import read_trait_changes, read_traits
+from profile_lookup.identity.traits import read_trait_changes
 from profile_lookup.profiles import queries, wire
 from profile_lookup.profiles.addressing import PROFILE_ERRORS, ProfileOfStore
 from profile_lookup.profiles.ingest import ingest
@@ -31,7 +31,6 @@ from profile_lookup.web.redirects import CANONICAL_PROFILE_ID, moved_answer
 
 router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles", route_class=BodyLastRoute)
 
-_CREATED = "Profile resolved and accepted for processing."
 _CHANGED = "Trait modifications accepted for processing."
 _ERASED = "Profile accepted for deletion."
 
@@ -78,53 +77,6 @@ async def list_profiles(
     question = queries.profiles_of(store)
     found = await fetch_page(snapshot, question, queries.PROFILES_KEY, page, tokens, "profiles", str(store.id))
     return wire.ProfileList(profiles=[ids.profile_id(row.id) for row in found.rows], meta=found.meta)
-
-
-@router.post(
-    "",
-    operation_id="CreateProfile",
-    tags=["Profile"],
-    summary="Create a profile, or update or merge those that its identifiers name",
-    status_code=202,
-    responses={
-        202: answer(
-            "Done and durable: a Lookup finds it from now on.", {"message": _CREATED, "id": ids.EXAMPLE_PROFILE_ID}
-        ),
-        **error_answers(
-            RequestRefused("traits: Input should be a valid dictionary"),
-            TraitsRefused("traits: expected 1-1500 values that are promoted to identifiers"),
-            TraitValueRefused("Contact.phone", "expected at most 255 characters"),
-            IdentifierConflict("phone"),
-            *STORE_ERRORS,
-            has_body=True,
-        ),
-    },
-    openapi_extra=request_example(
-        {
-            "traits": {
-                "Contact": {
-                    "email": "Alyssa.Mock@example.com",
-                    "phone": "+13175551234",
-                    "lastName": "Mock",
-                    "firstName": "Alyssa",
-                }
-            }
-        }
-    ),
-)
-async def create_profile(store: StoreOfAccount, body: wire.ProfileData, database: DatabaseOfApp) -> wire.ProfileCreated:
-    """At least one trait must be promoted to an identifier.
-
-    If no profile has any of these identifiers, there is a new one; if one has, it is updated; if several have, they
-    are one person, and merged into the earliest.
-    """
-
-    def read(store: Store) -> Change:
-        traits = read_traits(store.trait_groups, body.traits or {})
-        return Change.of_traits(store.trait_groups, store.settings, traits)
-
-    profile_id = await ingest(database, store, read, datetime.now(UTC))
-    return wire.ProfileCreated(message=_CREATED, id=ids.profile_id(profile_id))
 
 
 @router.get(

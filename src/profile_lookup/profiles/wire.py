@@ -36,6 +36,7 @@ Traits = Annotated[
 
 class LeanIdentifierBody(Body):
     """Without null for what was left out, which only costs time where nothing may be."""
+
     id_type: IdType
     value: Value
 

@@ -64,11 +64,16 @@ class _BodyLastRequest(Request):
         body = await self.body()
         if why_unreadable(self) is None:
             try:
-                return json.loads(body, parse_constant=_refuse_constant)
+                return read_json(body)
             except (ValueError, RecursionError) as error:
                 position = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
                 self.state.why_unreadable = RequestRefused(f"body: expected JSON; it is malformed{position}")
         return _NO_OBJECT
+
+
+def read_json(body: bytes) -> Any:
+    """Raises `ValueError` or `RecursionError`."""
+    return json.loads(body, parse_constant=_refuse_constant)
 
 
 def _refuse_constant(_name: str) -> None:

@@ -6,7 +6,8 @@ FastAPI serves the request as if nothing had been asked. So the function knows n
 answer there.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from http import HTTPStatus
 
 from fastapi.routing import APIRoute
 from starlette.requests import Request
@@ -16,7 +17,7 @@ from profile_lookup.errors import ProfileLookupError
 from profile_lookup.web.errors import on_domain_error
 
 Lean = Callable[[Scope, str, dict[bytes, bytes], bytes], Awaitable[bytes | None]]
-"""The JSON body of a 200, for a request with this parameter in its path, these headers and this body; or None.
+"""The JSON body of a success, for a request with this parameter in its path, these headers and this body; or None.
 
 Raises `ProfileLookupError` for what FastAPI would be told as well, as that the service is unavailable.
 """
@@ -24,24 +25,41 @@ Raises `ProfileLookupError` for what FastAPI would be told as well, as that the 
 _DIGITS = 4
 
 
-class LeanMiddleware:
-    """Asks `answer` first, of a route with one parameter in its path."""
+class LeanOperation:
+    """A route with one parameter in its path, and the function that answers."""
 
-    def __init__(self, app: ASGIApp, *, route: APIRoute, answer: Lean) -> None:
-        self.app = app
-        self._route = route
-        self._answer = answer
+    def __init__(self, route: APIRoute, answer: Lean) -> None:
+        self.route = route
+        self.answer = answer
+        self.status = route.status_code or HTTPStatus.OK
         self._methods = route.methods or ()
         self._prefix, _, rest = route.path.partition("{")
         _, _, self._suffix = rest.partition("}")
 
+    def parameter(self, scope: Scope) -> str | None:
+        """What stands in the path for the parameter; None if this is another operation."""
+        path: str = scope["path"]
+        if not path.endswith(self._suffix) or not path.startswith(self._prefix) or scope["method"] not in self._methods:
+            return None
+        parameter = path[len(self._prefix) : -len(self._suffix)]
+        return None if "/" in parameter or scope["root_path"] else parameter
+
+
+class LeanMiddleware:
+    """Asks the function of an operation first."""
+
+    def __init__(self, app: ASGIApp, *, operations: Iterable[LeanOperation]) -> None:
+        self.app = app
+        self._operations = list(operations)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not (parameter := self._parameter(scope)):
+        operation, parameter = self._addressed(scope) if scope["type"] == "http" else (None, "")
+        if operation is None:
             await self.app(scope, receive, send)
             return
-        scope["route"] = self._route
+        scope["route"] = operation.route
         headers = dict(scope["headers"])
-        if not _has_short_json(headers):
+        if not _has_short_json(headers) or scope["app"].dependency_overrides:
             await self.app(scope, receive, send)
             return
         received = [await receive()]
@@ -51,7 +69,7 @@ class LeanMiddleware:
         if len(received) > 1:
             body = b"".join([message.get("body", b"") for message in received])
         try:
-            answer = await self._answer(scope, parameter, headers, body)
+            answer = await operation.answer(scope, parameter, headers, body)
         except ProfileLookupError as error:
             refusal = await on_domain_error(Request(scope), error)
             await refusal(scope, receive, send)
@@ -60,16 +78,14 @@ class LeanMiddleware:
             await self.app(scope, _starting_with(received, receive), send)
             return
         raw_headers = [(b"content-length", b"%d" % len(answer)), (b"content-type", b"application/json")]
-        await send({"type": "http.response.start", "status": 200, "headers": raw_headers})
+        await send({"type": "http.response.start", "status": operation.status, "headers": raw_headers})
         await send({"type": "http.response.body", "body": answer})
 
-    def _parameter(self, scope: Scope) -> str | None:
-        """What stands in the path for the parameter; None if this is another operation."""
-        path: str = scope["path"]
-        if not path.endswith(self._suffix) or not path.startswith(self._prefix) or scope["method"] not in self._methods:
-            return None
-        parameter = path[len(self._prefix) : -len(self._suffix)]
-        return None if "/" in parameter or scope["root_path"] else parameter
+    def _addressed(self, scope: Scope) -> tuple[LeanOperation | None, str]:
+        for operation in self._operations:
+            if parameter := operation.parameter(scope):
+                return operation, parameter
+        return None, ""
 
 
 def _has_short_json(headers: dict[bytes, bytes]) -> bool:
