@@ -1,8 +1,8 @@
 """Lookups that arrive together are answered together.
 
-A few connections of their own, with prepared statements. A lookup that finds one idle goes at once. While all are
-busy, others queue up, and the next connection that is free takes up to 64 of them in one statement: the busier the
-service is, the less each lookup costs. See docs/decisions/0013-lookups-together.md.
+A connection of their own, with prepared statements. A lookup that finds it idle goes at once. While it is busy, others
+queue up, and then up to 64 of them go in one statement: the busier the service is, the less each lookup costs. What
+takes long holds nobody up: there is a second connection. See docs/decisions/0013-lookups-together.md.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.profiles.queries import LOOKUP, LOOKUPS, LOOKUPS_OF_ONE_CALLER
 
 CONNECTIONS = 2
+SLOW = 0.005  # seconds that lookups wait while a connection is idle
 MAX_TOGETHER = 64
 MAX_WAITING = 2048
 """Some tenths of a second of work; when so many wait, the database has stopped answering, and more are told at once."""
@@ -78,7 +79,7 @@ class Lookups:
         Raises `Unavailable`: there is no connection, too many wait, or the deadline has passed.
         """
         caller = credentials, store_id
-        if not self._idle or self._is_gathering:
+        if len(self._idle) < CONNECTIONS or self._is_gathering:
             return await self._queue((caller, identifier), is_gone)
         connection = self._idle.pop()
         try:
@@ -107,7 +108,7 @@ class Lookups:
         self._waiting.setdefault(store_id, deque()).append(asked)
         self._count += 1
         if self._watch is None:
-            self._watch = self._loop.call_later(DEADLINE / 4, self._give_up_late_ones)
+            self._watch = self._loop.call_later(SLOW, self._look_after_those_who_wait)
         return asked.answer
 
     async def close(self) -> None:
@@ -120,9 +121,12 @@ class Lookups:
             await connection.close()
 
     def _free(self, connection: HeldConnection) -> None:
-        """It, and any other that is idle, takes the next of those who wait."""
         self._idle.append(connection)
-        while self._idle and (batch := self._take()):
+        if len(self._idle) == CONNECTIONS:
+            self._ask_for_the_next()
+
+    def _ask_for_the_next(self) -> None:
+        if batch := self._take():
             task = self._loop.create_task(self._answer(self._idle.pop(), batch))
             self._busy.add(task)
             task.add_done_callback(self._busy.discard)
@@ -159,16 +163,20 @@ class Lookups:
                 self._waiting[store_id] = of_store
         return batch
 
-    def _give_up_late_ones(self) -> None:
-        """Those whose deadline passed in the queue: every connection is busy with something that does not end."""
+    def _look_after_those_who_wait(self) -> None:
+        """Not beyond the deadline, and not for a slow question while a connection is idle."""
         self._watch = None
-        late = self._loop.time() - DEADLINE
+        now = self._loop.time()
         for of_store in self._waiting.values():
-            for asked in of_store:
-                if asked.asked_at <= late and not asked.answer.done():
-                    asked.answer.set_exception(Unavailable())
-        if self._waiting:
-            self._watch = self._loop.call_later(DEADLINE / 4, self._give_up_late_ones)
+            while of_store and of_store[0].asked_at <= now - DEADLINE:
+                self._count -= 1
+                late = of_store.popleft()
+                if not late.answer.done():
+                    late.answer.set_exception(Unavailable())
+        if self._idle and any(of_store and of_store[0].asked_at <= now - SLOW for of_store in self._waiting.values()):
+            self._ask_for_the_next()
+        if self._count:
+            self._watch = self._loop.call_later(SLOW, self._look_after_those_who_wait)
 
 
 async def _ask_one(
