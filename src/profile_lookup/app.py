@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.types import ASGIApp
 
 from profile_lookup import health
 from profile_lookup.database.engine import Database
@@ -57,6 +59,16 @@ FEATURES = (
 """The modules that have a `router`, in the order of the documentation."""
 
 
+class _App(FastAPI):
+    """Our middleware is around the framework's own, which what is served leanly does not need."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        outermost = super().build_middleware_stack()
+        assert isinstance(outermost, ServerErrorMiddleware)  # in its place is RequestIdMiddleware
+        lean = LeanMiddleware(outermost.app, operations=(lookup_routes.LEAN, create_routes.LEAN))
+        return RequestIdMiddleware(lean, log_requests=self.state.settings.log_requests)
+
+
 def create_app(settings: Settings) -> FastAPI:
     """`settings.database_url` must be set: the command line sets it for the embedded database."""
     assert settings.database_url is not None
@@ -73,7 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
         await lookups.close()
         await app.state.database.close()
 
-    app = FastAPI(
+    app = _App(
         title="profile-lookup",
         version=version("profile-lookup"),
         summary="A self-hosted identity lookup service",
@@ -87,8 +99,6 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.bucket = bucket_of(settings)
-    app.add_middleware(LeanMiddleware, operations=(lookup_routes.LEAN, create_routes.LEAN))
-    app.add_middleware(RequestIdMiddleware, log_requests=settings.log_requests)
     install_error_handlers(app)
     install_redirects(app)
     routes = [route for feature in FEATURES for route in feature.router.routes]
