@@ -118,11 +118,12 @@ async def test_a_busy_store_does_not_hold_up_the_others(lookups: Lookups, filled
 
 
 async def test_more_than_can_wait_are_turned_away_and_the_others_answered(lookups: Lookups, filled: Filled) -> None:
-    asked = [filled.found(lookups, 1) for _ in range(coalescing.CONNECTIONS + coalescing.MAX_WAITING + 10)]
+    at_once, too_many = 1, 10
+    asked = [filled.found(lookups, 1) for _ in range(at_once + coalescing.MAX_WAITING + too_many)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     turned_away = [answer for answer in answers if isinstance(answer, Unavailable)]
-    assert len(turned_away) == 10
-    assert [answer for answer in answers if answer not in turned_away] == [filled.expected(1)] * (len(asked) - 10)
+    assert len(turned_away) == too_many
+    assert [answer for answer in answers if answer not in turned_away] == [filled.expected(1)] * (len(asked) - too_many)
 
 
 async def test_whoever_goes_away_leaves_the_others_their_answers(lookups: Lookups, filled: Filled) -> None:
@@ -169,6 +170,43 @@ async def test_a_lost_connection_is_made_anew_and_nobody_notices(
         )
     answers = await asyncio.gather(*[filled.found(lookups, 4) for _ in range(50)])
     assert answers == [filled.expected(4)] * 50
+
+
+async def test_nobody_waits_for_a_slow_lookup_of_another(lookups: Lookups, filled: Filled, database: Database) -> None:
+    assert await filled.found(lookups, 1) == filled.expected(1)
+    async with database.statements() as connection:
+        (pid,) = (
+            await connection.execute(
+                text("""
+                    select pid from pg_stat_activity
+                    where datname = current_database() and pid <> pg_backend_pid() and query like '%from credential%'
+                """)
+            )
+        ).scalars()
+    os.kill(pid, signal.SIGSTOP)  # a disk that is slow
+    try:
+        async with asyncio.timeout(PATIENCE):
+            slow = asyncio.create_task(filled.found(lookups, 2))
+            await asyncio.sleep(0)
+            for number in (3, 4):
+                assert await filled.found(lookups, number) == filled.expected(number)
+        assert not slow.done()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert await slow == filled.expected(2)
+
+
+async def test_while_answers_are_quick_one_connection_is_enough(
+    lookups: Lookups, filled: Filled, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coalescing, "SLOW", 60.0)
+    await asyncio.gather(*[filled.found(lookups, number % 10) for number in range(1000)])
+    async with database.statements() as connection:
+        question = """
+            select count(*) from pg_stat_activity
+            where datname = current_database() and pid <> pg_backend_pid() and query like '%from credential%'
+        """
+        assert await connection.scalar(text(question)) == 1
 
 
 async def test_a_lookup_that_waits_too_long_is_given_up_and_the_next_one_is_answered(
