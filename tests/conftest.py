@@ -26,7 +26,7 @@ from profile_lookup.app import create_app
 from profile_lookup.database.embedded import EmbeddedPostgres
 from profile_lookup.database.engine import Database
 from profile_lookup.database.migrations import migrate
-from profile_lookup.serving import uvicorn_config
+from profile_lookup.serving.processes import uvicorn_config
 from profile_lookup.settings import PREFIX, Settings, load_settings
 from profile_lookup.working import working
 from tests.contract.conforming import ConformingTransport

@@ -16,8 +16,9 @@ from profile_lookup.database.embedded import EmbeddedPostgresError
 from profile_lookup.demo import Demo, ensure_demo
 from profile_lookup.errors import ProfileLookupError
 from profile_lookup.import_command import import_file
+from profile_lookup.serving.listening import CannotListen, address, listening
+from profile_lookup.serving.worker_process import end_with_parent
 from profile_lookup.settings import PREFIX, Settings, SettingsError
-from profile_lookup.worker_process import end_with_parent
 
 app = typer.Typer(
     help="A self-hosted identity lookup service: which customer profile does this phone number name?",
@@ -52,13 +53,13 @@ def serve(
 ) -> None:
     """Serve until Ctrl-C or SIGTERM, on the embedded database or on the one that is configured."""
     settings = server.configured(host=host, port=port, workers=workers)
-    from profile_lookup import serving  # noqa: PLC0415 -- no other command needs to load all the routes
+    from profile_lookup.serving import processes  # noqa: PLC0415 -- no other command needs to load all the routes
 
     with (
-        server.listening(settings.host, settings.port) as listener,
+        listening(settings.host, settings.port) as listener,
         server.database_running(settings) as running,
     ):
-        base_url = running.public_url or server.address(*listener.getsockname()[:2])
+        base_url = running.public_url or address(*listener.getsockname()[:2])
         made = asyncio.run(_prepare(running, demo=demo))
 
         def announce() -> None:
@@ -67,7 +68,7 @@ def serve(
             if made is not None:
                 _show(made, base_url, settings)
 
-        serving.serve(running, listener, announce)
+        processes.serve(running, listener, announce)
 
 
 @app.command()
@@ -97,7 +98,7 @@ def make_demo(
     """Make a demo account, key and store with people in it, or find them again, and show how to use them."""
     with server.database_running(server.configured()) as settings:
         made = asyncio.run(_prepare(settings, demo=True))
-    base_url = settings.public_url or server.address(settings.host, settings.port)
+    base_url = settings.public_url or address(settings.host, settings.port)
     assert made is not None
     if as_json:
         typer.echo(json.dumps(made.for_client(base_url)))
@@ -119,7 +120,8 @@ def main() -> None:
     try:
         app(prog_name="profile-lookup")  # also when started as a module, as run.py does
     except (
-        CommandError, ProfileLookupError, SettingsError, server.ServerError, EmbeddedPostgresError, OSError,
+        CommandError, ProfileLookupError, SettingsError, server.ServerError, CannotListen, EmbeddedPostgresError,
+        OSError,
     ) as error:  # fmt: skip
         sys.exit(f"profile-lookup: {error}")
 

@@ -1,9 +1,7 @@
-"""What every command needs of a running service: its database, its socket."""
+"""What every command needs of a running service: its settings and its database."""
 
 import asyncio
-import os
 import signal
-import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -26,7 +24,6 @@ from profile_lookup.web.logs import configure_logging
 from profile_lookup.working import CONNECTIONS as CONNECTIONS_OF_WORKER
 from profile_lookup.working import working
 
-BACKLOG = 2048
 CONNECTIONS_OF_COMMANDS = 20  # that the embedded database has room for beside those of the service
 
 
@@ -83,28 +80,6 @@ async def ensure_bootstrap_account(database: Database, settings: Settings) -> No
     token = Credentials(settings.bootstrap_account_sid, digest(settings.bootstrap_auth_token.get_secret_value()))
     async with database.transaction() as connection:
         await ensure_account(connection, "bootstrap", token)
-
-
-@contextmanager
-def listening(host: str, port: int) -> Iterator[socket.socket]:
-    """A socket that clients can connect to from now on. Raises `ServerError`."""
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        dualstack = family == socket.AF_INET6 and host == "::" and socket.has_dualstack_ipv6()
-        listener = socket.create_server(address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=dualstack)
-    except OSError as error:
-        # Python adds the address to the system's own words; a resolver's error has no others.
-        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
-        raise ServerError(f"Cannot listen on {host} port {port}: {reason}") from None
-    with listener:
-        yield listener
-
-
-def address(host: str, port: int) -> str:
-    """What a client on this machine would use."""
-    if host in ("0.0.0.0", "::"):  # noqa: S104 -- compared, not bound
-        host = "127.0.0.1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 async def work(settings: Settings, announce: Callable[[], None]) -> None:

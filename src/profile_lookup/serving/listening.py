@@ -1,0 +1,34 @@
+"""The socket that a service answers on."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+BACKLOG = 2048
+
+
+class CannotListen(Exception):
+    """The service cannot run. One line for a person."""
+
+
+@contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket that clients can connect to from now on. Raises `CannotListen`."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        dualstack = family == socket.AF_INET6 and host == "::" and socket.has_dualstack_ipv6()
+        listener = socket.create_server(address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=dualstack)
+    except OSError as error:
+        # Python adds the address to the system's own words; a resolver's error has no others.
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        raise CannotListen(f"Cannot listen on {host} port {port}: {reason}") from None
+    with listener:
+        yield listener
+
+
+def address(host: str, port: int) -> str:
+    """What a client on this machine would use."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104 -- compared, not bound
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
