@@ -15,11 +15,11 @@ import asyncpg
 import pytest
 
 from profile_lookup.accounts.queries import account_of
-from profile_lookup.administration import CommandError
+from profile_lookup.commands.errors import CommandError
+from profile_lookup.commands.importing import begin, report, watch
 from profile_lookup.database.engine import Database
 from profile_lookup.errors import FileRefused
 from profile_lookup.identity.profile import TraitName
-from profile_lookup.importing import begin, report, watch
 from profile_lookup.settings import Settings
 from profile_lookup.stores import queries as stores
 from profile_lookup.web import ids

@@ -1,4 +1,4 @@
-"""The commands that bring a store into a file and back: `export` and `restore`."""
+"""`profile-lookup export` and `restore`: a store into a file, and back."""
 
 import asyncio
 import csv
@@ -15,8 +15,9 @@ from uuid import UUID
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup import server
-from profile_lookup.administration import AccountOption, CommandError, chosen_account
+from profile_lookup.commands.accounts import AccountOption, chosen_account
+from profile_lookup.commands.database import configured, connected, database_running
+from profile_lookup.commands.errors import CommandError
 from profile_lookup.errors import NotFound
 from profile_lookup.identity.profile import TraitName, TraitValue
 from profile_lookup.profiles.archive import ArchivedProfile, ArchiveHeader, line_of
@@ -49,10 +50,7 @@ def export_store(
     """Write out a store with all its profiles, as they are at one moment."""
 
     async def export(settings: Settings) -> None:
-        async with (
-            server.connected(settings, command_timeout=None) as database,
-            database.snapshot() as connection,
-        ):
+        async with connected(settings, command_timeout=None) as database, database.snapshot() as connection:
             found = await in_force(connection, *await _named(connection, account, store))
             header = await header_of(connection, found)
             first_line, profile_line = _LINES[kind](header)
@@ -78,10 +76,7 @@ def restore_store(
     """
 
     async def restore_from_file(settings: Settings) -> int:
-        async with (
-            server.connected(settings, command_timeout=None) as database,
-            database.transaction() as connection,
-        ):
+        async with connected(settings, command_timeout=None) as database, database.transaction() as connection:
             locked = await lock_rules(connection, *await _named(connection, account, store))
             with _progress("Restoring") as show:
                 return await restore(connection, locked, file, show)
@@ -94,7 +89,7 @@ def restore_store(
 
 
 def _run(work: Callable[[Settings], Coroutine[None, None, Result]]) -> Result:
-    with server.database_running(server.configured()) as running:
+    with database_running(configured()) as running:
         try:
             return asyncio.run(work(running))
         except NotFound:

@@ -22,8 +22,10 @@ from uuid import UUID
 import typer
 from sqlalchemy import Row
 
-from profile_lookup import import_report, server
-from profile_lookup.administration import CommandError, chosen_account
+from profile_lookup.commands import import_report
+from profile_lookup.commands.accounts import chosen_account
+from profile_lookup.commands.database import connected
+from profile_lookup.commands.errors import CommandError
 from profile_lookup.errors import NotFound, RequestRefused, TraitsRefused
 from profile_lookup.garbage import collect_seldom
 from profile_lookup.identity.profile import TraitName
@@ -117,7 +119,7 @@ async def _refusals(settings: Settings, row: Row[Any], file: TextIO | None) -> l
     first: list[list[str]] = []
     if file is not None:
         file.write(as_csv([HEADER]))
-    async with server.connected(settings) as database:
+    async with connected(settings) as database:
         async for lines in queries.refusals(database, row.store_id, row.id):
             first += islice(csv.reader(io.StringIO(lines)), import_report.SHOWN - len(first))
             if file is not None:
@@ -158,7 +160,7 @@ def _refuse(store: Store, plan: _Plan) -> None:
 
 async def _store(settings: Settings, account: str | None, store_id: str) -> Store:
     uuid = ids.decoded(store_id) if ids.is_well_formed(ids.STORE_ID_PATTERN, store_id) else None
-    async with server.connected(settings) as database, database.transaction() as connection:
+    async with connected(settings) as database, database.transaction() as connection:
         account_id = await chosen_account(connection, account)
         with _told("--store: this account has no such store"):
             return await in_force(connection, account_id, uuid or _NOTHING)
@@ -166,7 +168,7 @@ async def _store(settings: Settings, account: str | None, store_id: str) -> Stor
 
 async def _import(settings: Settings, account: str | None, import_id: str) -> Row[Any]:
     uuid = ids.decoded(import_id) if ids.is_well_formed(ids.IMPORT_ID_PATTERN, import_id) else None
-    async with server.connected(settings) as database, database.transaction() as connection:
+    async with connected(settings) as database, database.transaction() as connection:
         account_id = await chosen_account(connection, account)
         with _told("--resume: this account has no such import"):
             store_id = await queries.store_of(connection, account_id, uuid or _NOTHING)
@@ -176,7 +178,7 @@ async def _import(settings: Settings, account: str | None, import_id: str) -> Ro
 async def _stage(settings: Settings, store: Store, file: BinaryIO, name: str, plan: _Plan) -> UUID:
     """The whole file, or nothing of it."""
     now = datetime.now(UTC)
-    async with server.connected(settings) as database, database.transaction() as connection:
+    async with connected(settings) as database, database.transaction() as connection:
         import_id = await queries.create(
             connection,
             store.account_id,
@@ -194,7 +196,7 @@ async def _stage(settings: Settings, store: Store, file: BinaryIO, name: str, pl
 
 
 async def _watch(settings: Settings, what: Import) -> Row[Any]:
-    async with server.connected(settings) as database, working(settings, [queries.IMPORT_PROFILES]):
+    async with connected(settings) as database, working(settings, [queries.IMPORT_PROFILES]):
         with import_report.watching() as show:
             while True:
                 async with database.statements() as connection:

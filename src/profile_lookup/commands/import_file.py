@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from profile_lookup import server
-from profile_lookup.administration import AccountOption, CommandError
+from profile_lookup.commands.accounts import AccountOption
+from profile_lookup.commands.database import configured, database_running
+from profile_lookup.commands.errors import CommandError
 from profile_lookup.identity.profile import TraitName
 
 FileArgument = Annotated[
@@ -48,9 +49,9 @@ def import_file(
         raise typer.BadParameter("expected FILE and --store, or --resume")
     if resume is not None and (file or store or columns or delimiter):
         raise typer.BadParameter("expected --resume alone: the import has its own file, store and mapping")
-    from profile_lookup import importing  # noqa: PLC0415 -- it loads rich, which takes as long as all the rest
+    from profile_lookup.commands import importing  # noqa: PLC0415 -- it loads rich, which takes as long as all the rest
 
-    with server.database_running(server.configured()) as settings:
+    with database_running(configured()) as settings:
         if resume is not None:
             addressed = importing.find(settings, account, resume)
         else:

@@ -1,0 +1,1 @@
+"""What `profile-lookup` can be told to do: arguments in, plain lines out."""

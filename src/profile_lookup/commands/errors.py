@@ -1,0 +1,2 @@
+class CommandError(Exception):
+    """What was asked for cannot be done. One line for a person."""
