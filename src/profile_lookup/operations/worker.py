@@ -86,6 +86,16 @@ class Job:
             if not await queries.renew(connection, self._taken, LEASE):
                 raise _LeaseLost
 
+    async def hold_until(self, task: "asyncio.Task[Result]") -> Result:
+        """What comes of it. However long it takes, nobody else takes the operation."""
+        try:
+            while not (await asyncio.wait([task], timeout=LEASE.total_seconds() / 3))[0]:
+                async with self.step():
+                    pass
+            return task.result()
+        finally:
+            task.cancel()
+
     async def save(self, connection: AsyncConnection, **progress: Any) -> None:
         """Within a step: where to go on after it."""
         await queries.save_progress(connection, self._taken, progress)
