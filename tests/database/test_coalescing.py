@@ -3,8 +3,7 @@
 import asyncio
 import os
 import signal
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +14,6 @@ from sqlalchemy import text
 
 from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.accounts.queries import add_key, remove_key
-from profile_lookup.database.embedded import EmbeddedPostgres
 from profile_lookup.database.engine import Database
 from profile_lookup.database.migrations import migrate
 from profile_lookup.errors import Unavailable
@@ -27,9 +25,14 @@ from profile_lookup.profiles.coalescing import Lookups
 from profile_lookup.profiles.ingest import ingest
 from profile_lookup.stores.admission import Store
 from tests.conftest import PATIENCE, WAITING
+from tests.database.conftest import own_server, postmaster
 from tests.database.stores import make_store
 
 KEY = Credentials("SKtest", digest("secret"))
+_OF_LOOKUPS = """
+    from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid() and query like '%from credential%'
+"""
 STRANGER = Credentials("SKtest", digest("guessed"))
 
 
@@ -105,7 +108,7 @@ async def test_a_key_that_was_revoked_is_refused_from_then_on(
 async def test_a_busy_store_does_not_hold_up_the_others(lookups: Lookups, filled: Filled, database: Database) -> None:
     other = await _fill(database)
     key = Credentials(f"SK{other.store.id.hex}", digest("secret"))
-    await asyncio.gather(*[filled.found(lookups, 1) for _ in range(200)])  # every connection is made
+    await asyncio.gather(*[filled.found(lookups, 1) for _ in range(200)])  # the connection is made
     done: list[str] = []
 
     async def ask(of: Filled, caller: Credentials, name: str) -> None:
@@ -155,19 +158,8 @@ async def test_a_lost_connection_is_made_anew_and_nobody_notices(
 ) -> None:
     await asyncio.gather(*[filled.found(lookups, 1) for _ in range(10)])
     async with database.statements() as connection:
-        ended = await connection.execute(
-            text("""
-                select pg_terminate_backend(pid) from pg_stat_activity
-                where datname = current_database() and pid <> pg_backend_pid() and query like '%caller%or%from credential%'
-            """)
-        )
-        ended.all()
-        await connection.execute(
-            text("""
-                select pg_terminate_backend(pid) from pg_stat_activity
-                where datname = current_database() and pid <> pg_backend_pid() and query like '%from credential%'
-            """)
-        )
+        ended = await connection.execute(text(f"select pg_terminate_backend(pid) {_OF_LOOKUPS}"))
+        assert set(ended.scalars()) == {True}
     answers = await asyncio.gather(*[filled.found(lookups, 4) for _ in range(50)])
     assert answers == [filled.expected(4)] * 50
 
@@ -175,14 +167,7 @@ async def test_a_lost_connection_is_made_anew_and_nobody_notices(
 async def test_nobody_waits_for_a_slow_lookup_of_another(lookups: Lookups, filled: Filled, database: Database) -> None:
     assert await filled.found(lookups, 1) == filled.expected(1)
     async with database.statements() as connection:
-        (pid,) = (
-            await connection.execute(
-                text("""
-                    select pid from pg_stat_activity
-                    where datname = current_database() and pid <> pg_backend_pid() and query like '%from credential%'
-                """)
-            )
-        ).scalars()
+        (pid,) = (await connection.execute(text(f"select pid {_OF_LOOKUPS}"))).scalars()
     os.kill(pid, signal.SIGSTOP)  # a disk that is slow
     try:
         async with asyncio.timeout(PATIENCE):
@@ -196,17 +181,31 @@ async def test_nobody_waits_for_a_slow_lookup_of_another(lookups: Lookups, fille
     assert await slow == filled.expected(2)
 
 
+async def test_who_waits_when_the_service_ends_is_told_so(
+    database_url: str, filled: Filled, database: Database
+) -> None:
+    lookups = Lookups(database_url)
+    async with database.transaction() as connection:
+        await connection.execute(text("lock table credential in access exclusive mode"))
+        waiting = [asyncio.create_task(filled.found(lookups, 1)) for _ in range(200)]
+        async with asyncio.timeout(PATIENCE), database.statements() as watching:
+            while await watching.scalar(text(WAITING)) < coalescing.CONNECTIONS:
+                await asyncio.sleep(0.01)
+        alone, *others = waiting
+        await lookups.close()
+        answers = await asyncio.gather(*others, return_exceptions=True)
+    assert all(isinstance(answer, Unavailable) for answer in answers)
+    with pytest.raises(Unavailable):
+        await alone
+
+
 async def test_while_answers_are_quick_one_connection_is_enough(
     lookups: Lookups, filled: Filled, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(coalescing, "SLOW", 60.0)
     await asyncio.gather(*[filled.found(lookups, number % 10) for number in range(1000)])
     async with database.statements() as connection:
-        question = """
-            select count(*) from pg_stat_activity
-            where datname = current_database() and pid <> pg_backend_pid() and query like '%from credential%'
-        """
-        assert await connection.scalar(text(question)) == 1
+        assert await connection.scalar(text(f"select count(*) {_OF_LOOKUPS}")) == 1
 
 
 async def test_a_lookup_that_waits_too_long_is_given_up_and_the_next_one_is_answered(
@@ -227,32 +226,21 @@ async def test_a_lookup_that_waits_too_long_is_given_up_and_the_next_one_is_answ
             await asyncio.sleep(0.01)
 
 
-@pytest.fixture
-def own_directory() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="lookups-") as path:
-        Path(path).chmod(0o711)  # as root, PostgreSQL runs as somebody who has to pass through
-        yield Path(path) / "pg"
-
-
-def _own(directory: Path) -> EmbeddedPostgres:
-    return EmbeddedPostgres(directory, settings={"fsync": "off", "shared_buffers": "16MB"})
-
-
 async def test_a_server_that_is_killed_and_started_again_is_asked_again(own_directory: Path) -> None:
-    with _own(own_directory) as server:
+    with own_server(own_directory) as server:
         await asyncio.to_thread(migrate, server.url)
         database = Database(server.url, pool_size=2)
         filled = await _fill(database)
         await database.close()
         lookups = Lookups(server.url)
         assert await filled.found(lookups, 1) == filled.expected(1)
-        os.kill(int((own_directory / "data" / "postmaster.pid").read_text().splitlines()[0]), signal.SIGKILL)
+        os.kill(postmaster(own_directory), signal.SIGKILL)
         answers = await asyncio.gather(*[filled.found(lookups, 1) for _ in range(20)], return_exceptions=True)
         assert all(isinstance(answer, Unavailable) or answer == filled.expected(1) for answer in answers)
         async with asyncio.timeout(PATIENCE):
             while await _is_answered(filled, lookups):  # until the last of its processes is gone
                 await asyncio.sleep(0.01)
-    with _own(own_directory) as server:
+    with own_server(own_directory) as server:
         assert await filled.found(lookups, 1) == filled.expected(1)
         await lookups.close()
 
@@ -260,7 +248,7 @@ async def test_a_server_that_is_killed_and_started_again_is_asked_again(own_dire
 async def test_a_server_that_stands_still_costs_its_deadline_and_no_more(
     own_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with _own(own_directory) as server:
+    with own_server(own_directory) as server:
         await asyncio.to_thread(migrate, server.url)
         database = Database(server.url, pool_size=2)
         filled = await _fill(database)
@@ -268,8 +256,8 @@ async def test_a_server_that_stands_still_costs_its_deadline_and_no_more(
         lookups = Lookups(server.url)
         await asyncio.gather(*[filled.found(lookups, 1) for _ in range(10)])
         monkeypatch.setattr(coalescing, "DEADLINE", 0.5)
-        postmaster = int((own_directory / "data" / "postmaster.pid").read_text().splitlines()[0])
-        processes = [postmaster, *_children(postmaster)]
+        server_pid = postmaster(own_directory)
+        processes = [server_pid, *_children(server_pid)]
         for pid in processes:
             os.kill(pid, signal.SIGSTOP)
         try:

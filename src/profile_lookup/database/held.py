@@ -37,7 +37,10 @@ class HeldConnection:
         self._prepared: dict[str, PreparedStatement] = {}
 
     async def fetch(self, question: str, arguments: Sequence[object], time_left: float) -> list[asyncpg.Record]:
-        """Once more if the connection was lost meanwhile, since asking changes nothing. Raises `Unavailable`."""
+        """Once more if the connection was lost meanwhile, since asking changes nothing. Raises `Unavailable`.
+
+        `time_left`: seconds, for each of the two attempts.
+        """
         try:
             prepared = self._prepared.get(question)
             if prepared is not None:
@@ -59,11 +62,12 @@ class HeldConnection:
                 raise
 
     async def _prepare(self, question: str) -> "PreparedStatement":
+        """On a connection that is made anew if need be."""
         if self._connection is not None:
             try:
                 return await self._connection.prepare(question)
             except TimeoutError:
-                raise
+                raise  # which is an OSError, too
             except _LOST:
                 self._lose()
         self._connection = await connect(self._database_url)

@@ -1,8 +1,9 @@
 """Lookups that arrive together are answered together.
 
-A connection of their own, with prepared statements. A lookup that finds it idle goes at once. While it is busy, others
-queue up, and then up to 64 of them go in one statement: the busier the service is, the less each lookup costs. What
-takes long holds nobody up: there is a second connection. See docs/decisions/0013-lookups-together.md.
+One connection of their own, with prepared statements. A lookup that finds it idle goes at once, or, while there are
+others, with those of the same turn of the event loop. While it is busy others queue up, and then up to 64 of them go in
+one statement: the busier the service is, the less each lookup costs. Where a question takes longer than 5 ms, a second
+connection takes over. See docs/decisions/0013-lookups-together-and-lean.md; `group_ingest.py` does so for creates.
 """
 
 import asyncio
@@ -17,13 +18,12 @@ from profile_lookup.errors import Unavailable
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.profiles.queries import LOOKUP, LOOKUPS, LOOKUPS_OF_ONE_CALLER
 
-CONNECTIONS = 2
-SLOW = 0.005  # seconds that lookups wait while a connection is idle
+CONNECTIONS = 2  # one to ask over, and one to take over from it
+SLOW = 0.005  # seconds that a question takes before others are asked beside it
 MAX_TOGETHER = 64
 MAX_WAITING = 2048
-"""Some tenths of a second of work; when so many wait, the database has stopped answering, and more are told at once."""
+"""Some tenths of a second of work; when so many wait, the database has stopped answering, and others are refused."""
 DEADLINE = 5.0  # seconds, from the question to the answer
-
 
 Caller = tuple[Credentials, UUID]
 """Who asks, in which store."""
@@ -38,19 +38,24 @@ class Found(NamedTuple):
     profile_ids: Sequence[UUID]
 
 
-class _Asked(NamedTuple):
+class _Waiting(NamedTuple):
     question: Question
     is_gone: Callable[[], bool] | None
     asked_at: float
     answer: "asyncio.Future[Found | None]"
 
-    def is_wanted(self) -> bool:
+    def settle(self, outcome: Found | Exception | None) -> None:
         if self.answer.done():  # whoever waited was cancelled, or told that it takes too long
-            return False
+            return
+        if isinstance(outcome, Exception):
+            self.answer.set_exception(outcome)
+        else:
+            self.answer.set_result(outcome)
+
+    def is_wanted(self) -> bool:
         if self.is_gone is not None and self.is_gone():
-            self.answer.set_exception(Unavailable("nobody waits for the answer any more"))
-            return False
-        return True
+            self.settle(Unavailable("nobody waits for the answer any more"))
+        return not self.answer.done()
 
 
 class Lookups:
@@ -58,13 +63,16 @@ class Lookups:
 
     def __init__(self, database_url: str) -> None:
         self._loop = asyncio.get_running_loop()
-        self._idle = [HeldConnection(database_url) for _ in range(CONNECTIONS)]
-        self._waiting: OrderedDict[UUID, deque[_Asked]] = OrderedDict()
-        self._count = 0
-        self._is_gathering = False
+        self._connections = [HeldConnection(database_url) for _ in range(CONNECTIONS)]
+        self._idle = self._connections.copy()
+        self._under_way: dict[HeldConnection, float] = {}
+        """What is being asked, and since when."""
+        self._waiting: OrderedDict[UUID, deque[_Waiting]] = OrderedDict()
+        self._waiting_count = 0
         self._has_company = False
-        self._busy: set[asyncio.Task[None]] = set()
-        self._watch: asyncio.TimerHandle | None = None
+        """Others came while the last lone lookup was under way."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
 
     async def find(
         self,
@@ -79,104 +87,108 @@ class Lookups:
         Raises `Unavailable`: there is no connection, too many wait, or the deadline has passed.
         """
         caller = credentials, store_id
-        if len(self._idle) < CONNECTIONS or self._is_gathering:
+        if self._waiting_count or not self._may_ask():
             return await self._queue((caller, identifier), is_gone)
-        connection = self._idle.pop()
+        connection = self._connection_to_ask()
         try:
-            if not self._has_company or await self._is_alone():
+            if self._has_company:
+                await asyncio.sleep(0)  # those that arrive in the same turn of the loop do not go one by one
+            if not self._waiting_count:
                 return await _ask_one(connection, caller, identifier, DEADLINE)
             answer = self._queue((caller, identifier), is_gone)
         finally:
-            self._has_company = bool(self._waiting)
+            self._has_company = self._waiting_count > 0
             self._free(connection)
         return await answer
 
-    async def _is_alone(self) -> bool:
-        """Whether no other lookup arrives in the same turn of the loop: those do not go one by one."""
-        self._is_gathering = True
-        try:
-            await asyncio.sleep(0)
-        finally:
-            self._is_gathering = False
-        return not self._waiting
-
-    def _queue(self, question: Question, is_gone: Callable[[], bool] | None) -> "asyncio.Future[Found | None]":
-        if self._count >= MAX_WAITING:
-            raise Unavailable("too many lookups are waiting")
-        asked = _Asked(question, is_gone, self._loop.time(), self._loop.create_future())
-        (_, store_id), _ = question
-        self._waiting.setdefault(store_id, deque()).append(asked)
-        self._count += 1
-        if self._watch is None:
-            self._watch = self._loop.call_later(SLOW, self._look_after_those_who_wait)
-        return asked.answer
-
     async def close(self) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-        for task in self._busy:
+        """Whoever waits still is told that the service is unavailable."""
+        if self._timer is not None:
+            self._timer.cancel()
+        await asyncio.sleep(0)  # a task that had not begun would tell nobody
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._busy, return_exceptions=True)
-        for connection in self._idle:
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for of_store in self._waiting.values():
+            for waiting in of_store:
+                waiting.settle(Unavailable())
+        for connection in self._connections:
             await connection.close()
 
+    def _may_ask(self) -> bool:
+        """One question at a time, as long as they are quick."""
+        if not self._under_way:
+            return True
+        return bool(self._idle) and max(self._under_way.values()) <= self._loop.time() - SLOW
+
+    def _connection_to_ask(self) -> HeldConnection:
+        connection = self._idle.pop()
+        self._under_way[connection] = self._loop.time()
+        return connection
+
     def _free(self, connection: HeldConnection) -> None:
+        del self._under_way[connection]
         self._idle.append(connection)
-        if len(self._idle) == CONNECTIONS:
-            self._ask_for_the_next()
+        self._ask_next_batch()
 
-    def _ask_for_the_next(self) -> None:
-        if batch := self._take():
-            task = self._loop.create_task(self._answer(self._idle.pop(), batch))
-            self._busy.add(task)
-            task.add_done_callback(self._busy.discard)
+    def _queue(self, question: Question, is_gone: Callable[[], bool] | None) -> "asyncio.Future[Found | None]":
+        if self._waiting_count >= MAX_WAITING:
+            raise Unavailable("too many lookups are waiting")
+        waiting = _Waiting(question, is_gone, self._loop.time(), self._loop.create_future())
+        (_, store_id), _ = question
+        self._waiting.setdefault(store_id, deque()).append(waiting)
+        self._waiting_count += 1
+        if self._timer is None:
+            self._timer = self._loop.call_later(SLOW, self._look_after_those_who_wait)
+        return waiting.answer
 
-    async def _answer(self, connection: HeldConnection, batch: list[_Asked]) -> None:
-        try:
-            time_left = min(asked.asked_at for asked in batch) + DEADLINE - self._loop.time()
-            found = await _ask(connection, [asked.question for asked in batch], time_left)
-        except BaseException as error:  # whatever it is, those who wait must hear of it
-            for asked in batch:
-                if not asked.answer.done():
-                    asked.answer.set_exception(error if isinstance(error, Exception) else Unavailable())
-            if not isinstance(error, Exception):
-                raise
-        else:
-            for asked, answer in zip(batch, found, strict=True):
-                if not asked.answer.done():  # somebody waits for it still
-                    asked.answer.set_result(answer)
-        finally:
-            self._free(connection)
+    def _look_after_those_who_wait(self) -> None:
+        """Give up those whose deadline has passed; ask for the others beside a question that is slow."""
+        self._timer = None
+        deadline = self._loop.time() - DEADLINE
+        for of_store in self._waiting.values():
+            while of_store and of_store[0].asked_at <= deadline:
+                self._waiting_count -= 1
+                of_store.popleft().settle(Unavailable())
+        self._ask_next_batch()
+        if self._waiting_count:
+            self._timer = self._loop.call_later(SLOW, self._look_after_those_who_wait)
 
-    def _take(self) -> list[_Asked]:
-        """The next ones: of the stores in turn, so that a busy one does not hold up the others."""
-        batch: list[_Asked] = []
+    def _ask_next_batch(self) -> None:
+        if self._waiting_count and self._may_ask() and (batch := self._next_batch()):
+            task = self._loop.create_task(self._answer(self._connection_to_ask(), batch))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _next_batch(self) -> list[_Waiting]:
+        """Of the stores in turn, so that a busy one does not hold up the others."""
+        batch: list[_Waiting] = []
         while self._waiting and len(batch) < MAX_TOGETHER:
             share = -(-(MAX_TOGETHER - len(batch)) // len(self._waiting))
             store_id, of_store = self._waiting.popitem(last=False)
             for _ in range(min(share, len(of_store))):
-                asked = of_store.popleft()
-                self._count -= 1
-                if asked.is_wanted():
-                    batch.append(asked)
+                waiting = of_store.popleft()
+                self._waiting_count -= 1
+                if waiting.is_wanted():
+                    batch.append(waiting)
             if of_store:
                 self._waiting[store_id] = of_store
         return batch
 
-    def _look_after_those_who_wait(self) -> None:
-        """Not beyond the deadline, and not for a slow question while a connection is idle."""
-        self._watch = None
-        now = self._loop.time()
-        for of_store in self._waiting.values():
-            while of_store and of_store[0].asked_at <= now - DEADLINE:
-                self._count -= 1
-                late = of_store.popleft()
-                if not late.answer.done():
-                    late.answer.set_exception(Unavailable())
-        if self._idle and any(of_store and of_store[0].asked_at <= now - SLOW for of_store in self._waiting.values()):
-            self._ask_for_the_next()
-        if self._count:
-            self._watch = self._loop.call_later(SLOW, self._look_after_those_who_wait)
+    async def _answer(self, connection: HeldConnection, batch: list[_Waiting]) -> None:
+        try:
+            time_left = min(waiting.asked_at for waiting in batch) + DEADLINE - self._loop.time()
+            found = await _ask(connection, [waiting.question for waiting in batch], time_left)
+        except BaseException as error:  # whatever it is, those who wait must hear of it
+            for waiting in batch:
+                waiting.settle(error if isinstance(error, Exception) else Unavailable())
+            if not isinstance(error, Exception):
+                raise
+        else:
+            for waiting, answer in zip(batch, found, strict=True):
+                waiting.settle(answer)
+        finally:
+            self._free(connection)
 
 
 async def _ask_one(
