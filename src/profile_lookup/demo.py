@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from shlex import quote
@@ -17,15 +18,13 @@ import phonenumbers
 from profile_lookup.accounts import queries as accounts
 from profile_lookup.accounts.credentials import Credentials, digest, new_account_sid, new_key_sid, new_secret
 from profile_lookup.database.engine import Database
-from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import Identifier
 from profile_lookup.identity.trait_definitions import CONTACT
-from profile_lookup.identity.traits import read_traits
-from profile_lookup.profiles.ingest import ingest
+from profile_lookup.profiles.ingest import change_of, ingest
 from profile_lookup.profiles.queries import is_stored
 from profile_lookup.settings import Settings
 from profile_lookup.stores import queries as stores
-from profile_lookup.stores.admission import Store, in_force
+from profile_lookup.stores.admission import in_force
 from profile_lookup.web import ids
 
 STORE_NAME = "demo"
@@ -117,12 +116,7 @@ async def _ensure_people(database: Database, account_id: UUID, store_id: UUID) -
         if await is_stored(connection, store, last):
             return
     for person in people:
-
-        def read(store: Store, person: Contact = person) -> Change:
-            traits = read_traits(store.trait_groups, {CONTACT.name: person})
-            return Change.of_traits(store.trait_groups, store.settings, traits)
-
-        await ingest(database, store, read, datetime.now(UTC))
+        await ingest(database, store, partial(change_of, sent={CONTACT.name: person}), datetime.now(UTC))
 
 
 _FIRST_NAMES = (

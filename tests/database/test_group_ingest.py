@@ -3,8 +3,7 @@
 import asyncio
 import os
 import signal
-import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -14,7 +13,7 @@ from sqlalchemy import text
 
 from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.accounts.queries import add_key
-from profile_lookup.database.embedded import EmbeddedPostgres
+from profile_lookup.database import connecting
 from profile_lookup.database.engine import Database
 from profile_lookup.database.migrations import migrate
 from profile_lookup.errors import (
@@ -30,10 +29,11 @@ from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
 from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentityResolutionSettings
 from profile_lookup.profiles import group_ingest
-from profile_lookup.profiles.group_ingest import GroupIngest
+from profile_lookup.profiles.group_ingest import AT_ONCE, MAX_BYTES, GroupIngest
 from profile_lookup.stores.admission import Store
 from profile_lookup.web import ids
-from tests.conftest import PATIENCE
+from tests.conftest import PATIENCE, WAITING
+from tests.database.conftest import own_server, postmaster
 from tests.database.stores import make_store
 
 KEY = Credentials("SKtest", digest("secret"))
@@ -43,16 +43,17 @@ class Writer:
     """Who creates profiles in a store, all in groups."""
 
     def __init__(self, database: Database, store: Store) -> None:
+        self.database = database
         self.group = GroupIngest(database)
         self.store_id = ids.store_id(store.id)
 
-    async def create(self, *chats: str, caller: Credentials = KEY, **more: str) -> UUID:
+    async def create(self, *chats: str, caller: Credentials = KEY, size: int = 0, **more: str) -> UUID:
         named = [*(("chat", chat) for chat in chats), *more.items()]
         change = Change(tuple(NormalizedIdentifier(id_type, NormalizedValue(value)) for id_type, value in named))
-        return await self.create_as_read(lambda _: change, caller)
+        return await self.create_as_read(lambda _: change, caller, size)
 
-    async def create_as_read(self, read: Callable[[Store], Change], caller: Credentials = KEY) -> UUID:
-        return await self.group.ingest(caller, self.store_id, read, datetime.now(UTC))
+    async def create_as_read(self, read: Callable[[Store], Change], caller: Credentials = KEY, size: int = 0) -> UUID:
+        return await self.group.ingest(caller, self.store_id, read, datetime.now(UTC), size)
 
 
 async def _writer(database: Database, settings: IdentityResolutionSettings = DEFAULT_SETTINGS) -> Writer:
@@ -69,6 +70,20 @@ async def writer(database: Database) -> AsyncIterator[Writer]:
     await writer.group.close()
 
 
+_LOCK = text("lock table identifier in access exclusive mode")
+
+
+async def _begin_alone(writer: Writer, chats: list[str]) -> "list[asyncio.Task[UUID]]":
+    """Each in a transaction of its own, which waits for a lock."""
+    tasks = []
+    async with asyncio.timeout(PATIENCE), writer.database.statements() as connection:
+        for chat in chats:
+            tasks.append(asyncio.create_task(writer.create(chat)))
+            while await connection.scalar(text(WAITING)) < len(tasks):
+                await asyncio.sleep(0.01)
+    return tasks
+
+
 async def _stored(database: Database, column: str) -> list[str]:
     async with database.statements() as connection:
         return list((await connection.execute(text(f"select {column} from identifier"))).scalars())
@@ -81,16 +96,38 @@ async def test_those_that_come_at_the_same_time_are_of_one_transaction(writer: W
     assert len(set(await _stored(database, "xmin::text"))) == 1
 
 
-async def test_while_their_store_is_busy_they_gather(writer: Writer, database: Database) -> None:
-    async def create(number: int) -> None:
-        await asyncio.sleep(number / 10_000)
-        await writer.create(f"c-{number}")
+async def test_while_their_callers_transactions_are_under_way_they_gather(writer: Writer, database: Database) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(_LOCK)
+        under_way = await _begin_alone(writer, [f"first-{number}" for number in range(AT_ONCE)])
+        queued = [asyncio.create_task(writer.create(f"c-{number}")) for number in range(50)]
+        await asyncio.sleep(0)
+    await asyncio.gather(*under_way, *queued)
+    assert len(set(await _stored(database, "xmin::text"))) == AT_ONCE + 1
 
-    async with asyncio.TaskGroup() as at_once:
-        for number in range(200):
-            at_once.create_task(create(number))
-    assert len(await _stored(database, "value")) == 200
-    assert len(set(await _stored(database, "xmin::text"))) < 100
+
+async def test_long_bodies_are_of_several_transactions(writer: Writer, database: Database) -> None:
+    await asyncio.gather(*[writer.create(f"c-{number}", size=MAX_BYTES // 2) for number in range(10)])
+    assert len(set(await _stored(database, "xmin::text"))) == 5
+
+
+async def test_who_waits_for_a_lock_holds_up_nobody(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither those of the same transaction nor those that come later."""
+    for name in ("lock_timeout", "statement_timeout"):  # of a write alone, which must not be what helps here
+        monkeypatch.setitem(connecting._SERVER_SETTINGS, name, "0")
+    database = Database(database_url, pool_size=16, command_timeout=None)
+    writer = await _writer(database)
+    await writer.create("hot")
+    async with database.transaction() as connection:
+        await connection.execute(text("select from profile for update"))
+        waiting = [asyncio.create_task(writer.create("hot", f"h-{number}")) for number in range(AT_ONCE)]
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.gather(*[writer.create(f"c-{number}") for number in range(20)])
+            await asyncio.gather(*[writer.create(f"later-{number}") for number in range(20)])
+        assert not any(each.done() for each in waiting)
+    assert len(set(await asyncio.gather(*waiting))) == 1
+    await writer.group.close()
+    await database.close()
 
 
 async def test_within_a_group_they_meet_each_other(writer: Writer) -> None:
@@ -169,43 +206,44 @@ async def test_more_than_can_wait_are_turned_away_and_the_others_written(
     writer: Writer, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(group_ingest, "MAX_WAITING", 20)
+    guessed = Credentials(KEY.sid, digest("guessed"))
+    strangers = asyncio.gather(
+        *[writer.create(f"s-{number}", caller=guessed) for number in range(30)], return_exceptions=True
+    )  # who fill no queue but their own
     answers = await asyncio.gather(*[writer.create(f"c-{number}") for number in range(30)], return_exceptions=True)
     assert [isinstance(answer, Unavailable) for answer in answers] == [False] * 20 + [True] * 10
     assert len(await _stored(database, "value")) == 20
+    assert {type(answer) for answer in await strangers} == {Unauthenticated, Unavailable}
 
 
-async def test_who_waited_too_long_for_a_turn_is_told_so_and_nothing_is_written(
+async def test_who_waits_too_long_for_a_turn_is_told_so_and_nothing_is_written(
     writer: Writer, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group_ingest, "LONGEST_WAIT", 0.0)
-    with pytest.raises(Unavailable):
-        await writer.create("a")
-    assert await _stored(database, "value") == []
+    async with database.transaction() as connection:
+        await connection.execute(_LOCK)
+        under_way = await _begin_alone(writer, [f"first-{number}" for number in range(AT_ONCE)])
+        monkeypatch.setattr(group_ingest, "LONGEST_WAIT", 0.01)
+        with pytest.raises(Unavailable):
+            await writer.create("late")
+    await asyncio.gather(*under_way)
+    assert "late" not in await _stored(database, "value")
 
 
 async def test_who_waits_when_the_service_ends_is_told_so(writer: Writer, database: Database) -> None:
     async with database.transaction() as connection:
-        await connection.execute(text("lock table identifier in access exclusive mode"))
-        waiting = []
-        for number in range(10):
-            waiting.append(asyncio.create_task(writer.create(f"c-{number}")))
-            await asyncio.sleep(0.01)
+        await connection.execute(_LOCK)
+        waiting = await _begin_alone(writer, [f"first-{number}" for number in range(AT_ONCE)])
+        waiting += [asyncio.create_task(writer.create(f"c-{number}")) for number in range(10)]
+        await asyncio.sleep(0)
         await writer.group.close()
         answers = await asyncio.gather(*waiting, return_exceptions=True)
     assert all(isinstance(answer, Unavailable) for answer in answers)
     assert await _stored(database, "value") == []
 
 
-@pytest.fixture
-def own_directory() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="writes-") as path:
-        Path(path).chmod(0o711)  # as root, PostgreSQL runs as somebody who has to pass through
-        yield Path(path) / "pg"
-
-
 async def test_what_was_answered_is_there_after_a_server_is_killed_in_the_middle(own_directory: Path) -> None:
     answered: list[str] = []
-    with EmbeddedPostgres(own_directory, settings={"fsync": "off", "shared_buffers": "16MB"}) as server:
+    with own_server(own_directory) as server:
         await asyncio.to_thread(migrate, server.url)
         database = Database(server.url, pool_size=8)
         writer = await _writer(database)
@@ -222,11 +260,11 @@ async def test_what_was_answered_is_there_after_a_server_is_killed_in_the_middle
         async with asyncio.timeout(PATIENCE):
             while len(answered) < 200:
                 await asyncio.sleep(0.01)
-            os.kill(int((own_directory / "data" / "postmaster.pid").read_text().splitlines()[0]), signal.SIGKILL)
+            os.kill(postmaster(own_directory), signal.SIGKILL)
             await at_work
         await writer.group.close()
         await database.close()
-    with EmbeddedPostgres(own_directory, settings={"fsync": "off", "shared_buffers": "16MB"}) as server:
+    with own_server(own_directory) as server:
         database = Database(server.url, pool_size=2)
         assert set(answered) <= set(await _stored(database, "value"))
         await database.close()

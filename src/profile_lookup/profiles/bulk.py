@@ -9,11 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from profile_lookup.errors import ProfileLookupError
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.people import Written
-from profile_lookup.identity.traits import read_traits
 from profile_lookup.operations import items
 from profile_lookup.operations.worker import Job
 from profile_lookup.profiles.gathering import in_step
-from profile_lookup.profiles.ingest import Attempt, Outcome, ingest_together
+from profile_lookup.profiles.ingest import Attempt, Outcome, change_of, ingest_together
 from profile_lookup.stores.admission import Store
 from profile_lookup.web import ids
 from profile_lookup.web.errors import Error
@@ -41,7 +40,7 @@ async def update_profiles_bulk(job: Job) -> None:
             """Read one by one: of profiles with very many values only a few fit in a transaction."""
             time = datetime.fromisoformat(job.progress["time"] if done else job.input["requested_at"])
             for each in inputs:
-                attempts.append((_read(store, each), time))
+                attempts.append((_change_or_refusal(store, each), time))
                 yield attempts[-1]
                 time = time_after(attempts[-1])
 
@@ -55,10 +54,9 @@ async def update_profiles_bulk(job: Job) -> None:
         pass
 
 
-def _read(store: Store, sent: str) -> Change | ProfileLookupError:
+def _change_or_refusal(store: Store, sent: str) -> Change | ProfileLookupError:
     try:
-        traits = read_traits(store.trait_groups, json.loads(sent))
-        return Change.of_traits(store.trait_groups, store.settings, traits)
+        return change_of(store, json.loads(sent))
     except ProfileLookupError as refused:
         return refused
 

@@ -2,13 +2,14 @@
 
 from datetime import UTC, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.types import Scope
 
-from profile_lookup.accounts.credentials import parse_basic
+from profile_lookup.accounts.credentials import presented_over_connection
 from profile_lookup.database.engine import DatabaseOfApp
 from profile_lookup.errors import (
     IdentifierConflict,
@@ -16,39 +17,19 @@ from profile_lookup.errors import (
     TraitsRefused,
     TraitValueRefused,
 )
-from profile_lookup.identity.change import Change
-from profile_lookup.identity.traits import read_traits
-from profile_lookup.profiles.ingest import ingest
+from profile_lookup.profiles.ingest import change_of, ingest
 from profile_lookup.profiles.wire import ProfileCreated, ProfileData
-from profile_lookup.stores.admission import Store, StoreOfAccount
+from profile_lookup.stores.admission import StoreOfAccount
 from profile_lookup.stores.routes import STORE_ERRORS
 from profile_lookup.web import ids
 from profile_lookup.web.body import BodyLastRoute, read_json
 from profile_lookup.web.lean import LeanOperation
 from profile_lookup.web.openapi import answer, error_answers, request_example
 
+if TYPE_CHECKING:
+    from profile_lookup.profiles.group_ingest import GroupIngest
+
 _CREATED = "Profile resolved and accepted for processing."
-
-_validate = ProfileData.__pydantic_validator__.validate_python
-
-
-def _read(body: ProfileData, store: Store) -> Change:
-    traits = read_traits(store.trait_groups, body.traits or {})
-    return Change.of_traits(store.trait_groups, store.settings, traits)
-
-
-async def create_leanly(scope: Scope, store_id: str, headers: dict[bytes, bytes], body: bytes) -> bytes | None:
-    """What `create_profile` answers or raises, where nothing is odd; together with others of the same time."""
-    requested_at = datetime.now(UTC)
-    credentials = parse_basic(headers.get(b"authorization", b"").decode("latin-1"))
-    try:
-        sent = _validate(read_json(body))
-    except (ValueError, RecursionError):  # as pydantic's are
-        return None
-    ingest = scope["app"].state.group_ingest.ingest
-    profile_id = await ingest(credentials, store_id, partial(_read, sent), requested_at)
-    return _created(profile_id).model_dump_json(by_alias=True).encode()
-
 
 router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles", route_class=BodyLastRoute)
 
@@ -91,12 +72,26 @@ async def create_profile(store: StoreOfAccount, body: ProfileData, database: Dat
     If no profile has any of these identifiers, there is a new one; if one has, it is updated; if several have, they
     are one person, and merged into the earliest.
     """
-    profile_id = await ingest(database, store, partial(_read, body), datetime.now(UTC))
+    profile_id = await ingest(database, store, partial(change_of, sent=body.traits or {}), datetime.now(UTC))
     return _created(profile_id)
 
 
 def _created(profile_id: UUID) -> ProfileCreated:
     return ProfileCreated(message=_CREATED, id=ids.profile_id(profile_id))
+
+
+async def create_leanly(scope: Scope, store_id: str, headers: dict[bytes, bytes], body: bytes) -> bytes | None:
+    """What `create_profile` answers or raises, where nothing is odd; together with others of the same time."""
+    requested_at = datetime.now(UTC)
+    credentials = presented_over_connection(scope, headers.get(b"authorization", b""))
+    try:  # traits may be anything: it is read as FastAPI reads it
+        traits = ProfileData.model_validate(read_json(body)).traits or {}
+    except (ValueError, RecursionError):  # a ValidationError is a ValueError
+        return None
+    group_ingest: GroupIngest = scope["app"].state.group_ingest
+    read = partial(change_of, sent=traits)
+    profile_id = await group_ingest.ingest(credentials, store_id, read, requested_at, len(body))
+    return _created(profile_id).model_dump_json(by_alias=True).encode()
 
 
 (_CREATE,) = (route for route in router.routes if isinstance(route, APIRoute))

@@ -1,18 +1,20 @@
 """Profiles that are created at the same time are written together, in one transaction: group commit.
 
-A request that finds nothing under way in its store goes at once, with those that arrived in the same turn of the event
-loop. While its store is busy, others queue up, and the next transaction takes up to 64 of them: the busier the service
-is, the less each costs. See docs/decisions/0018-creates-together.md.
+A create that finds nothing under way of its caller goes at once, with those that arrived in the same turn of the event
+loop. While two transactions are under way others queue up, and the next one takes up to 64 of them: the busier the
+service is, the less each costs. See docs/decisions/0018-creates-together.md; `coalescing.py` does so for lookups.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
-from typing import NamedTuple
 from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.database.engine import Database
@@ -20,22 +22,29 @@ from profile_lookup.errors import ProfileLookupError, Unavailable
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.people import Written
 from profile_lookup.profiles.gathering import Write, in_transaction
-from profile_lookup.profiles.ingest import Outcome, ingest_together
+from profile_lookup.profiles.ingest import Outcome, ingest, ingest_together
 from profile_lookup.stores.admission import Store, admit
 
 AT_ONCE = 2
-"""Transactions of one store: the one is resolved while PostgreSQL writes the other."""
+"""Transactions of a caller in a store: while PostgreSQL writes the one, the next is resolved."""
 MAX_TOGETHER = 64
-MAX_WAITING = 2048  # of one store
+MAX_BYTES = 16_384  # of their bodies: nobody else is served while a group is read
+MAX_WAITING = 2048  # of a caller in a store
 LONGEST_WAIT = 5.0  # seconds, for one's turn
 
+_SHORT_PATIENCE = text("set local lock_timeout = '100ms'")
 
-class _Asked(NamedTuple):
-    credentials: Credentials
+_Caller = tuple[Credentials, str]
+"""Who asks, and the ID of the store as sent."""
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting:
     read: Callable[[Store], Change]
+    size: int
     requested_at: datetime
-    give_up_at: float
     answer: "asyncio.Future[UUID]"
+    timer: asyncio.TimerHandle | None = None
 
     def settle(self, outcome: UUID | Exception) -> None:
         if self.answer.done():  # nobody waits for it any more
@@ -45,111 +54,142 @@ class _Asked(NamedTuple):
         else:
             self.answer.set_result(outcome)
 
+    def give_up(self) -> None:
+        self.settle(Unavailable("too many writes wait for each other"))
 
-@dataclass
+
+@dataclass(slots=True)
 class _Queue:
-    waiting: deque[_Asked] = field(default_factory=deque)
+    waiting: deque[_Waiting] = field(default_factory=deque)
     at_work: int = 0
     is_about_to_take: bool = False
 
+    def take(self) -> list[_Waiting]:
+        group: list[_Waiting] = []
+        size = 0
+        while self.waiting and len(group) < MAX_TOGETHER:
+            size += self.waiting[0].size
+            if group and size > MAX_BYTES:
+                break
+            waiting = self.waiting.popleft()
+            if not waiting.answer.done():
+                group.append(waiting)
+        for waiting in group:
+            if waiting.timer is not None:
+                waiting.timer.cancel()
+        return group
+
 
 class GroupIngest:
-    """Writes on behalf of all requests of a process."""
+    """Writes on behalf of all requests of a process.
+
+    The queues are of each caller apart: who is not admitted waits for nobody else, and nobody waits for them.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._loop = asyncio.get_running_loop()
-        self._queues: dict[str, _Queue] = {}
+        self._queues: dict[_Caller, _Queue] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def ingest(
-        self, credentials: Credentials, store_id: str, read: Callable[[Store], Change], requested_at: datetime
+        self,
+        credentials: Credentials,
+        store_id: str,
+        read: Callable[[Store], Change],
+        requested_at: datetime,
+        size: int = 0,
     ) -> UUID:
-        """As `profiles.ingest.ingest`, of nobody known, if the caller is admitted. Raises what `admit` does as well."""
-        queue = self._queues.setdefault(store_id, _Queue())
+        """As `profiles.ingest.ingest`, of somebody unknown, after `admit`; raises what either does.
+
+        `size`: of the request's body, in bytes.
+        """
+        caller = credentials, store_id
+        queue = self._queues.setdefault(caller, _Queue())
         if len(queue.waiting) >= MAX_WAITING:
             raise Unavailable("too many writes wait for each other")
-        give_up_at = self._loop.time() + LONGEST_WAIT
-        asked = _Asked(credentials, read, requested_at, give_up_at, self._loop.create_future())
-        queue.waiting.append(asked)
+        waiting = _Waiting(read, size, requested_at, self._loop.create_future())
+        waiting.timer = self._loop.call_later(LONGEST_WAIT, waiting.give_up)
+        queue.waiting.append(waiting)
         if queue.at_work < AT_ONCE and not queue.is_about_to_take:
             queue.at_work += 1
             queue.is_about_to_take = True
-            task = self._loop.create_task(self._work_off(store_id, queue))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        return await asked.answer
+            self._start(self._work_off(caller, queue))
+        return await waiting.answer
 
     async def close(self) -> None:
+        """Whoever waits still is told that the service is unavailable."""
+        await asyncio.sleep(0)  # a task that had not begun would tell nobody
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for queue in self._queues.values():
-            for asked in queue.waiting:
-                asked.settle(Unavailable())
+            for waiting in queue.waiting:
+                waiting.settle(Unavailable())
 
-    async def _work_off(self, store_id: str, queue: _Queue) -> None:
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work_off(self, caller: _Caller, queue: _Queue) -> None:
         queue.is_about_to_take = False
         try:
-            while queue.waiting:
-                await self._write_or_tell(store_id, self._take(queue))
+            while group := queue.take():
+                with _telling(group):
+                    queue.waiting.extendleft(reversed(await self._write(caller, group)))
         finally:
             queue.at_work -= 1
             if not queue.at_work and not queue.waiting:
-                del self._queues[store_id]
+                del self._queues[caller]
 
-    def _take(self, queue: _Queue) -> list[_Asked]:
-        group = [queue.waiting.popleft() for _ in range(min(MAX_TOGETHER, len(queue.waiting)))]
-        for asked in group:
-            if asked.give_up_at < self._loop.time():
-                asked.settle(Unavailable("too many writes wait for each other"))
-        return [asked for asked in group if not asked.answer.done()]
-
-    async def _write_or_tell(self, store_id: str, group: list[_Asked]) -> None:
+    async def _write(self, caller: _Caller, group: list[_Waiting]) -> Sequence[_Waiting]:
+        """Settle those that fit in a transaction, and give the others. If it fails, each is written alone."""
+        store = await admit(self._database, *caller, "full")
+        if len(group) == 1:
+            await self._write_alone(store, group[0])
+            return ()
         try:
-            await self._write(store_id, group)
-        except BaseException as error:  # whatever it is, those who wait must hear of it
-            for asked in group:
-                asked.settle(error if isinstance(error, Exception) else Unavailable())
-            if not isinstance(error, Exception):
-                raise
+            outcomes = await in_transaction(self._database, store, lambda store: _together(store, group))
+        except Exception:  # noqa: BLE001 -- whoever it is about meets it again, alone
+            # One of them waits for a lock, say. The others need not, nor those that come after them.
+            for waiting in group:
+                self._start(self._write_alone(store, waiting))
+            return ()
+        for waiting, outcome in zip(group, outcomes, strict=False):
+            waiting.settle(outcome.profile_id if isinstance(outcome, Written) else outcome)
+        return group[len(outcomes) :]
 
-    async def _write(self, store_id: str, group: list[_Asked]) -> None:
-        store: Store | None = None
-        for caller in {asked.credentials for asked in group}:
-            try:
-                store = await admit(self._database, caller, store_id, "full")
-            except ProfileLookupError as refusal:
-                for asked in group:
-                    if asked.credentials == caller:
-                        asked.settle(refusal)
-        rest = [asked for asked in group if not asked.answer.done()]
-        while rest and store is not None:
-            outcomes = await self._write_those_that_fit(store, rest)
-            for asked, outcome in zip(rest, outcomes, strict=False):
-                asked.settle(outcome.profile_id if isinstance(outcome, Written) else outcome)
-            rest = rest[len(outcomes) :]
-
-    async def _write_those_that_fit(self, store: Store, group: list[_Asked]) -> list[Written | Exception]:
-        """What came of as many as fit in a transaction, in order; of all, if one of them meets a defect of ours."""
-
-        def prepare(store: Store) -> Write[list[Outcome]]:
-            attempts = [(_attempt(asked, store), asked.requested_at) for asked in group]
-            return partial(ingest_together, store=store, attempts=attempts)
-
-        try:
-            return [*await in_transaction(self._database, store, prepare)]
-        except ProfileLookupError:
-            raise
-        except Exception as defect:  # noqa: BLE001 -- whoever met it is told
-            if len(group) == 1:
-                return [defect]
-            # Each is written alone, then, and only the one with the defect fails.
-            return [outcome for asked in group for outcome in await self._write_those_that_fit(store, [asked])]
+    async def _write_alone(self, store: Store, waiting: _Waiting) -> None:
+        with _telling([waiting]):
+            waiting.settle(await ingest(self._database, store, waiting.read, waiting.requested_at))
 
 
-def _attempt(asked: _Asked, store: Store) -> Change | ProfileLookupError:
+def _together(store: Store, group: list[_Waiting]) -> Write[list[Outcome]]:
+    async def write(connection: AsyncConnection) -> list[Outcome]:
+        await connection.execute(_SHORT_PATIENCE)
+        attempts = ((_change_or_refusal(store, waiting), waiting.requested_at) for waiting in group)
+        return await ingest_together(connection, store, attempts)
+
+    return write
+
+
+def _change_or_refusal(store: Store, waiting: _Waiting) -> Change | ProfileLookupError:
     try:
-        return asked.read(store)
+        return waiting.read(store)
     except ProfileLookupError as refusal:
         return refusal
+
+
+@contextmanager
+def _telling(group: list[_Waiting]) -> Iterator[None]:
+    """Whatever goes wrong, those who wait hear of it."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 -- each request tells of it in its own way
+        for waiting in group:
+            waiting.settle(error)
+    except BaseException:
+        for waiting in group:
+            waiting.settle(Unavailable())
+        raise

@@ -1,6 +1,6 @@
 """The only path by which identifiers come to profiles: gather candidates, resolve, apply, in one transaction."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.people import People, Written
 from profile_lookup.identity.profile import Profile
+from profile_lookup.identity.traits import read_traits
 from profile_lookup.profiles.gathering import Write, in_transaction, lock_and_gather
 from profile_lookup.profiles.writes import write
 from profile_lookup.stores.admission import Store
@@ -24,6 +25,11 @@ Attempt = tuple[Change | ProfileLookupError, datetime]
 """A change, or why a request is none, and its time."""
 
 Outcome = Written | ProfileLookupError
+
+
+def change_of(store: Store, sent: Mapping[str, Mapping[str, object]]) -> Change:
+    """To write these traits, as they were sent. Raises `TraitsRefused`."""
+    return Change.of_traits(store.trait_groups, store.settings, read_traits(store.trait_groups, sent))
 
 
 async def ingest(

@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from pydantic import ValidationError
 from starlette.types import Scope
 
-from profile_lookup.accounts.credentials import Credentials, PresentedCredentials, parse_basic
+from profile_lookup.accounts.credentials import Credentials, PresentedCredentials, presented_over_connection
 from profile_lookup.database.engine import DatabaseOfApp
 from profile_lookup.errors import (
     IdentifierRefused,
@@ -29,28 +29,6 @@ from profile_lookup.web.body import BodyLastRoute
 from profile_lookup.web.lean import LeanOperation
 from profile_lookup.web.openapi import answer, error_answers, request_example
 from profile_lookup.web.protocol import is_gone
-
-_read = LeanIdentifierBody.__pydantic_validator__.validate_json
-
-
-def _written(found: LookupResult) -> bytes:
-    """A `LookupAnswer` as pydantic writes it, which takes several times as long."""
-    profiles = ",".join([f'"{ids.profile_id(profile_id)}"' for profile_id in found.profile_ids])
-    return f'{{"normalizedValue":{encode_basestring(found.normalized_value)},"profiles":[{profiles}]}}'.encode()
-
-
-async def look_up_leanly(scope: Scope, store_id: str, headers: dict[bytes, bytes], body: bytes) -> bytes | None:
-    """What `look_up_profiles` answers, where nothing is odd."""
-    lookup: ProfileLookup = scope["app"].state.profile_lookup
-    try:
-        credentials = parse_basic(headers.get(b"authorization", b"").decode("latin-1"))
-        identifier = _read(body).to_domain()
-        store = lookup.known(credentials, store_id)
-        found = None if store is None else await lookup.find(credentials, store, identifier, is_gone(scope))
-    except (Unauthenticated, ValidationError, IdentifierRefused):
-        return None
-    return None if found is None else _written(found)
-
 
 router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles", route_class=BodyLastRoute)
 
@@ -109,6 +87,25 @@ async def look_up_profiles(
         normalized_value=found.normalized_value,
         profiles=[ids.profile_id(profile_id) for profile_id in found.profile_ids],
     )
+
+
+async def look_up_leanly(scope: Scope, store_id: str, headers: dict[bytes, bytes], body: bytes) -> bytes | None:
+    """What `look_up_profiles` answers, where nothing is odd."""
+    lookup: ProfileLookup = scope["app"].state.profile_lookup
+    try:
+        credentials = presented_over_connection(scope, headers.get(b"authorization", b""))
+        identifier = LeanIdentifierBody.model_validate_json(body).to_domain()
+        store = lookup.known(credentials, store_id)
+        found = None if store is None else await lookup.find(credentials, store, identifier, is_gone(scope))
+    except (Unauthenticated, ValidationError, IdentifierRefused):
+        return None
+    return None if found is None else _written(found)
+
+
+def _written(found: LookupResult) -> bytes:
+    """A `LookupAnswer` as pydantic writes it, which takes several times as long."""
+    profiles = ",".join([f'"{ids.profile_id(profile_id)}"' for profile_id in found.profile_ids])
+    return f'{{"normalizedValue":{encode_basestring(found.normalized_value)},"profiles":[{profiles}]}}'.encode()
 
 
 (_LOOKUP,) = (route for route in router.routes if isinstance(route, APIRoute))

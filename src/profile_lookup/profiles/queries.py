@@ -120,9 +120,7 @@ async def similar_profile_ids(
     store: Store,
     identifier: NormalizedIdentifier,
 ) -> Row[int, list[UUID]] | None:
-    """(revision, profile_ids) as LOOKUP, with a value that is at least so similar, in percent; most similar first."""
-    # A little less than it: the threshold is a double, the similarity a float, and its 0.7 is less than a double's.
-    # No two similarities of values of 255 characters are that close to each other.
+    """(revision, profile_ids) as LOOKUP, by values as similar as the type's threshold asks; most similar first."""
     threshold = store.settings.config(identifier.id_type).matching_threshold
     parameters = {
         "sid": credentials.sid,
@@ -132,6 +130,8 @@ async def similar_profile_ids(
         "value": identifier.value,
         "max_profiles": MAX_PROFILES,
         "fuzzy_key": fuzzy_key(store.settings, store.id, identifier.id_type),
+        # A little less: what it is compared with is a float, whose 0.7 is less than the 0.7 of a double. No two
+        # similarities of values of 255 characters are that close to each other.
         "threshold": f"{threshold / 100 - 1e-6:.6f}",
     }
     return (await connection.execute(_SIMILAR_PROFILE_IDS, parameters)).one_or_none()

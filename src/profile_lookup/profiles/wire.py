@@ -35,7 +35,7 @@ Traits = Annotated[
 
 
 class LeanIdentifierBody(Body):
-    """Without null for what was left out, which only costs time where nothing may be."""
+    """An `IdentifierBody` that takes no null for what was left out. What it refuses, FastAPI is asked about."""
 
     id_type: IdType
     value: Value
