@@ -60,11 +60,14 @@ FEATURES = (
 
 
 class _App(FastAPI):
-    """Our middleware is around the framework's own, which what is served leanly does not need."""
+    """FastAPI with our two middlewares outermost: what is served leanly passes none of the framework's own.
+
+    So would nothing that `add_middleware` added. What crashes is answered by `RequestIdMiddleware`, not by a handler.
+    """
 
     def build_middleware_stack(self) -> ASGIApp:
         outermost = super().build_middleware_stack()
-        assert isinstance(outermost, ServerErrorMiddleware)  # in its place is RequestIdMiddleware
+        assert isinstance(outermost, ServerErrorMiddleware)  # whose work RequestIdMiddleware does
         lean = LeanMiddleware(outermost.app, operations=(lookup_routes.LEAN, create_routes.LEAN))
         return RequestIdMiddleware(lean, log_requests=self.state.settings.log_requests)
 

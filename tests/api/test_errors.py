@@ -18,7 +18,7 @@ from profile_lookup.database.engine import Database
 from profile_lookup.settings import load_settings
 from profile_lookup.web.body import MAX_BODY
 from profile_lookup.web.errors import STATUS_AND_CODE
-from tests.conftest import BASE_URL
+from tests.conftest import BASE_URL, make_store
 from tests.contract.conforming import ConformingTransport
 
 ABSENT_STORE = "mem_store_00000000000000000000000000"
@@ -116,6 +116,22 @@ async def test_malformed_credentials_are_wrong_credentials(app: FastAPI, header:
             f"/v1/Stores/{ABSENT_STORE}/Profiles/Lookup", headers=[(b"Authorization", header.encode("latin-1"))]
         )
     assert _is_contract_body(answer, 401, 20003)
+
+
+async def test_over_one_connection_each_request_is_judged_by_its_own_credentials(
+    served: str, account: tuple[str, str]
+) -> None:
+    sid, token = account
+    others = [(sid, token[::-1]), ("SKnobody", token), (sid, "x" * 1000), None]
+    async with httpx.AsyncClient(base_url=served, limits=httpx.Limits(max_connections=1)) as client:
+        client.auth = account
+        store_id = await make_store(client)
+        for other in others:
+            for presented, status in ((account, 200), (account, 200), (other, 401), (other, 401)):
+                client.auth = presented  # type: ignore[assignment]
+                asked = {"idType": "chat", "value": "c-1"}
+                answer = await client.post(f"/v1/Stores/{store_id}/Profiles/Lookup", json=asked)
+                assert answer.status_code == status
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,7 @@ class IdentityResolutionSettings:
 
     @cached_property
     def fuzzy_types(self) -> frozenset[str]:
+        """Types whose values a Lookup also finds by similarity."""
         return frozenset(config.id_type for config in self.identifier_configs if config.matching_algo == "fuzzy")
 
     def normalize(self, identifier: Identifier) -> NormalizedIdentifier:

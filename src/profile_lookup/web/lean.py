@@ -1,9 +1,9 @@
 """A declared FastAPI operation, served without FastAPI's machinery of each request.
 
 Routing, solving dependencies, validating and serializing take most of the time of a short operation. Before all that a
-small function is asked, which answers what is usual, byte for byte as FastAPI would have, or gives None; and then
-FastAPI serves the request as if nothing had been asked. So the function knows no refusals: whatever is odd has its
-answer there.
+small function is asked. It answers what is usual, byte for byte as FastAPI would, or raises the `ProfileLookupError`
+that FastAPI's handlers would have been given. For anything else it gives None, having changed nothing, and FastAPI
+serves the request as if nobody had been asked.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -16,19 +16,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from profile_lookup.errors import ProfileLookupError
 from profile_lookup.web.errors import on_domain_error
 
-Lean = Callable[[Scope, str, dict[bytes, bytes], bytes], Awaitable[bytes | None]]
-"""The JSON body of a success, for a request with this parameter in its path, these headers and this body; or None.
+LeanAnswer = Callable[[Scope, str, dict[bytes, bytes], bytes], Awaitable[bytes | None]]
+"""The JSON body of a success, for a request with this parameter in its path, these headers and this body; or None."""
 
-Raises `ProfileLookupError` for what FastAPI would be told as well, as that the service is unavailable.
-"""
-
-_DIGITS = 4
+_MAX_LENGTH_DIGITS = 4
 
 
 class LeanOperation:
-    """A route with one parameter in its path, and the function that answers."""
+    """A route with one parameter in its path, and text after it; and the function that answers."""
 
-    def __init__(self, route: APIRoute, answer: Lean) -> None:
+    def __init__(self, route: APIRoute, answer: LeanAnswer) -> None:
         self.route = route
         self.answer = answer
         self.status = route.status_code or HTTPStatus.OK
@@ -52,20 +49,28 @@ class LeanMiddleware:
         self.app = app
         self._operations = list(operations)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        operation, parameter = self._addressed(scope) if scope["type"] == "http" else (None, "")
-        if operation is None:
-            await self.app(scope, receive, send)
-            return
-        scope["route"] = operation.route
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] == "http":
+            for operation in self._operations:
+                if parameter := operation.parameter(scope):
+                    return self._serve(operation, parameter, scope, receive, send)
+        return self.app(scope, receive, send)
+
+    async def _serve(
+        self, operation: LeanOperation, parameter: str, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        scope["route"] = operation.route  # for the log of requests
         headers = dict(scope["headers"])
-        if not _has_short_json(headers) or scope["app"].dependency_overrides:
-            await self.app(scope, receive, send)
+        is_usual = (
+            _has_short_json(headers)
+            and len(headers) == len(scope["headers"])  # of one that is repeated, FastAPI knows which counts
+            and not scope["app"].dependency_overrides  # what tests put in place of a dependency, it knows as well
+        )
+        received = await _whole_body(receive) if is_usual else []
+        if not is_usual or received[-1]["type"] != "http.request":  # the client has gone in the middle of it
+            await self.app(scope, _starting_with(received, receive), send)
             return
-        received = [await receive()]
-        while received[-1].get("more_body"):
-            received.append(await receive())
-        body = received[0].get("body", b"")
+        body: bytes = received[0].get("body", b"")
         if len(received) > 1:
             body = b"".join([message.get("body", b"") for message in received])
         try:
@@ -81,17 +86,20 @@ class LeanMiddleware:
         await send({"type": "http.response.start", "status": operation.status, "headers": raw_headers})
         await send({"type": "http.response.body", "body": answer})
 
-    def _addressed(self, scope: Scope) -> tuple[LeanOperation | None, str]:
-        for operation in self._operations:
-            if parameter := operation.parameter(scope):
-                return operation, parameter
-        return None, ""
+
+async def _whole_body(receive: Receive) -> list[Message]:
+    received = [await receive()]
+    while received[-1].get("more_body"):
+        received.append(await receive())
+    return received
 
 
 def _has_short_json(headers: dict[bytes, bytes]) -> bool:
     """Less than 10,000 bytes: a longer one is nothing to hurry for."""
     length = headers.get(b"content-length", b"")
-    return headers.get(b"content-type") == b"application/json" and length.isdigit() and len(length) <= _DIGITS
+    return (
+        headers.get(b"content-type") == b"application/json" and length.isdigit() and len(length) <= _MAX_LENGTH_DIGITS
+    )
 
 
 def _starting_with(received: list[Message], receive: Receive) -> Receive:

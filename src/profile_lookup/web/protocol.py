@@ -3,7 +3,8 @@
 - What it refuses by itself gets the contract's error body as well. A request that cannot even be parsed never becomes
   one: no application sees it, and no middleware. So its answer is written right onto the connection, which then ends.
 - An answer's head and body, which uvicorn writes one after the other, go out as one segment.
-- A request may know whether its client has gone (`is_gone`), so that nobody works for nobody.
+- A request may know whether its client has gone (`is_gone`), so that nobody works for nobody; and what is remembered
+  of the connection that it came over (`memory_of_connection`).
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from profile_lookup.web.errors import answer_to
 from profile_lookup.web.request_id import HEADER, new_request_id
 
 _IS_CLOSING = "connection_is_closing"
+_MEMORY = "connection_memory"
 
 
 def is_gone(scope: Scope) -> Callable[[], bool] | None:
@@ -26,14 +28,22 @@ def is_gone(scope: Scope) -> Callable[[], bool] | None:
     return question
 
 
+def memory_of_connection(scope: Scope) -> dict[str, Any]:
+    """Lasts as long as the client's connection; of requests that came another way, nothing is remembered."""
+    memory: dict[str, Any] = scope["state"].get(_MEMORY, {})
+    return memory
+
+
 class ContractHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._memory: dict[str, Any] = {}
         self.transport = self._one_segment = _OneSegment(transport)  # type: ignore[assignment]
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope["state"][_IS_CLOSING] = self.transport.is_closing
+        self.scope["state"][_MEMORY] = self._memory
 
     def on_response_complete(self) -> None:
         self._one_segment.flush()

@@ -21,7 +21,7 @@ def new_request_id() -> str:
 
 
 class RequestIdMiddleware:
-    """Outside everything of ours: no answer goes out without its `X-Request-Id`, not one of the framework's own.
+    """Outermost, around the framework's own middleware too: no answer goes out without its `X-Request-Id`.
 
     The ID is always ours: one that a client chose could carry personal data into the log.
     """
