@@ -1,4 +1,4 @@
-"""The ceiling of the database: the same SQL by pgbench, prepared, without a server in between."""
+"""What the database does with each request by itself: the same SQL by pgbench, prepared, without a server."""
 
 import asyncio
 import importlib.util
