@@ -73,8 +73,9 @@ async def writer(database: Database) -> AsyncIterator[Writer]:
 _LOCK = text("lock table identifier in access exclusive mode")
 
 
-async def _begin_alone(writer: Writer, chats: list[str]) -> "list[asyncio.Task[UUID]]":
-    """Each in a transaction of its own, which waits for a lock."""
+async def _begin_alone(writer: Writer, chats: list[str], monkeypatch: pytest.MonkeyPatch) -> "list[asyncio.Task[UUID]]":
+    """Each in a transaction of its own, which waits for a lock, and keeps its turn."""
+    monkeypatch.setattr(group_ingest, "TURN_ALONE", PATIENCE)
     tasks = []
     async with asyncio.timeout(PATIENCE), writer.database.statements() as connection:
         for chat in chats:
@@ -96,10 +97,12 @@ async def test_those_that_come_at_the_same_time_are_of_one_transaction(writer: W
     assert len(set(await _stored(database, "xmin::text"))) == 1
 
 
-async def test_while_their_callers_transactions_are_under_way_they_gather(writer: Writer, database: Database) -> None:
+async def test_while_their_callers_transactions_are_under_way_they_gather(
+    writer: Writer, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with database.transaction() as connection:
         await connection.execute(_LOCK)
-        under_way = await _begin_alone(writer, [f"first-{number}" for number in range(AT_ONCE)])
+        under_way = await _begin_alone(writer, [f"first-{number}" for number in range(AT_ONCE)], monkeypatch)
         queued = [asyncio.create_task(writer.create(f"c-{number}")) for number in range(50)]
         await asyncio.sleep(0)
     await asyncio.gather(*under_way, *queued)
@@ -120,7 +123,11 @@ async def test_who_waits_for_a_lock_holds_up_nobody(database_url: str, monkeypat
     await writer.create("hot")
     async with database.transaction() as connection:
         await connection.execute(text("select from profile for update"))
-        waiting = [asyncio.create_task(writer.create("hot", f"h-{number}")) for number in range(AT_ONCE)]
+        waiting = []
+        for number in range(AT_ONCE):  # each alone
+            waiting.append(asyncio.create_task(writer.create("hot", f"a-{number}")))
+            await asyncio.sleep(0.01)
+        waiting += [asyncio.create_task(writer.create("hot", f"h-{number}")) for number in range(AT_ONCE)]
         async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*[writer.create(f"c-{number}") for number in range(20)])
             await asyncio.gather(*[writer.create(f"later-{number}") for number in range(20)])
@@ -221,7 +228,7 @@ async def test_who_waits_too_long_for_a_turn_is_told_so_and_nothing_is_written(
 ) -> None:
     async with database.transaction() as connection:
         await connection.execute(_LOCK)
-        under_way = await _begin_alone(writer, [f"first-{number}" for number in range(AT_ONCE)])
+        under_way = await _begin_alone(writer, [f"first-{number}" for number in range(AT_ONCE)], monkeypatch)
         monkeypatch.setattr(group_ingest, "LONGEST_WAIT", 0.01)
         with pytest.raises(Unavailable):
             await writer.create("late")
@@ -229,10 +236,12 @@ async def test_who_waits_too_long_for_a_turn_is_told_so_and_nothing_is_written(
     assert "late" not in await _stored(database, "value")
 
 
-async def test_who_waits_when_the_service_ends_is_told_so(writer: Writer, database: Database) -> None:
+async def test_who_waits_when_the_service_ends_is_told_so(
+    writer: Writer, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with database.transaction() as connection:
         await connection.execute(_LOCK)
-        waiting = await _begin_alone(writer, [f"first-{number}" for number in range(AT_ONCE)])
+        waiting = await _begin_alone(writer, [f"first-{number}" for number in range(AT_ONCE)], monkeypatch)
         waiting += [asyncio.create_task(writer.create(f"c-{number}")) for number in range(10)]
         await asyncio.sleep(0)
         await writer.group.close()

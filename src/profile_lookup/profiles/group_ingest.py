@@ -31,6 +31,7 @@ MAX_TOGETHER = 64
 MAX_BYTES = 16_384  # of their bodies: nobody else is served while a group is read
 MAX_WAITING = 2048  # of a caller in a store
 LONGEST_WAIT = 5.0  # seconds, for one's turn
+TURN_ALONE = 0.1  # seconds that one alone keeps others from their turn
 
 _SHORT_PATIENCE = text("set local lock_timeout = '100ms'")
 
@@ -127,10 +128,11 @@ class GroupIngest:
             for waiting in queue.waiting:
                 waiting.settle(Unavailable())
 
-    def _start(self, work: Coroutine[None, None, None]) -> None:
+    def _start(self, work: Coroutine[None, None, None]) -> "asyncio.Task[None]":
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _work_off(self, caller: _Caller, queue: _Queue) -> None:
         queue.is_about_to_take = False
@@ -147,7 +149,8 @@ class GroupIngest:
         """Settle those that fit in a transaction, and give the others. If it fails, each is written alone."""
         store = await admit(self._database, *caller, "full")
         if len(group) == 1:
-            await self._write_alone(store, group[0])
+            # It may wait for a lock: those that come later need not.
+            await asyncio.wait({self._start(self._write_alone(store, group[0]))}, timeout=TURN_ALONE)
             return ()
         try:
             outcomes = await in_transaction(self._database, store, lambda store: _together(store, group))
