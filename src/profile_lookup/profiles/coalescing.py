@@ -106,12 +106,14 @@ class Lookups:
         if self._timer is not None:
             self._timer.cancel()
         await asyncio.sleep(0)  # a task that had not begun would tell nobody
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         for of_store in self._waiting.values():
             for waiting in of_store:
                 waiting.settle(Unavailable())
+        self._waiting.clear()  # before a connection is free: nothing is asked any more
+        self._waiting_count = 0
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for connection in self._connections:
             await connection.close()
 
