@@ -182,6 +182,27 @@ async def test_one_that_meets_a_defect_of_ours_fails_alone(writer: Writer, datab
     assert sorted(await _stored(database, "value")) == ["a", "c"]
 
 
+async def test_what_may_have_been_committed_is_not_written_again(writer: Writer, database: Database) -> None:
+    async with database.transaction() as connection:
+        for statement in (
+            """
+            create function lose_connection() returns trigger language plpgsql as $$
+            begin
+                perform pg_terminate_backend(pg_backend_pid());
+                return null;
+            end $$
+            """,
+            """
+            create constraint trigger lost_at_commit after insert on identifier
+            deferrable initially deferred for each row when (new.value = 'last') execute function lose_connection()
+            """,
+        ):
+            await connection.execute(text(statement))
+    answers = await asyncio.gather(writer.create("a"), writer.create("last"), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [Unavailable, Unavailable]
+    assert await _stored(database, "value") == []
+
+
 async def test_whoever_is_not_admitted_is_told_and_the_others_are_written(writer: Writer, database: Database) -> None:
     other = await make_store(database, DEFAULT_SETTINGS)
     stranger, reader = Credentials("SKother", digest("secret")), Credentials("SKreader", digest("secret"))

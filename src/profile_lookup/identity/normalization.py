@@ -129,8 +129,7 @@ def _international(digits: str, *, is_a_guess: bool) -> str:
         raise ValueRefused(_NOT_A_PHONE_NUMBER)
     e164 = _e164(number)
     # libphonenumber drops a leading national prefix, for some countries again at every reading: such a number
-    # would be stored as one value and found under another. Where nothing was dropped, another
-    # reading gives the same.
+    # would be stored as one value and found under another. Where nothing was dropped, it is read the same again.
     if e164[1:] != digits and _e164(_parse(e164[1:])) != e164:
         raise ValueRefused("expected a number without its national prefix after the country code")
     return e164

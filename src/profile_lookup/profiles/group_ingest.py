@@ -150,31 +150,42 @@ class GroupIngest:
         store = await admit(self._database, *caller, "full")
         if len(group) == 1:
             # It may wait for a lock: those that come later need not.
-            await asyncio.wait({self._start(self._write_alone(store, group[0]))}, timeout=TURN_ALONE)
+            await asyncio.wait({self._start_alone(store, group[0])}, timeout=TURN_ALONE)
             return ()
+        is_to_commit = False
+
+        def prepare(store: Store) -> Write[list[Outcome]]:
+            async def write(connection: AsyncConnection) -> list[Outcome]:
+                nonlocal is_to_commit
+                await connection.execute(_SHORT_PATIENCE)
+                attempts = ((_change_or_refusal(store, waiting), waiting.requested_at) for waiting in group)
+                outcomes = await ingest_together(connection, store, attempts)
+                is_to_commit = True
+                return outcomes
+
+            return write
+
         try:
-            outcomes = await in_transaction(self._database, store, lambda store: _together(store, group))
-        except Exception:  # noqa: BLE001 -- whoever it is about meets it again, alone
+            outcomes = await in_transaction(self._database, store, prepare)
+        except Exception:
+            if is_to_commit:  # it may have been: to write again could undo what others wrote since
+                raise
             # One of them waits for a lock, say. The others need not, nor those that come after them.
             for waiting in group:
-                self._start(self._write_alone(store, waiting))
+                self._start_alone(store, waiting)
             return ()
         for waiting, outcome in zip(group, outcomes, strict=False):
             waiting.settle(outcome.profile_id if isinstance(outcome, Written) else outcome)
         return group[len(outcomes) :]
 
+    def _start_alone(self, store: Store, waiting: _Waiting) -> "asyncio.Task[None]":
+        task = self._start(self._write_alone(store, waiting))
+        task.add_done_callback(lambda _: waiting.settle(Unavailable()))  # if it was cancelled before it began
+        return task
+
     async def _write_alone(self, store: Store, waiting: _Waiting) -> None:
         with _telling([waiting]):
             waiting.settle(await ingest(self._database, store, waiting.read, waiting.requested_at))
-
-
-def _together(store: Store, group: list[_Waiting]) -> Write[list[Outcome]]:
-    async def write(connection: AsyncConnection) -> list[Outcome]:
-        await connection.execute(_SHORT_PATIENCE)
-        attempts = ((_change_or_refusal(store, waiting), waiting.requested_at) for waiting in group)
-        return await ingest_together(connection, store, attempts)
-
-    return write
 
 
 def _change_or_refusal(store: Store, waiting: _Waiting) -> Change | ProfileLookupError:
