@@ -5,6 +5,7 @@ put it back.
 """
 
 import asyncio
+import math
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -33,24 +34,29 @@ class HeldConnection:
 
     def __init__(self, database_url: str) -> None:
         self._database_url = database_url
+        self._loop = asyncio.get_running_loop()
         self._connection: asyncpg.Connection | None = None
         self._prepared: dict[str, PreparedStatement] = {}
+        self._deadline = math.inf
+        self._watch: asyncio.TimerHandle | None = None
+        """One for all questions: to set a timer takes a tenth of the time that a quick one takes."""
 
     async def fetch(self, question: str, arguments: Sequence[object], time_left: float) -> list[asyncpg.Record]:
         """Once more if the connection was lost meanwhile, since asking changes nothing. Raises `Unavailable`.
 
-        `time_left`: seconds, for each of the two attempts.
+        `time_left`: seconds.
         """
+        self._deadline = self._loop.time() + time_left
+        if self._watch is None or self._watch.when() > self._deadline:
+            self._watch_until(self._deadline)
         try:
             prepared = self._prepared.get(question)
             if prepared is not None:
                 try:
-                    return await prepared.fetch(*arguments, timeout=time_left)
-                except TimeoutError:
-                    raise  # which is an OSError, too
+                    return await prepared.fetch(*arguments)
                 except _LOST:
                     self._lose()
-            async with asyncio.timeout(time_left):
+            async with asyncio.timeout_at(self._deadline):
                 prepared = self._prepared[question] = await self._prepare(question)
                 return await prepared.fetch(*arguments)
         except _LOST as error:
@@ -60,23 +66,38 @@ class HeldConnection:
             self._lose()  # whatever it was: what was asked might still be answered, to whoever asks next
             with telling_when_unavailable():
                 raise
+        finally:
+            self._deadline = math.inf
 
     async def _prepare(self, question: str) -> "PreparedStatement":
         """On a connection that is made anew if need be."""
         if self._connection is not None:
             try:
                 return await self._connection.prepare(question)
-            except TimeoutError:
-                raise  # which is an OSError, too
             except _LOST:
                 self._lose()
-        self._connection = await connect(self._database_url)
+        self._connection = await connect(self._database_url, command_timeout=None)
         return await self._connection.prepare(question)
 
     async def close(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
         if self._connection is not None:
             with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 await self._connection.close(timeout=1)
+
+    def _watch_until(self, deadline: float) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        self._watch = self._loop.call_at(deadline, self._look)
+
+    def _look(self) -> None:
+        """Whether the question that is being asked now is late: then there is no connection any more to wait for."""
+        self._watch = None
+        if self._deadline <= self._loop.time():
+            self._lose()
+        elif self._deadline < math.inf:
+            self._watch_until(self._deadline)
 
     def _lose(self) -> None:
         if self._connection is not None:
