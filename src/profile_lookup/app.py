@@ -6,7 +6,8 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from starlette.middleware.errors import ServerErrorMiddleware
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from profile_lookup import health
 from profile_lookup.database.engine import Database
@@ -65,6 +66,13 @@ class _App(FastAPI):
     So would nothing that `add_middleware` added. What crashes is answered by `RequestIdMiddleware`, not by a handler.
     """
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or self.middleware_stack is None:
+            await super().__call__(scope, receive, send)
+            return
+        scope["app"] = self  # for requests the framework does no more, but for telemetry
+        await self.middleware_stack(scope, receive, send)
+
     def build_middleware_stack(self) -> ASGIApp:
         outermost = super().build_middleware_stack()
         assert isinstance(outermost, ServerErrorMiddleware)  # whose work RequestIdMiddleware does
@@ -101,6 +109,8 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},  # it would hold bodies: personal data
     )
     app.state.settings = settings
+    # Not uvicorn's, which is around everything: of what is served leanly, no answer holds an address.
+    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     app.state.bucket = bucket_of(settings)
     install_error_handlers(app)
     install_redirects(app)

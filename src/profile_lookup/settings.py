@@ -72,6 +72,14 @@ class Settings(BaseSettings):
             description="The address that clients use, for `Location` and `statusUrl`. Unset: the request's own.",
         ),
     ] = None
+    trusted_proxies: Annotated[
+        str,
+        Field(
+            min_length=1,
+            description="Proxies whose `X-Forwarded-Proto` is believed: addresses and networks, with commas "
+            "between, or `*`.",
+        ),
+    ] = "127.0.0.1"
     max_stores: Annotated[int, Field(ge=1, description="How many stores an account may have.")] = 15
     upload_dir: Annotated[
         Path | None,

@@ -122,6 +122,19 @@ async def test_addresses_are_on_the_public_url(settings: Settings, account: tupl
     )
 
 
+@pytest.mark.parametrize(("trusted_proxies", "origin"), [("127.0.0.0/8", "https://"), ("10.0.0.1", "http://")])
+async def test_addresses_are_as_a_trusted_proxy_was_asked(
+    settings: Settings, account: tuple[str, str], trusted_proxies: str, origin: str
+) -> None:
+    app = create_app(load_settings(database_url=settings.database_url, trusted_proxies=trusted_proxies))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=ConformingTransport(app), base_url=BASE_URL, auth=account) as client,
+    ):
+        accepted = await client.post(STORES, json={"displayName": "customers"}, headers={"X-Forwarded-Proto": "https"})
+    assert accepted.headers["Location"].startswith(origin)
+
+
 async def test_a_store_is_fetched_as_the_contract_says(client: httpx.AsyncClient) -> None:
     accepted = await client.post(STORES, json={"displayName": "customers", "description": "All of them"})
     store_id = (await finished(client, accepted))["result"]["id"]

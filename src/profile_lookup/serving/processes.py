@@ -69,6 +69,7 @@ def uvicorn_config(app: FastAPI | str, workers: int = 1) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # the application reads them, where it needs them
         http=ContractHttpProtocol,
         ws="none",
         timeout_graceful_shutdown=DRAIN_TIMEOUT,
