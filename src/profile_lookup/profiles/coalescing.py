@@ -94,7 +94,8 @@ class Lookups:
             if self._has_company:
                 await asyncio.sleep(0)  # those that arrive in the same turn of the loop do not go one by one
             if not self._waiting_count:
-                return await _ask_one(connection, caller, identifier, DEADLINE)
+                rows = await connection.fetch(LOOKUP, (*credentials, store_id, *identifier), DEADLINE)
+                return Found(*rows[0]) if rows else None
             answer = self._queue((caller, identifier), is_gone)
         finally:
             self._has_company = self._waiting_count > 0
@@ -193,18 +194,12 @@ class Lookups:
             self._free(connection)
 
 
-async def _ask_one(
-    connection: HeldConnection, caller: Caller, identifier: NormalizedIdentifier, time_left: float
-) -> Found | None:
-    credentials, store_id = caller
-    rows = await connection.fetch(LOOKUP, (*credentials, store_id, *identifier), time_left)
-    return Found(*rows[0]) if rows else None
-
-
 async def _ask(connection: HeldConnection, questions: Sequence[Question], time_left: float) -> list[Found | None]:
     """By the statement that costs the least: mostly there is one caller, of whom one store is asked."""
     if len(questions) == 1:
-        return [await _ask_one(connection, *questions[0], time_left)]
+        (((credentials, store_id), identifier),) = questions
+        rows = await connection.fetch(LOOKUP, (*credentials, store_id, *identifier), time_left)
+        return [Found(*rows[0]) if rows else None]
     callers: dict[Caller, int] = {}
     numbers = [callers.setdefault(caller, len(callers) + 1) for caller, _ in questions]
     id_types = [identifier.id_type for _, identifier in questions]
