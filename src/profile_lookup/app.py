@@ -1,5 +1,6 @@
 """The composition root: settings in, application out."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -80,6 +81,11 @@ class _App(FastAPI):
         return RequestIdMiddleware(lean, log_requests=self.state.settings.log_requests)
 
 
+def _processors() -> int:
+    """Those that this process may use, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def create_app(settings: Settings) -> FastAPI:
     """`settings.database_url` must be set: the command line sets it for the embedded database."""
     assert settings.database_url is not None
@@ -88,7 +94,7 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.database = Database(database_url, pool_size=settings.pool_size)
-        lookups = Lookups(database_url)
+        lookups = Lookups(database_url, may_busy_poll=settings.workers < _processors())
         app.state.profile_lookup = ProfileLookup(app.state.database, lookups)
         app.state.group_ingest = GroupIngest(app.state.database)
         yield

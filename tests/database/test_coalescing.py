@@ -76,7 +76,7 @@ async def filled(database: Database) -> Filled:
 
 @pytest.fixture
 async def lookups(database_url: str, filled: Filled) -> AsyncIterator[Lookups]:
-    opened = Lookups(database_url)
+    opened = Lookups(database_url, may_busy_poll=True)
     yield opened
     await opened.close()
 
@@ -181,10 +181,47 @@ async def test_nobody_waits_for_a_slow_lookup_of_another(lookups: Lookups, fille
     assert await slow == filled.expected(2)
 
 
+class _Watched(Lookups):
+    polls = 0
+
+    def _busy_poll(self) -> None:
+        self.polls += 1
+        super()._busy_poll()
+
+
+async def test_a_process_without_a_processor_to_spare_does_not_poll(
+    database_url: str, filled: Filled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coalescing, "BUSY_POLL", PATIENCE)
+    polling, sleeping = (_Watched(database_url, may_busy_poll=may) for may in (True, False))
+    for lookups in (polling, sleeping):
+        assert await filled.found(lookups, 1) == filled.expected(1)
+        await lookups.close()
+    assert polling.polls > 1
+    assert sleeping.polls == 0
+
+
+async def test_polling_ends_when_an_answer_takes_long_and_is_not_tried_for_the_next(
+    database_url: str, filled: Filled, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coalescing, "BUSY_POLL", 0.01)
+    lookups = _Watched(database_url, may_busy_poll=True)
+    async with database.transaction() as connection:
+        await connection.execute(text("lock table credential in access exclusive mode"))
+        slow = asyncio.create_task(filled.found(lookups, 1))
+        await asyncio.sleep(0.2)
+        polls = lookups.polls
+        await asyncio.sleep(0.2)
+    assert await slow == filled.expected(1)
+    assert await filled.found(lookups, 2) == filled.expected(2)
+    assert lookups.polls == polls > 0
+    await lookups.close()
+
+
 async def test_who_waits_when_the_service_ends_is_told_so(
     database_url: str, filled: Filled, database: Database
 ) -> None:
-    lookups = Lookups(database_url)
+    lookups = Lookups(database_url, may_busy_poll=True)
     async with database.transaction() as connection:
         await connection.execute(text("lock table credential in access exclusive mode"))
         waiting = [asyncio.create_task(filled.found(lookups, 1)) for _ in range(200)]
@@ -232,7 +269,7 @@ async def test_a_server_that_is_killed_and_started_again_is_asked_again(own_dire
         database = Database(server.url, pool_size=2)
         filled = await _fill(database)
         await database.close()
-        lookups = Lookups(server.url)
+        lookups = Lookups(server.url, may_busy_poll=True)
         assert await filled.found(lookups, 1) == filled.expected(1)
         os.kill(postmaster(own_directory), signal.SIGKILL)
         answers = await asyncio.gather(*[filled.found(lookups, 1) for _ in range(20)], return_exceptions=True)
@@ -253,7 +290,7 @@ async def test_a_server_that_stands_still_costs_its_deadline_and_no_more(
         database = Database(server.url, pool_size=2)
         filled = await _fill(database)
         await database.close()
-        lookups = Lookups(server.url)
+        lookups = Lookups(server.url, may_busy_poll=True)
         await asyncio.gather(*[filled.found(lookups, 1) for _ in range(10)])
         monkeypatch.setattr(coalescing, "DEADLINE", 0.5)
         server_pid = postmaster(own_directory)

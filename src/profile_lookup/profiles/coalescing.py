@@ -3,12 +3,14 @@
 One connection of their own, with prepared statements. A lookup that finds it idle goes at once, or, while there are
 others, with those of the same turn of the event loop. While it is busy others queue up, and then up to 64 of them go in
 one statement: the busier the service is, the less each lookup costs. Where a question takes longer than 5 ms, a second
-connection takes over. See docs/decisions/0013-lookups-together-and-lean.md; `group_ingest.py` does so for creates.
+connection takes over. While answers come within 0.2 ms the process polls for them, and does not sleep. See
+docs/decisions/0013-lookups-together-and-lean.md; `group_ingest.py` does so for creates.
 """
 
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import NamedTuple
 from uuid import UUID
 
@@ -20,6 +22,7 @@ from profile_lookup.profiles.queries import LOOKUP, LOOKUPS, LOOKUPS_OF_ONE_CALL
 
 CONNECTIONS = 2  # one to ask over, and one to take over from it
 SLOW = 0.005  # seconds that a question takes before others are asked beside it
+BUSY_POLL = 0.0002  # seconds that an answer is polled for before the process sleeps
 MAX_TOGETHER = 64
 MAX_WAITING = 2048
 """Some tenths of a second of work; when so many wait, the database has stopped answering, and others are refused."""
@@ -59,18 +62,25 @@ class _Waiting(NamedTuple):
 
 
 class Lookups:
-    """Asks PostgreSQL on behalf of all requests of a process."""
+    """Asks PostgreSQL on behalf of all requests of a process.
 
-    def __init__(self, database_url: str) -> None:
+    `may_busy_poll`: there is another processor for PostgreSQL while this process polls for its answer.
+    """
+
+    def __init__(self, database_url: str, *, may_busy_poll: bool) -> None:
         self._loop = asyncio.get_running_loop()
         self._connections = [HeldConnection(database_url) for _ in range(CONNECTIONS)]
         self._idle = self._connections.copy()
         self._under_way: dict[HeldConnection, float] = {}
-        """What is being asked, and since when."""
+        """What is being asked, and since when, by `perf_counter`."""
         self._waiting: OrderedDict[UUID, deque[_Waiting]] = OrderedDict()
         self._waiting_count = 0
         self._has_company = False
         """Others came while the last lone lookup was under way."""
+        self._may_busy_poll = may_busy_poll
+        self._is_quick = True
+        """The last answer came within the time of a busy poll."""
+        self._is_polling = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -122,15 +132,23 @@ class Lookups:
         """One question at a time, as long as they are quick."""
         if not self._under_way:
             return True
-        return bool(self._idle) and max(self._under_way.values()) <= self._loop.time() - SLOW
+        return bool(self._idle) and max(self._under_way.values()) <= perf_counter() - SLOW
 
     def _connection_to_ask(self) -> HeldConnection:
         connection = self._idle.pop()
-        self._under_way[connection] = self._loop.time()
+        self._under_way[connection] = perf_counter()
+        if self._is_quick and self._may_busy_poll and not self._is_polling:
+            self._busy_poll()
         return connection
 
+    def _busy_poll(self) -> None:
+        """Have the loop look again at once: to sleep and to be woken up takes longer than most answers."""
+        self._is_polling = bool(self._under_way) and max(self._under_way.values()) > perf_counter() - BUSY_POLL
+        if self._is_polling:
+            self._loop.call_soon(self._busy_poll)
+
     def _free(self, connection: HeldConnection) -> None:
-        del self._under_way[connection]
+        self._is_quick = self._under_way.pop(connection) > perf_counter() - BUSY_POLL
         self._idle.append(connection)
         self._ask_next_batch()
 
