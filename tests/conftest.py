@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import shutil
+import signal
 import socket
 import tempfile
 import threading
@@ -52,6 +53,8 @@ def pytest_configure(config: pytest.Config) -> None:
         Path(os.environ[RUN_DIRECTORY]).chmod(0o711)
         # Where an image sets it, each of two hundred processes would compile all modules anew.
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        # A shell has what runs in its background ignore Ctrl-C, and so would all that the tests start.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.set_threshold(50_000)  # to look for garbage after every 700 new containers takes a quarter of the time
 
 
