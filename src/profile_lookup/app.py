@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from profile_lookup import health
+from profile_lookup.database.busy_poll import BusyPoll
 from profile_lookup.database.engine import Database
 from profile_lookup.garbage import collect_seldom
 from profile_lookup.identity_settings import routes as identity_settings
@@ -94,7 +95,8 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.database = Database(database_url, pool_size=settings.pool_size)
-        lookups = Lookups(database_url, may_busy_poll=settings.workers < _processors())
+        busy_poll = BusyPoll(has_processor_to_spare=_processors() > settings.workers)
+        lookups = Lookups(database_url, busy_poll)
         app.state.profile_lookup = ProfileLookup(app.state.database, lookups)
         app.state.group_ingest = GroupIngest(app.state.database)
         yield

@@ -14,6 +14,8 @@ from sqlalchemy import text
 
 from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.accounts.queries import add_key, remove_key
+from profile_lookup.database import busy_poll
+from profile_lookup.database.busy_poll import BusyPoll
 from profile_lookup.database.engine import Database
 from profile_lookup.database.migrations import migrate
 from profile_lookup.errors import Unavailable
@@ -27,6 +29,7 @@ from profile_lookup.stores.admission import Store
 from tests.conftest import PATIENCE, WAITING
 from tests.database.conftest import own_server, postmaster
 from tests.database.stores import make_store
+from tests.database.test_busy_poll import WatchedPoll
 
 KEY = Credentials("SKtest", digest("secret"))
 _OF_LOOKUPS = """
@@ -76,7 +79,7 @@ async def filled(database: Database) -> Filled:
 
 @pytest.fixture
 async def lookups(database_url: str, filled: Filled) -> AsyncIterator[Lookups]:
-    opened = Lookups(database_url, may_busy_poll=True)
+    opened = Lookups(database_url, _busy_poll())
     yield opened
     await opened.close()
 
@@ -181,47 +184,28 @@ async def test_nobody_waits_for_a_slow_lookup_of_another(lookups: Lookups, fille
     assert await slow == filled.expected(2)
 
 
-class _Watched(Lookups):
-    polls = 0
-
-    def _busy_poll(self) -> None:
-        self.polls += 1
-        super()._busy_poll()
-
-
-async def test_a_process_without_a_processor_to_spare_does_not_poll(
-    database_url: str, filled: Filled, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(coalescing, "BUSY_POLL", PATIENCE)
-    polling, sleeping = (_Watched(database_url, may_busy_poll=may) for may in (True, False))
-    for lookups in (polling, sleeping):
-        assert await filled.found(lookups, 1) == filled.expected(1)
-        await lookups.close()
-    assert polling.polls > 1
-    assert sleeping.polls == 0
-
-
-async def test_polling_ends_when_an_answer_takes_long_and_is_not_tried_for_the_next(
+async def test_while_an_answer_is_about_to_come_the_process_does_not_sleep(
     database_url: str, filled: Filled, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(coalescing, "BUSY_POLL", 0.01)
-    lookups = _Watched(database_url, may_busy_poll=True)
+    monkeypatch.setattr(busy_poll, "LONGEST", 0.01)
+    polling = WatchedPoll(has_processor_to_spare=True)
+    lookups = Lookups(database_url, polling)
     async with database.transaction() as connection:
         await connection.execute(text("lock table credential in access exclusive mode"))
         slow = asyncio.create_task(filled.found(lookups, 1))
         await asyncio.sleep(0.2)
-        polls = lookups.polls
+        polls = polling.polls
         await asyncio.sleep(0.2)
     assert await slow == filled.expected(1)
     assert await filled.found(lookups, 2) == filled.expected(2)
-    assert lookups.polls == polls > 0
+    assert polling.polls == polls > 1  # neither on and on, nor again after an answer that took long
     await lookups.close()
 
 
 async def test_who_waits_when_the_service_ends_is_told_so(
     database_url: str, filled: Filled, database: Database
 ) -> None:
-    lookups = Lookups(database_url, may_busy_poll=True)
+    lookups = Lookups(database_url, _busy_poll())
     async with database.transaction() as connection:
         await connection.execute(text("lock table credential in access exclusive mode"))
         waiting = [asyncio.create_task(filled.found(lookups, 1)) for _ in range(200)]
@@ -269,7 +253,7 @@ async def test_a_server_that_is_killed_and_started_again_is_asked_again(own_dire
         database = Database(server.url, pool_size=2)
         filled = await _fill(database)
         await database.close()
-        lookups = Lookups(server.url, may_busy_poll=True)
+        lookups = Lookups(server.url, _busy_poll())
         assert await filled.found(lookups, 1) == filled.expected(1)
         os.kill(postmaster(own_directory), signal.SIGKILL)
         answers = await asyncio.gather(*[filled.found(lookups, 1) for _ in range(20)], return_exceptions=True)
@@ -290,7 +274,7 @@ async def test_a_server_that_stands_still_costs_its_deadline_and_no_more(
         database = Database(server.url, pool_size=2)
         filled = await _fill(database)
         await database.close()
-        lookups = Lookups(server.url, may_busy_poll=True)
+        lookups = Lookups(server.url, _busy_poll())
         await asyncio.gather(*[filled.found(lookups, 1) for _ in range(10)])
         monkeypatch.setattr(coalescing, "DEADLINE", 0.5)
         server_pid = postmaster(own_directory)
@@ -308,6 +292,10 @@ async def test_a_server_that_stands_still_costs_its_deadline_and_no_more(
         monkeypatch.setattr(coalescing, "DEADLINE", 30.0)
         assert await asyncio.gather(*[filled.found(lookups, 1) for _ in range(10)]) == [filled.expected(1)] * 10
         await lookups.close()
+
+
+def _busy_poll() -> BusyPoll:
+    return BusyPoll(has_processor_to_spare=True)
 
 
 def _children(parent: int) -> list[int]:

@@ -3,8 +3,7 @@
 One connection of their own, with prepared statements. A lookup that finds it idle goes at once, or, while there are
 others, with those of the same turn of the event loop. While it is busy others queue up, and then up to 64 of them go in
 one statement: the busier the service is, the less each lookup costs. Where a question takes longer than 5 ms, a second
-connection takes over. While answers come within 0.2 ms the process polls for them, and does not sleep. See
-docs/decisions/0013-lookups-together-and-lean.md; `group_ingest.py` does so for creates.
+connection takes over. See docs/decisions/0013-lookups-together-and-lean.md; `group_ingest.py` does so for creates.
 """
 
 import asyncio
@@ -15,6 +14,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from profile_lookup.accounts.credentials import Credentials
+from profile_lookup.database.busy_poll import BusyPoll
 from profile_lookup.database.held import HeldConnection
 from profile_lookup.errors import Unavailable
 from profile_lookup.identity.identifier import NormalizedIdentifier
@@ -22,7 +22,6 @@ from profile_lookup.profiles.queries import LOOKUP, LOOKUPS, LOOKUPS_OF_ONE_CALL
 
 CONNECTIONS = 2  # one to ask over, and one to take over from it
 SLOW = 0.005  # seconds that a question takes before others are asked beside it
-BUSY_POLL = 0.0002  # seconds that an answer is polled for before the process sleeps
 MAX_TOGETHER = 64
 MAX_WAITING = 2048
 """Some tenths of a second of work; when so many wait, the database has stopped answering, and others are refused."""
@@ -62,12 +61,9 @@ class _Waiting(NamedTuple):
 
 
 class Lookups:
-    """Asks PostgreSQL on behalf of all requests of a process.
+    """Asks PostgreSQL on behalf of all requests of a process."""
 
-    `may_busy_poll`: there is another processor for PostgreSQL while this process polls for its answer.
-    """
-
-    def __init__(self, database_url: str, *, may_busy_poll: bool) -> None:
+    def __init__(self, database_url: str, busy_poll: BusyPoll) -> None:
         self._loop = asyncio.get_running_loop()
         self._connections = [HeldConnection(database_url) for _ in range(CONNECTIONS)]
         self._idle = self._connections.copy()
@@ -77,10 +73,7 @@ class Lookups:
         self._waiting_count = 0
         self._has_company = False
         """Others came while the last lone lookup was under way."""
-        self._may_busy_poll = may_busy_poll
-        self._is_quick = True
-        """The last answer came within the time of a busy poll."""
-        self._is_polling = False
+        self._busy_poll = busy_poll
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -136,19 +129,12 @@ class Lookups:
 
     def _connection_to_ask(self) -> HeldConnection:
         connection = self._idle.pop()
-        self._under_way[connection] = perf_counter()
-        if self._is_quick and self._may_busy_poll and not self._is_polling:
-            self._busy_poll()
+        asked_at = self._under_way[connection] = perf_counter()
+        self._busy_poll.start(asked_at)
         return connection
 
-    def _busy_poll(self) -> None:
-        """Have the loop look again at once: to sleep and to be woken up takes longer than most answers."""
-        self._is_polling = bool(self._under_way) and max(self._under_way.values()) > perf_counter() - BUSY_POLL
-        if self._is_polling:
-            self._loop.call_soon(self._busy_poll)
-
     def _free(self, connection: HeldConnection) -> None:
-        self._is_quick = self._under_way.pop(connection) > perf_counter() - BUSY_POLL
+        self._busy_poll.stop(self._under_way.pop(connection))
         self._idle.append(connection)
         self._ask_next_batch()
 
