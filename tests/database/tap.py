@@ -12,6 +12,7 @@ class Tap:
     url: str
     sent: list[str] = field(default_factory=list)
     """One entry a round trip: the text of a simple query, or `(prepared)` for the execution of a prepared one."""
+    connections: int = 0
 
 
 @asynccontextmanager
@@ -22,6 +23,7 @@ async def tapped(database_url: str) -> AsyncIterator[Tap]:
     tap = Tap(url="")
 
     async def connected(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        tap.connections += 1
         server, to_server = await asyncio.open_unix_connection(socket_path)
         backwards = asyncio.create_task(_copy(server, to_client))
         try:

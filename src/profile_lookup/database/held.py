@@ -38,24 +38,27 @@ class HeldConnection:
         self._connection: asyncpg.Connection | None = None
         self._prepared: dict[str, PreparedStatement] = {}
         self._deadline = math.inf
-        self._watch: asyncio.TimerHandle | None = None
-        """One for all questions: to set a timer takes a tenth of the time that a quick one takes."""
+        self._looks_at = math.inf
+        self._timer: asyncio.Handle | None = None
+        """One for all questions: to set a timer takes a tenth of the time that a quick question takes."""
 
     async def fetch(self, question: str, arguments: Sequence[object], time_left: float) -> list[asyncpg.Record]:
         """Once more if the connection was lost meanwhile, since asking changes nothing. Raises `Unavailable`.
 
-        `time_left`: seconds.
+        `time_left`: seconds, for both attempts together.
         """
         self._deadline = self._loop.time() + time_left
-        if self._watch is None or self._watch.when() > self._deadline:
-            self._watch_until(self._deadline)
+        if self._deadline < self._looks_at:
+            self._look_at(self._deadline)
         try:
             prepared = self._prepared.get(question)
             if prepared is not None:
                 try:
                     return await prepared.fetch(*arguments)
-                except _LOST:
+                except _LOST as error:
                     self._lose()
+                    if self._deadline <= self._loop.time():  # it was taken from a question that is late
+                        raise Unavailable from error
             async with asyncio.timeout_at(self._deadline):
                 prepared = self._prepared[question] = await self._prepare(question)
                 return await prepared.fetch(*arguments)
@@ -80,24 +83,28 @@ class HeldConnection:
         return await self._connection.prepare(question)
 
     async def close(self) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
+        """A question under way is not asked again."""
+        self._deadline = -math.inf
+        if self._timer is not None:
+            self._timer.cancel()
+            self._looks_at = math.inf
         if self._connection is not None:
             with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 await self._connection.close(timeout=1)
 
-    def _watch_until(self, deadline: float) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-        self._watch = self._loop.call_at(deadline, self._look)
+    def _look_at(self, time: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._looks_at = time
+        self._timer = self._loop.call_at(time, self._look)
 
     def _look(self) -> None:
-        """Whether the question that is being asked now is late: then there is no connection any more to wait for."""
-        self._watch = None
+        """Drop the connection if the question under way is late; else look again at its deadline."""
+        self._looks_at = math.inf
         if self._deadline <= self._loop.time():
             self._lose()
         elif self._deadline < math.inf:
-            self._watch_until(self._deadline)
+            self._look_at(self._deadline)
 
     def _lose(self) -> None:
         if self._connection is not None:
