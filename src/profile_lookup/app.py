@@ -65,14 +65,16 @@ FEATURES = (
 class _App(FastAPI):
     """FastAPI with our two middlewares outermost: what is served leanly passes none of the framework's own.
 
-    So would nothing that `add_middleware` added. What crashes is answered by `RequestIdMiddleware`, not by a handler.
+    Nor does it pass what `add_middleware` adds: a proxy's headers are read there. What crashes is answered by
+    `RequestIdMiddleware`, not by a handler.
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or self.middleware_stack is None:
             await super().__call__(scope, receive, send)
             return
-        scope["app"] = self  # for requests the framework does no more, but for telemetry
+        # FastAPI does two things more, neither of which we use: telemetry, and a path that it is mounted at.
+        scope["app"] = self
         await self.middleware_stack(scope, receive, send)
 
     def build_middleware_stack(self) -> ASGIApp:
@@ -117,9 +119,9 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},  # it would hold bodies: personal data
     )
     app.state.settings = settings
-    # Not uvicorn's, which is around everything: of what is served leanly, no answer holds an address.
-    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     app.state.bucket = bucket_of(settings)
+    # Here and not by uvicorn, around everything: of what is served leanly, no answer holds an address.
+    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     install_error_handlers(app)
     install_redirects(app)
     routes = [route for feature in FEATURES for route in feature.router.routes]

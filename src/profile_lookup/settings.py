@@ -2,6 +2,7 @@
 
 import os
 from importlib.util import find_spec
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -150,6 +151,16 @@ class Settings(BaseSettings):
     @classmethod
     def _has_no_final_slash(cls, url: str | None) -> str | None:
         return url and url.rstrip("/")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, proxies: str) -> str:
+        if proxies.strip() == "*":
+            return "*"
+        try:
+            return ",".join(str(ip_network(proxy.strip(), strict=False)) for proxy in proxies.split(","))
+        except ValueError:
+            raise ValueError("expected addresses and networks, with commas between, or *") from None
 
     @field_validator("bootstrap_auth_token")
     @classmethod

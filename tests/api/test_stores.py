@@ -122,9 +122,12 @@ async def test_addresses_are_on_the_public_url(settings: Settings, account: tupl
     )
 
 
-@pytest.mark.parametrize(("trusted_proxies", "origin"), [("127.0.0.0/8", "https://"), ("10.0.0.1", "http://")])
+@pytest.mark.parametrize(
+    ("trusted_proxies", "origin"),
+    [(None, "https://"), ("10.0.0.1, 127.9.9.9/8", "https://"), (" * ", "https://"), ("10.0.0.1", "http://")],
+)
 async def test_addresses_are_as_a_trusted_proxy_was_asked(
-    settings: Settings, account: tuple[str, str], trusted_proxies: str, origin: str
+    settings: Settings, account: tuple[str, str], trusted_proxies: str | None, origin: str
 ) -> None:
     app = create_app(load_settings(database_url=settings.database_url, trusted_proxies=trusted_proxies))
     async with (

@@ -5,6 +5,7 @@ import socket
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -114,6 +115,8 @@ def test_a_revoked_demo_key_stays_revoked(database_url: str, tmp_path: Path) -> 
         ({"BOOTSTRAP_ACCOUNT_SID": "secret", "BOOTSTRAP_AUTH_TOKEN": TOKEN}, "BOOTSTRAP_ACCOUNT_SID"),
         ({"DATA_DIR": "/dev/null/data"}, "/dev/null"),
         ({"PUBLIC_URL": "lookup.example.com"}, "PROFILE_LOOKUP_PUBLIC_URL"),
+        ({"TRUSTED_PROXIES": "10.0.0.1;10.0.0.2"}, "TRUSTED_PROXIES: expected addresses and networks"),
+        ({"TRUSTED_PROXIES": "127.0.0.1,secret"}, "TRUSTED_PROXIES: expected addresses and networks"),
     ],
 )
 def test_what_cannot_work_is_said_in_one_line(settings: dict[str, str], said: str) -> None:
@@ -163,5 +166,17 @@ def test_data_of_another_postgresql_version_is_said_in_one_line(data_dir: Path) 
 def test_several_workers_serve_and_end_together(database_url: str) -> None:
     with serving("--workers", "2", DATABASE_URL=database_url) as (process, printed):
         assert httpx.get(f"{printed[0].rpartition(' ')[2]}/readyz", timeout=30).json() == {"status": "ready"}
+        told = {child.environ().get("PROFILE_LOOKUP_WORKERS") for child in psutil.Process(process.pid).children()}
+        assert told == {"2"}
         process.terminate()
         assert process.wait(30) == 0
+
+
+def test_a_proxy_that_is_not_trusted_is_not_believed(database_url: str) -> None:
+    bootstrap = {"BOOTSTRAP_ACCOUNT_SID": ACCOUNT, "BOOTSTRAP_AUTH_TOKEN": TOKEN}
+    with serving(DATABASE_URL=database_url, TRUSTED_PROXIES="10.0.0.0/8", **bootstrap) as (_, printed):
+        stores = f"{printed[0].rpartition(' ')[2]}/v1/ControlPlane/Stores"
+        accepted = httpx.post(
+            stores, json={"displayName": "customers"}, auth=(ACCOUNT, TOKEN), headers={"X-Forwarded-Proto": "https"}
+        )
+        assert accepted.headers["Location"].startswith("http://")

@@ -25,6 +25,7 @@ def serve(settings: Settings, listener: socket.socket, announce: Callable[[], No
     assert settings.database_url is not None
     # What other processes read from the environment, as this one did.
     os.environ[f"{PREFIX}DATABASE_URL"] = settings.database_url.get_secret_value()
+    os.environ[f"{PREFIX}WORKERS"] = str(settings.workers)
     working = worker_process(os.environ) if settings.run_operations else nullcontext()
     if settings.workers == 1:
         service = uvicorn.Server(uvicorn_config(app_to_serve(settings)))
