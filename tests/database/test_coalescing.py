@@ -39,6 +39,12 @@ _OF_LOOKUPS = """
 STRANGER = Credentials("SKtest", digest("guessed"))
 
 
+@pytest.fixture(scope="module")
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """The event loop that serves, whose clock has whole milliseconds."""
+    return "asyncio", {"use_uvloop": True}
+
+
 @dataclass
 class Filled:
     """A store with profiles c-0 … c-9, and who may ask."""
@@ -123,7 +129,10 @@ async def test_a_busy_store_does_not_hold_up_the_others(lookups: Lookups, filled
     assert max(index for index, name in enumerate(done) if name == "other") < 600
 
 
-async def test_more_than_can_wait_are_turned_away_and_the_others_answered(lookups: Lookups, filled: Filled) -> None:
+async def test_more_than_can_wait_are_turned_away_and_the_others_answered(
+    lookups: Lookups, filled: Filled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coalescing, "SLOW", 60.0)
     at_once, too_many = 1, 10
     asked = [filled.found(lookups, 1) for _ in range(at_once + coalescing.MAX_WAITING + too_many)]
     answers = await asyncio.gather(*asked, return_exceptions=True)

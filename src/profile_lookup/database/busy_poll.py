@@ -21,22 +21,24 @@ class BusyPoll:
     def __init__(self, *, has_processor_to_spare: bool) -> None:
         self._loop = asyncio.get_running_loop()
         self._has_processor_to_spare = has_processor_to_spare
+        self._asked_at = 0.0
         self._was_quick = True
-        self._until = 0.0
+        self._is_wanted = False
         self._is_polling = False
 
-    def start(self, asked_at: float) -> None:
-        """`asked_at`: now, by `perf_counter`."""
-        self._until = asked_at + LONGEST
-        if self._has_processor_to_spare and self._was_quick and not self._is_polling:
+    def start(self) -> None:
+        """A question was asked just now."""
+        self._asked_at = perf_counter()
+        self._is_wanted = self._has_processor_to_spare and self._was_quick
+        if self._is_wanted and not self._is_polling:
             self._poll()
 
-    def stop(self, asked_at: float) -> None:
-        """The answer to the question of then is here."""
-        self._was_quick = perf_counter() < asked_at + LONGEST
-        self._until = 0.0
+    def stop(self) -> None:
+        """Its answer is here."""
+        self._was_quick = perf_counter() < self._asked_at + LONGEST
+        self._is_wanted = False
 
     def _poll(self) -> None:
-        self._is_polling = perf_counter() < self._until
+        self._is_polling = self._is_wanted and perf_counter() < self._asked_at + LONGEST
         if self._is_polling:
             self._loop.call_soon(self._poll)

@@ -1,6 +1,7 @@
 """An identifier is a pair (idType, value) that points to one or more profiles of a store."""
 
 import re
+from dataclasses import dataclass, field
 from typing import NamedTuple, NewType
 
 ID_TYPE_PATTERN = r"^[A-Za-z0-9_-]{2,30}$"
@@ -9,15 +10,12 @@ NormalizedValue = NewType("NormalizedValue", str)
 """A value that went through `normalize()`, or that a store gives back: the only kind that is stored or searched."""
 
 
-class Identifier(NamedTuple):
-    """As a client sent it."""
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """As a client sent it. Its value is personal data, so `repr` leaves it out."""
 
     id_type: str
-    value: str
-
-    def __repr__(self) -> str:
-        """Without the value, which is personal data."""
-        return f"Identifier(id_type={self.id_type!r})"
+    value: str = field(repr=False)
 
 
 class NormalizedIdentifier(NamedTuple):

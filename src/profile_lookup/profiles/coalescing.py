@@ -9,7 +9,6 @@ connection takes over. See docs/decisions/0013-lookups-together-and-lean.md; `gr
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
-from time import perf_counter
 from typing import NamedTuple
 from uuid import UUID
 
@@ -68,7 +67,7 @@ class Lookups:
         self._connections = [HeldConnection(database_url) for _ in range(CONNECTIONS)]
         self._idle = self._connections.copy()
         self._under_way: dict[HeldConnection, float] = {}
-        """What is being asked, and since when, by `perf_counter`."""
+        """What is being asked, and since when."""
         self._waiting: OrderedDict[UUID, deque[_Waiting]] = OrderedDict()
         self._waiting_count = 0
         self._has_company = False
@@ -97,8 +96,7 @@ class Lookups:
             if self._has_company:
                 await asyncio.sleep(0)  # those that arrive in the same turn of the loop do not go one by one
             if not self._waiting_count:
-                rows = await connection.fetch(LOOKUP, (*credentials, store_id, *identifier), DEADLINE)
-                return Found(*rows[0]) if rows else None
+                return await _ask_one(connection, (caller, identifier), DEADLINE)
             answer = self._queue((caller, identifier), is_gone)
         finally:
             self._has_company = self._waiting_count > 0
@@ -125,16 +123,17 @@ class Lookups:
         """One question at a time, as long as they are quick."""
         if not self._under_way:
             return True
-        return bool(self._idle) and max(self._under_way.values()) <= perf_counter() - SLOW
+        return bool(self._idle) and max(self._under_way.values()) <= self._loop.time() - SLOW
 
     def _connection_to_ask(self) -> HeldConnection:
         connection = self._idle.pop()
-        asked_at = self._under_way[connection] = perf_counter()
-        self._busy_poll.start(asked_at)
+        self._under_way[connection] = self._loop.time()
+        self._busy_poll.start()
         return connection
 
     def _free(self, connection: HeldConnection) -> None:
-        self._busy_poll.stop(self._under_way.pop(connection))
+        del self._under_way[connection]
+        self._busy_poll.stop()
         self._idle.append(connection)
         self._ask_next_batch()
 
@@ -198,12 +197,16 @@ class Lookups:
             self._free(connection)
 
 
+async def _ask_one(connection: HeldConnection, question: Question, time_left: float) -> Found | None:
+    (credentials, store_id), identifier = question
+    rows = await connection.fetch(LOOKUP, (*credentials, store_id, *identifier), time_left)
+    return Found(*rows[0]) if rows else None
+
+
 async def _ask(connection: HeldConnection, questions: Sequence[Question], time_left: float) -> list[Found | None]:
     """By the statement that costs the least: mostly there is one caller, of whom one store is asked."""
     if len(questions) == 1:
-        (((credentials, store_id), identifier),) = questions
-        rows = await connection.fetch(LOOKUP, (*credentials, store_id, *identifier), time_left)
-        return [Found(*rows[0]) if rows else None]
+        return [await _ask_one(connection, questions[0], time_left)]
     callers: dict[Caller, int] = {}
     numbers = [callers.setdefault(caller, len(callers) + 1) for caller, _ in questions]
     id_types = [identifier.id_type for _, identifier in questions]
