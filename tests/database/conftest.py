@@ -1,11 +1,13 @@
-"""A PostgreSQL of a test's own, to be killed or stopped."""
+"""A PostgreSQL of a test's own, to be killed or stopped; a poll that counts."""
 
+import asyncio
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from profile_lookup.database.busy_poll import BusyPoll
 from profile_lookup.database.embedded import EmbeddedPostgres
 
 
@@ -22,3 +24,17 @@ def own_server(directory: Path) -> EmbeddedPostgres:
 
 def postmaster(directory: Path) -> int:
     return int((directory / "data" / "postmaster.pid").read_text().splitlines()[0])
+
+
+class WatchedPoll(BusyPoll):
+    polls = 0
+
+    def _poll(self) -> None:
+        self.polls += 1
+        super()._poll()
+
+    async def polls_in_ten_turns(self) -> int:
+        before = self.polls
+        for _ in range(10):
+            await asyncio.sleep(0)
+        return self.polls - before

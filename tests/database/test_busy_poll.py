@@ -5,27 +5,13 @@ import asyncio
 import pytest
 
 from profile_lookup.database import busy_poll
-from profile_lookup.database.busy_poll import BusyPoll
+from tests.database.conftest import WatchedPoll
 
 
 @pytest.fixture(scope="module")
 def anyio_backend() -> tuple[str, dict[str, bool]]:
     """The event loop that serves, whose clock has whole milliseconds."""
     return "asyncio", {"use_uvloop": True}
-
-
-class WatchedPoll(BusyPoll):
-    polls = 0
-
-    def _poll(self) -> None:
-        self.polls += 1
-        super()._poll()
-
-    async def polls_in_ten_turns(self) -> int:
-        before = self.polls
-        for _ in range(10):
-            await asyncio.sleep(0)
-        return self.polls - before
 
 
 @pytest.fixture(autouse=True)

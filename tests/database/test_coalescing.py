@@ -27,9 +27,8 @@ from profile_lookup.profiles.coalescing import Lookups
 from profile_lookup.profiles.ingest import ingest
 from profile_lookup.stores.admission import Store
 from tests.conftest import PATIENCE, WAITING
-from tests.database.conftest import own_server, postmaster
+from tests.database.conftest import WatchedPoll, own_server, postmaster
 from tests.database.stores import make_store
-from tests.database.test_busy_poll import WatchedPoll
 
 KEY = Credentials("SKtest", digest("secret"))
 _OF_LOOKUPS = """
@@ -193,10 +192,11 @@ async def test_nobody_waits_for_a_slow_lookup_of_another(lookups: Lookups, fille
     assert await slow == filled.expected(2)
 
 
-async def test_while_an_answer_is_about_to_come_the_process_does_not_sleep(
+async def test_polling_ends_when_an_answer_takes_long_and_is_not_tried_for_the_next(
     database_url: str, filled: Filled, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(busy_poll, "LONGEST", 0.01)
+    monkeypatch.setattr(coalescing, "SLOW", 60.0)
     polling = WatchedPoll(has_processor_to_spare=True)
     lookups = Lookups(database_url, polling)
     async with database.transaction() as connection:
@@ -204,10 +204,16 @@ async def test_while_an_answer_is_about_to_come_the_process_does_not_sleep(
         slow = asyncio.create_task(filled.found(lookups, 1))
         await asyncio.sleep(0.2)
         polls = polling.polls
+        company = asyncio.create_task(filled.found(lookups, 1))
         await asyncio.sleep(0.2)
+        company.cancel()
     assert await slow == filled.expected(1)
-    assert await filled.found(lookups, 2) == filled.expected(2)
-    assert polling.polls == polls > 1  # neither on and on, nor again after an answer that took long
+    async with database.transaction() as connection:
+        await connection.execute(text("lock table credential in access exclusive mode"))
+        together = [asyncio.create_task(filled.found(lookups, number)) for number in range(8)]
+        await asyncio.sleep(0.2)
+        assert polling.polls == polls > 1  # neither on and on, nor again after an answer that took long
+    assert await asyncio.gather(*together) == [filled.expected(number) for number in range(8)]
     await lookups.close()
 
 

@@ -40,7 +40,7 @@ class HeldConnection:
         self._deadline = math.inf
         self._looks_at = math.inf
         self._timer: asyncio.Handle | None = None
-        """One for all questions: to set a timer takes a tenth of the time that a quick question takes."""
+        """One timer for all questions: to set one takes a tenth of the time that a quick question takes."""
 
     async def fetch(self, question: str, arguments: Sequence[object], time_left: float) -> list[asyncpg.Record]:
         """Once more if the connection was lost meanwhile, since asking changes nothing. Raises `Unavailable`.

@@ -96,7 +96,10 @@ class Lookups:
             if self._has_company:
                 await asyncio.sleep(0)  # those that arrive in the same turn of the loop do not go one by one
             if not self._waiting_count:
-                return await _ask_one(connection, (caller, identifier), DEADLINE)
+                self._busy_poll.start()
+                found = await _ask_one(connection, (caller, identifier), DEADLINE)
+                self._busy_poll.stop()
+                return found
             answer = self._queue((caller, identifier), is_gone)
         finally:
             self._has_company = self._waiting_count > 0
@@ -128,12 +131,10 @@ class Lookups:
     def _connection_to_ask(self) -> HeldConnection:
         connection = self._idle.pop()
         self._under_way[connection] = self._loop.time()
-        self._busy_poll.start()
         return connection
 
     def _free(self, connection: HeldConnection) -> None:
         del self._under_way[connection]
-        self._busy_poll.stop()
         self._idle.append(connection)
         self._ask_next_batch()
 
@@ -184,7 +185,9 @@ class Lookups:
     async def _answer(self, connection: HeldConnection, batch: list[_Waiting]) -> None:
         try:
             time_left = min(waiting.asked_at for waiting in batch) + DEADLINE - self._loop.time()
+            self._busy_poll.start()
             found = await _ask(connection, [waiting.question for waiting in batch], time_left)
+            self._busy_poll.stop()
         except BaseException as error:  # whatever it is, those who wait must hear of it
             for waiting in batch:
                 waiting.settle(error if isinstance(error, Exception) else Unavailable())
