@@ -1,4 +1,4 @@
-"""A PostgreSQL of a test's own, to be killed or stopped; a poll that counts."""
+"""The loop that serves; a PostgreSQL of a test's own, to be killed or stopped; a poll that counts."""
 
 import asyncio
 import tempfile
@@ -9,6 +9,12 @@ import pytest
 
 from profile_lookup.database.busy_poll import BusyPoll
 from profile_lookup.database.embedded import EmbeddedPostgres
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """The event loop that serves, whose clock has whole milliseconds."""
+    return "asyncio", {"use_uvloop": True}
 
 
 @pytest.fixture

@@ -8,12 +8,6 @@ from profile_lookup.database import busy_poll
 from tests.database.conftest import WatchedPoll
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> tuple[str, dict[str, bool]]:
-    """The event loop that serves, whose clock has whole milliseconds."""
-    return "asyncio", {"use_uvloop": True}
-
-
 @pytest.fixture(autouse=True)
 def _for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(busy_poll, "LONGEST", 60.0)

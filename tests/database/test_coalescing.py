@@ -38,12 +38,6 @@ _OF_LOOKUPS = """
 STRANGER = Credentials("SKtest", digest("guessed"))
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> tuple[str, dict[str, bool]]:
-    """The event loop that serves, whose clock has whole milliseconds."""
-    return "asyncio", {"use_uvloop": True}
-
-
 @dataclass
 class Filled:
     """A store with profiles c-0 … c-9, and who may ask."""

@@ -20,12 +20,6 @@ _BACKEND = "select pg_backend_pid()"
 _BEFORE_THE_SERVER_DOES = 8  # seconds; its own limit of a statement is ten
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> tuple[str, dict[str, bool]]:
-    """The event loop that serves, whose clock has whole milliseconds."""
-    return "asyncio", {"use_uvloop": True}
-
-
 @pytest.fixture
 async def held(settings: Settings) -> AsyncIterator[HeldConnection]:
     assert settings.database_url is not None
