@@ -21,7 +21,7 @@ from benchmarks.results import Results, table, this_machine
 from benchmarks.rounds import LookupOptions, measure_lookups
 from benchmarks.workload import KINDS
 from benchmarks.writes import WRITE_PEERS, WRITES, WriteOptions, measure_writes
-from profile_lookup.database.embedded import EmbeddedPostgresError
+from profile_lookup.database.embedded.server import EmbeddedPostgresError
 
 Value = TypeVar("Value")
 

@@ -22,9 +22,9 @@ from benchmarks.progress import say
 from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.accounts.queries import add_key, ensure_account
 from profile_lookup.database.documents import settings_document, traits_document
-from profile_lookup.database.embedded import EmbeddedPostgres
-from profile_lookup.database.engine import Database
+from profile_lookup.database.embedded.server import EmbeddedPostgres
 from profile_lookup.database.migrations import migrate
+from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import store, trait_group
 from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import CONTACT

@@ -27,7 +27,7 @@ from benchmarks.load import Load, Outcome, Target
 from benchmarks.processes import cpu_seconds, memory
 from benchmarks.progress import say
 from benchmarks.results import Spread, aligned
-from profile_lookup.database.embedded import EmbeddedPostgres
+from profile_lookup.database.embedded.server import EmbeddedPostgres
 
 TABLES = ("profile", "identifier", "trait", "alias", "merge")
 """What an import writes of people, in an order that their keys allow."""

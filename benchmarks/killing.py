@@ -22,7 +22,7 @@ from benchmarks.final_state import State, differences, final_state
 from benchmarks.load import Load
 from benchmarks.processes import kill
 from benchmarks.progress import say
-from profile_lookup.database.embedded import EmbeddedPostgres
+from profile_lookup.database.embedded.server import EmbeddedPostgres
 
 _BAD = 1000  # of so many rows, one is refused
 _LOOK = 0.01  # seconds

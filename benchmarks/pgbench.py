@@ -21,7 +21,7 @@ from benchmarks.load import GRACE, Outcome
 from benchmarks.population import INTERNATIONAL_DIGITS, MISSING_AREA, PHONE_DIGITS, US_DIGITS
 from benchmarks.workload import Workload
 from profile_lookup.accounts.credentials import digest
-from profile_lookup.stores.locks import store_key
+from profile_lookup.stores.rules_lock import store_key
 
 SAMPLED = 0.2
 """Of the transactions, whose latencies are written down."""

@@ -9,7 +9,7 @@ import asyncio
 from alembic import context
 from sqlalchemy import Connection, text
 
-from profile_lookup.database.engine import create_engine
+from profile_lookup.database.pool import create_engine
 from profile_lookup.database.tables import metadata
 
 ADVISORY_LOCK = 0x70726F66696C65  # "profile"

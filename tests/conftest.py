@@ -24,12 +24,12 @@ from filelock import FileLock
 from profile_lookup.accounts.credentials import Credentials, digest, new_account_sid, new_secret
 from profile_lookup.accounts.queries import ensure_account
 from profile_lookup.app import create_app
-from profile_lookup.database.embedded import EmbeddedPostgres
-from profile_lookup.database.engine import Database
+from profile_lookup.database.embedded.server import EmbeddedPostgres
 from profile_lookup.database.migrations import migrate
+from profile_lookup.database.pool import Database
+from profile_lookup.jobs.job_handlers import working
 from profile_lookup.serving.processes import uvicorn_config
 from profile_lookup.settings import PREFIX, Settings, load_settings
-from profile_lookup.working import working
 from tests.contract.conforming import ConformingTransport
 
 RUN_DIRECTORY = "TEST_RUN_DIRECTORY"

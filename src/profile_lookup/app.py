@@ -10,27 +10,29 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from profile_lookup import health
 from profile_lookup.database.busy_poll import BusyPoll
-from profile_lookup.database.engine import Database
-from profile_lookup.garbage import collect_seldom
+from profile_lookup.database.pool import Database
+from profile_lookup.garbage_collection import collect_seldom
 from profile_lookup.identity_settings import routes as identity_settings
 from profile_lookup.imports import routes as imports
 from profile_lookup.imports import upload_routes
 from profile_lookup.imports.s3 import bucket_of
+from profile_lookup.ingest import routes as create_routes
+from profile_lookup.ingest.group_ingest import GroupIngest
+from profile_lookup.logs import configure_logging
+from profile_lookup.lookup import routes as lookup_routes
+from profile_lookup.lookup.coalescing import Lookups
+from profile_lookup.lookup.profile_lookup import ProfileLookup
 from profile_lookup.operations import routes as operations
-from profile_lookup.profiles import bulk_routes, create_routes, identifier_routes, lookup_routes
+from profile_lookup.profiles import bulk_routes, identifier_routes
 from profile_lookup.profiles import routes as profiles
-from profile_lookup.profiles.coalescing import Lookups
-from profile_lookup.profiles.group_ingest import GroupIngest
-from profile_lookup.profiles.lookup import ProfileLookup
 from profile_lookup.settings import Settings, load_settings
 from profile_lookup.stores import routes as stores
 from profile_lookup.trait_groups import routes as trait_groups
+from profile_lookup.web import health_routes as health
 from profile_lookup.web.docs import install_docs
 from profile_lookup.web.errors import install_error_handlers
-from profile_lookup.web.lean import LeanMiddleware
-from profile_lookup.web.logs import configure_logging
+from profile_lookup.web.hot_route import LeanMiddleware
 from profile_lookup.web.openapi import describe
 from profile_lookup.web.redirects import install_redirects
 from profile_lookup.web.request_id import RequestIdMiddleware

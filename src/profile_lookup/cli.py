@@ -14,9 +14,9 @@ from profile_lookup.commands.import_file import import_file
 from profile_lookup.commands.serve import make_demo, serve
 from profile_lookup.commands.stores import store_commands
 from profile_lookup.commands.worker import worker
-from profile_lookup.database.embedded import EmbeddedPostgresError
+from profile_lookup.database.embedded.server import EmbeddedPostgresError
 from profile_lookup.errors import ProfileLookupError
-from profile_lookup.serving.listening import CannotListen
+from profile_lookup.serving.listener import CannotListen
 from profile_lookup.settings import PREFIX, Settings, SettingsError
 
 app = typer.Typer(

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from profile_lookup.accounts.credentials import Credentials, digest, new_key_sid, new_secret
 from profile_lookup.accounts.queries import add_key
-from profile_lookup.database.engine import Database
+from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import operation_item
 from tests.conftest import change_settings, finished, look_up, make_account, make_profile
 from tests.database.contents import contents

@@ -4,10 +4,10 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from profile_lookup.database.engine import Database
-from profile_lookup.operations.worker import work_off
+from profile_lookup.database.pool import Database
+from profile_lookup.jobs.job_handlers import HANDLERS
+from profile_lookup.operations.job_worker import work_off
 from profile_lookup.settings import Settings
-from profile_lookup.working import HANDLERS
 from tests.api.test_bulk import contact, put
 from tests.conftest import finished, look_up
 from tests.database.contents import contents

@@ -4,7 +4,7 @@ import asyncio
 
 import httpx
 
-from profile_lookup.database.engine import Database
+from profile_lookup.database.pool import Database
 from profile_lookup.web import ids
 from tests.conftest import look_up, make_profile
 from tests.database.contents import contents

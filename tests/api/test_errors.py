@@ -14,7 +14,7 @@ from profile_lookup import errors
 from profile_lookup.accounts.credentials import Credentials, digest, new_key_sid, new_secret
 from profile_lookup.accounts.queries import account_of, add_key
 from profile_lookup.app import create_app
-from profile_lookup.database.engine import Database
+from profile_lookup.database.pool import Database
 from profile_lookup.settings import load_settings
 from profile_lookup.web.body import MAX_BODY
 from profile_lookup.web.errors import STATUS_AND_CODE

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from profile_lookup.database.engine import Database
+from profile_lookup.database.pool import Database
 from tests.conftest import change_settings, look_up, make_profile
 from tests.database.contents import contents
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from profile_lookup.app import create_app
-from profile_lookup.database.engine import Database
+from profile_lookup.database.pool import Database
 from profile_lookup.settings import Settings, load_settings
 from tests.conftest import BASE_URL, look_up, make_account, make_profile, make_store
 from tests.contract.conforming import ConformingTransport

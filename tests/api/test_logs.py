@@ -11,9 +11,9 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from profile_lookup.database.engine import Database
+from profile_lookup.database.pool import Database
+from profile_lookup.logs import configure_logging
 from profile_lookup.settings import Settings
-from profile_lookup.web.logs import configure_logging
 from tests.conftest import make_profile, make_store
 
 SECRETS = ("3175551234", "secret@example.com", "Secretname")

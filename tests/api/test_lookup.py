@@ -6,8 +6,8 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from profile_lookup.accounts.credentials import Credentials, digest
-from profile_lookup.database.engine import Database
-from profile_lookup.profiles.lookup import ProfileLookup
+from profile_lookup.database.pool import Database
+from profile_lookup.lookup.profile_lookup import ProfileLookup
 from tests.conftest import BASE_URL, change_settings, look_up, make_account, make_profile, make_store
 from tests.contract.conforming import ConformingTransport
 
@@ -97,7 +97,7 @@ async def test_what_this_process_knows_is_bounded_and_nobody_without_credentials
     store_id: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("profile_lookup.profiles.lookup.MAX_KNOWN", 1)
+    monkeypatch.setattr("profile_lookup.lookup.profile_lookup.MAX_KNOWN", 1)
     lookup: ProfileLookup = app.state.profile_lookup
     known = lookup._known
     caller = Credentials(account[0], digest(account[1]))

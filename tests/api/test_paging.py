@@ -10,7 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from profile_lookup.database.engine import Database
+from profile_lookup.database.pool import Database
 from profile_lookup.web import ids
 from tests.conftest import make_profile, make_store
 

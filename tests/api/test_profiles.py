@@ -7,9 +7,9 @@ import httpx
 import pytest
 from sqlalchemy import select, text
 
-from profile_lookup.database.engine import Database
+from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import store
-from profile_lookup.stores.locks import lock_rules
+from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
 from tests.conftest import PATIENCE, change_settings, finished, look_up, make_profile, make_store
 

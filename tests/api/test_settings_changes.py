@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import text
 
 from profile_lookup.app import create_app
-from profile_lookup.database.engine import Database
+from profile_lookup.database.pool import Database
 from profile_lookup.settings import Settings
-from profile_lookup.stores.locks import store_key
+from profile_lookup.stores.rules_lock import store_key
 from profile_lookup.web import ids
 from tests.conftest import BASE_URL, app_with_worker, change_settings, finished, look_up, make_profile
 from tests.contract.conforming import ConformingTransport

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from profile_lookup.database.engine import Database
+from profile_lookup.database.pool import Database
 from tests.conftest import PATIENCE, change_settings, finished, look_up, make_profile
 from tests.database.contents import contents
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from profile_lookup.database.busy_poll import BusyPoll
-from profile_lookup.database.embedded import EmbeddedPostgres
+from profile_lookup.database.embedded.server import EmbeddedPostgres
 
 
 @pytest.fixture(scope="session")

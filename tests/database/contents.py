@@ -2,7 +2,7 @@
 
 from sqlalchemy import text
 
-from profile_lookup.database.engine import Database
+from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import metadata
 
 

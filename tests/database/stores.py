@@ -7,8 +7,8 @@ from sqlalchemy import insert
 from profile_lookup.accounts.credentials import Credentials, digest, new_account_sid, new_secret
 from profile_lookup.accounts.queries import ensure_account
 from profile_lookup.database.documents import settings_document, traits_document
-from profile_lookup.database.engine import Database
 from profile_lookup.database.ids import new_id
+from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import store, trait_group
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import CONTACT

@@ -11,14 +11,14 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from profile_lookup.database.engine import Database
+from profile_lookup.archives import writer as exporting
+from profile_lookup.archives.reader import RestoreRefused, restore
+from profile_lookup.archives.wire import line_of
+from profile_lookup.archives.writer import header_of, profiles_of
+from profile_lookup.database.pool import Database
 from profile_lookup.operations.queries import enqueue
-from profile_lookup.profiles import exporting
-from profile_lookup.profiles.archive import line_of
-from profile_lookup.profiles.exporting import header_of, profiles_of
-from profile_lookup.profiles.restoring import RestoreRefused, restore
 from profile_lookup.stores.admission import Store, in_force
-from profile_lookup.stores.locks import lock_rules
+from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.trait_groups.changes import FORGET_TRAITS
 from profile_lookup.web import ids
 from tests.conftest import change_settings, look_up, make_store

@@ -16,15 +16,15 @@ from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.accounts.queries import add_key, remove_key
 from profile_lookup.database import busy_poll
 from profile_lookup.database.busy_poll import BusyPoll
-from profile_lookup.database.engine import Database
 from profile_lookup.database.migrations import migrate
+from profile_lookup.database.pool import Database
 from profile_lookup.errors import Unavailable
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import Identifier
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
-from profile_lookup.profiles import coalescing
-from profile_lookup.profiles.coalescing import Lookups
-from profile_lookup.profiles.ingest import ingest
+from profile_lookup.ingest.ingest import ingest
+from profile_lookup.lookup import coalescing
+from profile_lookup.lookup.coalescing import Lookups
 from profile_lookup.stores.admission import Store
 from tests.conftest import PATIENCE, WAITING
 from tests.database.conftest import WatchedPoll, own_server, postmaster

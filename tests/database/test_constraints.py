@@ -5,7 +5,7 @@ import re
 import pytest
 from sqlalchemy import exc, text
 
-from profile_lookup.database.engine import Database
+from profile_lookup.database.pool import Database
 
 A, B, C, D = (f"00000000-0000-7000-8000-00000000000{digit}" for digit in "abcd")
 STORE = "00000000-0000-7000-8000-000000000001"

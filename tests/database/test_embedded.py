@@ -17,7 +17,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from profile_lookup.database.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from profile_lookup.database.embedded.server import EmbeddedPostgres, EmbeddedPostgresError
 
 SETTINGS = {"fsync": "off", "shared_buffers": "16MB"}
 PATIENCE = 30.0  # seconds, for what should take one
@@ -25,7 +25,7 @@ PATIENCE = 30.0  # seconds, for what should take one
 HELPER = f"""
 import sys
 from pathlib import Path
-from profile_lookup.database.embedded import EmbeddedPostgres
+from profile_lookup.database.embedded.server import EmbeddedPostgres
 with EmbeddedPostgres(Path(sys.argv[1]), settings={SETTINGS}) as server:
     print(server.url, flush=True)
     sys.stdin.read()

@@ -13,9 +13,9 @@ from sqlalchemy import text
 
 from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.accounts.queries import add_key
-from profile_lookup.database import connecting
-from profile_lookup.database.engine import Database
+from profile_lookup.database import connections as connecting
 from profile_lookup.database.migrations import migrate
+from profile_lookup.database.pool import Database
 from profile_lookup.errors import (
     IdentifierConflict,
     ProfileLookupError,
@@ -28,8 +28,8 @@ from profile_lookup.errors import (
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
 from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentityResolutionSettings
-from profile_lookup.profiles import group_ingest
-from profile_lookup.profiles.group_ingest import AT_ONCE, MAX_BYTES, GroupIngest
+from profile_lookup.ingest import group_ingest
+from profile_lookup.ingest.group_ingest import AT_ONCE, MAX_BYTES, GroupIngest
 from profile_lookup.stores.admission import Store
 from profile_lookup.web import ids
 from tests.conftest import PATIENCE, WAITING

@@ -12,15 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from profile_lookup.database.engine import Database
+from profile_lookup.database.pool import Database
 from profile_lookup.errors import IdentifierConflict, ProfileLookupError, TraitsRefused
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
-from profile_lookup.identity.people import Written
 from profile_lookup.identity.profile import TraitName
+from profile_lookup.identity.profile_replay import Written
 from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentifierConfig, IdentityResolutionSettings
-from profile_lookup.profiles.gathering import RulesChanged
-from profile_lookup.profiles.ingest import MAX_IDENTIFIERS, Attempt, Outcome, ingest, ingest_together
+from profile_lookup.ingest.identity_locks import RulesChanged
+from profile_lookup.ingest.ingest import MAX_IDENTIFIERS, Attempt, Outcome, ingest, ingest_together
 from profile_lookup.stores.admission import Store
 from tests.database.stores import make_store
 

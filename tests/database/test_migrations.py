@@ -6,8 +6,8 @@ import sys
 import asyncpg
 from alembic import command
 
-from profile_lookup.database.engine import create_engine
 from profile_lookup.database.migrations import alembic_config, migrate
+from profile_lookup.database.pool import create_engine
 from profile_lookup.database.tables import metadata
 
 

@@ -10,12 +10,12 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Row, select, text, update
 
-from profile_lookup.database.engine import Database
+from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import operation
 from profile_lookup.errors import SettingsRefused, Unavailable
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.operations import queries
-from profile_lookup.operations.worker import (
+from profile_lookup.operations.job_worker import (
     AT_ONCE,
     KEPT_FOR,
     LEASE,
@@ -427,7 +427,7 @@ async def test_a_worker_ends_also_when_it_has_nothing_left_to_give_back(database
 async def test_a_worker_ends_also_when_the_database_is_away(
     database_url: str, database: Database, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("profile_lookup.operations.worker.PATIENCE_AT_THE_END", 0.2)
+    monkeypatch.setattr("profile_lookup.operations.job_worker.PATIENCE_AT_THE_END", 0.2)
     await _enqueue(database, store)
     is_within = asyncio.Event()
     of_worker = Database(database_url, pool_size=2)

@@ -15,12 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.app import create_app
-from profile_lookup.database.engine import Database
+from profile_lookup.database.pool import Database
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
-from profile_lookup.profiles.ingest import ingest
+from profile_lookup.ingest.ingest import ingest
 from profile_lookup.profiles.queries import LOOKUP, LOOKUPS, LOOKUPS_OF_ONE_CALLER, similar_profile_ids
 from profile_lookup.settings import Settings
 from profile_lookup.stores.admission import Store

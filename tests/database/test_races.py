@@ -22,20 +22,20 @@ from sqlalchemy import event, text
 
 from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.accounts.queries import add_key
-from profile_lookup.database.engine import Database
 from profile_lookup.database.ids import new_id
+from profile_lookup.database.pool import Database
 from profile_lookup.errors import IdentifierConflict
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.identity.merging import combined
-from profile_lookup.identity.people import People, Written
 from profile_lookup.identity.profile import Profile, Trait, TraitName
+from profile_lookup.identity.profile_replay import People, Written
 from profile_lookup.identity.resolution import Create, profiles_of, resolve
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
-from profile_lookup.profiles.gathering import CandidateMoved, in_transaction, lock_and_gather
-from profile_lookup.profiles.group_ingest import GroupIngest
-from profile_lookup.profiles.ingest import Attempt, ingest, ingest_together
-from profile_lookup.profiles.writes import write
+from profile_lookup.ingest.group_ingest import GroupIngest
+from profile_lookup.ingest.identity_locks import CandidateMoved, in_transaction, lock_and_gather
+from profile_lookup.ingest.ingest import Attempt, ingest, ingest_together
+from profile_lookup.ingest.writes import write
 from profile_lookup.stores.admission import Store
 from profile_lookup.web import ids
 from tests.conftest import WAITING, look_up, make_profile

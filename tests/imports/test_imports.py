@@ -13,11 +13,12 @@ import pytest
 from benchmarks.final_state import differences, final_state
 from sqlalchemy import text
 
-from profile_lookup.database.engine import Database
+from profile_lookup.database.pool import Database
 from profile_lookup.errors import IdentifierConflict
-from profile_lookup.imports import applying, reading
-from profile_lookup.imports.refusals import as_csv
-from profile_lookup.stores.locks import store_key
+from profile_lookup.imports import row_reader as reading
+from profile_lookup.imports import row_writer as applying
+from profile_lookup.imports.refused_rows import as_csv
+from profile_lookup.stores.rules_lock import store_key
 from profile_lookup.web import ids
 from tests.conftest import PATIENCE, WAITING, change_settings, finished, look_up, make_profile, make_store
 from tests.database.contents import contents

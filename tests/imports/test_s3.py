@@ -12,7 +12,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 from sqlalchemy import text
 
-from profile_lookup.database.engine import Database
+from profile_lookup.database.pool import Database
 from profile_lookup.imports.s3 import next_look
 from profile_lookup.settings import Settings, SettingsError, load_settings
 from tests.conftest import PATIENCE

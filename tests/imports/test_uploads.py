@@ -13,7 +13,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from profile_lookup.database.engine import Database
+from profile_lookup.database.pool import Database
 from profile_lookup.settings import Settings
 from tests.conftest import PATIENCE, WAITING, make_store
 from tests.database.contents import contents

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from profile_lookup.database.engine import Database
+from profile_lookup.database.pool import Database
 from profile_lookup.web import ids
 from tests.conftest import PATIENCE, change_settings, finished, look_up, make_profile, make_store
 from tests.model.conftest import SECONDS

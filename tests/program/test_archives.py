@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from uuid import UUID
 
+from profile_lookup.archives.wire import ArchivedProfile, ArchiveHeader
 from profile_lookup.commands.archives import _csv_lines
-from profile_lookup.profiles.archive import ArchivedProfile, ArchiveHeader
 from tests.program.conftest import command
 
 

@@ -16,8 +16,8 @@ import pytest
 
 from profile_lookup.accounts.queries import account_of
 from profile_lookup.commands.errors import CommandError
-from profile_lookup.commands.importing import begin, report, watch
-from profile_lookup.database.engine import Database
+from profile_lookup.commands.import_run import begin, report, watch
+from profile_lookup.database.pool import Database
 from profile_lookup.errors import FileRefused
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.settings import Settings

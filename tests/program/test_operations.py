@@ -16,7 +16,7 @@ import httpx
 import psutil
 import pytest
 
-from profile_lookup.serving import worker_process
+from profile_lookup.serving import worker_supervisor as worker_process
 from tests.conftest import PATIENCE, change_settings, finished, look_up, make_profile, make_store
 from tests.imports.conftest import create, ended, mappings, upload
 from tests.program.conftest import environment, serving, workers_of

@@ -8,7 +8,7 @@ from fastapi import Depends
 
 from profile_lookup.accounts import queries
 from profile_lookup.accounts.credentials import PresentedCredentials, Scope
-from profile_lookup.database.engine import DatabaseOfApp
+from profile_lookup.database.pool import DatabaseOfApp
 from profile_lookup.errors import ScopeMissing, Unauthenticated
 
 

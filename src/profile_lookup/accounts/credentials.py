@@ -10,7 +10,7 @@ from fastapi.security.http import HTTPBase
 from starlette.types import Scope as AsgiScope
 
 from profile_lookup.errors import Unauthenticated
-from profile_lookup.web.protocol import memory_of_connection
+from profile_lookup.serving.http_protocol import memory_of_connection
 
 Scope = Literal["lookup", "full"]
 

@@ -15,17 +15,17 @@ from uuid import UUID
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.archives.reader import RestoreRefused, restore
+from profile_lookup.archives.wire import ArchivedProfile, ArchiveHeader, line_of
+from profile_lookup.archives.writer import header_of, profiles_of
 from profile_lookup.commands.accounts import AccountOption, chosen_account
 from profile_lookup.commands.database import configured, connected, database_running
 from profile_lookup.commands.errors import CommandError
 from profile_lookup.errors import NotFound
 from profile_lookup.identity.profile import TraitName, TraitValue
-from profile_lookup.profiles.archive import ArchivedProfile, ArchiveHeader, line_of
-from profile_lookup.profiles.exporting import header_of, profiles_of
-from profile_lookup.profiles.restoring import RestoreRefused, restore
 from profile_lookup.settings import Settings
 from profile_lookup.stores.admission import in_force
-from profile_lookup.stores.locks import lock_rules
+from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
 
 Result = TypeVar("Result")

@@ -13,14 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.commands.errors import CommandError
 from profile_lookup.database import migrations
-from profile_lookup.database.connecting import COMMAND_TIMEOUT
-from profile_lookup.database.embedded import EmbeddedPostgres
-from profile_lookup.database.engine import HELD, Database
+from profile_lookup.database.connections import COMMAND_TIMEOUT
+from profile_lookup.database.embedded.server import EmbeddedPostgres
+from profile_lookup.database.pool import HELD, Database
 from profile_lookup.errors import Unavailable
-from profile_lookup.profiles.coalescing import CONNECTIONS as CONNECTIONS_OF_LOOKUPS
+from profile_lookup.jobs.job_handlers import CONNECTIONS as CONNECTIONS_OF_WORKER
+from profile_lookup.logs import configure_logging
+from profile_lookup.lookup.coalescing import CONNECTIONS as CONNECTIONS_OF_LOOKUPS
 from profile_lookup.settings import Settings, load_settings
-from profile_lookup.web.logs import configure_logging
-from profile_lookup.working import CONNECTIONS as CONNECTIONS_OF_WORKER
 
 Result = TypeVar("Result")
 

@@ -49,20 +49,20 @@ def import_file(
         raise typer.BadParameter("expected FILE and --store, or --resume")
     if resume is not None and (file or store or columns or delimiter):
         raise typer.BadParameter("expected --resume alone: the import has its own file, store and mapping")
-    from profile_lookup.commands import importing  # noqa: PLC0415 -- it loads rich, which takes as long as all the rest
+    from profile_lookup.commands import import_run  # noqa: PLC0415 -- it loads rich, which takes as long as all the rest
 
     with database_running(configured()) as settings:
         if resume is not None:
-            addressed = importing.find(settings, account, resume)
+            addressed = import_run.find(settings, account, resume)
         else:
             assert file is not None
             assert store is not None
             named = dict(_read_named(each) for each in columns or [])
-            addressed = importing.begin(
+            addressed = import_run.begin(
                 settings, file, store, account, named, delimiter and _read_delimiter(delimiter), confirmed=yes
             )
-        row = importing.watch(settings, addressed)
-        importing.report(settings, row, refused)
+        row = import_run.watch(settings, addressed)
+        import_run.report(settings, row, refused)
     if row.status != "COMPLETED" or (strict and row.refused):
         raise typer.Exit(1)
 

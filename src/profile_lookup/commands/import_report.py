@@ -12,9 +12,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from sqlalchemy import Row
 
-from profile_lookup.imports.guessing import looks_like_a_name
-from profile_lookup.imports.mapping import MappedColumn
-from profile_lookup.imports.refusals import HEADER, MAX_TOLD
+from profile_lookup.imports.column_guesses import looks_like_a_name
+from profile_lookup.imports.column_mapping import MappedColumn
+from profile_lookup.imports.refused_rows import HEADER, MAX_TOLD
 from profile_lookup.web import ids
 
 SHOWN = 10

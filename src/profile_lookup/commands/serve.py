@@ -10,9 +10,9 @@ import typer
 from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.accounts.queries import ensure_account
 from profile_lookup.commands.database import configured, connected, database_running
-from profile_lookup.database.engine import Database
-from profile_lookup.demo import Demo, ensure_demo
-from profile_lookup.serving.listening import address, listening
+from profile_lookup.commands.demo import Demo, ensure_demo
+from profile_lookup.database.pool import Database
+from profile_lookup.serving.listener import address, listening
 from profile_lookup.settings import Settings
 
 

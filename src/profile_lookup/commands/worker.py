@@ -8,10 +8,10 @@ import typer
 import uvloop
 
 from profile_lookup.commands.database import configured, connected, database_running
-from profile_lookup.garbage import collect_seldom
-from profile_lookup.serving.worker_process import end_with_parent
+from profile_lookup.garbage_collection import collect_seldom
+from profile_lookup.jobs.job_handlers import working
+from profile_lookup.serving.worker_supervisor import end_with_parent
 from profile_lookup.settings import Settings
-from profile_lookup.working import working
 
 
 def worker(

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from profile_lookup.database.documents import settings_document
-from profile_lookup.database.engine import Transaction
+from profile_lookup.database.pool import Transaction
 from profile_lookup.errors import Outdated, RequestRefused, SettingsRefused
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.identity.settings_change import SettingsChange
@@ -17,8 +17,8 @@ from profile_lookup.identity_settings.wire import (
 from profile_lookup.operations.queries import enqueue, record_completed, unfinished_inputs
 from profile_lookup.operations.wire import OperationAccepted, accepted, accepted_answer
 from profile_lookup.stores.admission import StoreOfAccount
-from profile_lookup.stores.locks import lock_rules
 from profile_lookup.stores.routes import STORE_ERRORS
+from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
 from profile_lookup.web.body import BodyLastRoute
 from profile_lookup.web.etags import ETAG, IfMatch, etag, names_a_state, refuse_outdated

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import StreamingResponse
 
 from profile_lookup.accounts.credentials import PresentedCredentials
-from profile_lookup.database.engine import DatabaseOfApp, Snapshot, Transaction
+from profile_lookup.database.pool import DatabaseOfApp, Snapshot, Transaction
 from profile_lookup.database.tables import profile_import
 from profile_lookup.errors import (
     ImportIdMalformed,
@@ -20,8 +20,8 @@ from profile_lookup.errors import (
     TraitsRefused,
 )
 from profile_lookup.imports import queries, wire
-from profile_lookup.imports.mapping import refuse_mapping
-from profile_lookup.imports.refusals import HEADER, as_csv
+from profile_lookup.imports.column_mapping import refuse_mapping
+from profile_lookup.imports.refused_rows import HEADER, as_csv
 from profile_lookup.imports.s3 import LOOK, Bucket
 from profile_lookup.imports.uploads import upload_url
 from profile_lookup.stores.admission import Store, StoreIdInPath, StoreOfAccount, admit

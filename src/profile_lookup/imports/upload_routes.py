@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
-from profile_lookup.database.engine import DatabaseOfApp
+from profile_lookup.database.pool import DatabaseOfApp
 from profile_lookup.errors import AlreadyUploaded, BodyTooLarge, FileRefused, UploadRefused
 from profile_lookup.imports import queries
 from profile_lookup.imports.uploads import read_token, receive, refuse_other_size, scratch_file

@@ -7,7 +7,7 @@ from pydantic.json_schema import SkipJsonSchema
 from sqlalchemy import Row
 
 from profile_lookup.identity.profile import TraitName
-from profile_lookup.imports.mapping import MappedColumn
+from profile_lookup.imports.column_mapping import MappedColumn
 from profile_lookup.operations.wire import OperationError
 from profile_lookup.web import ids
 from profile_lookup.web.pagination import Meta

@@ -9,7 +9,7 @@ from sqlalchemy import Select, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.tables import operation_item
-from profile_lookup.operations.worker import Job
+from profile_lookup.operations.job_worker import Job
 from profile_lookup.web.pagination import Key
 
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Path, Response
 from sqlalchemy import Row
 
 from profile_lookup.accounts.access import VerifiedCaller
-from profile_lookup.database.engine import DatabaseOfApp, Snapshot
+from profile_lookup.database.pool import DatabaseOfApp, Snapshot
 from profile_lookup.errors import (
     OperationIdMalformed,
     OperationNotFound,

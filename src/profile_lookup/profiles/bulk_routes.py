@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter, Response
 
-from profile_lookup.database.engine import Transaction
+from profile_lookup.database.pool import Transaction
 from profile_lookup.errors import RequestRefused
+from profile_lookup.jobs.bulk import UPDATE_PROFILES_BULK
 from profile_lookup.operations import items
 from profile_lookup.operations.queries import enqueue
 from profile_lookup.operations.wire import accepted, accepted_answer
 from profile_lookup.profiles import wire
-from profile_lookup.profiles.bulk import UPDATE_PROFILES_BULK
 from profile_lookup.stores.admission import StoreOfAccount
 from profile_lookup.stores.routes import STORE_ERRORS
 from profile_lookup.web import ids

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from sqlalchemy import Row
 
-from profile_lookup.database.engine import DatabaseOfApp, Snapshot
+from profile_lookup.database.pool import DatabaseOfApp, Snapshot
 from profile_lookup.errors import (
     IdentifierConflict,
     IdentifierNotFound,
@@ -20,10 +20,10 @@ from profile_lookup.errors import (
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import Identifier
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
+from profile_lookup.ingest.ingest import ingest
+from profile_lookup.ingest.removals import remove_identifiers
 from profile_lookup.profiles import queries, wire
-from profile_lookup.profiles.addressing import PROFILE_ERRORS, ProfileOfStore
-from profile_lookup.profiles.ingest import ingest
-from profile_lookup.profiles.removal import remove_identifiers
+from profile_lookup.profiles.dependencies import PROFILE_ERRORS, ProfileOfStore
 from profile_lookup.stores.admission import Store
 from profile_lookup.web.body import BodyLastRoute
 from profile_lookup.web.openapi import answer, error_answers, request_example

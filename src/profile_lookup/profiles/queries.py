@@ -7,10 +7,10 @@ from sqlalchemy import Row, Select, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials
+from profile_lookup.database.fuzzy_key import fuzzy_key
 from profile_lookup.database.tables import alias, identifier, profile, trait, trait_group
 from profile_lookup.errors import ProfileMoved, ProfileNotFound
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.profiles.fuzzy import fuzzy_key
 from profile_lookup.stores.admission import Store
 from profile_lookup.web.pagination import Key
 

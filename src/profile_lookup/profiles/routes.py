@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from pydantic.json_schema import SkipJsonSchema
 
-from profile_lookup.database.engine import DatabaseOfApp, Snapshot
+from profile_lookup.database.pool import DatabaseOfApp, Snapshot
 from profile_lookup.errors import (
     IdentifierConflict,
     PageTokenRefused,
@@ -17,10 +17,10 @@ from profile_lookup.errors import (
 )
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.traits import read_trait_changes
+from profile_lookup.ingest.ingest import ingest
+from profile_lookup.ingest.removals import erase_profile
 from profile_lookup.profiles import queries, wire
-from profile_lookup.profiles.addressing import PROFILE_ERRORS, ProfileOfStore
-from profile_lookup.profiles.ingest import ingest
-from profile_lookup.profiles.removal import erase_profile
+from profile_lookup.profiles.dependencies import PROFILE_ERRORS, ProfileOfStore
 from profile_lookup.stores.admission import Store, StoreOfAccount
 from profile_lookup.stores.routes import STORE_ERRORS
 from profile_lookup.web import ids

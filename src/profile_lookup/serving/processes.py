@@ -12,10 +12,10 @@ from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
 from profile_lookup.app import app_to_serve
-from profile_lookup.serving.listening import BACKLOG
-from profile_lookup.serving.worker_process import worker_process
+from profile_lookup.serving.http_protocol import ContractHttpProtocol
+from profile_lookup.serving.listener import BACKLOG
+from profile_lookup.serving.worker_supervisor import worker_process
 from profile_lookup.settings import PREFIX, Settings
-from profile_lookup.web.protocol import ContractHttpProtocol
 
 DRAIN_TIMEOUT = 20  # seconds that requests under way have to finish
 

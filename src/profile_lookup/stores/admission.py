@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials, PresentedCredentials, Scope
 from profile_lookup.database.documents import settings_of, trait_group_of
-from profile_lookup.database.engine import Database, DatabaseOfApp
+from profile_lookup.database.pool import Database, DatabaseOfApp
 from profile_lookup.errors import (
     RequestRefused,
     ScopeMissing,

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from profile_lookup.accounts.access import AccountOfCaller
-from profile_lookup.database.engine import Transaction
+from profile_lookup.database.pool import Transaction
 from profile_lookup.database.tables import store as store_table
 from profile_lookup.errors import (
     Outdated,
@@ -19,7 +19,7 @@ from profile_lookup.operations.queries import enqueue, record_completed
 from profile_lookup.operations.wire import OperationAccepted, accepted, accepted_answer
 from profile_lookup.stores import queries
 from profile_lookup.stores.admission import StoreOfAccount
-from profile_lookup.stores.locks import lock_rules
+from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.stores.wire import Store, StoreList, StorePatch, StoreRequest
 from profile_lookup.web import ids
 from profile_lookup.web.body import BodyLastRoute

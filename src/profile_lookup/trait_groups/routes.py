@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 
-from profile_lookup.database.engine import Transaction
+from profile_lookup.database.pool import Transaction
 from profile_lookup.errors import (
     DefinitionProtected,
     DefinitionRefused,

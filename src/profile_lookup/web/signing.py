@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy import select
 
-from profile_lookup.database.engine import DatabaseOfApp
+from profile_lookup.database.pool import DatabaseOfApp
 from profile_lookup.database.tables import signing_key
 
 

@@ -1,0 +1,1 @@
+"""An archive: a store as JSON Lines, written and read."""

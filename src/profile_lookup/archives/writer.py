@@ -1,0 +1,125 @@
+"""Reading a whole store, in one snapshot and in constant memory."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Row, func, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from profile_lookup.archives.wire import ArchivedMerge, ArchivedPerson, ArchivedProfile, ArchiveHeader
+from profile_lookup.database.documents import Document, recalled, trait_group_of
+from profile_lookup.database.tables import profile
+from profile_lookup.identity.trait_definitions import TraitGroup
+from profile_lookup.identity_settings.wire import IdentifierConfigBody, IdentityResolutionSettingsBody
+from profile_lookup.ingest.identity_locks import defined, profile_of
+from profile_lookup.stores.admission import Store
+from profile_lookup.trait_groups import queries as trait_groups
+from profile_lookup.trait_groups.wire import TraitDefinition, TraitGroupRequest
+from profile_lookup.web import ids
+
+CHUNK = 500
+"""Profiles in memory at a time."""
+
+
+async def header_of(connection: AsyncConnection, store: Store) -> ArchiveHeader:
+    question = trait_groups.groups_of(store).order_by(*trait_groups.KEY.columns)
+    groups = (await connection.execute(question)).all()
+    await connection.execute(_TAKE_YOUR_TIME)
+    profiles = await connection.scalar(select(func.count()).select_from(profile).where(profile.c.store_id == store.id))
+    settings = store.settings
+    return ArchiveHeader(
+        store=ids.store_id(store.id),
+        profiles=profiles or 0,
+        settings=IdentityResolutionSettingsBody.model_construct(
+            identifier_configs=[IdentifierConfigBody.of_domain(config) for config in settings.identifier_configs],
+            matching_rules=list(settings.matching_rules),
+        ),
+        trait_groups=[_archived_group(row) for row in groups],
+    )
+
+
+async def profiles_of(connection: AsyncConnection, store: Store) -> AsyncIterator[Sequence[ArchivedProfile]]:
+    """Earliest first, without traits that are no longer defined: what is left of them, a worker is about to erase."""
+    await connection.execute(_TAKE_YOUR_TIME)
+    rows = await connection.stream(_PROFILES, {"store_id": store.id}, execution_options={"yield_per": CHUNK})
+    async for chunk in rows.partitions(CHUNK):
+        yield [_archived(row, store.trait_groups) for row in chunk]
+
+
+def _archived_group(row: Row[Any]) -> TraitGroupRequest:
+    definitions = trait_group_of(row.name, row.traits).traits
+    return TraitGroupRequest.model_construct(
+        display_name=row.name,
+        description=row.description,
+        traits={name: TraitDefinition.of_domain(definition) for name, definition in definitions.items()},
+    )
+
+
+def _archived(row: Row[Any], groups: Mapping[str, TraitGroup]) -> ArchivedProfile:
+    merges = zip(row.merge_ids or (), row.merge_rules or (), row.merge_times or (), row.merge_moved or (), strict=True)
+    return ArchivedProfile.of_domain(
+        profile_of(row, groups),
+        created_at=row.created_at,
+        aliases=row.aliases,
+        merges=[
+            ArchivedMerge(id=merge_id, rule=rule, merged_at=merged_at, before=[_before(each, groups) for each in moved])
+            for merge_id, rule, merged_at, moved in merges
+        ],
+    )
+
+
+def _before(document: Document, groups: Mapping[str, TraitGroup]) -> ArchivedPerson:
+    person = recalled(document)
+    return ArchivedPerson.of_domain(replace(person, traits=defined(groups, person.traits)))
+
+
+_TAKE_YOUR_TIME = text("set local statement_timeout = 0")
+
+# A merge is recorded under who was canonical then, and that may be an alias by now.
+_PROFILES = text("""
+    select profile.id as profile_id, profile.created_at, aliased.*, identified.*, described.*, merged.*
+    from profile
+    cross join lateral (
+        select array(
+            select id from alias where store_id = profile.store_id and profile_id = profile.id order by id
+        ) as aliases
+    ) as aliased
+    cross join lateral (
+        select
+            array_agg(known.id_type) as identifier_types,
+            array_agg(known.value) as identifier_values,
+            array_agg(known.added_at) as identifier_times
+        from (
+            select * from identifier
+            where store_id = profile.store_id and profile_id = profile.id
+            order by added_at, id_type, value
+        ) as known
+    ) as identified
+    cross join lateral (
+        select
+            array_agg(known.group_name) as trait_groups,
+            array_agg(known.name) as trait_names,
+            array_agg(known.value) as trait_values,
+            array_agg(known.written_at) as trait_times
+        from (
+            select * from trait
+            where store_id = profile.store_id and profile_id = profile.id
+            order by group_name, name
+        ) as known
+    ) as described
+    cross join lateral (
+        select
+            array_agg(known.id) as merge_ids,
+            array_agg(known.rule) as merge_rules,
+            array_agg(known.merged_at) as merge_times,
+            array_agg(known.moved) as merge_moved
+        from (
+            select * from merge
+            where store_id = profile.store_id and canonical_id = any (profile.id || aliased.aliases)
+            order by id
+        ) as known
+    ) as merged
+    where profile.store_id = :store_id
+    order by profile.id
+""")

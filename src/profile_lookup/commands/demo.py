@@ -1,0 +1,180 @@
+"""A store to try things on: a demo account, its key, and people from all over the world, some of them merged."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from itertools import cycle
+from pathlib import Path
+from shlex import quote
+from uuid import UUID
+
+import phonenumbers
+
+from profile_lookup.accounts import queries as accounts
+from profile_lookup.accounts.credentials import Credentials, digest, new_account_sid, new_key_sid, new_secret
+from profile_lookup.database.pool import Database
+from profile_lookup.identity.identifier import Identifier
+from profile_lookup.identity.trait_definitions import CONTACT
+from profile_lookup.ingest.ingest import change_of, ingest
+from profile_lookup.profiles.queries import is_stored
+from profile_lookup.settings import Settings
+from profile_lookup.stores import queries as stores
+from profile_lookup.stores.admission import in_force
+from profile_lookup.web import ids
+
+STORE_NAME = "demo"
+
+Contact = dict[str, str]
+"""The traits of one request's `Contact` group."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """All that a client needs to try the demo store."""
+
+    account_sid: str
+    auth_token: str
+    api_key: str
+    api_secret: str
+    store_id: str
+
+    def for_client(self, base_url: str) -> dict[str, str]:
+        return {
+            "baseUrl": base_url,
+            "accountSid": self.account_sid,
+            "authToken": self.auth_token,
+            "apiKey": self.api_key,
+            "apiSecret": self.api_secret,
+            "storeId": self.store_id,
+        }
+
+    def curl(self, base_url: str) -> str:
+        """One line for a shell: a Lookup by the phone number of somebody who was two profiles until they merged."""
+        body = json.dumps({"idType": "phone", "value": MERGED["phone"]})
+        return (
+            f"curl -s -u {self.api_key}:{self.api_secret} -H 'Content-Type: application/json' "
+            f"-d {quote(body)} {base_url}/v1/Stores/{self.store_id}/Profiles/Lookup"
+        )
+
+
+async def ensure_demo(database: Database, settings: Settings) -> Demo:
+    """Make what is missing of the demo, and give its credentials; again and again the same, unless they were revoked.
+
+    With a bootstrap account set, the store is that account's. The demo's own credentials, and only those, are kept
+    in the data directory. Raises `OSError` when they cannot be.
+    """
+    with _kept_credentials(settings.data_dir) as kept:
+        if settings.bootstrap_account_sid is not None and settings.bootstrap_auth_token is not None:
+            account_sid, auth_token = settings.bootstrap_account_sid, settings.bootstrap_auth_token.get_secret_value()
+        else:
+            account_sid = kept.setdefault("accountSid", new_account_sid())
+            auth_token = kept.setdefault("authToken", new_secret())
+        async with database.transaction() as connection:
+            account_id = await accounts.ensure_account(connection, "demo", Credentials(account_sid, digest(auth_token)))
+            key = Credentials(kept.get("apiKey", ""), digest(kept.get("apiSecret", "")))
+            verified = await accounts.verified(connection, key)
+            if verified is None or verified.account_id != account_id:
+                kept |= {"apiKey": new_key_sid(), "apiSecret": new_secret()}
+                key = Credentials(kept["apiKey"], digest(kept["apiSecret"]))
+                await accounts.add_key(connection, account_id, key, scope="full", name="demo")
+            store_id = await stores.find(connection, account_id, STORE_NAME) or await stores.create(
+                connection, account_id, display_name=STORE_NAME, description=None, max_stores=settings.max_stores
+            )
+    await _ensure_people(database, account_id, store_id)
+    return Demo(account_sid, auth_token, kept["apiKey"], kept["apiSecret"], ids.store_id(store_id))
+
+
+@contextmanager
+def _kept_credentials(data_dir: Path) -> Iterator[dict[str, str]]:
+    """What `demo.json` holds; what the block leaves in it is kept, mode 0600. One process at a time."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    path = data_dir / "demo.json"
+    with (data_dir / "demo.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        yield kept
+        # Beside it, then renamed: an end half-way leaves the old file whole.
+        written = path.with_suffix(".new")
+        written.unlink(missing_ok=True)
+        with os.fdopen(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(json.dumps(kept, indent=2))
+        written.rename(path)
+
+
+async def _ensure_people(database: Database, account_id: UUID, store_id: UUID) -> None:
+    people = demo_people()
+    async with database.statements() as connection:
+        store = await in_force(connection, account_id, store_id)
+        if "chat" not in store.settings.id_types:
+            return  # somebody made the demo's store their own
+        last = store.settings.normalize(Identifier("chat", people[-1]["chat"]))
+        if await is_stored(connection, store, last):
+            return
+    for person in people:
+        await ingest(database, store, partial(change_of, sent={CONTACT.name: person}), datetime.now(UTC))
+
+
+_FIRST_NAMES = (
+    "Ada",
+    "Bola",
+    "Chen",
+    "Dilnoza",
+    "Emil",
+    "Fatima",
+    "Goran",
+    "Hana",
+    "Ines",
+    "Jomo",
+    "Kaya",
+    "Lupe",
+)
+_LAST_NAMES = ("Abebe", "Bruun", "Costa", "Dang", "Eriksen", "Fofana", "Garcia")
+
+MERGED: Contact = {
+    "firstName": "Grace",
+    "lastName": "Hopper",
+    "email": "grace.hopper@example.com",
+    "phone": "+1 317 555 6789",
+    "chat": "grace",
+}
+
+
+def demo_people() -> Sequence[Contact]:
+    """Requests, in order: somebody for each region of libphonenumber, then a few that turn out to be one person."""
+    names = zip(cycle(_FIRST_NAMES), cycle(_LAST_NAMES), strict=False)
+    regions = sorted(phonenumbers.SUPPORTED_REGIONS)
+    people = [_inhabitant(region, *name) for region, name in zip(regions, names, strict=False)]
+    mergers = (
+        people[0] | {"email": "first.caller@example.com"},
+        people[1] | {"chat": "second-caller"},
+        MERGED,
+    )
+    for merger in mergers:
+        # Written to from here, called from there: two profiles, until one request shows both at once.
+        people += [_only(merger, "email", "chat"), _only(merger, "phone"), merger]
+    return people
+
+
+def _inhabitant(region: str, first_name: str, last_name: str) -> Contact:
+    number = phonenumbers.example_number_for_type(
+        region, phonenumbers.PhoneNumberType.MOBILE
+    ) or phonenumbers.example_number(region)
+    assert number is not None
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    person = {"firstName": first_name, "lastName": last_name, "country": region, "phone": e164}
+    if first_name[0] in "ACEGIK":
+        person["email"] = f"{first_name}.{last_name}.{region}@example.com".lower()
+    if first_name[0] in "BEHK":
+        person["whatsapp"] = f"whatsapp:{e164}"
+    if first_name[0] in "CFIL":
+        person["chat"] = f"{first_name}-{region}".lower()
+    return person
+
+
+def _only(person: Contact, *identifiers: str) -> Contact:
+    return {name: value for name, value in person.items() if name in ("firstName", "lastName", *identifiers)}

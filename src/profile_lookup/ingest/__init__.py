@@ -1,0 +1,1 @@
+"""The only way by which identifiers reach profiles."""

@@ -1,0 +1,159 @@
+"""The locks under which profiles change, and what is known of them while they are held.
+
+What goes wrong without each is in docs/decisions/0003-resolution-under-races.md.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from hashlib import blake2b
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from profile_lookup.database.pool import Database
+from profile_lookup.errors import Unavailable
+from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
+from profile_lookup.identity.profile import Profile, Trait, TraitName
+from profile_lookup.identity.trait_definitions import TraitGroup
+from profile_lookup.operations.job_worker import Job
+from profile_lookup.profiles.queries import whereabouts
+from profile_lookup.stores.admission import Store, in_force
+from profile_lookup.stores.rules_lock import store_key
+
+MAX_ATTEMPTS = 50
+"""A write starts over when a merge moved a candidate meanwhile; more than three in a row were never seen."""
+
+Result = TypeVar("Result")
+
+
+class RulesChanged(Exception):
+    """The store's settings or trait groups are no longer those that the request was read by."""
+
+
+class CandidateMoved(Exception):
+    """A merge moved an identifier to a profile that we do not hold, while we waited for those that we do."""
+
+
+Write = Callable[[AsyncConnection], Awaitable[Result]]
+
+
+async def in_transaction(database: Database, store: Store, prepare: Callable[[Store], "Write[Result]"]) -> Result:
+    """Write in a transaction, again and again until its locks hold what it asked for.
+
+    `prepare` reads the request by the store's rules and gives what is to be done in the transaction; if the rules
+    change meanwhile, it is asked again. Raises what it raises; `StoreNotFound` when the store is gone meanwhile, and
+    `Unavailable`; nothing is written then.
+    """
+    for attempt in range(MAX_ATTEMPTS):
+        write = prepare(store)
+        try:
+            async with database.transaction_in_turn() as connection:
+                return await write(connection)
+        except RulesChanged:
+            async with database.statements() as connection:
+                store = await in_force(connection, store.account_id, store.id)
+        except CandidateMoved:
+            await _let_others_pass(attempt)
+    raise Unavailable
+
+
+async def in_step(
+    job: Job,
+    write: Callable[[AsyncConnection, Store], Awaitable[Result]],
+    step: Callable[[], AbstractAsyncContextManager[AsyncConnection]] | None = None,
+) -> Result:
+    """Write in a step of an operation, again and again until its locks hold what it asked for.
+
+    `write` is told the store and its rules, each time as they are then. `step`: another kind than `job.step`. Raises
+    what `write` raises; `StoreNotFound` when the store is gone meanwhile, and `Unavailable`; nothing is written then,
+    and the step is still to be done.
+    """
+    for attempt in range(MAX_ATTEMPTS):
+        try:
+            async with (step or job.step)() as connection:
+                return await write(connection, await in_force(connection, job.account_id, job.store_id))
+        except (RulesChanged, CandidateMoved):
+            await _let_others_pass(attempt)
+    raise Unavailable
+
+
+async def _let_others_pass(attempt: int) -> None:
+    if attempt:
+        await asyncio.sleep(random.uniform(0, 0.001 * 2 ** min(attempt, 6)))  # noqa: S311 -- jitter
+
+
+async def lock_and_gather(
+    connection: AsyncConnection,
+    store: Store,
+    identifiers: Sequence[NormalizedIdentifier] = (),
+    known: UUID | None = None,
+) -> list[Profile]:
+    """The profiles that hold any of the identifiers, and the known one: locked, whole and unmoving, until we commit.
+
+    Raises `RulesChanged` or `CandidateMoved`: release the locks and ask again; and when the known one is not there,
+    `ProfileMoved` or `ProfileNotFound`.
+    """
+    parameters = {
+        "store_id": store.id,
+        "revision": store.revision,
+        "store_key": store_key(store.id),
+        "keys": sorted({_lock_key(store.id, identifier) for identifier in identifiers}),
+        "id_types": [identifier.id_type for identifier in identifiers],
+        "values": [identifier.value for identifier in identifiers],
+        "known": known,
+    }
+    rows = (await connection.execute(_LOCK_AND_GATHER, parameters)).all()
+    if any(row.profile_id is None for row in rows):
+        raise RulesChanged
+    if not all(row.is_locked for row in rows):
+        raise CandidateMoved
+    profiles = [profile_of(row, store.trait_groups) for row in rows]
+    if known is not None and known not in [profile.id for profile in profiles]:
+        raise await whereabouts(connection, store, known)
+    return profiles
+
+
+_LOCK_AND_GATHER = text("""
+    select * from lock_and_gather(:store_id, :revision, :store_key, :keys, :id_types, :values, :known)
+""")
+
+
+def _lock_key(store_id: UUID, identifier: NormalizedIdentifier) -> int:
+    """A signed 64-bit key that stands for the identifier, whether or not it is stored.
+
+    Two identifiers with the same key only wait for each other.
+    """
+    name = f"{identifier.id_type}\0{identifier.value}".encode()
+    return int.from_bytes(blake2b(store_id.bytes + name, digest_size=8).digest(), signed=True)
+
+
+def profile_of(row: Row[Any], groups: Mapping[str, TraitGroup]) -> Profile:
+    """With those of its traits that are defined: what no longer is, must not survive a merge."""
+    identifiers = zip(row.identifier_types or (), row.identifier_values or (), row.identifier_times or (), strict=True)
+    traits = zip(
+        row.trait_groups or (),
+        row.trait_names or (),
+        row.trait_values or (),
+        row.trait_times or (),
+        strict=True,
+    )
+    return Profile(
+        id=row.profile_id,
+        identifiers={
+            NormalizedIdentifier(id_type, NormalizedValue(value)): added_at for id_type, value, added_at in identifiers
+        },
+        traits=defined(
+            groups, {TraitName(group, name): Trait(value, written_at) for group, name, value, written_at in traits}
+        ),
+    )
+
+
+def defined(groups: Mapping[str, TraitGroup], traits: Mapping[TraitName, Trait]) -> dict[TraitName, Trait]:
+    """Those that are."""
+    return {
+        name: trait for name, trait in traits.items() if name.group in groups and name.name in groups[name.group].traits
+    }

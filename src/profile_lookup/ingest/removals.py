@@ -1,0 +1,47 @@
+"""Taking something away from a profile, or the profile itself. No identifier is added, so its row is lock enough."""
+
+from functools import partial
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from profile_lookup.database.pool import Database
+from profile_lookup.errors import NothingToRemove
+from profile_lookup.identity.profile_replay import Difference
+from profile_lookup.identity.retention import first_to_go
+from profile_lookup.ingest.identity_locks import in_transaction, lock_and_gather
+from profile_lookup.ingest.writes import erase_profiles, write
+from profile_lookup.stores.admission import Store
+
+
+async def remove_identifiers(
+    database: Database, store: Store, profile_id: UUID, id_type: str, *, remove_all: bool
+) -> None:
+    """All values of a type, or the one that its policy would drop first.
+
+    Raises `NothingToRemove`, `ProfileMoved`, `ProfileNotFound`, `StoreNotFound` or `Unavailable`.
+    """
+
+    async def remove(store: Store, connection: AsyncConnection) -> None:
+        (profile,) = await lock_and_gather(connection, store, known=profile_id)
+        held = {each: at for each, at in profile.identifiers.items() if each.id_type == id_type}
+        if not held:
+            raise NothingToRemove
+        dropped = held.keys() if remove_all else {first_to_go(store.settings.config(id_type), held)}
+        difference = Difference(dropped=[(profile_id, each) for each in dropped])
+        await write(connection, store.settings, store.id, difference)
+
+    await in_transaction(database, store, lambda store: partial(remove, store))
+
+
+async def erase_profile(database: Database, store: Store, profile_id: UUID) -> None:
+    """Afterwards no table holds anything of it, and none of its IDs names anything.
+
+    Raises `ProfileMoved`, `ProfileNotFound`, `StoreNotFound` or `Unavailable`.
+    """
+
+    async def erase(store: Store, connection: AsyncConnection) -> None:
+        await lock_and_gather(connection, store, known=profile_id)
+        await erase_profiles(connection, store.id, [profile_id])
+
+    await in_transaction(database, store, lambda store: partial(erase, store))

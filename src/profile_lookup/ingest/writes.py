@@ -1,0 +1,226 @@
+"""Profiles and identifiers in SQL: the writes, each one statement.
+
+Whoever calls holds the locks of `lock_and_gather`, so no constraint can fire; there is no `on conflict` but on the
+rows of the very profiles, which are locked.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from profile_lookup.database.documents import remembered
+from profile_lookup.database.fuzzy_key import fuzzy_key
+from profile_lookup.identity.profile_replay import Difference, RecordedMerge
+from profile_lookup.identity.resolution import profiles_of
+from profile_lookup.identity.rules import IdentityResolutionSettings
+
+
+async def write(
+    connection: AsyncConnection, settings: IdentityResolutionSettings, store_id: UUID, difference: Difference
+) -> None:
+    """Make what is stored what it should be, of one profile or of hundreds, by one statement."""
+    if difference.aliases:
+        statement = _MERGE
+    elif difference.is_of_new_profiles:
+        statement = _CREATE
+    else:
+        statement = _UPDATE
+    await connection.execute(statement, _parameters(settings, store_id, difference))
+
+
+async def erase_profiles(connection: AsyncConnection, store_id: UUID, profile_ids: Sequence[UUID]) -> None:
+    """With all that any table holds of them: identifiers, traits, aliases and the merges that made them."""
+    await connection.execute(_ERASE, {"store_id": store_id, "people": profile_ids})
+
+
+_COLUMNS = {
+    "created": {"id": "uuid", "created_at": "timestamptz"},
+    "put": {
+        "profile_id": "uuid", "id_type": "text", "value": "text",
+        "is_unique": "boolean", "fuzzy_key": "bigint", "added_at": "timestamptz",
+    },
+    "dropped": {"profile_id": "uuid", "id_type": "text", "value": "text"},
+    "written": {
+        "profile_id": "uuid", "group_name": "text", "name": "text", "value": "jsonb", "written_at": "timestamptz",
+    },
+    "forgotten": {"profile_id": "uuid", "group_name": "text", "name": "text"},
+    "aliased": {"id": "uuid", "profile_id": "uuid"},
+    "recorded": {
+        "id": "uuid", "canonical_id": "uuid", "absorbed_ids": "text", "rule": "text",
+        "moved": "jsonb", "merged_at": "timestamptz",
+    },
+}  # fmt: skip
+"""What a statement is given: of each table the columns, each as an array."""
+
+
+def _parameters(settings: IdentityResolutionSettings, store_id: UUID, difference: Difference) -> dict[str, Any]:
+    id_types = {identifier.id_type for _, identifier, _ in difference.put}
+    marks = {each: (settings.is_unique(each), fuzzy_key(settings, store_id, each)) for each in id_types}
+    rows: dict[str, Iterable[Sequence[object]]] = {
+        "created": difference.created.items(),
+        "put": [(profile_id, *each, *marks[each.id_type], added_at) for profile_id, each, added_at in difference.put],
+        "dropped": [(profile_id, *each) for profile_id, each in difference.dropped],
+        "written": [
+            (profile_id, *name, json.dumps(trait.value), trait.written_at)
+            for profile_id, name, trait in difference.written
+        ],
+        "forgotten": [(profile_id, *name) for profile_id, name in difference.forgotten],
+        "aliased": difference.aliases.items(),
+        "recorded": [_record(recorded) for recorded in difference.merges],
+    }
+    parameters: dict[str, Any] = {"store_id": store_id}
+    for table, columns in _COLUMNS.items():
+        arrays = list(zip(*rows[table], strict=True)) or [()] * len(columns)
+        parameters |= {f"{table}_{column}": array for column, array in zip(columns, arrays, strict=True)}
+    return parameters
+
+
+def _record(recorded: RecordedMerge) -> tuple[object, ...]:
+    canonical, *absorbed = people = profiles_of(recorded.merge)
+    return (
+        recorded.id,
+        canonical.id,
+        f"{{{','.join(str(profile.id) for profile in absorbed)}}}",  # arrays of several lengths fit in no array
+        recorded.merge.rule,
+        json.dumps([remembered(profile) for profile in people]),
+        recorded.merged_at,
+    )
+
+
+def _rows(table: str) -> str:
+    columns = _COLUMNS[table]
+    # As text where it is JSON: that is how the driver sends it.
+    arrays = ", ".join(
+        f"cast(:{table}_{column} as {'text' if kind == 'jsonb' else kind}[])" for column, kind in columns.items()
+    )
+    return f"unnest({arrays}) as {table} ({', '.join(columns)})"
+
+
+_PUT_PROFILES = f"""
+    insert into profile (store_id, id, created_at)
+    select :store_id, created.id, created.created_at from {_rows("created")}
+"""  # noqa: S608 -- made of the constants above
+
+_PUT_IDENTIFIERS = f"""
+    insert into identifier (store_id, id_type, value, profile_id, is_unique, fuzzy_key, added_at)
+    select :store_id, put.id_type, put.value, put.profile_id, put.is_unique, put.fuzzy_key, put.added_at
+    from {_rows("put")}
+"""  # noqa: S608 -- made of the constants above
+
+_PUT_TRAITS = f"""
+    insert into trait (store_id, profile_id, group_name, name, value, written_at)
+    select
+        :store_id, written.profile_id, written.group_name, written.name,
+        cast(written.value as jsonb), written.written_at
+    from {_rows("written")}
+"""  # noqa: S608 -- made of the constants above
+
+_CREATE = text(f"""
+    with
+    created_profiles as ({_PUT_PROFILES}),
+    identified as ({_PUT_IDENTIFIERS})
+    {_PUT_TRAITS}
+""")
+
+# What goes is gone before what comes is put: `where (select count(*) from gone)` makes the insert wait for the
+# deletes, since a unique value may only be on one row at any time. Rows are found by one index probe each, whatever the
+# planner believes of a table that was empty once, as in `lock_and_gather`.
+_AMEND = f"""
+    created_profiles as ({_PUT_PROFILES}),
+    gone as (
+        delete from identifier
+        where ctid = any (array(
+            select held.ctid
+            from {_rows("dropped")}
+            cross join lateral (
+                select i.ctid from identifier i
+                where i.store_id = :store_id and i.profile_id = dropped.profile_id
+                    and i.id_type = dropped.id_type and i.value = dropped.value
+                offset 0
+            ) held
+        ))
+        returning 1
+    ),
+    identified as (
+        {_PUT_IDENTIFIERS}
+        where (select count(*) from gone) >= 0
+        on conflict on constraint identifier_pkey do update set added_at = excluded.added_at
+    ),
+    undescribed as (
+        delete from trait
+        where ctid = any (array(
+            select had.ctid
+            from {_rows("forgotten")}
+            cross join lateral (
+                select t.ctid from trait t
+                where t.store_id = :store_id and t.profile_id = forgotten.profile_id
+                    and t.group_name = forgotten.group_name and t.name = forgotten.name
+                offset 0
+            ) had
+        ))
+    ),
+    described as (
+        {_PUT_TRAITS}
+        on conflict on constraint trait_pkey do update set value = excluded.value, written_at = excluded.written_at
+    )
+"""  # noqa: S608 -- made of the constants above
+
+_UPDATE = text(f"with {_AMEND} select")
+
+# Of traits that are no longer defined nobody told us: those of a profile that is no more all go.
+_MERGE = text(f"""
+    with {_AMEND},
+    absorbed as (
+        delete from trait where store_id = :store_id and profile_id = any (cast(:aliased_id as uuid[]))
+    ),
+    repointed as (
+        update alias
+        set profile_id = (cast(:aliased_profile_id as uuid[]))[
+            array_position(cast(:aliased_id as uuid[]), alias.profile_id)
+        ]
+        where store_id = :store_id and profile_id = any (cast(:aliased_id as uuid[]))
+    ),
+    aliases as (
+        insert into alias (store_id, id, profile_id)
+        select :store_id, aliased.id, aliased.profile_id from {_rows("aliased")}
+    ),
+    merges as (
+        insert into merge (store_id, id, canonical_id, absorbed_ids, rule, moved, merged_at)
+        select
+            :store_id, recorded.id, recorded.canonical_id, cast(recorded.absorbed_ids as uuid[]), recorded.rule,
+            cast(recorded.moved as jsonb), recorded.merged_at
+        from {_rows("recorded")}
+    )
+    delete from profile where store_id = :store_id and id = any (cast(:aliased_id as uuid[]))
+""")  # noqa: S608 -- made of the constants above
+
+_ERASE = text("""
+    with
+    unidentified as (
+        delete from identifier where store_id = :store_id and profile_id = any (cast(:people as uuid[]))
+    ),
+    undescribed as (
+        delete from trait where store_id = :store_id and profile_id = any (cast(:people as uuid[]))
+    ),
+    unaliased as (
+        delete from alias where store_id = :store_id and profile_id = any (cast(:people as uuid[]))
+        returning id
+    ),
+    -- A merge is recorded under who was canonical then, and that may be an alias by now. Locked in order, as by
+    -- whoever makes the history forget traits.
+    recorded as materialized (
+        select id from merge
+        where store_id = :store_id
+            and canonical_id = any (cast(:people as uuid[]) || array(select id from unaliased))
+        order by id
+        for update
+    ),
+    unrecorded as (
+        delete from merge where store_id = :store_id and id = any (array(select id from recorded))
+    )
+    delete from profile where store_id = :store_id and id = any (cast(:people as uuid[]))
+""")

@@ -1,0 +1,1 @@
+"""The work that long operations do on a store's data."""

@@ -1,0 +1,187 @@
+"""The work of the operation that changes settings on data: rewrite what is stored, and put them in force, at once.
+
+One transaction, in which no write goes on in the store: a Lookup sees all of the old or all of the new.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from profile_lookup.database.documents import settings_of
+from profile_lookup.database.fuzzy_key import fuzzy_key
+from profile_lookup.database.ids import new_id
+from profile_lookup.database.tables import identifier
+from profile_lookup.errors import Outdated, SettingsRefused, ValueRefused
+from profile_lookup.identity.change import Change
+from profile_lookup.identity.merging import combined
+from profile_lookup.identity.normalization import normalize
+from profile_lookup.identity.profile_replay import People
+from profile_lookup.identity.renormalization import collision_rules, one_person_each, renormalized
+from profile_lookup.identity.resolution import Merge
+from profile_lookup.identity.settings_change import SettingsChange
+from profile_lookup.identity_settings.queries import refuse_contradictions, replace, values_shared
+from profile_lookup.ingest.identity_locks import lock_and_gather
+from profile_lookup.ingest.writes import write
+from profile_lookup.operations.job_worker import Job
+from profile_lookup.stores.admission import Store
+from profile_lookup.stores.rules_lock import lock_rules
+from profile_lookup.web import ids
+
+CHUNK = 500
+"""Values at a time: some milliseconds of Python, in which the worker does nothing else."""
+
+
+async def update_settings(job: Job) -> None:
+    """Raises `Outdated` or `SettingsRefused`; nothing has changed then."""
+    async with job.step() as connection:
+        for setting in _FOR_MANY_ROWS:
+            await connection.execute(text(f"set local {setting}"))
+        store = await lock_rules(connection, job.account_id, job.store_id)
+        if job.input["expected_version"] not in (None, store.settings_version):
+            raise Outdated
+        change = SettingsChange(store.settings, settings_of(job.input["settings"]))
+        await refuse_contradictions(connection, store, change)
+        await _renormalize(connection, store, change)
+        for id_type in change.remarked:
+            await connection.execute(_REMARK, _marks(store, change, id_type))
+        await replace(connection, store, change.after)
+        await job.complete(connection, ids.store_id(store.id))
+
+
+_FOR_MANY_ROWS = ("statement_timeout = 0", "plan_cache_mode = auto", "enable_seqscan = on")
+
+
+async def _renormalize(connection: AsyncConnection, store: Store, change: SettingsChange) -> None:
+    await connection.execute(_STAGING_TABLE)
+    for id_type in change.renormalized:
+        await _stage(connection, store, change, id_type)
+    await connection.execute(text("analyze renormalized"))
+    collisions = {
+        id_type: found
+        for id_type in change.renormalized
+        if change.after.is_unique(id_type) and (found := await _collisions(connection, store, change, id_type))
+    }
+    rules = collision_rules(change.after, collisions)
+    for people in one_person_each([people for found in collisions.values() for people in found]):
+        rule = min((rules[profile_id] for profile_id in people), key=change.after.matching_rules.index)
+        await _merge(connection, store, change, people, rule)
+    for id_type in change.renormalized:
+        await connection.execute(_REWRITE, _marks(store, change, id_type))
+
+
+async def _stage(connection: AsyncConnection, store: Store, change: SettingsChange, id_type: str) -> None:
+    """Note what becomes of each value of a type that changes. Raises `SettingsRefused` when one cannot stay."""
+    normalization = change.after.config(id_type).normalization
+    refused = 0
+    question = select(identifier.c.profile_id, identifier.c.value).where(
+        identifier.c.store_id == store.id, identifier.c.id_type == id_type
+    )
+    stored = await connection.stream(question, execution_options={"yield_per": CHUNK})
+    async for rows in stored.partitions(CHUNK):
+        changed = []
+        for profile_id, value in rows:
+            try:
+                became = normalize(normalization, value)
+            except ValueRefused:
+                refused += 1
+            else:
+                if became != value:
+                    changed.append((profile_id, value, became))
+        if changed:
+            profile_ids, values, becames = zip(*changed, strict=True)
+            parameters = {"id_type": id_type, "profile_ids": profile_ids, "values": values, "becames": becames}
+            await connection.execute(_STAGE, parameters)
+    if refused:
+        raise SettingsRefused(
+            f"normalization: {refused} stored value{'s' if refused > 1 else ''} of {id_type} would be refused "
+            f"by {normalization}; expected none"
+        )
+
+
+async def _collisions(
+    connection: AsyncConnection, store: Store, change: SettingsChange, id_type: str
+) -> list[list[UUID]]:
+    """For each value that several profiles would share, these profiles. Raises `SettingsRefused` unless they merge."""
+    found = list((await connection.execute(_COLLISIONS, {"store_id": store.id, "id_type": id_type})).scalars())
+    if found and (id_type in change.made_unique or id_type not in change.after.matching_rules):
+        raise values_shared(id_type, len(found))
+    return found
+
+
+async def _merge(
+    connection: AsyncConnection, store: Store, change: SettingsChange, people: Sequence[UUID], rule: str
+) -> None:
+    profiles = []
+    for profile_id in sorted(people):
+        profiles += await lock_and_gather(connection, store, known=profile_id)
+    now = datetime.now(UTC)
+    became = [renormalized(change.after, change.renormalized, profile) for profile in profiles]
+    identifiers, traits = combined(change.after, became, Change(), now)
+    merge = Merge(profiles[0], tuple(profiles[1:]), rule)
+    one = People(change.after, profiles, new_id)
+    one.become(merge, identifiers, traits, now)
+    await write(connection, change.after, store.id, one.difference())
+
+
+def _marks(store: Store, change: SettingsChange, id_type: str) -> dict[str, object]:
+    return {
+        "store_id": store.id,
+        "id_type": id_type,
+        "is_unique": change.after.is_unique(id_type),
+        "fuzzy_key": fuzzy_key(change.after, store.id, id_type),
+    }
+
+
+_STAGING_TABLE = text("""
+    create temporary table renormalized (
+        id_type text, profile_id uuid, value text, became text
+    ) on commit drop
+""")
+
+_STAGE = text("""
+    insert into renormalized
+    select :id_type, changed.*
+    from unnest(cast(:profile_ids as uuid[]), cast(:values as text[]), cast(:becames as text[])) as changed
+""")
+
+_COLLISIONS = text("""
+    select array_agg(distinct after.profile_id)
+    from (
+        select identifier.profile_id, coalesce(renormalized.became, identifier.value) as value
+        from identifier
+        left join renormalized using (id_type, profile_id, value)
+        where identifier.store_id = :store_id and identifier.id_type = :id_type
+    ) as after
+    group by after.value
+    having count(distinct after.profile_id) > 1
+""")
+
+# Normalizing twice is normalizing once, so what a value becomes is never what another still has to cease to be.
+_REWRITE = text("""
+    with gone as (
+        delete from identifier
+        using renormalized
+        where identifier.store_id = :store_id
+            and identifier.id_type = :id_type
+            and renormalized.id_type = identifier.id_type
+            and renormalized.profile_id = identifier.profile_id
+            and renormalized.value = identifier.value
+        returning identifier.profile_id, renormalized.became, identifier.added_at
+    )
+    insert into identifier (store_id, id_type, value, profile_id, is_unique, fuzzy_key, added_at)
+    select
+        :store_id, :id_type, became, profile_id,
+        cast(:is_unique as boolean), cast(:fuzzy_key as bigint), min(added_at)
+    from gone
+    group by became, profile_id
+    on conflict on constraint identifier_pkey
+        do update set added_at = least(identifier.added_at, excluded.added_at)
+""")
+
+_REMARK = text("""
+    update identifier set is_unique = :is_unique, fuzzy_key = :fuzzy_key
+    where store_id = :store_id and id_type = :id_type
+""")

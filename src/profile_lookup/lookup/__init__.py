@@ -1,0 +1,1 @@
+"""The main job: which profiles does this identifier name?"""

@@ -1,0 +1,153 @@
+"""Many changes in memory equal the same changes each on its own."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import combinations, count
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from profile_lookup.errors import IdentifierConflict
+from profile_lookup.identity.change import Change
+from profile_lookup.identity.merging import combined
+from profile_lookup.identity.profile import Profile, Trait, TraitName
+from profile_lookup.identity.profile_replay import Difference, People, Written
+from profile_lookup.identity.resolution import Create, profiles_of, resolve
+from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
+from tests.identity.building import adding, at, contact, holder, identifier
+
+SETTINGS = IdentityResolutionSettings(
+    (
+        IdentifierConfig("email"),
+        IdentifierConfig("phone", limit=1),
+        IdentifierConfig("cookie", enforce_unique=False),
+        IdentifierConfig("device", enforce_unique=False, limit=2, limit_policy="lifo"),
+        IdentifierConfig("visit", enforce_unique=False),
+        IdentifierConfig("passport"),
+        IdentifierConfig("tag", enforce_unique=False),
+    ),
+    ("email", "phone", "cookie", "device", "visit"),
+)
+IDENTIFIERS = [identifier(f"{each.id_type}:{value}") for each in SETTINGS.identifier_configs for value in "abcd"]
+CHANGES = st.builds(
+    Change,
+    st.lists(st.sampled_from(IDENTIFIERS), min_size=1, max_size=4, unique=True).map(tuple),
+    st.dictionaries(st.sampled_from([contact("city"), contact("state")]), st.sampled_from("xyz") | st.none()),
+)
+
+
+def people(*stored: Profile) -> People:
+    numbers = count(100)
+    return People(SETTINGS, stored, lambda: UUID(int=next(numbers)))
+
+
+class OneByOne:
+    """Each change is resolved among all there are."""
+
+    def __init__(self) -> None:
+        self.profiles: dict[UUID, Profile] = {}
+        self.aliases: dict[UUID, UUID] = {}
+
+    def apply(self, change: Change, requested_at: datetime, new_id: UUID | None) -> UUID:
+        resolution = resolve(SETTINGS, change.incoming, self.profiles.values())
+        before = profiles_of(resolution)
+        identifiers, traits = combined(SETTINGS, before, change, requested_at)
+        for each in before[1:]:
+            del self.profiles[each.id]
+            self.aliases = {alias: before[0].id if of == each.id else of for alias, of in self.aliases.items()}
+            self.aliases[each.id] = before[0].id
+        canonical_id = new_id if isinstance(resolution, Create) else before[0].id
+        assert canonical_id is not None
+        self.profiles[canonical_id] = Profile(canonical_id, identifiers, traits)
+        return canonical_id
+
+
+def written(stored: dict[UUID, Profile], difference: Difference) -> dict[UUID, Profile]:
+    """What is stored once the difference is."""
+    after = {each.id: Profile(each.id, dict(each.identifiers), dict(each.traits)) for each in stored.values()}
+    after |= {profile_id: Profile(profile_id, {}, {}) for profile_id in difference.created}
+    identifiers: dict[UUID, dict[object, datetime]] = {each.id: each.identifiers for each in after.values()}  # type: ignore[misc]
+    traits: dict[UUID, dict[TraitName, Trait]] = {each.id: each.traits for each in after.values()}  # type: ignore[misc]
+    for profile_id, dropped in difference.dropped:
+        del identifiers[profile_id][dropped]
+    for profile_id, name in difference.forgotten:
+        del traits[profile_id][name]
+    for profile_id in difference.aliases.keys() & after.keys():
+        assert not identifiers[profile_id]
+        del after[profile_id]
+    for profile_id, each, added_at in difference.put:
+        identifiers[profile_id][each] = added_at
+    for profile_id, name, trait in difference.written:
+        traits[profile_id][name] = trait
+    return after
+
+
+@settings(max_examples=300)
+@given(st.lists(st.lists(CHANGES, min_size=1, max_size=8), min_size=1, max_size=4))
+def test_changes_together_equal_each_on_its_own(chunks: Sequence[Sequence[Change]]) -> None:
+    one_by_one = OneByOne()
+    stored: dict[UUID, Profile] = {}
+    aliases: dict[UUID, UUID] = {}
+    numbers, seconds = count(1), count()
+    for chunk in chunks:
+        together = People(SETTINGS, stored.values(), lambda: UUID(int=next(numbers)))
+        for change in chunk:
+            requested_at = at(next(seconds))
+            try:
+                answer = together.apply(change, requested_at)
+            except IdentifierConflict:
+                with pytest.raises(IdentifierConflict):
+                    one_by_one.apply(change, requested_at, None)
+            else:
+                new_id = answer.profile_id if answer.how == "created" else None
+                assert one_by_one.apply(change, requested_at, new_id) == answer.profile_id
+        difference = together.difference()
+        stored = written(stored, difference)
+        aliases = {alias: difference.aliases.get(of, of) for alias, of in aliases.items()} | dict(difference.aliases)
+        assert stored == one_by_one.profiles
+        assert aliases == one_by_one.aliases
+
+
+def test_what_is_made_and_merged_at_once_was_never_stored_but_is_an_alias() -> None:
+    together = people(holder(1, "email:a"))
+    made = together.apply(adding("phone:a"), at(1))
+    merged = together.apply(adding("email:a", "phone:a"), at(2))
+    difference = together.difference()
+    assert (made.how, merged.how, merged.profile_id) == ("created", "merged", UUID(int=1))
+    assert difference.created == {}
+    assert difference.aliases == {made.profile_id: UUID(int=1)}
+    assert list(difference.put) == [(UUID(int=1), identifier("phone:a"), at(1))]
+
+
+def test_an_alias_names_who_is_canonical_in_the_end() -> None:
+    together = people(holder(1, "email:a"), holder(2, "email:b"), holder(3, "email:c"))
+    together.apply(adding("email:b", "email:c"), at(1))
+    together.apply(adding("email:a", "email:b"), at(2))
+    difference = together.difference()
+    assert difference.aliases == {UUID(int=2): UUID(int=1), UUID(int=3): UUID(int=1)}
+    assert [(each.merge.canonical.id, each.merge.rule) for each in difference.merges] == [
+        (UUID(int=2), "email"), (UUID(int=1), "email"),
+    ]  # fmt: skip
+
+
+def test_a_conflict_changes_nothing() -> None:
+    together = people(holder(1, "passport:a"))
+    with pytest.raises(IdentifierConflict):
+        together.apply(adding("email:a", "passport:a"), at(1))
+    assert together.difference() == people().difference()
+
+
+@pytest.mark.parametrize("pair", list(combinations(("cookie:a", "device:a", "visit:a"), 2)))
+def test_who_shares_two_values_is_found_among_many_who_share_one(pair: tuple[str, str]) -> None:
+    many = [*["cookie:a"] * 3, *["device:a"] * 4, *["visit:a"] * 5]
+    together = people(holder(50, *pair), *(holder(number, each) for number, each in enumerate(many, start=1)))
+    assert together.apply(adding("cookie:a", "device:a", "visit:a"), at(1)) == Written("updated", UUID(int=50))
+
+
+def test_what_thousands_share_is_quickly_resolved() -> None:
+    """Not by asking each of them at each change: that would take a minute."""
+    together = people(*(holder(number, "cookie:a") for number in range(1, 20_000)))
+    for number in range(1000):
+        assert together.apply(adding(f"email:{number}", "cookie:a"), at(1)).how == "created"

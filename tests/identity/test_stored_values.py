@@ -1,0 +1,53 @@
+"""What is brought into a store as it is must be what that store could hold."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from profile_lookup.errors import IdentifierRefused, TraitsRefused
+from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
+from profile_lookup.identity.profile import Trait, TraitName
+from profile_lookup.identity.rules import DEFAULT_SETTINGS
+from profile_lookup.identity.stored_values import refuse_unlike_defined, refuse_unlike_normalized
+from profile_lookup.identity.trait_definitions import StringRule, TraitDefinition, TraitGroup
+
+NOW = datetime(2026, 1, 15, tzinfo=UTC)
+GROUPS = {"Billing": TraitGroup("Billing", {"plan": TraitDefinition("STRING", validation_rule=StringRule("^paid$"))})}
+
+
+@pytest.mark.parametrize(("id_type", "value"), [("phone", "+13175556789"), ("email", "a@b.c"), ("chat", "A b")])
+def test_a_normalized_value_may_stay(id_type: str, value: str) -> None:
+    refuse_unlike_normalized(DEFAULT_SETTINGS, NormalizedIdentifier(id_type, NormalizedValue(value)))
+
+
+@pytest.mark.parametrize(
+    ("id_type", "value"),
+    [("phone", "3175556789"), ("phone", "x"), ("email", "A@b.c"), ("chat", " c"), ("chat", ""), ("fax", "c")],
+)
+def test_another_value_or_type_may_not(id_type: str, value: str) -> None:
+    with pytest.raises(IdentifierRefused):
+        refuse_unlike_normalized(DEFAULT_SETTINGS, NormalizedIdentifier(id_type, NormalizedValue(value)))
+
+
+@pytest.mark.parametrize("value", ["free", 7, True, ["a", 1, False]])
+def test_a_trait_may_be_what_another_definition_allowed_when_it_was_written(value: object) -> None:
+    refuse_unlike_defined(GROUPS, {TraitName("Billing", "plan"): Trait(value, NOW)})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        (TraitName("Billing", "seats"), 1),
+        (TraitName("Other", "plan"), "paid"),
+        (TraitName("Billing", "plan"), None),
+        (TraitName("Billing", "plan"), 1.5),
+        (TraitName("Billing", "plan"), 2**31),
+        (TraitName("Billing", "plan"), {}),
+        (TraitName("Billing", "plan"), [[]]),
+        (TraitName("Billing", "plan"), "\0"),
+        (TraitName("Billing", "plan"), ["x" * 1025]),
+    ],
+)
+def test_a_trait_may_not_be_what_no_definition_allows(name: TraitName, value: object) -> None:
+    with pytest.raises(TraitsRefused):
+        refuse_unlike_defined(GROUPS, {name: Trait(value, NOW)})  # type: ignore[arg-type]

@@ -1,0 +1,63 @@
+"""Which trait a column most likely is."""
+
+import pytest
+
+from profile_lookup.identity.profile import TraitName
+from profile_lookup.identity.trait_definitions import CONTACT, TraitDefinition, TraitGroup
+from profile_lookup.imports.column_guesses import complete, looks_like_a_name
+
+LOYALTY = TraitGroup("Loyalty", {name: TraitDefinition("STRING") for name in ("email", "tier", "cardNumber", "points")})
+SHOP = TraitGroup("Shop", {"points": TraitDefinition("STRING")})
+GROUPS = {group.name: group for group in (SHOP, LOYALTY, CONTACT)}
+
+
+def guessed(*header: str, **named: str | None) -> dict[str, str]:
+    traits = {
+        column: None if trait is None else TraitName(*trait.split("."))
+        for column, trait in named.items()
+    }  # fmt: skip
+    return {each.column: str(each.trait) for each in complete(GROUPS, header, traits)}
+
+
+@pytest.mark.parametrize(
+    ("column", "trait"),
+    [
+        ("email", "Contact.email"),
+        ("E-mail", "Contact.email"),
+        ("EMAIL", "Contact.email"),
+        ("e mail address", "Contact.email"),
+        ("phone_number", "Contact.phone"),
+        ("First Name", "Contact.firstName"),
+        ("last-name", "Contact.lastName"),
+        ("Loyalty.email", "Loyalty.email"),
+        ("loyalty.card number", "Loyalty.cardNumber"),
+        ("Card", "Loyalty.cardNumber"),
+        ("tier", "Loyalty.tier"),
+    ],
+)
+def test_a_name_that_is_like_a_traits_is_that_trait(column: str, trait: str) -> None:
+    assert guessed(column) == {column: trait}
+
+
+@pytest.mark.parametrize("column", ["", "points", "number", "mailing", "Contact.nothing", "+13175556789"])
+def test_there_is_no_guess_where_there_are_two_or_none(column: str) -> None:
+    assert guessed(column) == {}
+
+
+def test_a_trait_goes_to_the_column_that_is_most_like_it() -> None:
+    assert guessed("E-Mail", "Phone number", "phone", "email") == {"phone": "Contact.phone", "email": "Contact.email"}
+    assert guessed("e_mail", "E-mail") == {"e_mail": "Contact.email"}
+
+
+def test_what_is_named_goes_before_what_is_guessed() -> None:
+    named: dict[str, str | None] = {"mail": "Contact.email", "city": None}
+    assert guessed("city", "email", "mail", "phone", **named) == {"mail": "Contact.email", "phone": "Contact.phone"}
+
+
+def test_a_column_that_the_header_has_twice_is_not_guessed() -> None:
+    assert guessed("email", "phone", "email") == {"phone": "Contact.phone"}
+
+
+def test_data_does_not_look_like_a_name() -> None:
+    assert all(map(looks_like_a_name, ("E-mail", "Line 2 (optional)", "Straße")))
+    assert not any(map(looks_like_a_name, ("a@example.com", "+1 317 555 6789", "x" * 100, "a\x1b[1m")))

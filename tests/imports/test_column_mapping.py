@@ -1,0 +1,163 @@
+"""What a row says of a person, by the definitions of the traits that its columns are mapped to."""
+
+import pytest
+
+from profile_lookup.errors import ProfileLookupError, RequestRefused, RowRefused, TraitsRefused
+from profile_lookup.identity.change import Change
+from profile_lookup.identity.profile import TraitName, TraitValue
+from profile_lookup.identity.rules import DEFAULT_SETTINGS
+from profile_lookup.identity.trait_definitions import (
+    CONTACT,
+    ArrayRule,
+    NumberRule,
+    StringRule,
+    TraitDefinition,
+    TraitGroup,
+)
+from profile_lookup.imports.column_mapping import MappedColumn, read_row, refuse_mapping
+
+NO_NUMBER = (
+    "expected digits, spaces, hyphens, dots, parentheses and slashes only; "
+    "letters and extensions have no place in E.164"
+)
+GROUPS = {
+    "Contact": CONTACT,
+    "More": TraitGroup(
+        "More",
+        {
+            "age": TraitDefinition("NUMBER", validation_rule=NumberRule(min=0)),
+            "member": TraitDefinition("BOOLEAN"),
+            "phones": TraitDefinition("ARRAY", "phone", validation_rule=ArrayRule(max_items=3)),
+            "code": TraitDefinition("STRING", validation_rule=StringRule(pattern="^[A-Z]+$")),
+            "old": TraitDefinition("STRING", "fax"),  # a type that is no more
+        },
+    ),
+}
+
+
+def _mapping(*traits: str) -> list[MappedColumn]:
+    return [MappedColumn(f"{name} column", TraitName(*name.split("."))) for name in traits]
+
+
+def _read(**cells: str) -> Change:
+    """Of columns that are called as their traits."""
+    traits = {"chat": "Contact.chat", "email": "Contact.email"} | {
+        name: f"More.{name}" for name in GROUPS["More"].traits
+    }
+    mapping = [MappedColumn(name, TraitName(*traits[name].split("."))) for name in cells]
+    return read_row(GROUPS, DEFAULT_SETTINGS, mapping, list(cells.values()))
+
+
+def _value(name: str, cell: str) -> TraitValue | None:
+    return _read(chat="c-1", **{name: cell}).traits.get(TraitName("More", name))
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "value"),
+    [
+        ("age", "42", 42), ("age", " +42 ", 42), ("age", "007", 7), ("age", "2147483647", 2**31 - 1),
+        ("member", "true", True), ("member", "FALSE", False), ("member", " True ", True),
+        ("phones", '["+13175551234", "317-555-6789"]', ["+13175551234", "317-555-6789"]),
+        ("phones", " [] ", []),
+        ("code", "ABC", "ABC"), ("old", " as it is ", " as it is "),
+        ("age", "", None), ("member", "", None), ("phones", "", None), ("code", "", None),
+    ],
+)  # fmt: skip
+def test_a_cell_is_the_value_that_its_traits_type_makes_of_it(name: str, cell: str, value: TraitValue | None) -> None:
+    assert _value(name, cell) == value
+    assert type(_value(name, cell)) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "reason"),
+    [
+        *[("age", cell, "expected an integer of 32 bits") for cell in (
+            "x", "4.0", "1,000", "1 000", "٤٢", "0x1f", "1_000", "-", " ", "9" * 11, "9" * 5000, "--1")],
+        ("age", "9999999999", "expected a number of 32 bits"),
+        ("age", "-1", "expected at least 0"),
+        *[("member", cell, "expected true or false") for cell in ("yes", "1", "truetrue", " ", "ＴＲＵＥ")],
+        *[("phones", cell, "expected a JSON array") for cell in (
+            "+13175551234", "[", "{}", '"x"', "[" * 100_000, "[1] x", "[" + "9" * 5000 + "]", "null")],
+        ("phones", "[[]]", "expected strings, integers and booleans only"),
+        ("phones", "[null]", "expected strings, integers and booleans only"),
+        ("phones", "[1.5]", "expected strings, integers and booleans only"),
+        ("phones", "[NaN]", "expected strings, integers and booleans only"),
+        ("phones", '["\\u0000"]', "expected at most 1024 characters, without NUL or lone surrogates"),
+        ("phones", '["\\ud800"]', "expected at most 1024 characters, without NUL or lone surrogates"),
+        ("phones", "[1,2,3,4]", "expected at most 3 items"),
+        ("phones", '["+1317555123x"]', NO_NUMBER),
+        ("code", "abc", "expected what the trait's pattern matches"),
+        ("code", "X" * 1025, "expected at most 1024 characters, without NUL or lone surrogates"),
+        ("email", " ", "expected a value that is not empty once normalized"),
+        ("email", "x" * 256, "expected at most 255 characters"),
+    ],
+)  # fmt: skip
+def test_a_cell_that_is_no_such_value_is_refused_with_its_column(name: str, cell: str, reason: str) -> None:
+    with pytest.raises(RowRefused) as refused:
+        _read(chat="c-1", **{name: cell})
+    assert (refused.value.column, refused.value.reason) == (name, reason)
+
+
+def test_what_promotes_identifies_also_from_an_array_and_an_empty_cell_says_nothing() -> None:
+    change = _read(email="", phones='["317-555-6789", "+13175556789", "+4930123456"]', old="x")
+    assert [(each.id_type, each.value) for each in change.incoming] == [
+        ("phone", "+13175556789"),
+        ("phone", "+4930123456"),
+    ]
+    assert list(change.traits) == [TraitName("More", "phones"), TraitName("More", "old")]
+
+
+def test_a_row_that_identifies_nobody_is_told_what_would() -> None:
+    for cells in ({"email": "", "phones": ""}, {"email": "", "phones": "[]"}):
+        with pytest.raises(RowRefused) as refused:
+            _read(**cells, old="x", code="A")
+        assert refused.value.column is None
+        assert refused.value.reason == "expected a value in a column that identifies: email, phones"
+
+
+def test_a_reason_does_not_grow_with_the_columns_of_the_file() -> None:
+    names = [f"c{number}" for number in range(90)]
+    groups = {"More": TraitGroup("More", {name: TraitDefinition("STRING", id_type_promotion="chat") for name in names})}
+    mapping = [MappedColumn(name, TraitName("More", name)) for name in names]
+    with pytest.raises(RowRefused) as refused:
+        read_row(groups, DEFAULT_SETTINGS, mapping, [""] * len(names))
+    assert refused.value.reason == "expected a value in a column that identifies: c0, c1, c2, c3, c4, …"
+
+
+def test_patterns_that_would_take_long_refuse_the_row() -> None:
+    patterns = {
+        f"slow{number}": TraitDefinition("STRING", validation_rule=StringRule(pattern="(a?){500}b"))
+        for number in range(20)
+    }
+    groups = {"Contact": CONTACT, "Slow": TraitGroup("Slow", patterns)}
+    mapping = [MappedColumn("chat", TraitName("Contact", "chat"))]
+    mapping += [MappedColumn(name, TraitName("Slow", name)) for name in patterns]
+    with pytest.raises(RowRefused, match="expected less text") as refused:
+        read_row(groups, DEFAULT_SETTINGS, mapping, ["c-1"] + ["a" * 1000 + "b"] * 20)
+    assert refused.value.column is None
+
+
+@pytest.mark.parametrize(
+    ("mapping", "error", "message"),
+    [
+        (_mapping("Contact.email", "Contact.email"), RequestRefused, "columnMappings: expected each columnName once"),
+        ([MappedColumn(name, TraitName("Contact", "email")) for name in "ab"], RequestRefused,
+         "columnMappings: expected each trait once"),
+        (_mapping("Contact.email", "Mroe.age"), TraitsRefused,
+         "columnMappings.1.traitGroup: no such trait group; expected one of Contact, More"),
+        (_mapping("More.ago", "Contact.email"), TraitsRefused,
+         "columnMappings.0.traitName: no such trait in More; expected one of age, code, member, old, phones"),
+        (_mapping("Contact.city", "More.old"), TraitsRefused,
+         "columnMappings: expected at least one trait that is promoted to an identifier"),
+    ],
+)  # fmt: skip
+def test_a_mapping_by_which_no_row_could_be_read_is_refused(
+    mapping: list[MappedColumn], error: type[ProfileLookupError], message: str
+) -> None:
+    with pytest.raises(error) as refused:
+        refuse_mapping(GROUPS, DEFAULT_SETTINGS, mapping)
+    assert str(refused.value) == message
+
+
+def test_a_mapping_that_identifies_is_right() -> None:
+    refuse_mapping(GROUPS, DEFAULT_SETTINGS, _mapping("Contact.city", "More.phones"))
