@@ -339,12 +339,12 @@ async def test_the_history_of_merges_forgets_a_removed_trait_and_nothing_else(
         await client.post(profiles, json={"traits": traits})
     await make_profile(client, store_id, chat="c", email="e@example.com")
 
-    async def remembered() -> list[list[tuple[str, Any]]]:
+    async def serialized_profile() -> list[list[tuple[str, Any]]]:
         async with database.statements() as connection:
             moved = (await connection.execute(text("select moved from merge"))).scalar_one()
         return [sorted((trait[1], trait[2]) for trait in person["traits"]) for person in moved]
 
-    before = await remembered()
+    before = await serialized_profile()
     assert ("plan", "paid") in before[0]
     if removal == "of a trait":
         removed = await client.patch(billing, json={"traits": {"plan": {"dataType": ""}}})
@@ -352,7 +352,7 @@ async def test_the_history_of_merges_forgets_a_removed_trait_and_nothing_else(
         removed = await client.delete(billing)
     assert (await finished(client, removed))["status"] == "COMPLETED"
     gone = {"plan"} if removal == "of a trait" else {"plan", "seats"}
-    assert await remembered() == [[trait for trait in person if trait[0] not in gone] for person in before]
+    assert await serialized_profile() == [[trait for trait in person if trait[0] not in gone] for person in before]
     assert not any("paid" in row for rows in (await contents(database)).values() for row in rows if "plan" not in row)
 
 

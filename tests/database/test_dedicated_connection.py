@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from profile_lookup.database.dedicated_connection import HeldConnection
+from profile_lookup.database.dedicated_connection import DedicatedConnection
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import Unavailable
 from profile_lookup.settings import Settings
@@ -21,14 +21,14 @@ _BEFORE_THE_SERVER_DOES = 8  # seconds; its own limit of a statement is ten
 
 
 @pytest.fixture
-async def held(settings: Settings) -> AsyncIterator[HeldConnection]:
+async def held(settings: Settings) -> AsyncIterator[DedicatedConnection]:
     assert settings.database_url is not None
-    connection = HeldConnection(settings.database_url.get_secret_value())
+    connection = DedicatedConnection(settings.database_url.get_secret_value())
     yield connection
     await connection.close()
 
 
-async def _is_given_up(held: HeldConnection, time_left: float, sleep: float = PATIENCE) -> bool:
+async def _is_given_up(held: DedicatedConnection, time_left: float, sleep: float = PATIENCE) -> bool:
     async with asyncio.timeout(_BEFORE_THE_SERVER_DOES):
         try:
             await held.fetch(_SLEEP, (sleep,), time_left)
@@ -39,7 +39,7 @@ async def _is_given_up(held: HeldConnection, time_left: float, sleep: float = PA
 
 @pytest.mark.parametrize("time_before", [PATIENCE, 0.05])
 async def test_a_late_question_is_given_up_whatever_time_one_before_it_had(
-    held: HeldConnection, time_before: float
+    held: DedicatedConnection, time_before: float
 ) -> None:
     await held.fetch(_SLEEP, (0.0,), PATIENCE)
     with suppress(Unavailable):  # on a machine that stood still
@@ -49,11 +49,11 @@ async def test_a_late_question_is_given_up_whatever_time_one_before_it_had(
     assert two == 2
 
 
-async def test_a_question_that_is_asked_for_the_first_time_is_given_up_as_well(held: HeldConnection) -> None:
+async def test_a_question_that_is_asked_for_the_first_time_is_given_up_as_well(held: DedicatedConnection) -> None:
     assert await _is_given_up(held, 0.2)
 
 
-async def test_nothing_is_given_up_when_the_time_of_a_question_before_is_over(held: HeldConnection) -> None:
+async def test_nothing_is_given_up_when_the_time_of_a_question_before_is_over(held: DedicatedConnection) -> None:
     before = await held.fetch(_BACKEND, (), PATIENCE)
     await held.fetch(_BACKEND, (), 0.5)
     await held.fetch(_SLEEP, (0.7,), PATIENCE)
@@ -64,14 +64,14 @@ async def test_nothing_is_given_up_when_the_time_of_a_question_before_is_over(he
 
 async def test_no_connection_is_made_for_a_question_that_is_late(database_url: str) -> None:
     async with tapped(database_url) as tap:
-        held = HeldConnection(tap.url)
+        held = DedicatedConnection(tap.url)
         await held.fetch(_SLEEP, (0.0,), PATIENCE)
         assert await _is_given_up(held, 0.2)
         await asyncio.sleep(0.1)
         assert tap.connections == 1
 
 
-async def test_both_attempts_have_the_time_of_one(held: HeldConnection, database: Database) -> None:
+async def test_both_attempts_have_the_time_of_one(held: DedicatedConnection, database: Database) -> None:
     ((backend,),) = await held.fetch(_BACKEND, (), PATIENCE)
     await held.fetch(_SLEEP, (0.0,), PATIENCE)
     asked = asyncio.create_task(_is_given_up(held, 1.0, sleep=0.7))
@@ -81,7 +81,7 @@ async def test_both_attempts_have_the_time_of_one(held: HeldConnection, database
     assert await asked
 
 
-async def test_a_question_under_way_when_it_is_closed_is_not_asked_again(held: HeldConnection) -> None:
+async def test_a_question_under_way_when_it_is_closed_is_not_asked_again(held: DedicatedConnection) -> None:
     ((backend,),) = await held.fetch(_BACKEND, (), PATIENCE)
     await held.fetch(_SLEEP, (0.0,), PATIENCE)
     os.kill(backend, signal.SIGSTOP)
@@ -94,7 +94,7 @@ async def test_a_question_under_way_when_it_is_closed_is_not_asked_again(held: H
         os.kill(backend, signal.SIGCONT)
 
 
-async def test_also_a_closed_one_gives_up_what_is_late(held: HeldConnection) -> None:
+async def test_also_a_closed_one_gives_up_what_is_late(held: DedicatedConnection) -> None:
     with suppress(Unavailable):  # on a machine that stood still
         await held.fetch(_SLEEP, (0.0,), 0.5)
     await held.close()

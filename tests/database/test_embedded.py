@@ -92,7 +92,7 @@ def remember(url: str, value: str) -> None:
     )
 
 
-def remembered(url: str) -> list[str]:
+def serialized_profile(url: str) -> list[str]:
     return run(url, "SELECT value FROM remembered ORDER BY value")
 
 
@@ -170,7 +170,7 @@ def test_rows_survive_a_stop_and_a_start(directory: Path) -> None:
     assert not is_running(directory)
     server.start()
     server.start()
-    assert remembered(server.url) == ["kept"]
+    assert serialized_profile(server.url) == ["kept"]
     server.stop()
     server.stop()
     assert not is_running(directory)
@@ -218,7 +218,7 @@ def test_two_processes_share_one_server_and_the_last_one_stops_it(directory: Pat
         url = url_of(second)
         assert postgres_of(directory) == postgres
         first.communicate(timeout=PATIENCE)
-        assert remembered(url) == ["shared"]
+        assert serialized_profile(url) == ["shared"]
         second.communicate(timeout=PATIENCE)
         assert not is_running(directory)
 
@@ -232,7 +232,7 @@ def test_two_processes_may_start_a_fresh_directory_at_once(fresh: Path) -> None:
             process.communicate(timeout=PATIENCE)
         assert not is_running(fresh)
     with embedded(fresh) as server:
-        assert remembered(server.url) == ["kept"]
+        assert serialized_profile(server.url) == ["kept"]
 
 
 def test_two_leases_of_one_process_count_as_two(directory: Path) -> None:
@@ -259,7 +259,7 @@ def test_a_killed_user_ends_the_server_and_loses_no_row(directory: Path) -> None
         process.kill()
     eventually(lambda: not is_running(directory))
     with embedded(directory) as server:
-        assert remembered(server.url) == ["kept"]
+        assert serialized_profile(server.url) == ["kept"]
 
 
 def test_a_killed_postgres_is_recovered_by_the_next_start(directory: Path) -> None:
@@ -267,7 +267,7 @@ def test_a_killed_postgres_is_recovered_by_the_next_start(directory: Path) -> No
         remember(before.url, "kept")
         os.kill(postgres_of(directory), signal.SIGKILL)
         with embedded(directory) as after:
-            assert remembered(after.url) == ["kept"]
+            assert serialized_profile(after.url) == ["kept"]
 
 
 def test_a_killed_guard_ends_the_server_and_the_next_start_has_the_rows(directory: Path) -> None:
@@ -276,7 +276,7 @@ def test_a_killed_guard_ends_the_server_and_the_next_start_has_the_rows(director
         os.kill(guard_of(directory), signal.SIGKILL)
         eventually(lambda: not is_locked(directory / "guard.lock"))
         with embedded(directory) as after:
-            assert remembered(after.url) == ["kept"]
+            assert serialized_profile(after.url) == ["kept"]
     assert not is_running(directory)
 
 
@@ -286,7 +286,7 @@ def test_killing_user_guard_and_postgres_at_once_loses_no_row(directory: Path) -
         for pid in (process.pid, guard_of(directory), postgres_of(directory)):
             os.kill(pid, signal.SIGKILL)
     with embedded(directory) as server:
-        assert remembered(server.url) == ["kept"]
+        assert serialized_profile(server.url) == ["kept"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the next start ends such a server")
@@ -308,7 +308,7 @@ def test_a_process_id_that_was_given_to_another_process_is_no_obstacle(directory
         for name in ("postmaster.pid", ".s.PGSQL.5432.lock"):
             (directory / "data" / name).write_text(lines)
         with embedded(directory) as server:
-            assert remembered(server.url) == ["kept"]
+            assert serialized_profile(server.url) == ["kept"]
     finally:
         sleeper.kill()
         sleeper.wait()
@@ -377,7 +377,7 @@ def test_any_path_will_do(home: Path, made: Path, name: str) -> None:
     with embedded(directory) as server:
         remember(server.url, "kept")
         with another_process(directory) as process:
-            assert remembered(url_of(process)) == ["kept"]
+            assert serialized_profile(url_of(process)) == ["kept"]
     eventually(lambda: not is_running(directory))
 
 

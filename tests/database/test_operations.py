@@ -209,7 +209,7 @@ async def test_what_gets_ready_waits_for_a_later_one_that_is_being_worked_on(dat
         await queries.ready(connection, store.account_id, waiting)
         assert await queries.take(connection, HANDLERS, uuid4(), LEASE) is None
         assert begun
-        await queries.give_back(connection, begun, timedelta(0))
+        await queries.retry_later(connection, begun, timedelta(0))
         taken = await queries.take(connection, HANDLERS, uuid4(), LEASE)
     assert begun.id == later
     assert taken

@@ -29,7 +29,7 @@ from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.identity.merging import combined
 from profile_lookup.identity.profile import Profile, Trait, TraitName
-from profile_lookup.identity.profile_replay import People, Written
+from profile_lookup.identity.profile_replay import ProfileReplay, Written
 from profile_lookup.identity.resolution import Create, profiles_of, resolve
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.ingest.group_ingest import GroupIngest
@@ -268,7 +268,7 @@ async def test_a_profile_that_merges_while_one_waits_for_it_makes_one_start_over
     canonical_id = await ingest(database, store, lambda _: Change((email,)), now)
     await ingest(database, store, lambda _: Change((phone, device)), now)
     async with database.transaction() as merging:
-        people = People(SETTINGS, await lock_and_gather(merging, store, [email, phone]), new_id)
+        people = ProfileReplay(SETTINGS, await lock_and_gather(merging, store, [email, phone]), new_id)
         assert people.apply(Change((email, phone)), now).how == "merged"
         await write(merging, SETTINGS, store.id, people.difference())
 

@@ -13,7 +13,7 @@ from profile_lookup.errors import IdentifierConflict
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.merging import combined
 from profile_lookup.identity.profile import Profile, Trait, TraitName
-from profile_lookup.identity.profile_replay import Difference, People, Written
+from profile_lookup.identity.profile_replay import Difference, ProfileReplay, Written
 from profile_lookup.identity.resolution import Create, profiles_of, resolve
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
 from tests.identity.building import adding, at, contact, holder, identifier
@@ -38,9 +38,9 @@ CHANGES = st.builds(
 )
 
 
-def people(*stored: Profile) -> People:
+def people(*stored: Profile) -> ProfileReplay:
     numbers = count(100)
-    return People(SETTINGS, stored, lambda: UUID(int=next(numbers)))
+    return ProfileReplay(SETTINGS, stored, lambda: UUID(int=next(numbers)))
 
 
 class OneByOne:
@@ -92,7 +92,7 @@ def test_changes_together_equal_each_on_its_own(chunks: Sequence[Sequence[Change
     aliases: dict[UUID, UUID] = {}
     numbers, seconds = count(1), count()
     for chunk in chunks:
-        together = People(SETTINGS, stored.values(), lambda: UUID(int=next(numbers)))
+        together = ProfileReplay(SETTINGS, stored.values(), lambda: UUID(int=next(numbers)))
         for change in chunk:
             requested_at = at(next(seconds))
             try:

@@ -23,7 +23,7 @@ from profile_lookup.web import ids
 from tests.conftest import PATIENCE, WAITING, change_settings, finished, look_up, make_profile, make_store
 from tests.database.contents import contents
 from tests.imports.conftest import create, ended, imported, mappings, path_of, upload
-from tests.imports.test_mapping import NO_NUMBER
+from tests.imports.test_column_mapping import NO_NUMBER
 
 PEOPLE = "E-mail,Phone,First\na@example.com,317-555-6789,Ann\nb@example.com,+4930123456,Bob\n"
 

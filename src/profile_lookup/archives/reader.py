@@ -16,7 +16,7 @@ from sqlalchemy import exists, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.archives.wire import ArchivedProfile, ArchiveHeader
-from profile_lookup.database.documents import remembered
+from profile_lookup.database.documents import serialized_profile
 from profile_lookup.database.fuzzy_key import fuzzy_key
 from profile_lookup.database.tables import profile
 from profile_lookup.errors import IdentifierRefused, ProfileLookupError, TraitsRefused
@@ -34,7 +34,7 @@ CHUNK = 1 << 20
 """Bytes of an archive in memory at a time, and at most a line more."""
 
 Line = TypeVar("Line", bound=BaseModel)
-People = Sequence[tuple[int, ArchivedProfile]]
+NumberedProfiles = Sequence[tuple[int, ArchivedProfile]]
 """With the number of each one's line."""
 
 
@@ -150,7 +150,7 @@ def _check(store: Store, number: int, person: ArchivedProfile) -> None:
         raise RestoreRefused("merges: expected nobody but the profile and its aliases", number)
 
 
-async def _write(connection: AsyncConnection, store: Store, people: People) -> None:
+async def _write(connection: AsyncConnection, store: Store, people: NumberedProfiles) -> None:
     settings, store_id = store.settings, store.id
     copy = partial(_copy, connection, people)
     await copy("profile", ("store_id", "id", "created_at"), lambda person: [(store_id, person.id, person.created_at)])
@@ -185,7 +185,7 @@ async def _write(connection: AsyncConnection, store: Store, people: People) -> N
         lambda person: [
             (
                 store_id, each.id, each.before[0].id, [before.id for before in each.before[1:]], each.rule,
-                json.dumps([remembered(before.to_domain()) for before in each.before]), each.merged_at,
+                json.dumps([serialized_profile(before.to_domain()) for before in each.before]), each.merged_at,
             )
             for each in person.merges
         ],
@@ -194,7 +194,7 @@ async def _write(connection: AsyncConnection, store: Store, people: People) -> N
 
 async def _copy(
     connection: AsyncConnection,
-    people: People,
+    people: NumberedProfiles,
     table: str,
     columns: Sequence[str],
     rows_of: Callable[[ArchivedProfile], list[tuple[Any, ...]]],
@@ -212,7 +212,7 @@ async def _copy(
         raise RestoreRefused(_TWICE[str(error.constraint_name)], number) from None
 
 
-async def _refuse_aliases(connection: AsyncConnection, store: Store, people: People) -> None:
+async def _refuse_aliases(connection: AsyncConnection, store: Store, people: NumberedProfiles) -> None:
     """An alias is later than its profile, so those of all earlier lines are written."""
     line_of = {person.id: number for number, person in people}
     parameters = {"store_id": store.id, "ids": list(line_of)}

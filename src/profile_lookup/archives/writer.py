@@ -8,7 +8,7 @@ from sqlalchemy import Row, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.archives.wire import ArchivedMerge, ArchivedPerson, ArchivedProfile, ArchiveHeader
-from profile_lookup.database.documents import Document, recalled, trait_group_of
+from profile_lookup.database.documents import Document, parsed_profile, trait_group_of
 from profile_lookup.database.tables import profile
 from profile_lookup.identity.trait_definitions import TraitGroup
 from profile_lookup.identity_settings.wire import IdentifierConfigBody, IdentityResolutionSettingsBody
@@ -70,7 +70,7 @@ def _archived(row: Row[Any], groups: Mapping[str, TraitGroup]) -> ArchivedProfil
 
 
 def _before(document: Document, groups: Mapping[str, TraitGroup]) -> ArchivedPerson:
-    person = recalled(document)
+    person = parsed_profile(document)
     return ArchivedPerson.of_domain(replace(person, traits=defined(groups, person.traits)))
 
 

@@ -29,7 +29,7 @@ _LOST = (
 )
 
 
-class HeldConnection:
+class DedicatedConnection:
     """One to PostgreSQL, made when it is needed, and made anew when it was lost. One question at a time."""
 
     def __init__(self, database_url: str) -> None:

@@ -39,7 +39,7 @@ def trait_group_of(name: str, document: Document) -> TraitGroup:
     return TraitGroup(name, {trait: _definition_of(definition) for trait, definition in document.items()})
 
 
-def remembered(profile: Profile) -> Document:
+def serialized_profile(profile: Profile) -> Document:
     """As `merge.moved` has each of those that merged."""
     return {
         "id": str(profile.id),
@@ -53,7 +53,7 @@ def remembered(profile: Profile) -> Document:
     }
 
 
-def recalled(document: Document) -> Profile:
+def parsed_profile(document: Document) -> Profile:
     return Profile(
         UUID(document["id"]),
         {

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from profile_lookup.database.connections import COMMAND_TIMEOUT, CONNECT_TIMEOUT, connect, telling_when_unavailable
-from profile_lookup.database.dedicated_connection import HeldConnection
+from profile_lookup.database.dedicated_connection import DedicatedConnection
 from profile_lookup.errors import Unavailable
 
 HELD = 2  # connections, beside the pool's
@@ -45,9 +45,9 @@ class Database:
         self._snapshot = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         # Writes may have to wait for each other, and hold a connection while they do: never all of them.
         self._writers = asyncio.Semaphore(max(1, pool_size * 3 // 4))
-        self._held: asyncio.LifoQueue[HeldConnection] = asyncio.LifoQueue()
+        self._held: asyncio.LifoQueue[DedicatedConnection] = asyncio.LifoQueue()
         for _ in range(HELD):
-            self._held.put_nowait(HeldConnection(database_url))
+            self._held.put_nowait(DedicatedConnection(database_url))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:

@@ -59,7 +59,7 @@ class Difference:
         )
 
 
-class People:
+class ProfileReplay:
     """The canonical profiles that changes may be about: each change meets what those before it left.
 
     `stored` must be all that hold any identifier of the changes that tells people apart. `new_id` gives IDs that never

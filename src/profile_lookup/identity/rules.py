@@ -98,7 +98,7 @@ class IdentityResolutionSettings:
     def is_unique(self, id_type: str) -> bool:
         return self.config(id_type).enforce_unique
 
-    def tells_apart(self, id_type: str) -> bool:
+    def is_identifying(self, id_type: str) -> bool:
         """Whether it matters who else holds a value of this type: it matches, or may not be shared."""
         return id_type in self.matching_rules or self.is_unique(id_type)
 

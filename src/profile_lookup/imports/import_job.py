@@ -58,7 +58,7 @@ def importing(directory: Path, bucket: Bucket | None) -> Handler:
         if not is_there and datetime.now(UTC) > what.upload_until:
             raise FileRefused("expected an upload before the url expired")
         if not is_there:
-            await job.put_off(next_look(datetime.now(UTC) - what.created_at))
+            await job.defer(next_look(datetime.now(UTC) - what.created_at))
             return
         async with _copied(job, directory) as file:
             layout = await _read_layout(job, what, file)

@@ -12,7 +12,7 @@ from profile_lookup.errors import IdentifierConflict, NothingToReplace, ProfileL
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile
-from profile_lookup.identity.profile_replay import People, Written
+from profile_lookup.identity.profile_replay import ProfileReplay, Written
 from profile_lookup.identity.traits import read_traits
 from profile_lookup.ingest.identity_locks import Write, in_transaction, lock_and_gather
 from profile_lookup.ingest.writes import write
@@ -58,7 +58,7 @@ async def ingest(
         async def ingest_one(connection: AsyncConnection) -> UUID:
             candidates = await lock_and_gather(connection, store, _that_matter(store, change.incoming), known)
             _refuse_without_replaced(candidates, change, known)
-            people = People(store.settings, candidates, new_id)
+            people = ProfileReplay(store.settings, candidates, new_id)
             written = people.apply(change, requested_at, known)
             await write(connection, store.settings, store.id, people.difference())
             return written.profile_id
@@ -82,7 +82,9 @@ async def ingest_together(
     """
     fitting = list(_that_fit(attempts))
     incoming = (each for change, _ in fitting if isinstance(change, Change) for each in change.incoming)
-    people = People(store.settings, await lock_and_gather(connection, store, _that_matter(store, incoming)), new_id)
+    people = ProfileReplay(
+        store.settings, await lock_and_gather(connection, store, _that_matter(store, incoming)), new_id
+    )
     outcomes = [_attempt(people, change, requested_at) for change, requested_at in fitting]
     resolved(outcomes)
     await write(connection, store.settings, store.id, people.difference())
@@ -91,7 +93,7 @@ async def ingest_together(
 
 def _that_matter(store: Store, incoming: Iterable[NormalizedIdentifier]) -> list[NormalizedIdentifier]:
     """Each once. Of the others it decides nothing who holds them, and a whole store may hold the same value."""
-    return [each for each in dict.fromkeys(incoming) if store.settings.tells_apart(each.id_type)]
+    return [each for each in dict.fromkeys(incoming) if store.settings.is_identifying(each.id_type)]
 
 
 def _that_fit(attempts: Iterable[Attempt]) -> Iterator[Attempt]:
@@ -104,7 +106,7 @@ def _that_fit(attempts: Iterable[Attempt]) -> Iterator[Attempt]:
         yield judged, requested_at
 
 
-def _attempt(people: People, change: Change | ProfileLookupError, requested_at: datetime) -> Outcome:
+def _attempt(people: ProfileReplay, change: Change | ProfileLookupError, requested_at: datetime) -> Outcome:
     if isinstance(change, ProfileLookupError):
         return change
     try:

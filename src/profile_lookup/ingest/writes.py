@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.database.documents import remembered
+from profile_lookup.database.documents import serialized_profile
 from profile_lookup.database.fuzzy_key import fuzzy_key
 from profile_lookup.identity.profile_replay import Difference, RecordedMerge
 from profile_lookup.identity.resolution import profiles_of
@@ -86,7 +86,7 @@ def _record(recorded: RecordedMerge) -> tuple[object, ...]:
         canonical.id,
         f"{{{','.join(str(profile.id) for profile in absorbed)}}}",  # arrays of several lengths fit in no array
         recorded.merge.rule,
-        json.dumps([remembered(profile) for profile in people]),
+        json.dumps([serialized_profile(profile) for profile in people]),
         recorded.merged_at,
     )
 

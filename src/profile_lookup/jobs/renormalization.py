@@ -18,7 +18,7 @@ from profile_lookup.errors import Outdated, SettingsRefused, ValueRefused
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.merging import combined
 from profile_lookup.identity.normalization import normalize
-from profile_lookup.identity.profile_replay import People
+from profile_lookup.identity.profile_replay import ProfileReplay
 from profile_lookup.identity.renormalization import collision_rules, one_person_each, renormalized
 from profile_lookup.identity.resolution import Merge
 from profile_lookup.identity.settings_change import SettingsChange
@@ -121,7 +121,7 @@ async def _merge(
     became = [renormalized(change.after, change.renormalized, profile) for profile in profiles]
     identifiers, traits = combined(change.after, became, Change(), now)
     merge = Merge(profiles[0], tuple(profiles[1:]), rule)
-    one = People(change.after, profiles, new_id)
+    one = ProfileReplay(change.after, profiles, new_id)
     one.become(merge, identifiers, traits, now)
     await write(connection, change.after, store.id, one.difference())
 

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.database.busy_poll import BusyPoll
-from profile_lookup.database.dedicated_connection import HeldConnection
+from profile_lookup.database.dedicated_connection import DedicatedConnection
 from profile_lookup.errors import Unavailable
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.profiles.queries import LOOKUP, LOOKUPS, LOOKUPS_OF_ONE_CALLER
@@ -64,9 +64,9 @@ class Lookups:
 
     def __init__(self, database_url: str, busy_poll: BusyPoll) -> None:
         self._loop = asyncio.get_running_loop()
-        self._connections = [HeldConnection(database_url) for _ in range(CONNECTIONS)]
+        self._connections = [DedicatedConnection(database_url) for _ in range(CONNECTIONS)]
         self._idle = self._connections.copy()
-        self._under_way: dict[HeldConnection, float] = {}
+        self._under_way: dict[DedicatedConnection, float] = {}
         """What is being asked, and since when."""
         self._waiting: OrderedDict[UUID, deque[_Waiting]] = OrderedDict()
         self._waiting_count = 0
@@ -128,12 +128,12 @@ class Lookups:
             return True
         return bool(self._idle) and max(self._under_way.values()) <= self._loop.time() - SLOW
 
-    def _connection_to_ask(self) -> HeldConnection:
+    def _connection_to_ask(self) -> DedicatedConnection:
         connection = self._idle.pop()
         self._under_way[connection] = self._loop.time()
         return connection
 
-    def _free(self, connection: HeldConnection) -> None:
+    def _free(self, connection: DedicatedConnection) -> None:
         del self._under_way[connection]
         self._idle.append(connection)
         self._ask_next_batch()
@@ -182,7 +182,7 @@ class Lookups:
                 self._waiting[store_id] = of_store
         return batch
 
-    async def _answer(self, connection: HeldConnection, batch: list[_Waiting]) -> None:
+    async def _answer(self, connection: DedicatedConnection, batch: list[_Waiting]) -> None:
         try:
             time_left = min(waiting.asked_at for waiting in batch) + DEADLINE - self._loop.time()
             self._busy_poll.start()
@@ -200,13 +200,13 @@ class Lookups:
             self._free(connection)
 
 
-async def _ask_one(connection: HeldConnection, question: Question, time_left: float) -> Found | None:
+async def _ask_one(connection: DedicatedConnection, question: Question, time_left: float) -> Found | None:
     (credentials, store_id), identifier = question
     rows = await connection.fetch(LOOKUP, (*credentials, store_id, *identifier), time_left)
     return Found(*rows[0]) if rows else None
 
 
-async def _ask(connection: HeldConnection, questions: Sequence[Question], time_left: float) -> list[Found | None]:
+async def _ask(connection: DedicatedConnection, questions: Sequence[Question], time_left: float) -> list[Found | None]:
     """By the statement that costs the least: mostly there is one caller, of whom one store is asked."""
     if len(questions) == 1:
         return [await _ask_one(connection, questions[0], time_left)]

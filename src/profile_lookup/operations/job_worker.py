@@ -109,18 +109,18 @@ class Job:
         async with self.step() as connection:
             await queries.fail(connection, self._taken, error.code, error.message)
 
-    async def put_off(self, wait: timedelta) -> None:
+    async def defer(self, wait: timedelta) -> None:
         """What it waits for is not there yet: it is taken again after a while, and meanwhile it is PENDING."""
         async with self.step() as connection:
-            await queries.put_off(connection, self._taken, wait)
+            await queries.defer(connection, self._taken, wait)
 
-    async def give_back(self, wait: timedelta) -> None:
+    async def retry_later(self, wait: timedelta) -> None:
         async with self.step() as connection:
-            await queries.give_back(connection, self._taken, wait)
+            await queries.retry_later(connection, self._taken, wait)
 
-    async def hand_over(self) -> None:
+    async def release(self) -> None:
         async with self.step() as connection:
-            await queries.hand_over(connection, self._taken)
+            await queries.release(connection, self._taken)
 
 
 Handler = Callable[[Job], Awaitable[None]]
@@ -225,19 +225,19 @@ async def _work_on(job: Job, taken: Taken, handler: Handler) -> None:
         raise
     except Unavailable as error:
         log.warning("operation waits", exc_info=error, extra=_about(taken))
-        await job.give_back(timedelta(seconds=min(2**taken.attempts, LONGEST_WAIT)))
+        await job.retry_later(timedelta(seconds=min(2**taken.attempts, LONGEST_WAIT)))
     except ProfileLookupError as error:
         await job.fail(Error.of_domain(error))
     except asyncio.CancelledError:  # the service ends: whoever is there next need not wait for the lease
         # If that does not work, because it is done already or the database is away, the lease runs out by itself.
         with suppress(Exception):
             async with asyncio.timeout(PATIENCE_AT_THE_END):
-                await job.hand_over()
+                await job.release()
         raise
     except Exception:
         log.exception("operation crashed", extra=_about(taken))
         if handler in _RELENTLESS:
-            await job.give_back(timedelta(seconds=min(2**taken.attempts, 3600)))
+            await job.retry_later(timedelta(seconds=min(2**taken.attempts, 3600)))
         else:
             await job.fail(CRASH)
 

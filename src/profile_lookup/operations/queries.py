@@ -211,18 +211,18 @@ async def _end(connection: AsyncConnection, taken: Taken, **values: object) -> N
     )
 
 
-async def give_back(connection: AsyncConnection, taken: Taken, wait: timedelta) -> None:
+async def retry_later(connection: AsyncConnection, taken: Taken, wait: timedelta) -> None:
     """Let anybody take it, after a while."""
     await _set(connection, taken, lease=None, leased_until=func.clock_timestamp() + wait)
 
 
-async def hand_over(connection: AsyncConnection, taken: Taken) -> None:
+async def release(connection: AsyncConnection, taken: Taken) -> None:
     """Let anybody take it, now. That we had it does not count as an attempt: nothing went wrong."""
     attempts = func.greatest(operation.c.attempts - 1, 0)
     await _set(connection, taken, attempts=attempts, lease=None, leased_until=func.clock_timestamp())
 
 
-async def put_off(connection: AsyncConnection, taken: Taken, wait: timedelta) -> None:
+async def defer(connection: AsyncConnection, taken: Taken, wait: timedelta) -> None:
     """What it waits for is not there: as if it had not been taken, and not before that."""
     await _set(
         connection, taken, status="PENDING", attempts=0, lease=None, leased_until=func.clock_timestamp() + wait
