@@ -14,6 +14,7 @@
     │   ├── FileRefused             an import's file that is not what was announced, or that cannot be read
     │   ├── RowRefused              a row of it
     │   ├── BodyTooLarge
+    │   ├── TooManyValues           a JSON body of so many values that to parse it would stop all others
     │   └── MediaTypeRefused
     ├── NotFound
     │   ├── StoreNotFound
@@ -46,6 +47,7 @@
     │   └── StillBeingRemoved       what had this name before is not yet gone
     ├── Outdated                    the resource is no longer what `If-Match` says
     └── Unavailable                 the database is away, overloaded or too slow
+        ├── OutcomeUnknown          the connection was lost while it committed: it may have been done
         └── NotMigrated             its schema is not this version's
 
 Messages are for people and leave the process: they say what was expected, and never carry an identifier's value.
@@ -133,6 +135,11 @@ class DefinitionRefused(RequestRefused):
 class BodyTooLarge(RequestRefused):
     def __init__(self, limit: int) -> None:
         super().__init__(f"The request body is larger than {limit} bytes")
+
+
+class TooManyValues(BodyTooLarge):
+    def __init__(self, limit: int) -> None:
+        RequestRefused.__init__(self, f"The request body has more than {limit} values: commas and opening brackets")
 
 
 class MediaTypeRefused(RequestRefused):
@@ -296,6 +303,14 @@ class Outdated(ProfileLookupError):
 class Unavailable(ProfileLookupError):
     def __init__(self, reason: str = "the database did not answer in time") -> None:
         super().__init__(f"Service Unavailable: {reason}")
+
+
+class OutcomeUnknown(Unavailable):
+    def __init__(self) -> None:
+        super().__init__(
+            "the connection to the database was lost while the request was being committed, so it may have been done. "
+            "A create may be repeated; before you repeat any other write, look whether it was done"
+        )
 
 
 class NotMigrated(Unavailable):

@@ -17,7 +17,8 @@ from profile_lookup.archives.wire import line_of
 from profile_lookup.archives.writer import header_of, profiles_of
 from profile_lookup.database.pool import Database
 from profile_lookup.operations.queries import enqueue
-from profile_lookup.stores.admission import Store, in_force
+from profile_lookup.stores.admission import in_force
+from profile_lookup.stores.rules_cache import Store
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.trait_groups.changes import FORGET_TRAITS
 from profile_lookup.web import ids

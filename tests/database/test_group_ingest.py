@@ -30,7 +30,8 @@ from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedV
 from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentityResolutionSettings
 from profile_lookup.ingest import group_ingest
 from profile_lookup.ingest.group_ingest import AT_ONCE, MAX_BYTES, GroupIngest
-from profile_lookup.stores.admission import Store
+from profile_lookup.stores.admission import Admissions
+from profile_lookup.stores.rules_cache import Store
 from profile_lookup.web import ids
 from tests.conftest import PATIENCE, WAITING
 from tests.database.conftest import own_server, postmaster
@@ -44,7 +45,7 @@ class Writer:
 
     def __init__(self, database: Database, store: Store) -> None:
         self.database = database
-        self.group = GroupIngest(database)
+        self.group = GroupIngest(database, Admissions(database))
         self.store_id = ids.store_id(store.id)
 
     async def create(self, *chats: str, caller: Credentials = KEY, size: int = 0, **more: str) -> UUID:

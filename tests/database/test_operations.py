@@ -28,7 +28,7 @@ from profile_lookup.operations.job_worker import (
     work,
     work_off,
 )
-from profile_lookup.stores.admission import Store
+from profile_lookup.stores.rules_cache import Store
 from tests.conftest import PATIENCE
 from tests.database.stores import make_store
 

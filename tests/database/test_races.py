@@ -36,7 +36,8 @@ from profile_lookup.ingest.group_ingest import GroupIngest
 from profile_lookup.ingest.identity_locks import CandidateMoved, in_transaction, lock_and_gather
 from profile_lookup.ingest.ingest import Attempt, ingest, ingest_together
 from profile_lookup.ingest.writes import write
-from profile_lookup.stores.admission import Store
+from profile_lookup.stores.admission import Admissions
+from profile_lookup.stores.rules_cache import Store
 from profile_lookup.web import ids
 from tests.conftest import WAITING, look_up, make_profile
 from tests.database.stores import make_store
@@ -197,7 +198,7 @@ async def test_writes_at_once_equal_a_serial_order_of_them(
         connection.driver_connection.add_log_listener(on_notice)
 
     store = await make_store(database, SETTINGS)
-    group = GroupIngest(database)
+    group = GroupIngest(database, Admissions(database))
     try:
         async with database.engine.connect() as connection:
             for statement in DRAW:

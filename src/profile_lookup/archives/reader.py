@@ -16,6 +16,7 @@ from sqlalchemy import exists, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.archives.wire import ArchivedProfile, ArchiveHeader
+from profile_lookup.database.connections import translating_errors
 from profile_lookup.database.documents import serialized_profile
 from profile_lookup.database.fuzzy_key import fuzzy_key
 from profile_lookup.database.tables import profile
@@ -25,10 +26,10 @@ from profile_lookup.identity.trait_definitions import CONTACT
 from profile_lookup.identity_settings import queries as identity_settings
 from profile_lookup.identity_settings.queries import UPDATE_SETTINGS
 from profile_lookup.operations.queries import unfinished_inputs
-from profile_lookup.stores.admission import Store
+from profile_lookup.stores.rules_cache import Store
 from profile_lookup.trait_groups import queries as trait_groups
 from profile_lookup.trait_groups.changes import FORGET_TRAITS
-from profile_lookup.web.errors import mistakes
+from profile_lookup.web.wire import mistakes
 
 CHUNK = 1 << 20
 """Bytes of an archive in memory at a time, and at most a line more."""
@@ -204,7 +205,8 @@ async def _copy(
     driver = (await connection.get_raw_connection()).driver_connection
     assert isinstance(driver, asyncpg.Connection)
     try:
-        await driver.copy_records_to_table(table, columns=columns, records=[row for _, row in rows])
+        with translating_errors():
+            await driver.copy_records_to_table(table, columns=columns, records=[row for _, row in rows])
     except asyncpg.UniqueViolationError as error:
         # "COPY identifier, line 7", also of what is not text; the word for line may be of another language.
         found = re.match(r"COPY \w+, \w+ (\d+)", error.context or "")

@@ -13,7 +13,7 @@ from profile_lookup.database.tables import profile
 from profile_lookup.identity.trait_definitions import TraitGroup
 from profile_lookup.identity_settings.wire import IdentifierConfigBody, IdentityResolutionSettingsBody
 from profile_lookup.ingest.identity_locks import defined, profile_of
-from profile_lookup.stores.admission import Store
+from profile_lookup.stores.rules_cache import Store
 from profile_lookup.trait_groups import queries as trait_groups
 from profile_lookup.trait_groups.wire import TraitDefinition, TraitGroupRequest
 from profile_lookup.web import ids

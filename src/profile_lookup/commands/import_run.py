@@ -36,7 +36,8 @@ from profile_lookup.imports.csv_file import DELIMITERS, headers_of, refuse_unrea
 from profile_lookup.imports.refused_rows import HEADER, as_csv
 from profile_lookup.jobs.job_handlers import working
 from profile_lookup.settings import Settings
-from profile_lookup.stores.admission import Store, in_force
+from profile_lookup.stores.admission import in_force
+from profile_lookup.stores.rules_cache import Store
 from profile_lookup.web import ids
 
 MAX_FILE_SIZE = (1 << 31) - 1  # bytes; over HTTP it is the contract's 100 MiB

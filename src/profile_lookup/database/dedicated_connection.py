@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from profile_lookup.database.connections import connect, telling_when_unavailable
+from profile_lookup.database.connections import connect, translating_errors
 from profile_lookup.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class DedicatedConnection:
             raise Unavailable from error
         except BaseException:
             self._lose()  # whatever it was: what was asked might still be answered, to whoever asks next
-            with telling_when_unavailable():
+            with translating_errors():
                 raise
         finally:
             self._deadline = math.inf

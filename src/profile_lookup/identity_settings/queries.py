@@ -10,7 +10,7 @@ from profile_lookup.database.tables import store as store_table
 from profile_lookup.errors import SettingsRefused
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.identity.settings_change import SettingsChange
-from profile_lookup.stores.admission import Store
+from profile_lookup.stores.rules_cache import Store
 
 UPDATE_SETTINGS = "UPDATE_SETTINGS"
 """The kind of operation that `profiles/renormalization.py` does."""

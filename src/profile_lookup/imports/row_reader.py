@@ -8,7 +8,7 @@ from profile_lookup.errors import RowRefused
 from profile_lookup.identity.change import Change
 from profile_lookup.imports.column_mapping import MappedColumn, read_row
 from profile_lookup.imports.csv_file import Layout, Record
-from profile_lookup.stores.admission import Store
+from profile_lookup.stores.rules_cache import Store
 
 ROWS = 300
 """In a step that are not refused already: some tens of milliseconds, in which others wait for no more than these."""

@@ -24,7 +24,8 @@ from profile_lookup.ingest.identity_locks import in_step
 from profile_lookup.ingest.ingest import Attempt, Outcome, ingest_together
 from profile_lookup.jobs.bulk import time_after
 from profile_lookup.operations.job_worker import Job
-from profile_lookup.stores.admission import Store, in_force
+from profile_lookup.stores.admission import in_force
+from profile_lookup.stores.rules_cache import Store
 
 UNDER_WAY = 2  # steps at a time
 

@@ -23,7 +23,8 @@ from profile_lookup.identity.change import Change
 from profile_lookup.identity.profile_replay import Written
 from profile_lookup.ingest.identity_locks import Write, in_transaction
 from profile_lookup.ingest.ingest import Outcome, ingest, ingest_together
-from profile_lookup.stores.admission import Store, admit
+from profile_lookup.stores.admission import Admissions
+from profile_lookup.stores.rules_cache import Store
 
 AT_ONCE = 2
 """Transactions of a caller in a store: while PostgreSQL writes the one, the next is resolved."""
@@ -87,8 +88,9 @@ class GroupIngest:
     The queues are of each caller apart: who is not admitted waits for nobody else, and nobody waits for them.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, admissions: Admissions) -> None:
         self._database = database
+        self._admissions = admissions
         self._loop = asyncio.get_running_loop()
         self._queues: dict[_Caller, _Queue] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -147,7 +149,7 @@ class GroupIngest:
 
     async def _write(self, caller: _Caller, group: list[_Waiting]) -> Sequence[_Waiting]:
         """Settle those that fit in a transaction, and give the others. If it fails, each is written alone."""
-        store = await admit(self._database, *caller, "full")
+        store = await self._admissions.admit(*caller, "full")
         if len(group) == 1:
             # It may wait for a lock: those that come later need not.
             await asyncio.wait({self._start_alone(store, group[0])}, timeout=TURN_ALONE)

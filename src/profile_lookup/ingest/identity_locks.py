@@ -21,7 +21,8 @@ from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.trait_definitions import TraitGroup
 from profile_lookup.operations.job_worker import Job
 from profile_lookup.profiles.queries import whereabouts
-from profile_lookup.stores.admission import Store, in_force
+from profile_lookup.stores.admission import in_force
+from profile_lookup.stores.rules_cache import Store
 from profile_lookup.stores.rules_lock import store_key
 
 MAX_ATTEMPTS = 50

@@ -16,7 +16,7 @@ from profile_lookup.identity.profile_replay import ProfileReplay, Written
 from profile_lookup.identity.traits import read_traits
 from profile_lookup.ingest.identity_locks import Write, in_transaction, lock_and_gather
 from profile_lookup.ingest.writes import write
-from profile_lookup.stores.admission import Store
+from profile_lookup.stores.rules_cache import Store
 
 MAX_IDENTIFIERS = 1500
 """In one transaction: 15 types of 100 values. Each is an advisory lock, and PostgreSQL's table of locks is shared."""

@@ -11,7 +11,7 @@ from profile_lookup.identity.profile_replay import Difference
 from profile_lookup.identity.retention import first_to_go
 from profile_lookup.ingest.identity_locks import in_transaction, lock_and_gather
 from profile_lookup.ingest.writes import erase_profiles, write
-from profile_lookup.stores.admission import Store
+from profile_lookup.stores.rules_cache import Store
 
 
 async def remove_identifiers(

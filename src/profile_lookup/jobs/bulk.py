@@ -13,9 +13,9 @@ from profile_lookup.ingest.identity_locks import in_step
 from profile_lookup.ingest.ingest import Attempt, Outcome, change_of, ingest_together
 from profile_lookup.operations import items
 from profile_lookup.operations.job_worker import Job
-from profile_lookup.stores.admission import Store
+from profile_lookup.stores.rules_cache import Store
 from profile_lookup.web import ids
-from profile_lookup.web.errors import Error
+from profile_lookup.web.contract import code_of, message_of
 
 UPDATE_PROFILES_BULK = "UPDATE_PROFILES_BULK"
 """Its items are the profiles' traits as they were sent; `requested_at` is the time of the first of them."""
@@ -70,5 +70,4 @@ def time_after(attempt: Attempt) -> datetime:
 def _result(outcome: Outcome) -> items.Result:
     if isinstance(outcome, Written):
         return items.Result(outcome.how, outcome.profile_id)
-    error = Error.of_domain(outcome)
-    return items.Result("failed", error_code=error.code, error_detail=error.message)
+    return items.Result("failed", error_code=code_of(outcome), error_detail=message_of(outcome))

@@ -26,7 +26,7 @@ from profile_lookup.identity_settings.queries import refuse_contradictions, repl
 from profile_lookup.ingest.identity_locks import lock_and_gather
 from profile_lookup.ingest.writes import write
 from profile_lookup.operations.job_worker import Job
-from profile_lookup.stores.admission import Store
+from profile_lookup.stores.rules_cache import Store
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
 

@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy import Select, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.database.keyset import Key
 from profile_lookup.database.tables import operation_item
 from profile_lookup.operations.job_worker import Job
-from profile_lookup.web.pagination import Key
 
 
 @dataclass(frozen=True, slots=True)

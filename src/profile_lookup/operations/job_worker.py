@@ -21,7 +21,7 @@ from profile_lookup.database.pool import Database
 from profile_lookup.errors import ProfileLookupError, Unavailable
 from profile_lookup.operations import queries
 from profile_lookup.operations.queries import Document, Taken
-from profile_lookup.web.errors import CRASH, Error
+from profile_lookup.web.contract import CRASH_CODE, CRASH_MESSAGE, code_of, message_of
 
 LEASE = timedelta(seconds=15)
 """After a crash, work goes on at the latest after so long. A step may take longer: it holds the row meanwhile."""
@@ -105,9 +105,9 @@ class Job:
         """Within the last step. `result_id` is the wire ID of what was made or changed."""
         await queries.complete(connection, self._taken, result_id)
 
-    async def fail(self, error: Error) -> None:
+    async def fail(self, code: int, detail: str) -> None:
         async with self.step() as connection:
-            await queries.fail(connection, self._taken, error.code, error.message)
+            await queries.fail(connection, self._taken, code, detail)
 
     async def defer(self, wait: timedelta) -> None:
         """What it waits for is not there yet: it is taken again after a while, and meanwhile it is PENDING."""
@@ -218,7 +218,7 @@ async def _work_on(job: Job, taken: Taken, handler: Handler) -> None:
     try:
         if taken.attempts > MAX_ATTEMPTS and handler not in _RELENTLESS:
             log.error("operation is given up", extra=_about(taken))
-            await job.fail(CRASH)
+            await job.fail(CRASH_CODE, CRASH_MESSAGE)
         else:
             await handler(job)
     except _LeaseLost:
@@ -227,7 +227,7 @@ async def _work_on(job: Job, taken: Taken, handler: Handler) -> None:
         log.warning("operation waits", exc_info=error, extra=_about(taken))
         await job.retry_later(timedelta(seconds=min(2**taken.attempts, LONGEST_WAIT)))
     except ProfileLookupError as error:
-        await job.fail(Error.of_domain(error))
+        await job.fail(code_of(error), message_of(error))
     except asyncio.CancelledError:  # the service ends: whoever is there next need not wait for the lease
         # If that does not work, because it is done already or the database is away, the lease runs out by itself.
         with suppress(Exception):
@@ -239,7 +239,7 @@ async def _work_on(job: Job, taken: Taken, handler: Handler) -> None:
         if handler in _RELENTLESS:
             await job.retry_later(timedelta(seconds=min(2**taken.attempts, 3600)))
         else:
-            await job.fail(CRASH)
+            await job.fail(CRASH_CODE, CRASH_MESSAGE)
 
 
 def _about(taken: Taken) -> dict[str, str]:

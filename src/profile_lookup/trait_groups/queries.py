@@ -7,12 +7,12 @@ from sqlalchemy import Row, Select, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.documents import traits_document
+from profile_lookup.database.keyset import Key
 from profile_lookup.database.tables import store as store_table
 from profile_lookup.database.tables import trait_group
 from profile_lookup.errors import TraitGroupLimitReached, TraitGroupNameTaken, TraitGroupNotFound
 from profile_lookup.identity.trait_definitions import TraitGroup
-from profile_lookup.stores.admission import Store
-from profile_lookup.web.pagination import Key
+from profile_lookup.stores.rules_cache import Store
 
 MAX_GROUPS = 50
 
