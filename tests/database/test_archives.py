@@ -148,7 +148,7 @@ async def test_a_store_without_profiles_can_be_exported_and_restored(
 async def test_profiles_are_read_a_few_at_a_time(
     original: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporting, "CHUNK", 1)
+    monkeypatch.setattr(exporting, "PROFILES_PER_BATCH", 1)
     store = await _store(database, original)
     async with database.snapshot() as connection:
         assert [len(profiles) async for profiles in profiles_of(connection, store)] == [1, 1]

@@ -33,7 +33,7 @@ from profile_lookup.identity.profile_replay import ProfileReplay, Written
 from profile_lookup.identity.resolution import Create, profiles_of, resolve
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.ingest.group_ingest import GroupIngest
-from profile_lookup.ingest.identity_locks import CandidateMoved, in_transaction, lock_and_gather
+from profile_lookup.ingest.identity_locks import CandidateMoved, lock_and_gather, write_in_transaction
 from profile_lookup.ingest.ingest import Attempt, ingest, ingest_together
 from profile_lookup.ingest.writes import write
 from profile_lookup.stores.admission import Admissions
@@ -165,7 +165,7 @@ async def _ingest_together(database: Database, store: Store, queue: Iterator[Req
     while chunk := list(islice(queue, size)):
         attempts: list[Attempt] = [(request.change, request.requested_at) for request in chunk]
         write = partial(ingest_together, store=store, attempts=attempts)
-        for request, outcome in zip(chunk, await in_transaction(database, store, lambda _: write), strict=True):  # noqa: B023 -- awaited at once
+        for request, outcome in zip(chunk, await write_in_transaction(database, store, lambda _: write), strict=True):  # noqa: B023 -- awaited at once
             request.answer = outcome.profile_id if isinstance(outcome, Written) else IdentifierConflict
 
 

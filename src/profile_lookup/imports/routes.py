@@ -22,7 +22,7 @@ from profile_lookup.errors import (
 from profile_lookup.imports import queries, wire
 from profile_lookup.imports.column_mapping import refuse_mapping
 from profile_lookup.imports.refused_rows import HEADER, as_csv
-from profile_lookup.imports.s3 import LOOK, Bucket
+from profile_lookup.imports.s3 import SHORTEST_POLL, Bucket
 from profile_lookup.imports.uploads import upload_url
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreIdInPath, StoreOfAccount, admitted
 from profile_lookup.stores.rules_cache import Store
@@ -147,7 +147,7 @@ async def create_import(
         column_mappings=[each.model_dump(by_alias=True) for each in body.column_mappings],
         created_at=now,
         upload_until=until,
-        waits_until=until if bucket is None else now + LOOK,
+        waits_until=until if bucket is None else now + SHORTEST_POLL,
     )
     if bucket is None:
         url = upload_url(base_url, secret, store.id, import_id)
