@@ -2,7 +2,6 @@
 
 import re
 import socket
-from collections.abc import AsyncIterator
 from http.client import HTTPResponse
 from urllib.parse import urlsplit
 
@@ -168,21 +167,6 @@ async def test_a_body_that_is_not_json_is_a_wrong_media_type(
         headers={"Content-Type": media_type},
     )
     assert _is_contract_body(answer, 415, 20415)
-
-
-async def test_a_body_that_announces_too_much_is_refused_before_it_is_sent(
-    app: FastAPI, client: httpx.AsyncClient, store_id: str
-) -> None:
-    async def never() -> AsyncIterator[bytes]:
-        yield b"{"
-        pytest.fail("the service asked for more")
-
-    answer = await client.post(
-        f"/v1/Stores/{store_id}/Profiles/Lookup",
-        content=never(),
-        headers={"Content-Type": "application/json", "Content-Length": str(USUAL_LIMITS.size + 1)},
-    )
-    assert _is_contract_body(answer, 413, 20413)
 
 
 @pytest.mark.parametrize(

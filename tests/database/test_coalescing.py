@@ -154,7 +154,7 @@ async def test_nobody_is_asked_for_who_has_gone(lookups: Lookups, filled: Filled
         await asyncio.sleep(0)
     assert await asyncio.gather(*there) == [filled.expected(1)] * len(there)
     assert [str(answer) for answer in await asyncio.gather(*gone, return_exceptions=True)] == [
-        "Service Unavailable: nobody waits for the answer any more"
+        "Service Unavailable: the client has gone"
     ] * 5
 
 

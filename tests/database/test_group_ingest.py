@@ -18,6 +18,7 @@ from profile_lookup.database.migrations import migrate
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import (
     IdentifierConflict,
+    OutcomeUnknown,
     ProfileLookupError,
     ScopeMissing,
     StoreNotFound,
@@ -200,7 +201,7 @@ async def test_what_may_have_been_committed_is_not_written_again(writer: Writer,
         ):
             await connection.execute(text(statement))
     answers = await asyncio.gather(writer.create("a"), writer.create("last"), return_exceptions=True)
-    assert [type(answer) for answer in answers] == [Unavailable, Unavailable]
+    assert [type(answer) for answer in answers] == [OutcomeUnknown, OutcomeUnknown]
     assert await _stored(database, "value") == []
 
 
