@@ -148,7 +148,7 @@ async def store_id(client: httpx.AsyncClient) -> str:
 
 
 @pytest.fixture
-def served(settings: Settings) -> Iterator[str]:
+def service_url(settings: Settings) -> Iterator[str]:
     """The service's URL over real TCP, for clients that cannot call the ASGI application directly."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(uvicorn_config(app_with_worker(settings)))
@@ -160,7 +160,7 @@ def served(settings: Settings) -> Iterator[str]:
 
 
 @pytest.fixture
-def account_served(settings: Settings) -> tuple[str, str]:
+def synchronous_account(settings: Settings) -> tuple[str, str]:
     """The SID and auth token of an account, for tests that are not coroutines."""
 
     async def make() -> tuple[str, str]:

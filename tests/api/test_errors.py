@@ -119,11 +119,11 @@ async def test_malformed_credentials_are_answered_like_wrong_ones(app: FastAPI, 
 
 
 async def test_each_request_of_a_connection_is_checked_by_its_own_credentials(
-    served: str, account: tuple[str, str]
+    service_url: str, account: tuple[str, str]
 ) -> None:
     sid, token = account
     others = [(sid, token[::-1]), ("SKnobody", token), (sid, "x" * 1000), None]
-    async with httpx.AsyncClient(base_url=served, limits=httpx.Limits(max_connections=1)) as client:
+    async with httpx.AsyncClient(base_url=service_url, limits=httpx.Limits(max_connections=1)) as client:
         client.auth = account
         store_id = await make_store(client)
         for other in others:
@@ -151,8 +151,8 @@ async def test_errors_of_the_framework_have_the_form_of_the_contract(
 
 
 @pytest.mark.parametrize("path", ["/", "/docs"])
-def test_head_requests_to_pages_are_answered_like_get(served: str, path: str) -> None:
-    got, head = httpx.get(served + path), httpx.head(served + path)
+def test_head_requests_to_pages_are_answered_like_get(service_url: str, path: str) -> None:
+    got, head = httpx.get(service_url + path), httpx.head(service_url + path)
     assert (head.status_code, head.content) == (got.status_code, b"")
     for name in ("Content-Type", "Content-Length", "Location"):
         assert head.headers.get(name) == got.headers.get(name)
@@ -195,9 +195,9 @@ async def test_a_body_with_a_too_large_content_length_is_refused_before_it_is_re
     ],
 )
 def test_invalid_http_is_answered_in_the_form_of_the_contract_and_not_repeated(
-    served: str, caplog: pytest.LogCaptureFixture, sent: bytes
+    service_url: str, caplog: pytest.LogCaptureFixture, sent: bytes
 ) -> None:
-    address = urlsplit(served)
+    address = urlsplit(service_url)
     with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
         connection.sendall(sent)
         read = HTTPResponse(connection)

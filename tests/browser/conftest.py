@@ -63,9 +63,9 @@ class Customer:
 
 
 @pytest.fixture
-def customer(served: str, account_served: tuple[str, str]) -> Customer:
+def customer(service_url: str, synchronous_account: tuple[str, str]) -> Customer:
     async def make() -> Customer:
-        async with httpx.AsyncClient(base_url=served, auth=account_served, timeout=PATIENCE) as client:
+        async with httpx.AsyncClient(base_url=service_url, auth=synchronous_account, timeout=PATIENCE) as client:
             store_id = await make_store(client)
             return Customer(store_id, await make_profile(client, store_id, phone="+13175556789"))
 

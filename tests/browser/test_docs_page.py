@@ -97,24 +97,24 @@ class DocsPage:
         return [entry for entry in entries if entry["level"] == "SEVERE"]
 
 
-def test_every_operation_is_listed_without_a_request_to_another_host(browser: Chrome, served: str) -> None:
-    page = DocsPage(browser, served)
-    paths = httpx.get(f"{served}/openapi.json", timeout=PATIENCE).json()["paths"]
+def test_every_operation_is_listed_without_a_request_to_another_host(browser: Chrome, service_url: str) -> None:
+    page = DocsPage(browser, service_url)
+    paths = httpx.get(f"{service_url}/openapi.json", timeout=PATIENCE).json()["paths"]
     assert page.operations() == {
         (method.upper(), path, operation["summary"])
         for path, operations in paths.items()
         for method, operation in operations.items()
     }
-    assert [url for url in page.requested() if not url.startswith(f"{served}/")] == []
-    assert f"{served}/openapi.json" in page.requested()
+    assert [url for url in page.requested() if not url.startswith(f"{service_url}/")] == []
+    assert f"{service_url}/openapi.json" in page.requested()
     assert page.console_errors() == []
 
 
 def test_authorize_and_try_it_out_show_a_profile_or_an_error(
-    browser: Chrome, served: str, account_served: tuple[str, str], customer: Customer
+    browser: Chrome, service_url: str, synchronous_account: tuple[str, str], customer: Customer
 ) -> None:
-    sid, token = account_served
-    page = DocsPage(browser, served)
+    sid, token = synchronous_account
+    page = DocsPage(browser, service_url)
 
     page.authorize(sid, token)
     page.click(f"{LOOKUP} .opblock-summary-control")
@@ -128,4 +128,4 @@ def test_authorize_and_try_it_out_show_a_profile_or_an_error(
     page.authorize(sid, "a wrong token")
     page.click(f"{LOOKUP} .execute")
     assert '"code": 20003' in page.answer(401)
-    assert [url for url in page.requested() if not url.startswith(f"{served}/")] == []
+    assert [url for url in page.requested() if not url.startswith(f"{service_url}/")] == []

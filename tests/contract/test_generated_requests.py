@@ -162,15 +162,15 @@ class Resources:
 
 @pytest.mark.parametrize("tag", TAGS)
 def test_every_answer_to_generated_requests_is_documented(
-    served: str, account_served: tuple[str, str], tag: str
+    service_url: str, synchronous_account: tuple[str, str], tag: str
 ) -> None:
     schema = schemathesis.openapi.from_dict(_without_security(our_openapi())).include(tag=tag)
-    with httpx.Client(base_url=served, auth=account_served) as client:
+    with httpx.Client(base_url=service_url, auth=synchronous_account) as client:
         resources = Resources(client)
         for found in schema.get_all_operations():
             operation: APIOperation[Any, Any, Any, Any] = found.ok()  # type: ignore[union-attr]  # ours has no errors
             for mode in GenerationMode:
-                _call(operation, mode, resources, lambda case: case.call(served, auth=account_served))
+                _call(operation, mode, resources, lambda case: case.call(service_url, auth=synchronous_account))
 
 
 def _without_security(document: Json) -> Json:

@@ -118,8 +118,8 @@ async def test_waiting_uploads_leave_connections_for_others(
 
 
 @pytest.fixture
-async def tcp_client(served: str, account_served: tuple[str, str]) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=served, auth=account_served, timeout=PATIENCE) as opened:
+async def tcp_client(service_url: str, synchronous_account: tuple[str, str]) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=service_url, auth=synchronous_account, timeout=PATIENCE) as opened:
         yield opened
 
 

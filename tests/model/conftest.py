@@ -32,7 +32,9 @@ def portal() -> Iterator[BlockingPortal]:
 
 
 @pytest.fixture
-def caller(portal: BlockingPortal, settings: Settings, account_served: tuple[str, str]) -> Iterator[httpx.AsyncClient]:
+def caller(
+    portal: BlockingPortal, settings: Settings, synchronous_account: tuple[str, str]
+) -> Iterator[httpx.AsyncClient]:
     """The same as `client`, but in the portal's event loop."""
     app = app_with_worker(settings)
 
@@ -40,7 +42,9 @@ def caller(portal: BlockingPortal, settings: Settings, account_served: tuple[str
     async def running():  # type: ignore[no-untyped-def]
         async with (
             app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=account_served) as opened,
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=synchronous_account
+            ) as opened,
         ):
             yield opened
 

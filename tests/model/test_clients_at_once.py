@@ -54,10 +54,10 @@ class Accepted:
 
 
 async def test_concurrent_clients_lose_no_write_and_leave_one_profile_per_person(
-    served: str, account: tuple[str, str], database: Database, caplog: pytest.LogCaptureFixture
+    service_url: str, account: tuple[str, str], database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     accepted = Accepted()
-    async with httpx.AsyncClient(base_url=served, auth=account, timeout=PATIENCE, follow_redirects=True) as client:
+    async with httpx.AsyncClient(base_url=service_url, auth=account, timeout=PATIENCE, follow_redirects=True) as client:
         store_id = await make_store(client)
         ended = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:

@@ -28,7 +28,7 @@ def test_the_listed_operations_equal_those_of_the_service() -> None:
 
 
 def test_the_script_from_nothing_to_a_merged_profile_gets_the_shown_answers(
-    served: str, account_served: tuple[str, str]
+    service_url: str, synchronous_account: tuple[str, str]
 ) -> None:
     script = "".join(re.findall(r"```sh\n(.*?)```", _section("From nothing to a merged profile"), re.DOTALL))
     shown = [line.removeprefix("# ") for line in script.splitlines() if line.startswith("# ")]
@@ -36,14 +36,14 @@ def test_the_script_from_nothing_to_a_merged_profile_gets_the_shown_answers(
     process = subprocess.run(
         ["sh"],
         input=script,
-        env=environment() | {"BASE": served, "AUTH": ":".join(account_served)},
+        env=environment() | {"BASE": service_url, "AUTH": ":".join(synchronous_account)},
         capture_output=True,
         text=True,
         timeout=PATIENCE,
         check=True,
     )
     assert process.stderr == ""
-    real = process.stdout.replace(served, "http://127.0.0.1:8000")
+    real = process.stdout.replace(service_url, "http://127.0.0.1:8000")
     assert _with_placeholders(real).splitlines() == _with_placeholders("\n".join(shown)).splitlines()
 
 

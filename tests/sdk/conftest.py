@@ -16,14 +16,14 @@ from tests.conftest import PATIENCE
 
 
 @pytest.fixture
-def memory(served: str, account_served: tuple[str, str]) -> V1:
-    return memory_of(served, Client(*account_served))
+def memory(service_url: str, synchronous_account: tuple[str, str]) -> V1:
+    return memory_of(service_url, Client(*synchronous_account))
 
 
 @pytest.fixture
-async def asynchronous(served: str, account_served: tuple[str, str]) -> AsyncIterator[V1]:
+async def asynchronous(service_url: str, synchronous_account: tuple[str, str]) -> AsyncIterator[V1]:
     async with AsyncTwilioHttpClient() as http_client:
-        yield memory_of(served, Client(*account_served, http_client=http_client))
+        yield memory_of(service_url, Client(*synchronous_account, http_client=http_client))
 
 
 @pytest.fixture

@@ -83,9 +83,9 @@ def test_a_file_is_imported_and_its_results_are_fetched(memory: V1, store_id: st
 
 
 def test_a_wrong_token_raises_401_with_its_code(
-    memory: V1, store_id: str, served: str, account_served: tuple[str, str]
+    memory: V1, store_id: str, service_url: str, synchronous_account: tuple[str, str]
 ) -> None:
-    unauthorized = memory_of(served, Client(account_served[0], "a wrong token"))
+    unauthorized = memory_of(service_url, Client(synchronous_account[0], "a wrong token"))
     with pytest.raises(TwilioRestException) as raised:
         unauthorized.lookup(store_id).create(PHONE)
     assert (raised.value.status, raised.value.code) == (401, 20003)

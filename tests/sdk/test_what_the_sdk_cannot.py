@@ -41,7 +41,7 @@ async def test_the_asynchronous_client_cannot_list_beyond_the_first_page(
 
 
 def test_null_is_never_sent_so_no_trait_can_be_removed(
-    memory: V1, store_id: str, served: str, account_served: tuple[str, str]
+    memory: V1, store_id: str, service_url: str, synchronous_account: tuple[str, str]
 ) -> None:
     """Instead, send the PATCH with another HTTP client."""
     profile_id = make_profile(memory, store_id, email="a@example.com", city="Indianapolis")
@@ -49,8 +49,8 @@ def test_null_is_never_sent_so_no_trait_can_be_removed(
     removal = {"traits": {"Contact": {"city": None}}}
     profile.patch(ProfileList.ProfilePatch(removal))
     assert profile.fetch().traits["Contact"]["city"] == "Indianapolis"
-    address = f"{served}/v1/Stores/{store_id}/Profiles/{profile_id}"
-    assert httpx.patch(address, json=removal, auth=account_served).status_code == 202
+    address = f"{service_url}/v1/Stores/{store_id}/Profiles/{profile_id}"
+    assert httpx.patch(address, json=removal, auth=synchronous_account).status_code == 202
     assert profile.fetch().traits == {"Contact": {"email": "a@example.com"}}
 
 
