@@ -187,11 +187,11 @@ async def test_a_type_without_shared_values_can_become_unique_and_back(
 async def test_a_lower_limit_applies_from_the_next_write(client: httpx.AsyncClient, store_id: str) -> None:
     for number in range(5):
         profile_id = await make_profile(client, store_id, chat="c-1", email=f"{number}@example.com")
-    chats = f"/v1/Stores/{store_id}/Profiles/{profile_id}/Identifiers/email"
+    emails_url = f"/v1/Stores/{store_id}/Profiles/{profile_id}/Identifiers/email"
     await change_settings(client, store_id, email={"limit": 2})
-    assert len((await client.get(chats)).json()["values"]) == 5
+    assert len((await client.get(emails_url)).json()["values"]) == 5
     await make_profile(client, store_id, chat="c-1", city="Gary")
-    assert (await client.get(chats)).json()["values"] == ["3@example.com", "4@example.com"]
+    assert (await client.get(emails_url)).json()["values"] == ["3@example.com", "4@example.com"]
 
 
 async def test_a_new_rule_merges_nothing_until_the_next_write(client: httpx.AsyncClient, store_id: str) -> None:
