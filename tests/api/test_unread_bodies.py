@@ -19,8 +19,8 @@ WRONG = base64.b64encode(b"AC00:wrong").decode()
 
 
 @pytest.fixture
-def connection(served: str) -> Iterator[socket.socket]:
-    address = urlsplit(served)
+def connection(service_url: str) -> Iterator[socket.socket]:
+    address = urlsplit(service_url)
     with socket.create_connection((address.hostname, address.port), timeout=PATIENCE) as opened:
         yield opened
 
@@ -79,15 +79,15 @@ def _accepts(connection: socket.socket) -> bool:
 
 
 @pytest.mark.parametrize("path", [f"{PATH}/Bulk", "/nowhere"])
-def test_the_http_libraries_of_official_clients_see_the_answer(served: str, path: str) -> None:
+def test_the_http_libraries_of_official_clients_see_the_answer(service_url: str, path: str) -> None:
     body = b"[" + b"{}," * 5_000_000 + b"{}]"
     expected = 404 if path == "/nowhere" else 401
-    assert requests.put(served + path, data=body, auth=("AC00", "wrong"), timeout=PATIENCE).status_code == expected
-    assert httpx.put(served + path, content=body, auth=("AC00", "wrong"), timeout=PATIENCE).status_code == expected
+    assert requests.put(service_url + path, data=body, auth=("AC00", "wrong"), timeout=PATIENCE).status_code == expected
+    assert httpx.put(service_url + path, content=body, auth=("AC00", "wrong"), timeout=PATIENCE).status_code == expected
 
 
-def test_a_body_of_very_many_values_is_refused_unparsed(served: str, account_served: tuple[str, str]) -> None:
-    with httpx.Client(base_url=served, auth=account_served, timeout=PATIENCE) as client:
+def test_a_body_of_very_many_values_is_refused_unparsed(service_url: str, synchronous_account: tuple[str, str]) -> None:
+    with httpx.Client(base_url=service_url, auth=synchronous_account, timeout=PATIENCE) as client:
         accepted = client.post("/v1/ControlPlane/Stores", json={"displayName": "many"})
         store_id = client.get(accepted.json()["statusUrl"]).json()["result"]["id"]
         path = f"/v1/Stores/{store_id}/Profiles"

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
-from profile_lookup.database.embedded import guard as embedded_guard
+from profile_lookup.database.embedded import guard
 
 _STOP_TIMEOUT = 40.0  # seconds; the guard's own is 30
 _LONGEST_SOCKET_DIRECTORY = 88  # bytes: sun_path has 104 on macOS, and the socket is called .s.PGSQL.5432
@@ -88,7 +88,7 @@ class EmbeddedPostgres:
                 self._ensure_ready(deadline)
                 self._lease = lease.pop_all()
         except OSError as error:
-            raise EmbeddedPostgresError(embedded_guard.explain(error, self._directory)) from error
+            raise EmbeddedPostgresError(guard.explain(error, self._directory)) from error
 
     def stop(self) -> None:
         """Release the lease. If it was the last one, return once the server is down, or after 40 seconds."""
@@ -121,7 +121,7 @@ class EmbeddedPostgres:
             if not self._is_locked("guard"):
                 if log_start is not None:
                     output = self._log.read_bytes()[log_start:].decode(errors="replace")
-                    reason = embedded_guard.complaint(output)
+                    reason = guard.complaint(output)
                     raise EmbeddedPostgresError(f"PostgreSQL did not start: {reason} (see {self._log})")
                 log_start = self._launch(deadline)
             self._pause(deadline)
@@ -142,7 +142,7 @@ class EmbeddedPostgres:
             self._open("lease.lock") as lease,
             self._open(self._log.name) as log,
         ):
-            order = embedded_guard.Order(
+            order = guard.Order(
                 directory=str(self._directory),
                 socket_directory=self._socket_directory,
                 package=str(_package()),
@@ -153,7 +153,7 @@ class EmbeddedPostgres:
             log_start, refusal = log.tell(), ""
             with suppress(subprocess.TimeoutExpired):
                 refusal = subprocess.run(  # noqa: S603 - our own file
-                    [sys.executable, "-I", "-S", embedded_guard.__file__, json.dumps(order)],
+                    [sys.executable, "-I", "-S", guard.__file__, json.dumps(order)],
                     check=False,
                     cwd="/",
                     pass_fds=[guard.fileno(), server.fileno(), lease.fileno()],
