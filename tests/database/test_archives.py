@@ -16,11 +16,11 @@ from profile_lookup.archives.reader import RestoreRefused, restore
 from profile_lookup.archives.wire import line_of
 from profile_lookup.archives.writer import header_of, profiles_of
 from profile_lookup.database.pool import Database
+from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queries import enqueue
 from profile_lookup.stores.admission import in_force
 from profile_lookup.stores.rules_cache import Store
 from profile_lookup.stores.rules_lock import lock_rules
-from profile_lookup.trait_groups.changes import FORGET_TRAITS
 from profile_lookup.web import ids
 from tests.conftest import change_settings, look_up, make_store
 
@@ -173,7 +173,9 @@ async def test_restoring_into_a_store_with_profiles_or_pending_changes_is_refuse
     async with database.transaction() as connection:
         later = datetime.now(UTC) + timedelta(hours=1)
         to_do = {"group": "Billing", "traits": None}
-        await enqueue(connection, store.account_id, store.id, kind=FORGET_TRAITS, to_do=to_do, waits_until=later)
+        await enqueue(
+            connection, store.account_id, store.id, kind=OperationKind.FORGET_TRAITS, to_do=to_do, waits_until=later
+        )
     with pytest.raises(RestoreRefused, match="still being changed"):
         await _restore(database, copy, lines)
 

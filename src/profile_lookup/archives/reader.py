@@ -12,30 +12,27 @@ from functools import partial
 from typing import Any, TypeVar
 
 import asyncpg
-from pydantic import BaseModel, ValidationError
 from sqlalchemy import exists, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.archives.wire import ArchivedProfile, ArchiveHeader
+from profile_lookup.archives.wire import ArchivedProfile, ArchiveHeader, parse_line
 from profile_lookup.database.connections import translating_errors
 from profile_lookup.database.documents import serialized_profile
 from profile_lookup.database.fuzzy_key import fuzzy_key
 from profile_lookup.database.tables import profile
-from profile_lookup.errors import IdentifierRefused, ProfileLookupError, TraitsRefused
+from profile_lookup.errors import IdentifierRefused, ProfileLookupError, RequestRefused, TraitsRefused
 from profile_lookup.identity.stored_values import refuse_unlike_defined, refuse_unlike_normalized
 from profile_lookup.identity.trait_definitions import CONTACT
 from profile_lookup.identity_settings import queries as identity_settings
-from profile_lookup.identity_settings.queries import UPDATE_SETTINGS
+from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queries import unfinished_inputs
 from profile_lookup.stores.rules_cache import Store
 from profile_lookup.trait_groups import queries as trait_groups
-from profile_lookup.trait_groups.changes import FORGET_TRAITS
-from profile_lookup.web.wire import mistakes
 
 ARCHIVE_BYTES_PER_BATCH = 1 << 20
 """The bytes of an archive that are in memory at a time, and at most a line more."""
 
-T = TypeVar("T", bound=BaseModel)
+T = TypeVar("T", ArchiveHeader, ArchivedProfile)
 NumberedProfiles = Sequence[tuple[int, ArchivedProfile]]
 """Profiles, each with the number of its line."""
 
@@ -79,7 +76,7 @@ async def restore(
 async def _refuse_unless_empty(connection: AsyncConnection, store: Store) -> None:
     if await connection.scalar(select(exists().where(profile.c.store_id == store.id))):
         raise RestoreRefused("expected a store without any profile")
-    for kind in (UPDATE_SETTINGS, FORGET_TRAITS):
+    for kind in (OperationKind.UPDATE_SETTINGS, OperationKind.FORGET_TRAITS):
         if await unfinished_inputs(connection, store.id, kind):
             raise RestoreRefused("the store's settings or trait groups are still being changed: try again later")
 
@@ -113,10 +110,9 @@ async def _replace_rules(connection: AsyncConnection, store: Store, header: Arch
 
 def _parse(kind: type[T], number: int, line: bytes) -> T:
     try:
-        return kind.model_validate_json(line)
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        raise RestoreRefused(mistakes([each | {"loc": ("JSON", *each["loc"])} for each in found]), number) from None
+        return parse_line(kind, line)
+    except RequestRefused as refusal:
+        raise RestoreRefused(str(refusal), number) from None
 
 
 def _batches(lines: Iterable[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:

@@ -6,12 +6,13 @@ store's ID is in it.
 
 from datetime import datetime
 from itertools import pairwise
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainSerializer, ValidationError
 from pydantic_core import PydanticCustomError
 
+from profile_lookup.errors import RequestRefused
 from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
 from profile_lookup.identity.normalization import MAX_LENGTH
 from profile_lookup.identity.profile import Profile, Trait, TraitName
@@ -20,7 +21,7 @@ from profile_lookup.identity_settings.wire import IdentityResolutionSettingsBody
 from profile_lookup.trait_groups.queries import MAX_GROUPS
 from profile_lookup.trait_groups.wire import TraitGroupRequest
 from profile_lookup.web import ids
-from profile_lookup.web.wire import AnswerModel, Storable
+from profile_lookup.web.wire import AnswerModel, Storable, mistakes_in
 
 
 def _read_id(sent: object) -> object:
@@ -124,6 +125,17 @@ class ArchiveHeader(AnswerModel):
     profiles: int = Field(ge=0)
     settings: IdentityResolutionSettingsBody
     trait_groups: list[TraitGroupRequest] = Field(max_length=MAX_GROUPS)
+
+
+T = TypeVar("T", ArchiveHeader, ArchivedProfile)
+
+
+def parse_line(kind: type[T], line: bytes) -> T:
+    """Raises `RequestRefused`, which names what was wrong and never quotes it."""
+    try:
+        return kind.model_validate_json(line)
+    except ValidationError as error:
+        raise RequestRefused(mistakes_in(error, "JSON")) from None
 
 
 def line_of(content: ArchiveHeader | ArchivedProfile) -> bytes:

@@ -35,6 +35,7 @@ from profile_lookup.imports.column_mapping import MappedColumn, refuse_mapping
 from profile_lookup.imports.csv_file import DELIMITERS, headers_of, refuse_unreadable
 from profile_lookup.imports.refused_rows import HEADER, as_csv
 from profile_lookup.jobs.job_handlers import running_worker
+from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.settings import Settings
 from profile_lookup.stores.admission import in_force
 from profile_lookup.stores.rules_cache import Store
@@ -199,7 +200,7 @@ async def _stage(settings: Settings, store: Store, file: BinaryIO, name: str, pl
 
 
 async def _watch(settings: Settings, what: Import) -> Row[Any]:
-    async with connected(settings) as database, running_worker(settings, [queries.IMPORT_PROFILES]):
+    async with connected(settings) as database, running_worker(settings, [OperationKind.IMPORT_PROFILES]):
         with import_report.watching() as show:
             while True:
                 async with database.statements() as connection:

@@ -12,9 +12,6 @@ from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.identity.settings_change import SettingsChange
 from profile_lookup.stores.rules_cache import Store
 
-UPDATE_SETTINGS = "UPDATE_SETTINGS"
-"""The kind of operation that `jobs/renormalization.py` handles."""
-
 
 async def types_in_use(connection: AsyncConnection, store: Store, id_types: Sequence[str]) -> list[str]:
     """Return the identifier types of which the store holds identifiers."""

@@ -14,6 +14,7 @@ from profile_lookup.identity_settings.wire import (
     IdentityResolutionSettingsBody,
 )
 from profile_lookup.operations.dependencies import accepted, accepted_answer
+from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queries import enqueue, record_completed, unfinished_inputs
 from profile_lookup.operations.wire import OperationAccepted
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
@@ -86,7 +87,7 @@ async def update_settings(
     refuse_outdated(if_match, etag(store.settings_version, store.created_at))
     change = SettingsChange(store.settings, settings)
     # What waits comes first, and may change what this one means: then it has its turn.
-    waits = bool(await unfinished_inputs(transaction, store.id, queries.UPDATE_SETTINGS))
+    waits = bool(await unfinished_inputs(transaction, store.id, OperationKind.UPDATE_SETTINGS))
     if not waits:
         await queries.refuse_contradictions(transaction, store, change)
     if waits or await queries.types_in_use(transaction, store, change.rewritten):
@@ -94,10 +95,16 @@ async def update_settings(
             "settings": settings_document(settings),
             "expected_version": store.settings_version if names_a_state(if_match) else None,
         }
-        operation = await enqueue(transaction, store.account_id, store.id, kind=queries.UPDATE_SETTINGS, to_do=to_do)
+        operation = await enqueue(
+            transaction, store.account_id, store.id, kind=OperationKind.UPDATE_SETTINGS, to_do=to_do
+        )
     else:
         await queries.replace(transaction, store, settings)
         operation = await record_completed(
-            transaction, store.account_id, store.id, kind=queries.UPDATE_SETTINGS, result_id=ids.store_id(store.id)
+            transaction,
+            store.account_id,
+            store.id,
+            kind=OperationKind.UPDATE_SETTINGS,
+            result_id=ids.store_id(store.id),
         )
     return accepted(response, base_url, operation, _ACCEPTED)

@@ -12,11 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import import_refusals, operation, profile_import, store
 from profile_lookup.errors import AlreadyUploaded, ImportNotFound, StoreNotFound, UploadRefused
+from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.pieces import stage_file
 from profile_lookup.operations.queries import enqueue, mark_ready
-
-IMPORT_PROFILES = "IMPORT_PROFILES"
-"""The kind of operation that `import_job.py` handles."""
 
 Document = dict[str, Any]
 
@@ -52,7 +50,7 @@ async def create(
         connection,
         account_id,
         store_id,
-        kind=IMPORT_PROFILES,
+        kind=OperationKind.IMPORT_PROFILES,
         to_do={},
         created_at=created_at,
         waits_until=waits_until,

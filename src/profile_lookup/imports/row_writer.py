@@ -21,8 +21,7 @@ from profile_lookup.imports.csv_file import Layout, Record
 from profile_lookup.imports.refused_rows import MAX_REPORTED, as_csv
 from profile_lookup.imports.row_reader import Row, change_or_refusal, next_rows
 from profile_lookup.ingest.identity_locks import write_in_step
-from profile_lookup.ingest.ingest import Attempt, Outcome, ingest_together
-from profile_lookup.jobs.bulk import time_after
+from profile_lookup.ingest.ingest import Attempt, Outcome, ingest_together, time_after
 from profile_lookup.operations.job_worker import Job
 from profile_lookup.stores.admission import in_force
 from profile_lookup.stores.rules_cache import Store

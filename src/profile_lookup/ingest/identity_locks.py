@@ -19,8 +19,8 @@ from profile_lookup.errors import Unavailable
 from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.trait_definitions import TraitGroup
+from profile_lookup.ingest.aliases import whereabouts
 from profile_lookup.operations.job_worker import Job
-from profile_lookup.profiles.queries import whereabouts
 from profile_lookup.stores.admission import in_force
 from profile_lookup.stores.rules_cache import Store
 from profile_lookup.stores.rules_lock import store_key

@@ -9,7 +9,7 @@ from profile_lookup.accounts.dependencies import BASIC
 from profile_lookup.errors import IdentifierConflict, RequestRefused, TraitsRefused, TraitValueRefused
 from profile_lookup.identity.change import Change
 from profile_lookup.ingest.ingest import change_of
-from profile_lookup.profiles.wire import ProfileCreated, ProfileData
+from profile_lookup.ingest.wire import ProfileCreated, ProfileData
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreIdInPath
 from profile_lookup.stores.rules_cache import Store
 from profile_lookup.web import ids

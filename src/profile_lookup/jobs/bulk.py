@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -10,15 +10,12 @@ from profile_lookup.errors import ProfileLookupError
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.profile_replay import Written
 from profile_lookup.ingest.identity_locks import write_in_step
-from profile_lookup.ingest.ingest import Attempt, Outcome, change_of, ingest_together
+from profile_lookup.ingest.ingest import Attempt, Outcome, change_of, ingest_together, time_after
 from profile_lookup.operations import items
 from profile_lookup.operations.job_worker import Job
 from profile_lookup.stores.rules_cache import Store
 from profile_lookup.web import ids
 from profile_lookup.web.contract import code_of, message_of
-
-UPDATE_PROFILES_BULK = "UPDATE_PROFILES_BULK"
-"""The kind of operation whose items are the profiles' traits as sent; `requested_at` is the time of the first item."""
 
 PROFILES_PER_STEP = 200
 """A step takes about ten milliseconds: the longest that other writes of the same identifiers wait for it."""
@@ -62,15 +59,6 @@ def _change_or_refusal(store: Store, sent: str) -> Change | ProfileLookupError:
         return change_of(store, json.loads(sent))
     except ProfileLookupError as refused:
         return refused
-
-
-def time_after(attempt: Attempt) -> datetime:
-    """Return the time of the attempt after this one.
-
-    Each value of a request counts as a microsecond later than the one before it, and so does each profile of a batch.
-    """
-    change, requested_at = attempt
-    return requested_at + timedelta(microseconds=max(1, len(change.incoming)) if isinstance(change, Change) else 1)
 
 
 def _item_outcome(outcome: Outcome) -> items.ItemOutcome:

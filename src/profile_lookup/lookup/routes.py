@@ -12,12 +12,12 @@ from profile_lookup.identity.identifier import Identifier
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.lookup.profile_lookup import LookupResult
 from profile_lookup.lookup.wire import LookupAnswer
-from profile_lookup.profiles.wire import IdentifierBody, StrictIdentifierBody
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreIdInPath
 from profile_lookup.web import ids
 from profile_lookup.web.body import json_body, validated
 from profile_lookup.web.connection import memory_of
 from profile_lookup.web.hot_route import HotRequest, HotRoute
+from profile_lookup.web.identifier_wire import IdentifierBody, StrictIdentifierBody
 from profile_lookup.web.openapi import answer, error_answers, request_example
 
 router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles", route_class=HotRoute)

@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 
 from profile_lookup.errors import RequestRefused
-from profile_lookup.jobs.bulk import UPDATE_PROFILES_BULK
 from profile_lookup.operations import items
 from profile_lookup.operations.dependencies import accepted, accepted_answer
+from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queries import enqueue
 from profile_lookup.profiles import wire
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
@@ -71,7 +71,7 @@ async def update_profiles_bulk(
         transaction,
         store.account_id,
         store.id,
-        kind=UPDATE_PROFILES_BULK,
+        kind=OperationKind.UPDATE_PROFILES_BULK,
         to_do={"requested_at": requested_at.isoformat()},
         created_at=requested_at,
     )

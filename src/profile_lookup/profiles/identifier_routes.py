@@ -26,6 +26,7 @@ from profile_lookup.profiles.dependencies import PROFILE_ERRORS, ProfileOfStore
 from profile_lookup.stores.rules_cache import Store
 from profile_lookup.web.body import ContractRoute, json_body
 from profile_lookup.web.dependencies import DatabaseOfApp, Snapshot
+from profile_lookup.web.identifier_wire import IdentifierBody
 from profile_lookup.web.openapi import answer, error_answers, request_example
 from profile_lookup.web.redirects import moved_answer
 
@@ -88,7 +89,7 @@ async def list_identifiers(addressed: ProfileOfStore, snapshot: Snapshot) -> wir
 )
 async def add_identifier(
     addressed: ProfileOfStore,
-    body: Annotated[wire.IdentifierBody, json_body(wire.IdentifierBody)],
+    body: Annotated[IdentifierBody, json_body(IdentifierBody)],
     database: DatabaseOfApp,
 ) -> wire.Accepted:
     """If another profile has a value of a unique type, that is the same person, and the two merge into the earliest.

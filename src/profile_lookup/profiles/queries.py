@@ -7,9 +7,9 @@ from sqlalchemy import Row, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.keyset import Key
-from profile_lookup.database.tables import alias, identifier, profile, trait, trait_group
-from profile_lookup.errors import ProfileMoved, ProfileNotFound
+from profile_lookup.database.tables import identifier, profile, trait, trait_group
 from profile_lookup.identity.identifier import NormalizedIdentifier
+from profile_lookup.ingest.aliases import whereabouts
 from profile_lookup.stores.rules_cache import Store
 
 PROFILES_KEY = Key((profile.c.id,))
@@ -37,13 +37,6 @@ async def fetch_profile(connection: AsyncConnection, store: Store, profile_id: U
     if found is None:
         raise await whereabouts(connection, store, profile_id)
     return found
-
-
-async def whereabouts(connection: AsyncConnection, store: Store, profile_id: UUID) -> ProfileMoved | ProfileNotFound:
-    """Return what became of a profile that is not there."""
-    query = select(alias.c.profile_id).where(alias.c.store_id == store.id, alias.c.id == profile_id)
-    canonical_id = await connection.scalar(query)
-    return ProfileNotFound() if canonical_id is None else ProfileMoved(canonical_id)
 
 
 def identifiers_of(store: Store, profile_id: UUID) -> Select[Any]:

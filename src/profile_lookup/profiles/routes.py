@@ -19,6 +19,7 @@ from profile_lookup.identity.change import Change
 from profile_lookup.identity.traits import read_trait_changes
 from profile_lookup.ingest.ingest import ingest
 from profile_lookup.ingest.removals import erase_profile
+from profile_lookup.ingest.wire import ProfileData
 from profile_lookup.profiles import queries, wire
 from profile_lookup.profiles.dependencies import PROFILE_ERRORS, ProfileOfStore
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
@@ -131,7 +132,7 @@ async def fetch_profile(
     openapi_extra=request_example({"traits": {"Contact": {"city": "Indianapolis"}}}),
 )
 async def patch_profile(
-    addressed: ProfileOfStore, body: Annotated[wire.ProfileData, json_body(wire.ProfileData)], database: DatabaseOfApp
+    addressed: ProfileOfStore, body: Annotated[ProfileData, json_body(ProfileData)], database: DatabaseOfApp
 ) -> wire.Accepted:
     """Traits that are left out stay; null removes one, but not the identifier that it was promoted to.
 

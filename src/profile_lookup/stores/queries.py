@@ -15,9 +15,6 @@ from profile_lookup.errors import StoreLimitReached, StoreNameTaken, StoreNotFou
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.identity.trait_definitions import CONTACT
 
-ERASE_STORE = "ERASE_STORE"
-"""The kind of operation that `jobs/erasure.py` handles."""
-
 
 async def create(
     connection: AsyncConnection,

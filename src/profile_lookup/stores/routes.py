@@ -15,6 +15,7 @@ from profile_lookup.errors import (
     StoreNameTaken,
 )
 from profile_lookup.operations.dependencies import accepted, accepted_answer
+from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queries import enqueue, record_completed
 from profile_lookup.operations.wire import OperationAccepted
 from profile_lookup.stores import queries
@@ -69,7 +70,7 @@ async def create_store(
         max_stores=settings.max_stores,
     )
     operation = await record_completed(
-        transaction, account_id, store_id, kind="CREATE_STORE", result_id=ids.store_id(store_id)
+        transaction, account_id, store_id, kind=OperationKind.CREATE_STORE, result_id=ids.store_id(store_id)
     )
     return accepted(response, base_url, operation, _CREATED)
 
@@ -166,7 +167,7 @@ async def patch_store(
         description=body.description or row.description,
     )
     operation = await record_completed(
-        transaction, store.account_id, store.id, kind="UPDATE_STORE", result_id=ids.store_id(store.id)
+        transaction, store.account_id, store.id, kind=OperationKind.UPDATE_STORE, result_id=ids.store_id(store.id)
     )
     return accepted(response, base_url, operation, _CHANGED)
 
@@ -191,5 +192,5 @@ async def delete_store(
     """
     await lock_rules(transaction, store.account_id, store.id)
     await queries.remove(transaction, store.account_id, store.id)
-    operation = await enqueue(transaction, store.account_id, store.id, kind=queries.ERASE_STORE, to_do={})
+    operation = await enqueue(transaction, store.account_id, store.id, kind=OperationKind.ERASE_STORE, to_do={})
     return accepted(response, base_url, operation, _REMOVED)

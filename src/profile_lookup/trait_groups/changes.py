@@ -12,14 +12,12 @@ from profile_lookup.database.documents import trait_group_of
 from profile_lookup.errors import DefinitionProtected, DefinitionRefused, StillBeingRemoved
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import CONTACT, TraitDefinition, TraitGroup
+from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queries import enqueue, record_completed, unfinished_inputs
 from profile_lookup.stores.rules_cache import Store
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.trait_groups import queries
 from profile_lookup.web.etags import etag, refuse_outdated
-
-FORGET_TRAITS = "FORGET_TRAITS"
-"""The kind of operation that `jobs/erasure.py` handles. Its input: `group`, and which of its `traits`, null for all."""
 
 
 async def create(connection: AsyncConnection, store: Store, group: TraitGroup, description: str | None) -> UUID:
@@ -32,7 +30,7 @@ async def create(connection: AsyncConnection, store: Store, group: TraitGroup, d
     await _refuse_while_removed(connection, store, group.name, group.traits)
     await queries.create(connection, store, group, description)
     return await record_completed(
-        connection, store.account_id, store.id, kind="CREATE_TRAIT_GROUP", result_id=group.name
+        connection, store.account_id, store.id, kind=OperationKind.CREATE_TRAIT_GROUP, result_id=group.name
     )
 
 
@@ -65,7 +63,9 @@ async def amend(
     await queries.replace(connection, store, row, after, row.description if description is None else description)
     if removed := sorted(before.traits.keys() - after.traits.keys()):
         return await _enqueue_deletion(connection, store, name, removed)
-    return await record_completed(connection, store.account_id, store.id, kind="UPDATE_TRAIT_GROUP", result_id=name)
+    return await record_completed(
+        connection, store.account_id, store.id, kind=OperationKind.UPDATE_TRAIT_GROUP, result_id=name
+    )
 
 
 async def remove(connection: AsyncConnection, store: Store, name: str) -> UUID:
@@ -80,7 +80,7 @@ async def remove(connection: AsyncConnection, store: Store, name: str) -> UUID:
 
 async def _enqueue_deletion(connection: AsyncConnection, store: Store, group: str, traits: list[str] | None) -> UUID:
     to_do = {"group": group, "traits": traits}
-    return await enqueue(connection, store.account_id, store.id, kind=FORGET_TRAITS, to_do=to_do)
+    return await enqueue(connection, store.account_id, store.id, kind=OperationKind.FORGET_TRAITS, to_do=to_do)
 
 
 def _refuse_unknown_promotions(settings: IdentityResolutionSettings, definitions: Iterable[TraitDefinition]) -> None:
@@ -94,6 +94,6 @@ def _refuse_unknown_promotions(settings: IdentityResolutionSettings, definitions
 async def _refuse_while_removed(connection: AsyncConnection, store: Store, group: str, added: Iterable[str]) -> None:
     """Raise `StillBeingRemoved` if a worker still has to delete values of a trait that is defined anew."""
     added = set(added)
-    for removal in await unfinished_inputs(connection, store.id, FORGET_TRAITS):
+    for removal in await unfinished_inputs(connection, store.id, OperationKind.FORGET_TRAITS):
         if removal["group"] == group and (removal["traits"] is None or added & set(removal["traits"])):
             raise StillBeingRemoved

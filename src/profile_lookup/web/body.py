@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.types import Receive
 
 from profile_lookup.errors import BodyTooLarge, MediaTypeRefused, RequestRefused, TooManyValues
-from profile_lookup.web.wire import mistakes
+from profile_lookup.web.wire import mistakes_in
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -122,8 +122,7 @@ def validated(model: type[Model], body: bytes) -> Model:
     try:
         return model.model_validate(parsed)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
-        raise RequestRefused(mistakes([each | {"loc": ("body", *each["loc"])} for each in found])) from None
+        raise RequestRefused(mistakes_in(error, "body")) from None
 
 
 class JsonBody:

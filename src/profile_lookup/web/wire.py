@@ -11,6 +11,7 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     PlainSerializer,
+    ValidationError,
     WithJsonSchema,
     model_validator,
 )
@@ -125,8 +126,14 @@ class Error(BaseModel):
         return cls.of(*status_and_code_of(error), message_of(error))
 
 
+def mistakes_in(error: ValidationError, root: str) -> str:
+    """Return in words what a model found wrong with what was sent. `root` is the name of the whole."""
+    found = error.errors(include_url=False, include_input=False)
+    return mistakes([each | {"loc": (root, *each["loc"])} for each in found])
+
+
 def mistakes(found: Sequence[Any]) -> str:
-    """Return in words what pydantic found wrong. The first part of each location is left out, as `body`."""
+    """Return in words what pydantic found wrong. The first part of each location, such as `body`, names the whole."""
     return "; ".join(f"{_place(each['loc'])}: {_reason(each)}" for each in found[:_MAX_MISTAKES])
 
 

@@ -137,8 +137,8 @@ class EmbeddedPostgres:
         """Start a guard, and return where in the log the output of the guard and its server begins."""
         self._interrupt_unguarded()
         with (
-            self._locked("guard", deadline) as guard,
-            self._locked("server", deadline) as server,
+            self._locked("guard", deadline) as guard_lock,
+            self._locked("server", deadline) as server_lock,
             self._open("lease.lock") as lease,
             self._open(self._log.name) as log,
         ):
@@ -148,7 +148,7 @@ class EmbeddedPostgres:
                 package=str(_package()),
                 settings=self._settings,
                 lease_fd=lease.fileno(),
-                server_fd=server.fileno(),
+                server_fd=server_lock.fileno(),
             )
             log_start, refusal = log.tell(), ""
             with suppress(subprocess.TimeoutExpired):
@@ -156,7 +156,7 @@ class EmbeddedPostgres:
                     [sys.executable, "-I", "-S", guard.__file__, json.dumps(order)],
                     check=False,
                     cwd="/",
-                    pass_fds=[guard.fileno(), server.fileno(), lease.fileno()],
+                    pass_fds=[guard_lock.fileno(), server_lock.fileno(), lease.fileno()],
                     start_new_session=True,
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
