@@ -48,6 +48,8 @@
     └── Unavailable                 the database is away, overloaded or too slow
         └── NotMigrated             its schema is not this version's
 
+Beside them, `OperatorError` is what keeps a command or the service itself from running.
+
 Messages are for people and leave the process: they say what was expected, and never carry an identifier's value.
 """
 
@@ -64,6 +66,10 @@ def nameable(name: str) -> str:
 
 class ProfileLookupError(Exception):
     """The root: whatever this service refuses or fails to do on purpose."""
+
+
+class OperatorError(Exception):
+    """Why a command cannot be carried out, as one line for its operator; it never shows a secret."""
 
 
 class Unauthenticated(ProfileLookupError):

@@ -11,12 +11,14 @@ from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from profile_lookup.errors import OperatorError
+
 PREFIX = "PROFILE_LOOKUP_"
 MIN_TOKEN_LENGTH = 24
 
 
-class SettingsError(Exception):
-    """A setting is not what it should be. One line for a person, which never shows the value."""
+class SettingsError(OperatorError):
+    """A setting has a value that it cannot have; the message never shows the value."""
 
 
 def _default_data_dir() -> Path:

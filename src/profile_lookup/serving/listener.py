@@ -5,11 +5,13 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from profile_lookup.errors import OperatorError
+
 BACKLOG = 2048
 
 
-class CannotListen(Exception):
-    """The service cannot run. One line for a person."""
+class CannotListen(OperatorError):
+    """The address cannot be listened on."""
 
 
 @contextmanager
