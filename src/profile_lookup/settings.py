@@ -129,6 +129,10 @@ class Settings(BaseSettings):
     def upload_directory(self) -> Path:
         return self.upload_dir or self.data_dir / "uploads"
 
+    def with_database_url(self, url: str) -> Self:
+        """Return these settings with this database."""
+        return self.model_copy(update={"database_url": SecretStr(url)})
+
     @field_validator("database_url")
     @classmethod
     def _is_postgresql(cls, url: SecretStr | None) -> SecretStr | None:

@@ -1,4 +1,4 @@
-"""`profile-lookup settings`: every setting there is."""
+"""`profile-lookup settings`: a table of all settings."""
 
 import typer
 
@@ -6,7 +6,7 @@ from profile_lookup.settings import PREFIX, Settings
 
 
 def list_settings() -> None:
-    """List all settings, as the README's table."""
+    """List all settings, as a table in Markdown."""
     typer.echo("| variable | default | what it is |\n| --- | --- | --- |")
     for name, field in Settings.model_fields.items():
         default = "" if field.default_factory or field.default is None else f"`{field.default}`"
