@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
-from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import version
 from typing import Annotated, Any, cast
@@ -90,27 +89,37 @@ def main() -> None:
 
     Any other exception is a defect, and shows its traceback.
     """
+    code: str | int = 0
     try:
-        try:
-            app(prog_name="profile-lookup")  # the same name when it is started as a module, as run.py does
-        finally:
-            _flush_output()
+        _run()
+    except BrokenPipeError:  # whoever read the output has ended, as `| head` does
+        code = 1
     except (OperatorError, ProfileLookupError) as error:
-        sys.exit(f"profile-lookup: {error}")
+        code = f"profile-lookup: {error}"
     except OSError as error:
-        _drop_output()
-        sys.exit(1 if isinstance(error, BrokenPipeError) else f"profile-lookup: {_described(error)}")
+        code = f"profile-lookup: {_described(error)}"
+    _drop_unwritable_output()
+    sys.exit(code)
+
+
+def _run() -> None:
+    try:
+        app(prog_name="profile-lookup")  # the same name when it is started as a module, as run.py does
+    except SystemExit:  # Typer raises it also after a success
+        _flush_output()
+        raise
 
 
 def _flush_output() -> None:
-    """Write what is left now: at the interpreter's own end, a failure would be a traceback."""
     if sys.stdout is not None:  # it is None when the caller closed it
         sys.stdout.flush()
 
 
-def _drop_output() -> None:
-    """Let what could not be written go nowhere, since the interpreter tries it once more at its end."""
-    with suppress(AttributeError, OSError):
+def _drop_unwritable_output() -> None:
+    """Discard output that cannot be written. The interpreter would try again at its end, and show a traceback."""
+    try:
+        _flush_output()
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -114,6 +114,10 @@ def _open_output(path: Path | None) -> Iterator[BinaryIO]:
     if path is None:
         yield sys.stdout.buffer
         return
+    if path.exists() and not path.is_file():  # a pipe or a device, which no file may replace
+        with path.open("wb") as stream:
+            yield stream
+        return
     part = path.with_name(f"{path.name}.part")
     # It may be left from an export that was killed, or be somebody else's, who could then read what we write.
     part.unlink(missing_ok=True)
