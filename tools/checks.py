@@ -23,6 +23,7 @@ COMMANDS = {
     "imports": ["lint-imports"],
     "Dockerfile": ["hadolint", "Dockerfile"],
     "compose file": ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"],
+    "workflow": ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", ".github/workflows/ci.yml"],
 }
 
 LOCKS = {"requirements.lock": ["build"], "requirements-dev.lock": ["build", "dev"]}
