@@ -28,7 +28,7 @@ from profile_lookup.app import create_app
 from profile_lookup.database.embedded.server import EmbeddedPostgres
 from profile_lookup.database.migrations import migrate
 from profile_lookup.database.pool import Database
-from profile_lookup.jobs.job_handlers import working
+from profile_lookup.jobs.job_handlers import running_worker
 from profile_lookup.serving.processes import uvicorn_config
 from profile_lookup.settings import PREFIX, Settings, load_settings
 from tests.contract.conforming import ConformingTransport
@@ -188,7 +188,7 @@ def app_with_worker(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with answering(app), working(settings):
+        async with answering(app), running_worker(settings):
             yield
 
     created.router.lifespan_context = lifespan

@@ -6,7 +6,7 @@ from sqlalchemy import text
 
 from profile_lookup.database.pool import Database
 from profile_lookup.jobs.job_handlers import HANDLERS
-from profile_lookup.operations.job_worker import work_off
+from profile_lookup.operations.job_worker import run_until_idle
 from profile_lookup.settings import Settings
 from tests.api.test_bulk import contact, put
 from tests.conftest import finished, look_up
@@ -30,7 +30,7 @@ async def test_what_was_sent_is_kept_before_it_is_done_and_not_after(
 ) -> None:
     await put(client, store_id, [contact(chat="a-secret", city="Gary"), contact(city="a-refused-secret")])
     assert await _rows_with(database, "a-secret", "a-refused-secret") == {"operation_item"}
-    await work_off(database, HANDLERS)
+    await run_until_idle(database, HANDLERS)
     assert await _rows_with(database, "a-refused-secret") == set()
     profile_id = (await look_up(client, store_id, "chat", "a-secret"))[0]
     await client.delete(f"/v1/Stores/{store_id}/Profiles/{profile_id}")
@@ -42,7 +42,7 @@ async def test_of_a_batch_whose_store_is_deleted_nothing_is_left(
 ) -> None:
     accepted = await put(client, store_id, [contact(chat="a-secret")])
     await client.delete(f"/v1/ControlPlane/Stores/{store_id}")
-    await work_off(database, HANDLERS)
+    await run_until_idle(database, HANDLERS)
     operation = (await client.get(accepted.headers["Location"])).json()
     assert (operation["status"], operation["error"]["code"]) == ("FAILED", 520041)
     assert await _rows_with(database, "a-secret") == set()
@@ -54,7 +54,7 @@ async def test_a_batch_that_is_given_up_leaves_nothing_of_the_rest(
     accepted = await put(client, store_id, [contact(chat="a-secret")])
     async with database.transaction() as connection:
         await connection.execute(text("update operation set attempts = 99 where completed_at is null"))
-    await work_off(database, HANDLERS)
+    await run_until_idle(database, HANDLERS)
     operation = (await client.get(accepted.headers["Location"])).json()
     assert (operation["status"], operation["error"]["code"]) == ("FAILED", 20500)
     assert await _rows_with(database, "a-secret") == set()
@@ -67,7 +67,7 @@ async def test_rules_count_that_are_in_force_when_a_batch_is_done(
     traits = {"number": {"dataType": "STRING", "idTypePromotion": "chat"}}
     path = f"/v1/ControlPlane/Stores/{store_id}/TraitGroups"
     await client.post(path, json={"displayName": "Loyalty", "traits": traits})
-    await work_off(database, HANDLERS)
+    await run_until_idle(database, HANDLERS)
     operation = await finished(client, accepted)
     found = (await client.get(operation["resultUrl"])).json()["results"]
     assert [each["status"] for each in found] == ["created"]

@@ -16,8 +16,8 @@ from profile_lookup.accounts.queries import account_of, add_key
 from profile_lookup.app import create_app
 from profile_lookup.database.pool import Database
 from profile_lookup.settings import load_settings
-from profile_lookup.web.body import MAX_BODY
-from profile_lookup.web.errors import STATUS_AND_CODE
+from profile_lookup.web.body import USUAL_LIMITS
+from profile_lookup.web.contract import STATUS_AND_CODE
 from tests.conftest import BASE_URL, make_store
 from tests.contract.conforming import ConformingTransport
 
@@ -50,7 +50,7 @@ def _is_contract_body(answer: httpx.Response, status: int, code: int) -> bool:
         ("right", ABSENT_STORE + "%0A", b"{", 400, 520049),
         ("right", NOT_DECODABLE, b"{", 404, 520041),
         ("right", ABSENT_STORE, b"{", 404, 520041),
-        ("right", ABSENT_STORE, b"x" * (MAX_BODY + 1), 404, 520041),
+        ("right", ABSENT_STORE, b"x" * (USUAL_LIMITS.size + 1), 404, 520041),
         ("right", None, b"{", 400, 520046),
         ("right", None, b"", 400, 520046),
         ("right", None, b"[]", 400, 520046),
@@ -59,7 +59,7 @@ def _is_contract_body(answer: httpx.Response, status: int, code: int) -> bool:
         ("right", None, b"1" * 5000, 400, 520046),
         ("right", None, b'{"value":1,"traits":1}', 400, 520046),
         ("right", None, b'{"idType":"phone","value":"1","traits":{},"unknown":1}', 400, 520046),
-        ("right", None, b"x" * (MAX_BODY + 1), 413, 20413),
+        ("right", None, b"x" * (USUAL_LIMITS.size + 1), 413, 20413),
     ],
 )
 async def test_credentials_come_before_ids_before_the_store_before_the_body(
@@ -180,7 +180,7 @@ async def test_a_body_that_announces_too_much_is_refused_before_it_is_sent(
     answer = await client.post(
         f"/v1/Stores/{store_id}/Profiles/Lookup",
         content=never(),
-        headers={"Content-Type": "application/json", "Content-Length": str(MAX_BODY + 1)},
+        headers={"Content-Type": "application/json", "Content-Length": str(USUAL_LIMITS.size + 1)},
     )
     assert _is_contract_body(answer, 413, 20413)
 

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -14,6 +15,7 @@ from sqlalchemy import text
 from profile_lookup.database.pool import Database
 from profile_lookup.logs import configure_logging
 from profile_lookup.settings import Settings
+from profile_lookup.web.dependencies import services_of
 from tests.conftest import make_profile, make_store
 
 SECRETS = ("3175551234", "secret@example.com", "Secretname")
@@ -81,8 +83,8 @@ async def test_a_constraint_that_fires_does_not_leak_the_row_that_broke_it(
 async def test_a_database_that_is_away_is_logged_under_the_request(
     app: FastAPI, client: httpx.AsyncClient, logged: Callable[[], Events]
 ) -> None:
-    await app.state.database.close()
-    app.state.database = Database("postgresql://nobody@127.0.0.1:1/nothing", pool_size=1)
+    absent = Database("postgresql://nobody@127.0.0.1:1/nothing", pool_size=1)
+    app.state.services = replace(services_of({"app": app}), database=absent)
     answer = await client.get("/readyz")
     assert answer.status_code == 503
     (event,) = [event for event in logged() if event["event"] == "unavailable"]

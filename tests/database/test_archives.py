@@ -17,7 +17,8 @@ from profile_lookup.archives.wire import line_of
 from profile_lookup.archives.writer import header_of, profiles_of
 from profile_lookup.database.pool import Database
 from profile_lookup.operations.queries import enqueue
-from profile_lookup.stores.admission import Store, in_force
+from profile_lookup.stores.admission import in_force
+from profile_lookup.stores.rules_cache import Store
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.trait_groups.changes import FORGET_TRAITS
 from profile_lookup.web import ids
@@ -147,7 +148,7 @@ async def test_a_store_without_profiles_can_be_exported_and_restored(
 async def test_profiles_are_read_a_few_at_a_time(
     original: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporting, "CHUNK", 1)
+    monkeypatch.setattr(exporting, "PROFILES_PER_BATCH", 1)
     store = await _store(database, original)
     async with database.snapshot() as connection:
         assert [len(profiles) async for profiles in profiles_of(connection, store)] == [1, 1]

@@ -25,7 +25,7 @@ from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.ingest.ingest import ingest
 from profile_lookup.lookup import coalescing
 from profile_lookup.lookup.coalescing import Lookups
-from profile_lookup.stores.admission import Store
+from profile_lookup.stores.rules_cache import Store
 from tests.conftest import PATIENCE, WAITING
 from tests.database.conftest import WatchedPoll, own_server, postmaster
 from tests.database.stores import make_store

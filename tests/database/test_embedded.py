@@ -149,7 +149,7 @@ def guard_of(directory: Path) -> int:
     (guard,) = (
         line.split()[0]
         for line in processes.stdout.splitlines()
-        if "embedded_guard.py" in line and f'"{directory}"' in line
+        if "embedded/guard.py" in line and f'"{directory}"' in line
     )
     return int(guard)
 

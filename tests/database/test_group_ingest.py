@@ -29,8 +29,9 @@ from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
 from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentityResolutionSettings
 from profile_lookup.ingest import group_ingest
-from profile_lookup.ingest.group_ingest import AT_ONCE, MAX_BYTES, GroupIngest
-from profile_lookup.stores.admission import Store
+from profile_lookup.ingest.group_ingest import MAX_GROUP_BYTES, MAX_TRANSACTIONS, GroupIngest
+from profile_lookup.stores.admission import Admissions
+from profile_lookup.stores.rules_cache import Store
 from profile_lookup.web import ids
 from tests.conftest import PATIENCE, WAITING
 from tests.database.conftest import own_server, postmaster
@@ -44,7 +45,7 @@ class Writer:
 
     def __init__(self, database: Database, store: Store) -> None:
         self.database = database
-        self.group = GroupIngest(database)
+        self.group = GroupIngest(database, Admissions(database))
         self.store_id = ids.store_id(store.id)
 
     async def create(self, *chats: str, caller: Credentials = KEY, size: int = 0, **more: str) -> UUID:
@@ -75,7 +76,7 @@ _LOCK = text("lock table identifier in access exclusive mode")
 
 async def _begin_alone(writer: Writer, chats: list[str], monkeypatch: pytest.MonkeyPatch) -> "list[asyncio.Task[UUID]]":
     """Each in a transaction of its own, which waits for a lock, and keeps its turn."""
-    monkeypatch.setattr(group_ingest, "TURN_ALONE", PATIENCE)
+    monkeypatch.setattr(group_ingest, "SOLO_TURN", PATIENCE)
     tasks = []
     async with asyncio.timeout(PATIENCE), writer.database.statements() as connection:
         for chat in chats:
@@ -102,15 +103,15 @@ async def test_while_their_callers_transactions_are_under_way_they_gather(
 ) -> None:
     async with database.transaction() as connection:
         await connection.execute(_LOCK)
-        under_way = await _begin_alone(writer, [f"first-{number}" for number in range(AT_ONCE)], monkeypatch)
+        under_way = await _begin_alone(writer, [f"first-{number}" for number in range(MAX_TRANSACTIONS)], monkeypatch)
         queued = [asyncio.create_task(writer.create(f"c-{number}")) for number in range(50)]
         await asyncio.sleep(0)
     await asyncio.gather(*under_way, *queued)
-    assert len(set(await _stored(database, "xmin::text"))) == AT_ONCE + 1
+    assert len(set(await _stored(database, "xmin::text"))) == MAX_TRANSACTIONS + 1
 
 
 async def test_long_bodies_are_of_several_transactions(writer: Writer, database: Database) -> None:
-    await asyncio.gather(*[writer.create(f"c-{number}", size=MAX_BYTES // 2) for number in range(10)])
+    await asyncio.gather(*[writer.create(f"c-{number}", size=MAX_GROUP_BYTES // 2) for number in range(10)])
     assert len(set(await _stored(database, "xmin::text"))) == 5
 
 
@@ -124,10 +125,10 @@ async def test_who_waits_for_a_lock_holds_up_nobody(database_url: str, monkeypat
     async with database.transaction() as connection:
         await connection.execute(text("select from profile for update"))
         waiting = []
-        for number in range(AT_ONCE):  # each alone
+        for number in range(MAX_TRANSACTIONS):  # each alone
             waiting.append(asyncio.create_task(writer.create("hot", f"a-{number}")))
             await asyncio.sleep(0.01)
-        waiting += [asyncio.create_task(writer.create("hot", f"h-{number}")) for number in range(AT_ONCE)]
+        waiting += [asyncio.create_task(writer.create("hot", f"h-{number}")) for number in range(MAX_TRANSACTIONS)]
         async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*[writer.create(f"c-{number}") for number in range(20)])
             await asyncio.gather(*[writer.create(f"later-{number}") for number in range(20)])
@@ -249,8 +250,8 @@ async def test_who_waits_too_long_for_a_turn_is_told_so_and_nothing_is_written(
 ) -> None:
     async with database.transaction() as connection:
         await connection.execute(_LOCK)
-        under_way = await _begin_alone(writer, [f"first-{number}" for number in range(AT_ONCE)], monkeypatch)
-        monkeypatch.setattr(group_ingest, "LONGEST_WAIT", 0.01)
+        under_way = await _begin_alone(writer, [f"first-{number}" for number in range(MAX_TRANSACTIONS)], monkeypatch)
+        monkeypatch.setattr(group_ingest, "MAX_WAIT", 0.01)
         with pytest.raises(Unavailable):
             await writer.create("late")
     await asyncio.gather(*under_way)
@@ -262,7 +263,7 @@ async def test_who_waits_when_the_service_ends_is_told_so(
 ) -> None:
     async with database.transaction() as connection:
         await connection.execute(_LOCK)
-        waiting = await _begin_alone(writer, [f"first-{number}" for number in range(AT_ONCE)], monkeypatch)
+        waiting = await _begin_alone(writer, [f"first-{number}" for number in range(MAX_TRANSACTIONS)], monkeypatch)
         waiting += [asyncio.create_task(writer.create(f"c-{number}")) for number in range(10)]
         await asyncio.sleep(0)
         await writer.group.close()

@@ -21,7 +21,7 @@ from profile_lookup.identity.profile_replay import Written
 from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.ingest.identity_locks import RulesChanged
 from profile_lookup.ingest.ingest import MAX_IDENTIFIERS, Attempt, Outcome, ingest, ingest_together
-from profile_lookup.stores.admission import Store
+from profile_lookup.stores.rules_cache import Store
 from tests.database.stores import make_store
 
 EXAMPLES = int(os.environ.get("MODEL_STEPS", "0")) or 20

@@ -16,19 +16,19 @@ from profile_lookup.errors import SettingsRefused, Unavailable
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.operations import queries
 from profile_lookup.operations.job_worker import (
-    AT_ONCE,
     KEPT_FOR,
     LEASE,
-    LONG_AT_ONCE,
     MAX_ATTEMPTS,
-    POLL,
+    MAX_RUNNING,
+    MAX_RUNNING_LONG,
+    POLL_INTERVAL,
     Handler,
     Job,
-    relentless,
-    work,
-    work_off,
+    retried_forever,
+    run_until_idle,
+    run_worker,
 )
-from profile_lookup.stores.admission import Store
+from profile_lookup.stores.rules_cache import Store
 from tests.conftest import PATIENCE
 from tests.database.stores import make_store
 
@@ -116,7 +116,7 @@ async def _running(*work: asyncio.Task[None]) -> AsyncIterator[None]:
 
 async def test_workers_at_once_do_each_step_once(database: Database, store: Store) -> None:
     operations = [await _enqueue(database, store, store_id=uuid4()) for _ in range(6)]
-    await asyncio.gather(*[work_off(database, HANDLERS) for _ in range(4)])
+    await asyncio.gather(*[run_until_idle(database, HANDLERS) for _ in range(4)])
     assert sorted(await _steps(database)) == [(each, number) for each in operations for number in range(1, STEPS + 1)]
     assert await _statuses(database) == ["COMPLETED"] * 6
 
@@ -125,7 +125,7 @@ async def test_the_operations_of_a_store_are_done_in_turn(database: Database, st
     operations = [await _enqueue(database, store) for _ in range(5)]
     # Each of the workers leaves as soon as there is nothing that it may do.
     while "PENDING" in await _statuses(database):
-        await asyncio.gather(*[work_off(database, HANDLERS) for _ in range(4)])
+        await asyncio.gather(*[run_until_idle(database, HANDLERS) for _ in range(4)])
     assert await _steps(database) == [(each, number) for each in operations for number in range(1, STEPS + 1)]
 
 
@@ -136,7 +136,7 @@ async def test_other_stores_need_not_wait_for_a_store_that_is_busy(database: Dat
         assert await queries.take(
             connection, HANDLERS, uuid4(), LEASE
         )  # somebody has begun with the first, and takes long
-    await work_off(database, HANDLERS)
+    await run_until_idle(database, HANDLERS)
     assert await _statuses(database) == ["RUNNING", "COMPLETED"]
     assert {each for each, _ in await _steps(database)} == {other}
 
@@ -154,11 +154,11 @@ async def test_a_kind_apart_waits_for_its_own_kind_alone_and_holds_up_no_other(
         await may_end.wait()
         await _complete(job)
 
-    working = asyncio.create_task(work_off(database, dict.fromkeys(first, noted), apart={"IMPORT", "BULK"}))
+    working = asyncio.create_task(run_until_idle(database, dict.fromkeys(first, noted), independent={"IMPORT", "BULK"}))
     async with _running(working), asyncio.timeout(PATIENCE):
         while len(order) < 3:
             await asyncio.sleep(0.01)
-        await asyncio.sleep(2 * POLL)  # time to take more
+        await asyncio.sleep(2 * POLL_INTERVAL)  # time to take more
         assert order == list(first.values())
         may_end.set()
         await working
@@ -171,12 +171,12 @@ async def test_what_waits_is_not_taken_and_nobody_waits_for_it_until_it_is_ready
     later = datetime.now(UTC) + timedelta(hours=1)
     waiting = await _enqueue(database, store, waits_until=later)
     other = await _enqueue(database, store)
-    await work_off(database, HANDLERS)
+    await run_until_idle(database, HANDLERS)
     assert await _statuses(database) == ["PENDING", "COMPLETED"]
     async with database.transaction() as connection:
-        assert await queries.ready(connection, store.account_id, waiting)
-        assert not await queries.ready(connection, store.account_id, waiting)
-    await work_off(database, HANDLERS)
+        assert await queries.mark_ready(connection, store.account_id, waiting)
+        assert not await queries.mark_ready(connection, store.account_id, waiting)
+    await run_until_idle(database, HANDLERS)
     assert await _statuses(database) == ["COMPLETED", "COMPLETED"]
     assert list(dict.fromkeys(each for each, _ in await _steps(database))) == [other, waiting]
 
@@ -195,7 +195,9 @@ async def test_thousands_that_wait_hold_up_nobody(database: Database, store: Sto
             await connection.execute(text(many), values)
     other = await _enqueue(database, store, store_id=uuid4())
     async with database.statements() as connection:
-        taken = [await queries.take(connection, ["BULK", "COUNT"], uuid4(), LEASE, apart=["BULK"]) for _ in range(3)]
+        taken = [
+            await queries.take(connection, ["BULK", "COUNT"], uuid4(), LEASE, independent=["BULK"]) for _ in range(3)
+        ]
     assert [each.kind if each else None for each in taken] == ["BULK", "COUNT", None]
     assert taken[1]
     assert taken[1].id == other
@@ -206,7 +208,7 @@ async def test_what_gets_ready_waits_for_a_later_one_that_is_being_worked_on(dat
     later = await _enqueue(database, store)
     async with database.statements() as connection:
         begun = await queries.take(connection, HANDLERS, uuid4(), LEASE)
-        await queries.ready(connection, store.account_id, waiting)
+        await queries.mark_ready(connection, store.account_id, waiting)
         assert await queries.take(connection, HANDLERS, uuid4(), LEASE) is None
         assert begun
         await queries.retry_later(connection, begun, timedelta(0))
@@ -219,13 +221,13 @@ async def test_what_gets_ready_waits_for_a_later_one_that_is_being_worked_on(dat
 async def test_what_never_gets_ready_is_taken_when_its_time_is_up(database: Database, store: Store) -> None:
     waiting = await _enqueue(database, store, waits_until=datetime.now(UTC) - timedelta(seconds=1))
     async with database.transaction() as connection:
-        assert not await queries.ready(connection, store.account_id, waiting)
-    await work_off(database, HANDLERS)
+        assert not await queries.mark_ready(connection, store.account_id, waiting)
+    await run_until_idle(database, HANDLERS)
     assert await _statuses(database) == ["COMPLETED"]
 
 
 async def test_long_ones_never_take_all_the_places_of_a_worker(database: Database, store: Store) -> None:
-    long = [await _enqueue(database, store, "LONG", store_id=uuid4()) for _ in range(AT_ONCE + 1)]
+    long = [await _enqueue(database, store, "LONG", store_id=uuid4()) for _ in range(MAX_RUNNING + 1)]
     short = await _enqueue(database, store, store_id=uuid4())
     may_end = asyncio.Event()
 
@@ -233,12 +235,12 @@ async def test_long_ones_never_take_all_the_places_of_a_worker(database: Databas
         await may_end.wait()
         await _complete(job)
 
-    working = asyncio.create_task(work_off(database, HANDLERS | {"LONG": wait}, long={"LONG"}))
+    working = asyncio.create_task(run_until_idle(database, HANDLERS | {"LONG": wait}, long={"LONG"}))
     async with _running(working), asyncio.timeout(PATIENCE):
         while (await _row(database, short)).status != "COMPLETED":
             await asyncio.sleep(0.01)
         statuses = [(await _row(database, each)).status for each in long]
-        assert statuses == ["RUNNING"] * LONG_AT_ONCE + ["PENDING"] * (AT_ONCE + 1 - LONG_AT_ONCE)
+        assert statuses == ["RUNNING"] * MAX_RUNNING_LONG + ["PENDING"] * (MAX_RUNNING + 1 - MAX_RUNNING_LONG)
         may_end.set()
         await working
     assert set(await _statuses(database)) == {"COMPLETED"}
@@ -261,7 +263,7 @@ async def test_when_a_lease_runs_out_the_next_worker_goes_on_after_the_last_step
     for number in (1, 2, 3):
         await _record(Job(database, taken), number, "who dies")
     await _lease_runs_out(database)
-    await work_off(database, HANDLERS)
+    await run_until_idle(database, HANDLERS)
     assert [number for _, number in await _steps(database)] == list(range(1, STEPS + 1))
     assert await _statuses(database) == ["COMPLETED"]
 
@@ -277,11 +279,11 @@ async def test_who_lost_the_lease_commits_nothing_any_more(database: Database, s
         await _record(job, 2, "slow")
         pytest.fail("it had no lease")
 
-    slow = asyncio.create_task(work_off(database, {"COUNT": slowly}))
+    slow = asyncio.create_task(run_until_idle(database, {"COUNT": slowly}))
     async with _running(slow):
         await has_begun.wait()
         await _lease_runs_out(database)
-        await work_off(database, HANDLERS)
+        await run_until_idle(database, HANDLERS)
         may_go_on.set()
         await slow  # it just goes on to the next operation
     assert [number for _, number in await _steps(database)] == list(range(1, STEPS + 1))
@@ -299,10 +301,10 @@ async def test_within_a_step_a_lease_cannot_be_lost_however_long_it_takes(databa
             await may_end.wait()
             await job.complete(connection, "mem_store_x")
 
-    slow = asyncio.create_task(work_off(database, {"COUNT": in_one_long_step}))
+    slow = asyncio.create_task(run_until_idle(database, {"COUNT": in_one_long_step}))
     async with _running(slow):
         await is_within.wait()
-        await work_off(database, HANDLERS)  # finds nothing to do
+        await run_until_idle(database, HANDLERS)  # finds nothing to do
         may_end.set()
         await slow
     assert (await _row(database, operation_id)).status == "COMPLETED"
@@ -314,7 +316,7 @@ async def test_a_handler_that_crashes_fails_alone_and_tells_nothing(
 ) -> None:
     poisoned = await _enqueue(database, store, "CRASH")
     sound = await _enqueue(database, store)
-    await work_off(database, HANDLERS)
+    await run_until_idle(database, HANDLERS)
     row = await _row(database, poisoned)
     assert (row.status, row.error_code, row.error_detail) == ("FAILED", 20500, "Internal Server Error")
     assert row.completed_at is not None
@@ -324,7 +326,7 @@ async def test_a_handler_that_crashes_fails_alone_and_tells_nothing(
 
 async def test_what_a_handler_refuses_is_the_reason_of_the_failure(database: Database, store: Store) -> None:
     operation_id = await _enqueue(database, store, "REFUSE")
-    await work_off(database, HANDLERS)
+    await run_until_idle(database, HANDLERS)
     refused = await _row(database, operation_id)
     assert (refused.status, refused.error_code, refused.error_detail) == ("FAILED", 520024, "expected something else")
 
@@ -337,7 +339,7 @@ async def test_what_a_step_wrote_before_it_failed_is_undone(database: Database, 
             await connection.execute(text("insert into step (number, worker) values (1, 'half')"))
             raise SettingsRefused("expected something else")
 
-    await work_off(database, {"COUNT": half})
+    await run_until_idle(database, {"COUNT": half})
     assert await _steps(database) == []
     assert await _statuses(database) == ["FAILED"]
 
@@ -355,7 +357,7 @@ async def test_while_the_database_is_overloaded_an_operation_waits_and_is_then_d
         await _count(job)
 
     for status in ("RUNNING", "RUNNING", "COMPLETED"):
-        await work_off(database, {"COUNT": at_the_third_time})
+        await run_until_idle(database, {"COUNT": at_the_third_time})
         assert (await _row(database, operation_id)).status == status
         await _lease_runs_out(database)  # the wait is over
 
@@ -369,11 +371,11 @@ async def test_what_is_taken_up_again_and_again_without_progress_is_given_up(
         async with database.statements() as connection:
             assert await queries.take(connection, HANDLERS, uuid4(), LEASE)
         await _lease_runs_out(database)
-    await work_off(database, HANDLERS)
+    await run_until_idle(database, HANDLERS)
     row = await _row(database, operation_id)
     assert (row.status, row.error_code) == ("FAILED", 20500)
     assert await _steps(database) == []
-    assert "operation is given up" in caplog.messages
+    assert "operation failed after too many attempts" in caplog.messages
 
 
 async def test_progress_makes_it_new(database: Database, store: Store) -> None:
@@ -384,7 +386,7 @@ async def test_progress_makes_it_new(database: Database, store: Store) -> None:
         assert taken
         await _record(Job(database, taken), number)
         await _lease_runs_out(database)
-    await work_off(database, HANDLERS)
+    await run_until_idle(database, HANDLERS)
     assert (await _row(database, operation_id)).status == "COMPLETED"
 
 
@@ -397,11 +399,11 @@ async def test_a_worker_that_ends_gives_back_what_it_was_doing_at_once(database:
         is_within.set()
         await asyncio.Event().wait()
 
-    ending = asyncio.create_task(work(database, {"COUNT": forever}))
+    ending = asyncio.create_task(run_worker(database, {"COUNT": forever}))
     async with _running(ending):
         await is_within.wait()
     assert (await _row(database, operation_id)).lease is None
-    await work_off(database, HANDLERS)  # without any wait
+    await run_until_idle(database, HANDLERS)  # without any wait
     assert [number for _, number in await _steps(database)] == list(range(1, STEPS + 1))
 
 
@@ -415,7 +417,7 @@ async def test_a_worker_ends_also_when_it_has_nothing_left_to_give_back(database
         has_completed.set()
         await asyncio.Event().wait()
 
-    ending = asyncio.create_task(work(database, {"COUNT": until_the_end}))
+    ending = asyncio.create_task(run_worker(database, {"COUNT": until_the_end}))
     async with _running(ending):
         await has_completed.wait()
         ending.cancel()
@@ -427,7 +429,7 @@ async def test_a_worker_ends_also_when_it_has_nothing_left_to_give_back(database
 async def test_a_worker_ends_also_when_the_database_is_away(
     database_url: str, database: Database, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("profile_lookup.operations.job_worker.PATIENCE_AT_THE_END", 0.2)
+    monkeypatch.setattr("profile_lookup.operations.job_worker.RELEASE_TIMEOUT", 0.2)
     await _enqueue(database, store)
     is_within = asyncio.Event()
     of_worker = Database(database_url, pool_size=2)
@@ -436,7 +438,7 @@ async def test_a_worker_ends_also_when_the_database_is_away(
         is_within.set()
         await asyncio.Event().wait()
 
-    ending = asyncio.create_task(work(of_worker, {"COUNT": forever}))
+    ending = asyncio.create_task(run_worker(of_worker, {"COUNT": forever}))
     async with _running(ending):
         await is_within.wait()
         async with database.transaction() as connection:  # as if it were: nothing can be written
@@ -455,7 +457,7 @@ async def test_a_worker_that_ends_in_order_leaves_no_attempt_behind(database: Da
         is_within.set()
         await asyncio.sleep(PATIENCE)
 
-    worker = asyncio.create_task(work_off(database, {"COUNT": wait}))
+    worker = asyncio.create_task(run_until_idle(database, {"COUNT": wait}))
     async with _running(worker):
         await asyncio.wait_for(is_within.wait(), PATIENCE)
     assert (await _row(database, operation_id)).attempts == 0
@@ -470,9 +472,9 @@ async def test_what_must_be_done_is_never_given_up(database: Database, store: St
         raise ValueError
 
     operation_id = await _enqueue(database, store, "ERASE")
-    handlers: dict[str, Handler] = {"ERASE": relentless(crash)}
+    handlers: dict[str, Handler] = {"ERASE": retried_forever(crash)}
     for _ in range(MAX_ATTEMPTS + 2):
-        await work_off(database, handlers)
+        await run_until_idle(database, handlers)
         async with database.transaction() as connection:
             await connection.execute(update(operation).values(leased_until=None))
     assert crashes == MAX_ATTEMPTS + 2
@@ -481,7 +483,7 @@ async def test_what_must_be_done_is_never_given_up(database: Database, store: St
 
 async def test_what_only_a_newer_version_can_do_is_left_to_it(database: Database, store: Store) -> None:
     operation_id = await _enqueue(database, store, "OF_ANOTHER_VERSION")
-    await work_off(database, HANDLERS)
+    await run_until_idle(database, HANDLERS)
     assert (await _row(database, operation_id)).status == "PENDING"
 
 
@@ -499,7 +501,7 @@ async def test_what_has_ended_is_kept_for_seven_days_and_then_removed(database: 
         await connection.execute(update(operation).values(created_at=datetime.now(UTC) - max(ages)))
         assert await queries.take(connection, HANDLERS, uuid4(), LEASE)  # so that nobody works on what is unfinished
     assert timedelta(days=7) == KEPT_FOR
-    async with _running(asyncio.create_task(work(database, HANDLERS))), asyncio.timeout(PATIENCE):
+    async with _running(asyncio.create_task(run_worker(database, HANDLERS))), asyncio.timeout(PATIENCE):
         while len(await _statuses(database)) == 3:
             await asyncio.sleep(0.02)
     assert await _statuses(database) == ["RUNNING", "COMPLETED"]

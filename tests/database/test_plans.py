@@ -21,9 +21,9 @@ from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedV
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.ingest.ingest import ingest
-from profile_lookup.profiles.queries import LOOKUP, LOOKUPS, LOOKUPS_OF_ONE_CALLER, similar_profile_ids
+from profile_lookup.lookup.queries import LOOKUP, LOOKUPS, LOOKUPS_OF_ONE_CALLER, similar_profile_ids
 from profile_lookup.settings import Settings
-from profile_lookup.stores.admission import Store
+from profile_lookup.stores.rules_cache import Store
 from tests.conftest import BASE_URL, change_settings, look_up, make_profile
 from tests.contract.conforming import ConformingTransport
 from tests.database.stores import make_store

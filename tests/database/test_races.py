@@ -33,10 +33,11 @@ from profile_lookup.identity.profile_replay import ProfileReplay, Written
 from profile_lookup.identity.resolution import Create, profiles_of, resolve
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.ingest.group_ingest import GroupIngest
-from profile_lookup.ingest.identity_locks import CandidateMoved, in_transaction, lock_and_gather
+from profile_lookup.ingest.identity_locks import CandidateMoved, lock_and_gather, write_in_transaction
 from profile_lookup.ingest.ingest import Attempt, ingest, ingest_together
 from profile_lookup.ingest.writes import write
-from profile_lookup.stores.admission import Store
+from profile_lookup.stores.admission import Admissions
+from profile_lookup.stores.rules_cache import Store
 from profile_lookup.web import ids
 from tests.conftest import WAITING, look_up, make_profile
 from tests.database.stores import make_store
@@ -164,7 +165,7 @@ async def _ingest_together(database: Database, store: Store, queue: Iterator[Req
     while chunk := list(islice(queue, size)):
         attempts: list[Attempt] = [(request.change, request.requested_at) for request in chunk]
         write = partial(ingest_together, store=store, attempts=attempts)
-        for request, outcome in zip(chunk, await in_transaction(database, store, lambda _: write), strict=True):  # noqa: B023 -- awaited at once
+        for request, outcome in zip(chunk, await write_in_transaction(database, store, lambda _: write), strict=True):  # noqa: B023 -- awaited at once
             request.answer = outcome.profile_id if isinstance(outcome, Written) else IdentifierConflict
 
 
@@ -197,7 +198,7 @@ async def test_writes_at_once_equal_a_serial_order_of_them(
         connection.driver_connection.add_log_listener(on_notice)
 
     store = await make_store(database, SETTINGS)
-    group = GroupIngest(database)
+    group = GroupIngest(database, Admissions(database))
     try:
         async with database.engine.connect() as connection:
             for statement in DRAW:

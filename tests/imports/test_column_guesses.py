@@ -4,7 +4,7 @@ import pytest
 
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.identity.trait_definitions import CONTACT, TraitDefinition, TraitGroup
-from profile_lookup.imports.column_guesses import complete, looks_like_a_name
+from profile_lookup.imports.column_guesses import complete_mapping, looks_like_a_name
 
 LOYALTY = TraitGroup("Loyalty", {name: TraitDefinition("STRING") for name in ("email", "tier", "cardNumber", "points")})
 SHOP = TraitGroup("Shop", {"points": TraitDefinition("STRING")})
@@ -16,7 +16,7 @@ def guessed(*header: str, **named: str | None) -> dict[str, str]:
         column: None if trait is None else TraitName(*trait.split("."))
         for column, trait in named.items()
     }  # fmt: skip
-    return {each.column: str(each.trait) for each in complete(GROUPS, header, traits)}
+    return {each.column: str(each.trait) for each in complete_mapping(GROUPS, header, traits)}
 
 
 @pytest.mark.parametrize(

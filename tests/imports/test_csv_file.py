@@ -124,7 +124,7 @@ def test_after_a_row_that_is_too_long_lines_are_numbered_as_before(
     ending: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(csv_file, "MAX_RECORD", 8)
-    monkeypatch.setattr(csv_file, "_CHUNK", 4)
+    monkeypatch.setattr(csv_file, "_READ_SIZE", 4)
     for length in range(5, 20):
         lines = ["a,b", "x" * length + ",1", "9,9", ""]
         assert _read(ending.join(lines))[1:] == [Record(3, ["9", "9"])]
@@ -132,7 +132,7 @@ def test_after_a_row_that_is_too_long_lines_are_numbered_as_before(
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
 def test_a_place_is_right_wherever_the_file_is_cut_for_reading(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_file, "_CHUNK", size)
+    monkeypatch.setattr(csv_file, "_READ_SIZE", size)
     for content, place in (
         ("a,b\r\n1,é\r\n".encode() + b"\xff", "line 3, byte 12"),
         (b"a\r\r\n\r\0", "line 4, byte 6"),

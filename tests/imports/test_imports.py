@@ -46,8 +46,8 @@ async def test_every_row_is_a_profile_that_lookup_finds(client: httpx.AsyncClien
 async def test_of_rows_that_are_refused_the_first_ones_are_told_and_all_are_counted(
     client: httpx.AsyncClient, store_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "RECORDS", 2)
-    monkeypatch.setattr(applying, "MAX_TOLD", 3)
+    monkeypatch.setattr(reading, "RECORDS_PER_STEP", 2)
+    monkeypatch.setattr(applying, "MAX_REPORTED", 3)
     answer, refused = await imported(client, store_id, "E-mail,Phone,First\n" + "x\n" * 7)
     assert answer["summary"]["errors"] == answer["progress"]["rowsDone"] == 7
     assert [line.split(",")[0] for line in refused] == ["2", "3", "4"]
@@ -202,10 +202,10 @@ async def test_an_import_that_waits_for_its_file_holds_nobody_up(client: httpx.A
 
 
 async def test_more_rows_than_a_step_takes_keep_their_order(client: httpx.AsyncClient, store_id: str) -> None:
-    rows = [f"{number // 2}@example.com,,{number}" for number in range(2 * reading.ROWS + 20)]
+    rows = [f"{number // 2}@example.com,,{number}" for number in range(2 * reading.ROWS_PER_STEP + 20)]
     rows[100:100] = ["", "no,e-mail"] * 10
     answer, refused = await imported(client, store_id, "\n".join(["E-mail,Phone,First", *rows]))
-    half = reading.ROWS + 10
+    half = reading.ROWS_PER_STEP + 10
     assert answer["progress"] == {
         "rowsDone": 2 * half + 10, "rowsTotal": 2 * half + 10, "created": half, "updated": half, "merged": 0,
     }  # fmt: skip
@@ -252,7 +252,7 @@ def _rows_about_few(count: int, seed: int) -> list[tuple[str, str, str, str]]:
 async def test_steps_that_overlap_leave_what_rows_one_after_the_other_leave(
     client: httpx.AsyncClient, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "ROWS", 4)
+    monkeypatch.setattr(reading, "ROWS_PER_STEP", 4)
     columns = {"E-mail": "email", "Phone": "phone", "chat": "chat", "City": "city"}
     rows = _rows_about_few(300, seed=1)
     stores = [await make_store(client, name) for name in ("imported", "single")]
@@ -277,7 +277,7 @@ async def test_steps_that_overlap_leave_what_rows_one_after_the_other_leave(
 async def test_steps_that_overlap_and_single_requests_about_the_same_people_get_out_of_each_others_way(
     client: httpx.AsyncClient, store_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "ROWS", 4)
+    monkeypatch.setattr(reading, "ROWS_PER_STEP", 4)
     columns = {"E-mail": "email", "Phone": "phone", "chat": "chat", "City": "city"}
     content = as_csv([list(columns), *_rows_about_few(300, seed=2)])
     importing = asyncio.create_task(imported(client, store_id, content, mappings(**columns)))
@@ -305,7 +305,7 @@ async def test_rules_that_change_meanwhile_count_from_the_next_step(
     client: httpx.AsyncClient, store_id: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also for the rows that were read ahead, by the rules before."""
-    monkeypatch.setattr(reading, "ROWS", 1)
+    monkeypatch.setattr(reading, "ROWS_PER_STEP", 1)
     capitals = [f"{number}@EXAMPLE.com" for number in range(3)]
     content = "\n".join(["E-mail,Phone,First", *(f"{each},," for each in capitals)])
     answer = await _imported_while_rules_change(
@@ -357,7 +357,7 @@ async def _imported_while_rules_change(
 async def test_a_deleted_store_takes_its_imports_with_it(
     client: httpx.AsyncClient, store_id: str, database: Database, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    monkeypatch.setattr(reading, "ROWS", 1)
+    monkeypatch.setattr(reading, "ROWS_PER_STEP", 1)
     content = "E-mail,Phone,First\nx,y\n" + "".join(f"{number}@example.com,,\n" for number in range(400))
     created = await create(client, store_id, len(content))
     if moment == "working":

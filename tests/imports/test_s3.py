@@ -13,7 +13,7 @@ from moto.server import ThreadedMotoServer
 from sqlalchemy import text
 
 from profile_lookup.database.pool import Database
-from profile_lookup.imports.s3 import next_look
+from profile_lookup.imports.s3 import next_poll
 from profile_lookup.settings import Settings, SettingsError, load_settings
 from tests.conftest import PATIENCE
 from tests.database.contents import contents
@@ -50,7 +50,7 @@ def settings(settings: Settings, endpoint_url: str, s3: Any) -> Settings:
 
 
 def test_the_longer_a_file_has_not_come_the_less_often_is_it_looked_for() -> None:
-    looks = [next_look(timedelta(seconds=age)).total_seconds() for age in (-1, 0, 30, 3600)]
+    looks = [next_poll(timedelta(seconds=age)).total_seconds() for age in (-1, 0, 30, 3600)]
     assert looks == [2, 2, 3, 60]
 
 

@@ -1,6 +1,7 @@
-"""An archive: a store as JSON Lines. A line for its rules, then one for each profile, earliest first.
+"""The format of an archive: a store as JSON Lines, with a line for its rules and one for each profile, earliest first.
 
-All that is known is in it, times to the microsecond, and nothing of when or where it was made but the store's ID.
+It holds everything that is stored, with times to the microsecond. It does not say when or where it was made; only the
+store's ID is in it.
 """
 
 from datetime import datetime
@@ -67,7 +68,7 @@ class ArchivedTrait(AnswerModel):
 
 
 class ArchivedPerson(AnswerModel):
-    """Who a profile is, or was before it merged."""
+    """A profile's identifiers and traits, as they are now or were before a merge."""
 
     id: ProfileId
     identifiers: list[ArchivedIdentifier]
@@ -100,7 +101,7 @@ class ArchivedPerson(AnswerModel):
 
 
 class ArchivedMerge(AnswerModel):
-    """`before`: who merged; the first of them became the canonical one."""
+    """`before`: the profiles before they merged, of which the first became the canonical one."""
 
     id: UUID
     rule: IdType
@@ -115,7 +116,7 @@ class ArchivedProfile(ArchivedPerson):
 
 
 class ArchiveHeader(AnswerModel):
-    """A store before it has any profile, and how many profiles follow: fewer lines are not the whole archive."""
+    """The store's rules, and how many profiles follow: an archive with fewer lines is incomplete."""
 
     format: Literal["profile-lookup archive"] = "profile-lookup archive"
     version: Literal[1] = 1

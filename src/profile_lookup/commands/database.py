@@ -14,7 +14,7 @@ from profile_lookup.commands.errors import CommandError
 from profile_lookup.database import migrations
 from profile_lookup.database.connections import COMMAND_TIMEOUT
 from profile_lookup.database.embedded.server import EmbeddedPostgres
-from profile_lookup.database.pool import HELD, Database
+from profile_lookup.database.pool import DEDICATED, Database
 from profile_lookup.errors import Unavailable
 from profile_lookup.jobs.job_handlers import CONNECTIONS as CONNECTIONS_OF_WORKER
 from profile_lookup.logs import configure_logging
@@ -50,7 +50,7 @@ def running_database(settings: Settings) -> Iterator[Settings]:
 
 
 def _connections_of_service(settings: Settings) -> int:
-    return settings.workers * (settings.pool_size + HELD + CONNECTIONS_OF_LOOKUPS) + CONNECTIONS_OF_WORKER
+    return settings.workers * (settings.pool_size + DEDICATED + CONNECTIONS_OF_LOOKUPS) + CONNECTIONS_OF_WORKER
 
 
 @asynccontextmanager

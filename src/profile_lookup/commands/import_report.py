@@ -14,7 +14,7 @@ from sqlalchemy import Row
 
 from profile_lookup.imports.column_guesses import looks_like_a_name
 from profile_lookup.imports.column_mapping import MappedColumn
-from profile_lookup.imports.refused_rows import HEADER, MAX_TOLD
+from profile_lookup.imports.refused_rows import HEADER, MAX_REPORTED
 from profile_lookup.web import ids
 
 MAX_SHOWN = 10
@@ -103,7 +103,7 @@ def show_refused(row: Row[Any], first: Sequence[Sequence[str]], path: Path | Non
 
     `first` holds the line, column and reason of each; `path` is the file with all of them, if there is one.
     """
-    kept = "all of them" if row.refused <= MAX_TOLD else f"the first {MAX_TOLD:,}"
+    kept = "all of them" if row.refused <= MAX_REPORTED else f"the first {MAX_REPORTED:,}"
     if first:
         _print_table(HEADER, first)
     if path is not None:

@@ -9,8 +9,7 @@ from sqlalchemy import Row
 
 from profile_lookup.stores.display_name import DISPLAY_NAME_PATTERN, MAX_DISPLAY_NAME
 from profile_lookup.web import ids
-from profile_lookup.web.pagination import Meta
-from profile_lookup.web.wire import AnswerModel, MayBeAbsent, Storable, WireModel
+from profile_lookup.web.wire import AnswerModel, MayBeAbsent, Meta, Storable, WireModel
 
 DisplayName = Annotated[
     str,
