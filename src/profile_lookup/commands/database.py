@@ -101,7 +101,7 @@ def _explaining_database_errors() -> Iterator[None]:
         yield
     except Unavailable as error:
         raise CommandError(f"Cannot reach the database: {error.__cause__ or 'no answer'}") from None
-    except (OSError, TimeoutError) as error:
+    except (ConnectionError, TimeoutError) as error:
         raise CommandError(f"Cannot reach the database: {error or 'no answer'}") from None
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise CommandError(f"The database refuses: {error}") from None
