@@ -1,4 +1,4 @@
-"""What a batch was sent as is kept until it is done, or never will be, and no longer."""
+"""The content of a batch is stored until the batch is done or has failed, and no longer."""
 
 import httpx
 import pytest
@@ -15,7 +15,7 @@ from tests.database.contents import contents
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Without a worker: the tests are."""
+    """The application runs no worker; the tests do the work."""
     return settings.model_copy(update={"run_operations": False})
 
 
@@ -25,7 +25,7 @@ async def _rows_with(database: Database, *values: str) -> set[str]:
     }
 
 
-async def test_what_was_sent_is_kept_before_it_is_done_and_not_after(
+async def test_the_content_of_a_batch_is_stored_only_until_it_is_done(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     await put(client, store_id, [contact(chat="a-secret", city="Gary"), contact(city="a-refused-secret")])
@@ -37,7 +37,7 @@ async def test_what_was_sent_is_kept_before_it_is_done_and_not_after(
     assert await _rows_with(database, "a-secret", "Gary") == set()
 
 
-async def test_of_a_batch_whose_store_is_deleted_nothing_is_left(
+async def test_nothing_is_left_of_a_batch_whose_store_is_deleted(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     accepted = await put(client, store_id, [contact(chat="a-secret")])
@@ -48,7 +48,7 @@ async def test_of_a_batch_whose_store_is_deleted_nothing_is_left(
     assert await _rows_with(database, "a-secret") == set()
 
 
-async def test_a_batch_that_is_given_up_leaves_nothing_of_the_rest(
+async def test_nothing_is_left_of_a_batch_that_is_given_up(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     accepted = await put(client, store_id, [contact(chat="a-secret")])
@@ -60,7 +60,7 @@ async def test_a_batch_that_is_given_up_leaves_nothing_of_the_rest(
     assert await _rows_with(database, "a-secret") == set()
 
 
-async def test_rules_count_that_are_in_force_when_a_batch_is_done(
+async def test_a_batch_uses_the_rules_in_force_when_it_is_done(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     accepted = await put(client, store_id, [{"traits": {"Loyalty": {"number": "L-1"}}}])

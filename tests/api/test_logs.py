@@ -1,4 +1,4 @@
-"""Logs are JSON, one line per event, and hold no identifier value, whatever went wrong."""
+"""Logs are JSON with one line per event, and never contain an identifier value, even after an error."""
 
 import io
 import json
@@ -30,7 +30,7 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture
 def logged() -> Iterator[Callable[[], Events]]:
-    """Gives the events logged since the test began, of all loggers, debug included, but those of the test client."""
+    """A function that returns all events logged since the test began, at every level, except the test client's."""
     root, test_client = logging.getLogger(), logging.getLogger("httpx")
     before = (root.handlers[:], root.level, test_client.level)
     configure_logging("DEBUG")
@@ -43,7 +43,7 @@ def logged() -> Iterator[Callable[[], Events]]:
     root.handlers[:], root.level, test_client.level = before
 
 
-async def test_a_defect_is_logged_under_its_request_id_without_the_exceptions_text(
+async def test_a_crash_is_logged_with_its_request_id_and_without_the_text_of_the_exception(
     app: FastAPI, client: httpx.AsyncClient, logged: Callable[[], Events]
 ) -> None:
     @app.get("/defect")
@@ -65,7 +65,7 @@ async def test_a_defect_is_logged_under_its_request_id_without_the_exceptions_te
     assert not _secrets_in(str(events) + answer.text)
 
 
-async def test_a_constraint_that_fires_does_not_leak_the_row_that_broke_it(
+async def test_a_constraint_violation_does_not_reveal_the_row(
     client: httpx.AsyncClient, database: Database, logged: Callable[[], Events]
 ) -> None:
     store_id = await make_store(client)
@@ -80,7 +80,7 @@ async def test_a_constraint_that_fires_does_not_leak_the_row_that_broke_it(
     assert not _secrets_in(str(events) + answer.text)
 
 
-async def test_a_database_that_is_away_is_logged_under_the_request(
+async def test_an_unavailable_database_is_logged_with_the_request_id(
     app: FastAPI, client: httpx.AsyncClient, logged: Callable[[], Events]
 ) -> None:
     absent = Database("postgresql://nobody@127.0.0.1:1/nothing", pool_size=1)
@@ -92,7 +92,7 @@ async def test_a_database_that_is_away_is_logged_under_the_request(
     assert "ConnectionRefusedError" in event["exc_info"]
 
 
-async def test_requests_are_one_line_each_and_hold_no_values(
+async def test_each_request_is_logged_in_one_line_without_values(
     client: httpx.AsyncClient, logged: Callable[[], Events]
 ) -> None:
     store_id = await make_store(client)

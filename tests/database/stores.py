@@ -1,4 +1,4 @@
-"""Stores with settings of one's own."""
+"""Creates stores with given settings, without HTTP."""
 
 from datetime import UTC, datetime
 

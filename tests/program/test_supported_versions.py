@@ -17,7 +17,7 @@ def test_the_package_the_workflow_the_readme_and_run_py_name_the_same_versions_o
     assert named == PYTHON
     assert project["requires-python"] == ">=3.11,<3.15"
     assert "(3, 11) <= sys.version_info < (3, 15)" in (ROOT / "run.py").read_text()
-    assert "a bare Python, 3.11 to 3.14 " in (ROOT / "README.md").read_text()
+    assert "A plain Python, 3.11 to 3.14, is enough" in (ROOT / "README.md").read_text()
     jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"]
     assert jobs["embedded-postgresql-18"]["strategy"]["matrix"]["python"] == PYTHON
 

@@ -74,7 +74,7 @@ def committing() -> Iterator[None]:
 
 
 def is_unavailable(error: BaseException) -> bool:
-    """Return whether the error, of the driver or as SQLAlchemy wraps it, means that the database is not there for us."""
+    """Return whether the error, the driver's or SQLAlchemy's around it, means that the database is not there for us."""
     if isinstance(error, OSError | TimeoutError | exc.TimeoutError | asyncpg.PostgresConnectionError):
         return True
     if isinstance(error, exc.DBAPIError) and error.connection_invalidated:

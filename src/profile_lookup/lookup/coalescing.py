@@ -87,7 +87,7 @@ class Lookups:
         identifier: NormalizedIdentifier,
         is_gone: IsGone | None = None,
     ) -> Found | None:
-        """Return the profiles with this identifier, earliest first, and the revision; None if the caller may not look up.
+        """Return the profiles with this identifier, earliest first; None if the caller may not look up.
 
         If the client has gone when the lookup's turn comes, it is not run. Raises `Unavailable` if there is no
         connection, too many wait, or the deadline has passed.

@@ -54,13 +54,9 @@ async def look_up_profiles(request: HotRequest, store_id: StoreIdInPath) -> byte
     `matchingAlgo` is `fuzzy`, profiles with a similar value are found too, the most similar first.
     """
     credentials = presented_over_connection(memory_of(request.scope), request.raw_headers.get(b"authorization", b""))
-    body: bytes | None = None
 
     async def read() -> Identifier:
-        nonlocal body
-        if body is None:
-            body = await request.json_body()
-        return _identifier_in(body)
+        return _identifier_in(await request.json_body())
 
     found = await request.services.lookup.look_up(
         credentials, store_id, read, may_be_long=request.may_be_long, is_gone=request.is_gone

@@ -43,21 +43,23 @@ async def read_json_body(headers: Mapping[Any, Any], receive: Receive, limits: B
     announced = _text(headers, "content-length")
     if announced.isdecimal() and int(announced[:20]) > limits.size:
         raise BodyTooLarge(limits.size)
-    first = await _next_part(receive)
-    if not first.body and not first.has_more:
+    part = await _next_part(receive)
+    while part.has_more and not part.body:
+        part = await _next_part(receive)
+    if not part.body:
         raise RequestRefused("body: Field required")
     if not _is_json(_text(headers, "content-type")):
         raise MediaTypeRefused
-    if not first.has_more:
-        _refuse_beyond(limits, len(first.body), _values_in(first.body))
-        return first.body
-    body, values, part = bytearray(first.body), _values_in(first.body), first
+    values = _values_in(part.body)
+    _refuse_beyond(limits, len(part.body), values)
+    if not part.has_more:
+        return part.body
+    body = bytearray(part.body)
     while part.has_more:
-        _refuse_beyond(limits, len(body), values)
         part = await _next_part(receive)
         body += part.body
         values += _values_in(part.body)
-    _refuse_beyond(limits, len(body), values)
+        _refuse_beyond(limits, len(body), values)
     return bytes(body)
 
 
@@ -120,7 +122,7 @@ def validated(model: type[Model], body: bytes) -> Model:
     try:
         return model.model_validate(parsed)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
+        found = error.errors(include_url=False, include_input=False)
         raise RequestRefused(mistakes([each | {"loc": ("body", *each["loc"])} for each in found])) from None
 
 
@@ -136,7 +138,10 @@ class JsonBody:
 
 
 def json_body(model: type[BaseModel], limits: BodyLimits = USUAL_LIMITS) -> Any:
-    """For the last parameter of an endpoint: `body: Annotated[Model, json_body(Model)]`."""
+    """Return what the parameter of an endpoint that takes a body depends on.
+
+    It is declared as `body: Annotated[Model, json_body(Model)]`, after the parameters that admit the caller.
+    """
     return Depends(JsonBody(model, limits))
 
 

@@ -12,7 +12,7 @@ def etag(version: int, created_at: datetime) -> str:
 
 
 def refuse_outdated(if_match: str | None, current: str) -> None:
-    """Raise `Outdated` unless `If-Match` names the current state. The comparison is strong: weak ETags match nothing."""
+    """Raise `Outdated` unless `If-Match` names the current state. Weak ETags match nothing."""
     if names_a_state(if_match) and current not in _tags(if_match):
         raise Outdated
 

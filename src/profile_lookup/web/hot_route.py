@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from profile_lookup.errors import ProfileLookupError
+from profile_lookup.errors import ProfileLookupError, RequestRefused
 from profile_lookup.web import connection
 from profile_lookup.web.body import USUAL_LIMITS, BodyLimits, ContractRoute, read_json_body
 from profile_lookup.web.dependencies import services_of
@@ -31,6 +31,7 @@ class HotRequest(Request):
         super().__init__(scope, receive)
         # Of a header that is repeated the first counts, as everywhere in FastAPI.
         self.raw_headers: dict[bytes, bytes] = dict(scope["headers"][::-1])
+        self._body_or_refusal: bytes | RequestRefused | None = None
 
     @property
     def services(self) -> "Services":
@@ -47,8 +48,15 @@ class HotRequest(Request):
         return may_be_long(self.raw_headers)
 
     async def json_body(self, limits: BodyLimits = USUAL_LIMITS) -> bytes:
-        """Return the body, unparsed. Raises what `read_json_body` raises."""
-        return await read_json_body(self.raw_headers, self.receive, limits)
+        """Return the body, unparsed; raise what `read_json_body` raises. Every call has the first one's outcome."""
+        if self._body_or_refusal is None:
+            try:
+                self._body_or_refusal = await read_json_body(self.raw_headers, self.receive, limits)
+            except RequestRefused as refusal:
+                self._body_or_refusal = refusal
+        if isinstance(self._body_or_refusal, RequestRefused):
+            raise self._body_or_refusal
+        return self._body_or_refusal
 
 
 class HotRoute(ContractRoute):

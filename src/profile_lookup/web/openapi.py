@@ -27,8 +27,8 @@ _DESCRIPTIONS = {
     415: "The request body is not JSON.",
     429: "Too many requests. Reserved by the contract; this version sets no rate limit and never sends it.",
     500: "A defect of the service; the log has more under the answer's X-Request-Id.",
-    503: "The database is away, overloaded or too slow. Nothing was done, unless the message says that it may have been: "
-    "then a create may be repeated, and before another write is repeated, look whether it was done.",
+    503: "The database is away, overloaded or too slow. Nothing was done, unless the message says that it may have "
+    "been: then a create may be repeated, and before another write is repeated, look whether it was done.",
 }
 
 _EVERYWHERE = (

@@ -131,9 +131,11 @@ def mistakes(found: Sequence[Any]) -> str:
 
 
 def _reason(found: Mapping[str, Any]) -> str:
-    """Return pydantic's own words, except where they repeat what was sent."""
+    """Return pydantic's own words, except where they repeat what was sent or name what is ours."""
     if found["type"] == "union_tag_invalid":
         return f"Input should be one of {found['ctx']['expected_tags']}"
+    if found["type"] == "model_type":  # which names a class of ours
+        return "Input should be a valid dictionary"
     return str(found["msg"])
 
 

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
-from profile_lookup.database.embedded import guard as embedded_guard
+from profile_lookup.database.embedded import guard
 from profile_lookup.errors import OperatorError
 
 _STOP_TIMEOUT = 40.0  # seconds; the guard's own is 30
@@ -89,7 +89,7 @@ class EmbeddedPostgres:
                 self._ensure_ready(deadline)
                 self._lease = lease.pop_all()
         except OSError as error:
-            raise EmbeddedPostgresError(embedded_guard.explain(error, self._directory)) from error
+            raise EmbeddedPostgresError(guard.explain(error, self._directory)) from error
 
     def stop(self) -> None:
         """Release the lease. If it was the last one, return once the server is down, or after 40 seconds."""
@@ -122,7 +122,7 @@ class EmbeddedPostgres:
             if not self._is_locked("guard"):
                 if log_start is not None:
                     output = self._log.read_bytes()[log_start:].decode(errors="replace")
-                    reason = embedded_guard.complaint(output)
+                    reason = guard.complaint(output)
                     raise EmbeddedPostgresError(f"PostgreSQL did not start: {reason} (see {self._log})")
                 log_start = self._launch(deadline)
             self._pause(deadline)
@@ -138,26 +138,26 @@ class EmbeddedPostgres:
         """Start a guard, and return where in the log the output of the guard and its server begins."""
         self._interrupt_unguarded()
         with (
-            self._locked("guard", deadline) as guard,
-            self._locked("server", deadline) as server,
+            self._locked("guard", deadline) as guard_lock,
+            self._locked("server", deadline) as server_lock,
             self._open("lease.lock") as lease,
             self._open(self._log.name) as log,
         ):
-            order = embedded_guard.Order(
+            order = guard.Order(
                 directory=str(self._directory),
                 socket_directory=self._socket_directory,
                 package=str(_package()),
                 settings=self._settings,
                 lease_fd=lease.fileno(),
-                server_fd=server.fileno(),
+                server_fd=server_lock.fileno(),
             )
             log_start, refusal = log.tell(), ""
             with suppress(subprocess.TimeoutExpired):
                 refusal = subprocess.run(  # noqa: S603 - our own file
-                    [sys.executable, "-I", "-S", embedded_guard.__file__, json.dumps(order)],
+                    [sys.executable, "-I", "-S", guard.__file__, json.dumps(order)],
                     check=False,
                     cwd="/",
-                    pass_fds=[guard.fileno(), server.fileno(), lease.fileno()],
+                    pass_fds=[guard_lock.fileno(), server_lock.fileno(), lease.fileno()],
                     start_new_session=True,
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
