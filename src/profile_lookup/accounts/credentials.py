@@ -53,7 +53,7 @@ def parse_basic(header: str | None) -> Credentials:
     return Credentials(sid, digest(secret))
 
 
-def presented_over_connection(memory: MutableMapping[str, Any], header: bytes) -> Credentials:
+def parse_basic_cached(memory: MutableMapping[str, Any], header: bytes) -> Credentials:
     """Do as `parse_basic`, but do not decode and hash again what the same connection presented just before.
 
     `memory` lasts no longer than the connection (`web/connection.py`), so no secret stays in memory after it.

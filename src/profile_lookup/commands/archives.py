@@ -24,7 +24,7 @@ from profile_lookup.commands.errors import CommandError
 from profile_lookup.errors import NotFound
 from profile_lookup.identity.profile import TraitName, TraitValue
 from profile_lookup.settings import Settings
-from profile_lookup.stores.admission import in_force
+from profile_lookup.stores.admission import rules_in_force
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
 
@@ -51,7 +51,7 @@ def export_store(
 
     async def export(settings: Settings) -> None:
         async with connected(settings, command_timeout=None) as database, database.snapshot() as connection:
-            found = await in_force(connection, *await _named(connection, account, store))
+            found = await rules_in_force(connection, *await _named(connection, account, store))
             header = await header_of(connection, found)
             first_line, profile_line = _LINES[kind](header)
             with _written(output) as file, _progress("Exporting") as show:

@@ -37,8 +37,8 @@ from profile_lookup.imports.refused_rows import HEADER, as_csv
 from profile_lookup.jobs.job_handlers import running_worker
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.settings import Settings
-from profile_lookup.stores.admission import in_force
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.admission import rules_in_force
+from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 
 MAX_FILE_SIZE = (1 << 31) - 1  # bytes; over HTTP it is the contract's 100 MiB
@@ -131,7 +131,7 @@ async def _refusals(settings: Settings, row: Row[Any], file: TextIO | None) -> l
     return first
 
 
-def _plan(store: Store, file: BinaryIO, named: Mapping[str, TraitName | None], delimiter: str | None) -> _Plan:
+def _plan(store: StoreRules, file: BinaryIO, named: Mapping[str, TraitName | None], delimiter: str | None) -> _Plan:
     """By the delimiter that finds most, if none is named."""
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE_SIZE:
@@ -152,7 +152,7 @@ def _plan(store: Store, file: BinaryIO, named: Mapping[str, TraitName | None], d
     return plan
 
 
-def _refuse(store: Store, plan: _Plan) -> None:
+def _refuse(store: StoreRules, plan: _Plan) -> None:
     """A mapping by which no row could be read."""
     try:
         refuse_mapping(store.trait_groups, store.settings, plan.mapping)
@@ -162,12 +162,12 @@ def _refuse(store: Store, plan: _Plan) -> None:
         raise CommandError(f"--map: expected columns of at most {wire.MAX_NAME} characters")
 
 
-async def _store(settings: Settings, account: str | None, store_id: str) -> Store:
+async def _store(settings: Settings, account: str | None, store_id: str) -> StoreRules:
     uuid = ids.decoded(store_id) if ids.is_well_formed(ids.STORE_ID_PATTERN, store_id) else None
     async with connected(settings) as database, database.transaction() as connection:
         account_id = await chosen_account(connection, account)
         with _told("--store: this account has no such store"):
-            return await in_force(connection, account_id, uuid or _NOTHING)
+            return await rules_in_force(connection, account_id, uuid or _NOTHING)
 
 
 async def _import(settings: Settings, account: str | None, import_id: str) -> Row[Any]:
@@ -179,7 +179,7 @@ async def _import(settings: Settings, account: str | None, import_id: str) -> Ro
             return await queries.fetch(connection, store_id, uuid or _NOTHING)
 
 
-async def _stage(settings: Settings, store: Store, file: BinaryIO, name: str, plan: _Plan) -> UUID:
+async def _stage(settings: Settings, store: StoreRules, file: BinaryIO, name: str, plan: _Plan) -> UUID:
     """The whole file, or nothing of it."""
     now = datetime.now(UTC)
     async with connected(settings) as database, database.transaction() as connection:

@@ -80,7 +80,7 @@ class Database:
                 await transaction.commit()
 
     @asynccontextmanager
-    async def transaction_in_turn(self) -> AsyncIterator[AsyncConnection]:
+    async def write_transaction(self) -> AsyncIterator[AsyncConnection]:
         """As `transaction`, for those that may wait for locks: some connections are left for those that do not."""
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):

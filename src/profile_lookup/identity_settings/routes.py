@@ -91,12 +91,12 @@ async def update_settings(
     if not waits:
         await queries.refuse_contradictions(transaction, store, change)
     if waits or await queries.types_in_use(transaction, store, change.rewritten):
-        to_do = {
+        job_input = {
             "settings": settings_document(settings),
             "expected_version": store.settings_version if names_a_state(if_match) else None,
         }
         operation = await enqueue(
-            transaction, store.account_id, store.id, kind=OperationKind.UPDATE_SETTINGS, to_do=to_do
+            transaction, store.account_id, store.id, kind=OperationKind.UPDATE_SETTINGS, job_input=job_input
         )
     else:
         await queries.replace(transaction, store, settings)

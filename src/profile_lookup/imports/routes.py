@@ -25,7 +25,7 @@ from profile_lookup.imports.refused_rows import HEADER, as_csv
 from profile_lookup.imports.s3 import SHORTEST_POLL, Bucket
 from profile_lookup.imports.uploads import upload_url
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreIdInPath, StoreOfAccount, admitted
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute, json_body
 from profile_lookup.web.dependencies import (
@@ -66,7 +66,7 @@ ImportIdInPath = Annotated[
 class AddressedImport:
     """An import of a store that the caller may use. Whether it exists is not known yet."""
 
-    store: Store
+    store: StoreRules
     id: UUID
 
 

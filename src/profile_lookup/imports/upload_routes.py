@@ -70,7 +70,7 @@ async def upload_file(
     _refuse_announced(request, file_size)
     with scratch_file(settings.upload_directory) as file:
         await _receive(request, file_size, file)
-        async with database.transaction_in_turn() as connection:  # it waits for another upload of the same import
+        async with database.write_transaction() as connection:  # it waits for another upload of the same import
             await queries.keep_file(connection, store_id, import_id, file)
     return Response()
 

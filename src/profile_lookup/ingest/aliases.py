@@ -7,10 +7,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.tables import alias
 from profile_lookup.errors import ProfileMoved, ProfileNotFound
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 
 
-async def whereabouts(connection: AsyncConnection, store: Store, profile_id: UUID) -> ProfileMoved | ProfileNotFound:
+async def moved_or_not_found(
+    connection: AsyncConnection, store: StoreRules, profile_id: UUID
+) -> ProfileMoved | ProfileNotFound:
     """Return what became of a profile that is not there."""
     query = select(alias.c.profile_id).where(alias.c.store_id == store.id, alias.c.id == profile_id)
     canonical_id = await connection.scalar(query)

@@ -4,17 +4,17 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter
 
-from profile_lookup.accounts.credentials import presented_over_connection
+from profile_lookup.accounts.credentials import parse_basic_cached
 from profile_lookup.accounts.dependencies import BASIC
 from profile_lookup.errors import IdentifierConflict, RequestRefused, TraitsRefused, TraitValueRefused
 from profile_lookup.identity.change import Change
 from profile_lookup.ingest.ingest import change_of
 from profile_lookup.ingest.wire import ProfileCreated, ProfileData
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreIdInPath
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 from profile_lookup.web.body import json_body, validated
-from profile_lookup.web.connection import memory_of
+from profile_lookup.web.connection import connection_cache
 from profile_lookup.web.hot_route import HotRequest, HotRoute
 from profile_lookup.web.openapi import answer, error_answers, request_example
 
@@ -65,13 +65,13 @@ async def create_profile(request: HotRequest, store_id: StoreIdInPath) -> bytes:
     """
     requested_at = datetime.now(UTC)
     services = request.services
-    credentials = presented_over_connection(memory_of(request.scope), request.raw_headers.get(b"authorization", b""))
+    credentials = parse_basic_cached(connection_cache(request.scope), request.raw_headers.get(b"authorization", b""))
     # The group that the create is written with admits its caller again, before it parses any body.
     if request.may_be_long or services.admissions.known(credentials, store_id, "full") is None:
         await services.admissions.admit(credentials, store_id, "full")
     body = await request.json_body()
 
-    def read(store: Store) -> Change:
+    def read(store: StoreRules) -> Change:
         return change_of(store, validated(ProfileData, body).traits or {})
 
     profile_id = await services.group_ingest.ingest(credentials, store_id, read, requested_at, len(body))

@@ -16,7 +16,7 @@ from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier,
 from profile_lookup.lookup.coalescing import Found, IsGone, Lookups
 from profile_lookup.lookup.queries import similar_profile_ids
 from profile_lookup.stores.admission import Admissions
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 
 MAX_ATTEMPTS = 5
 """How often a lookup is repeated when the settings change under it."""
@@ -69,7 +69,7 @@ class ProfileLookup:
         raise Unavailable
 
     async def _find(
-        self, credentials: Credentials, store: Store, identifier: Identifier, is_gone: IsGone | None
+        self, credentials: Credentials, store: StoreRules, identifier: Identifier, is_gone: IsGone | None
     ) -> LookupResult | None:
         """Return None if the store has other rules by now, or if the caller may not look up any more."""
         normalized = store.settings.normalize(identifier)
@@ -82,7 +82,7 @@ class ProfileLookup:
         return LookupResult(normalized.value, found.profile_ids)
 
     async def _find_similar(
-        self, credentials: Credentials, store: Store, identifier: NormalizedIdentifier
+        self, credentials: Credentials, store: StoreRules, identifier: NormalizedIdentifier
     ) -> Found | None:
         async with self._database.statements() as connection:
             similar = await similar_profile_ids(connection, credentials, store, identifier)

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.database.fuzzy_key import fuzzy_key
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 
 MAX_PROFILES = 100
 """The most profiles that a Lookup returns."""
@@ -110,7 +110,7 @@ $1 SIDs, $2 digests and $3 stores of the callers; of each identifier its $4 call
 async def similar_profile_ids(
     connection: AsyncConnection,
     credentials: Credentials,
-    store: Store,
+    store: StoreRules,
     identifier: NormalizedIdentifier,
 ) -> Row[int, list[UUID]] | None:
     """Return (revision, profile_ids) as LOOKUP does, of values as similar as the type's threshold asks.

@@ -5,7 +5,7 @@ from json.encoder import encode_basestring
 from fastapi import APIRouter
 from pydantic import ValidationError
 
-from profile_lookup.accounts.credentials import presented_over_connection
+from profile_lookup.accounts.credentials import parse_basic_cached
 from profile_lookup.accounts.dependencies import BASIC
 from profile_lookup.errors import RequestRefused, UnknownIdentifierType, ValueRefused
 from profile_lookup.identity.identifier import Identifier
@@ -15,7 +15,7 @@ from profile_lookup.lookup.wire import LookupAnswer
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreIdInPath
 from profile_lookup.web import ids
 from profile_lookup.web.body import json_body, validated
-from profile_lookup.web.connection import memory_of
+from profile_lookup.web.connection import connection_cache
 from profile_lookup.web.hot_route import HotRequest, HotRoute
 from profile_lookup.web.identifier_wire import IdentifierBody, StrictIdentifierBody
 from profile_lookup.web.openapi import answer, error_answers, request_example
@@ -53,7 +53,7 @@ async def look_up_profiles(request: HotRequest, store_id: StoreIdInPath) -> byte
     Every write that was answered before is seen. An identifier that names nobody is not an error. Of a type whose
     `matchingAlgo` is `fuzzy`, profiles with a similar value are found too, the most similar first.
     """
-    credentials = presented_over_connection(memory_of(request.scope), request.raw_headers.get(b"authorization", b""))
+    credentials = parse_basic_cached(connection_cache(request.scope), request.raw_headers.get(b"authorization", b""))
 
     async def read() -> Identifier:
         return _identifier_in(await request.json_body())

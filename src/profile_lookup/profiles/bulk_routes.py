@@ -72,7 +72,7 @@ async def update_profiles_bulk(
         store.account_id,
         store.id,
         kind=OperationKind.UPDATE_PROFILES_BULK,
-        to_do={"requested_at": requested_at.isoformat()},
+        job_input={"requested_at": requested_at.isoformat()},
         created_at=requested_at,
     )
     inputs = [json.dumps(profile.traits or {}) for profile in body.profiles]

@@ -9,7 +9,7 @@ from fastapi import Depends, Path, Request
 from profile_lookup.accounts.dependencies import PresentedCredentials
 from profile_lookup.errors import ProfileIdMalformed, ProfileNotFound
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreIdInPath, admitted
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 
 PROFILE_ERRORS = (*STORE_ERRORS, ProfileIdMalformed(), ProfileNotFound())
@@ -31,7 +31,7 @@ ProfileIdInPath = Annotated[
 class AddressedProfile:
     """A profile of a store that the caller may use. Whether it exists is not known yet."""
 
-    store: Store
+    store: StoreRules
     id: UUID
 
 

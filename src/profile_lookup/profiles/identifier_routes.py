@@ -23,7 +23,7 @@ from profile_lookup.ingest.ingest import ingest
 from profile_lookup.ingest.removals import remove_identifiers
 from profile_lookup.profiles import queries, wire
 from profile_lookup.profiles.dependencies import PROFILE_ERRORS, ProfileOfStore
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web.body import ContractRoute, json_body
 from profile_lookup.web.dependencies import DatabaseOfApp, Snapshot
 from profile_lookup.web.identifier_wire import IdentifierBody
@@ -97,7 +97,7 @@ async def add_identifier(
     A value that the profile already has changes nothing. Values of a type that is not unique are shared.
     """
 
-    def read(store: Store) -> Change:
+    def read(store: StoreRules) -> Change:
         return Change((store.settings.normalize(body.to_domain()),))
 
     await ingest(database, addressed.store, read, datetime.now(UTC), addressed.id)
@@ -151,7 +151,7 @@ async def patch_identifier(
     if body.id_type != id_type:
         raise RequestRefused("idType: expected the same in path and body")
 
-    def read(store: Store) -> Change:
+    def read(store: StoreRules) -> Change:
         old, new = (store.settings.normalize(Identifier(id_type, value)) for value in (body.old_value, body.new_value))
         return Change((new,), replaced=old)
 
@@ -188,7 +188,7 @@ async def delete_identifiers(
     return wire.Accepted(message=_REMOVED)
 
 
-def _sets(store: Store, stored: Iterable[Row[Any]]) -> list[wire.IdentifierSet]:
+def _sets(store: StoreRules, stored: Iterable[Row[Any]]) -> list[wire.IdentifierSet]:
     values: dict[str, list[str]] = {id_type: [] for id_type in store.settings.id_types}
     for row in stored:
         values.setdefault(row.id_type, []).append(row.value)

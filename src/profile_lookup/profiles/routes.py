@@ -23,7 +23,7 @@ from profile_lookup.ingest.wire import ProfileData
 from profile_lookup.profiles import queries, wire
 from profile_lookup.profiles.dependencies import PROFILE_ERRORS, ProfileOfStore
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute, json_body
 from profile_lookup.web.dependencies import DatabaseOfApp, Snapshot
@@ -102,13 +102,13 @@ async def list_profiles(
 )
 async def fetch_profile(
     addressed: ProfileOfStore, snapshot: Snapshot, response: Response, trait_groups: TraitGroupsInQuery = None
-) -> wire.Profile:
+) -> wire.ProfileAnswer:
     """Its identifiers are to be had at `…/Identifiers`."""
     groups = _named_groups(addressed.store, trait_groups)
     profile = await queries.fetch_profile(snapshot, addressed.store, addressed.id)
     traits = await snapshot.execute(queries.traits_of(addressed.store, addressed.id, groups))
     response.headers[CANONICAL_PROFILE_ID] = ids.profile_id(profile.id)
-    return wire.Profile.of_rows(profile, traits)
+    return wire.ProfileAnswer.of_rows(profile, traits)
 
 
 @router.patch(
@@ -139,7 +139,7 @@ async def patch_profile(
     A trait that is promoted adds an identifier; if that shows somebody else to be this person, the profiles merge.
     """
 
-    def read(store: Store) -> Change:
+    def read(store: StoreRules) -> Change:
         traits = read_trait_changes(store.trait_groups, body.traits or {})
         return Change.of_traits(store.trait_groups, store.settings, traits)
 
@@ -210,13 +210,13 @@ async def list_profile_traits(
     question = queries.traits_of(store, addressed.id, groups)
     found = await fetch_page(snapshot, question, queries.TRAITS_KEY, page, tokens, *scope)
     traits = [
-        wire.Trait(name=row.name, value=row.value, trait_group=row.group_name, timestamp=row.written_at)
+        wire.TraitAnswer(name=row.name, value=row.value, trait_group=row.group_name, timestamp=row.written_at)
         for row in found.rows
     ]
     return wire.TraitList(traits=traits, meta=found.meta)
 
 
-def _named_groups(store: Store, names: str | None) -> list[str] | None:
+def _named_groups(store: StoreRules, names: str | None) -> list[str] | None:
     if names is None:
         return None
     groups = sorted({name.strip() for name in names.split(",")})

@@ -36,7 +36,7 @@ class Accepted(AnswerModel):
     message: str = Field(max_length=512)
 
 
-class Profile(AnswerModel):
+class ProfileAnswer(AnswerModel):
     id: ProfileId
     created_at: WireTime
     traits: Traits
@@ -54,7 +54,7 @@ class ProfileList(AnswerModel):
     meta: Meta
 
 
-class Trait(AnswerModel):
+class TraitAnswer(AnswerModel):
     name: str
     value: Any
     trait_group: str
@@ -62,7 +62,7 @@ class Trait(AnswerModel):
 
 
 class TraitList(AnswerModel):
-    traits: list[Trait]
+    traits: list[TraitAnswer]
     meta: Meta
 
 

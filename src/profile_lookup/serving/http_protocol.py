@@ -13,7 +13,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from profile_lookup.errors import RequestRefused
-from profile_lookup.web.connection import IS_CLOSING, MEMORY
+from profile_lookup.web.connection import CACHE, IS_CLOSING
 from profile_lookup.web.errors import answer_to
 from profile_lookup.web.request_id import HEADER, new_request_id
 
@@ -21,13 +21,13 @@ from profile_lookup.web.request_id import HEADER, new_request_id
 class ContractHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._memory: dict[str, Any] = {}
+        self._cache: dict[str, Any] = {}
         self.transport = self._one_segment = _OneSegment(transport)  # type: ignore[assignment]
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope["state"][IS_CLOSING] = self.transport.is_closing
-        self.scope["state"][MEMORY] = self._memory
+        self.scope["state"][CACHE] = self._cache
 
     def on_response_complete(self) -> None:
         self._one_segment.flush()

@@ -26,7 +26,7 @@ from profile_lookup.errors import (
     Unauthenticated,
     Unavailable,
 )
-from profile_lookup.stores.rules_cache import RULES, Store
+from profile_lookup.stores.rules_cache import RULES, StoreRules
 from profile_lookup.web import ids
 
 MAX_KNOWN_CALLERS = 10_000
@@ -61,7 +61,7 @@ async def admit(
     store_id: str,
     needed: Scope,
     refusal: RequestRefused | None = None,
-) -> Store:
+) -> StoreRules:
     """Return the store if the caller may use it. `refusal` is raised if another ID in the path is malformed.
 
     Raises `Unauthenticated`, `StoreIdMalformed`, `refusal`, `StoreNotFound`, `StoreNotActive` or `ScopeMissing`, in
@@ -87,7 +87,7 @@ async def admit(
     return admitted
 
 
-async def in_force(connection: AsyncConnection, account_id: UUID, store_id: UUID) -> Store:
+async def rules_in_force(connection: AsyncConnection, account_id: UUID, store_id: UUID) -> StoreRules:
     """Return the store with its rules as they are now. Raises `StoreNotFound` or `StoreNotActive`."""
     cached = RULES.get(store_id)
     revision = None if cached is None else cached.revision
@@ -98,14 +98,14 @@ async def in_force(connection: AsyncConnection, account_id: UUID, store_id: UUID
     return _store_of(found, cached)
 
 
-def _store_of(row: asyncpg.Record | RowMapping, cached: Store | None) -> Store:
+def _store_of(row: asyncpg.Record | RowMapping, cached: StoreRules | None) -> StoreRules:
     if row["status"] != "ACTIVE":
         raise StoreNotActive
     if row["settings"] is None:
         assert cached is not None  # its revision was sent
         return cached
     trait_groups = json.loads(row["trait_groups"] or "{}")
-    store = Store(
+    store = StoreRules(
         row["account_id"],
         row["id"],
         settings_of(json.loads(row["settings"])),
@@ -136,7 +136,7 @@ class Admissions:
 
     async def admit(
         self, credentials: Credentials, store_id: str, needed: Scope, refusal: RequestRefused | None = None
-    ) -> Store:
+    ) -> StoreRules:
         """Return the store if the caller may use it now. Raises what `admit` raises."""
         key = credentials, store_id
         try:
@@ -153,7 +153,7 @@ class Admissions:
             self._known.popitem(last=False)
         return store
 
-    def known(self, credentials: Credentials, store_id: str, needed: Scope) -> Store | None:
+    def known(self, credentials: Credentials, store_id: str, needed: Scope) -> StoreRules | None:
         """Return the store by which the caller was last admitted with this scope; None if that is not known.
 
         The caller may have lost the right since, and the rules may have changed: whoever goes by this finds out by a

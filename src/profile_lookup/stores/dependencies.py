@@ -7,7 +7,7 @@ from fastapi import Depends, Path, Request
 from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.accounts.dependencies import PresentedCredentials
 from profile_lookup.errors import RequestRefused, StoreIdMalformed, StoreNotActive, StoreNotFound
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 from profile_lookup.web.dependencies import services_of
 
@@ -28,15 +28,15 @@ StoreIdInPath = Annotated[
 
 async def admitted(
     request: Request, credentials: Credentials, store_id: str, refusal: RequestRefused | None = None
-) -> Store:
+) -> StoreRules:
     """Return the store if the caller has full access to it. `refusal` is what is wrong with another ID in the path."""
     return await services_of(request.scope).admissions.admit(credentials, store_id, "full", refusal)
 
 
 async def _store_with_full_access(
     request: Request, store_id: StoreIdInPath, credentials: PresentedCredentials
-) -> Store:
+) -> StoreRules:
     return await admitted(request, credentials, store_id)
 
 
-StoreOfAccount = Annotated[Store, Depends(_store_with_full_access)]
+StoreOfAccount = Annotated[StoreRules, Depends(_store_with_full_access)]

@@ -21,7 +21,7 @@ from profile_lookup.operations.wire import OperationAccepted
 from profile_lookup.stores import queries
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
 from profile_lookup.stores.rules_lock import lock_rules
-from profile_lookup.stores.wire import Store, StoreList, StorePatch, StoreRequest
+from profile_lookup.stores.wire import StoreAnswer, StoreList, StorePatch, StoreRequest
 from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute, json_body
 from profile_lookup.web.dependencies import BaseUrl, IfMatch, SettingsOfApp, Transaction
@@ -125,11 +125,11 @@ async def list_stores(
         **error_answers(*STORE_ERRORS, has_body=False),
     },
 )
-async def fetch_store(store: StoreOfAccount, transaction: Transaction, response: Response) -> Store:
+async def fetch_store(store: StoreOfAccount, transaction: Transaction, response: Response) -> StoreAnswer:
     """A store is `ACTIVE` from the first moment on."""
     row = await queries.fetch(transaction, store.account_id, store.id)
     response.headers["ETag"] = etag(row.version, row.created_at)
-    return Store.of_row(row)
+    return StoreAnswer.of_row(row)
 
 
 @router.patch(
@@ -192,5 +192,5 @@ async def delete_store(
     """
     await lock_rules(transaction, store.account_id, store.id)
     await queries.remove(transaction, store.account_id, store.id)
-    operation = await enqueue(transaction, store.account_id, store.id, kind=OperationKind.ERASE_STORE, to_do={})
+    operation = await enqueue(transaction, store.account_id, store.id, kind=OperationKind.ERASE_STORE, job_input={})
     return accepted(response, base_url, operation, _REMOVED)

@@ -18,7 +18,7 @@ MAX_DEFINITIONS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
+class StoreRules:
     """An active store and its rules as they were when they were read. They hold while `revision` is the store's."""
 
     account_id: UUID
@@ -41,16 +41,16 @@ class RulesCache:
     def __init__(self, max_definitions: int = MAX_DEFINITIONS) -> None:
         self._max_definitions = max_definitions
         self._definitions = 0
-        self._stores: OrderedDict[UUID, tuple[Store, int]] = OrderedDict()
+        self._stores: OrderedDict[UUID, tuple[StoreRules, int]] = OrderedDict()
 
-    def get(self, store_id: UUID | None) -> Store | None:
+    def get(self, store_id: UUID | None) -> StoreRules | None:
         found = self._stores.get(store_id) if store_id is not None else None
         if found is None:
             return None
         self._stores.move_to_end(found[0].id)
         return found[0]
 
-    def put(self, store: Store) -> None:
+    def put(self, store: StoreRules) -> None:
         known = self._stores.get(store.id)
         if known is not None and known[0].revision > store.revision:
             return  # a slower reader read it before the last change

@@ -43,7 +43,7 @@ class StorePatch(WireModel):
         return self
 
 
-class Store(AnswerModel):
+class StoreAnswer(AnswerModel):
     display_name: str
     description: str | SkipJsonSchema[None] = None
     id: StoreId

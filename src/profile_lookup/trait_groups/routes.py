@@ -94,7 +94,7 @@ async def list_trait_groups(
     found = await fetch_page(
         transaction, queries.groups_of(store), queries.KEY, page, tokens, "traitGroups", str(store.id)
     )
-    groups = [wire.TraitGroup.of_row(row, with_traits=with_traits) for row in found.rows]
+    groups = [wire.TraitGroupAnswer.of_row(row, with_traits=with_traits) for row in found.rows]
     return wire.TraitGroupList(trait_groups=groups, meta=found.meta)
 
 
@@ -158,12 +158,12 @@ async def fetch_trait_group(
     transaction: Transaction,
     response: Response,
     with_traits: Annotated[bool, _include_traits(default=True)],
-) -> wire.TraitGroupAnswer:
+) -> wire.FetchTraitGroupAnswer:
     """With its traits' definitions, unless `includeTraits` is false."""
     row = await queries.fetch(transaction, store, name)
     response.headers["ETag"] = etag(row.version, row.created_at)
-    group = wire.TraitGroup.of_row(row, with_traits=with_traits)
-    return wire.TraitGroupAnswer(trait_group=group, meta=Meta(key="traitGroup", page_size=1))
+    group = wire.TraitGroupAnswer.of_row(row, with_traits=with_traits)
+    return wire.FetchTraitGroupAnswer(trait_group=group, meta=Meta(key="traitGroup", page_size=1))
 
 
 @router.patch(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 IS_CLOSING = "connection_is_closing"
-MEMORY = "connection_memory"
+CACHE = "connection_cache"
 """Keys of the ASGI scope's `state`."""
 
 
@@ -14,7 +14,7 @@ def is_gone(scope: Mapping[str, Any]) -> Callable[[], bool] | None:
     return function
 
 
-def memory_of(scope: Mapping[str, Any]) -> MutableMapping[str, Any]:
+def connection_cache(scope: Mapping[str, Any]) -> MutableMapping[str, Any]:
     """Return a dictionary that lasts as long as the client's connection, or for this request if there is none."""
-    memory: MutableMapping[str, Any] = scope["state"].get(MEMORY, {})
+    memory: MutableMapping[str, Any] = scope["state"].get(CACHE, {})
     return memory
