@@ -1,4 +1,4 @@
-"""Trait groups on the wire."""
+"""The JSON bodies of trait groups."""
 
 from dataclasses import asdict
 from typing import Annotated, Any, Literal, Self
@@ -25,7 +25,7 @@ Bound = Annotated[float, Field(allow_inf_nan=False)]
 class StringRuleBody(WireModel):
     rule_type: Literal["STRING"]
     pattern: Annotated[Pattern | None, MayBeAbsent] = Field(
-        default=None, description="A regular expression of RE2's syntax; it may match anywhere, unless anchored."
+        default=None, description="A regular expression in RE2's syntax. Unless it is anchored, it may match anywhere."
     )
     min_length: Annotated[Count | None, MayBeAbsent] = None
     max_length: Annotated[Length | None, MayBeAbsent] = None
@@ -33,7 +33,7 @@ class StringRuleBody(WireModel):
 
 class NumberRuleBody(WireModel):
     rule_type: Literal["NUMBER"]
-    # Python reads 1e999 as infinite, which no JSON can hold.
+    # Python parses 1e999 as infinity, which JSON cannot express.
     min: Annotated[Bound | None, MayBeAbsent] = None
     max: Annotated[Bound | None, MayBeAbsent] = None
 
@@ -62,11 +62,11 @@ _WIRE_RULES: dict[DataType, Any] = {
 
 class TraitDefinitionBody(WireModel):
     data_type: Literal["STRING", "NUMBER", "BOOLEAN", "ARRAY", ""] = Field(
-        description="`NUMBER` is an integer of 32 bits, `ARRAY` a flat one; the empty string, in a PATCH, removes it."
+        description="`NUMBER` is a 32-bit integer, `ARRAY` a flat array. In a PATCH, an empty string removes the trait."
     )
     description: Annotated[Text | None, MayBeAbsent] = None
     validation_rule: Annotated[ValidationRuleBody | None, MayBeAbsent] = Field(
-        default=None, description="Its `ruleType` is the `dataType`. It counts from the next write on."
+        default=None, description="Its `ruleType` is the `dataType`. It applies from the next write on."
     )
     id_type_promotion: Annotated[IdType | None, MayBeAbsent] = Field(
         default=None, description="The identifier type that this trait's values are promoted to."
@@ -85,7 +85,7 @@ class TraitDefinitionBody(WireModel):
         )
 
     def to_domain(self) -> domain.TraitDefinition | None:
-        """None: it is to be removed. Raises `DefinitionRefused`."""
+        """Return the definition, or None if the trait is to be removed. Raises `DefinitionRefused`."""
         if self.data_type == "":
             return None
         rule: domain.ValidationRule | None = None
@@ -111,7 +111,7 @@ class TraitGroupRequest(WireModel):
     traits: Annotated[TraitDefinitions | None, MayBeAbsent] = None
 
     def to_domain(self) -> domain.TraitGroup:
-        """Raises `DefinitionRefused` or `TraitLimitReached`."""
+        """Return the trait group. Raises `DefinitionRefused` or `TraitLimitReached`."""
         definitions = {}
         for name, sent in (self.traits or {}).items():
             definition = sent.to_domain()
@@ -126,7 +126,7 @@ class TraitGroupPatch(WireModel):
 
     description: Annotated[Text | None, MayBeAbsent] = None
     traits: Annotated[TraitDefinitions | None, MayBeAbsent] = Field(
-        default=None, description="Each replaces the trait of its name, or is added."
+        default=None, description="Each definition replaces that of the trait with its name, or is added."
     )
 
     @model_validator(mode="after")
@@ -136,7 +136,7 @@ class TraitGroupPatch(WireModel):
         return self
 
     def changes(self) -> dict[str, domain.TraitDefinition | None]:
-        """None removes a trait. Raises `DefinitionRefused`."""
+        """Return the definitions by trait; None removes a trait. Raises `DefinitionRefused`."""
         return {name: definition.to_domain() for name, definition in (self.traits or {}).items()}
 
 
@@ -144,7 +144,7 @@ class TraitGroupAnswer(AnswerModel):
     display_name: str = Field(examples=["Billing"])
     description: str | SkipJsonSchema[None] = None
     traits: dict[str, TraitDefinitionBody] | SkipJsonSchema[None] = None
-    version: int = Field(ge=1, description="Counts the changes.")
+    version: int = Field(ge=1, description="It counts the changes.")
 
     @classmethod
     def of_row(cls, row: Row[Any], *, with_traits: bool) -> Self:
