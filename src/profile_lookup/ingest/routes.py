@@ -1,4 +1,4 @@
-"""`POST /v1/Stores/{storeId}/Profiles`: what fills a store."""
+"""`POST /v1/Stores/{storeId}/Profiles`."""
 
 from datetime import UTC, datetime
 
@@ -33,7 +33,8 @@ router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles", route_class=HotRoute)
     response_model=ProfileCreated,
     responses={
         202: answer(
-            "Done and durable: a Lookup finds it from now on.", {"message": _CREATED, "id": ids.EXAMPLE_PROFILE_ID}
+            "The write is done and durable, and a Lookup finds the profile from now on.",
+            {"message": _CREATED, "id": ids.EXAMPLE_PROFILE_ID},
         ),
         **error_answers(
             RequestRefused("traits: Input should be a valid dictionary"),
@@ -60,8 +61,8 @@ router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles", route_class=HotRoute)
 async def create_profile(request: HotRequest, store_id: StoreIdInPath) -> bytes:
     """At least one trait must be promoted to an identifier.
 
-    If no profile has any of these identifiers, there is a new one; if one has, it is updated; if several have, they
-    are one person, and merged into the earliest.
+    If no profile has any of these identifiers, a new one is created. If one has, it is updated. If several have, they
+    are one person and merge into the earliest.
     """
     requested_at = datetime.now(UTC)
     services = request.services

@@ -1,4 +1,4 @@
-"""Profiles and identifiers in SQL: the queries."""
+"""Queries for profiles, identifiers and traits."""
 
 from typing import Any
 from uuid import UUID
@@ -26,12 +26,12 @@ async def is_stored(connection: AsyncConnection, store: StoreRules, identifier_:
 
 
 def profiles_of(store: StoreRules) -> Select[Any]:
-    """Return a query that is fetched page by page."""
+    """Return the query for the IDs of a store's profiles, which is to be fetched page by page."""
     return select(profile.c.id).where(profile.c.store_id == store.id)
 
 
 async def fetch_profile(connection: AsyncConnection, store: StoreRules, profile_id: UUID) -> Row[Any]:
-    """Raises `ProfileMoved` or `ProfileNotFound`."""
+    """Return a profile's row. Raises `ProfileMoved` or `ProfileNotFound`."""
     query = select(profile).where(profile.c.store_id == store.id, profile.c.id == profile_id)
     found = (await connection.execute(query)).one_or_none()
     if found is None:
@@ -40,7 +40,7 @@ async def fetch_profile(connection: AsyncConnection, store: StoreRules, profile_
 
 
 def identifiers_of(store: StoreRules, profile_id: UUID) -> Select[Any]:
-    """Return a query of a profile's identifiers, in chronological order."""
+    """Return the query for a profile's identifiers, in chronological order."""
     return (
         select(identifier.c.id_type, identifier.c.value)
         .where(identifier.c.store_id == store.id, identifier.c.profile_id == profile_id)
@@ -49,9 +49,9 @@ def identifiers_of(store: StoreRules, profile_id: UUID) -> Select[Any]:
 
 
 def traits_of(store: StoreRules, profile_id: UUID, groups: list[str] | None) -> Select[Any]:
-    """Return a query of a profile's traits in these groups, or in all.
+    """Return the query for a profile's traits in these groups, or in all groups if `groups` is None.
 
-    Only defined traits are in it: a worker is about to erase the others.
+    It returns only traits that are defined, because a worker is about to erase the others.
     """
     defined = select(trait_group.c.name).where(
         trait_group.c.store_id == trait.c.store_id,

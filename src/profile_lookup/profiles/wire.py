@@ -1,4 +1,4 @@
-"""Profiles and their identifiers on the wire."""
+"""The JSON bodies of profiles, their traits and their identifiers."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any, Self
@@ -29,7 +29,7 @@ class BatchAccepted(AnswerModel):
     message: str = Field(max_length=255)
     operation_id: str = Field(max_length=512)
     created_at: WireTime
-    status_url: str = Field(max_length=512, description="Where its progress is told.")
+    status_url: str = Field(max_length=512, description="The address that shows the progress of the operation.")
 
 
 class Accepted(AnswerModel):
@@ -69,7 +69,7 @@ class TraitList(AnswerModel):
 class IdentifierSet(AnswerModel):
     id_type: IdType
     values: list[Annotated[str, Field(max_length=MAX_LENGTH)]] = Field(
-        max_length=100, description="Normalized, in chronological order."
+        max_length=100, description="Normalized values in chronological order."
     )
 
 
