@@ -1,9 +1,9 @@
-"""uvicorn's HTTP, with three differences: how it refuses, how it writes, and what it tells of the connection.
+"""uvicorn's HTTP protocol, with three differences: how it refuses, how it writes, and what it says of the connection.
 
-- What it refuses by itself gets the contract's error body as well. A request that cannot even be parsed never becomes
-  one: no application sees it, and no middleware. So its answer is written right onto the connection, which then ends.
-- An answer's head and body, which uvicorn writes one after the other, go out as one segment.
-- A request may know whether its client has gone, so that nothing is done for nobody, and it has a memory that lasts as
+- If the protocol itself refuses a request, the answer has the contract's error body, too. A request that cannot be
+  parsed reaches no application and no middleware, so its answer is written directly to the connection, which then ends.
+- An answer's head and body, which uvicorn writes one after the other, are sent as one segment.
+- A request can find out whether its client has gone, so that no work is done in vain, and has a cache that lasts as
   long as its connection (`web/connection.py`).
 """
 
@@ -22,7 +22,7 @@ class ContractHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._cache: dict[str, Any] = {}
-        self.transport = self._one_segment = _OneSegment(transport)  # type: ignore[assignment]
+        self.transport = self._one_segment = _OneSegmentTransport(transport)  # type: ignore[assignment]
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -34,7 +34,7 @@ class ContractHttpProtocol(HttpToolsProtocol):
         super().on_response_complete()
 
     def send_400_response(self, _remark: str) -> None:
-        """The remark is in the log already. Neither it nor the answer has anything of what the client sent."""
+        """Answer a malformed request. Neither the answer nor the remark, which is logged, quotes the request."""
         answer = answer_to(RequestRefused("The request is not well-formed HTTP"))
         headers = [
             *self.server_state.default_headers,
@@ -47,8 +47,8 @@ class ContractHttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-class _OneSegment:
-    """A transport that keeps an answer's head until its body comes, or there is none."""
+class _OneSegmentTransport:
+    """A transport that holds back the head of an answer until its body is written, or the answer ends without one."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
