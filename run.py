@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""From a bare Python 3.11 to a running service, with the standard library alone.
+"""Install and run the service from a bare Python, with the standard library alone.
 
     python3 run.py                 serve, with a demo store (what `profile-lookup serve --demo` does)
-    python3 run.py test [ARGS…]    run the tests (ARGS go to pytest)
-    python3 run.py check           run every check that is not a test
-    python3 run.py bench [ARGS…]   measure it against others (benchmarks/README.md)
-    python3 run.py lock            bring the lock files in step with pyproject.toml
-    python3 run.py ANYTHING…       profile-lookup ANYTHING…
+    python3 run.py ANYTHING…       run `profile-lookup ANYTHING…`, in the caller's directory
 
-What is needed goes into .venv, from lock files with hashes; again only when these change.
+    python3 run.py test [ARGS…]    run the tests; pytest gets ARGS, paths in them start at the checkout
+    python3 run.py check           run every check that is not a test
+    python3 run.py bench [ARGS…]   compare its speed with others' (benchmarks/README.md)
+    python3 run.py lock            bring the lock files in step with pyproject.toml
+
+It installs the packages of the lock files, whose hashes it checks, into .venv, and does so again only after a change.
 """
 
 import contextlib
@@ -22,6 +23,7 @@ import sys
 import tempfile
 import venv
 from pathlib import Path
+from typing import NoReturn
 
 HERE = Path(__file__).resolve().parent
 VENV = HERE / ".venv"
@@ -30,31 +32,36 @@ RUNTIME, DEVELOPMENT = "requirements.lock", "requirements-dev.lock"
 
 
 def main(arguments: list[str]) -> None:
-    if sys.version_info < (3, 11):
-        sys.exit("run.py: Python 3.11 or newer is needed")
+    if not (3, 11) <= sys.version_info < (3, 15):
+        sys.exit(f"run.py: Python 3.11, 3.12, 3.13 or 3.14 is needed; this is {sys.version.partition(' ')[0]}")
     match arguments:
         case ["test", *rest]:
-            install(DEVELOPMENT)
-            become("-m", "pytest", *rest)
+            run_in_checkout("-m", "pytest", *rest)
         case ["bench", *rest]:
-            install(DEVELOPMENT)
-            become("-m", "benchmarks", *rest)
+            run_in_checkout("-m", "benchmarks", *rest)
         case ["check" | "lock" as task]:
-            install(DEVELOPMENT)
-            become("tools/checks.py", task)
-        case []:
-            install(RUNTIME)
-            become("-m", "profile_lookup", "serve", "--demo")
+            run_in_checkout("tools/checks.py", task)
         case _:
-            install(RUNTIME)
-            become("-m", "profile_lookup", *arguments)
+            run_command(*arguments or ("serve", "--demo"))
+
+
+def run_in_checkout(*arguments: str) -> NoReturn:
+    install(DEVELOPMENT)
+    os.chdir(HERE)
+    become(*arguments)
+
+
+def run_command(*arguments: str) -> NoReturn:
+    """Run `profile-lookup` where the caller is, so that paths in its arguments mean what the caller means by them."""
+    install(RUNTIME)
+    become("-P", "-m", "profile_lookup", *arguments)  # -P: no module is loaded from the caller's directory
 
 
 def install(lock: str) -> None:
-    """Make .venv hold what the lock says, and this project; at most one process at a time does so."""
+    """Install the packages of the lock file and this project into .venv; only one process at a time does so."""
     try:
-        with (HERE / ".venv.lock").open("w") as turn:
-            fcntl.flock(turn, fcntl.LOCK_EX)
+        with (HERE / ".venv.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
             _install(lock)
     except OSError as error:
         sys.exit(f"run.py: cannot write {error.filename} ({error.strerror}): use a checkout that is yours")
@@ -68,7 +75,7 @@ def _install(lock: str) -> None:
         sys.exit("run.py: pip is needed (on Debian: apt-get install python3-pip)")
     print("run.py: installing into .venv, this once …", file=sys.stderr, flush=True)
     if _content(VENV / "made-with") != _made_with():
-        # Without pip: Debian's bare python3 has no ensurepip. The pip that runs this installs into it from outside.
+        # Without pip, since Debian's bare python3 has no ensurepip. This Python's pip installs into it from outside.
         venv.create(VENV, with_pip=False, clear=True)
         (VENV / "made-with").write_text(_made_with())
     _pip("--require-hashes", "--requirement", lock)
@@ -77,7 +84,7 @@ def _install(lock: str) -> None:
 
 
 def _pip(*arguments: str) -> None:
-    """Ctrl-C and SIGTERM end it and its children before they end this: nothing goes on installing without the lock."""
+    """Run pip. Ctrl-C and SIGTERM end pip and its children first, so that none of them installs without the lock."""
     command = [
         sys.executable, "-m", "pip", "--python", str(PYTHON), "install",
         "--quiet", "--disable-pip-version-check", "--no-input", *arguments,
@@ -91,20 +98,20 @@ def _pip(*arguments: str) -> None:
 
     def end_pip() -> None:
         if pip is not None:
-            with contextlib.suppress(OSError):  # it has just ended by itself
+            with contextlib.suppress(OSError):  # pip has just ended by itself
                 os.killpg(pip.pid, signal.SIGTERM)
 
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    # What pip does not come to remove is removed with the directory.
+    # A pip that is ended leaves files behind; they are removed with the directory.
     with tempfile.TemporaryDirectory(prefix="profile-lookup-", ignore_cleanup_errors=True) as scratch:
         pip = subprocess.Popen(command, cwd=HERE, env=os.environ | {"TMPDIR": scratch}, process_group=0)
-        if signals:  # while it was being started
+        if signals:  # one came while pip was being started
             end_pip()
         failed = pip.wait() != 0
     for number, handler in before.items():
         signal.signal(number, handler)
     if signals:
-        (VENV / "made-with").unlink()  # it was left half-way: the next time it is made anew
+        (VENV / "made-with").unlink()  # .venv is incomplete: without this file, the next run makes it anew
         sys.exit(128 + signals[0])
     if failed:
         sys.exit("run.py: the installation failed; the reason is above")
@@ -123,9 +130,8 @@ def _content(path: Path) -> str | None:
     return path.read_text() if path.exists() else None
 
 
-def become(*arguments: str) -> None:
-    """Go on as the command, so that signals and the exit code are the command's own."""
-    os.chdir(HERE)
+def become(*arguments: str) -> NoReturn:
+    """Replace this process by Python with these arguments, so that signals and the exit code are the command's own."""
     os.execv(PYTHON, [str(PYTHON), *arguments])
 
 

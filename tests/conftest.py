@@ -9,9 +9,10 @@ import socket
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
@@ -33,6 +34,7 @@ from profile_lookup.settings import PREFIX, Settings, load_settings
 from tests.contract.conforming import ConformingTransport
 
 RUN_DIRECTORY = "TEST_RUN_DIRECTORY"
+SERVER_URL = "TEST_SERVER_URL"
 TEMPLATE = "template_migrated"
 BASE_URL = "http://service.test"
 MEMORY_NEEDED = 4 << 30  # bytes
@@ -86,28 +88,36 @@ def _no_settings_from_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[EmbeddedPostgres]:
-    """The server that all workers share. Its data need not survive the run."""
-    directory = Path(os.environ[RUN_DIRECTORY]) / "postgres"
-    settings = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-    with EmbeddedPostgres(directory, settings=settings) as server:
-        with FileLock(f"{directory}.lock"):
-            if not asyncio.run(_exists(server, TEMPLATE)):
-                asyncio.run(_execute(server, "create database migrating"))
-                migrate(database_url_of(server, "migrating"))
-                asyncio.run(_execute(server, f"alter database migrating rename to {TEMPLATE}"))
-        yield server
+def server_url() -> Iterator[str]:
+    """The URL of a PostgreSQL that the pytest workers share: an embedded one, or the one of `TEST_SERVER_URL`."""
+    with _server() as url:
+        with FileLock(f"{os.environ[RUN_DIRECTORY]}/template.lock"):
+            if not asyncio.run(_exists(url, TEMPLATE)):
+                asyncio.run(_execute(url, "create database migrating"))
+                migrate(_url_of(url, "migrating"))
+                asyncio.run(_execute(url, f"alter database migrating rename to {TEMPLATE}"))
+        yield url
+
+
+@contextmanager
+def _server() -> Iterator[str]:
+    if SERVER_URL in os.environ:  # a superuser's, on a server that is there for this run alone
+        yield os.environ[SERVER_URL]
+        return
+    settings = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}  # no data survives the run
+    with EmbeddedPostgres(Path(os.environ[RUN_DIRECTORY]) / "postgres", settings=settings) as server:
+        yield server.url
 
 
 @pytest.fixture
-def empty_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
-    yield from _database(postgres, "template1")
+def empty_database_url(server_url: str) -> Iterator[str]:
+    yield from _database(server_url, "template1")
 
 
 @pytest.fixture
-def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+def database_url(server_url: str) -> Iterator[str]:
     """The URL of a migrated database that only this test uses."""
-    yield from _database(postgres, TEMPLATE)
+    yield from _database(server_url, TEMPLATE)
 
 
 @pytest.fixture
@@ -246,26 +256,26 @@ async def change_settings(
     return await finished(client, await client.put(path, json=settings))
 
 
-def database_url_of(server: EmbeddedPostgres, database: str) -> str:
-    return server.url.replace("/profile_lookup?", f"/{database}?")
+def _url_of(server_url: str, database: str) -> str:
+    return urlsplit(server_url)._replace(path=f"/{database}").geturl()
 
 
-def _database(server: EmbeddedPostgres, template: str) -> Iterator[str]:
+def _database(server_url: str, template: str) -> Iterator[str]:
     name = f"test_{uuid4().hex}"
     # Copying the files, which are few, is four times as fast as writing their pages to the log.
-    asyncio.run(_execute(server, f"create database {name} template {template} strategy file_copy"))
-    yield database_url_of(server, name)
-    asyncio.run(_execute(server, f"drop database {name} with (force)"))
+    asyncio.run(_execute(server_url, f"create database {name} template {template} strategy file_copy"))
+    yield _url_of(server_url, name)
+    asyncio.run(_execute(server_url, f"drop database {name} with (force)"))
 
 
-async def _execute(server: EmbeddedPostgres, statement: str) -> None:
-    connection = await asyncpg.connect(server.url)
+async def _execute(server_url: str, statement: str) -> None:
+    connection = await asyncpg.connect(server_url)
     await connection.execute(statement)
     await connection.close()
 
 
-async def _exists(server: EmbeddedPostgres, database: str) -> bool:
-    connection = await asyncpg.connect(server.url)
+async def _exists(server_url: str, database: str) -> bool:
+    connection = await asyncpg.connect(server_url)
     found = await connection.fetchval("select true from pg_database where datname = $1", database)
     await connection.close()
     return bool(found)

@@ -1,4 +1,4 @@
-"""Every check that is not a test: `python3 run.py check`; and what mends the locks: `python3 run.py lock`."""
+"""`python3 run.py check` runs every check that is not a test; `python3 run.py lock` updates the lock files."""
 
 import re
 import shutil
@@ -23,13 +23,14 @@ COMMANDS = {
     "imports": ["lint-imports"],
     "Dockerfile": ["hadolint", "Dockerfile"],
     "compose file": ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"],
+    "workflow": ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", ".github/workflows/ci.yml"],
 }
 
 LOCKS = {"requirements.lock": ["build"], "requirements-dev.lock": ["build", "dev"]}
 
 
 def check() -> bool:
-    """Run all, also after a failure, and tell which failed."""
+    """Run all checks, also after a failure, print which failed, and return whether none did."""
     results = {name: _succeeds(arguments) for name, arguments in COMMANDS.items()}
     results["locks"] = _locks_are_in_step()
     results["npm lock"] = _npm_lock_holds_no_address()
@@ -49,7 +50,10 @@ def _succeeds(arguments: list[str]) -> bool:
 
 
 def _compile(name: str, output: Path) -> bool:
-    """Without addresses: whoever installs has a registry of their own. What is locked stays, unless it must move."""
+    """Write the lock file, without addresses: whoever installs it may have a registry of their own.
+
+    Versions that are in the file already stay, unless pyproject.toml excludes them.
+    """
     extras = [argument for extra in LOCKS[name] for argument in ("--extra", extra)]
     constraint = [] if name == "requirements.lock" else ["--constraint", "requirements.lock"]
     return _succeeds(
@@ -66,11 +70,11 @@ def _locks_are_in_step() -> bool:
     with tempfile.TemporaryDirectory() as directory:
         for name in LOCKS:
             committed = ROOT / name
-            again = Path(directory) / name
-            shutil.copy(committed, again)
-            if not _compile(name, again):
+            compiled = Path(directory) / name
+            shutil.copy(committed, compiled)
+            if not _compile(name, compiled):
                 in_step = False
-            elif again.read_text() != committed.read_text():
+            elif compiled.read_text() != committed.read_text():
                 print(f"{name} is not in step with pyproject.toml: python3 run.py lock")
                 in_step = False
             if re.search("https?://", committed.read_text()):
@@ -80,7 +84,7 @@ def _locks_are_in_step() -> bool:
 
 
 def _npm_lock_holds_no_address() -> bool:
-    """What npm writes there of itself: where packages come from, and where their authors take money."""
+    """Return whether the file is free of the addresses that npm writes into it: of packages and of their funding."""
     lock = ROOT / "benchmarks" / "peers" / "fastify" / "package-lock.json"
     if re.search("https?://", lock.read_text()):
         print(f"{lock.relative_to(ROOT)} holds an address: remove `resolved` and `funding`")
@@ -90,7 +94,7 @@ def _npm_lock_holds_no_address() -> bool:
 
 def _migrations_give_the_tables() -> bool:
     with tempfile.TemporaryDirectory() as directory:
-        Path(directory).chmod(0o711)  # as root, PostgreSQL runs as somebody who has to pass through
+        Path(directory).chmod(0o711)  # PostgreSQL runs as another user if we are root, and must reach its directory
         with EmbeddedPostgres(Path(directory) / "postgres") as postgres:
             migrate(postgres.url)
             try:

@@ -1,66 +1,128 @@
-"""The `profile-lookup` command: all that it can be told, in one list; its exit code is 0 only when all went well."""
+"""The `profile-lookup` command: the list of its commands, and how each of them ends."""
 
+import os
 import sys
+from collections.abc import Iterator, Mapping, MutableMapping
+from importlib import import_module
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_group
 
-from profile_lookup.commands.accounts import account_commands, key_commands
-from profile_lookup.commands.archives import export_store, restore_store
-from profile_lookup.commands.database import migrate
-from profile_lookup.commands.errors import CommandError
-from profile_lookup.commands.import_file import import_file
-from profile_lookup.commands.serve import make_demo, serve
-from profile_lookup.commands.stores import store_commands
-from profile_lookup.commands.worker import worker
-from profile_lookup.database.embedded.server import EmbeddedPostgresError
-from profile_lookup.errors import ProfileLookupError
-from profile_lookup.serving.listener import CannotListen
-from profile_lookup.settings import PREFIX, Settings, SettingsError
+from profile_lookup.errors import OperatorError, ProfileLookupError
+from profile_lookup.garbage_collection import collector_paused
+
+COMMANDS = {
+    "export": "archives.export_store",
+    "restore": "archives.restore_store",
+    "import": "import_file.import_file",
+    "serve": "serve.serve",
+    "worker": "worker.worker",
+    "migrate": "database.migrate",
+    "demo": "serve.make_demo",
+    "settings": "settings.list_settings",
+    "accounts": "accounts.account_commands",
+    "keys": "accounts.key_commands",
+    "stores": "stores.store_commands",
+}
+"""Where in `profile_lookup.commands` each command is defined: a function, or a `Typer` that has commands of its own."""
+
+
+class _LazyCommands(Mapping[str, Any]):
+    """The commands by name. Looking one up imports its module, so that no command waits for the modules of another."""
+
+    def __getitem__(self, name: str) -> Any:
+        module, _, attribute = COMMANDS[name].partition(".")
+        with collector_paused():
+            command = getattr(import_module(f"profile_lookup.commands.{module}"), attribute)
+        parent = typer.Typer()
+        if isinstance(command, typer.Typer):
+            parent.add_typer(command, name=name)
+        else:
+            parent.command(name)(command)
+        return get_group(parent).commands[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class _LazyGroup(TyperGroup):
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = cast("MutableMapping[str, Any]", _LazyCommands())  # Typer only reads it
+
 
 app = typer.Typer(
+    cls=_LazyGroup,
     help="A self-hosted identity lookup service: which customer profile does this phone number name?",
-    epilog=f"All settings are environment variables that start with {PREFIX}; `profile-lookup settings` lists them.",
+    epilog="All settings are environment variables that start with PROFILE_LOOKUP_; "
+    "`profile-lookup settings` lists them.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(account_commands, name="accounts")
-app.add_typer(key_commands, name="keys")
-app.add_typer(store_commands, name="stores")
-app.command("export")(export_store)
-app.command("restore")(restore_store)
-app.command("import")(import_file)
-app.command("serve")(serve)
-app.command("worker")(worker)
-app.command("migrate")(migrate)
-app.command("demo")(make_demo)
 
 
-@app.callback(invoke_without_command=True)
-def _options(
-    show_version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
-) -> None:
-    if show_version:
+def _show_version(wanted: bool) -> None:
+    if wanted:
         typer.echo(version("profile-lookup"))
         raise typer.Exit
 
 
-@app.command("settings")
-def list_settings() -> None:
-    """List all settings, as the README's table."""
-    typer.echo("| variable | default | what it is |\n| --- | --- | --- |")
-    for name, field in Settings.model_fields.items():
-        default = "" if field.default_factory or field.default is None else f"`{field.default}`"
-        typer.echo(f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |")
+@app.callback()
+def _options(
+    # Eager: it ends the command before Typer loads pydantic for the other options.
+    _version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:
-    """What went wrong on purpose is one line and exit code 1; anything else is a defect and shows its traceback."""
+    """Run the command. What is expected to go wrong ends it with one line and exit code 1.
+
+    Any other exception is a defect, and shows its traceback.
+    """
+    code: str | int = 0
     try:
-        app(prog_name="profile-lookup")  # also when started as a module, as run.py does
-    except (
-        CommandError, ProfileLookupError, SettingsError, CannotListen, EmbeddedPostgresError, OSError,
-    ) as error:  # fmt: skip
-        sys.exit(f"profile-lookup: {error}")
+        _run()
+    except BrokenPipeError:  # whoever read the output has ended, as `| head` does
+        code = 1
+    except (OperatorError, ProfileLookupError) as error:
+        code = f"profile-lookup: {error}"
+    except OSError as error:
+        code = f"profile-lookup: {_described(error)}"
+    _drop_unwritable_output()
+    sys.exit(code)
+
+
+def _run() -> None:
+    try:
+        app(prog_name="profile-lookup")  # the same name when it is started as a module, as run.py does
+    except SystemExit:  # Typer raises it also after a success
+        _flush_output()
+        raise
+
+
+def _flush_output() -> None:
+    if sys.stdout is not None:  # it is None when the caller closed it
+        sys.stdout.flush()
+
+
+def _drop_unwritable_output() -> None:
+    """Discard output that cannot be written. The interpreter would try again at its end, and show a traceback."""
+    try:
+        _flush_output()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _described(error: OSError) -> str:
+    reason = error.strerror or str(error)
+    return reason if error.filename is None else f"{error.filename}: {reason}"

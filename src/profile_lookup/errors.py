@@ -50,6 +50,8 @@
         ├── OutcomeUnknown          the connection was lost during a commit, so the write may have been done
         └── NotMigrated             the database does not have this version's schema
 
+`OperatorError` is not one of them: it is raised when a command cannot be carried out.
+
 Messages are for people, and clients read them. They say what was expected, and never contain an identifier's value.
 """
 
@@ -66,6 +68,10 @@ def nameable(name: str) -> str:
 
 class ProfileLookupError(Exception):
     """The root of all errors that this service raises on purpose."""
+
+
+class OperatorError(Exception):
+    """Why a command cannot be carried out, as one line for its operator; it never shows a secret."""
 
 
 class Unauthenticated(ProfileLookupError):

@@ -1,4 +1,4 @@
-"""All that can be configured: read once from the environment, at the root of the program."""
+"""The settings of the service, which each command reads once from the environment."""
 
 import os
 from importlib.util import find_spec
@@ -11,21 +11,23 @@ from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from profile_lookup.errors import OperatorError
+
 PREFIX = "PROFILE_LOOKUP_"
 MIN_TOKEN_LENGTH = 24
 
 
-class SettingsError(Exception):
-    """A setting is not what it should be. One line for a person, which never shows the value."""
+class SettingsError(OperatorError):
+    """A setting has a value that it cannot have; the message never shows the value."""
 
 
 def _default_data_dir() -> Path:
-    """For root a place that the unprivileged user of the embedded server can reach."""
+    """Return a directory that the server can reach: if we are root, it runs as an unprivileged user."""
     return Path("/var/lib/profile-lookup") if os.geteuid() == 0 else user_data_path("profile-lookup")
 
 
 class Settings(BaseSettings):
-    """Each description is also the README's."""
+    """The settings. The descriptions are also the README's, as `profile-lookup settings` prints them."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
@@ -34,7 +36,7 @@ class Settings(BaseSettings):
     database_url: Annotated[
         SecretStr | None,
         Field(
-            description="PostgreSQL 17 or newer, as `postgresql://user:password@host:5432/database`. "
+            description="The database, on PostgreSQL 17 or 18: `postgresql://user:password@host:5432/database`. "
             "Unset: the embedded one."
         ),
     ] = None
@@ -42,27 +44,27 @@ class Settings(BaseSettings):
         Path,
         Field(
             default_factory=_default_data_dir,
-            description="Where the embedded database and the demo's credentials are kept. "
+            description="The directory of the embedded database and of the demo's credentials. "
             "Unset: `/var/lib/profile-lookup` for root, else the user's data directory.",
         ),
     ]
     host: Annotated[str, Field(min_length=1, description="The address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="The port to listen on; 0 takes a free one.")] = 8000
-    workers: Annotated[int, Field(ge=1, le=64, description="How many processes serve.")] = 1
+    workers: Annotated[int, Field(ge=1, le=64, description="How many processes answer requests.")] = 1
     pool_size: Annotated[
         int,
         Field(
             ge=2,
             le=200,
-            description="Database connections of each process that serves, beside four for lookups and admissions. "
-            "The one that works on operations has eight.",
+            description="Database connections of each process that answers requests, in addition to four for "
+            "lookups and admissions. The process that works on operations has eight.",
         ),
     ] = 16
     run_operations: Annotated[
         bool,
         Field(
-            description="Whether `serve` also works on operations that take long, in a process of its own. "
-            "Turn it off where `profile-lookup worker` runs apart."
+            description="Whether `serve` also starts a process that works on operations. "
+            "Turn it off if you run `profile-lookup worker` yourself."
         ),
     ] = True
     public_url: Annotated[
@@ -70,62 +72,69 @@ class Settings(BaseSettings):
         Field(
             pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$",
             max_length=400,
-            description="The address that clients use, for `Location` and `statusUrl`. Unset: the request's own.",
+            description="The URL that clients reach the service by, for `Location` and `statusUrl`. "
+            "Unset: the URL of the request.",
         ),
     ] = None
     trusted_proxies: Annotated[
         str,
         Field(
             min_length=1,
-            description="Proxies whose `X-Forwarded-Proto` is believed: addresses and networks, with commas "
-            "between, or `*`.",
+            description="Proxies whose `X-Forwarded-Proto` is trusted: addresses and networks, separated by commas, "
+            "or `*` for all.",
         ),
     ] = "127.0.0.1"
     max_stores: Annotated[int, Field(ge=1, description="How many stores an account may have.")] = 15
     upload_dir: Annotated[
         Path | None,
         Field(
-            description="Where files of imports are while they are received or read, each up to 100 MiB; they never "
-            "stay. Unset: `uploads` in the data directory."
+            description="The directory of the files of imports, each up to 100 MiB. A file is there only while it is "
+            "received or read. Unset: `uploads` in the data directory."
         ),
     ] = None
     upload_seconds: Annotated[
-        int, Field(ge=1, le=604_800, description="How long the address for an import's file is good for.")
+        int, Field(ge=1, le=604_800, description="How long the upload URL of an import is valid, in seconds.")
     ] = 3600
     s3_bucket: Annotated[
         str | None,
         Field(
             min_length=1,
-            description="Where files of imports are uploaded to instead of to this service; needs "
+            description="A bucket that clients upload the files of imports to, instead of to this service. It needs "
             "`profile-lookup[s3]`, and credentials where boto3 looks for them.",
         ),
     ] = None
     s3_endpoint_url: Annotated[
         str | None,
-        Field(pattern="^https?://", description="An S3 that is not Amazon's, as this service and clients reach it."),
+        Field(
+            pattern="^https?://", description="The URL of an S3 that is not Amazon's, for this service and for clients."
+        ),
     ] = None
-    s3_region: Annotated[str | None, Field(min_length=1, description="Where the bucket is.")] = None
+    s3_region: Annotated[str | None, Field(min_length=1, description="The region of the bucket.")] = None
     bootstrap_account_sid: Annotated[
         str | None,
         Field(
             pattern="^AC[0-9A-Za-z]{2,62}$",
-            description="An account that is ensured at start, with exactly this SID and the token below: "
-            "for compose, CI and tests.",
+            description="The SID of an account that exists from the start, with exactly the token below: for Docker "
+            "Compose, CI and tests.",
         ),
     ] = None
     bootstrap_auth_token: Annotated[
         SecretStr | None,
-        Field(description=f"That account's auth token, at least {MIN_TOKEN_LENGTH} characters."),
+        Field(description=f"The auth token of that account, at least {MIN_TOKEN_LENGTH} characters."),
     ] = None
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
-        Field(description="The least severe event that is logged."),
+        Field(description="The lowest severity that is logged."),
     ] = "INFO"
-    log_requests: Annotated[bool, Field(description="Whether every request is logged, in one line.")] = False
+    log_requests: Annotated[bool, Field(description="Whether each request is logged, in one line.")] = False
 
     @property
     def upload_directory(self) -> Path:
         return self.upload_dir or self.data_dir / "uploads"
+
+    def with_database_url(self, url: str) -> Self:
+        """Return these settings with this database."""
+        return self.model_copy(update={"database_url": SecretStr(url)})
 
     @field_validator("database_url")
     @classmethod
@@ -142,9 +151,9 @@ class Settings(BaseSettings):
 
     @field_validator("s3_bucket")
     @classmethod
-    def _is_spoken_to(cls, bucket: str | None) -> str | None:
+    def _needs_boto3(cls, bucket: str | None) -> str | None:
         if bucket is not None and find_spec("boto3") is None:
-            raise ValueError("expected boto3 to be there: install profile-lookup[s3]")
+            raise ValueError("expected boto3 to be installed: install profile-lookup[s3]")
         return bucket
 
     @field_validator("public_url")
@@ -160,7 +169,7 @@ class Settings(BaseSettings):
         try:
             return ",".join(str(ip_network(proxy.strip(), strict=False)) for proxy in proxies.split(","))
         except ValueError:
-            raise ValueError("expected addresses and networks, with commas between, or *") from None
+            raise ValueError("expected addresses and networks, separated by commas, or *") from None
 
     @field_validator("bootstrap_auth_token")
     @classmethod
@@ -170,7 +179,7 @@ class Settings(BaseSettings):
         return token
 
     @model_validator(mode="after")
-    def _bootstrap_is_whole(self) -> Self:
+    def _bootstrap_is_complete(self) -> Self:
         if (self.bootstrap_account_sid is None) != (self.bootstrap_auth_token is None):
             raise ValueError(
                 f"{PREFIX}BOOTSTRAP_ACCOUNT_SID and {PREFIX}BOOTSTRAP_AUTH_TOKEN: expected both or neither"
@@ -179,7 +188,7 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """From the environment; what the command line says wins. Raises `SettingsError`."""
+    """Return the settings of the environment; an override that is not None takes precedence. Raises `SettingsError`."""
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:

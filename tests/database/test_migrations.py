@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from importlib.resources import files
 
 import asyncpg
 from alembic import command
@@ -52,6 +53,19 @@ def test_the_migrations_create_exactly_the_tables_of_the_program(database_url: s
     assert isinstance(migrated, str)
     assert "identifier_enforce_unique_idx" in migrated
     assert migrated == created
+
+
+def test_the_function_of_the_identity_locks_is_the_one_in_its_file(database_url: str, empty_database_url: str) -> None:
+    file = files("profile_lookup.database") / "identity_locks.sql"
+
+    async def create() -> None:
+        connection = await asyncpg.connect(empty_database_url)
+        await connection.execute(file.read_text())
+        await connection.close()
+
+    asyncio.run(create())
+    definition = "select pg_get_functiondef('lock_and_gather'::regproc)"
+    assert _fetch_value(database_url, definition) == _fetch_value(empty_database_url, definition)
 
 
 def test_a_downgrade_removes_everything_and_an_upgrade_creates_it_again(database_url: str) -> None:

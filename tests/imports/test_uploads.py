@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import os
+import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -89,13 +90,27 @@ async def test_a_file_of_another_size_than_announced_changes_nothing(
     assert (await upload(client, created["url"], CONTENT)).status_code == 200
 
 
-async def test_a_disk_error_is_a_503_and_the_url_stays_valid(
+async def test_a_full_disk_is_a_503_and_the_url_stays_valid(client: httpx.AsyncClient, store_id: str) -> None:
+    created = await create(client, store_id, len(CONTENT))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(CONTENT) - 1, limits[1]))  # no file may be larger
+    try:
+        refused = await upload(client, created["url"], CONTENT)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+    assert "no room for the file" in refused.json()["message"]
+    assert (await upload(client, created["url"], CONTENT)).status_code == 200
+
+
+async def test_an_upload_directory_that_cannot_be_used_is_a_defect_of_the_installation(
     client: httpx.AsyncClient, store_id: str, settings: Settings
 ) -> None:
     created = await create(client, store_id, len(CONTENT))
     settings.upload_directory.write_text("no directory")
     refused = await upload(client, created["url"], CONTENT)
-    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+    assert (refused.status_code, refused.json()["code"]) == (500, 20500)
+    assert refused.headers["X-Request-Id"]
     settings.upload_directory.unlink()
     assert (await upload(client, created["url"], CONTENT)).status_code == 200
 

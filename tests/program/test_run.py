@@ -1,4 +1,4 @@
-"""`run.py` during the installation."""
+"""`run.py`: what it installs, and where it runs what."""
 
 import os
 import shutil
@@ -8,11 +8,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 
 from tests.conftest import PATIENCE
-from tests.program.conftest import environment
+from tests.program.conftest import command, environment
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,3 +61,60 @@ def test_a_signal_during_the_installation_ends_pip_too_and_leaves_nothing_unfini
                     pass
     assert not (checkout / ".venv" / "made-with").exists()
     assert list(scratch.iterdir()) == []
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout where everything is installed; `.venv/bin/python` is a script that each test writes."""
+    copy = tmp_path / "checkout"
+    (copy / ".venv" / "bin").mkdir(parents=True)
+    for name in ("run.py", "pyproject.toml", "requirements.lock", "requirements-dev.lock"):
+        shutil.copy(ROOT / name, copy)
+        if name.endswith(".lock"):
+            fingerprint = run_path(str(copy / "run.py"))["_fingerprint"](name)
+            (copy / ".venv" / f"installed-{name}").write_text(fingerprint)
+    return copy
+
+
+def _run(checkout: Path, script: str, *arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
+    """Run the checkout's run.py from another directory."""
+    python = checkout / ".venv" / "bin" / "python"
+    python.write_text(f"#!/bin/sh\n{script}\n")
+    python.chmod(0o755)
+    elsewhere = checkout.parent / "elsewhere"
+    elsewhere.mkdir()
+    return subprocess.run(
+        [sys.executable, checkout / "run.py", *arguments],
+        cwd=elsewhere, env=environment(**settings), capture_output=True, text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "directory", "command"),
+    [
+        ([], "elsewhere", "-P -m profile_lookup serve --demo"),
+        (["import", "people.csv"], "elsewhere", "-P -m profile_lookup import people.csv"),
+        (["test", "tests/identity"], "checkout", "-m pytest tests/identity"),
+        (["bench", "--help"], "checkout", "-m benchmarks --help"),
+        (["check"], "checkout", "tools/checks.py check"),
+        (["lock"], "checkout", "tools/checks.py lock"),
+    ],
+)
+def test_commands_run_in_the_callers_directory_and_development_tasks_in_the_checkout(
+    checkout: Path, arguments: list[str], directory: str, command: str
+) -> None:
+    ran = _run(checkout, 'pwd -P; echo "$@"', *arguments)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.splitlines() == [str(checkout.with_name(directory).resolve()), command]
+
+
+def test_a_path_in_a_commands_arguments_starts_at_the_callers_directory(checkout: Path, database_url: str) -> None:
+    account = command("accounts", "create", "acme", DATABASE_URL=database_url)
+    assert account.returncode == 0, account.stderr
+    store = command("stores", "create", "customers", DATABASE_URL=database_url).stdout.strip()
+    python = f'exec "{sys.executable}" "$@"'
+    exported = _run(
+        checkout, python, "export", "--store", store, "--output", "customers.jsonl", DATABASE_URL=database_url
+    )
+    assert (exported.returncode, exported.stderr) == (0, "")
+    assert [file.name for file in (checkout.parent / "elsewhere").iterdir()] == ["customers.jsonl"]

@@ -1,1 +1,1 @@
-"""What `profile-lookup` can be told to do: arguments in, plain lines out."""
+"""The commands of `profile-lookup`: each reads its arguments and prints plain lines."""

@@ -1,4 +1,4 @@
-"""`profile-lookup export` and `restore`: a store into a file, and back."""
+"""`profile-lookup export` and `restore`: a store is written into a file, and a file back into a store."""
 
 import asyncio
 import csv
@@ -13,13 +13,15 @@ from typing import Annotated, BinaryIO, Literal, TypeVar
 from uuid import UUID
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.archives.reader import RestoreRefused, restore
 from profile_lookup.archives.wire import ArchivedProfile, ArchiveHeader, line_of
 from profile_lookup.archives.writer import header_of, profiles_of
 from profile_lookup.commands.accounts import AccountOption, chosen_account
-from profile_lookup.commands.database import configured, connected, database_running
+from profile_lookup.commands.database import configure, open_database, running_database
 from profile_lookup.commands.errors import CommandError
 from profile_lookup.errors import NotFound
 from profile_lookup.identity.profile import TraitName, TraitValue
@@ -28,9 +30,9 @@ from profile_lookup.stores.admission import rules_in_force
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 Format = Literal["jsonl", "csv"]
-LineOf = Callable[[ArchivedProfile], bytes]
+LineOfProfile = Callable[[ArchivedProfile], bytes]
 
 StoreOption = Annotated[str, typer.Option("--store", metavar="ID", help="mem_store_…, as `stores list` shows it.")]
 
@@ -40,64 +42,66 @@ def export_store(
     account: AccountOption = None,
     kind: Annotated[
         Format,
-        typer.Option("--format", help="jsonl: all that is known, for `restore`; csv: the traits alone."),
+        typer.Option("--format", help="jsonl: everything, for `restore`; csv: the IDs and traits alone."),
     ] = "jsonl",
     output: Annotated[
         Path | None,
         typer.Option(help="A file that only you may read.", show_default="standard output", dir_okay=False),
     ] = None,
 ) -> None:
-    """Write out a store with all its profiles, as they are at one moment."""
+    """Write a store with all its profiles, as they are at one moment."""
 
     async def export(settings: Settings) -> None:
-        async with connected(settings, command_timeout=None) as database, database.snapshot() as connection:
-            found = await rules_in_force(connection, *await _named(connection, account, store))
+        async with open_database(settings, command_timeout=None) as database, database.snapshot() as connection:
+            found = await rules_in_force(connection, *await _account_and_store(connection, account, store))
             header = await header_of(connection, found)
-            first_line, profile_line = _LINES[kind](header)
-            with _written(output) as file, _progress("Exporting") as show:
+            first_line, line_of_profile = _LINES[kind](header)
+            with _open_output(output) as file, _progress_bar("Exporting") as show:
                 file.write(first_line)
                 done = 0
                 async for profiles in profiles_of(connection, found):
-                    file.writelines(map(profile_line, profiles))
+                    file.writelines(map(line_of_profile, profiles))
                     done += len(profiles)
                     show(done, header.profiles)
 
-    _run(export)
+    _run_on_store(export)
 
 
 def restore_store(
-    file: Annotated[typer.FileBinaryRead, typer.Argument(metavar="FILE", help="From `export`; - is standard input.")],
+    file: Annotated[
+        typer.FileBinaryRead, typer.Argument(metavar="FILE", help="A file that `export` wrote; - is standard input.")
+    ],
     store: StoreOption,
     account: AccountOption = None,
 ) -> None:
-    """Bring an exported store back, into one without profiles: IDs, times and merges as they were.
+    """Write an exported store into one that has no profiles: IDs, times and merges become what they were.
 
-    The settings and trait groups of the file are put in force. All of it is restored, or nothing.
+    The store gets the settings and trait groups of the file. Everything is restored, or nothing.
     """
 
     async def restore_from_file(settings: Settings) -> int:
-        async with connected(settings, command_timeout=None) as database, database.transaction() as connection:
-            locked = await lock_rules(connection, *await _named(connection, account, store))
-            with _progress("Restoring") as show:
+        async with open_database(settings, command_timeout=None) as database, database.transaction() as connection:
+            locked = await lock_rules(connection, *await _account_and_store(connection, account, store))
+            with _progress_bar("Restoring") as show:
                 return await restore(connection, locked, file, show)
 
     try:
-        profiles = _run(restore_from_file)
+        profiles = _run_on_store(restore_from_file)
     except RestoreRefused as error:
         raise CommandError(f"Nothing is restored: {error}") from None
     typer.echo(f"Restored {profiles} profiles, and the settings and trait groups of the file.")
 
 
-def _run(work: Callable[[Settings], Coroutine[None, None, Result]]) -> Result:
-    with database_running(configured()) as running:
+def _run_on_store(work: Callable[[Settings], Coroutine[None, None, T]]) -> T:
+    with running_database(configure()) as running:
         try:
             return asyncio.run(work(running))
         except NotFound:
             raise CommandError("There is no such store in this account") from None
 
 
-async def _named(connection: AsyncConnection, account: str | None, store: str) -> tuple[UUID, UUID]:
-    """The account's and the store's."""
+async def _account_and_store(connection: AsyncConnection, account: str | None, store: str) -> tuple[UUID, UUID]:
+    """Return the ID of the account and of the store. Raises `CommandError`."""
     store_id = ids.decoded(store) if ids.is_well_formed(ids.STORE_ID_PATTERN, store) else None
     if store_id is None:
         raise CommandError("--store: expected mem_store_ and 26 characters")
@@ -105,13 +109,18 @@ async def _named(connection: AsyncConnection, account: str | None, store: str) -
 
 
 @contextmanager
-def _written(path: Path | None) -> Iterator[BinaryIO]:
-    """Standard output, or a file that is there once it is whole."""
+def _open_output(path: Path | None) -> Iterator[BinaryIO]:
+    """Yield standard output, or a private file that gets its name once it is complete."""
     if path is None:
         yield sys.stdout.buffer
         return
+    if path.exists() and not path.is_file():  # a pipe or a device, which no file may replace
+        with path.open("wb") as stream:
+            yield stream
+        return
     part = path.with_name(f"{path.name}.part")
-    part.unlink(missing_ok=True)  # of an export that was killed, or another's, who could read what we write into it
+    # It may be left from an export that was killed, or be somebody else's, who could then read what we write.
+    part.unlink(missing_ok=True)
     try:
         with open(part, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             yield file
@@ -121,24 +130,23 @@ def _written(path: Path | None) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """On standard error, if that is a terminal. It is told how many are done, and of how many."""
-    # Here, since those that serve need none of it.
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+def _progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function that takes how many profiles are done, and of how many.
 
+    The bar is on standard error, if that is a terminal.
+    """
     console = Console(stderr=True)
-    columns = TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    columns = TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda done, of: progress.update(task, completed=done, total=of)
+        task = progress.add_task(label, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
-def _json_lines(header: ArchiveHeader) -> tuple[bytes, LineOf]:
+def _json_lines(header: ArchiveHeader) -> tuple[bytes, LineOfProfile]:
     return line_of(header), line_of
 
 
-def _csv_lines(header: ArchiveHeader) -> tuple[bytes, LineOf]:
+def _csv_lines(header: ArchiveHeader) -> tuple[bytes, LineOfProfile]:
     columns = [TraitName(group.display_name, name) for group in header.trait_groups for name in group.traits or {}]
 
     def line(profile: ArchivedProfile) -> bytes:
@@ -158,4 +166,4 @@ def _csv_value(value: TraitValue) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-_LINES: dict[Format, Callable[[ArchiveHeader], tuple[bytes, LineOf]]] = {"jsonl": _json_lines, "csv": _csv_lines}
+_LINES: dict[Format, Callable[[ArchiveHeader], tuple[bytes, LineOfProfile]]] = {"jsonl": _json_lines, "csv": _csv_lines}

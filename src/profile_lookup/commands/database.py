@@ -1,4 +1,4 @@
-"""What every command needs: its settings, and a database. And `profile-lookup migrate`, which needs nothing else."""
+"""What every command needs, its settings and a database; and `profile-lookup migrate`, which needs nothing else."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 import asyncpg
 import typer
-from pydantic import SecretStr
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,41 +21,47 @@ from profile_lookup.logs import configure_logging
 from profile_lookup.lookup.coalescing import CONNECTIONS as CONNECTIONS_OF_LOOKUPS
 from profile_lookup.settings import Settings, load_settings
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 
-CONNECTIONS_OF_COMMANDS = 20  # that the embedded database has room for beside those of the service
+CONNECTIONS_OF_COMMANDS = 20  # the embedded database accepts these in addition to those of the service
+MIN_CONNECTIONS = 100
 
 
-def configured(**overrides: Any) -> Settings:
-    """The settings, read once for a command, and the log as they want it. Raises `SettingsError`."""
+def configure(**overrides: Any) -> Settings:
+    """Return the settings of a command, and configure the log by them. Raises `SettingsError`."""
     settings = load_settings(**overrides)
     configure_logging(settings.log_level)
     return settings
 
 
 @contextmanager
-def database_running(settings: Settings) -> Iterator[Settings]:
-    """Settings whose `database_url` answers: the embedded database, migrated, or the one that is configured.
+def running_database(settings: Settings) -> Iterator[Settings]:
+    """Yield settings whose `database_url` is set. If it was not, start the embedded database and migrate it.
 
     Raises `CommandError` or `EmbeddedPostgresError`.
     """
     if settings.database_url is not None:
         yield settings
         return
-    of_each = settings.pool_size + DEDICATED + CONNECTIONS_OF_LOOKUPS
-    connections = settings.workers * of_each + CONNECTIONS_OF_WORKER + CONNECTIONS_OF_COMMANDS
-    with EmbeddedPostgres(settings.data_dir, settings={"max_connections": str(max(connections, 100))}) as embedded:
+    max_connections = max(_connections_of_service(settings) + CONNECTIONS_OF_COMMANDS, MIN_CONNECTIONS)
+    with EmbeddedPostgres(settings.data_dir, settings={"max_connections": str(max_connections)}) as embedded:
         _migrate(embedded.url)
-        yield settings.model_copy(update={"database_url": SecretStr(embedded.url)})
+        yield settings.with_database_url(embedded.url)
+
+
+def _connections_of_service(settings: Settings) -> int:
+    return settings.workers * (settings.pool_size + DEDICATED + CONNECTIONS_OF_LOOKUPS) + CONNECTIONS_OF_WORKER
 
 
 @asynccontextmanager
-async def connected(settings: Settings, *, command_timeout: float | None = COMMAND_TIMEOUT) -> AsyncIterator[Database]:
-    """A few connections for a command; the schema is this version's. Raises `CommandError`."""
+async def open_database(
+    settings: Settings, *, command_timeout: float | None = COMMAND_TIMEOUT
+) -> AsyncIterator[Database]:
+    """Yield a pool of two connections. Raises `CommandError`, also if the schema is not this version's."""
     assert settings.database_url is not None
     database = Database(settings.database_url.get_secret_value(), pool_size=2, command_timeout=command_timeout)
     try:
-        with _plain_speech():
+        with _explaining_database_errors():
             async with database.statements() as connection:
                 if not await migrations.is_current(connection):
                     raise CommandError("The schema is not this version's: run `profile-lookup migrate`")
@@ -65,38 +70,38 @@ async def connected(settings: Settings, *, command_timeout: float | None = COMMA
         await database.close()
 
 
-def in_transaction(settings: Settings, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
-    """What a small command does, all of it in one transaction."""
+def run_in_transaction(settings: Settings, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    """Do the whole work of a small command in one transaction, and return its result."""
 
-    async def run(settings: Settings) -> Result:
-        async with connected(settings) as database, database.transaction() as connection:
+    async def run(settings: Settings) -> T:
+        async with open_database(settings) as database, database.transaction() as connection:
             return await work(connection)
 
-    with database_running(settings) as running:
+    with running_database(settings) as running:
         return asyncio.run(run(running))
 
 
 def migrate() -> None:
     """Bring the database's schema to this version's. Replicas may do so at once."""
-    with database_running(configured()) as settings:
+    with running_database(configure()) as settings:
         assert settings.database_url is not None
         _migrate(settings.database_url.get_secret_value())
     typer.echo("The schema is up to date.")
 
 
 def _migrate(database_url: str) -> None:
-    with _plain_speech():
+    with _explaining_database_errors():
         migrations.migrate(database_url)
 
 
 @contextmanager
-def _plain_speech() -> Iterator[None]:
-    """What keeps a command from its database, in one line."""
+def _explaining_database_errors() -> Iterator[None]:
+    """Raise a `CommandError` that says in one line why the database cannot be used."""
     try:
         yield
     except Unavailable as error:
         raise CommandError(f"Cannot reach the database: {error.__cause__ or 'no answer'}") from None
-    except (OSError, TimeoutError) as error:
+    except (ConnectionError, TimeoutError) as error:
         raise CommandError(f"Cannot reach the database: {error or 'no answer'}") from None
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise CommandError(f"The database refuses: {error}") from None

@@ -1,4 +1,4 @@
-"""A store to try things on: a demo account, its key, and people from all over the world, some of them merged."""
+"""A store to try things with: a demo account, its key, and people from all over the world, some of them merged."""
 
 import fcntl
 import json
@@ -30,12 +30,12 @@ from profile_lookup.web import ids
 STORE_NAME = "demo"
 
 Contact = dict[str, str]
-"""The traits of one request's `Contact` group."""
+"""The traits in the `Contact` group of one request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """All that a client needs to try the demo store."""
+    """The demo store and its credentials."""
 
     account_sid: str
     auth_token: str
@@ -44,6 +44,7 @@ class Demo:
     store_id: str
 
     def for_client(self, base_url: str) -> dict[str, str]:
+        """Return all that a client needs, under the names that `demo --json` prints."""
         return {
             "baseUrl": base_url,
             "accountSid": self.account_sid,
@@ -54,7 +55,7 @@ class Demo:
         }
 
     def curl(self, base_url: str) -> str:
-        """One line for a shell: a Lookup by the phone number of somebody who was two profiles until they merged."""
+        """Return a shell command that looks up, by phone number, a person who was two profiles until these merged."""
         body = json.dumps({"idType": "phone", "value": MERGED["phone"]})
         return (
             f"curl -s -u {self.api_key}:{self.api_secret} -H 'Content-Type: application/json' "
@@ -63,10 +64,10 @@ class Demo:
 
 
 async def ensure_demo(database: Database, settings: Settings) -> Demo:
-    """Make what is missing of the demo, and give its credentials; again and again the same, unless they were revoked.
+    """Make what is missing of the demo, and return its credentials: the same each time, unless they were revoked.
 
-    With a bootstrap account set, the store is that account's. The demo's own credentials, and only those, are kept
-    in the data directory. Raises `OSError` when they cannot be.
+    If the settings name a bootstrap account, the store belongs to that account. Only the demo's own credentials are
+    kept in the data directory. Raises `OSError` if they cannot be written there.
     """
     with _kept_credentials(settings.data_dir) as kept:
         if settings.bootstrap_account_sid is not None and settings.bootstrap_auth_token is not None:
@@ -91,19 +92,22 @@ async def ensure_demo(database: Database, settings: Settings) -> Demo:
 
 @contextmanager
 def _kept_credentials(data_dir: Path) -> Iterator[dict[str, str]]:
-    """What `demo.json` holds; what the block leaves in it is kept, mode 0600. One process at a time."""
+    """Yield the content of `demo.json`, and save what the block makes of it, with mode 0600.
+
+    Only one process at a time may be in the block.
+    """
     data_dir.mkdir(parents=True, exist_ok=True)
     path = data_dir / "demo.json"
-    with (data_dir / "demo.lock").open("w") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
+    with (data_dir / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
         yield kept
-        # Beside it, then renamed: an end half-way leaves the old file whole.
-        written = path.with_suffix(".new")
-        written.unlink(missing_ok=True)
-        with os.fdopen(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        # A new file replaces the old one once it is complete, so that an interruption leaves the old one.
+        new = path.with_suffix(".new")
+        new.unlink(missing_ok=True)
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(json.dumps(kept, indent=2))
-        written.rename(path)
+        new.rename(path)
 
 
 async def _ensure_people(database: Database, account_id: UUID, store_id: UUID) -> None:
@@ -111,7 +115,7 @@ async def _ensure_people(database: Database, account_id: UUID, store_id: UUID) -
     async with database.statements() as connection:
         store = await rules_in_force(connection, account_id, store_id)
         if "chat" not in store.settings.id_types:
-            return  # somebody made the demo's store their own
+            return  # somebody changed the settings and uses the store for something else
         last = store.settings.normalize(Identifier("chat", people[-1]["chat"]))
         if await is_stored(connection, store, last):
             return
@@ -145,7 +149,7 @@ MERGED: Contact = {
 
 
 def demo_people() -> Sequence[Contact]:
-    """Requests, in order: somebody for each region of libphonenumber, then a few that turn out to be one person."""
+    """Return the requests in order: a person for each region of libphonenumber, then three whose profiles merge."""
     names = zip(cycle(_FIRST_NAMES), cycle(_LAST_NAMES), strict=False)
     regions = sorted(phonenumbers.SUPPORTED_REGIONS)
     people = [_inhabitant(region, *name) for region, name in zip(regions, names, strict=False)]
@@ -155,7 +159,7 @@ def demo_people() -> Sequence[Contact]:
         MERGED,
     )
     for merger in mergers:
-        # Written to from here, called from there: two profiles, until one request shows both at once.
+        # Two profiles, one known by e-mail or chat and one by phone, until a request names both.
         people += [_only(merger, "email", "chat"), _only(merger, "phone"), merger]
     return people
 

@@ -1,2 +1,5 @@
-class CommandError(Exception):
-    """What was asked for cannot be done. One line for a person."""
+from profile_lookup.errors import OperatorError
+
+
+class CommandError(OperatorError):
+    """A command's arguments, or what they find in the database, do not allow what it should do."""

@@ -1,35 +1,39 @@
-"""`profile-lookup import`: what it is told, and how it ends."""
+"""`profile-lookup import`: its arguments and its exit code."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from profile_lookup.commands import import_run
 from profile_lookup.commands.accounts import AccountOption
-from profile_lookup.commands.database import configured, database_running
+from profile_lookup.commands.database import configure, running_database
 from profile_lookup.commands.errors import CommandError
 from profile_lookup.identity.profile import TraitName
 
 FileArgument = Annotated[
     Path | None, typer.Argument(metavar="FILE", help="UTF-8, with a header.", exists=True, dir_okay=False)
 ]
-StoreOption = Annotated[str | None, typer.Option("--store", metavar="mem_store_…", help="Where the people go.")]
+StoreOption = Annotated[
+    str | None, typer.Option("--store", metavar="mem_store_…", help="The store that the profiles are for.")
+]
 MapOption = Annotated[
     list[str] | None,
     typer.Option(
         "--map",
         metavar="COLUMN=GROUP.TRAIT",
-        help="What a column is, if its name does not say it; COLUMN= leaves it out. May be repeated.",
+        help="The trait of a column, if its name does not say it; COLUMN= leaves the column out. May be repeated.",
     ),
 ]
 DelimiterOption = Annotated[
-    str | None, typer.Option(help="A character, or `tab`.", show_default="what fits the header of , ; | and tab")
+    str | None,
+    typer.Option(help="One character, or `tab`.", show_default="the one of , ; | and tab that fits the header best"),
 ]
 RefusedOption = Annotated[
-    Path | None, typer.Option("--refused", metavar="FILE", help="Where to write which rows were refused, and why.")
+    Path | None, typer.Option("--refused", metavar="FILE", help="Write there which rows were refused, and why.")
 ]
 ResumeOption = Annotated[
-    str | None, typer.Option("--resume", metavar="mem_import_…", help="Go on with an import, or see how it ended.")
+    str | None, typer.Option("--resume", metavar="mem_import_…", help="Continue an import, or see how it ended.")
 ]
 
 
@@ -42,32 +46,31 @@ def import_file(
     refused: RefusedOption = None,
     resume: ResumeOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if a row was refused.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether the mapping is right.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether the mapping is correct.")] = False,
 ) -> None:
-    """Import a CSV file: each row is resolved as if its profile were created. Ctrl-C leaves it to be resumed."""
+    """Import a CSV file: each row is resolved like a request to create a profile. After Ctrl-C it can be resumed."""
     if resume is None and (file is None or store is None):
         raise typer.BadParameter("expected FILE and --store, or --resume")
     if resume is not None and (file or store or columns or delimiter):
         raise typer.BadParameter("expected --resume alone: the import has its own file, store and mapping")
-    from profile_lookup.commands import import_run  # noqa: PLC0415 -- it loads rich, which takes as long as all the rest
 
-    with database_running(configured()) as settings:
+    with running_database(configure()) as settings:
         if resume is not None:
-            addressed = import_run.find(settings, account, resume)
+            watched = import_run.find(settings, account, resume)
         else:
             assert file is not None
             assert store is not None
-            named = dict(_read_named(each) for each in columns or [])
-            addressed = import_run.begin(
-                settings, file, store, account, named, delimiter and _read_delimiter(delimiter), confirmed=yes
+            named = dict(_parse_map(each) for each in columns or [])
+            watched = import_run.begin(
+                settings, file, store, account, named, delimiter and _parse_delimiter(delimiter), confirmed=yes
             )
-        row = import_run.watch(settings, addressed)
+        row = import_run.watch(settings, watched)
         import_run.report(settings, row, refused)
     if row.status != "COMPLETED" or (strict and row.refused):
         raise typer.Exit(1)
 
 
-def _read_named(text: str) -> tuple[str, TraitName | None]:
+def _parse_map(text: str) -> tuple[str, TraitName | None]:
     column, separator, trait = text.rpartition("=")
     group, _, name = trait.partition(".")
     if not (separator and column.strip()) or (trait and not (group and name)):
@@ -75,7 +78,7 @@ def _read_named(text: str) -> tuple[str, TraitName | None]:
     return column.strip(), TraitName(group, name) if trait else None
 
 
-def _read_delimiter(text: str) -> str:
+def _parse_delimiter(text: str) -> str:
     delimiter = "\t" if text in ("tab", "\\t") else text
     if len(delimiter) != 1 or delimiter in '"\r\n\0':
         raise CommandError("--delimiter: expected one character, or `tab`")

@@ -1,4 +1,4 @@
-"""What is shown to who watches an import: tables, and how far it is. Plain lines where there is no terminal."""
+"""What `profile-lookup import` prints: tables and its progress. Without a terminal, the progress is plain lines."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,10 +17,10 @@ from profile_lookup.imports.column_mapping import MappedColumn
 from profile_lookup.imports.refused_rows import HEADER, MAX_REPORTED
 from profile_lookup.web import ids
 
-SHOWN = 10
-"""Of the rows that were refused."""
+MAX_SHOWN = 10
+"""Refused rows that are printed; the others are only counted."""
 
-_EVERY = 5.0  # seconds between two lines
+_LINE_INTERVAL = 5.0  # seconds between two lines of progress
 
 _console = Console(markup=False, emoji=False, highlight=False)
 
@@ -30,67 +30,68 @@ def say(text: str) -> None:
 
 
 def show_mapping(header: Sequence[str], mapping: Sequence[MappedColumn]) -> None:
-    """With what is left out."""
+    """Print the trait of each column of the header, also of the columns that are left out."""
     traits = {each.column: str(each.trait) for each in mapping}
-    _show(("column", "trait"), [(_shown(column), traits.get(column, "(left out)")) for column in header])
+    _print_table(("column", "trait"), [(_printable(column), traits.get(column, "(left out)")) for column in header])
 
 
-def _shown(column: str) -> str:
+def _printable(column: str) -> str:
+    """Return the column's name. Without a header it may be a value, which is personal data: then it is left out."""
     return column if looks_like_a_name(column) else "(no name)"
 
 
 @contextmanager
 def watching() -> Iterator[Callable[[Row[Any]], None]]:
-    """Gives what is to be told of the import, again and again."""
-    pace = _Pace()
+    """Yield a function that shows the progress; call it with the import's row again and again."""
+    progress = _ProgressText()
     if not _console.is_terminal:
-        said_at = time.monotonic()
+        printed_at = time.monotonic()
 
-        def say_it(row: Row[Any]) -> None:
-            nonlocal said_at
-            if time.monotonic() - said_at >= _EVERY:
-                said_at = time.monotonic()
-                say(pace.of(row))
+        def print_line(row: Row[Any]) -> None:
+            nonlocal printed_at
+            if time.monotonic() - printed_at >= _LINE_INTERVAL:
+                printed_at = time.monotonic()
+                say(progress.describe(row))
 
-        yield say_it
+        yield print_line
         return
-    with Progress(TimeElapsedColumn(), BarColumn(), TextColumn("{task.description}"), console=_console) as progress:
-        task = progress.add_task("", total=None)
+    with Progress(TimeElapsedColumn(), BarColumn(), TextColumn("{task.description}"), console=_console) as bar:
+        task = bar.add_task("", total=None)
 
-        def move(row: Row[Any]) -> None:
-            progress.update(task, completed=_done(row), total=row.rows_total, description=pace.of(row))
+        def move_bar(row: Row[Any]) -> None:
+            bar.update(task, completed=_done(row), total=row.rows_total, description=progress.describe(row))
 
-        yield move
+        yield move_bar
 
 
-class _Pace:
-    """Of the rows since we watch: an import that is resumed has others behind it."""
+class _ProgressText:
+    """The progress in words. The speed counts only rows since the first call, since an import may be resumed."""
 
     def __init__(self) -> None:
         self._first: tuple[int, float] | None = None
 
-    def of(self, row: Row[Any]) -> str:
+    def describe(self, row: Row[Any]) -> str:
         if row.rows_total is None:
-            return "waits for its turn" if row.status == "PENDING" else "goes through the file"
+            return "waits for a worker" if row.status == "PENDING" else "checks the file"
         done, now = _done(row), time.monotonic()
         if self._first is None:
             self._first = done, now
-        before, since = self._first
+        done_at_first, first_at = self._first
         words = f"{done:,} of {row.rows_total:,} rows"
-        if done > before and now > since:
-            rate = (done - before) / (now - since)
+        if done > done_at_first and now > first_at:
+            rate = (done - done_at_first) / (now - first_at)
             left = timedelta(seconds=round((row.rows_total - done) / rate))
             words += f", {rate:,.0f} a second, {left} to go"
         return words
 
 
-def show_end(row: Row[Any]) -> None:
-    """`seconds` are those since the file was there."""
+def show_result(row: Row[Any]) -> None:
+    """Print the counts of an import that has ended. `seconds` and `rows/s` count from the end of the upload."""
     if row.error_detail is not None:
         say(f"FAILED: {row.error_detail}")
     seconds = (row.completed_at - row.uploaded_at).total_seconds()
     counts = (row.created, row.updated, row.merged, row.refused, row.empty_lines)
-    _show(
+    _print_table(
         ("created", "updated", "merged", "refused", "warnings", "seconds", "rows/s"),
         [(*(f"{count:,}" for count in counts), f"{seconds:,.1f}", f"{_done(row) / max(seconds, 0.001):,.0f}")],
         justify="right",
@@ -98,15 +99,18 @@ def show_end(row: Row[Any]) -> None:
 
 
 def show_refused(row: Row[Any], first: Sequence[Sequence[str]], path: Path | None) -> None:
-    """`first`: line, column and reason of some; `path`: where all that are told are, if they were written."""
-    told = "all of them" if row.refused <= MAX_REPORTED else f"the first {MAX_REPORTED:,}"
+    """Print the first refused rows, and where all of them are.
+
+    `first` holds the line, column and reason of each; `path` is the file with all of them, if there is one.
+    """
+    kept = "all of them" if row.refused <= MAX_REPORTED else f"the first {MAX_REPORTED:,}"
     if first:
-        _show(HEADER, first)
+        _print_table(HEADER, first)
     if path is not None:
-        say(f"{row.refused:,} refused rows, {told}: {path}")
+        say(f"{row.refused:,} refused rows, {kept}: {path}")
     elif row.refused > len(first):
         again = f"profile-lookup import --resume {ids.import_id(row.id)} --refused FILE"
-        say(f"{len(first)} of {row.refused:,} refused rows; {told}: {again}")
+        say(f"{len(first)} of {row.refused:,} refused rows; {kept}: {again}")
 
 
 def _done(row: Row[Any]) -> int:
@@ -114,7 +118,7 @@ def _done(row: Row[Any]) -> int:
     return done
 
 
-def _show(header: Sequence[str], rows: Iterable[Sequence[str]], *, justify: Any = "left") -> None:
+def _print_table(header: Sequence[str], rows: Iterable[Sequence[str]], *, justify: Any = "left") -> None:
     table = Table(box=None, pad_edge=False)
     for name in header:
         table.add_column(name, justify=justify, overflow="fold")

@@ -1,7 +1,7 @@
-"""The import of a file that somebody has here, and who watches it.
+"""An import of a file on this machine: stage it, watch it until it ends, and print its result.
 
-It is staged in the database as an upload is, so that any worker can do it: that of a service which runs, or this
-process, which works on imports as long as it watches one. Who has the lease does the next step, and nobody else.
+The file is staged in the database as an upload is, so that any worker can import it: the worker of a service that
+runs, or this process, which works on imports while it watches one. Only the holder of the lease does the next step.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from sqlalchemy import Row
 
 from profile_lookup.commands import import_report
 from profile_lookup.commands.accounts import chosen_account
-from profile_lookup.commands.database import connected
+from profile_lookup.commands.database import open_database
 from profile_lookup.commands.errors import CommandError
 from profile_lookup.errors import NotFound, RequestRefused, TraitsRefused
 from profile_lookup.garbage_collection import collect_seldom
@@ -42,9 +42,10 @@ from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 
 MAX_FILE_SIZE = (1 << 31) - 1  # bytes; over HTTP it is the contract's 100 MiB
-STAGING_TIME = timedelta(hours=1)  # more than it takes
-_LOOK = 0.2  # seconds
-_NOTHING = UUID(int=0)
+STAGING_TIME = timedelta(hours=1)  # more than staging takes
+_POLL_INTERVAL = 0.2  # seconds
+_NO_ID = UUID(int=0)
+"""No store and no import has this ID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Import:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """How a file is going to be read."""
+    """How the file is read."""
 
     delimiter: str
     header: Sequence[str]
@@ -72,67 +73,72 @@ def begin(
     *,
     confirmed: bool,
 ) -> Import:
-    """Stage the file, as what it is shown to be. Raises `CommandError`, `FileRefused`, `typer.Abort`: nothing is left.
+    """Stage the file after showing how it will be read.
 
-    `named`: what columns are; None leaves one out.
+    `named` holds the traits of columns; None leaves a column out. Raises `CommandError`, `FileRefused` or
+    `typer.Abort`; then nothing was staged.
     """
-    store = asyncio.run(_store(settings, account, store_id))
+    store = asyncio.run(_find_store(settings, account, store_id))
     with path.open("rb") as file:
-        plan = _plan(store, file, named, delimiter)
+        plan = _planned(store, file, named, delimiter)
         import_report.show_mapping(plan.header, plan.mapping)
-        _refuse(store, plan)
+        _refuse_unusable(store, plan)
         if not confirmed and sys.stdin.isatty():
             typer.confirm("Import it so?", abort=True)
         return Import(store.id, asyncio.run(_stage(settings, store, file, path.name, plan)))
 
 
 def find(settings: Settings, account: str | None, import_id: str) -> Import:
-    """Raises `CommandError`."""
-    row = asyncio.run(_import(settings, account, import_id))
+    """Return the import with this ID, whose file must have been uploaded. Raises `CommandError`."""
+    row = asyncio.run(_fetch_import(settings, account, import_id))
     if row.uploaded_at is None:
-        raise CommandError("--resume: expected an import whose file is there")
+        raise CommandError("--resume: expected an import whose file was uploaded")
     return Import(row.store_id, row.id)
 
 
-def watch(settings: Settings, what: Import) -> Row[Any]:
-    """Until it has ended. If we end before, it can be resumed, and we say how."""
-    import_report.say(f"Import {ids.import_id(what.id)}")
+def watch(settings: Settings, watched: Import) -> Row[Any]:
+    """Show the progress of the import, and return its row once it has ended.
+
+    If this process is interrupted before that, it prints how to resume the import.
+    """
+    import_report.say(f"Import {ids.import_id(watched.id)}")
     collect_seldom()
     try:
-        return asyncio.run(_watch(settings, what))
+        return asyncio.run(_watch(settings, watched))
     except BaseException:
         import_report.say(
-            "Not at its end yet; what is done is done. A service that runs goes on with it.\n"
-            f"To watch it, or to go on without one: profile-lookup import --resume {ids.import_id(what.id)}"
+            "The import has not ended yet; finished rows stay. A service that runs continues it.\n"
+            "To watch it, or to continue it without a service: "
+            f"profile-lookup import --resume {ids.import_id(watched.id)}"
         )
         raise
 
 
 def report(settings: Settings, row: Row[Any], path: Path | None) -> None:
-    """What became of it. Which rows were refused, and why, goes to the path, and the first ones to who watches."""
-    import_report.show_end(row)
+    """Print the result of an import that has ended, and write the refused rows to the path, if there is one."""
+    import_report.show_result(row)
     with nullcontext() if path is None else path.open("w", newline="") as file:
-        first = asyncio.run(_refusals(settings, row, file))
+        first = asyncio.run(_write_refused_rows(settings, row, file))
     import_report.show_refused(row, first, path)
 
 
-async def _refusals(settings: Settings, row: Row[Any], file: TextIO | None) -> list[list[str]]:
-    """The first ones; all of them into the file."""
+async def _write_refused_rows(settings: Settings, row: Row[Any], file: TextIO | None) -> list[list[str]]:
+    """Write all refused rows to the file, if there is one, and return the first of them."""
     first: list[list[str]] = []
     if file is not None:
         file.write(as_csv([HEADER]))
-    async with connected(settings) as database:
+    async with open_database(settings) as database:
         async for lines in queries.refusals(database, row.store_id, row.id):
-            first += islice(csv.reader(io.StringIO(lines)), import_report.SHOWN - len(first))
+            first += islice(csv.reader(io.StringIO(lines)), import_report.MAX_SHOWN - len(first))
             if file is not None:
                 file.write(lines)
-            elif len(first) == import_report.SHOWN:
+            elif len(first) == import_report.MAX_SHOWN:
                 break
     return first
 
 
-def _plan(store: StoreRules, file: BinaryIO, named: Mapping[str, TraitName | None], delimiter: str | None) -> _Plan:
-    """By the delimiter that finds most, if none is named."""
+def _planned(store: StoreRules, file: BinaryIO, named: Mapping[str, TraitName | None], delimiter: str | None) -> _Plan:
+    """Return how to read the file. If no delimiter is named, it is the one by which most columns are understood."""
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE_SIZE:
         raise CommandError(f"FILE: expected a regular file of at most {MAX_FILE_SIZE} bytes")
@@ -145,15 +151,15 @@ def _plan(store: StoreRules, file: BinaryIO, named: Mapping[str, TraitName | Non
     traits = {str(TraitName(group.name, name)) for group in store.trait_groups.values() for name in group.traits}
     for column, trait in named.items():
         if plan.header.count(column) != 1:
-            there = [each for each in plan.header if looks_like_a_name(each)] or ["nothing that looks like a name"]
-            raise CommandError(f"--map: expected columns that the header has, once; it has {', '.join(there)}")
+            known = [each for each in plan.header if looks_like_a_name(each)] or ["nothing that looks like a name"]
+            raise CommandError(f"--map: expected columns that the header has, once; it has {', '.join(known)}")
         if trait is not None and str(trait) not in traits:
             raise CommandError(f"--map: there is no trait {trait}; expected one of {', '.join(sorted(traits))}")
     return plan
 
 
-def _refuse(store: StoreRules, plan: _Plan) -> None:
-    """A mapping by which no row could be read."""
+def _refuse_unusable(store: StoreRules, plan: _Plan) -> None:
+    """Raise `CommandError` if no row could be imported by the mapping."""
     try:
         refuse_mapping(store.trait_groups, store.settings, plan.mapping)
     except (RequestRefused, TraitsRefused) as refused:
@@ -162,27 +168,27 @@ def _refuse(store: StoreRules, plan: _Plan) -> None:
         raise CommandError(f"--map: expected columns of at most {wire.MAX_NAME} characters")
 
 
-async def _store(settings: Settings, account: str | None, store_id: str) -> StoreRules:
+async def _find_store(settings: Settings, account: str | None, store_id: str) -> StoreRules:
     uuid = ids.decoded(store_id) if ids.is_well_formed(ids.STORE_ID_PATTERN, store_id) else None
-    async with connected(settings) as database, database.transaction() as connection:
+    async with open_database(settings) as database, database.transaction() as connection:
         account_id = await chosen_account(connection, account)
-        with _told("--store: this account has no such store"):
-            return await rules_in_force(connection, account_id, uuid or _NOTHING)
+        with _explaining_not_found("--store: this account has no such store"):
+            return await rules_in_force(connection, account_id, uuid or _NO_ID)
 
 
-async def _import(settings: Settings, account: str | None, import_id: str) -> Row[Any]:
+async def _fetch_import(settings: Settings, account: str | None, import_id: str) -> Row[Any]:
     uuid = ids.decoded(import_id) if ids.is_well_formed(ids.IMPORT_ID_PATTERN, import_id) else None
-    async with connected(settings) as database, database.transaction() as connection:
+    async with open_database(settings) as database, database.transaction() as connection:
         account_id = await chosen_account(connection, account)
-        with _told("--resume: this account has no such import"):
-            store_id = await queries.store_of(connection, account_id, uuid or _NOTHING)
-            return await queries.fetch(connection, store_id, uuid or _NOTHING)
+        with _explaining_not_found("--resume: this account has no such import"):
+            store_id = await queries.store_of(connection, account_id, uuid or _NO_ID)
+            return await queries.fetch(connection, store_id, uuid or _NO_ID)
 
 
 async def _stage(settings: Settings, store: StoreRules, file: BinaryIO, name: str, plan: _Plan) -> UUID:
-    """The whole file, or nothing of it."""
+    """StoreRules the import and its whole file, in one transaction, and return the import's ID."""
     now = datetime.now(UTC)
-    async with connected(settings) as database, database.transaction() as connection:
+    async with open_database(settings) as database, database.transaction() as connection:
         import_id = await queries.create(
             connection,
             store.account_id,
@@ -199,21 +205,21 @@ async def _stage(settings: Settings, store: StoreRules, file: BinaryIO, name: st
     return import_id
 
 
-async def _watch(settings: Settings, what: Import) -> Row[Any]:
-    async with connected(settings) as database, running_worker(settings, [OperationKind.IMPORT_PROFILES]):
+async def _watch(settings: Settings, watched: Import) -> Row[Any]:
+    async with open_database(settings) as database, running_worker(settings, [OperationKind.IMPORT_PROFILES]):
         with import_report.watching() as show:
             while True:
                 async with database.statements() as connection:
-                    row = await queries.fetch(connection, what.store_id, what.id)
+                    row = await queries.fetch(connection, watched.store_id, watched.id)
                 show(row)
                 if row.completed_at is not None:
                     return row
-                await asyncio.sleep(_LOOK)
+                await asyncio.sleep(_POLL_INTERVAL)
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
+def _explaining_not_found(message: str) -> Iterator[None]:
     try:
         yield
     except NotFound:
-        raise CommandError(what) from None
+        raise CommandError(message) from None

@@ -1,4 +1,4 @@
-"""`profile-lookup worker`: the process that works on operations."""
+"""`profile-lookup worker`: a process that works on operations and answers no requests."""
 
 import asyncio
 import signal
@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 import uvloop
 
-from profile_lookup.commands.database import configured, connected, database_running
+from profile_lookup.commands.database import configure, open_database, running_database
 from profile_lookup.garbage_collection import collect_seldom
 from profile_lookup.jobs.job_handlers import running_worker
 from profile_lookup.serving.worker_supervisor import end_with_parent
@@ -15,22 +15,24 @@ from profile_lookup.settings import Settings
 
 
 def worker(
-    beside: Annotated[bool, typer.Option("--beside", hidden=True, help="End with the process that serves.")] = False,
+    beside: Annotated[
+        bool, typer.Option("--beside", hidden=True, help="End when the process that started it ends.")
+    ] = False,
 ) -> None:
-    """Work on operations that take long, until Ctrl-C or SIGTERM; `serve` starts one, unless it is told not to."""
+    """Work on operations, until Ctrl-C or SIGTERM; `serve` starts such a process, unless a setting says not to."""
     if beside:
         end_with_parent()
-    with database_running(configured()) as settings:
+    with running_database(configure()) as settings:
         uvloop.run(_work(settings))
 
 
 async def _work(settings: Settings) -> None:
-    """Until SIGINT or SIGTERM; then give back what is under way, for whoever works next."""
+    """Work until SIGINT or SIGTERM; then release the operations under way, so that another worker can go on."""
     has_to_end = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, has_to_end.set)
-    async with connected(settings):
-        pass  # its schema is this version's
+    async with open_database(settings):
+        pass  # now we know that its schema is this version's
     collect_seldom()
     async with running_worker(settings):
         typer.echo("profile-lookup works on operations")

@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect
 
 from profile_lookup.errors import AlreadyUploaded, BodyTooLarge, FileRefused, UploadRefused
 from profile_lookup.imports import queries
-from profile_lookup.imports.uploads import read_token, refusing_when_full, scratch_file
+from profile_lookup.imports.uploads import read_token, scratch_file
 from profile_lookup.web.dependencies import DatabaseOfApp, SettingsOfApp, SigningSecret
 from profile_lookup.web.openapi import error_answers
 
@@ -84,17 +84,13 @@ def _refuse_announced(request: Request, file_size: int) -> None:
 
 
 async def _receive(request: Request, file_size: int, file: BinaryIO) -> None:
-    """Write the body, which must have `file_size` bytes, to the file.
-
-    Raises `BodyTooLarge`, `FileRefused`, or `Unavailable` if the disk is full.
-    """
+    """Write the body, which must have `file_size` bytes, to the file. Raises `BodyTooLarge` or `FileRefused`."""
     received = 0
     async for part in _larger_parts(request):
         received += len(part)
         if received > file_size:
             raise BodyTooLarge(file_size)
-        with refusing_when_full():
-            await asyncio.to_thread(file.write, part)
+        await asyncio.to_thread(file.write, part)
     _refuse_other_size(received, file_size)
 
 

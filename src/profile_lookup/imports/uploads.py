@@ -13,7 +13,7 @@ from itsdangerous import BadData, URLSafeSerializer
 
 from profile_lookup.errors import Unavailable, UploadRefused
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def upload_url(base_url: str, secret: bytes, store_id: UUID, import_id: UUID) -> str:
@@ -40,22 +40,14 @@ def _serializer(secret: bytes) -> URLSafeSerializer:
 def scratch_file(directory: Path) -> Iterator[BinaryIO]:
     """Open a file without a name, which is deleted when this process ends, however it ends.
 
-    Raises `Unavailable` if the disk has no room for what is written to it. Any other `OSError` is an error of the
+    Raises `Unavailable` if the disk has no room for what is written to it. Any other `OSError` is a defect of the
     installation, and is not translated.
     """
-    with refusing_when_full():
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = TemporaryFile(dir=directory)  # noqa: SIM115 -- closed below
-    with file:
-        yield file
-
-
-@contextmanager
-def refusing_when_full() -> Iterator[None]:
-    """Translate the error of a full disk to `Unavailable`."""
     try:
-        yield
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with TemporaryFile(dir=directory) as file:
+            yield file
     except OSError as error:
-        if error.errno in _NO_ROOM:
-            raise Unavailable("there is no room for the file") from error
-        raise
+        if error.errno not in _DISK_FULL:
+            raise
+        raise Unavailable("there is no room for the file") from error

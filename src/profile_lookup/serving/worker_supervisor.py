@@ -1,8 +1,9 @@
-"""The process beside `serve` that works on operations: started, watched, and started anew when it dies.
+"""The process beside `serve` that works on operations: it is started, watched, and started again when it dies.
 
-A process of its own, since an import is minutes of Python, some tens of milliseconds a step, in which an event loop
-answers nobody. It holds the other end of a pipe that this process never writes to: however this process ends, also by
-`kill -9`, the pipe ends, and the other one gives back what it was doing. See docs/decisions/0016-a-worker-process.md.
+It is a process of its own because an import is minutes of Python, in steps of some tens of milliseconds during which
+an event loop answers nobody. It reads from a pipe that this process never writes to. However this process ends, also
+by `kill -9`, the pipe ends too, and the worker releases the operations that it was working on.
+See docs/decisions/0016-a-worker-process.md.
 """
 
 import logging
@@ -15,19 +16,20 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
-NICENESS = 10  # it takes what lookups leave of a processor
-FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds before it is started anew: twice as long each time, unless it ran longer
-PATIENCE_AT_THE_END = 10.0  # seconds; longer than the worker's own
-_LOOK = 0.5  # seconds
+NICENESS = 10  # added to this process's own: the worker gets the processor time that lookups leave
+LOWEST_PRIORITY = 19  # the highest nice value there is
+FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds before a restart; doubled each time, until a worker ran longer than that
+PATIENCE_AT_THE_END = 10.0  # seconds that a worker has to end; longer than the worker's own timeouts
+_POLL_INTERVAL = 0.5  # seconds
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
 def worker_process(environment: Mapping[str, str]) -> Iterator[None]:
-    """While the block runs. `environment` holds its settings."""
+    """Keep a worker process running while the block runs. `environment` holds its settings."""
     has_to_end = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(environment, has_to_end), name="worker_process")
+    watcher = threading.Thread(target=_keep_running, args=(environment, has_to_end), name="worker_process")
     watcher.start()
     try:
         yield
@@ -37,22 +39,27 @@ def worker_process(environment: Mapping[str, str]) -> Iterator[None]:
 
 
 def end_with_parent() -> None:
-    """In the process that was started: take the end of the pipe for SIGTERM."""
+    """Send this process, a worker, SIGTERM as soon as the process that started it is gone."""
 
-    def wait() -> None:
+    def wait_for_end() -> None:
         os.read(sys.stdin.fileno(), 1)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    threading.Thread(target=wait, daemon=True).start()
+    threading.Thread(target=wait_for_end, daemon=True).start()
 
 
-def _watch(environment: Mapping[str, str], has_to_end: threading.Event) -> None:
+def niceness_below(own: int) -> int:
+    """Return the nice value of a worker whose service has the nice value `own`."""
+    return min(own + NICENESS, LOWEST_PRIORITY)
+
+
+def _keep_running(environment: Mapping[str, str], has_to_end: threading.Event) -> None:
     pause = FIRST_WAIT
     while not has_to_end.is_set():
         started_at = time.monotonic()
         try:
-            code: int | None = _run(environment, has_to_end)
-        except OSError as error:  # no memory, say: there may be some a little later
+            code: int | None = _run_once(environment, has_to_end)
+        except OSError as error:  # there is no memory, for example, and may be some a little later
             code = None
             log.warning("worker process could not be started", exc_info=error)
         if not has_to_end.is_set():
@@ -63,10 +70,10 @@ def _watch(environment: Mapping[str, str], has_to_end: threading.Event) -> None:
             pause = min(2 * pause, LONGEST_WAIT)
 
 
-def _run(environment: Mapping[str, str], has_to_end: threading.Event) -> int:
-    """Once, until it ends by itself or has to. Gives its exit code."""
+def _run_once(environment: Mapping[str, str], has_to_end: threading.Event) -> int:
+    """Run a worker until it ends by itself or has to, and return its exit code."""
     with subprocess.Popen(
-        # Without the working directory on the path, which may hold anything.
+        # -P: no module is loaded from the working directory, which may hold anything.
         [sys.executable, "-P", "-m", "profile_lookup", "worker", "--beside"],
         env=environment,
         stdin=subprocess.PIPE,
@@ -74,10 +81,9 @@ def _run(environment: Mapping[str, str], has_to_end: threading.Event) -> int:
         process_group=0,  # Ctrl-C in a terminal is for this process, which lets requests finish first
     ) as process:
         with suppress(ProcessLookupError):
-            # Never higher than this process, which may be low itself: the system would refuse that.
-            niceness = max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0))
-            os.setpriority(os.PRIO_PROCESS, process.pid, niceness)
-        while process.poll() is None and not has_to_end.wait(_LOOK):
+            own = os.getpriority(os.PRIO_PROCESS, 0)
+            os.setpriority(os.PRIO_PROCESS, process.pid, niceness_below(own))
+        while process.poll() is None and not has_to_end.wait(_POLL_INTERVAL):
             pass
         process.terminate()
         try:

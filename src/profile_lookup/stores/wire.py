@@ -7,15 +7,17 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 from sqlalchemy import Row
 
+from profile_lookup.stores.display_name import DISPLAY_NAME_PATTERN, MAX_DISPLAY_NAME
 from profile_lookup.web import ids
 from profile_lookup.web.wire import AnswerModel, MayBeAbsent, Meta, Storable, WireModel
-
-DISPLAY_NAME_PATTERN = "^[a-zA-Z0-9-]+$"
 
 DisplayName = Annotated[
     str,
     Field(
-        pattern=DISPLAY_NAME_PATTERN, max_length=64, description="Unique within the account.", examples=["customers"]
+        pattern=DISPLAY_NAME_PATTERN,
+        max_length=MAX_DISPLAY_NAME,
+        description="Unique within the account.",
+        examples=["customers"],
     ),
 ]
 Description = Annotated[str, Field(min_length=1, max_length=128, examples=["All of them"]), Storable]

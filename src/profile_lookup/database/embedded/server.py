@@ -31,6 +31,7 @@ from typing import Self
 from urllib.parse import quote
 
 from profile_lookup.database.embedded import guard
+from profile_lookup.errors import OperatorError
 
 _STOP_TIMEOUT = 40.0  # seconds; the guard's own is 30
 _LONGEST_SOCKET_DIRECTORY = 88  # bytes: sun_path has 104 on macOS, and the socket is called .s.PGSQL.5432
@@ -48,7 +49,7 @@ _SETTINGS = {
 }
 
 
-class EmbeddedPostgresError(Exception):
+class EmbeddedPostgresError(OperatorError):
     """One line for a person: what is wrong, and what to do."""
 
 
