@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.types import Receive
 
 from profile_lookup.errors import BodyTooLarge, MediaTypeRefused, RequestRefused, TooManyValues
+from profile_lookup.web.unread_body import announced_size, headers_of
 from profile_lookup.web.wire import mistakes_in
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -35,21 +36,20 @@ class BodyLimits(NamedTuple):
 USUAL_LIMITS = BodyLimits()
 
 
-async def read_json_body(headers: Mapping[Any, Any], receive: Receive, limits: BodyLimits = USUAL_LIMITS) -> bytes:
-    """Return the body of a request that declares it as JSON. The headers' names and values may be bytes, as in ASGI.
+async def read_json_body(headers: Mapping[bytes, bytes], receive: Receive, limits: BodyLimits = USUAL_LIMITS) -> bytes:
+    """Return the body of a request that declares it as JSON. `headers` are those that `headers_of` returns.
 
     Raises `MediaTypeRefused`, `BodyTooLarge` (before anything is read, if the length is announced), `TooManyValues`,
     and `RequestRefused` if there is no body or the connection ends before the body does.
     """
-    announced = _header(headers, "content-length")
-    if announced.isdecimal() and int(announced[:20]) > limits.size:
+    if (announced_size(headers) or 0) > limits.size:
         raise BodyTooLarge(limits.size)
     part = await _next_part(receive)
     while part.has_more and not part.body:
         part = await _next_part(receive)
     if not part.body:
         raise RequestRefused("body: Field required")
-    if not _is_json(_header(headers, "content-type")):
+    if not _is_json(headers.get(b"content-type", b"").decode("latin-1")):
         raise MediaTypeRefused
     values = _values_in(part.body)
     _refuse_beyond(limits, len(part.body), values)
@@ -85,12 +85,6 @@ def _refuse_beyond(limits: BodyLimits, size: int, values: int) -> None:
         raise BodyTooLarge(limits.size)
     if values > limits.values:
         raise TooManyValues(limits.values)
-
-
-def _header(headers: Mapping[Any, Any], name: str) -> str:
-    """Return the value of a header, from Starlette's headers or from raw ones; it is empty if there is none."""
-    value = headers.get(name) or headers.get(name.encode()) or ""
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
 def _is_json(content_type: str) -> bool:
@@ -137,7 +131,7 @@ class JsonBody:
         self.limits = limits
 
     async def __call__(self, request: Request) -> BaseModel:
-        return validated(self.model, await read_json_body(request.headers, request.receive, self.limits))
+        return validated(self.model, await read_json_body(headers_of(request.scope), request.receive, self.limits))
 
 
 def json_body(model: type[BaseModel], limits: BodyLimits = USUAL_LIMITS) -> Any:
