@@ -10,9 +10,9 @@ from starlette.requests import ClientDisconnect
 from profile_lookup.errors import AlreadyUploaded, BodyTooLarge, FileRefused, UploadRefused
 from profile_lookup.imports import queries
 from profile_lookup.imports.uploads import read_token, scratch_file
+from profile_lookup.web.body import announced_size, headers_of
 from profile_lookup.web.dependencies import DatabaseOfApp, SettingsOfApp, SigningSecret
 from profile_lookup.web.openapi import error_answers
-from profile_lookup.web.unread_body import announced_size, headers_of
 
 _WRITTEN_AT_ONCE = 1 << 20  # bytes; the network delivers smaller parts, which are not worth a thread each
 

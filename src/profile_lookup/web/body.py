@@ -1,8 +1,9 @@
 """Request bodies: they are read after the caller was admitted, limited in size and number of values, and then parsed.
 
-FastAPI would read and parse a declared body before it solves any dependency. Here a body is itself a dependency, the
-last one of its endpoint. Dependencies are solved in the order of the endpoint's parameters, so the body is not read if
-an earlier one refuses the request. See docs/decisions/0005-what-is-checked-first.md.
+FastAPI would read and parse a declared body before it solves any dependency. Here a body is itself a dependency.
+Dependencies are solved in the order of the endpoint's parameters, so the body is not read if one before it refuses the
+request. Parameters that are no dependencies, such as a header, are validated after all of these, so they stand after
+the body. See docs/decisions/0005-what-is-checked-first.md.
 """
 
 import json
@@ -13,10 +14,9 @@ from typing import Any, NamedTuple, TypeVar
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
-from starlette.types import Receive
+from starlette.types import Receive, Scope
 
 from profile_lookup.errors import BodyTooLarge, MediaTypeRefused, RequestRefused, TooManyValues
-from profile_lookup.web.unread_body import announced_size, headers_of
 from profile_lookup.web.wire import mistakes_in
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -34,6 +34,18 @@ class BodyLimits(NamedTuple):
 
 
 USUAL_LIMITS = BodyLimits()
+
+
+def headers_of(scope: Scope) -> dict[bytes, bytes]:
+    """Return the headers of a request. If one is repeated, the first counts, as everywhere in FastAPI."""
+    return dict(scope["headers"][::-1])
+
+
+def announced_size(headers: Mapping[bytes, bytes]) -> int | None:
+    """Return the size that a request announces for its body, or None if it announces none."""
+    announced = headers.get(b"content-length", b"")
+    # Zeros may precede it, as many as a client likes. More than 20 digits are too many for any limit.
+    return int(announced.lstrip(b"0")[:20] or b"0") if announced.isdigit() else None
 
 
 async def read_json_body(headers: Mapping[bytes, bytes], receive: Receive, limits: BodyLimits = USUAL_LIMITS) -> bytes:

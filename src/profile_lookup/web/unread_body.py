@@ -10,20 +10,10 @@ from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from profile_lookup.web.body import announced_size, headers_of
+
 MAX_DISCARDED = 64 << 10  # bytes; a longer body, or one whose length is not announced, ends the connection
 LINGER = 1.0  # seconds
-
-
-def headers_of(scope: Scope) -> dict[bytes, bytes]:
-    """Return the headers of a request. If one is repeated, the first counts, as everywhere in FastAPI."""
-    return dict(scope["headers"][::-1])
-
-
-def announced_size(headers: Mapping[bytes, bytes]) -> int | None:
-    """Return the size that a request announces for its body, or None if it announces none."""
-    announced = headers.get(b"content-length", b"")
-    # Zeros may precede it, as many as a client likes. More than 20 digits are too many for any limit.
-    return int(announced.lstrip(b"0")[:20] or b"0") if announced.isdigit() else None
 
 
 def may_be_long(headers: Mapping[bytes, bytes]) -> bool:
