@@ -20,7 +20,8 @@ from benchmarks.load import Load
 from benchmarks.results import Results, table, this_machine
 from benchmarks.rounds import LookupOptions, measure_lookups
 from benchmarks.workload import KINDS
-from benchmarks.writes import WRITE_PEERS, WRITES, WriteOptions, measure_writes
+from benchmarks.write_database import WRITES
+from benchmarks.writes import WRITE_PEERS, WriteOptions, measure_writes
 from profile_lookup.database.embedded.server import EmbeddedPostgresError
 
 Value = TypeVar("Value")
