@@ -58,7 +58,8 @@ def running(
 
 def plain_environment() -> dict[str, str]:
     """Return the environment without personal settings, so that all servers get the same one."""
-    return {name: value for name, value in os.environ.items() if not re.match("PROFILE_LOOKUP_|PG|NODE_", name)}
+    personal = re.compile("PROFILE_LOOKUP_|PG|NODE_|PYTHON(?!PATH$)")
+    return {name: value for name, value in os.environ.items() if not personal.match(name)}
 
 
 def _accepts(port: int) -> bool:
