@@ -85,9 +85,8 @@ class _Run:
 
 def measure_against(options: AgainstOptions, load: Load, data: Path, comparison: Comparison) -> None:
     """Measure the selected parts. Each figure is added at once."""
-    other = product_of(options.revision)
+    other = product_of(options.revision, data / "commits")
     comparison.other = other.name
-    data.mkdir(parents=True, exist_ok=True)
     run = _Run(options, load, data, (product_here(HERE), other, product_here(AGAIN)), comparison)
     for part in options.parts:
         PARTS[part](run)
@@ -105,7 +104,7 @@ def _lookups(run: _Run) -> None:
         for server, connections in itertools.product(servers, run.options.connections):
             server.look_up(workload, connections, run.options.seconds, REQUESTS // 2)  # warm-up
         for connections in run.options.connections:
-            what = f"lookups, {connections} connections"
+            what = f"lookups, {connections} connection{'s' * (connections > 1)}"
             for round_, server in run.turns(what, servers):
                 meter.start(server)
                 outcome = server.look_up(workload, connections, run.options.seconds, round_ * _STRIDE)

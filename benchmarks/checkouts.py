@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-from benchmarks.datasets import default_directory
 from benchmarks.errors import BenchmarkError
 from benchmarks.processes import ROOT, plain_environment
 from benchmarks.progress import say
@@ -41,10 +40,13 @@ def product_here(name: str) -> Product:
     return Product(name, ROOT, Path(sys.executable))
 
 
-def product_of(revision: str) -> Product:
-    """Return the product of another commit of this repository. Raises `BenchmarkError` if there is none."""
+def product_of(revision: str, directory: Path) -> Product:
+    """Return the product of another commit of this repository, kept in `directory`.
+
+    Raises `BenchmarkError` if there is none.
+    """
     commit = _git("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
-    root = default_directory() / "commits" / commit
+    root = directory / commit
     if not root.exists():
         _extract(commit, root)
     product = Product(commit[:7], root, _python(root))
