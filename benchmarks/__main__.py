@@ -1,4 +1,4 @@
-"""The command: `python3 run.py bench`, `… bench writes`, `… bench imports`, `… bench draw`."""
+"""The command: `python3 run.py bench`, `… bench against`, `… bench writes`, `… bench imports`, `… bench draw`."""
 
 import argparse
 import signal
@@ -9,6 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
+from benchmarks.against import PARTS, AgainstOptions, measure_against
+from benchmarks.comparison import Comparison
 from benchmarks.contenders import PEERS
 from benchmarks.csv_files import MAX_ROWS
 from benchmarks.datasets import default_directory, parse_size
@@ -20,17 +22,21 @@ from benchmarks.load import Load
 from benchmarks.results import Results, table, this_machine
 from benchmarks.rounds import LookupOptions, measure_lookups
 from benchmarks.workload import KINDS
-from benchmarks.writes import WRITE_PEERS, WRITES, WriteOptions, measure_writes
+from benchmarks.write_database import WRITES
+from benchmarks.writes import WRITE_PEERS, WriteOptions, measure_writes
 from profile_lookup.database.embedded.server import EmbeddedPostgresError
 
 Value = TypeVar("Value")
+
+CONNECTIONS = (1, 8, 32, 128)
+PARTS_BY_DEFAULT = ("lookups", "writes", "start", "memory")
 
 LONGEST = 300
 """The longest time of a measurement in seconds, because load must always be bounded."""
 
 
 def main(arguments: list[str]) -> None:
-    if not arguments or arguments[0] not in ("writes", "imports", "draw", "-h", "--help"):
+    if not arguments or arguments[0] not in ("against", "writes", "imports", "draw", "-h", "--help"):
         arguments = ["lookups", *arguments]
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(128 + signal.SIGTERM))  # which also ends the servers
@@ -78,6 +84,21 @@ def _imports(options: argparse.Namespace) -> None:
             print(line)
 
 
+def _against(options: argparse.Namespace) -> None:
+    selected = AgainstOptions(
+        options.revision, options.only, options.size, options.connections, options.rows, options.rounds, options.seconds
+    )
+    load = Load(options.load)
+    comparison = Comparison(asdict(selected), this_machine(load.name))
+    try:
+        measure_against(selected, load, options.data, comparison)
+    finally:
+        if options.output is not None:
+            comparison.write(options.output)
+        for line in comparison.table():
+            print(line)
+
+
 def _draw(options: argparse.Namespace) -> None:
     for path in draw([Results.read(path) for path in options.results], options.svg):
         print(path)
@@ -109,7 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     lookups.add_argument(
         "--keys", choices=("uniform", "skewed"), default="uniform", help="how the looked-up people are chosen"
     )
-    lookups.add_argument("--connections", type=_list_of(_count), default=(1, 8, 32, 128), help="default: 1,8,32,128")
+    lookups.add_argument("--connections", type=_list_of(_count), default=CONNECTIONS, help="default: 1,8,32,128")
     lookups.add_argument("--workers", type=_list_of(_count), default=(1,), help="processes of each server: 1,2")
     writes = commands.add_parser("writes", help="measure POST Profiles")
     writes.set_defaults(run=_writes)
@@ -130,6 +151,20 @@ def _parser() -> argparse.ArgumentParser:
         "--kill-rows", type=_rows, default=200_000, help="rows of the import that is killed (default: 200000)"
     )
     _add_generator(imports)
+    against = commands.add_parser("against", help="measure this checkout against another commit")
+    against.set_defaults(run=_against)
+    against.add_argument("revision", help="the other commit, in any form that git understands")
+    against.add_argument(
+        "--only", type=_list_of(_one_of(PARTS)), default=PARTS_BY_DEFAULT, metavar="PARTS",
+        help=f"of {','.join(PARTS)} (default: {','.join(PARTS_BY_DEFAULT)})",
+    )  # fmt: skip
+    against.add_argument("--size", type=_size, default="1M", help="identifiers (default: 1M)")
+    against.add_argument(
+        "--connections", type=_list_of(_count), default=CONNECTIONS, help="of lookups (default: 1,8,32,128)"
+    )
+    against.add_argument("--rows", type=_rows, default=100_000, help="rows of each import (default: 100000)")
+    _add_generator(against)
+    against.set_defaults(rounds=15, seconds=1.0)
     drawing = commands.add_parser("draw", help="draw results that --output wrote")
     drawing.set_defaults(run=_draw)
     drawing.add_argument("results", type=Path, nargs="+")
@@ -146,8 +181,8 @@ def _add_common(parser: argparse.ArgumentParser, peers: tuple[str, ...]) -> None
 
 
 def _add_generator(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--rounds", type=_count, default=5)
-    parser.add_argument("--seconds", type=_seconds, default=5.0, help="duration of each measurement (default: 5)")
+    parser.add_argument("--rounds", type=_count, default=5, help="default: %(default)s")
+    parser.add_argument("--seconds", type=_seconds, default=5.0, help="of each measurement (default: %(default)s)")
     parser.add_argument("--load", choices=("wrk", "own"), help="the generator (default: wrk if it is installed)")
     parser.add_argument("--output", type=Path, help="where to write the results as JSON")
     parser.add_argument(

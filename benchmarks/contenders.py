@@ -22,6 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 
+from benchmarks.checkouts import Product, product_here
 from benchmarks.datasets import API_KEY, API_SECRET, Dataset
 from benchmarks.errors import BenchmarkError, MissingProgramError
 from benchmarks.load import Load, Outcome, Target
@@ -123,16 +124,27 @@ class Server:
 @contextmanager
 def serving(name: str, dataset: Dataset, workers: int, load: Load) -> Iterator[Server]:
     """Start a server, and end it with the block. Raises `MissingProgramError` if it cannot be run on this machine."""
+    if name == PRODUCT:
+        with serving_product(product_here(name), dataset, workers, load) as server:
+            yield server
+        return
     port = free_port()
     command, environment = _start_command(name, dataset, port, workers)
     with running(name, command, environment, port) as process_id:
         yield Server(name, dataset, workers, load, port, process_id)
 
 
+@contextmanager
+def serving_product(product: Product, dataset: Dataset, workers: int, load: Load) -> Iterator[Server]:
+    """Start the product of a checkout, and end it with the block."""
+    port = free_port()
+    command = product.command("serve", "--port", str(port), "--workers", str(workers))
+    environment = {**product.environment, f"{PREFIX}DATABASE_URL": dataset.database_url}
+    with running(product.name, command, environment, port, product.root) as process_id:
+        yield Server(product.name, dataset, workers, load, port, process_id)
+
+
 def _start_command(name: str, dataset: Dataset, port: int, workers: int) -> tuple[Sequence[str], Mapping[str, str]]:
-    if name == PRODUCT:
-        command = [sys.executable, "-m", "profile_lookup", "serve", "--port", str(port), "--workers", str(workers)]
-        return command, {f"{PREFIX}DATABASE_URL": dataset.database_url}
     (host,) = parse_qs(urlsplit(dataset.database_url).query)["host"]
     environment = {
         "PEER_PORT": str(port),

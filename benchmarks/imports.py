@@ -24,7 +24,7 @@ from benchmarks.datasets import Dataset, empty_dataset
 from benchmarks.errors import BenchmarkError
 from benchmarks.killing import compare_with_killed
 from benchmarks.load import Load, Outcome, Target
-from benchmarks.processes import cpu_seconds, memory
+from benchmarks.processes import cpu_seconds, idle_memory, memory
 from benchmarks.progress import say
 from benchmarks.results import Spread, aligned
 from profile_lookup.database.embedded.server import EmbeddedPostgres
@@ -35,8 +35,6 @@ TABLES = ("profile", "identifier", "trait", "alias", "merge")
 _CONNECTIONS = 8  # for single requests and for lookups
 _POLL_INTERVAL = 0.1  # seconds
 _WARM_UP = 3.0  # seconds, or less if the measurement is shorter
-_SETTLING = 1.5  # seconds between two measurements of idle memory
-_STILL = 1 << 20  # bytes by which idle memory may still change
 _FASTEST = 3000  # single requests per second to prepare; more than any server reaches
 
 
@@ -87,7 +85,7 @@ def measure_imports(options: ImportOptions, load: Load, data: Path, results: Imp
 
 def _measure_import(dataset: Dataset, load: Load, file: Path, postgres: int) -> dict[str, Any]:
     with serving(PRODUCT, dataset, 1, load) as server:
-        idle = _idle_memory(server.process_id)
+        idle = idle_memory(server.process_id)
         cpu, postgres_cpu = cpu_seconds(server.process_id), cpu_seconds(postgres)
         with _greatest_memory(server.process_id) as greatest:
             imported = importing.import_file(server, file)
@@ -105,15 +103,6 @@ def _measure_import(dataset: Dataset, load: Load, file: Path, postgres: int) -> 
         "cpu": used - cpu if used and cpu else None,
         "postgres_cpu": used_by_postgres - postgres_cpu if used_by_postgres and postgres_cpu else None,
     }
-
-
-def _idle_memory(process_id: int) -> int | None:
-    """Return the memory of a service after its worker has started and memory no longer changes."""
-    before, now = None, memory(process_id)
-    while now is not None and (before is None or abs(now - before) > _STILL):
-        time.sleep(_SETTLING)
-        before, now = now, memory(process_id)
-    return now
 
 
 @contextmanager

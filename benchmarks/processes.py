@@ -18,6 +18,8 @@ PROC = Path("/proc")
 
 _START_TIMEOUT = 60.0  # seconds
 _STOP_TIMEOUT = 30.0
+_SETTLING = 1.5  # seconds between two measurements of idle memory
+_STILL = 1 << 20  # bytes by which idle memory may still change
 
 
 def free_port() -> int:
@@ -27,13 +29,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(name: str, command: Sequence[str], environment: Mapping[str, str], port: int) -> Iterator[int]:
+def running(
+    name: str, command: Sequence[str], environment: Mapping[str, str], port: int, directory: Path = ROOT
+) -> Iterator[int]:
     """Run a command in a new process group until the block ends. Yield its process ID once it accepts connections."""
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             command,
-            cwd=ROOT,
-            env={**_plain_environment(), **environment},
+            cwd=directory,
+            env={**plain_environment(), **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -52,9 +56,10 @@ def running(name: str, command: Sequence[str], environment: Mapping[str, str], p
             _end(process)
 
 
-def _plain_environment() -> dict[str, str]:
+def plain_environment() -> dict[str, str]:
     """Return the environment without personal settings, so that all servers get the same one."""
-    return {name: value for name, value in os.environ.items() if not re.match("PROFILE_LOOKUP_|PG|NODE_", name)}
+    personal = re.compile("PROFILE_LOOKUP_|PG|NODE_|PYTHON(?!PATH$)")
+    return {name: value for name, value in os.environ.items() if not personal.match(name)}
 
 
 def _accepts(port: int) -> bool:
@@ -90,6 +95,25 @@ def memory(process_id: int) -> int | None:
             found = re.search(r"^Pss:\s+([0-9]+) kB$", (PROC / str(member) / "smaps_rollup").read_text(), re.MULTILINE)
             total += int(found[1]) << 10 if found else 0
     return total if family else None
+
+
+def idle_memory(process_id: int) -> int | None:
+    """Return the memory of a service after its worker has started and memory no longer changes."""
+    before, now = None, memory(process_id)
+    while now is not None and (before is None or abs(now - before) > _STILL):
+        time.sleep(_SETTLING)
+        before, now = now, memory(process_id)
+    return now
+
+
+def resident_memory(process_id: int) -> int | None:
+    """Return the resident memory of one process in bytes, with what it shares with others. None without /proc."""
+    try:
+        status = (PROC / str(process_id) / "status").read_text()
+    except OSError:
+        return None
+    found = re.search(r"^VmRSS:\s+([0-9]+) kB$", status, re.MULTILINE)
+    return int(found[1]) << 10 if found else None
 
 
 def kill(process_id: int) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -89,6 +90,40 @@ def test_imports_are_compared_with_single_requests_and_a_copy_of_the_same_rows(d
     assert [set(each) for each in results["lookups"]] == [{"alone", "beside", "rows_per_second_beside"}]
 
 
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        (
+            "lookups,start,memory",
+            {"lookups, 4 connections: req/s", "start: s", "--version: s", "memory of it and its worker, PSS: MiB",
+             "memory of the process that serves, resident: MiB"},
+        ),
+        (
+            "writes,imports",
+            {"create, 32 connections: req/s", "update, 32 connections: req/s", "merge, 32 connections: req/s",
+             "import: rows/s"},
+        ),
+    ],
+)  # fmt: skip
+def test_a_commit_is_compared_with_this_checkout_and_with_itself(
+    data: Path, tmp_path: Path, parts: str, expected: set[str]
+) -> None:
+    output = tmp_path / "results.json"
+    process = run_benchmark(
+        "against", "HEAD", *small_run_options(data, output), "--connections", 4, "--rows", 1000, "--only", parts
+    )
+    assert process.returncode == 0, process.stderr
+    results = json.loads(output.read_text())
+    measured: dict[str, set[str]] = {}
+    for figure in results["figures"]:
+        measured.setdefault(figure["what"], set()).add(figure["contender"])
+    assert len(results["other"]) == 7
+    assert all(contenders == {"here", results["other"], "here again"} for contenders in measured.values())
+    assert {what for what in measured if "CPU" not in what} == expected
+    assert re.search(r"^\| [a-z-]+.* \| (yes|no) +\|$", process.stdout, re.MULTILINE)
+
+
 def test_an_invalid_option_is_reported_in_one_line() -> None:
     assert "'nobody' is none of echo, naive" in run_benchmark("--peers", "nobody").stderr
     assert "expected 1k-100M" in run_benchmark("--size", "5").stderr
+    assert "bench: git rev-parse failed: " in run_benchmark("against", "no-such-revision").stderr
