@@ -9,7 +9,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, nullcontext, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -185,13 +185,14 @@ def synchronous_account(settings: Settings) -> tuple[str, str]:
 
 
 def app_with_worker(settings: Settings) -> FastAPI:
-    """Return an application that also runs the job worker, so that one process does everything that `serve` does."""
+    """Return an application that does in one process what `serve` does: with the job worker, unless it is turned off."""
     created = create_app(settings)
     serve_requests = created.router.lifespan_context
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with serve_requests(app), running_worker(settings):
+        worker = running_worker(settings) if settings.run_operations else nullcontext()
+        async with serve_requests(app), worker:
             yield
 
     created.router.lifespan_context = lifespan

@@ -1,4 +1,4 @@
-"""The composition root: settings in, application out."""
+"""The composition root: it builds the application from the settings."""
 
 import os
 from collections.abc import AsyncIterator
@@ -42,22 +42,25 @@ from profile_lookup.web.request_id import RequestIdMiddleware
 from profile_lookup.web.unread_body import UnreadBodyMiddleware
 
 _DESCRIPTION = """\
-Which customer profile does this phone number, e-mail or chat ID name? Store profiles with their identifiers; those
-that turn out to be one person merge; look them up.
+Which customer profile does this phone number, e-mail address or chat ID name? Store profiles with their identifiers,
+and look them up. Profiles that turn out to be one person are merged.
 
-Speaks the identity half of Twilio's Conversation Memory API (v1); the official SDK works unmodified. Press
-*Authorize* and give an API key's SID and secret, or an account's SID and auth token.
+The service speaks the identity half of Twilio's Conversation Memory API (v1), so the official SDK works unmodified.
+Press *Authorize* and enter an API key's SID and secret, or an account's SID and auth token.
 """
 
 _TAGS = [
-    {"name": "Retrieval", "description": "Who is this?"},
-    {"name": "Profile", "description": "What is known of a person, under one canonical ID."},
-    {"name": "Identifiers", "description": "What a person can be found by."},
-    {"name": "Traits", "description": "What is known of a person, and since when."},
-    {"name": "Store", "description": "A tenant: its settings, trait groups and profiles."},
-    {"name": "IdentityResolutionSettings", "description": "Which identifiers a store knows, and who is the same."},
-    {"name": "TraitGroup", "description": "What may be known of a person, and what of it identifies them."},
-    {"name": "Operations", "description": "What became of an accepted request."},
+    {"name": "Retrieval", "description": "Find the profiles that an identifier names."},
+    {"name": "Profile", "description": "The data about a person, under one canonical ID."},
+    {"name": "Identifiers", "description": "The values by which a person can be found."},
+    {"name": "Traits", "description": "The properties of a person, each with the time of its last change."},
+    {"name": "Store", "description": "A tenant with its settings, trait groups and profiles."},
+    {
+        "name": "IdentityResolutionSettings",
+        "description": "The identifier types of a store, and the rules by which profiles are the same person.",
+    },
+    {"name": "TraitGroup", "description": "The traits that profiles may have, and which of them identify a person."},
+    {"name": "Operations", "description": "The progress and the result of accepted requests."},
 ]
 
 
@@ -71,8 +74,8 @@ FEATURES = (
 class _App(FastAPI):
     """FastAPI with our own middleware outermost, and the hot routes before the framework's middleware.
 
-    A hot route passes nothing that `add_middleware` adds: a proxy's headers are read there, which no answer of a hot
-    route needs. A crash is answered by `RequestIdMiddleware`, not by a handler.
+    What `add_middleware` adds is not applied to hot routes: it reads a proxy's headers, which no answer of a hot route
+    needs. `RequestIdMiddleware` answers a crash, and no handler does.
     """
 
     log_requests = False
@@ -81,20 +84,20 @@ class _App(FastAPI):
         if scope["type"] != "http" or self.middleware_stack is None:
             await super().__call__(scope, receive, send)
             return
-        # FastAPI does two things more, neither of which we use: telemetry, and a path that it is mounted at.
+        # FastAPI would also handle telemetry and the path that it is mounted at, neither of which we use.
         scope["app"] = self
         await self.middleware_stack(scope, receive, send)
 
     def build_middleware_stack(self) -> ASGIApp:
         outermost = super().build_middleware_stack()
-        assert isinstance(outermost, ServerErrorMiddleware)  # RequestIdMiddleware does its work
+        assert isinstance(outermost, ServerErrorMiddleware)  # RequestIdMiddleware replaces it
         hot = [route for route in self.routes if isinstance(route, HotRoute)]
         routed = HotRoutesMiddleware(UnreadBodyMiddleware(outermost.app), routes=hot)
         return RequestIdMiddleware(routed, log_requests=self.log_requests)
 
 
 def _processors() -> int:
-    """Return how many processors this process may use, or, where the system does not tell, how many there are."""
+    """Return how many processors this process may use, or, if the system does not say, how many there are."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -133,16 +136,20 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        redirect_slashes=False,  # an address is one or it is not: nobody's credentials are sent on a detour
-        telemetry={"tracing": False, "metrics": False, "logs": False},  # it would hold bodies: personal data
+        redirect_slashes=False,  # a redirect would make clients send their credentials twice
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+        },  # bodies, which are personal data, would be in it
     )
     app.log_requests = settings.log_requests
-    # Here and not by uvicorn, around everything: no answer of a hot route holds an address.
+    # uvicorn would do this for all requests, but no answer of a hot route contains an address.
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     install_error_handlers(app)
     install_redirects(app)
     routes = [route for feature in FEATURES for route in feature.router.routes]
-    # As they are: `include_router` would make each anew at the first request, and match each twice.
+    # `include_router` would make each route again at the first request, and match each one twice.
     app.router.routes += routes
     install_docs(app)
     describe(app, _TAGS, routes)
@@ -150,14 +157,14 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def app_from_environment() -> FastAPI:
-    """Return the application for one of several processes, which get their settings by the environment."""
+    """Return the application for one of several processes, which get their settings from the environment."""
     settings = load_settings()
     configure_logging(settings.log_level)
     return app_to_serve(settings)
 
 
 def app_to_serve(settings: Settings) -> FastAPI:
-    """Return the application for a process that does nothing else."""
+    """Return the application for a process that does nothing but serve it, and let it collect garbage seldom."""
     app = create_app(settings)
     collect_seldom()
     return app

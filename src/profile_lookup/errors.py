@@ -1,7 +1,7 @@
-"""What can go wrong, as facts. The HTTP status and code of each error are in `web/errors.py`.
+"""All errors, named as facts. The HTTP status and code of each error are in `web/contract.py`.
 
     ProfileLookupError
-    ├── Unauthenticated             no credentials, or wrong ones
+    ├── Unauthenticated             the credentials are missing or wrong
     ├── ScopeMissing                the API key may not do this
     ├── UploadRefused               the upload's address is invalid or has expired
     ├── RequestRefused              the request itself is not well-formed
@@ -14,7 +14,7 @@
     │   ├── FileRefused             an import's file is not what was announced, or cannot be read
     │   ├── RowRefused              a row of an import's file cannot be applied
     │   ├── BodyTooLarge
-    │   ├── TooManyValues           a JSON body of so many values that to parse it would stop all others
+    │   ├── TooManyValues           a JSON body has so many values that parsing it would delay all other requests
     │   └── MediaTypeRefused
     ├── NotFound
     │   ├── StoreNotFound
@@ -26,13 +26,13 @@
     │   ├── IdentifierNotFound      the profile has no identifier of this type
     │   ├── NothingToReplace        the profile does not have the value that should be replaced
     │   └── NothingToRemove         the profile has no value that could be removed
-    ├── ProfileMoved                it was merged into the profile `canonical_id`
+    ├── ProfileMoved                the profile was merged into the profile `canonical_id`
     ├── IdentifierRefused           an identifier cannot be searched or stored
     │   ├── UnknownIdentifierType   its type is not configured in the store
     │   └── ValueRefused            its value does not normalize
-    ├── TraitsRefused               the store's trait groups do not define the traits, or these identify nobody
+    ├── TraitsRefused               the store's trait groups do not define the traits, or the traits identify nobody
     │   └── TraitValueRefused       a trait's definition does not allow the value
-    ├── SettingsRefused             identity resolution settings contradict themselves, or what is stored
+    ├── SettingsRefused             identity resolution settings contradict themselves or the stored data
     ├── DefinitionProtected         every store has this trait group or trait
     ├── NameTaken
     │   ├── StoreNameTaken          another store of the account has this display name
@@ -44,15 +44,15 @@
     ├── Conflict
     │   ├── IdentifierConflict      a value that may neither be shared nor merge belongs to another profile
     │   ├── AlreadyUploaded         the import has its file already
-    │   └── StillBeingRemoved       what had this name before is still being deleted
+    │   └── StillBeingRemoved       the values of a trait or group that had this name are still being deleted
     ├── Outdated                    the resource is no longer what `If-Match` says
     └── Unavailable                 the database is unreachable, overloaded or too slow
-        ├── OutcomeUnknown          the connection was lost while it committed: it may have been done
+        ├── OutcomeUnknown          the connection was lost during a commit, so the write may have been done
         └── NotMigrated             the database does not have this version's schema
 
 `OperatorError` is not one of them: it is raised when a command cannot be carried out.
 
-Messages are for people and leave the process. They say what was expected, and never hold an identifier's value.
+Messages are for people, and clients read them. They say what was expected, and never contain an identifier's value.
 """
 
 import re
@@ -62,7 +62,7 @@ _LOOKS_LIKE_A_NAME = re.compile("[A-Za-z][A-Za-z_-]{0,29}[0-9]{0,3}")
 
 
 def nameable(name: str) -> str:
-    """Return a field's or trait's name for a message, or a placeholder if it may be a value that a client put there."""
+    """Return the name of a field or trait for a message, or a placeholder if it may be a value that a client sent."""
     return name if _LOOKS_LIKE_A_NAME.fullmatch(name) else "(a name)"
 
 
@@ -226,7 +226,7 @@ class TraitsRefused(ProfileLookupError):
 
 
 class TraitValueRefused(TraitsRefused):
-    """`trait` is the trait's name, `expected` what its value should have been."""
+    """`trait` is the trait's name, and `expected` says what its value should have been."""
 
     def __init__(self, trait: str, expected: str) -> None:
         super().__init__(f"traits.{trait}: {expected}")

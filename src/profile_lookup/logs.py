@@ -1,7 +1,7 @@
 """Logs: one JSON line per event, on standard error, and never an identifier's value.
 
 The text of an exception may quote what a client sent or what a table holds (PostgreSQL's own errors do), so an
-exception is logged as its type and where it was raised, never as its text.
+exception is logged with its type and where it was raised, never with its text.
 """
 
 import logging
@@ -36,7 +36,7 @@ def configure_logging(level: str) -> None:
         )
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    logging.raiseExceptions = False  # when it cannot write, logging would print what it had to say as it is
-    # Their progress is not an event of the service.
+    logging.raiseExceptions = False  # if an event cannot be written, logging would print it unformatted
+    # These log their own progress, which is not an event of the service.
     for chatty in ("alembic", "uvicorn.error"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

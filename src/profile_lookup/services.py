@@ -1,4 +1,4 @@
-"""What one process that serves has, made once by `app.py`: typed, so that mypy sees each use of it."""
+"""The services of a process that serves. `app.py` makes them once; they are typed, so that mypy checks each use."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -7,7 +7,7 @@ from profile_lookup.database.pool import Database
 from profile_lookup.database.signing_key import SigningKey
 from profile_lookup.settings import Settings
 
-if TYPE_CHECKING:  # features use this module; it knows them by type alone
+if TYPE_CHECKING:  # features import this module, so it imports only their types
     from profile_lookup.imports.s3 import Bucket
     from profile_lookup.ingest.group_ingest import GroupIngest
     from profile_lookup.lookup.profile_lookup import ProfileLookup
@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # features use this module; it knows them by type alone
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`bucket` is None where files of imports are uploaded to this service itself."""
+    """`bucket` is None if the files of imports are uploaded to this service itself."""
 
     settings: Settings
     database: Database

@@ -13,14 +13,14 @@ from profile_lookup.database.pool import Database
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.identity.trait_definitions import CONTACT, TraitGroup
 from profile_lookup.stores.admission import Admissions
-from profile_lookup.stores.rules_cache import RULES, RulesCache, Store
+from profile_lookup.stores.rules_cache import RULES, RulesCache, StoreRules
 from tests.conftest import make_profile
 
 GROUP = {"displayName": "Billing", "traits": {"plan": {"dataType": "STRING"}}}
 
 
-def _store(number: int, revision: int = 1, groups: Mapping[str, TraitGroup] | None = None) -> Store:
-    return Store(UUID(int=0), UUID(int=number), DEFAULT_SETTINGS, 1, groups or {}, revision, datetime.now(UTC))
+def _store(number: int, revision: int = 1, groups: Mapping[str, TraitGroup] | None = None) -> StoreRules:
+    return StoreRules(UUID(int=0), UUID(int=number), DEFAULT_SETTINGS, 1, groups or {}, revision, datetime.now(UTC))
 
 
 def test_a_newer_revision_replaces_an_older_one_and_never_the_other_way() -> None:
@@ -32,7 +32,7 @@ def test_a_newer_revision_replaces_an_older_one_and_never_the_other_way() -> Non
     assert cache.get(UUID(int=1)) == _store_of_revision(cache, 3)
 
 
-def _store_of_revision(cache: RulesCache, revision: int) -> Store | None:
+def _store_of_revision(cache: RulesCache, revision: int) -> StoreRules | None:
     found = cache.get(UUID(int=1))
     return found if found is not None and found.revision == revision else None
 

@@ -12,11 +12,11 @@ from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import store, trait_group
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import CONTACT
-from profile_lookup.stores.admission import in_force
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.admission import rules_in_force
+from profile_lookup.stores.rules_cache import StoreRules
 
 
-async def make_store(database: Database, settings: IdentityResolutionSettings) -> Store:
+async def make_store(database: Database, settings: IdentityResolutionSettings) -> StoreRules:
     async with database.transaction() as connection:
         token = Credentials(new_account_sid(), digest(new_secret()))
         account_id, store_id, now = await ensure_account(connection, "test", token), new_id(), datetime.now(UTC)
@@ -31,4 +31,4 @@ async def make_store(database: Database, settings: IdentityResolutionSettings) -
                 store_id=store_id, name=CONTACT.name, traits=traits_document(CONTACT), version=1, created_at=now
             )
         )
-        return await in_force(connection, account_id, store_id)
+        return await rules_in_force(connection, account_id, store_id)

@@ -18,8 +18,8 @@ from profile_lookup.archives.writer import header_of, profiles_of
 from profile_lookup.database.pool import Database
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queries import enqueue
-from profile_lookup.stores.admission import in_force
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.admission import rules_in_force
+from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
 from tests.conftest import change_settings, look_up, make_store
@@ -60,10 +60,10 @@ async def original(client: httpx.AsyncClient, store_id: str) -> str:
     return store_id
 
 
-async def _store(database: Database, store_id: str) -> Store:
+async def _store(database: Database, store_id: str) -> StoreRules:
     async with database.statements() as connection:
         account_id = await connection.scalar(text("select account_id from store"))
-        return await in_force(connection, account_id, ids.decoded(store_id) or UUID(int=0))
+        return await rules_in_force(connection, account_id, ids.decoded(store_id) or UUID(int=0))
 
 
 async def _exported(database: Database, store_id: str) -> list[bytes]:
@@ -172,9 +172,14 @@ async def test_restoring_into_a_store_with_profiles_or_pending_changes_is_refuse
     store = await _store(database, copy)
     async with database.transaction() as connection:
         later = datetime.now(UTC) + timedelta(hours=1)
-        to_do = {"group": "Billing", "traits": None}
+        job_input = {"group": "Billing", "traits": None}
         await enqueue(
-            connection, store.account_id, store.id, kind=OperationKind.FORGET_TRAITS, to_do=to_do, waits_until=later
+            connection,
+            store.account_id,
+            store.id,
+            kind=OperationKind.FORGET_TRAITS,
+            job_input=job_input,
+            waits_until=later,
         )
     with pytest.raises(RestoreRefused, match="still being changed"):
         await _restore(database, copy, lines)

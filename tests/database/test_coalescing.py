@@ -25,7 +25,7 @@ from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.ingest.ingest import ingest
 from profile_lookup.lookup import coalescing
 from profile_lookup.lookup.coalescing import Lookups
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 from tests.conftest import PATIENCE, WAITING
 from tests.database.conftest import CountingPoll, own_server, postmaster
 from tests.database.stores import make_store
@@ -42,7 +42,7 @@ WRONG_SECRET = Credentials("SKtest", digest("guessed"))
 class FilledStore:
     """A store with profiles c-0 … c-9, and a key that may look them up."""
 
-    store: Store
+    store: StoreRules
     profile_ids: list[UUID]
 
     async def found(self, lookups: Lookups, number: int, caller: Credentials = KEY) -> list[UUID] | None:

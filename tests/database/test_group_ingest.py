@@ -32,7 +32,7 @@ from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentityResolutionSe
 from profile_lookup.ingest import group_ingest
 from profile_lookup.ingest.group_ingest import MAX_GROUP_BYTES, MAX_TRANSACTIONS, GroupIngest
 from profile_lookup.stores.admission import Admissions
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 from tests.conftest import PATIENCE, WAITING
 from tests.database.conftest import own_server, postmaster
@@ -44,7 +44,7 @@ KEY = Credentials("SKtest", digest("secret"))
 class Writer:
     """Creates profiles in a store through a `GroupIngest`."""
 
-    def __init__(self, database: Database, store: Store) -> None:
+    def __init__(self, database: Database, store: StoreRules) -> None:
         self.database = database
         self.group = GroupIngest(database, Admissions(database))
         self.store_id = ids.store_id(store.id)
@@ -54,7 +54,9 @@ class Writer:
         change = Change(tuple(NormalizedIdentifier(id_type, NormalizedValue(value)) for id_type, value in named))
         return await self.create_as_read(lambda _: change, caller, size)
 
-    async def create_as_read(self, read: Callable[[Store], Change], caller: Credentials = KEY, size: int = 0) -> UUID:
+    async def create_as_read(
+        self, read: Callable[[StoreRules], Change], caller: Credentials = KEY, size: int = 0
+    ) -> UUID:
         return await self.group.ingest(caller, self.store_id, read, datetime.now(UTC), size)
 
 
@@ -154,7 +156,7 @@ async def test_creates_of_one_group_match_each_other(writer: Writer) -> None:
 async def test_a_refused_create_fails_alone(writer: Writer, database: Database) -> None:
     refusal = TraitsRefused("a reason")
 
-    def refuse(_store: Store) -> Change:
+    def refuse(_store: StoreRules) -> Change:
         raise refusal
 
     first, refused, empty, last = await asyncio.gather(

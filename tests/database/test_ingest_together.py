@@ -21,7 +21,7 @@ from profile_lookup.identity.profile_replay import Written
 from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.ingest.identity_locks import RulesChanged
 from profile_lookup.ingest.ingest import MAX_IDENTIFIERS, Attempt, Outcome, ingest, ingest_together
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 from tests.database.stores import make_store
 
 EXAMPLES = int(os.environ.get("MODEL_STEPS", "0")) or 20
@@ -70,7 +70,7 @@ def cases(draw: st.DrawFn) -> Case:
     )
 
 
-async def one_by_one(database: Database, store: Store, attempts: Sequence[Attempt]) -> list[Outcome]:
+async def one_by_one(database: Database, store: StoreRules, attempts: Sequence[Attempt]) -> list[Outcome]:
     """Apply the attempts one by one. `ingest` does not return how it wrote a profile, so that is not compared."""
     outcomes: list[Outcome] = []
     for change, requested_at in attempts:
@@ -85,7 +85,7 @@ async def one_by_one(database: Database, store: Store, attempts: Sequence[Attemp
 
 
 async def in_chunks(
-    database: Database, store: Store, attempts: Sequence[Attempt], sizes: Sequence[int] = (300,)
+    database: Database, store: StoreRules, attempts: Sequence[Attempt], sizes: Sequence[int] = (300,)
 ) -> list[Outcome]:
     outcomes: list[Outcome] = []
     for turn in count():
@@ -97,7 +97,7 @@ async def in_chunks(
     raise AssertionError
 
 
-async def stored(database: Database, store: Store, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+async def stored(database: Database, store: StoreRules, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Return everything that is stored. Each profile ID is replaced by its position in the order of creation."""
     ids = sorted({outcome.profile_id for outcome in outcomes if isinstance(outcome, Written)})
     async with database.statements() as connection:

@@ -28,7 +28,7 @@ from profile_lookup.operations.job_worker import (
     run_until_idle,
     run_worker,
 )
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 from tests.conftest import PATIENCE
 from tests.database.stores import make_store
 
@@ -36,17 +36,19 @@ STEPS = 40
 
 
 @pytest.fixture
-async def store(database: Database) -> Store:
+async def store(database: Database) -> StoreRules:
     async with database.transaction() as connection:
         await connection.execute(text("create table step (at bigserial, operation uuid, number integer, worker text)"))
     return await make_store(database, DEFAULT_SETTINGS)
 
 
 async def _enqueue(
-    database: Database, store: Store, kind: str = "COUNT", *, store_id: UUID | None = None, **more: Any
+    database: Database, store: StoreRules, kind: str = "COUNT", *, store_id: UUID | None = None, **more: Any
 ) -> UUID:
     async with database.transaction() as connection:
-        return await queries.enqueue(connection, store.account_id, store_id or store.id, kind=kind, to_do={}, **more)
+        return await queries.enqueue(
+            connection, store.account_id, store_id or store.id, kind=kind, job_input={}, **more
+        )
 
 
 async def _row(database: Database, operation_id: UUID) -> Row[Any]:
@@ -114,14 +116,14 @@ async def _running(*work: asyncio.Task[None]) -> AsyncIterator[None]:
         await asyncio.gather(*work, return_exceptions=True)
 
 
-async def test_concurrent_workers_do_each_step_once(database: Database, store: Store) -> None:
+async def test_concurrent_workers_do_each_step_once(database: Database, store: StoreRules) -> None:
     operations = [await _enqueue(database, store, store_id=uuid4()) for _ in range(6)]
     await asyncio.gather(*[run_until_idle(database, HANDLERS) for _ in range(4)])
     assert sorted(await _steps(database)) == [(each, number) for each in operations for number in range(1, STEPS + 1)]
     assert await _statuses(database) == ["COMPLETED"] * 6
 
 
-async def test_the_operations_of_a_store_are_sequential(database: Database, store: Store) -> None:
+async def test_the_operations_of_a_store_are_sequential(database: Database, store: StoreRules) -> None:
     operations = [await _enqueue(database, store) for _ in range(5)]
     # Each worker ends as soon as there is nothing that it may do.
     while "PENDING" in await _statuses(database):
@@ -129,7 +131,7 @@ async def test_the_operations_of_a_store_are_sequential(database: Database, stor
     assert await _steps(database) == [(each, number) for each in operations for number in range(1, STEPS + 1)]
 
 
-async def test_a_busy_store_does_not_delay_other_stores(database: Database, store: Store) -> None:
+async def test_a_busy_store_does_not_delay_other_stores(database: Database, store: StoreRules) -> None:
     await _enqueue(database, store)
     other = await _enqueue(database, store, store_id=uuid4())
     async with database.statements() as connection:
@@ -140,7 +142,7 @@ async def test_a_busy_store_does_not_delay_other_stores(database: Database, stor
 
 
 async def test_an_independent_kind_waits_only_for_its_own_kind_and_delays_no_other(
-    database: Database, store: Store
+    database: Database, store: StoreRules
 ) -> None:
     order: list[UUID] = []
     first = {kind: await _enqueue(database, store, kind) for kind in ("IMPORT", "BULK", "COUNT")}
@@ -166,7 +168,7 @@ async def test_an_independent_kind_waits_only_for_its_own_kind_and_delays_no_oth
 
 
 async def test_a_waiting_operation_is_not_taken_and_delays_nothing_until_it_is_ready(
-    database: Database, store: Store
+    database: Database, store: StoreRules
 ) -> None:
     later = datetime.now(UTC) + timedelta(hours=1)
     waiting = await _enqueue(database, store, waits_until=later)
@@ -181,7 +183,7 @@ async def test_a_waiting_operation_is_not_taken_and_delays_nothing_until_it_is_r
     assert list(dict.fromkeys(each for each, _ in await _steps(database))) == [other, waiting]
 
 
-async def test_thousands_of_waiting_operations_delay_no_other(database: Database, store: Store) -> None:
+async def test_thousands_of_waiting_operations_delay_no_other(database: Database, store: StoreRules) -> None:
     """A query that compares each with each would exceed the statement timeout."""
     many = """
         insert into operation
@@ -204,7 +206,7 @@ async def test_thousands_of_waiting_operations_delay_no_other(database: Database
 
 
 async def test_an_operation_that_becomes_ready_waits_for_a_later_one_that_is_running(
-    database: Database, store: Store
+    database: Database, store: StoreRules
 ) -> None:
     waiting = await _enqueue(database, store, waits_until=datetime.now(UTC) + timedelta(hours=1))
     later = await _enqueue(database, store)
@@ -221,7 +223,7 @@ async def test_an_operation_that_becomes_ready_waits_for_a_later_one_that_is_run
 
 
 async def test_a_waiting_operation_that_never_becomes_ready_is_taken_after_its_deadline(
-    database: Database, store: Store
+    database: Database, store: StoreRules
 ) -> None:
     waiting = await _enqueue(database, store, waits_until=datetime.now(UTC) - timedelta(seconds=1))
     async with database.transaction() as connection:
@@ -230,7 +232,7 @@ async def test_a_waiting_operation_that_never_becomes_ready_is_taken_after_its_d
     assert await _statuses(database) == ["COMPLETED"]
 
 
-async def test_long_operations_never_fill_a_worker(database: Database, store: Store) -> None:
+async def test_long_operations_never_fill_a_worker(database: Database, store: StoreRules) -> None:
     long = [await _enqueue(database, store, "LONG", store_id=uuid4()) for _ in range(MAX_RUNNING + 1)]
     short = await _enqueue(database, store, store_id=uuid4())
     may_end = asyncio.Event()
@@ -250,7 +252,7 @@ async def test_long_operations_never_fill_a_worker(database: Database, store: St
     assert set(await _statuses(database)) == {"COMPLETED"}
 
 
-async def test_a_leased_operation_is_not_taken(database: Database, store: Store) -> None:
+async def test_a_leased_operation_is_not_taken(database: Database, store: StoreRules) -> None:
     await _enqueue(database, store)
     async with database.statements() as connection:
         assert await queries.take(connection, HANDLERS, uuid4(), LEASE)
@@ -258,7 +260,7 @@ async def test_a_leased_operation_is_not_taken(database: Database, store: Store)
 
 
 async def test_after_a_lease_expires_the_next_worker_continues_after_the_last_step(
-    database: Database, store: Store
+    database: Database, store: StoreRules
 ) -> None:
     await _enqueue(database, store)
     async with database.statements() as connection:
@@ -272,7 +274,7 @@ async def test_after_a_lease_expires_the_next_worker_continues_after_the_last_st
     assert await _statuses(database) == ["COMPLETED"]
 
 
-async def test_a_worker_that_lost_its_lease_commits_nothing(database: Database, store: Store) -> None:
+async def test_a_worker_that_lost_its_lease_commits_nothing(database: Database, store: StoreRules) -> None:
     await _enqueue(database, store)
     has_begun, may_go_on = asyncio.Event(), asyncio.Event()
 
@@ -294,7 +296,9 @@ async def test_a_worker_that_lost_its_lease_commits_nothing(database: Database, 
     assert await _statuses(database) == ["COMPLETED"]
 
 
-async def test_a_lease_cannot_be_lost_within_a_step_however_long_it_takes(database: Database, store: Store) -> None:
+async def test_a_lease_cannot_be_lost_within_a_step_however_long_it_takes(
+    database: Database, store: StoreRules
+) -> None:
     operation_id = await _enqueue(database, store)
     is_within, may_end = asyncio.Event(), asyncio.Event()
 
@@ -316,7 +320,7 @@ async def test_a_lease_cannot_be_lost_within_a_step_however_long_it_takes(databa
 
 
 async def test_a_crashing_handler_fails_alone_and_reveals_nothing(
-    database: Database, store: Store, caplog: pytest.LogCaptureFixture
+    database: Database, store: StoreRules, caplog: pytest.LogCaptureFixture
 ) -> None:
     poisoned = await _enqueue(database, store, "CRASH")
     sound = await _enqueue(database, store)
@@ -328,14 +332,14 @@ async def test_a_crashing_handler_fails_alone_and_reveals_nothing(
     assert [record.message for record in caplog.records] == ["operation crashed"]
 
 
-async def test_the_refusal_of_a_handler_is_stored_as_the_error(database: Database, store: Store) -> None:
+async def test_the_refusal_of_a_handler_is_stored_as_the_error(database: Database, store: StoreRules) -> None:
     operation_id = await _enqueue(database, store, "REFUSE")
     await run_until_idle(database, HANDLERS)
     refused = await _row(database, operation_id)
     assert (refused.status, refused.error_code, refused.error_detail) == ("FAILED", 520024, "expected something else")
 
 
-async def test_a_failed_step_is_rolled_back(database: Database, store: Store) -> None:
+async def test_a_failed_step_is_rolled_back(database: Database, store: StoreRules) -> None:
     await _enqueue(database, store)
 
     async def fail_halfway(job: Job) -> None:
@@ -348,7 +352,9 @@ async def test_a_failed_step_is_rolled_back(database: Database, store: Store) ->
     assert await _statuses(database) == ["FAILED"]
 
 
-async def test_an_operation_is_retried_later_while_the_database_is_overloaded(database: Database, store: Store) -> None:
+async def test_an_operation_is_retried_later_while_the_database_is_overloaded(
+    database: Database, store: StoreRules
+) -> None:
     operation_id = await _enqueue(database, store)
     tries = []
 
@@ -365,7 +371,7 @@ async def test_an_operation_is_retried_later_while_the_database_is_overloaded(da
 
 
 async def test_an_operation_that_makes_no_progress_is_given_up(
-    database: Database, store: Store, caplog: pytest.LogCaptureFixture
+    database: Database, store: StoreRules, caplog: pytest.LogCaptureFixture
 ) -> None:
     """This happens if the operation crashes the whole process every time."""
     operation_id = await _enqueue(database, store)
@@ -380,7 +386,7 @@ async def test_an_operation_that_makes_no_progress_is_given_up(
     assert "operation failed after too many attempts" in caplog.messages
 
 
-async def test_progress_resets_the_attempts(database: Database, store: Store) -> None:
+async def test_progress_resets_the_attempts(database: Database, store: StoreRules) -> None:
     operation_id = await _enqueue(database, store)
     for number in range(1, MAX_ATTEMPTS + 5):
         async with database.statements() as connection:
@@ -392,7 +398,7 @@ async def test_progress_resets_the_attempts(database: Database, store: Store) ->
     assert (await _row(database, operation_id)).status == "COMPLETED"
 
 
-async def test_a_worker_that_ends_releases_its_operation_immediately(database: Database, store: Store) -> None:
+async def test_a_worker_that_ends_releases_its_operation_immediately(database: Database, store: StoreRules) -> None:
     operation_id = await _enqueue(database, store)
     is_within = asyncio.Event()
 
@@ -409,7 +415,7 @@ async def test_a_worker_that_ends_releases_its_operation_immediately(database: D
     assert [number for _, number in await _steps(database)] == list(range(1, STEPS + 1))
 
 
-async def test_a_worker_ends_even_if_it_has_nothing_left_to_release(database: Database, store: Store) -> None:
+async def test_a_worker_ends_even_if_it_has_nothing_left_to_release(database: Database, store: StoreRules) -> None:
     """The worker may be stopped just after the last step was committed; nothing must keep it running then."""
     await _enqueue(database, store)
     has_completed = asyncio.Event()
@@ -429,7 +435,7 @@ async def test_a_worker_ends_even_if_it_has_nothing_left_to_release(database: Da
 
 
 async def test_a_worker_ends_even_if_the_database_is_unavailable(
-    database_url: str, database: Database, store: Store, monkeypatch: pytest.MonkeyPatch
+    database_url: str, database: Database, store: StoreRules, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("profile_lookup.operations.job_worker.RELEASE_TIMEOUT", 0.2)
     await _enqueue(database, store)
@@ -451,7 +457,7 @@ async def test_a_worker_ends_even_if_the_database_is_unavailable(
     await worker_database.close()
 
 
-async def test_a_worker_that_ends_in_order_does_not_count_an_attempt(database: Database, store: Store) -> None:
+async def test_a_worker_that_ends_in_order_does_not_count_an_attempt(database: Database, store: StoreRules) -> None:
     operation_id = await _enqueue(database, store)
     is_within = asyncio.Event()
 
@@ -465,7 +471,7 @@ async def test_a_worker_that_ends_in_order_does_not_count_an_attempt(database: D
     assert (await _row(database, operation_id)).attempts == 0
 
 
-async def test_a_relentless_operation_is_never_given_up(database: Database, store: Store) -> None:
+async def test_a_relentless_operation_is_never_given_up(database: Database, store: StoreRules) -> None:
     crashes = 0
 
     async def crash(job: Job) -> None:
@@ -483,13 +489,15 @@ async def test_a_relentless_operation_is_never_given_up(database: Database, stor
     assert (await _row(database, operation_id)).completed_at is None
 
 
-async def test_an_operation_of_an_unknown_kind_is_left_to_newer_versions(database: Database, store: Store) -> None:
+async def test_an_operation_of_an_unknown_kind_is_left_to_newer_versions(database: Database, store: StoreRules) -> None:
     operation_id = await _enqueue(database, store, "OF_ANOTHER_VERSION")
     await run_until_idle(database, HANDLERS)
     assert (await _row(database, operation_id)).status == "PENDING"
 
 
-async def test_completed_operations_are_kept_for_seven_days_and_then_removed(database: Database, store: Store) -> None:
+async def test_completed_operations_are_kept_for_seven_days_and_then_removed(
+    database: Database, store: StoreRules
+) -> None:
     ages = [timedelta(days=6, hours=23), timedelta(days=7, hours=1)]
     unfinished = await _enqueue(database, store)
     async with database.transaction() as connection:

@@ -23,7 +23,7 @@ from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.ingest.ingest import ingest
 from profile_lookup.lookup.queries import LOOKUP, LOOKUPS, LOOKUPS_OF_ONE_CALLER, similar_profile_ids
 from profile_lookup.settings import Settings
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 from tests.conftest import BASE_URL, change_settings, look_up, make_profile
 from tests.contract.conforming import ConformingTransport
 from tests.database.stores import make_store
@@ -192,7 +192,7 @@ async def test_a_write_is_one_query_and_a_transaction_of_four_round_trips(
                     ]  # fmt: skip
 
 
-def _read_as_is(change: Change, _store: Store) -> Change:
+def _read_as_is(change: Change, _store: StoreRules) -> Change:
     return change
 
 

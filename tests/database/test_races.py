@@ -37,7 +37,7 @@ from profile_lookup.ingest.identity_locks import CandidateMoved, lock_and_gather
 from profile_lookup.ingest.ingest import Attempt, ingest, ingest_together
 from profile_lookup.ingest.writes import write
 from profile_lookup.stores.admission import Admissions
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 from tests.conftest import WAITING, look_up, make_profile
 from tests.database.stores import make_store
@@ -98,7 +98,7 @@ class Request:
     def change(self) -> Change:
         return Change(tuple(self.incoming), {TraitName("Contact", "city"): self.city})
 
-    def read(self, _store: Store) -> Change:
+    def read(self, _store: StoreRules) -> Change:
         return self.change
 
 
@@ -153,7 +153,7 @@ def _requests(seed: int, count: int) -> list[Request]:
     return requests
 
 
-async def _ingest(database: Database, store: Store, queue: Iterator[Request]) -> None:
+async def _ingest(database: Database, store: StoreRules, queue: Iterator[Request]) -> None:
     for request in queue:
         try:
             request.answer = await ingest(database, store, request.read, request.requested_at)
@@ -161,7 +161,7 @@ async def _ingest(database: Database, store: Store, queue: Iterator[Request]) ->
             request.answer = IdentifierConflict
 
 
-async def _ingest_together(database: Database, store: Store, queue: Iterator[Request], size: int) -> None:
+async def _ingest_together(database: Database, store: StoreRules, queue: Iterator[Request], size: int) -> None:
     while chunk := list(islice(queue, size)):
         attempts: list[Attempt] = [(request.change, request.requested_at) for request in chunk]
         write = partial(ingest_together, store=store, attempts=attempts)
@@ -169,7 +169,7 @@ async def _ingest_together(database: Database, store: Store, queue: Iterator[Req
             request.answer = outcome.profile_id if isinstance(outcome, Written) else IdentifierConflict
 
 
-async def _ingest_in_groups(group: GroupIngest, store: Store, queue: Iterator[Request]) -> None:
+async def _ingest_in_groups(group: GroupIngest, store: StoreRules, queue: Iterator[Request]) -> None:
     for request in queue:
         try:
             request.answer = await group.ingest(KEY, ids.store_id(store.id), request.read, request.requested_at)

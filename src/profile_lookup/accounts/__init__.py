@@ -1,1 +1,1 @@
-"""Accounts and their API keys: who may call."""
+"""Accounts and their API keys, which decide who may call."""

@@ -12,7 +12,7 @@ Scope = Literal["lookup", "full"]
 
 
 class Credentials(NamedTuple):
-    """What a caller presented; not verified. Of the secret it holds the digest, which is all that is stored."""
+    """What a caller presented, not yet verified. It holds only the digest of the secret, as the database does."""
 
     sid: str
     secret_sha256: bytes
@@ -39,13 +39,13 @@ def digest(secret: str) -> bytes:
 
 
 def parse_basic(header: str | None) -> Credentials:
-    """Parse an `Authorization` header (RFC 7617, UTF-8). Raises `Unauthenticated`."""
+    """Return the credentials in an `Authorization` header (RFC 7617, UTF-8). Raises `Unauthenticated`."""
     scheme, _, encoded = (header or "").partition(" ")
     if scheme.lower() != "basic":
         raise Unauthenticated
     try:
         decoded = binascii.a2b_base64(encoded.strip(), strict_mode=True).decode()
-    except ValueError:  # not base64, not ASCII, or not UTF-8 within
+    except ValueError:  # it is not base64, not ASCII, or does not encode UTF-8
         raise Unauthenticated from None
     sid, separator, secret = decoded.partition(":")
     if not separator or "\0" in sid:
@@ -53,19 +53,19 @@ def parse_basic(header: str | None) -> Credentials:
     return Credentials(sid, digest(secret))
 
 
-def presented_over_connection(memory: MutableMapping[str, Any], header: bytes) -> Credentials:
-    """Do as `parse_basic`, but do not decode and hash again what the same connection presented just before.
+def parse_basic_cached(cache: MutableMapping[str, Any], header: bytes) -> Credentials:
+    """Return the same as `parse_basic`, but decode and hash nothing if the last call with `cache` had the same header.
 
-    `memory` lasts no longer than the connection (`web/connection.py`), so no secret stays in memory after it.
+    `cache` lasts no longer than the connection (`web/connection.py`), so no secret stays in memory after it.
     """
-    last: tuple[bytes, Credentials] | None = memory.get(_PRESENTED)
+    last: tuple[bytes, Credentials] | None = cache.get(_LAST)
     if last is not None and secrets.compare_digest(last[0], header):
         return last[1]
     credentials = parse_basic(header.decode("latin-1"))
-    if len(header) <= _MAX_REMEMBERED:
-        memory[_PRESENTED] = header, credentials
+    if len(header) <= _MAX_CACHED:
+        cache[_LAST] = header, credentials
     return credentials
 
 
-_PRESENTED = "presented credentials"
-_MAX_REMEMBERED = 512  # bytes: ours have some 130
+_LAST = "last credentials"
+_MAX_CACHED = 512  # bytes; headers with credentials that we made have about 130

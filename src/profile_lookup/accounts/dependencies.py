@@ -1,4 +1,4 @@
-"""Who is calling? For what belongs to an account; what belongs to a store uses `stores/dependencies.py`."""
+"""The caller, for resources of an account. For those of a store, see `stores/dependencies.py`."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -20,7 +20,7 @@ BASIC = Depends(
         auto_error=False,
     )
 )
-"""Documents that an operation needs credentials. It reads nothing: `parse_basic` does."""
+"""Documents that an operation needs credentials. It does not read them; `parse_basic` does."""
 
 
 async def _presented(request: Request, _documented: Annotated[object, BASIC]) -> Credentials:
@@ -36,7 +36,7 @@ class Caller:
     scope: Scope
 
     def need_full_access(self) -> None:
-        """Raises `ScopeMissing`. Routes with an ID in their path call it once that is found."""
+        """Raise `ScopeMissing` unless the scope is full. Routes with an ID in their path call it once that is found."""
         if self.scope != "full":
             raise ScopeMissing
 

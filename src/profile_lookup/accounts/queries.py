@@ -21,21 +21,21 @@ async def account_of(connection: AsyncConnection, sid: str) -> UUID | None:
 
 
 async def all_accounts(connection: AsyncConnection) -> Sequence[Row[UUID, str, str]]:
-    """(id, sid, name), oldest first."""
-    question = select(account.c.id, account.c.sid, account.c.name).order_by(account.c.id)
-    return (await connection.execute(question)).all()
+    """Return (id, sid, name) of all accounts, oldest first."""
+    query = select(account.c.id, account.c.sid, account.c.name).order_by(account.c.id)
+    return (await connection.execute(query)).all()
 
 
 async def verified(connection: AsyncConnection, credentials: Credentials) -> Row[UUID, str] | None:
-    """(account_id, scope), or None when there are no such credentials."""
-    question = select(credential.c.account_id, credential.c.scope).where(
+    """Return (account_id, scope), or None if there are no such credentials."""
+    query = select(credential.c.account_id, credential.c.scope).where(
         credential.c.sid == credentials.sid, credential.c.secret_sha256 == credentials.secret_sha256
     )
-    return (await connection.execute(question)).one_or_none()
+    return (await connection.execute(query)).one_or_none()
 
 
 async def ensure_account(connection: AsyncConnection, name: str, token: Credentials) -> UUID:
-    """The account of this SID, made if need be, with exactly this auth token: an older one stops working."""
+    """Return the account with this SID, and create it if there is none. Its only auth token is `token` from now on."""
     await connection.execute(
         upsert(account)
         .values(id=new_id(), sid=token.sid, name=name, created_at=datetime.now(UTC))
@@ -72,16 +72,16 @@ async def add_key(connection: AsyncConnection, account_id: UUID, key: Credential
 
 
 async def keys_of(connection: AsyncConnection, account_id: UUID) -> Sequence[Row[str, str, str, datetime]]:
-    """(sid, scope, name, created_at) of an account's API keys, oldest first."""
-    question = (
+    """Return (sid, scope, name, created_at) of an account's API keys, oldest first."""
+    query = (
         select(credential.c.sid, credential.c.scope, credential.c.name, credential.c.created_at)
         .where(credential.c.account_id == account_id, _IS_KEY)
         .order_by(credential.c.created_at)
     )
-    return (await connection.execute(question)).all()
+    return (await connection.execute(query)).all()
 
 
 async def remove_key(connection: AsyncConnection, sid: str) -> bool:
-    """Whether there was such an API key; from now on it is refused."""
+    """Delete an API key, and return whether there was one."""
     removed = await connection.execute(delete(credential).where(credential.c.sid == sid, _IS_KEY))
     return removed.rowcount > 0

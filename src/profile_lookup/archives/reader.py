@@ -26,7 +26,7 @@ from profile_lookup.identity.trait_definitions import CONTACT
 from profile_lookup.identity_settings import queries as identity_settings
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queries import unfinished_inputs
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.trait_groups import queries as trait_groups
 
 ARCHIVE_BYTES_PER_BATCH = 1 << 20
@@ -45,7 +45,7 @@ class RestoreRefused(Exception):
 
 
 async def restore(
-    connection: AsyncConnection, store: Store, lines: Iterable[bytes], on_progress: Callable[[int, int], None]
+    connection: AsyncConnection, store: StoreRules, lines: Iterable[bytes], on_progress: Callable[[int, int], None]
 ) -> int:
     """Write the archive's rules and profiles to an empty store, and return how many profiles were written.
 
@@ -73,7 +73,7 @@ async def restore(
     return written
 
 
-async def _refuse_unless_empty(connection: AsyncConnection, store: Store) -> None:
+async def _refuse_unless_empty(connection: AsyncConnection, store: StoreRules) -> None:
     if await connection.scalar(select(exists().where(profile.c.store_id == store.id))):
         raise RestoreRefused("expected a store without any profile")
     for kind in (OperationKind.UPDATE_SETTINGS, OperationKind.FORGET_TRAITS):
@@ -81,7 +81,7 @@ async def _refuse_unless_empty(connection: AsyncConnection, store: Store) -> Non
             raise RestoreRefused("the store's settings or trait groups are still being changed: try again later")
 
 
-async def _replace_rules(connection: AsyncConnection, store: Store, header: ArchiveHeader) -> Store:
+async def _replace_rules(connection: AsyncConnection, store: StoreRules, header: ArchiveHeader) -> StoreRules:
     """Put the archive's settings and trait groups in force, and return the store with them."""
     try:
         settings = header.settings.to_domain()
@@ -128,7 +128,7 @@ def _batches(lines: Iterable[tuple[int, bytes]]) -> Iterator[list[tuple[int, byt
         yield batch
 
 
-def _refuse_unfit(store: Store, number: int, archived: ArchivedProfile) -> None:
+def _refuse_unfit(store: StoreRules, number: int, archived: ArchivedProfile) -> None:
     """Raise `RestoreRefused` if the profile could not be in this store, whatever other profiles hold."""
     states_before = [before for merge in archived.merges for before in merge.before]
     for each in (archived, *states_before):
@@ -150,7 +150,7 @@ def _refuse_unfit(store: Store, number: int, archived: ArchivedProfile) -> None:
         raise RestoreRefused("merges: expected nobody but the profile and its aliases", number)
 
 
-async def _write(connection: AsyncConnection, store: Store, profiles: NumberedProfiles) -> None:
+async def _write(connection: AsyncConnection, store: StoreRules, profiles: NumberedProfiles) -> None:
     settings, store_id = store.settings, store.id
     copy = partial(_copy, connection, profiles)
     await copy(
@@ -217,7 +217,7 @@ async def _copy(
         raise RestoreRefused(_DUPLICATES[str(error.constraint_name)], number) from None
 
 
-async def _refuse_known_aliases(connection: AsyncConnection, store: Store, profiles: NumberedProfiles) -> None:
+async def _refuse_known_aliases(connection: AsyncConnection, store: StoreRules, profiles: NumberedProfiles) -> None:
     """Raise `RestoreRefused` if a profile's ID is also an alias.
 
     An alias is later than its profile, so the aliases that could have this ID are written already.

@@ -1,7 +1,7 @@
 """The format of an archive: a store as JSON Lines, with a line for its rules and one for each profile, earliest first.
 
-It holds everything that is stored, with times to the microsecond. It does not say when or where it was made; only the
-store's ID is in it.
+An archive contains everything that is stored, with times to the microsecond. It does not say when or where it was made,
+but it contains the store's ID.
 """
 
 from datetime import datetime
@@ -24,13 +24,13 @@ from profile_lookup.web import ids
 from profile_lookup.web.wire import AnswerModel, Storable, mistakes_in
 
 
-def _read_id(sent: object) -> object:
+def _parsed_id(sent: object) -> object:
     if not isinstance(sent, str):
         return sent
-    read = ids.decoded(sent) if ids.is_well_formed(ids.PROFILE_ID_PATTERN, sent) else None
-    if read is None:
+    parsed = ids.decoded(sent) if ids.is_well_formed(ids.PROFILE_ID_PATTERN, sent) else None
+    if parsed is None:
         raise PydanticCustomError("profile_id", "Input should be the ID of a profile")
-    return read
+    return parsed
 
 
 def _utc(moment: datetime) -> datetime:
@@ -50,7 +50,7 @@ def _earliest_first(people: list["ArchivedPerson"]) -> list["ArchivedPerson"]:
     return people
 
 
-ProfileId = Annotated[UUID, BeforeValidator(_read_id), PlainSerializer(ids.profile_id)]
+ProfileId = Annotated[UUID, BeforeValidator(_parsed_id), PlainSerializer(ids.profile_id)]
 Time = Annotated[AwareDatetime, AfterValidator(_utc)]
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME), Storable]
 
@@ -102,7 +102,7 @@ class ArchivedPerson(AnswerModel):
 
 
 class ArchivedMerge(AnswerModel):
-    """`before`: the profiles before they merged, of which the first became the canonical one."""
+    """`before` contains the profiles before they merged; the first of them became the canonical one."""
 
     id: UUID
     rule: IdType
@@ -131,7 +131,7 @@ T = TypeVar("T", ArchiveHeader, ArchivedProfile)
 
 
 def parse_line(kind: type[T], line: bytes) -> T:
-    """Raises `RequestRefused`, which names what was wrong and never quotes it."""
+    """Return the parsed line. Raises `RequestRefused`, which says what was wrong and never quotes the line."""
     try:
         return kind.model_validate_json(line)
     except ValidationError as error:

@@ -13,16 +13,16 @@ from profile_lookup.database.tables import profile
 from profile_lookup.identity.trait_definitions import TraitGroup
 from profile_lookup.identity_settings.wire import IdentifierConfigBody, IdentityResolutionSettingsBody
 from profile_lookup.ingest.identity_locks import defined_traits, profile_of
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.trait_groups import queries as trait_groups
-from profile_lookup.trait_groups.wire import TraitDefinition, TraitGroupRequest
+from profile_lookup.trait_groups.wire import TraitDefinitionBody, TraitGroupRequest
 from profile_lookup.web import ids
 
 PROFILES_PER_BATCH = 500
 """The profiles that are in memory at a time."""
 
 
-async def header_of(connection: AsyncConnection, store: Store) -> ArchiveHeader:
+async def header_of(connection: AsyncConnection, store: StoreRules) -> ArchiveHeader:
     query = trait_groups.groups_of(store).order_by(*trait_groups.KEY.columns)
     groups = (await connection.execute(query)).all()
     await connection.execute(_NO_TIMEOUT)
@@ -39,7 +39,7 @@ async def header_of(connection: AsyncConnection, store: Store) -> ArchiveHeader:
     )
 
 
-async def profiles_of(connection: AsyncConnection, store: Store) -> AsyncIterator[Sequence[ArchivedProfile]]:
+async def profiles_of(connection: AsyncConnection, store: StoreRules) -> AsyncIterator[Sequence[ArchivedProfile]]:
     """Yield all profiles in batches, earliest first, without traits that are no longer defined."""
     await connection.execute(_NO_TIMEOUT)
     options = {"yield_per": PROFILES_PER_BATCH}
@@ -53,7 +53,7 @@ def _archived_group(row: Row[Any]) -> TraitGroupRequest:
     return TraitGroupRequest.model_construct(
         display_name=row.name,
         description=row.description,
-        traits={name: TraitDefinition.of_domain(definition) for name, definition in definitions.items()},
+        traits={name: TraitDefinitionBody.of_domain(definition) for name, definition in definitions.items()},
     )
 
 

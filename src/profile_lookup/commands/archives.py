@@ -26,7 +26,7 @@ from profile_lookup.commands.errors import CommandError
 from profile_lookup.errors import NotFound
 from profile_lookup.identity.profile import TraitName, TraitValue
 from profile_lookup.settings import Settings
-from profile_lookup.stores.admission import in_force
+from profile_lookup.stores.admission import rules_in_force
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
 
@@ -53,7 +53,7 @@ def export_store(
 
     async def export(settings: Settings) -> None:
         async with open_database(settings, command_timeout=None) as database, database.snapshot() as connection:
-            found = await in_force(connection, *await _account_and_store(connection, account, store))
+            found = await rules_in_force(connection, *await _account_and_store(connection, account, store))
             header = await header_of(connection, found)
             first_line, line_of_profile = _LINES[kind](header)
             with _open_output(output) as file, _progress_bar("Exporting") as show:

@@ -24,7 +24,7 @@ from profile_lookup.ingest.ingest import change_of, ingest
 from profile_lookup.profiles.queries import is_stored
 from profile_lookup.settings import Settings
 from profile_lookup.stores import queries as stores
-from profile_lookup.stores.admission import in_force
+from profile_lookup.stores.admission import rules_in_force
 from profile_lookup.web import ids
 
 STORE_NAME = "demo"
@@ -113,7 +113,7 @@ def _kept_credentials(data_dir: Path) -> Iterator[dict[str, str]]:
 async def _ensure_people(database: Database, account_id: UUID, store_id: UUID) -> None:
     people = demo_people()
     async with database.statements() as connection:
-        store = await in_force(connection, account_id, store_id)
+        store = await rules_in_force(connection, account_id, store_id)
         if "chat" not in store.settings.id_types:
             return  # somebody changed the settings and uses the store for something else
         last = store.settings.normalize(Identifier("chat", people[-1]["chat"]))

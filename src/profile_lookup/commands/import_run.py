@@ -37,8 +37,8 @@ from profile_lookup.imports.refused_rows import HEADER, as_csv
 from profile_lookup.jobs.job_handlers import running_worker
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.settings import Settings
-from profile_lookup.stores.admission import in_force
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.admission import rules_in_force
+from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 
 MAX_FILE_SIZE = (1 << 31) - 1  # bytes; over HTTP it is the contract's 100 MiB
@@ -137,7 +137,7 @@ async def _write_refused_rows(settings: Settings, row: Row[Any], file: TextIO | 
     return first
 
 
-def _planned(store: Store, file: BinaryIO, named: Mapping[str, TraitName | None], delimiter: str | None) -> _Plan:
+def _planned(store: StoreRules, file: BinaryIO, named: Mapping[str, TraitName | None], delimiter: str | None) -> _Plan:
     """Return how to read the file. If no delimiter is named, it is the one by which most columns are understood."""
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE_SIZE:
@@ -158,7 +158,7 @@ def _planned(store: Store, file: BinaryIO, named: Mapping[str, TraitName | None]
     return plan
 
 
-def _refuse_unusable(store: Store, plan: _Plan) -> None:
+def _refuse_unusable(store: StoreRules, plan: _Plan) -> None:
     """Raise `CommandError` if no row could be imported by the mapping."""
     try:
         refuse_mapping(store.trait_groups, store.settings, plan.mapping)
@@ -168,12 +168,12 @@ def _refuse_unusable(store: Store, plan: _Plan) -> None:
         raise CommandError(f"--map: expected columns of at most {wire.MAX_NAME} characters")
 
 
-async def _find_store(settings: Settings, account: str | None, store_id: str) -> Store:
+async def _find_store(settings: Settings, account: str | None, store_id: str) -> StoreRules:
     uuid = ids.decoded(store_id) if ids.is_well_formed(ids.STORE_ID_PATTERN, store_id) else None
     async with open_database(settings) as database, database.transaction() as connection:
         account_id = await chosen_account(connection, account)
         with _explaining_not_found("--store: this account has no such store"):
-            return await in_force(connection, account_id, uuid or _NO_ID)
+            return await rules_in_force(connection, account_id, uuid or _NO_ID)
 
 
 async def _fetch_import(settings: Settings, account: str | None, import_id: str) -> Row[Any]:
@@ -185,8 +185,8 @@ async def _fetch_import(settings: Settings, account: str | None, import_id: str)
             return await queries.fetch(connection, store_id, uuid or _NO_ID)
 
 
-async def _stage(settings: Settings, store: Store, file: BinaryIO, name: str, plan: _Plan) -> UUID:
-    """Store the import and its whole file, in one transaction, and return the import's ID."""
+async def _stage(settings: Settings, store: StoreRules, file: BinaryIO, name: str, plan: _Plan) -> UUID:
+    """StoreRules the import and its whole file, in one transaction, and return the import's ID."""
     now = datetime.now(UTC)
     async with open_database(settings) as database, database.transaction() as connection:
         import_id = await queries.create(

@@ -1,7 +1,7 @@
-"""How this service connects to PostgreSQL, and which of its errors mean that it is not there for us.
+"""How this service connects to PostgreSQL, and which errors mean that PostgreSQL is unavailable.
 
-Errors are translated where they are raised: by connecting, executing and committing. What a caller raises between two
-statements, such as the `OSError` of a file that it writes, stays what it is.
+Errors are translated where they are raised: by connecting, executing and committing. An error that a caller raises
+between two statements, such as the `OSError` of a file that it writes, is not translated.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from sqlalchemy import exc
 from profile_lookup.errors import OutcomeUnknown, Unavailable
 
 CONNECT_TIMEOUT = 5.0  # seconds; also the wait for a free connection
-COMMAND_TIMEOUT = 15.0  # seconds; for a server that fell silent, later than its own timeouts below
+COMMAND_TIMEOUT = 15.0  # seconds; longer than the server's timeouts below, for a server that does not answer at all
 
 _SERVER_SETTINGS = {
     "application_name": "profile-lookup",
@@ -22,7 +22,7 @@ _SERVER_SETTINGS = {
     "statement_timeout": "10s",
     # Statements with array parameters would otherwise be planned anew at every call.
     "plan_cache_mode": "force_generic_plan",
-    # And a plan made while a table is empty would read it from end to end ever after.
+    # And a plan made while a table is empty would read the whole table ever after.
     "enable_seqscan": "off",
     "jit": "off",
     "timezone": "UTC",
@@ -34,13 +34,13 @@ _UNAVAILABLE_STATES = ("55P03", "25006")
 """Lock not available; read-only transaction, which a standby in a failover answers."""
 _ROLLED_BACK_CLASSES = ("40", "53", "55", "25")
 _ROLLED_BACK_STATES = ("57014",)
-"""By these the server says of a COMMIT that it did not happen; the last one is `query_canceled`."""
+"""With these, the server says that a COMMIT did not happen; the last one is `query_canceled`."""
 
 
 async def connect(database_url: str, *, command_timeout: float | None = COMMAND_TIMEOUT) -> asyncpg.Connection:
-    """Return a connection. `database_url` is what libpq takes, `postgresql://…`.
+    """Return a connection. `database_url` is a URL as libpq accepts it, `postgresql://…`.
 
-    Raises `Unavailable` if the server does not answer or does not let us in.
+    Raises `Unavailable` if the server does not answer or refuses us.
     """
     try:
         return await asyncpg.connect(
@@ -52,7 +52,7 @@ async def connect(database_url: str, *, command_timeout: float | None = COMMAND_
 
 @contextmanager
 def translating_errors() -> Iterator[None]:
-    """Turn errors by which PostgreSQL is not there for us into `Unavailable`. Wrap nothing but calls of the driver."""
+    """Turn errors that mean that PostgreSQL is unavailable into `Unavailable`. Wrap only calls of the driver."""
     try:
         yield
     except Exception as error:
@@ -74,7 +74,7 @@ def committing() -> Iterator[None]:
 
 
 def is_unavailable(error: BaseException) -> bool:
-    """Return whether the error, the driver's or SQLAlchemy's around it, means that the database is not there for us."""
+    """Return whether the error, the driver's or SQLAlchemy's around it, means that the database is unavailable."""
     if isinstance(error, OSError | TimeoutError | exc.TimeoutError | asyncpg.PostgresConnectionError):
         return True
     if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
@@ -84,7 +84,7 @@ def is_unavailable(error: BaseException) -> bool:
 
 
 def _sqlstate(error: BaseException | None) -> str | None:
-    """Return the error's SQLSTATE, of the driver's error or of SQLAlchemy's around it; None if it has none."""
+    """Return the SQLSTATE of the driver's error or of SQLAlchemy's around it; None if it has none."""
     original = error.orig if isinstance(error, exc.DBAPIError) else error
     state: str | None = getattr(original, "sqlstate", None)
     return state

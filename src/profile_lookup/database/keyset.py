@@ -1,6 +1,6 @@
 """Keyset pagination in SQL: a page begins after a row, or ends before one.
 
-A page is named by the key of a row and not by a number, so rows that come and go elsewhere move nothing.
+A page is identified by the key of a row, not by a number, so rows that are added or deleted elsewhere do not move it.
 """
 
 from collections.abc import Sequence
@@ -19,20 +19,20 @@ MAX_TOKEN = 4096  # characters of a token that names a page
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """The columns that a list is ordered by. Together they are unique, and have a total order."""
+    """The columns that a list is ordered by. Together they are unique and totally ordered."""
 
     columns: tuple[ColumnElement[Any], ...]
 
-    def of(self, row: Row[Any]) -> list[str]:
-        return [_written(row._mapping[column]) for column in self.columns]  # noqa: SLF001 -- the public way to it
+    def serialized(self, row: Row[Any]) -> list[str]:
+        return [_serialized(row._mapping[column]) for column in self.columns]  # noqa: SLF001 -- documented as public
 
-    def read(self, values: Sequence[str]) -> list[Any]:
-        return [_read(value, column) for value, column in zip(values, self.columns, strict=True)]
+    def parsed(self, values: Sequence[str]) -> list[Any]:
+        return [_parsed(value, column) for value, column in zip(values, self.columns, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a page is: after a row, before it, or beginning with it. Without `values` it is the first page."""
+    """The position of a page: after a row, before it, or beginning with it. Without `values`, it is the first page."""
 
     values: list[str] | None = None
     is_backwards: bool = False
@@ -41,7 +41,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows of a page, in the list's order, and the positions of its neighbours; None where there is none."""
+    """The rows of a page, in the list's order, and the positions of the following and preceding page, if any."""
 
     rows: Sequence[Row[Any]]
     following: Position | None
@@ -62,8 +62,8 @@ async def fetch_rows(
 
     def neighbour(*, is_backwards: bool) -> Position:
         if rows:
-            return Position(key.of(rows[0 if is_backwards else -1]), is_backwards)
-        # This page's rows are gone: its neighbour begins with the very row that this page was after.
+            return Position(key.serialized(rows[0 if is_backwards else -1]), is_backwards)
+        # This page's rows are deleted, so its neighbour begins with the row that this page came after.
         return Position(position.values, is_backwards, is_inclusive=True)
 
     return Rows(
@@ -77,7 +77,7 @@ def _at(query: Select[Any], key: Key, position: Position, order: Order) -> Selec
     is_ascending = (order == "ASC") != position.is_backwards
     if position.values is not None:
         here = tuple_(*key.columns)
-        there = tuple_(*key.read(position.values), types=[column.type for column in key.columns])
+        there = tuple_(*key.parsed(position.values), types=[column.type for column in key.columns])
         if position.is_inclusive:
             query = query.where(here >= there if is_ascending else here <= there)
         else:
@@ -85,10 +85,10 @@ def _at(query: Select[Any], key: Key, position: Position, order: Order) -> Selec
     return query.order_by(*[column.asc() if is_ascending else column.desc() for column in key.columns])
 
 
-def _written(value: object) -> str:
+def _serialized(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def _read(value: str, column: ColumnElement[Any]) -> object:
+def _parsed(value: str, column: ColumnElement[Any]) -> object:
     kind = column.type.python_type
     return datetime.fromisoformat(value) if kind is datetime else kind(value)

@@ -27,9 +27,9 @@ DEDICATED = 2  # connections beside the pool's, for single queries
 def create_engine(
     database_url: str, *, pool_size: int | None, command_timeout: float | None = COMMAND_TIMEOUT
 ) -> AsyncEngine:
-    """Return an engine whose statements and commits raise `Unavailable` when PostgreSQL is not there for us.
+    """Return an engine whose statements and commits raise `Unavailable` when PostgreSQL is unavailable.
 
-    Without `pool_size` each use makes a connection of its own.
+    If `pool_size` is None, each use opens its own connection.
     """
     pool = (
         {"poolclass": NullPool}
@@ -40,7 +40,7 @@ def create_engine(
         "postgresql+asyncpg://",
         async_creator=partial(connect, database_url, command_timeout=command_timeout),
         isolation_level="READ COMMITTED",
-        hide_parameters=True,  # parameters are identifier values: personal data, which no exception text may hold
+        hide_parameters=True,  # parameters are personal data, which no exception text may contain
         **pool,
     )
     event.listen(engine.sync_engine, "handle_error", _translate)
@@ -48,7 +48,7 @@ def create_engine(
 
 
 def _translate(context: ExceptionContext) -> Unavailable | None:
-    """SQLAlchemy raises what this returns in place of the error, which becomes its cause."""
+    """Return the error that SQLAlchemy raises instead, with the original one as its cause; None to raise that."""
     error = context.sqlalchemy_exception or context.original_exception
     if not isinstance(error, Exception):
         return None  # a task that is cancelled loses its connection, too, and must see that it is cancelled
@@ -62,7 +62,7 @@ class Database:
         self.engine = create_engine(database_url, pool_size=pool_size, command_timeout=command_timeout)
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._snapshot = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        # Writes may have to wait for each other, and hold a connection while they do: never all of them.
+        # Writes that wait for each other hold a connection meanwhile, so they must not get all connections.
         self._writers = asyncio.Semaphore(max(1, pool_size * 3 // 4))
         self._dedicated: asyncio.LifoQueue[DedicatedConnection] = asyncio.LifoQueue()
         for _ in range(DEDICATED):
@@ -70,9 +70,10 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """READ COMMITTED; committed when the block ends, rolled back when it raises.
+        """Yield a connection in a READ COMMITTED transaction.
 
-        Raises `Unavailable`, and `OutcomeUnknown` if the connection was lost while it was being committed.
+        It is committed when the block ends, and rolled back when the block raises. Raises `Unavailable`, and
+        `OutcomeUnknown` if the connection was lost while the transaction was being committed.
         """
         async with _connection(self.engine) as connection, connection.begin() as transaction:
             yield connection
@@ -80,8 +81,8 @@ class Database:
                 await transaction.commit()
 
     @asynccontextmanager
-    async def transaction_in_turn(self) -> AsyncIterator[AsyncConnection]:
-        """As `transaction`, for those that may wait for locks: some connections are left for those that do not."""
+    async def write_transaction(self) -> AsyncIterator[AsyncConnection]:
+        """Do as `transaction`, for writes that may wait for locks. They leave some connections for all other uses."""
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 await self._writers.acquire()
@@ -95,18 +96,18 @@ class Database:
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
-        """For queries that belong together: all see the same moment, and none sees half of a merge."""
+        """Yield a connection for queries that belong together: all see the same moment, and none sees half a merge."""
         async with _connection(self._snapshot) as connection, connection.begin():
             yield connection
 
     @asynccontextmanager
     async def statements(self) -> AsyncIterator[AsyncConnection]:
-        """Each statement on its own, without the round trips of a transaction."""
+        """Yield a connection that runs each statement alone, without the round trips of a transaction."""
         async with _connection(self._autocommit) as connection:
             yield connection
 
     async def fetch(self, query: str, *arguments: object) -> list[asyncpg.Record]:
-        """Run one query that changes nothing, such as every request needs, on a connection that is kept for these."""
+        """Run one query that changes nothing, such as every request needs, on a connection reserved for these."""
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 dedicated = await self._dedicated.get()
@@ -126,6 +127,6 @@ class Database:
 @asynccontextmanager
 async def _connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     async with AsyncExitStack() as stack:
-        with translating_errors():  # the pool's own time limit is no error of the driver
+        with translating_errors():  # the driver does not raise the time limit of the pool
             connection = await stack.enter_async_context(engine.connect())
         yield connection

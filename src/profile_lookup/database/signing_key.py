@@ -1,4 +1,7 @@
-"""The secret with which this service signs what it must recognize later: one for all replicas, made by a migration."""
+"""The secret by which this service signs page tokens and upload addresses.
+
+All replicas use the same one, which a migration made.
+"""
 
 from sqlalchemy import select
 
@@ -7,14 +10,14 @@ from profile_lookup.database.tables import signing_key
 
 
 class SigningKey:
-    """Reads the secret when it is first needed, and then keeps it: it never changes."""
+    """Reads the secret when it is first needed, and then caches it, because it never changes."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._secret: bytes | None = None
 
     async def secret(self) -> bytes:
-        """Raises `Unavailable`."""
+        """Return the secret. Raises `Unavailable`."""
         if self._secret is None:
             async with self._database.statements() as connection:
                 self._secret = (await connection.execute(select(signing_key.c.secret))).scalar_one()

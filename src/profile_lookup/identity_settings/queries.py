@@ -10,10 +10,10 @@ from profile_lookup.database.tables import store as store_table
 from profile_lookup.errors import SettingsRefused
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.identity.settings_change import SettingsChange
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 
 
-async def types_in_use(connection: AsyncConnection, store: Store, id_types: Sequence[str]) -> list[str]:
+async def types_in_use(connection: AsyncConnection, store: StoreRules, id_types: Sequence[str]) -> list[str]:
     """Return the identifier types of which the store holds identifiers."""
     parameters = {"store_id": store.id, "id_types": id_types}
     return list((await connection.execute(_TYPES_IN_USE, parameters)).scalars())
@@ -31,7 +31,7 @@ _TYPES_IN_USE = text("""
 """)
 
 
-async def count_shared_values(connection: AsyncConnection, store: Store, id_type: str) -> int:
+async def count_shared_values(connection: AsyncConnection, store: StoreRules, id_type: str) -> int:
     """Return how many values of a type are on more than one profile."""
     count: int = (
         await connection.execute(_COUNT_SHARED_VALUES, {"store_id": store.id, "id_type": id_type})
@@ -50,7 +50,7 @@ _COUNT_SHARED_VALUES = text("""
 """)
 
 
-async def refuse_contradictions(connection: AsyncConnection, store: Store, change: SettingsChange) -> None:
+async def refuse_contradictions(connection: AsyncConnection, store: StoreRules, change: SettingsChange) -> None:
     """Raise `SettingsRefused` if the change contradicts stored identifiers. Normalization is checked elsewhere."""
     if in_use := await types_in_use(connection, store, change.removed):
         raise SettingsRefused(
@@ -68,7 +68,7 @@ def shared_values_refusal(id_type: str, count: int) -> SettingsRefused:
     )
 
 
-async def replace(connection: AsyncConnection, store: Store, settings: IdentityResolutionSettings) -> None:
+async def replace(connection: AsyncConnection, store: StoreRules, settings: IdentityResolutionSettings) -> None:
     """Put these settings in force. The caller holds the exclusive lock on the store's rules."""
     await connection.execute(
         update(store_table)

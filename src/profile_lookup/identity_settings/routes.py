@@ -45,7 +45,7 @@ _EXAMPLE: dict[str, Any] = IdentityResolutionSettingsAnswer.of_domain(DEFAULT_SE
     },
 )
 async def fetch_settings(store: StoreOfAccount, response: Response) -> IdentityResolutionSettingsAnswer:
-    """Which identifier types the store knows, how their values are normalized, and which of them identify a person."""
+    """The settings define the identifier types, how their values are normalized, and which types identify a person."""
     response.headers["ETag"] = etag(store.settings_version, store.created_at)
     return IdentityResolutionSettingsAnswer.of_domain(store.settings, store.settings_version)
 
@@ -56,7 +56,9 @@ async def fetch_settings(store: StoreOfAccount, response: Response) -> IdentityR
     summary="Replace a store's identity resolution settings",
     status_code=202,
     responses={
-        202: accepted_answer("The operation tells when the settings are in force, or why they are not.", _ACCEPTED),
+        202: accepted_answer(
+            "When the operation has ended, the settings are in force, or its `error` says why not.", _ACCEPTED
+        ),
         **error_answers(
             RequestRefused("identifierConfigs: Field required"),
             SettingsRefused("identifierConfigs: expected each idType once"),
@@ -75,28 +77,28 @@ async def update_settings(
     response: Response,
     if_match: IfMatch = None,
 ) -> OperationAccepted:
-    """The whole document is replaced; what is left out has its default.
+    """The whole document is replaced; members that are left out get their default.
 
-    If stored values have to be written anew, because a type's `normalization`, `enforceUnique` or `matchingAlgo`
-    changes, a worker does so: until its operation has ended, the old settings are in force; then, at once, the new
-    ones. Values that become equal are resolved like any other conflict: their profiles merge into the earliest. If
-    that is not possible, or the new normalization refuses a value, the operation fails and nothing has changed.
+    If a type's `normalization`, `enforceUnique` or `matchingAlgo` changes, stored values may have to be rewritten, and
+    a worker does that. Until its operation has ended, the old settings are in force, and from then on the new ones.
+    Values that become equal are resolved like any other conflict: their profiles merge into the earliest. If that is
+    not possible, or the new normalization refuses a value, the operation fails and nothing has changed.
     """
     settings = body.to_domain()
     store = await lock_rules(transaction, store.account_id, store.id)
     refuse_outdated(if_match, etag(store.settings_version, store.created_at))
     change = SettingsChange(store.settings, settings)
-    # What waits comes first, and may change what this one means: then it has its turn.
+    # An earlier change that still waits may change what this one means, so this one waits, too.
     waits = bool(await unfinished_inputs(transaction, store.id, OperationKind.UPDATE_SETTINGS))
     if not waits:
         await queries.refuse_contradictions(transaction, store, change)
     if waits or await queries.types_in_use(transaction, store, change.rewritten):
-        to_do = {
+        job_input = {
             "settings": settings_document(settings),
             "expected_version": store.settings_version if names_a_state(if_match) else None,
         }
         operation = await enqueue(
-            transaction, store.account_id, store.id, kind=OperationKind.UPDATE_SETTINGS, to_do=to_do
+            transaction, store.account_id, store.id, kind=OperationKind.UPDATE_SETTINGS, job_input=job_input
         )
     else:
         await queries.replace(transaction, store, settings)

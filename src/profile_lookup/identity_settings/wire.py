@@ -1,4 +1,4 @@
-"""Identity resolution settings on the wire."""
+"""The JSON bodies of identity resolution settings."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -22,22 +22,22 @@ IdType = Annotated[str, Field(min_length=2, max_length=30, examples=["phone"])]
 
 
 class IdentifierConfigBody(WireModel):
-    id_type: IdType = Field(description="Letters, digits, hyphens and underscores; case counts.")
+    id_type: IdType = Field(description="Letters, digits, hyphens and underscores; it is case-sensitive.")
     matching_algo: MatchingAlgo = Field(
-        default="exact", description="`fuzzy`: Lookup also gives profiles whose value is similar (trigrams)."
+        default="exact", description="With `fuzzy`, Lookup also finds profiles whose value is similar (by trigrams)."
     )
     matching_threshold: int = Field(
-        default=75, ge=MATCHING_THRESHOLDS[0], le=MATCHING_THRESHOLDS[-1], description="Percent; of `fuzzy` only."
+        default=75, ge=MATCHING_THRESHOLDS[0], le=MATCHING_THRESHOLDS[-1], description="Percent; for `fuzzy` only."
     )
     limit: int = Field(
-        default=100, ge=LIMITS[0], le=LIMITS[-1], description="How many values of this type a profile keeps."
+        default=100, ge=LIMITS[0], le=LIMITS[-1], description="How many values of this type a profile may keep."
     )
     limit_policy: LimitPolicy = Field(
-        default="fifo", description="Over the limit, `fifo` drops the oldest value, `lifo` the newest."
+        default="fifo", description="Over the limit, `fifo` removes the oldest value, and `lifo` the newest."
     )
     enforce_unique: bool = Field(
         default=True,
-        description="No two profiles share a value. Otherwise a merge needs two matching identifiers.",
+        description="If true, no two profiles share a value. If false, a merge needs two matching identifiers.",
     )
     normalization: Normalization = "trim"
 
@@ -51,7 +51,7 @@ class IdentifierConfigBody(WireModel):
 
 
 class IdentityResolutionSettingsBody(WireModel):
-    # The contract leaves this object open: what was fetched, with its version, can be sent back.
+    # The contract allows other members, so a fetched document can be sent back with its version.
     model_config = ConfigDict(extra="ignore")
 
     identifier_configs: list[IdentifierConfigBody] = Field(min_length=1, max_length=MAX_TYPES)
@@ -67,7 +67,7 @@ class IdentityResolutionSettingsBody(WireModel):
 
 
 class IdentityResolutionSettingsAnswer(IdentityResolutionSettingsBody):
-    version: int = Field(ge=1, description="Counts the changes.")
+    version: int = Field(ge=1, description="It counts the changes.")
 
     @classmethod
     def of_domain(cls, settings: IdentityResolutionSettings, version: int) -> "IdentityResolutionSettingsAnswer":

@@ -23,7 +23,7 @@ from profile_lookup.imports.uploads import scratch_file
 from profile_lookup.imports.wire import ColumnMapping
 from profile_lookup.operations.job_worker import Handler, Job
 from profile_lookup.operations.pieces import staged_piece
-from profile_lookup.stores.admission import in_force
+from profile_lookup.stores.admission import rules_in_force
 from profile_lookup.web import ids
 
 
@@ -91,7 +91,7 @@ def import_handler(directory: Path, bucket: Bucket | None) -> Handler:
 
 async def _load(job: Job) -> _Import:
     async with job.step() as connection:
-        await in_force(connection, job.account_id, job.store_id)
+        await rules_in_force(connection, job.account_id, job.store_id)
         row = await queries.fetch(connection, job.store_id, job.id)
     return _Import(
         store_id=job.store_id,

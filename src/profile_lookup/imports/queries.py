@@ -51,7 +51,7 @@ async def create(
         account_id,
         store_id,
         kind=OperationKind.IMPORT_PROFILES,
-        to_do={},
+        job_input={},
         created_at=created_at,
         waits_until=waits_until,
     )

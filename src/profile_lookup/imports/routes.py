@@ -25,7 +25,7 @@ from profile_lookup.imports.refused_rows import HEADER, as_csv
 from profile_lookup.imports.s3 import SHORTEST_POLL, Bucket
 from profile_lookup.imports.uploads import upload_url
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreIdInPath, StoreOfAccount, admitted
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute, json_body
 from profile_lookup.web.dependencies import (
@@ -55,7 +55,7 @@ ImportIdInPath = Annotated[
     str,
     Path(
         alias="importId",
-        description="The import.",
+        description="The ID of the import.",
         json_schema_extra={"pattern": ids.IMPORT_ID_PATTERN},
         examples=[ids.EXAMPLE_IMPORT_ID],
     ),
@@ -64,9 +64,9 @@ ImportIdInPath = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class AddressedImport:
-    """An import of a store that the caller may use. Whether it exists is not known yet."""
+    """The ID of an import in a store that the caller may use. The import need not exist."""
 
-    store: Store
+    store: StoreRules
     id: UUID
 
 
@@ -98,7 +98,7 @@ def _import_url(base_url: str, addressed: AddressedImport) -> str:
 @router.post(
     _IMPORTS,
     operation_id="CreateProfilesImportV2",
-    summary="Begin an import of a CSV file",
+    summary="Begin the import of a CSV file",
     status_code=201,
     responses={
         201: answer(
@@ -129,10 +129,10 @@ async def create_import(
     settings: SettingsOfApp,
     bucket: BucketOfApp,
 ) -> wire.ImportCreated:
-    """Say which column is which trait, then upload the file with a single PUT to the `url`; it needs no credentials.
+    """State which column is which trait, and then upload the file by one PUT to the `url`, which needs no credentials.
 
-    Every row is then resolved like a created profile, in the file's order. A row that is refused leaves the others
-    alone. Until an hour has passed, the operation waits for the file; then it fails **(ours)**.
+    Every row is then resolved like a created profile, in the file's order. A refused row does not affect the others.
+    The operation waits an hour for the file, and then fails **(ours)**.
     """
     refuse_mapping(store.trait_groups, store.settings, [each.to_domain() for each in body.column_mappings])
     seconds = settings.upload_seconds
@@ -170,7 +170,8 @@ async def create_import(
     response_model_exclude_none=True,
     responses={
         200: answer(
-            "Their IDs", {"imports": [ids.EXAMPLE_IMPORT_ID], "meta": {"key": "imports", "pageSize": DEFAULT_PAGE_SIZE}}
+            "The IDs of the imports",
+            {"imports": [ids.EXAMPLE_IMPORT_ID], "meta": {"key": "imports", "pageSize": DEFAULT_PAGE_SIZE}},
         ),
         **error_answers(
             RequestRefused("pageSize: Input should be less than or equal to 1000"),
@@ -183,9 +184,9 @@ async def create_import(
 async def list_imports(
     store: StoreOfAccount, page: DataPlanePage, tokens: PageTokensOfApp, snapshot: Snapshot
 ) -> wire.ImportList:
-    """Newest first, unless `orderBy` says otherwise; at most 100 on a page.
+    """The newest import comes first, unless `orderBy` says otherwise. A page has at most 100 imports.
 
-    They are kept for seven days after they ended, as their operations are **(ours)**.
+    Imports are kept for seven days after they ended, like their operations **(ours)**.
     """
     page = replace(page, size=min(page.size, wire.MAX_PAGE))
     key = Key((profile_import.c.id,))
@@ -196,7 +197,7 @@ async def list_imports(
 @router.get(
     _IMPORTS + "/{importId}",
     operation_id="FetchProfileImportV2",
-    summary="How an import is getting on",
+    summary="Fetch the status and progress of an import",
     response_model_exclude_none=True,
     responses={
         200: answer(
@@ -217,11 +218,11 @@ async def list_imports(
     },
 )
 async def fetch_import(addressed: ImportOfStore, transaction: Transaction, base_url: BaseUrl) -> wire.Import:
-    """`PENDING` until the file is there, `PROCESSING` while its rows are applied, then `COMPLETED`.
+    """An import is `PENDING` until the file is uploaded, `PROCESSING` while rows are applied, and then `COMPLETED`.
 
-    That it is, too, when rows were refused: `summary.errors` counts them. It is `FAILED` when the file as a whole
-    cannot be read, and nothing of it is applied then. Only if the store's traits change meanwhile so that the mapping
-    no longer fits, or by a defect of the service, an import fails half-way: `progress` tells **(ours)**.
+    It is also `COMPLETED` if rows were refused, which `summary.errors` counts. It is `FAILED` if the file as a whole
+    cannot be read, and then no row is applied. An import fails half-way only if the store's traits change meanwhile so
+    that the mapping no longer fits, or by a defect of the service; `progress` then counts the rows **(ours)**.
     """
     row = await queries.fetch(transaction, addressed.store.id, addressed.id)
     return wire.Import.of_row(row, _import_url(base_url, addressed))
@@ -230,12 +231,12 @@ async def fetch_import(addressed: ImportOfStore, transaction: Transaction, base_
 @router.get(
     _IMPORTS + "/{importId}/RefusedRows",
     operation_id="FetchProfileImportRefusedRows",
-    summary="Which rows of an import were refused, and why (ours)",
+    summary="List the refused rows of an import, with reasons (ours)",
     response_class=StreamingResponse,
     responses={
         200: {
-            "description": "The line where each row begins, the column, if it is one, and the reason; never a value.",
-            "headers": {"Content-Disposition": header("string", "A name for the file.")},
+            "description": "The first line of each row, the column if one is the cause, and the reason; never a value.",
+            "headers": {"Content-Disposition": header("string", "It suggests a name for the file.")},
             "content": {
                 "text/csv": {
                     "schema": {"type": "string"},
@@ -247,9 +248,9 @@ async def fetch_import(addressed: ImportOfStore, transaction: Transaction, base_
     },
 )
 async def fetch_refused_rows(addressed: ImportOfStore, database: DatabaseOfApp) -> StreamingResponse:
-    """As CSV, in the file's order; while the import goes on, those that were refused so far.
+    """The answer is CSV, in the file's order. While the import runs, it lists the rows that were refused so far.
 
-    The first 100,000 of an import are told; `summary.errors` counts all.
+    It lists only the first 100,000 refused rows of an import; `summary.errors` counts all.
     """
     async with database.statements() as connection:
         await queries.fetch(connection, addressed.store.id, addressed.id)

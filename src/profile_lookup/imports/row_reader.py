@@ -8,7 +8,7 @@ from profile_lookup.errors import RowRefused
 from profile_lookup.identity.change import Change
 from profile_lookup.imports.column_mapping import MappedColumn, read_row
 from profile_lookup.imports.csv_file import Layout, Record
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 
 ROWS_PER_STEP = 300
 """Rows of a step that are not refused when they are read. A step takes some tens of milliseconds: the longest that
@@ -27,7 +27,7 @@ class Row:
 
 
 def next_rows(
-    records: Iterator[Record], layout: Layout, mapping: Sequence[MappedColumn], store: Store
+    records: Iterator[Record], layout: Layout, mapping: Sequence[MappedColumn], store: StoreRules
 ) -> Iterator[Row]:
     """Yield as many rows as one step should take, read by the store's rules."""
     positions = [layout.positions[each.column] for each in mapping]
@@ -45,7 +45,7 @@ def next_rows(
             return
 
 
-def change_or_refusal(store: Store, mapping: Sequence[MappedColumn], cells: Sequence[str]) -> Change | RowRefused:
+def change_or_refusal(store: StoreRules, mapping: Sequence[MappedColumn], cells: Sequence[str]) -> Change | RowRefused:
     try:
         return read_row(store.trait_groups, store.settings, mapping, cells)
     except RowRefused as refused:

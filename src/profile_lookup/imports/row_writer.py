@@ -23,8 +23,8 @@ from profile_lookup.imports.row_reader import Row, change_or_refusal, next_rows
 from profile_lookup.ingest.identity_locks import write_in_step
 from profile_lookup.ingest.ingest import Attempt, Outcome, ingest_together, time_after
 from profile_lookup.operations.job_worker import Job
-from profile_lookup.stores.admission import in_force
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.admission import rules_in_force
+from profile_lookup.stores.rules_cache import StoreRules
 
 MAX_CONCURRENT_STEPS = 2
 
@@ -33,7 +33,7 @@ MAX_CONCURRENT_STEPS = 2
 class _Position:
     """Where an import is: the rules that the last rows were resolved by, the rows done, and the next row's time."""
 
-    store: Store
+    store: StoreRules
     rows_done: int
     time: datetime
 
@@ -46,11 +46,11 @@ async def apply_rows(
     Raises `TraitsRefused`, when the mapping does not fit the store's traits any more.
     """
     async with job.step() as connection:
-        store = await in_force(connection, job.account_id, job.store_id)
+        store = await rules_in_force(connection, job.account_id, job.store_id)
     refuse_mapping(store.trait_groups, store.settings, mapping)
     position = _Position(store, rows_done, time)
 
-    def read() -> tuple[Store, list[Row]]:
+    def read() -> tuple[StoreRules, list[Row]]:
         """Return the rules in force and the next rows, read by them. The rows may be applied by newer rules."""
         rules = position.store
         return rules, list(next_rows(records, layout, mapping, rules))
@@ -94,7 +94,7 @@ async def _apply_step(
     job: Job,
     mapping: Sequence[MappedColumn],
     position: _Position,
-    rules: Store,
+    rules: StoreRules,
     rows: list[Row],
     previous_step: asyncio.Task[None] | None,
     resolved: asyncio.Future[_Position],
@@ -105,7 +105,7 @@ async def _apply_step(
     one, and is committed after this one or not at all.
     """
 
-    async def write(connection: AsyncConnection, store: Store) -> None:
+    async def write(connection: AsyncConnection, store: StoreRules) -> None:
         if store.revision == rules.revision:
             attempts = [row.attempt for row in rows]
         else:
@@ -148,7 +148,7 @@ def _timed(attempts: Sequence[Change | RowRefused], time: datetime) -> list[Atte
 
 
 def _column_and_reason(
-    store: Store, mapping: Sequence[MappedColumn], refused: ProfileLookupError
+    store: StoreRules, mapping: Sequence[MappedColumn], refused: ProfileLookupError
 ) -> tuple[str | None, str]:
     """Return the column, if a single one is at fault, and the reason."""
     match refused:

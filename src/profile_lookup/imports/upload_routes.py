@@ -1,4 +1,4 @@
-"""`/v1/Uploads`: where the files of imports go. The address itself is the permission."""
+"""`/v1/Uploads`: receives the files of imports. The address itself is the permission."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ from profile_lookup.imports.uploads import read_token, scratch_file
 from profile_lookup.web.dependencies import DatabaseOfApp, SettingsOfApp, SigningSecret
 from profile_lookup.web.openapi import error_answers
 
-_WRITTEN_AT_ONCE = 1 << 20  # bytes: what the network gives is too small to go to a thread with each part
+_WRITTEN_AT_ONCE = 1 << 20  # bytes; the network delivers smaller parts, which are not worth a thread each
 
 router = APIRouter(tags=["Profile"])
 
@@ -24,7 +24,7 @@ router = APIRouter(tags=["Profile"])
     summary="Upload the file of an import (ours)",
     response_class=Response,
     responses={
-        200: {"description": "The file is there, and durable: the import begins."},
+        200: {"description": "The file is stored durably, and the import begins."},
         **error_answers(
             FileRefused("expected as many bytes as fileSize says, 31"),
             UploadRefused(),
@@ -37,7 +37,7 @@ router = APIRouter(tags=["Profile"])
     openapi_extra={
         "requestBody": {
             "required": True,
-            "description": "The file, of whatever media type.",
+            "description": "The file, with any media type.",
             "content": {
                 "text/csv": {
                     "schema": {"type": "string", "format": "binary"},
@@ -51,7 +51,7 @@ async def upload_file(
     token: Annotated[
         str,
         Path(
-            description="Of the `url` that the import was created with.",
+            description="The end of the `url` in the answer that created the import.",
             json_schema_extra={"pattern": "^[0-9A-Za-z._-]+$"},
         ),
     ],
@@ -60,9 +60,10 @@ async def upload_file(
     database: DatabaseOfApp,
     settings: SettingsOfApp,
 ) -> Response:
-    """The `url` of a new import leads here. It is good for one upload, within an hour, of exactly `fileSize` bytes.
+    """A new import has this address as its `url`. It is valid for one upload of exactly `fileSize` bytes, for an hour.
 
-    What is too large is refused before it is read. When the connection breaks, nothing has changed: try again.
+    A file that is announced to be too large is refused before it is read. If the connection breaks, nothing has
+    changed, and you can upload the file again.
     """
     store_id, import_id = read_token(secret, token)
     async with database.statements() as connection:
@@ -70,13 +71,13 @@ async def upload_file(
     _refuse_announced(request, file_size)
     with scratch_file(settings.upload_directory) as file:
         await _receive(request, file_size, file)
-        async with database.transaction_in_turn() as connection:  # it waits for another upload of the same import
+        async with database.write_transaction() as connection:  # it may wait for another upload of the same import
             await queries.keep_file(connection, store_id, import_id, file)
     return Response()
 
 
 def _refuse_announced(request: Request, file_size: int) -> None:
-    """Judge the announced length before anything is read. Raises `BodyTooLarge` or `FileRefused`."""
+    """Check the announced length before anything is read. Raises `BodyTooLarge` or `FileRefused`."""
     announced = request.headers.get("Content-Length")
     if announced is not None:
         _refuse_other_size(int(announced), file_size)
@@ -101,7 +102,7 @@ def _refuse_other_size(size: int, file_size: int) -> None:
 
 
 async def _larger_parts(request: Request) -> AsyncIterator[bytes]:
-    """Yield the body in parts that are worth a thread. Raises `FileRefused` if the client goes before its end."""
+    """Yield the body in parts that are worth a thread. Raises `FileRefused` if the connection ends before the body."""
     buffer = bytearray()
     try:
         async for chunk in request.stream():

@@ -17,14 +17,14 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def upload_url(base_url: str, secret: bytes, store_id: UUID, import_id: UUID) -> str:
-    """Return the address. Whoever has it may upload the file; the database knows until when, and that it is once."""
+    """Return the address by which anybody may upload the file: once, and until the time in the database."""
     token = _serializer(secret).dumps([store_id.hex, import_id.hex])
     assert isinstance(token, str)
     return f"{base_url}/v1/Uploads/{token}"
 
 
 def read_token(secret: bytes, token: str) -> tuple[UUID, UUID]:
-    """Return the IDs of store and import. Raises `UploadRefused`."""
+    """Return the IDs of the store and the import. Raises `UploadRefused`."""
     try:
         store_id, import_id = _serializer(secret).loads(token)
     except BadData:
@@ -38,10 +38,10 @@ def _serializer(secret: bytes) -> URLSafeSerializer:
 
 @contextmanager
 def scratch_file(directory: Path) -> Iterator[BinaryIO]:
-    """Open a file without a name, which is gone when this process ends, however it ends.
+    """Open a file without a name, which is deleted when this process ends, however it ends.
 
     Raises `Unavailable` if the disk has no room for what is written to it. Any other `OSError` is a defect of the
-    installation, and stays one.
+    installation, and is not translated.
     """
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Imports on the wire."""
+"""The JSON bodies of imports."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -13,11 +13,13 @@ from profile_lookup.web import ids
 from profile_lookup.web.wire import AnswerModel, Meta, Storable, WireModel, WireTime
 
 MAX_FILE_SIZE = 100 << 20  # bytes
-MAX_PAGE = 100  # the contract lets one ask for more, but not get them
+MAX_PAGE = 100  # imports; the contract accepts a larger `pageSize`, but allows no larger page
 
 ImportId = Annotated[str, Field(pattern=ids.IMPORT_ID_PATTERN, examples=[ids.EXAMPLE_IMPORT_ID])]
-Filename = Annotated[str, Field(max_length=255, description="As it is called where you have it."), Storable]
-FileSize = Annotated[int, Field(ge=1, le=MAX_FILE_SIZE, description="In bytes; exactly so many must be uploaded.")]
+Filename = Annotated[str, Field(max_length=255, description="The name of the file on your side."), Storable]
+FileSize = Annotated[
+    int, Field(ge=1, le=MAX_FILE_SIZE, description="In bytes. The upload must have exactly this size.")
+]
 MAX_NAME = 64
 Name = Annotated[str, Field(max_length=MAX_NAME), Storable]
 Status = Literal["PENDING", "PROCESSING", "COMPLETED", "FAILED"]
@@ -32,7 +34,7 @@ _STATUS_OF_OPERATION: dict[str, Status] = {
 
 
 class ColumnMapping(WireModel):
-    column_name: Name = Field(description="As the file's header has it.")
+    column_name: Name = Field(description="The name in the header of the file.")
     trait_group: Name
     trait_name: Name
 
@@ -44,26 +46,26 @@ class ColumnMapping(WireModel):
         return cls(columnName=mapped.column, traitGroup=mapped.trait.group, traitName=mapped.trait.name)
 
 
-def _as_the_contract_says(schema: dict[str, Any]) -> None:
-    """Of three properties that are required, at most three may be there."""
+def _limit_properties(schema: dict[str, Any]) -> None:
+    """Limit the number of properties, as the contract does, to those that are required."""
     del schema["additionalProperties"]
     schema["maxProperties"] = len(schema["properties"])
 
 
 class ImportRequest(WireModel):
-    model_config = ConfigDict(json_schema_extra=_as_the_contract_says)
+    model_config = ConfigDict(json_schema_extra=_limit_properties)
 
     filename: Filename
     file_size: FileSize
     column_mappings: list[ColumnMapping] = Field(
-        min_length=2, max_length=100, description="Which column is which trait; other columns are not read."
+        min_length=2, max_length=100, description="States which column is which trait. Other columns are not read."
     )
 
 
 class ImportCreated(AnswerModel):
     import_id: ImportId
     url: str = Field(
-        max_length=2048, description="PUT the file there, once, without credentials: the address is signed."
+        max_length=2048, description="PUT the file to this address, once. It is signed and needs no credentials."
     )
     operation_id: str
     created_at: WireTime
@@ -76,11 +78,13 @@ class ImportSummary(AnswerModel):
 
 
 class ImportProgress(AnswerModel):
-    rows_done: int = Field(description="Applied or refused; an import that is interrupted goes on after them.")
-    rows_total: int | SkipJsonSchema[None] = Field(default=None, description="Once the file was gone through.")
-    created: int = Field(description="Rows that made a profile.")
-    updated: int = Field(description="Rows that updated one.")
-    merged: int = Field(description="Rows that showed several to be one person.")
+    rows_done: int = Field(description="Rows that were applied or refused. An interrupted import continues after them.")
+    rows_total: int | SkipJsonSchema[None] = Field(
+        default=None, description="It is present when the file has been checked."
+    )
+    created: int = Field(description="Rows that created a profile.")
+    updated: int = Field(description="Rows that updated a profile.")
+    merged: int = Field(description="Rows that merged several profiles.")
 
 
 class Import(AnswerModel):
@@ -88,19 +92,21 @@ class Import(AnswerModel):
     filename: Filename
     created_at: WireTime
     updated_at: WireTime
-    # Not checked: what the command imports may be larger.
+    # The size is not checked here, because files that the command imports may be larger.
     file_size: int = Field(
         json_schema_extra={"minimum": 1, "maximum": MAX_FILE_SIZE},
-        description="In bytes. More only of what the command imported **(ours)**.",
+        description="In bytes. Only files that the command imported may be larger than the maximum **(ours)**.",
     )
     column_mappings: list[ColumnMapping]
     summary: ImportSummary
     progress: ImportProgress = Field(description="**(ours)**")
     refused_rows_url: str | SkipJsonSchema[None] = Field(
-        default=None, description="**(ours)** Once a row was refused: which ones, the first 100,000 of them, as CSV."
+        default=None,
+        description="**(ours)** The address of the first 100,000 refused rows as CSV, if a row was refused.",
     )
     error: OperationError | SkipJsonSchema[None] = Field(
-        default=None, description="**(ours)** Once it is FAILED: what the operation says, too."
+        default=None,
+        description="**(ours)** It is present when the status is FAILED, and equals the `error` of the operation.",
     )
 
     @classmethod

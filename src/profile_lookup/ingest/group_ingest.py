@@ -25,7 +25,7 @@ from profile_lookup.identity.profile_replay import Written
 from profile_lookup.ingest.identity_locks import Write, write_in_transaction
 from profile_lookup.ingest.ingest import Outcome, ingest, ingest_together
 from profile_lookup.stores.admission import Admissions
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 
 MAX_TRANSACTIONS = 2
 """Concurrent transactions of a caller in a store: while PostgreSQL writes the one, the next is resolved."""
@@ -43,7 +43,7 @@ _Caller = tuple[Credentials, str]
 
 @dataclass(eq=False, slots=True)
 class _Request:
-    read: Callable[[Store], Change]
+    read: Callable[[StoreRules], Change]
     size: int
     requested_at: datetime
     answer: "asyncio.Future[UUID]"
@@ -101,7 +101,7 @@ class GroupIngest:
         self,
         credentials: Credentials,
         store_id: str,
-        read: Callable[[Store], Change],
+        read: Callable[[StoreRules], Change],
         requested_at: datetime,
         size: int = 0,
     ) -> UUID:
@@ -158,7 +158,7 @@ class GroupIngest:
             return ()
         is_to_commit = False
 
-        def prepare(store: Store) -> Write[list[Outcome]]:
+        def prepare(store: StoreRules) -> Write[list[Outcome]]:
             async def write(connection: AsyncConnection) -> list[Outcome]:
                 nonlocal is_to_commit
                 await connection.execute(_SHORT_LOCK_TIMEOUT)
@@ -182,17 +182,17 @@ class GroupIngest:
             request.settle(outcome.profile_id if isinstance(outcome, Written) else outcome)
         return group[len(outcomes) :]
 
-    def _start_alone(self, store: Store, request: _Request) -> "asyncio.Task[None]":
+    def _start_alone(self, store: StoreRules, request: _Request) -> "asyncio.Task[None]":
         task = self._start(self._write_alone(store, request))
         task.add_done_callback(lambda _: request.settle(Unavailable()))  # for a task that was cancelled before it began
         return task
 
-    async def _write_alone(self, store: Store, request: _Request) -> None:
+    async def _write_alone(self, store: StoreRules, request: _Request) -> None:
         with _settling_failures([request]):
             request.settle(await ingest(self._database, store, request.read, request.requested_at))
 
 
-def _change_or_refusal(store: Store, request: _Request) -> Change | ProfileLookupError:
+def _change_or_refusal(store: StoreRules, request: _Request) -> Change | ProfileLookupError:
     try:
         return request.read(store)
     except ProfileLookupError as refusal:

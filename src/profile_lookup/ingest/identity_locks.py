@@ -19,10 +19,10 @@ from profile_lookup.errors import Unavailable
 from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.trait_definitions import TraitGroup
-from profile_lookup.ingest.aliases import whereabouts
+from profile_lookup.ingest.aliases import moved_or_not_found
 from profile_lookup.operations.job_worker import Job
-from profile_lookup.stores.admission import in_force
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.admission import rules_in_force
+from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.stores.rules_lock import store_key
 
 MAX_ATTEMPTS = 50
@@ -42,7 +42,7 @@ class CandidateMoved(Exception):
 Write = Callable[[AsyncConnection], Awaitable[T]]
 
 
-async def write_in_transaction(database: Database, store: Store, prepare: Callable[[Store], "Write[T]"]) -> T:
+async def write_in_transaction(database: Database, store: StoreRules, prepare: Callable[[StoreRules], "Write[T]"]) -> T:
     """Write in a transaction, and start over until its locks cover all candidates.
 
     `prepare` reads the request by the store's rules and returns the function that writes in the transaction; if the
@@ -52,11 +52,11 @@ async def write_in_transaction(database: Database, store: Store, prepare: Callab
     for attempt in range(MAX_ATTEMPTS):
         write = prepare(store)
         try:
-            async with database.transaction_in_turn() as connection:
+            async with database.write_transaction() as connection:
                 return await write(connection)
         except RulesChanged:
             async with database.statements() as connection:
-                store = await in_force(connection, store.account_id, store.id)
+                store = await rules_in_force(connection, store.account_id, store.id)
         except CandidateMoved:
             await _back_off(attempt)
     raise Unavailable
@@ -64,7 +64,7 @@ async def write_in_transaction(database: Database, store: Store, prepare: Callab
 
 async def write_in_step(
     job: Job,
-    write: Callable[[AsyncConnection, Store], Awaitable[T]],
+    write: Callable[[AsyncConnection, StoreRules], Awaitable[T]],
     step: Callable[[], AbstractAsyncContextManager[AsyncConnection]] | None = None,
 ) -> T:
     """Write in a step of an operation, and start over until its locks cover all candidates.
@@ -76,7 +76,7 @@ async def write_in_step(
     for attempt in range(MAX_ATTEMPTS):
         try:
             async with (step or job.step)() as connection:
-                return await write(connection, await in_force(connection, job.account_id, job.store_id))
+                return await write(connection, await rules_in_force(connection, job.account_id, job.store_id))
         except (RulesChanged, CandidateMoved):
             await _back_off(attempt)
     raise Unavailable
@@ -89,7 +89,7 @@ async def _back_off(attempt: int) -> None:
 
 async def lock_and_gather(
     connection: AsyncConnection,
-    store: Store,
+    store: StoreRules,
     identifiers: Sequence[NormalizedIdentifier] = (),
     known: UUID | None = None,
 ) -> list[Profile]:
@@ -114,7 +114,7 @@ async def lock_and_gather(
         raise CandidateMoved
     profiles = [profile_of(row, store.trait_groups) for row in rows]
     if known is not None and known not in [profile.id for profile in profiles]:
-        raise await whereabouts(connection, store, known)
+        raise await moved_or_not_found(connection, store, known)
     return profiles
 
 

@@ -16,7 +16,7 @@ from profile_lookup.identity.profile_replay import ProfileReplay, Written
 from profile_lookup.identity.traits import read_traits
 from profile_lookup.ingest.identity_locks import Write, lock_and_gather, write_in_transaction
 from profile_lookup.ingest.writes import write
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 
 MAX_IDENTIFIERS = 1500
 """Per transaction: 15 types of 100 values. Each takes an advisory lock, and PostgreSQL's table of locks is limited."""
@@ -27,7 +27,7 @@ Attempt = tuple[Change | ProfileLookupError, datetime]
 Outcome = Written | ProfileLookupError
 
 
-def change_of(store: Store, sent: Mapping[str, Mapping[str, object]]) -> Change:
+def change_of(store: StoreRules, sent: Mapping[str, Mapping[str, object]]) -> Change:
     """Return the change that writes these traits, given as they were sent. Raises `TraitsRefused`."""
     return Change.of_traits(store.trait_groups, store.settings, read_traits(store.trait_groups, sent))
 
@@ -43,8 +43,8 @@ def time_after(attempt: Attempt) -> datetime:
 
 async def ingest(
     database: Database,
-    store: Store,
-    read: Callable[[Store], Change],
+    store: StoreRules,
+    read: Callable[[StoreRules], Change],
     requested_at: datetime,
     known: UUID | None = None,
 ) -> UUID:
@@ -59,7 +59,7 @@ async def ingest(
     `StoreNotFound`; `Unavailable`. In each case nothing is written.
     """
 
-    def prepare(store: Store) -> Write[UUID]:
+    def prepare(store: StoreRules) -> Write[UUID]:
         change = read(store)
         refusal = _refusal(change)
         if refusal is not None and (known is None or change.incoming):
@@ -80,7 +80,7 @@ async def ingest(
 
 async def ingest_together(
     connection: AsyncConnection,
-    store: Store,
+    store: StoreRules,
     attempts: Iterable[Attempt],
     on_resolved: Callable[[Sequence[Outcome]], None] = lambda _: None,
 ) -> list[Outcome]:
@@ -102,7 +102,7 @@ async def ingest_together(
     return outcomes
 
 
-def _identifying(store: Store, incoming: Iterable[NormalizedIdentifier]) -> list[NormalizedIdentifier]:
+def _identifying(store: StoreRules, incoming: Iterable[NormalizedIdentifier]) -> list[NormalizedIdentifier]:
     """Return the identifiers of types that identify, each once.
 
     Who holds the others has no bearing on the decision, and a whole store may hold the same value.

@@ -11,18 +11,18 @@ from profile_lookup.identity.profile_replay import Difference
 from profile_lookup.identity.retention import first_to_go
 from profile_lookup.ingest.identity_locks import lock_and_gather, write_in_transaction
 from profile_lookup.ingest.writes import erase_profiles, write
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 
 
 async def remove_identifiers(
-    database: Database, store: Store, profile_id: UUID, id_type: str, *, remove_all: bool
+    database: Database, store: StoreRules, profile_id: UUID, id_type: str, *, remove_all: bool
 ) -> None:
     """Remove all values of a type, or the one that the type's retention policy would delete first.
 
     Raises `NothingToRemove`, `ProfileMoved`, `ProfileNotFound`, `StoreNotFound` or `Unavailable`.
     """
 
-    async def remove(store: Store, connection: AsyncConnection) -> None:
+    async def remove(store: StoreRules, connection: AsyncConnection) -> None:
         (profile,) = await lock_and_gather(connection, store, known=profile_id)
         held = {each: at for each, at in profile.identifiers.items() if each.id_type == id_type}
         if not held:
@@ -34,13 +34,13 @@ async def remove_identifiers(
     await write_in_transaction(database, store, lambda store: partial(remove, store))
 
 
-async def erase_profile(database: Database, store: Store, profile_id: UUID) -> None:
+async def erase_profile(database: Database, store: StoreRules, profile_id: UUID) -> None:
     """Erase a profile: afterwards no table holds anything of it, and none of its IDs names a profile.
 
     Raises `ProfileMoved`, `ProfileNotFound`, `StoreNotFound` or `Unavailable`.
     """
 
-    async def erase(store: Store, connection: AsyncConnection) -> None:
+    async def erase(store: StoreRules, connection: AsyncConnection) -> None:
         await lock_and_gather(connection, store, known=profile_id)
         await erase_profiles(connection, store.id, [profile_id])
 

@@ -1,20 +1,20 @@
-"""`POST /v1/Stores/{storeId}/Profiles`: what fills a store."""
+"""`POST /v1/Stores/{storeId}/Profiles`."""
 
 from datetime import UTC, datetime
 
 from fastapi import APIRouter
 
-from profile_lookup.accounts.credentials import presented_over_connection
+from profile_lookup.accounts.credentials import parse_basic_cached
 from profile_lookup.accounts.dependencies import BASIC
 from profile_lookup.errors import IdentifierConflict, RequestRefused, TraitsRefused, TraitValueRefused
 from profile_lookup.identity.change import Change
 from profile_lookup.ingest.ingest import change_of
 from profile_lookup.ingest.wire import ProfileCreated, ProfileData
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreIdInPath
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 from profile_lookup.web.body import json_body, validated
-from profile_lookup.web.connection import memory_of
+from profile_lookup.web.connection import connection_cache
 from profile_lookup.web.hot_route import HotRequest, HotRoute
 from profile_lookup.web.openapi import answer, error_answers, request_example
 
@@ -33,7 +33,8 @@ router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles", route_class=HotRoute)
     response_model=ProfileCreated,
     responses={
         202: answer(
-            "Done and durable: a Lookup finds it from now on.", {"message": _CREATED, "id": ids.EXAMPLE_PROFILE_ID}
+            "The write is done and durable, and a Lookup finds the profile from now on.",
+            {"message": _CREATED, "id": ids.EXAMPLE_PROFILE_ID},
         ),
         **error_answers(
             RequestRefused("traits: Input should be a valid dictionary"),
@@ -60,18 +61,18 @@ router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles", route_class=HotRoute)
 async def create_profile(request: HotRequest, store_id: StoreIdInPath) -> bytes:
     """At least one trait must be promoted to an identifier.
 
-    If no profile has any of these identifiers, there is a new one; if one has, it is updated; if several have, they
-    are one person, and merged into the earliest.
+    If no profile has any of these identifiers, a new one is created. If one has, it is updated. If several have, they
+    are one person and merge into the earliest.
     """
     requested_at = datetime.now(UTC)
     services = request.services
-    credentials = presented_over_connection(memory_of(request.scope), request.raw_headers.get(b"authorization", b""))
+    credentials = parse_basic_cached(connection_cache(request.scope), request.raw_headers.get(b"authorization", b""))
     # The group that the create is written with admits its caller again, before it parses any body.
     if request.may_be_long or services.admissions.known(credentials, store_id, "full") is None:
         await services.admissions.admit(credentials, store_id, "full")
     body = await request.json_body()
 
-    def read(store: Store) -> Change:
+    def read(store: StoreRules) -> Change:
         return change_of(store, validated(ProfileData, body).traits or {})
 
     profile_id = await services.group_ingest.ingest(credentials, store_id, read, requested_at, len(body))

@@ -1,4 +1,4 @@
-"""The traits of a person on the wire, and the answer to a create."""
+"""The JSON of a person's traits, and of the answer to a create."""
 
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ Traits = Annotated[
     dict[str, Annotated[dict[str, Any], Field(max_length=99)]],
     Field(
         max_length=50,
-        description="Trait group, trait, value: a string, an integer, a boolean, or a flat array of these.",
+        description="Values by trait group and trait: strings, integers, booleans, or flat arrays of these.",
     ),
 ]
 

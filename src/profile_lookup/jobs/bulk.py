@@ -13,7 +13,7 @@ from profile_lookup.ingest.identity_locks import write_in_step
 from profile_lookup.ingest.ingest import Attempt, Outcome, change_of, ingest_together, time_after
 from profile_lookup.operations import items
 from profile_lookup.operations.job_worker import Job
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 from profile_lookup.web.contract import code_of, message_of
 
@@ -27,7 +27,7 @@ async def update_profiles_bulk(job: Job) -> None:
     Raises `StoreNotFound`; the steps before that stay done.
     """
 
-    async def write_next(connection: AsyncConnection, store: Store) -> bool:
+    async def write_next(connection: AsyncConnection, store: StoreRules) -> bool:
         """Write the next profiles, and return whether there were any."""
         done: int = job.progress.get("done", 0)
         inputs = await items.staged(connection, job, done, PROFILES_PER_STEP)
@@ -54,7 +54,7 @@ async def update_profiles_bulk(job: Job) -> None:
         pass
 
 
-def _change_or_refusal(store: Store, sent: str) -> Change | ProfileLookupError:
+def _change_or_refusal(store: StoreRules, sent: str) -> Change | ProfileLookupError:
     try:
         return change_of(store, json.loads(sent))
     except ProfileLookupError as refused:

@@ -27,7 +27,7 @@ from profile_lookup.identity_settings.queries import refuse_contradictions, repl
 from profile_lookup.ingest.identity_locks import lock_and_gather
 from profile_lookup.ingest.writes import write
 from profile_lookup.operations.job_worker import Job
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
 
@@ -55,7 +55,7 @@ async def update_settings(job: Job) -> None:
 _FOR_MANY_ROWS = ("statement_timeout = 0", "plan_cache_mode = auto", "enable_seqscan = on")
 
 
-async def _renormalize(connection: AsyncConnection, store: Store, change: SettingsChange) -> None:
+async def _renormalize(connection: AsyncConnection, store: StoreRules, change: SettingsChange) -> None:
     await connection.execute(_STAGING_TABLE)
     for id_type in change.renormalized:
         await _stage(connection, store, change, id_type)
@@ -73,7 +73,7 @@ async def _renormalize(connection: AsyncConnection, store: Store, change: Settin
         await connection.execute(_REWRITE, _marks(store, change, id_type))
 
 
-async def _stage(connection: AsyncConnection, store: Store, change: SettingsChange, id_type: str) -> None:
+async def _stage(connection: AsyncConnection, store: StoreRules, change: SettingsChange, id_type: str) -> None:
     """Stage the new form of each value that changes. Raises `SettingsRefused` if the new rules refuse a value."""
     normalization = change.after.config(id_type).normalization
     refused = 0
@@ -103,7 +103,7 @@ async def _stage(connection: AsyncConnection, store: Store, change: SettingsChan
 
 
 async def _collisions(
-    connection: AsyncConnection, store: Store, change: SettingsChange, id_type: str
+    connection: AsyncConnection, store: StoreRules, change: SettingsChange, id_type: str
 ) -> list[list[UUID]]:
     """Return, for each value that several profiles would share, these profiles.
 
@@ -116,7 +116,7 @@ async def _collisions(
 
 
 async def _merge(
-    connection: AsyncConnection, store: Store, change: SettingsChange, profile_ids: Sequence[UUID], rule: str
+    connection: AsyncConnection, store: StoreRules, change: SettingsChange, profile_ids: Sequence[UUID], rule: str
 ) -> None:
     profiles = []
     for profile_id in sorted(profile_ids):
@@ -130,7 +130,7 @@ async def _merge(
     await write(connection, change.after, store.id, replay.difference())
 
 
-def _marks(store: Store, change: SettingsChange, id_type: str) -> dict[str, object]:
+def _marks(store: StoreRules, change: SettingsChange, id_type: str) -> dict[str, object]:
     return {
         "store_id": store.id,
         "id_type": id_type,

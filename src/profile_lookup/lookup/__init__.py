@@ -1,1 +1,1 @@
-"""The main job: to find the profiles that an identifier names."""
+"""The service's main job: it finds the profiles that an identifier names."""

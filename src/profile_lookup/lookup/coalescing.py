@@ -1,9 +1,9 @@
 """Lookups that arrive together are answered together.
 
-They have a connection of their own, with prepared statements. A lookup that finds it idle is run at once; if there are
-others, it is run with those of the same turn of the event loop. While the connection is busy lookups queue up, and then
-up to 64 of them are run in one statement: the busier the service is, the less each lookup costs. If a statement takes
-longer than 5 ms, a second connection takes over. See docs/decisions/0013-lookups-together-and-lean.md;
+They use their own connection, with prepared statements. While it is idle, a lookup is run at once; if others arrived
+lately, it is run together with those of the same turn of the event loop. While the connection is busy, lookups queue
+up, and then up to 64 of them are run in one statement: the busier the service is, the less each lookup costs. If a
+statement takes longer than 5 ms, a second connection takes over. See docs/decisions/0013-lookups-together-and-lean.md;
 `ingest/group_ingest.py` does the same for creates.
 """
 
@@ -20,11 +20,11 @@ from profile_lookup.errors import Unavailable
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.lookup.queries import LOOKUP, LOOKUPS, LOOKUPS_OF_ONE_CALLER
 
-CONNECTIONS = 2  # one to use, and one to take over from it
-SLOW = 0.005  # seconds that a statement takes before others are run beside it
+CONNECTIONS = 2  # one in use, and one to take over when it is slow
+SLOW = 0.005  # seconds; when a statement takes longer, another may be run beside it
 MAX_TOGETHER = 64
 MAX_WAITING = 2048
-"""Some tenths of a second of work; when so many wait, the database has stopped answering, and others are refused."""
+"""Some tenths of a second of work. If so many wait, the database has stopped answering, and others are refused."""
 DEADLINE = 5.0  # seconds, from the lookup's arrival to its answer
 
 Caller = tuple[Credentials, UUID]
@@ -33,11 +33,11 @@ Caller = tuple[Credentials, UUID]
 Lookup = tuple[Caller, NormalizedIdentifier]
 
 IsGone = Callable[[], bool]
-"""Tells whether the client of a request has gone."""
+"""Returns whether the client of a request has gone."""
 
 
 class Found(NamedTuple):
-    """`revision` is that of the store's rules that were in force."""
+    """`revision` is the revision of the store's rules that were in force."""
 
     revision: int
     profile_ids: Sequence[UUID]
@@ -50,7 +50,7 @@ class _Waiting(NamedTuple):
     answer: "asyncio.Future[Found | None]"
 
     def settle(self, outcome: Found | Exception | None) -> None:
-        if self.answer.done():  # the request was cancelled, or it was answered that it takes too long
+        if self.answer.done():  # the request was cancelled, or refused because it waited too long
             return
         if isinstance(outcome, Exception):
             self.answer.set_exception(outcome)
@@ -71,11 +71,11 @@ class Lookups:
         self._connections = [DedicatedConnection(database_url) for _ in range(CONNECTIONS)]
         self._idle = self._connections.copy()
         self._under_way: dict[DedicatedConnection, float] = {}
-        """The connections that run a statement, and since when."""
+        """The connections that run a statement, each with the time when it began."""
         self._waiting: OrderedDict[UUID, deque[_Waiting]] = OrderedDict()
         self._waiting_count = 0
-        self._has_company = False
-        """Whether others came while the last lone lookup was under way."""
+        self._others_arrived = False
+        """Whether others arrived while the last single lookup was being run."""
         self._busy_poll = busy_poll
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -97,7 +97,7 @@ class Lookups:
             return await self._queue((caller, identifier), is_gone)
         connection = self._take_connection()
         try:
-            if self._has_company:
+            if self._others_arrived:
                 await asyncio.sleep(0)  # lookups that arrive in the same turn of the loop are not run one by one
             if not self._waiting_count:
                 self._busy_poll.start()
@@ -106,19 +106,19 @@ class Lookups:
                 return found
             answer = self._queue((caller, identifier), is_gone)
         finally:
-            self._has_company = self._waiting_count > 0
+            self._others_arrived = self._waiting_count > 0
             self._release(connection)
         return await answer
 
     async def close(self) -> None:
-        """Answer all that still wait that the service is unavailable."""
+        """Answer `Unavailable` to all lookups that still wait, and close the connections."""
         if self._timer is not None:
             self._timer.cancel()
-        await asyncio.sleep(0)  # a task that had not begun would answer nobody
+        await asyncio.sleep(0)  # a task that is cancelled before it begins would answer nobody
         for of_store in self._waiting.values():
             for waiting in of_store:
                 waiting.settle(Unavailable())
-        self._waiting.clear()  # before a connection is free: nothing is run any more
+        self._waiting.clear()  # before any connection is released, so that nothing more is run
         self._waiting_count = 0
         for task in self._tasks:
             task.cancel()
@@ -127,7 +127,7 @@ class Lookups:
             await connection.close()
 
     def _may_run(self) -> bool:
-        """Return whether a connection may be used: one at a time, as long as statements are quick."""
+        """Return whether a statement may be run now: only one at a time, as long as statements are quick."""
         if not self._under_way:
             return True
         return bool(self._idle) and max(self._under_way.values()) <= self._loop.time() - SLOW
@@ -154,7 +154,7 @@ class Lookups:
         return waiting.answer
 
     def _check_waiting(self) -> None:
-        """Give up lookups whose deadline has passed; run the others beside a statement that is slow."""
+        """Refuse lookups whose deadline has passed, and run the others beside a statement that is slow."""
         self._timer = None
         deadline = self._loop.time() - DEADLINE
         for of_store in self._waiting.values():
@@ -172,7 +172,7 @@ class Lookups:
             task.add_done_callback(self._tasks.discard)
 
     def _next_batch(self) -> list[_Waiting]:
-        """Take lookups of each store in turn, so that a busy store does not hold up the others."""
+        """Take lookups of each store in turn, so that a busy store does not delay the others."""
         batch: list[_Waiting] = []
         while self._waiting and len(batch) < MAX_TOGETHER:
             share = -(-(MAX_TOGETHER - len(batch)) // len(self._waiting))
@@ -211,7 +211,7 @@ async def _find_one(connection: DedicatedConnection, lookup: Lookup, time_left: 
 
 
 async def _find_all(connection: DedicatedConnection, lookups: Sequence[Lookup], time_left: float) -> list[Found | None]:
-    """Run the statement that costs the least: mostly there is one caller, who uses one store."""
+    """Run the statement that costs least. Usually all lookups have the same caller, who uses one store."""
     if len(lookups) == 1:
         return [await _find_one(connection, lookups[0], time_left)]
     callers: dict[Caller, int] = {}

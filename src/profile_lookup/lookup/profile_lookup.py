@@ -1,8 +1,9 @@
-"""The hot read: rules, normalize, canonical profiles. One statement, and never stale.
+"""Looks up profiles: normalizes the identifier by the store's rules, and finds the profiles in one statement.
 
-A process knows the rules of the stores that it was asked about, and whom it admitted to them. It uses both without
-asking first whether they still hold: the statement that finds the profiles also verifies the caller and returns the
-revision of the rules in force. Only if that differs, or if the answer would be a refusal, is the caller admitted anew.
+A process caches the rules of stores, and which callers it admitted to them. It uses both without checking first whether
+they are still valid, and yet no answer is stale: the statement that finds the profiles also verifies the caller and
+returns the revision of the rules in force. If that differs, or if the answer would be a refusal, the caller is admitted
+again.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,10 +17,10 @@ from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier,
 from profile_lookup.lookup.coalescing import Found, IsGone, Lookups
 from profile_lookup.lookup.queries import similar_profile_ids
 from profile_lookup.stores.admission import Admissions
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 
 MAX_ATTEMPTS = 5
-"""How often a lookup is repeated when the settings change under it."""
+"""How often a lookup is tried at most, since the settings may change while it is run."""
 
 
 class LookupResult(NamedTuple):
@@ -46,10 +47,10 @@ class ProfileLookup:
     ) -> LookupResult:
         """Return the profiles that an identifier names.
 
-        `read` returns the identifier of the request, and the same again when it is called again; it is called once the
-        caller is admitted. `may_be_long`: to read it may take so much that the admission must be fresh. `is_gone`
-        tells whether the client has gone. Raises what `admit` and `read` raise, `IdentifierRefused`, and `Unavailable`
-        also if the settings change all the time.
+        `read` returns the identifier of the request, and the same one if it is called again; it is called after the
+        caller was admitted. `may_be_long` says that reading may cost so much that the caller must be admitted just
+        before. `is_gone` returns whether the client has gone. Raises what `admit` and `read` raise,
+        `IdentifierRefused`, and `Unavailable`, also if the settings change all the time.
         """
         store = None if may_be_long else self._admissions.known(credentials, store_id, "lookup")
         is_fresh = False
@@ -62,16 +63,16 @@ class ProfileLookup:
             except (IdentifierRefused, RequestRefused):
                 if is_fresh:
                     raise
-                found = None  # a refusal tells something of the store: never by rules that may be old
+                found = None  # a refusal reveals something of the store, so old rules must not decide it
             if found is not None:
                 return found
             store = None
         raise Unavailable
 
     async def _find(
-        self, credentials: Credentials, store: Store, identifier: Identifier, is_gone: IsGone | None
+        self, credentials: Credentials, store: StoreRules, identifier: Identifier, is_gone: IsGone | None
     ) -> LookupResult | None:
-        """Return None if the store has other rules by now, or if the caller may not look up any more."""
+        """Return the profiles; None if the store has other rules by now, or if the caller may no longer look up."""
         normalized = store.settings.normalize(identifier)
         if normalized.id_type in store.settings.fuzzy_types:
             found = await self._find_similar(credentials, store, normalized)
@@ -82,7 +83,7 @@ class ProfileLookup:
         return LookupResult(normalized.value, found.profile_ids)
 
     async def _find_similar(
-        self, credentials: Credentials, store: Store, identifier: NormalizedIdentifier
+        self, credentials: Credentials, store: StoreRules, identifier: NormalizedIdentifier
     ) -> Found | None:
         async with self._database.statements() as connection:
             similar = await similar_profile_ids(connection, credentials, store, identifier)

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.database.fuzzy_key import fuzzy_key
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 
 MAX_PROFILES = 100
 """The most profiles that a Lookup returns."""
@@ -37,7 +37,7 @@ LOOKUP = f"""
 $1 SID and $2 digest of the caller, $3 store, $4 type and $5 value of the identifier.
 """
 
-# `offset 0` keeps the search for the caller apart: it is done once, whatever the planner believes of the tables.
+# `offset 0` separates the search for the caller: it is done once, whatever the planner believes of the tables.
 LOOKUPS_OF_ONE_CALLER = f"""
     select
         caller.revision,
@@ -68,7 +68,7 @@ LOOKUPS_OF_ONE_CALLER = f"""
 $1 SID and $2 digest of the caller, $3 store, $4 types and $5 values of the identifiers.
 """
 
-# `offset 0` keeps the probes apart, one after the other by their indexes, whatever the planner believes of the tables.
+# `offset 0` makes PostgreSQL probe the indexes for one caller after the other, whatever the planner believes.
 LOOKUPS = f"""
     with caller as materialized (
         select presented.number, admitted.id, admitted.revision
@@ -110,12 +110,12 @@ $1 SIDs, $2 digests and $3 stores of the callers; of each identifier its $4 call
 async def similar_profile_ids(
     connection: AsyncConnection,
     credentials: Credentials,
-    store: Store,
+    store: StoreRules,
     identifier: NormalizedIdentifier,
 ) -> Row[int, list[UUID]] | None:
-    """Return (revision, profile_ids) as LOOKUP does, of values as similar as the type's threshold asks.
+    """Return (revision, profile_ids) as LOOKUP does, for values at least as similar as the type's threshold.
 
-    The most similar come first.
+    The profiles with the most similar values come first.
     """
     threshold = store.settings.config(identifier.id_type).matching_threshold
     parameters = {
@@ -126,17 +126,18 @@ async def similar_profile_ids(
         "value": identifier.value,
         "max_profiles": MAX_PROFILES,
         "fuzzy_key": fuzzy_key(store.settings, store.id, identifier.id_type),
-        # A little less: what it is compared with is a float, whose 0.7 is less than the 0.7 of a double. No two
-        # similarities of values of 255 characters are that close to each other.
+        # A little less, because it is compared with a single-precision number, whose 0.7 is less than that of a double.
+        # No two similarities of values of 255 characters are that close to each other.
         "threshold": f"{threshold / 100 - 1e-6:.6f}",
     }
     return (await connection.execute(_SIMILAR_PROFILE_IDS, parameters)).one_or_none()
 
 
-# `%` is true from a threshold on that is a setting of the session. It is set for this statement alone, in a row that
-# the search is joined to, and so before the search begins. `offset 0` keeps the search apart, which can then use no
-# index but the one of trigrams; that its key may, once in 2**64, stand for another store or type too is seen to after.
-# An equal value is always found. One of punctuation alone has no trigrams: the index would be read from end to end.
+# `%` compares with a threshold that is a setting of the session. It is set for this statement alone, in a row that the
+# search is joined to, and so before the search begins. `offset 0` separates the search, which can then use no index but
+# that of trigrams. Once in 2**64, its key also stands for another store or type, so these are compared afterwards. An
+# equal value is always found. A value of punctuation alone has no trigrams, and the whole index would be read for it,
+# so no similar values are searched for.
 _SIMILAR_PROFILE_IDS = text("""
     with threshold as materialized (
         select set_config('pg_trgm.similarity_threshold', :threshold, true) as is_set

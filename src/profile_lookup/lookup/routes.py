@@ -1,11 +1,11 @@
-"""`/v1/Stores/{storeId}/Profiles/Lookup`: the main job."""
+"""`/v1/Stores/{storeId}/Profiles/Lookup`."""
 
 from json.encoder import encode_basestring
 
 from fastapi import APIRouter
 from pydantic import ValidationError
 
-from profile_lookup.accounts.credentials import presented_over_connection
+from profile_lookup.accounts.credentials import parse_basic_cached
 from profile_lookup.accounts.dependencies import BASIC
 from profile_lookup.errors import RequestRefused, UnknownIdentifierType, ValueRefused
 from profile_lookup.identity.identifier import Identifier
@@ -15,7 +15,7 @@ from profile_lookup.lookup.wire import LookupAnswer
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreIdInPath
 from profile_lookup.web import ids
 from profile_lookup.web.body import json_body, validated
-from profile_lookup.web.connection import memory_of
+from profile_lookup.web.connection import connection_cache
 from profile_lookup.web.hot_route import HotRequest, HotRoute
 from profile_lookup.web.identifier_wire import IdentifierBody, StrictIdentifierBody
 from profile_lookup.web.openapi import answer, error_answers, request_example
@@ -48,12 +48,13 @@ router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles", route_class=HotRoute)
 async def look_up_profiles(request: HotRequest, store_id: StoreIdInPath) -> bytes:
     """The value is normalized by the store's identity resolution settings.
 
-    The answer holds canonical profiles: the earliest ID where profiles were merged; earliest first, at most 100.
+    The answer contains at most 100 canonical profiles, the earliest first. If profiles were merged, the canonical one
+    is the one with the earliest ID.
 
-    Every write that was answered before is seen. An identifier that names nobody is not an error. Of a type whose
-    `matchingAlgo` is `fuzzy`, profiles with a similar value are found too, the most similar first.
+    A Lookup sees every write that was answered before. An identifier that names nobody is not an error. If the type's
+    `matchingAlgo` is `fuzzy`, profiles with a similar value are found, too, and the most similar come first.
     """
-    credentials = presented_over_connection(memory_of(request.scope), request.raw_headers.get(b"authorization", b""))
+    credentials = parse_basic_cached(connection_cache(request.scope), request.raw_headers.get(b"authorization", b""))
 
     async def read() -> Identifier:
         return _identifier_in(await request.json_body())
@@ -61,18 +62,18 @@ async def look_up_profiles(request: HotRequest, store_id: StoreIdInPath) -> byte
     found = await request.services.lookup.look_up(
         credentials, store_id, read, may_be_long=request.may_be_long, is_gone=request.is_gone
     )
-    return _written(found)
+    return _serialized(found)
 
 
 def _identifier_in(body: bytes) -> Identifier:
-    """Raises `RequestRefused`."""
+    """Return the identifier in a body. Raises `RequestRefused`."""
     try:
         return StrictIdentifierBody.model_validate_json(body).to_domain()
-    except ValidationError:  # it has nulls for what was left out, or it is refused
+    except ValidationError:  # it has null members, or it is malformed
         return validated(IdentifierBody, body).to_domain()
 
 
-def _written(found: LookupResult) -> bytes:
-    """Return a `LookupAnswer` as pydantic writes it, which takes several times as long."""
+def _serialized(found: LookupResult) -> bytes:
+    """Return the JSON of a `LookupAnswer`. It is the same as pydantic's, which takes several times as long."""
     profiles = ",".join([f'"{ids.profile_id(profile_id)}"' for profile_id in found.profile_ids])
     return f'{{"normalizedValue":{encode_basestring(found.normalized_value)},"profiles":[{profiles}]}}'.encode()

@@ -1,4 +1,4 @@
-"""Lookups on the wire."""
+"""The JSON bodies of lookups."""
 
 from pydantic import Field
 

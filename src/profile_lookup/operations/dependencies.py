@@ -20,13 +20,13 @@ def accepted(response: Response, base_url: str, operation: UUID, message: str) -
 
 
 def accepted_answer(description: str, message: str, **more: str) -> dict[str, Any]:
-    """Return what `responses` of a route says of such an answer. `more` is what else its body has."""
+    """Return the description of such an answer, for `responses`. `more` are examples of other members of its body."""
     return answer(
         description,
         {"message": message, "statusUrl": operation_url("http://127.0.0.1:8000", ids.EXAMPLE_OPERATION_ID), **more},
         {
-            "Operation-Id": header("string", "The operation to ask after.", maxLength=512),
-            "Location": header("string", "Where it is.", maxLength=512),
-            "Retry-After": header("integer", "Seconds until it is worth asking."),
+            "Operation-Id": header("string", "The ID of the operation.", maxLength=512),
+            "Location": header("string", "The address of the operation.", maxLength=512),
+            "Retry-After": header("integer", "Seconds to wait before the operation is fetched."),
         },
     )

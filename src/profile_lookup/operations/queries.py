@@ -44,17 +44,17 @@ async def enqueue(
     store_id: UUID,
     *,
     kind: str,
-    to_do: Document,
+    job_input: Document,
     created_at: datetime | None = None,
     waits_until: datetime | None = None,
 ) -> UUID:
     """Enqueue what a worker is to do once this transaction is committed, and return the operation's ID.
 
-    `to_do` must hold no identifier's value. Without `created_at`, it is now. With `waits_until`, no worker takes the
-    operation before `mark_ready` or that time; at that time the handler has to check what is missing.
+    `job_input` must contain no identifier's value. Without `created_at`, it is now. With `waits_until`, no worker takes
+    the operation before `mark_ready` or that time; at that time the handler has to check what is missing.
     """
     return await _insert(
-        connection, account_id, store_id, kind, to_do, "PENDING", created_at=created_at, leased_until=waits_until
+        connection, account_id, store_id, kind, job_input, "PENDING", created_at=created_at, leased_until=waits_until
     )
 
 
@@ -81,7 +81,7 @@ async def _insert(
     account_id: UUID,
     store_id: UUID,
     kind: str,
-    to_do: Document,
+    job_input: Document,
     status: str,
     *,
     created_at: datetime | None = None,
@@ -95,7 +95,7 @@ async def _insert(
             store_id=store_id,
             kind=kind,
             status=status,
-            input=to_do,
+            input=job_input,
             progress={},
             attempts=0,
             created_at=created_at or datetime.now(UTC),

@@ -59,7 +59,7 @@ OperationOfCaller = Annotated[Row[Any], Depends(_operation_of_caller)]
 @router.get(
     "/{operationId}",
     operation_id="FetchOperation",
-    summary="What became of an accepted request",
+    summary="Fetch the status of an accepted request",
     response_model_exclude_none=True,
     responses={
         200: answer(
@@ -73,9 +73,11 @@ OperationOfCaller = Annotated[Row[Any], Depends(_operation_of_caller)]
                 "result": {"type": "RESOURCE_ID", "id": ids.EXAMPLE_STORE_ID},
             },
             {
-                "Operation-Id": header("string", "Its ID.", maxLength=512),
+                "Operation-Id": header("string", "The ID of the operation.", maxLength=512),
                 "Retry-After": header(
-                    "integer", "Seconds until it is worth asking again; until it has ended.", required=False
+                    "integer",
+                    "Seconds to wait before the next request. It is sent until the operation has ended.",
+                    required=False,
                 ),
             },
         ),
@@ -83,10 +85,10 @@ OperationOfCaller = Annotated[Row[Any], Depends(_operation_of_caller)]
     },
 )
 async def fetch_operation(operation: OperationOfCaller, base_url: BaseUrl, response: Response) -> Operation:
-    """Operations are visible only to the account that started them, until at least seven days after they ended.
+    """Only the account that started an operation can fetch it, until at least seven days after it ended.
 
-    When the status is COMPLETED, `result.id` names the resource that was made or changed; when it is FAILED, `error`
-    says why, and nothing has changed, but for items that were done before: `resultUrl` tells which.
+    When the status is COMPLETED, `result.id` names the resource that was created or changed. When it is FAILED, `error`
+    says why, and nothing has changed, except for the items that were done before, which `resultUrl` lists.
     """
     response.headers["Operation-Id"] = ids.operation_id(operation.id)
     if operation.completed_at is None:
@@ -97,7 +99,7 @@ async def fetch_operation(operation: OperationOfCaller, base_url: BaseUrl, respo
 @router.get(
     "/{operationId}/Results",
     operation_id="ListOperationResults",
-    summary="What became of each item of an accepted request",
+    summary="List the results of the items of an accepted request",
     response_model_exclude_none=True,
     responses={
         200: answer(
@@ -128,11 +130,11 @@ async def fetch_operation(operation: OperationOfCaller, base_url: BaseUrl, respo
 async def list_results(
     operation: OperationOfCaller, page: ResultsPage, tokens: PageTokensOfApp, snapshot: Snapshot
 ) -> ItemResults:
-    """Of the items that are done so far, the first one first **(ours)**. An operation without items has none.
+    """The results of the items that are done so far, in the request's order **(ours)**. Not every operation has items.
 
-    A profile's ID is what it was when the item was done: it may have been merged since, or erased.
+    A result contains the profile's ID at that time. The profile may have been merged or erased since.
     """
-    question = items.results_of(operation.account_id, operation.id)
+    query = items.results_of(operation.account_id, operation.id)
     scope = ("results", str(operation.account_id), str(operation.id))
-    found = await fetch_page(snapshot, question, items.RESULTS_KEY, page, tokens, *scope)
+    found = await fetch_page(snapshot, query, items.RESULTS_KEY, page, tokens, *scope)
     return ItemResults(results=[ItemResult.of_row(row) for row in found.rows], meta=found.meta)

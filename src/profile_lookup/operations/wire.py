@@ -1,4 +1,4 @@
-"""Operations on the wire."""
+"""The JSON bodies of operations."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -12,7 +12,7 @@ from profile_lookup.web.urls import operation_url, results_url
 from profile_lookup.web.wire import AnswerModel, Error, Meta, WireTime
 
 RETRY_AFTER = 1
-"""Seconds until it is worth asking again."""
+"""Seconds that a client should wait before it fetches an operation again."""
 
 
 class OperationResult(AnswerModel):
@@ -21,10 +21,10 @@ class OperationResult(AnswerModel):
 
 
 class OperationError(AnswerModel):
-    type: str = Field(json_schema_extra={"format": "uri"}, description="Where the code is explained.")
+    type: str = Field(json_schema_extra={"format": "uri"}, description="The address of a page that explains the code.")
     title: str = Field(max_length=128)
-    code: int = Field(description="As of an error answer.")
-    detail: str = Field(max_length=1024, description="What was expected, for a person.")
+    code: int = Field(description="The same code as in an error answer.")
+    detail: str = Field(max_length=1024, description="A text for people that says what was expected.")
 
     @classmethod
     def of(cls, code: int, detail: str) -> Self:
@@ -37,13 +37,17 @@ class Operation(AnswerModel):
     created_at: WireTime
     completed_at: WireTime | SkipJsonSchema[None] = None
     status_url: str | SkipJsonSchema[None] = Field(default=None, json_schema_extra={"format": "uri"})
-    result: OperationResult | SkipJsonSchema[None] = Field(default=None, description="Once it is COMPLETED.")
+    result: OperationResult | SkipJsonSchema[None] = Field(
+        default=None, description="It is present when the status is COMPLETED."
+    )
     result_url: str | SkipJsonSchema[None] = Field(
         default=None,
         json_schema_extra={"format": "uri"},
-        description="What became of each of its items, where it has any **(ours)**.",
+        description="The address of the results of the items, if the operation has any **(ours)**.",
     )
-    error: OperationError | SkipJsonSchema[None] = Field(default=None, description="Once it is FAILED.")
+    error: OperationError | SkipJsonSchema[None] = Field(
+        default=None, description="It is present when the status is FAILED."
+    )
 
     @classmethod
     def of_row(cls, row: Row[Any], base_url: str) -> Self:
@@ -61,13 +65,13 @@ class Operation(AnswerModel):
 
 
 class ItemResult(AnswerModel):
-    index: int = Field(ge=0, description="Of the item in the request, from 0 on.")
+    index: int = Field(ge=0, description="The position of the item in the request, from 0 on.")
     status: Literal["created", "updated", "merged", "failed"]
     profile_id: Annotated[str, Field(pattern=ids.PROFILE_ID_PATTERN)] | SkipJsonSchema[None] = Field(
-        default=None, description="The canonical profile at that time, unless it failed."
+        default=None, description="The canonical profile when the item was done. It is absent if the item failed."
     )
     error: Error | SkipJsonSchema[None] = Field(
-        default=None, description="As it would have been answered to a request of its own, if it failed."
+        default=None, description="If the item failed, the error that a request for this item alone would have got."
     )
 
     @classmethod
@@ -87,4 +91,4 @@ class ItemResults(AnswerModel):
 
 class OperationAccepted(AnswerModel):
     message: str = Field(max_length=512)
-    status_url: str = Field(max_length=512, description="Where its progress is told.")
+    status_url: str = Field(max_length=512, description="The address that shows the progress of the operation.")

@@ -1,1 +1,1 @@
-"""Profiles: looked up by identifier, created and merged by what identifies them."""
+"""Profiles: how clients read, change and erase them by their ID, or write a batch of them."""

@@ -33,7 +33,7 @@ router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles/Bulk", route_class=Cont
     status_code=202,
     responses={
         202: accepted_answer(
-            "The operation tells when they are done, and its `resultUrl` what became of each.",
+            "When the operation has ended, the profiles are done; its `resultUrl` lists the result for each.",
             _ACCEPTED,
             operationId=ids.EXAMPLE_OPERATION_ID,
             createdAt="2026-01-15T10:15:30Z",
@@ -61,10 +61,10 @@ async def update_profiles_bulk(
     base_url: BaseUrl,
     response: Response,
 ) -> wire.BatchAccepted:
-    """Each as if it were created on its own, in this order; one that is refused fails alone.
+    """Each profile is resolved as if it were created alone, in this order. A refused profile fails alone.
 
-    What is no profile by its form (an object with `traits`, by group and name) refuses the whole request; what its
-    traits are, is judged when its turn comes.
+    An item that does not have the form of a profile (an object with `traits`, by group and name) refuses the whole
+    request. The traits themselves are checked when the profile's turn comes.
     """
     requested_at = datetime.now(UTC)
     operation = await enqueue(
@@ -72,7 +72,7 @@ async def update_profiles_bulk(
         store.account_id,
         store.id,
         kind=OperationKind.UPDATE_PROFILES_BULK,
-        to_do={"requested_at": requested_at.isoformat()},
+        job_input={"requested_at": requested_at.isoformat()},
         created_at=requested_at,
     )
     inputs = [json.dumps(profile.traits or {}) for profile in body.profiles]

@@ -1,4 +1,4 @@
-"""The profile that a path names, for callers who may use its store."""
+"""Dependencies that return the profile in the path, if the caller may use its store."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -9,18 +9,18 @@ from fastapi import Depends, Path, Request
 from profile_lookup.accounts.dependencies import PresentedCredentials
 from profile_lookup.errors import ProfileIdMalformed, ProfileNotFound
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreIdInPath, admitted
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 
 PROFILE_ERRORS = (*STORE_ERRORS, ProfileIdMalformed(), ProfileNotFound())
-"""What every operation on a profile may answer, for its documentation."""
+"""The errors that every operation on a profile may answer, for its documentation."""
 
-# As with the store's, the pattern is documented and not enforced.
+# As for the ID of the store, the pattern is documented, not enforced.
 ProfileIdInPath = Annotated[
     str,
     Path(
         alias="profileId",
-        description="The profile. The ID of one that was merged leads to the canonical one.",
+        description="The ID of the profile. The ID of a merged profile redirects to the canonical one.",
         json_schema_extra={"pattern": ids.PROFILE_ID_PATTERN},
         examples=[ids.EXAMPLE_PROFILE_ID],
     ),
@@ -29,9 +29,9 @@ ProfileIdInPath = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class AddressedProfile:
-    """A profile of a store that the caller may use. Whether it exists is not known yet."""
+    """The ID of a profile in a store that the caller may use. The profile need not exist."""
 
-    store: Store
+    store: StoreRules
     id: UUID
 
 

@@ -23,7 +23,7 @@ from profile_lookup.ingest.ingest import ingest
 from profile_lookup.ingest.removals import remove_identifiers
 from profile_lookup.profiles import queries, wire
 from profile_lookup.profiles.dependencies import PROFILE_ERRORS, ProfileOfStore
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web.body import ContractRoute, json_body
 from profile_lookup.web.dependencies import DatabaseOfApp, Snapshot
 from profile_lookup.web.identifier_wire import IdentifierBody
@@ -63,13 +63,13 @@ IdTypeInPath = Annotated[
     operation_id="ListProfileIdentifiers",
     summary="List a profile's identifiers",
     responses={
-        200: answer("Its values of each type", {"identifiers": [_SET_EXAMPLE]}),
+        200: answer("The profile's values by type", {"identifiers": [_SET_EXAMPLE]}),
         **moved_answer(301),
         **error_answers(*PROFILE_ERRORS, has_body=False),
     },
 )
 async def list_identifiers(addressed: ProfileOfStore, snapshot: Snapshot) -> wire.IdentifierSets:
-    """Types in the order of the store's settings, values in chronological order."""
+    """Types are in the order of the store's settings, and values in chronological order."""
     await queries.fetch_profile(snapshot, addressed.store, addressed.id)
     stored = await snapshot.execute(queries.identifiers_of(addressed.store, addressed.id))
     return wire.IdentifierSets(identifiers=_sets(addressed.store, stored))
@@ -81,7 +81,9 @@ async def list_identifiers(addressed: ProfileOfStore, snapshot: Snapshot) -> wir
     summary="Add an identifier to a profile",
     status_code=202,
     responses={
-        202: answer("Done and durable: a Lookup finds the profile by it from now on.", {"message": _ADDED}),
+        202: answer(
+            "The write is done and durable, and a Lookup finds the profile by it from now on.", {"message": _ADDED}
+        ),
         **moved_answer(308),
         **error_answers(*_BODY_ERRORS, *PROFILE_ERRORS, has_body=True),
     },
@@ -92,12 +94,12 @@ async def add_identifier(
     body: Annotated[IdentifierBody, json_body(IdentifierBody)],
     database: DatabaseOfApp,
 ) -> wire.Accepted:
-    """If another profile has a value of a unique type, that is the same person, and the two merge into the earliest.
+    """If another profile has this value of a unique type, the two are one person, and merge into the earliest.
 
     A value that the profile already has changes nothing. Values of a type that is not unique are shared.
     """
 
-    def read(store: Store) -> Change:
+    def read(store: StoreRules) -> Change:
         return Change((store.settings.normalize(body.to_domain()),))
 
     await ingest(database, addressed.store, read, datetime.now(UTC), addressed.id)
@@ -120,7 +122,7 @@ async def add_identifier(
     },
 )
 async def fetch_identifiers(addressed: ProfileOfStore, id_type: IdTypeInPath, snapshot: Snapshot) -> wire.IdentifierSet:
-    """In chronological order. 404 if there is none."""
+    """The values are in chronological order. If there is none, the answer is 404."""
     await queries.fetch_profile(snapshot, addressed.store, addressed.id)
     stored = await snapshot.execute(queries.identifiers_of(addressed.store, addressed.id))
     for found in _sets(addressed.store, stored):
@@ -135,7 +137,7 @@ async def fetch_identifiers(addressed: ProfileOfStore, id_type: IdTypeInPath, sn
     summary="Replace a value of a profile's identifiers",
     status_code=202,
     responses={
-        202: answer("Done and durable.", {"message": _CHANGED}),
+        202: answer("The write is done and durable.", {"message": _CHANGED}),
         **moved_answer(308),
         **error_answers(*_BODY_ERRORS, *PROFILE_ERRORS, NothingToReplace(), has_body=True),
     },
@@ -147,11 +149,11 @@ async def patch_identifier(
     body: Annotated[wire.IdentifierUpdate, json_body(wire.IdentifierUpdate)],
     database: DatabaseOfApp,
 ) -> wire.Accepted:
-    """The new value counts as added now. If another profile has it, see adding an identifier."""
+    """The new value counts as added now. If another profile has it, that has the same effect as when it is added."""
     if body.id_type != id_type:
         raise RequestRefused("idType: expected the same in path and body")
 
-    def read(store: Store) -> Change:
+    def read(store: StoreRules) -> Change:
         old, new = (store.settings.normalize(Identifier(id_type, value)) for value in (body.old_value, body.new_value))
         return Change((new,), replaced=old)
 
@@ -165,7 +167,7 @@ async def patch_identifier(
     summary="Remove values of a profile's identifiers",
     status_code=202,
     responses={
-        202: answer("Done and durable.", {"message": _REMOVED}),
+        202: answer("The write is done and durable.", {"message": _REMOVED}),
         **moved_answer(308),
         **error_answers(
             RequestRefused("removeAll: Input should be a valid boolean"),
@@ -180,15 +182,15 @@ async def delete_identifiers(
     id_type: IdTypeInPath,
     database: DatabaseOfApp,
     remove_all: Annotated[
-        bool, Query(alias="removeAll", description="All values of the type, instead of one.")
+        bool, Query(alias="removeAll", description="Whether to remove all values of the type instead of one.")
     ] = False,
 ) -> wire.Accepted:
-    """One value goes, the one that the type's `limitPolicy` would drop first: `fifo` the oldest, `lifo` the newest."""
+    """One value is removed, according to the type's `limitPolicy`: with `fifo` the oldest, with `lifo` the newest."""
     await remove_identifiers(database, addressed.store, addressed.id, id_type, remove_all=remove_all)
     return wire.Accepted(message=_REMOVED)
 
 
-def _sets(store: Store, stored: Iterable[Row[Any]]) -> list[wire.IdentifierSet]:
+def _sets(store: StoreRules, stored: Iterable[Row[Any]]) -> list[wire.IdentifierSet]:
     values: dict[str, list[str]] = {id_type: [] for id_type in store.settings.id_types}
     for row in stored:
         values.setdefault(row.id_type, []).append(row.value)

@@ -1,4 +1,4 @@
-"""Profiles and identifiers in SQL: the queries."""
+"""Queries for profiles, identifiers and traits."""
 
 from typing import Any
 from uuid import UUID
@@ -9,14 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from profile_lookup.database.keyset import Key
 from profile_lookup.database.tables import identifier, profile, trait, trait_group
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.ingest.aliases import whereabouts
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.ingest.aliases import moved_or_not_found
+from profile_lookup.stores.rules_cache import StoreRules
 
 PROFILES_KEY = Key((profile.c.id,))
 TRAITS_KEY = Key((trait.c.written_at, trait.c.group_name, trait.c.name))
 
 
-async def is_stored(connection: AsyncConnection, store: Store, identifier_: NormalizedIdentifier) -> bool:
+async def is_stored(connection: AsyncConnection, store: StoreRules, identifier_: NormalizedIdentifier) -> bool:
     query = select(identifier.c.profile_id).where(
         identifier.c.store_id == store.id,
         identifier.c.id_type == identifier_.id_type,
@@ -25,22 +25,22 @@ async def is_stored(connection: AsyncConnection, store: Store, identifier_: Norm
     return (await connection.execute(query.limit(1))).first() is not None
 
 
-def profiles_of(store: Store) -> Select[Any]:
-    """Return a query that is fetched page by page."""
+def profiles_of(store: StoreRules) -> Select[Any]:
+    """Return the query for the IDs of a store's profiles, which is to be fetched page by page."""
     return select(profile.c.id).where(profile.c.store_id == store.id)
 
 
-async def fetch_profile(connection: AsyncConnection, store: Store, profile_id: UUID) -> Row[Any]:
-    """Raises `ProfileMoved` or `ProfileNotFound`."""
+async def fetch_profile(connection: AsyncConnection, store: StoreRules, profile_id: UUID) -> Row[Any]:
+    """Return a profile's row. Raises `ProfileMoved` or `ProfileNotFound`."""
     query = select(profile).where(profile.c.store_id == store.id, profile.c.id == profile_id)
     found = (await connection.execute(query)).one_or_none()
     if found is None:
-        raise await whereabouts(connection, store, profile_id)
+        raise await moved_or_not_found(connection, store, profile_id)
     return found
 
 
-def identifiers_of(store: Store, profile_id: UUID) -> Select[Any]:
-    """Return a query of a profile's identifiers, in chronological order."""
+def identifiers_of(store: StoreRules, profile_id: UUID) -> Select[Any]:
+    """Return the query for a profile's identifiers, in chronological order."""
     return (
         select(identifier.c.id_type, identifier.c.value)
         .where(identifier.c.store_id == store.id, identifier.c.profile_id == profile_id)
@@ -48,10 +48,10 @@ def identifiers_of(store: Store, profile_id: UUID) -> Select[Any]:
     )
 
 
-def traits_of(store: Store, profile_id: UUID, groups: list[str] | None) -> Select[Any]:
-    """Return a query of a profile's traits in these groups, or in all.
+def traits_of(store: StoreRules, profile_id: UUID, groups: list[str] | None) -> Select[Any]:
+    """Return the query for a profile's traits in these groups, or in all groups if `groups` is None.
 
-    Only defined traits are in it: a worker is about to erase the others.
+    It returns only traits that are defined, because a worker is about to erase the others.
     """
     defined = select(trait_group.c.name).where(
         trait_group.c.store_id == trait.c.store_id,

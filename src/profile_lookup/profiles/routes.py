@@ -23,7 +23,7 @@ from profile_lookup.ingest.wire import ProfileData
 from profile_lookup.profiles import queries, wire
 from profile_lookup.profiles.dependencies import PROFILE_ERRORS, ProfileOfStore
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute, json_body
 from profile_lookup.web.dependencies import DatabaseOfApp, Snapshot
@@ -44,7 +44,7 @@ TraitGroupsInQuery = Annotated[
         alias="traitGroups",
         min_length=1,
         max_length=256,
-        description="Only traits of these groups: names with commas between them. Left out: all.",
+        description="The trait groups whose traits are returned, separated by commas. The default is all groups.",
         examples=["Contact"],
     ),
 ]
@@ -58,7 +58,7 @@ TraitGroupsInQuery = Annotated[
     response_model_exclude_none=True,
     responses={
         200: answer(
-            "Canonical profiles",
+            "The IDs of the canonical profiles",
             {
                 "profiles": [ids.EXAMPLE_PROFILE_ID],
                 "meta": {"key": "profiles", "pageSize": DEFAULT_PAGE_SIZE},
@@ -75,9 +75,12 @@ TraitGroupsInQuery = Annotated[
 async def list_profiles(
     store: StoreOfAccount, page: DataPlanePage, tokens: PageTokensOfApp, snapshot: Snapshot
 ) -> wire.ProfileList:
-    """Newest first, unless `orderBy` says otherwise. Pages stay what they are while profiles come and go."""
-    question = queries.profiles_of(store)
-    found = await fetch_page(snapshot, question, queries.PROFILES_KEY, page, tokens, "profiles", str(store.id))
+    """The newest profile comes first, unless `orderBy` says otherwise.
+
+    Pages stay consistent while profiles are created and deleted.
+    """
+    query = queries.profiles_of(store)
+    found = await fetch_page(snapshot, query, queries.PROFILES_KEY, page, tokens, "profiles", str(store.id))
     return wire.ProfileList(profiles=[ids.profile_id(row.id) for row in found.rows], meta=found.meta)
 
 
@@ -94,7 +97,7 @@ async def list_profiles(
                 "createdAt": "2026-01-15T10:15:30Z",
                 "traits": {"Contact": {"firstName": "Alyssa", "phone": "+13175551234"}},
             },
-            {CANONICAL_PROFILE_ID: header("string", "Its ID.", pattern=ids.PROFILE_ID_PATTERN)},
+            {CANONICAL_PROFILE_ID: header("string", "The ID of the profile.", pattern=ids.PROFILE_ID_PATTERN)},
         ),
         **moved_answer(301),
         **error_answers(_NO_SUCH_GROUP, *PROFILE_ERRORS, has_body=False),
@@ -102,13 +105,13 @@ async def list_profiles(
 )
 async def fetch_profile(
     addressed: ProfileOfStore, snapshot: Snapshot, response: Response, trait_groups: TraitGroupsInQuery = None
-) -> wire.Profile:
-    """Its identifiers are to be had at `…/Identifiers`."""
+) -> wire.ProfileAnswer:
+    """The profile's identifiers are listed at `…/Identifiers`."""
     groups = _named_groups(addressed.store, trait_groups)
     profile = await queries.fetch_profile(snapshot, addressed.store, addressed.id)
     traits = await snapshot.execute(queries.traits_of(addressed.store, addressed.id, groups))
     response.headers[CANONICAL_PROFILE_ID] = ids.profile_id(profile.id)
-    return wire.Profile.of_rows(profile, traits)
+    return wire.ProfileAnswer.of_rows(profile, traits)
 
 
 @router.patch(
@@ -118,7 +121,7 @@ async def fetch_profile(
     summary="Change a profile's traits",
     status_code=202,
     responses={
-        202: answer("Done and durable.", {"message": _CHANGED}),
+        202: answer("The write is done and durable.", {"message": _CHANGED}),
         **moved_answer(308),
         **error_answers(
             RequestRefused("traits: Input should be a valid dictionary"),
@@ -134,12 +137,12 @@ async def fetch_profile(
 async def patch_profile(
     addressed: ProfileOfStore, body: Annotated[ProfileData, json_body(ProfileData)], database: DatabaseOfApp
 ) -> wire.Accepted:
-    """Traits that are left out stay; null removes one, but not the identifier that it was promoted to.
+    """Traits that are left out stay as they are. Null removes a trait, but not the identifier that it was promoted to.
 
-    A trait that is promoted adds an identifier; if that shows somebody else to be this person, the profiles merge.
+    A promoted trait adds an identifier. If that shows that another profile is the same person, the profiles merge.
     """
 
-    def read(store: Store) -> Change:
+    def read(store: StoreRules) -> Change:
         traits = read_trait_changes(store.trait_groups, body.traits or {})
         return Change.of_traits(store.trait_groups, store.settings, traits)
 
@@ -154,13 +157,13 @@ async def patch_profile(
     summary="Erase a profile",
     status_code=202,
     responses={
-        202: answer("Done: nothing of it is left.", {"message": _ERASED}),
+        202: answer("The profile is erased, and nothing of it is left.", {"message": _ERASED}),
         **moved_answer(308),
         **error_answers(*PROFILE_ERRORS, has_body=False),
     },
 )
 async def delete_profile(addressed: ProfileOfStore, database: DatabaseOfApp) -> wire.Accepted:
-    """With its identifiers, traits, merged IDs and merge history. None of its IDs names anything from then on."""
+    """It is erased with its identifiers, traits, merged IDs and merge history. After that, none of its IDs is found."""
     await erase_profile(database, addressed.store, addressed.id)
     return wire.Accepted(message=_ERASED)
 
@@ -202,21 +205,21 @@ async def list_profile_traits(
     snapshot: Snapshot,
     trait_groups: TraitGroupsInQuery = None,
 ) -> wire.TraitList:
-    """The most recently written first, unless `orderBy` says otherwise."""
+    """The most recently written trait comes first, unless `orderBy` says otherwise."""
     store = addressed.store
     groups = _named_groups(store, trait_groups)
     await queries.fetch_profile(snapshot, store, addressed.id)
     scope = ("traits", str(store.id), str(addressed.id), ",".join(groups or ()))
-    question = queries.traits_of(store, addressed.id, groups)
-    found = await fetch_page(snapshot, question, queries.TRAITS_KEY, page, tokens, *scope)
+    query = queries.traits_of(store, addressed.id, groups)
+    found = await fetch_page(snapshot, query, queries.TRAITS_KEY, page, tokens, *scope)
     traits = [
-        wire.Trait(name=row.name, value=row.value, trait_group=row.group_name, timestamp=row.written_at)
+        wire.TraitAnswer(name=row.name, value=row.value, trait_group=row.group_name, timestamp=row.written_at)
         for row in found.rows
     ]
     return wire.TraitList(traits=traits, meta=found.meta)
 
 
-def _named_groups(store: Store, names: str | None) -> list[str] | None:
+def _named_groups(store: StoreRules, names: str | None) -> list[str] | None:
     if names is None:
         return None
     groups = sorted({name.strip() for name in names.split(",")})

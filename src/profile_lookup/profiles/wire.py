@@ -1,4 +1,4 @@
-"""Profiles and their identifiers on the wire."""
+"""The JSON bodies of profiles, their traits and their identifiers."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any, Self
@@ -29,14 +29,14 @@ class BatchAccepted(AnswerModel):
     message: str = Field(max_length=255)
     operation_id: str = Field(max_length=512)
     created_at: WireTime
-    status_url: str = Field(max_length=512, description="Where its progress is told.")
+    status_url: str = Field(max_length=512, description="The address that shows the progress of the operation.")
 
 
 class Accepted(AnswerModel):
     message: str = Field(max_length=512)
 
 
-class Profile(AnswerModel):
+class ProfileAnswer(AnswerModel):
     id: ProfileId
     created_at: WireTime
     traits: Traits
@@ -54,7 +54,7 @@ class ProfileList(AnswerModel):
     meta: Meta
 
 
-class Trait(AnswerModel):
+class TraitAnswer(AnswerModel):
     name: str
     value: Any
     trait_group: str
@@ -62,14 +62,14 @@ class Trait(AnswerModel):
 
 
 class TraitList(AnswerModel):
-    traits: list[Trait]
+    traits: list[TraitAnswer]
     meta: Meta
 
 
 class IdentifierSet(AnswerModel):
     id_type: IdType
     values: list[Annotated[str, Field(max_length=MAX_LENGTH)]] = Field(
-        max_length=100, description="Normalized, in chronological order."
+        max_length=100, description="Normalized values in chronological order."
     )
 
 

@@ -1,9 +1,9 @@
-"""uvicorn's HTTP, with three differences: how it refuses, how it writes, and what it tells of the connection.
+"""uvicorn's HTTP protocol, with three differences: how it refuses, how it writes, and what it says of the connection.
 
-- What it refuses by itself gets the contract's error body as well. A request that cannot even be parsed never becomes
-  one: no application sees it, and no middleware. So its answer is written right onto the connection, which then ends.
-- An answer's head and body, which uvicorn writes one after the other, go out as one segment.
-- A request may know whether its client has gone, so that nothing is done for nobody, and it has a memory that lasts as
+- If the protocol itself refuses a request, the answer has the contract's error body, too. A request that cannot be
+  parsed reaches no application and no middleware, so its answer is written directly to the connection, which then ends.
+- An answer's head and body, which uvicorn writes one after the other, are sent as one segment.
+- A request can find out whether its client has gone, so that no work is done in vain, and has a cache that lasts as
   long as its connection (`web/connection.py`).
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from profile_lookup.errors import RequestRefused
-from profile_lookup.web.connection import IS_CLOSING, MEMORY
+from profile_lookup.web.connection import CACHE, IS_CLOSING
 from profile_lookup.web.errors import answer_to
 from profile_lookup.web.request_id import HEADER, new_request_id
 
@@ -21,20 +21,20 @@ from profile_lookup.web.request_id import HEADER, new_request_id
 class ContractHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._memory: dict[str, Any] = {}
-        self.transport = self._one_segment = _OneSegment(transport)  # type: ignore[assignment]
+        self._cache: dict[str, Any] = {}
+        self.transport = self._one_segment = _OneSegmentTransport(transport)  # type: ignore[assignment]
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope["state"][IS_CLOSING] = self.transport.is_closing
-        self.scope["state"][MEMORY] = self._memory
+        self.scope["state"][CACHE] = self._cache
 
     def on_response_complete(self) -> None:
         self._one_segment.flush()
         super().on_response_complete()
 
     def send_400_response(self, _remark: str) -> None:
-        """The remark is in the log already. Neither it nor the answer has anything of what the client sent."""
+        """Answer a malformed request. Neither the answer nor the remark, which is logged, quotes the request."""
         answer = answer_to(RequestRefused("The request is not well-formed HTTP"))
         headers = [
             *self.server_state.default_headers,
@@ -47,8 +47,8 @@ class ContractHttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-class _OneSegment:
-    """A transport that keeps an answer's head until its body comes, or there is none."""
+class _OneSegmentTransport:
+    """A transport that holds back the head of an answer until its body is written, or the answer ends without one."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport

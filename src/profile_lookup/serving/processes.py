@@ -1,4 +1,4 @@
-"""The processes that serve, and the worker beside them, until a signal ends them in order."""
+"""Runs the processes that serve, and the worker beside them, until a signal ends them in order."""
 
 import _thread
 import os
@@ -21,19 +21,22 @@ DRAIN_TIMEOUT = 20  # seconds that requests under way have to finish
 
 
 def serve(settings: Settings, listener: socket.socket, announce: Callable[[], None]) -> None:
-    """Until SIGINT or SIGTERM; then finish the requests under way. `announce` is called when both are heeded."""
+    """Serve until SIGINT or SIGTERM, and then finish the requests under way.
+
+    `announce` is called when both signals are handled.
+    """
     assert settings.database_url is not None
-    # What other processes read from the environment, as this one did.
+    # The other processes read these from the environment, as this one did.
     os.environ[f"{PREFIX}DATABASE_URL"] = settings.database_url.get_secret_value()
     os.environ[f"{PREFIX}WORKERS"] = str(settings.workers)
-    working = worker_process(os.environ) if settings.run_operations else nullcontext()
+    worker = worker_process(os.environ) if settings.run_operations else nullcontext()
     if settings.workers == 1:
         service = uvicorn.Server(uvicorn_config(app_to_serve(settings)))
-        # uvicorn heeds signals only once its loop runs; one that comes earlier must not be lost in between.
+        # uvicorn handles signals only once its loop runs, and one that comes earlier must not be lost.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, service.handle_exit)
         announce()
-        with working:
+        with worker:
             service.run([listener])
     else:
         config = uvicorn_config("profile_lookup.app:app_from_environment", settings.workers)
@@ -41,23 +44,23 @@ def serve(settings: Settings, listener: socket.socket, announce: Callable[[], No
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, supervisor.handle_exit)
         announce()
-        with working:
+        with worker:
             supervisor.run()
 
 
 class _Supervisor(Multiprocess):
-    """uvicorn's, but it lets go of the socket before its workers do.
+    """uvicorn's supervisor, but it closes the socket before its workers do.
 
-    While any process holds it the kernel accepts clients, whom nobody would answer any more.
+    As long as any process has the socket open, the kernel accepts clients, whom nobody would answer any more.
     """
 
     def handle_exit(self, _number: int, _frame: object) -> None:
-        """At once: uvicorn looks only twice a second, but Ctrl-C in a terminal has reached the workers already."""
-        # By a thread: the main one may be interrupted while it holds the lock that `set` needs.
+        """Exit at once: uvicorn checks only twice a second, and Ctrl-C in a terminal has reached the workers."""
+        # A thread does this: the main one may be interrupted while it holds the lock that `set` needs.
         _thread.start_new_thread(self.should_exit.set, ())
 
     def terminate_all(self) -> None:
-        for listener in self.sockets:  # no worker is started from now on: it would need it
+        for listener in self.sockets:  # no worker is started from now on, and only that would need it
             listener.close()
         super().terminate_all()
 
@@ -70,7 +73,7 @@ def uvicorn_config(app: FastAPI | str, workers: int = 1) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # the application reads them, where it needs them
+        proxy_headers=False,  # the application reads them where it needs them
         http=ContractHttpProtocol,
         ws="none",
         timeout_graceful_shutdown=DRAIN_TIMEOUT,

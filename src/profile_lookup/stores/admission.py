@@ -1,7 +1,7 @@
-"""May this caller use this store, and by which rules? One statement answers.
+"""Decides by one statement whether a caller may use a store, and returns the store's rules.
 
-What is checked first is answered first: credentials, the IDs in the path, the store, the key's scope. The body comes
-after all of them (`web/body.py`).
+These are checked in this order, and the first failure is the answer: credentials, the IDs in the path, the store, the
+key's scope. The body comes after all of them (`web/body.py`).
 """
 
 import json
@@ -26,11 +26,11 @@ from profile_lookup.errors import (
     Unauthenticated,
     Unavailable,
 )
-from profile_lookup.stores.rules_cache import RULES, Store
+from profile_lookup.stores.rules_cache import RULES, StoreRules
 from profile_lookup.web import ids
 
 MAX_KNOWN_CALLERS = 10_000
-"""Callers, each with a store, that one process knows: some hundred bytes each."""
+"""The maximum number of pairs of a caller and a store that one process caches, of some hundred bytes each."""
 
 _RULES = """
     store.account_id, store.id, store.status, store.settings_version, store.revision, store.created_at,
@@ -40,7 +40,7 @@ _RULES = """
         where trait_group.store_id = store.id
     )::text end as trait_groups
 """
-"""The documents are sent only where the revision is another one than the one that is cached."""
+"""The database sends the documents only if the store's revision differs from the cached one."""
 
 _ADMISSION = f"""
     select credential.scope, {_RULES.format(known_revision="$4::integer")}
@@ -61,11 +61,11 @@ async def admit(
     store_id: str,
     needed: Scope,
     refusal: RequestRefused | None = None,
-) -> Store:
-    """Return the store if the caller may use it. `refusal` is raised if another ID in the path is malformed.
+) -> StoreRules:
+    """Return the store if the caller may use it. `refusal` says that another ID in the path is malformed.
 
     Raises `Unauthenticated`, `StoreIdMalformed`, `refusal`, `StoreNotFound`, `StoreNotActive` or `ScopeMissing`, in
-    this order. A store of another account does not exist.
+    this order. For a store of another account, this is `StoreNotFound`.
     """
     is_well_formed = ids.is_well_formed(ids.STORE_ID_PATTERN, store_id)
     uuid = ids.decoded(store_id) if is_well_formed else None
@@ -87,8 +87,8 @@ async def admit(
     return admitted
 
 
-async def in_force(connection: AsyncConnection, account_id: UUID, store_id: UUID) -> Store:
-    """Return the store with its rules as they are now. Raises `StoreNotFound` or `StoreNotActive`."""
+async def rules_in_force(connection: AsyncConnection, account_id: UUID, store_id: UUID) -> StoreRules:
+    """Return the store with its current rules. Raises `StoreNotFound` or `StoreNotActive`."""
     cached = RULES.get(store_id)
     revision = None if cached is None else cached.revision
     parameters = {"account_id": account_id, "store_id": store_id, "known_revision": revision}
@@ -98,14 +98,14 @@ async def in_force(connection: AsyncConnection, account_id: UUID, store_id: UUID
     return _store_of(found, cached)
 
 
-def _store_of(row: asyncpg.Record | RowMapping, cached: Store | None) -> Store:
+def _store_of(row: asyncpg.Record | RowMapping, cached: StoreRules | None) -> StoreRules:
     if row["status"] != "ACTIVE":
         raise StoreNotActive
     if row["settings"] is None:
-        assert cached is not None  # its revision was sent
+        assert cached is not None  # the statement compared its revision
         return cached
     trait_groups = json.loads(row["trait_groups"] or "{}")
-    store = Store(
+    store = StoreRules(
         row["account_id"],
         row["id"],
         settings_of(json.loads(row["settings"])),
@@ -124,10 +124,10 @@ class _Known(NamedTuple):
 
 
 class Admissions:
-    """Admits callers to stores, and remembers whom it admitted: a hot operation need not ask for that first.
+    """Admits callers to stores, and caches whom it admitted, so that hot operations need not query that first.
 
-    What is known of a store is known for those who were admitted to it. To anybody else the store is as unknown as one
-    that does not exist, and an answer takes as many statements.
+    The cached rules of a store are used only for callers who were admitted to it. For anybody else, an answer takes as
+    many statements as if the store did not exist.
     """
 
     def __init__(self, database: Database) -> None:
@@ -136,8 +136,8 @@ class Admissions:
 
     async def admit(
         self, credentials: Credentials, store_id: str, needed: Scope, refusal: RequestRefused | None = None
-    ) -> Store:
-        """Return the store if the caller may use it now. Raises what `admit` raises."""
+    ) -> StoreRules:
+        """Return the store if the caller may use it now. Raises what the function `admit` raises."""
         key = credentials, store_id
         try:
             store = await admit(self._database, credentials, store_id, needed, refusal)
@@ -153,11 +153,11 @@ class Admissions:
             self._known.popitem(last=False)
         return store
 
-    def known(self, credentials: Credentials, store_id: str, needed: Scope) -> Store | None:
-        """Return the store by which the caller was last admitted with this scope; None if that is not known.
+    def known(self, credentials: Credentials, store_id: str, needed: Scope) -> StoreRules | None:
+        """Return the cached store if the caller was admitted to it with this scope before, else None.
 
-        The caller may have lost the right since, and the rules may have changed: whoever goes by this finds out by a
-        statement of its own before it answers.
+        The caller may have lost access since, and the rules may have changed. Whoever uses this must check both by its
+        own statement before it answers.
         """
         known = self._known.get((credentials, store_id))
         if known is None or (needed == "full" and known.scope != "full"):

@@ -1,4 +1,4 @@
-"""The store that a path names, for callers who may use it."""
+"""Dependencies that return the store in the path, if the caller may use it."""
 
 from typing import Annotated
 
@@ -7,19 +7,19 @@ from fastapi import Depends, Path, Request
 from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.accounts.dependencies import PresentedCredentials
 from profile_lookup.errors import RequestRefused, StoreIdMalformed, StoreNotActive, StoreNotFound
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 from profile_lookup.web.dependencies import services_of
 
 STORE_ERRORS = (StoreIdMalformed(), StoreNotFound(), StoreNotActive())
-"""What every operation on a store may answer, for its documentation."""
+"""The errors that every operation on a store may answer, for its documentation."""
 
-# The pattern is documented, not enforced: FastAPI would answer a malformed ID before wrong credentials.
+# The pattern is documented, not enforced, because FastAPI would refuse a malformed ID before wrong credentials.
 StoreIdInPath = Annotated[
     str,
     Path(
         alias="storeId",
-        description="The store. `mem_service_…` names the same store as `mem_store_…`.",
+        description="The ID of the store. `mem_service_…` names the same store as `mem_store_…`.",
         json_schema_extra={"pattern": ids.STORE_ID_PATTERN},
         examples=[ids.EXAMPLE_STORE_ID],
     ),
@@ -28,15 +28,18 @@ StoreIdInPath = Annotated[
 
 async def admitted(
     request: Request, credentials: Credentials, store_id: str, refusal: RequestRefused | None = None
-) -> Store:
-    """Return the store if the caller has full access to it. `refusal` is what is wrong with another ID in the path."""
+) -> StoreRules:
+    """Return the store if the caller has full access to it.
+
+    `refusal` says that another ID in the path is malformed. It is raised after the caller's credentials are verified.
+    """
     return await services_of(request.scope).admissions.admit(credentials, store_id, "full", refusal)
 
 
 async def _store_with_full_access(
     request: Request, store_id: StoreIdInPath, credentials: PresentedCredentials
-) -> Store:
+) -> StoreRules:
     return await admitted(request, credentials, store_id)
 
 
-StoreOfAccount = Annotated[Store, Depends(_store_with_full_access)]
+StoreOfAccount = Annotated[StoreRules, Depends(_store_with_full_access)]

@@ -21,7 +21,7 @@ from profile_lookup.operations.wire import OperationAccepted
 from profile_lookup.stores import queries
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
 from profile_lookup.stores.rules_lock import lock_rules
-from profile_lookup.stores.wire import Store, StoreList, StorePatch, StoreRequest
+from profile_lookup.stores.wire import StoreAnswer, StoreList, StorePatch, StoreRequest
 from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute, json_body
 from profile_lookup.web.dependencies import BaseUrl, IfMatch, SettingsOfApp, Transaction
@@ -42,7 +42,7 @@ _REMOVED = "Memory Store deletion request accepted for processing."
     summary="Create a store",
     status_code=202,
     responses={
-        202: accepted_answer("The store is there; the operation's result is its ID.", _CREATED),
+        202: accepted_answer("The store is created; the operation's result is its ID.", _CREATED),
         **error_answers(
             RequestRefused("displayName: Field required"), StoreLimitReached(15), StoreNameTaken(), has_body=True
         ),
@@ -57,10 +57,10 @@ async def create_store(
     settings: SettingsOfApp,
     response: Response,
 ) -> OperationAccepted:
-    """The new store has the default settings.
+    """The new store has the default settings and trait group.
 
-    These are four identifier types (`email`, `whatsapp`, `phone`, `chat`), each unique and a matching rule, and one
-    trait group, `Contact`.
+    The settings have four identifier types (`email`, `whatsapp`, `phone`, `chat`), each of which is unique and a
+    matching rule. The trait group is `Contact`.
     """
     store_id = await queries.create(
         transaction,
@@ -82,7 +82,7 @@ async def create_store(
     response_model_exclude_none=True,
     responses={
         200: answer(
-            "Their IDs", {"stores": [ids.EXAMPLE_STORE_ID], "meta": {"key": "stores", "pageSize": 50}}
+            "The IDs of the stores", {"stores": [ids.EXAMPLE_STORE_ID], "meta": {"key": "stores", "pageSize": 50}}
         ),
         **error_answers(RequestRefused("pageSize: Input should be less than or equal to 100"), PageTokenRefused(),
                         has_body=False),
@@ -91,7 +91,7 @@ async def create_store(
 async def list_stores(
     account_id: AccountOfCaller, page: ControlPlanePage, tokens: PageTokensOfApp, transaction: Transaction
 ) -> StoreList:
-    """Newest first, unless `orderBy` says otherwise."""
+    """The newest store comes first, unless `orderBy` says otherwise."""
     found = await fetch_page(
         transaction,
         queries.stores_of(account_id),
@@ -125,11 +125,11 @@ async def list_stores(
         **error_answers(*STORE_ERRORS, has_body=False),
     },
 )
-async def fetch_store(store: StoreOfAccount, transaction: Transaction, response: Response) -> Store:
-    """A store is `ACTIVE` from the first moment on."""
+async def fetch_store(store: StoreOfAccount, transaction: Transaction, response: Response) -> StoreAnswer:
+    """A store is `ACTIVE` as soon as it is created."""
     row = await queries.fetch(transaction, store.account_id, store.id)
     response.headers["ETag"] = etag(row.version, row.created_at)
-    return Store.of_row(row)
+    return StoreAnswer.of_row(row)
 
 
 @router.patch(
@@ -138,7 +138,7 @@ async def fetch_store(store: StoreOfAccount, transaction: Transaction, response:
     summary="Change a store's name or description",
     status_code=202,
     responses={
-        202: accepted_answer("Done.", _CHANGED),
+        202: accepted_answer("The store is changed.", _CHANGED),
         **error_answers(
             RequestRefused("body: Expected displayName or description"),
             *STORE_ERRORS,
@@ -157,7 +157,7 @@ async def patch_store(
     response: Response,
     if_match: IfMatch = None,
 ) -> OperationAccepted:
-    """What is left out stays as it is."""
+    """Members that are left out stay as they are."""
     row = await queries.lock(transaction, store.account_id, store.id)
     refuse_outdated(if_match, etag(row.version, row.created_at))
     await queries.rename(
@@ -178,19 +178,19 @@ async def patch_store(
     summary="Delete a store with everything in it",
     status_code=202,
     responses={
-        202: accepted_answer("The store is gone; the operation tells when its last profile is.", _REMOVED),
+        202: accepted_answer("The store is deleted; when the operation has ended, its data is erased.", _REMOVED),
         **error_answers(*STORE_ERRORS, has_body=False),
     },
 )
 async def delete_store(
     store: StoreOfAccount, transaction: Transaction, base_url: BaseUrl, response: Response
 ) -> OperationAccepted:
-    """For clients it is gone at once, and its name is free.
+    """The store is hidden from clients at once, and its name is free.
 
-    Its imports, profiles, identifiers, traits, aliases and merge history are then erased, which may take a while; other
-    stores are not held up by it.
+    Its imports, profiles, identifiers, traits, aliases and merge history are then erased. This may take a while, but it
+    does not delay other stores.
     """
     await lock_rules(transaction, store.account_id, store.id)
     await queries.remove(transaction, store.account_id, store.id)
-    operation = await enqueue(transaction, store.account_id, store.id, kind=OperationKind.ERASE_STORE, to_do={})
+    operation = await enqueue(transaction, store.account_id, store.id, kind=OperationKind.ERASE_STORE, job_input={})
     return accepted(response, base_url, operation, _REMOVED)

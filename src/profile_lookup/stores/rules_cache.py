@@ -1,7 +1,7 @@
-"""The rules of stores as this process last read them: one entry per store, bounded by what the entries hold.
+"""Caches the rules of stores as this process last read them. The cache is limited by the size of the rules.
 
-A store's rules change seldom, and may be megabytes: 50 trait groups of 95 traits. Whoever needs them sends the revision
-that is cached, and the database sends the documents only if it has another one.
+A store's rules change seldom, and may be megabytes: 50 trait groups of 95 traits. Statements that need them send the
+cached revision, and the database returns the documents only if it has another one.
 """
 
 from collections import OrderedDict
@@ -14,12 +14,12 @@ from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import TraitGroup
 
 MAX_DEFINITIONS = 200_000
-"""Trait definitions in all entries together: some hundred megabytes if each has its longest texts."""
+"""The maximum number of trait definitions in all entries: some hundred megabytes if each has its longest texts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
-    """An active store and its rules as they were when they were read. They hold while `revision` is the store's."""
+class StoreRules:
+    """An active store and its rules as they were read. They are valid as long as the store has this `revision`."""
 
     account_id: UUID
     id: UUID
@@ -31,26 +31,26 @@ class Store:
 
     @property
     def definitions(self) -> int:
-        """How many definitions the rules hold, with one for the store itself."""
+        """The number of definitions in the rules, plus one for the store itself."""
         return 1 + sum(len(group.traits) for group in self.trait_groups.values())
 
 
 class RulesCache:
-    """Holds the newest known revision of each store. The least recently used entries leave first."""
+    """Holds the newest known revision of each store. The least recently used entries are discarded first."""
 
     def __init__(self, max_definitions: int = MAX_DEFINITIONS) -> None:
         self._max_definitions = max_definitions
         self._definitions = 0
-        self._stores: OrderedDict[UUID, tuple[Store, int]] = OrderedDict()
+        self._stores: OrderedDict[UUID, tuple[StoreRules, int]] = OrderedDict()
 
-    def get(self, store_id: UUID | None) -> Store | None:
+    def get(self, store_id: UUID | None) -> StoreRules | None:
         found = self._stores.get(store_id) if store_id is not None else None
         if found is None:
             return None
         self._stores.move_to_end(found[0].id)
         return found[0]
 
-    def put(self, store: Store) -> None:
+    def put(self, store: StoreRules) -> None:
         known = self._stores.get(store.id)
         if known is not None and known[0].revision > store.revision:
             return  # a slower reader read it before the last change

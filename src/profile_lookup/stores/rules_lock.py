@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.stores.admission import in_force
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.admission import rules_in_force
+from profile_lookup.stores.rules_cache import StoreRules
 
 
 def store_key(store_id: UUID) -> int:
@@ -19,10 +19,10 @@ def store_key(store_id: UUID) -> int:
     return int.from_bytes(blake2b(store_id.bytes, digest_size=8).digest(), signed=True)
 
 
-async def lock_rules(connection: AsyncConnection, account_id: UUID, store_id: UUID) -> Store:
+async def lock_rules(connection: AsyncConnection, account_id: UUID, store_id: UUID) -> StoreRules:
     """Wait for the writes under way, let no other begin, and return the store as it is then.
 
     Raises `StoreNotFound` if the store was deleted meanwhile, and `Unavailable` if the writes take too long.
     """
     await connection.execute(select(func.pg_advisory_xact_lock(store_key(store_id))))
-    return await in_force(connection, account_id, store_id)
+    return await rules_in_force(connection, account_id, store_id)

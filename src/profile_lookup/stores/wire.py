@@ -1,4 +1,4 @@
-"""Stores on the wire."""
+"""The JSON bodies of stores."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -25,7 +25,7 @@ StoreId = Annotated[str, Field(pattern=ids.STORE_ID_PATTERN, examples=[ids.EXAMP
 
 
 class StoreRequest(WireModel):
-    # The contract leaves this object open, so what a newer client adds is not an error.
+    # The contract allows other members, so those of a newer client are not an error.
     model_config = ConfigDict(extra="ignore")
 
     display_name: DisplayName
@@ -45,12 +45,12 @@ class StorePatch(WireModel):
         return self
 
 
-class Store(AnswerModel):
+class StoreAnswer(AnswerModel):
     display_name: str
     description: str | SkipJsonSchema[None] = None
     id: StoreId
     status: Literal["QUEUED", "PROVISIONING", "ACTIVE", "FAILED"]
-    intelligence_service_id: str | None = Field(description="Always null: there is no such service here.")
+    intelligence_service_id: str | None = Field(description="Always null, because there is no such service here.")
     version: int = Field(ge=1, description="Counts the changes of the name and description.")
 
     @classmethod

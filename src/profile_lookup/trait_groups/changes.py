@@ -14,13 +14,13 @@ from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import CONTACT, TraitDefinition, TraitGroup
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queries import enqueue, record_completed, unfinished_inputs
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.trait_groups import queries
 from profile_lookup.web.etags import etag, refuse_outdated
 
 
-async def create(connection: AsyncConnection, store: Store, group: TraitGroup, description: str | None) -> UUID:
+async def create(connection: AsyncConnection, store: StoreRules, group: TraitGroup, description: str | None) -> UUID:
     """Create a trait group.
 
     Raises `DefinitionRefused`, `StillBeingRemoved`, `TraitGroupNameTaken` or `TraitGroupLimitReached`.
@@ -36,7 +36,7 @@ async def create(connection: AsyncConnection, store: Store, group: TraitGroup, d
 
 async def amend(
     connection: AsyncConnection,
-    store: Store,
+    store: StoreRules,
     name: str,
     changes: Mapping[str, TraitDefinition | None],
     description: str | None,
@@ -68,7 +68,7 @@ async def amend(
     )
 
 
-async def remove(connection: AsyncConnection, store: Store, name: str) -> UUID:
+async def remove(connection: AsyncConnection, store: StoreRules, name: str) -> UUID:
     """Remove a trait group and all values of its traits. Raises `TraitGroupNotFound` or `DefinitionProtected`."""
     store = await lock_rules(connection, store.account_id, store.id)
     await queries.fetch(connection, store, name)
@@ -78,9 +78,11 @@ async def remove(connection: AsyncConnection, store: Store, name: str) -> UUID:
     return await _enqueue_deletion(connection, store, name, None)
 
 
-async def _enqueue_deletion(connection: AsyncConnection, store: Store, group: str, traits: list[str] | None) -> UUID:
-    to_do = {"group": group, "traits": traits}
-    return await enqueue(connection, store.account_id, store.id, kind=OperationKind.FORGET_TRAITS, to_do=to_do)
+async def _enqueue_deletion(
+    connection: AsyncConnection, store: StoreRules, group: str, traits: list[str] | None
+) -> UUID:
+    job_input = {"group": group, "traits": traits}
+    return await enqueue(connection, store.account_id, store.id, kind=OperationKind.FORGET_TRAITS, job_input=job_input)
 
 
 def _refuse_unknown_promotions(settings: IdentityResolutionSettings, definitions: Iterable[TraitDefinition]) -> None:
@@ -91,7 +93,9 @@ def _refuse_unknown_promotions(settings: IdentityResolutionSettings, definitions
             )
 
 
-async def _refuse_while_removed(connection: AsyncConnection, store: Store, group: str, added: Iterable[str]) -> None:
+async def _refuse_while_removed(
+    connection: AsyncConnection, store: StoreRules, group: str, added: Iterable[str]
+) -> None:
     """Raise `StillBeingRemoved` if a worker still has to delete values of a trait that is defined anew."""
     added = set(added)
     for removal in await unfinished_inputs(connection, store.id, OperationKind.FORGET_TRAITS):

@@ -12,19 +12,19 @@ from profile_lookup.database.tables import store as store_table
 from profile_lookup.database.tables import trait_group
 from profile_lookup.errors import TraitGroupLimitReached, TraitGroupNameTaken, TraitGroupNotFound
 from profile_lookup.identity.trait_definitions import TraitGroup
-from profile_lookup.stores.rules_cache import Store
+from profile_lookup.stores.rules_cache import StoreRules
 
 MAX_GROUPS = 50
 
 KEY = Key((trait_group.c.created_at, trait_group.c.name))
 
 
-def groups_of(store: Store) -> Select[Any]:
+def groups_of(store: StoreRules) -> Select[Any]:
     """Return the query for a store's trait groups, which is to be fetched page by page."""
     return select(trait_group).where(trait_group.c.store_id == store.id)
 
 
-async def fetch(connection: AsyncConnection, store: Store, name: str) -> Row[Any]:
+async def fetch(connection: AsyncConnection, store: StoreRules, name: str) -> Row[Any]:
     """Return a trait group's row. Raises `TraitGroupNotFound`."""
     if name not in store.trait_groups:  # the database might not be able to hold such a name
         raise TraitGroupNotFound
@@ -36,7 +36,7 @@ async def fetch(connection: AsyncConnection, store: Store, name: str) -> Row[Any
     return found
 
 
-async def create(connection: AsyncConnection, store: Store, group: TraitGroup, description: str | None) -> None:
+async def create(connection: AsyncConnection, store: StoreRules, group: TraitGroup, description: str | None) -> None:
     """Create a trait group. Raises `TraitGroupNameTaken` or `TraitGroupLimitReached`."""
     if group.name in store.trait_groups:
         raise TraitGroupNameTaken
@@ -56,7 +56,7 @@ async def create(connection: AsyncConnection, store: Store, group: TraitGroup, d
 
 
 async def replace(
-    connection: AsyncConnection, store: Store, current: Row[Any], group: TraitGroup, description: str | None
+    connection: AsyncConnection, store: StoreRules, current: Row[Any], group: TraitGroup, description: str | None
 ) -> None:
     await connection.execute(
         update(trait_group)
@@ -66,12 +66,12 @@ async def replace(
     await _revise(connection, store)
 
 
-async def remove(connection: AsyncConnection, store: Store, name: str) -> None:
+async def remove(connection: AsyncConnection, store: StoreRules, name: str) -> None:
     await connection.execute(delete(trait_group).where(trait_group.c.store_id == store.id, trait_group.c.name == name))
     await _revise(connection, store)
 
 
-async def _revise(connection: AsyncConnection, store: Store) -> None:
+async def _revise(connection: AsyncConnection, store: StoreRules) -> None:
     await connection.execute(
         update(store_table)
         .where(store_table.c.account_id == store.account_id, store_table.c.id == store.id)

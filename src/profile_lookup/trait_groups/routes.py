@@ -50,11 +50,11 @@ TraitGroupName = Annotated[
 
 
 def _include_traits(*, default: bool) -> object:
-    """The query parameter, as a dependency."""
+    """Return the dependency that reads the query parameter `includeTraits`."""
 
     async def read(
         include_traits: Annotated[
-            bool, Query(alias="includeTraits", description="Whether the traits' definitions are told too.")
+            bool, Query(alias="includeTraits", description="Whether the answer contains the traits' definitions, too.")
         ] = default,
     ) -> bool:
         return include_traits
@@ -90,11 +90,11 @@ async def list_trait_groups(
     transaction: Transaction,
     with_traits: Annotated[bool, _include_traits(default=False)],
 ) -> wire.TraitGroupList:
-    """Newest first, unless `orderBy` says otherwise."""
+    """The newest trait group comes first, unless `orderBy` says otherwise."""
     found = await fetch_page(
         transaction, queries.groups_of(store), queries.KEY, page, tokens, "traitGroups", str(store.id)
     )
-    groups = [wire.TraitGroup.of_row(row, with_traits=with_traits) for row in found.rows]
+    groups = [wire.TraitGroupAnswer.of_row(row, with_traits=with_traits) for row in found.rows]
     return wire.TraitGroupList(trait_groups=groups, meta=found.meta)
 
 
@@ -104,7 +104,7 @@ async def list_trait_groups(
     summary="Create a trait group",
     status_code=202,
     responses={
-        202: accepted_answer("Done; the operation's result is its name.", _CREATED),
+        202: accepted_answer("The trait group is created; the operation's result is its name.", _CREATED),
         **error_answers(
             RequestRefused("displayName: Field required"),
             DefinitionRefused("validationRule.pattern: expected a regular expression of RE2's syntax"),
@@ -125,9 +125,9 @@ async def create_trait_group(
     base_url: BaseUrl,
     response: Response,
 ) -> OperationAccepted:
-    """Profiles may have its traits from now on.
+    """Profiles may have the traits of the new group from now on.
 
-    A trait with `idTypePromotion` makes its values identifiers of that type, which the store must know.
+    The values of a trait with `idTypePromotion` become identifiers of that type, which the store must know.
     """
     operation = await changes.create(transaction, store, body.to_domain(), body.description)
     return accepted(response, base_url, operation, _CREATED)
@@ -158,12 +158,12 @@ async def fetch_trait_group(
     transaction: Transaction,
     response: Response,
     with_traits: Annotated[bool, _include_traits(default=True)],
-) -> wire.TraitGroupAnswer:
-    """With its traits' definitions, unless `includeTraits` is false."""
+) -> wire.FetchTraitGroupAnswer:
+    """The answer contains the traits' definitions, unless `includeTraits` is false."""
     row = await queries.fetch(transaction, store, name)
     response.headers["ETag"] = etag(row.version, row.created_at)
-    group = wire.TraitGroup.of_row(row, with_traits=with_traits)
-    return wire.TraitGroupAnswer(trait_group=group, meta=Meta(key="traitGroup", page_size=1))
+    group = wire.TraitGroupAnswer.of_row(row, with_traits=with_traits)
+    return wire.FetchTraitGroupAnswer(trait_group=group, meta=Meta(key="traitGroup", page_size=1))
 
 
 @router.patch(
@@ -172,7 +172,10 @@ async def fetch_trait_group(
     summary="Change a trait group",
     status_code=202,
     responses={
-        202: accepted_answer("Done; the operation tells when the values of removed traits are gone.", _CHANGED),
+        202: accepted_answer(
+            "The trait group is changed; when the operation has ended, the values of removed traits are erased.",
+            _CHANGED,
+        ),
         **error_answers(
             RequestRefused("body: Expected description or traits"),
             DefinitionRefused("validationRule: expected minLength to be at most maxLength"),
@@ -196,10 +199,10 @@ async def patch_trait_group(
     response: Response,
     if_match: IfMatch = None,
 ) -> OperationAccepted:
-    """Traits that are named are replaced or added; `dataType` `""` removes one. What is left out stays.
+    """The traits in the request are replaced or added; one with the `dataType` `""` is removed. All others stay.
 
-    Profiles have no value of a removed trait from now on; a worker then erases what is stored of it. Other changes
-    count from the next write on.
+    From now on, profiles have no value of a removed trait; a worker then erases the stored values. Other changes apply
+    from the next write on.
     """
     operation = await changes.amend(transaction, store, name, body.changes(), body.description, if_match)
     return accepted(response, base_url, operation, _CHANGED)
@@ -211,7 +214,9 @@ async def patch_trait_group(
     summary="Delete a trait group",
     status_code=202,
     responses={
-        202: accepted_answer("It is gone; the operation tells when its values are.", _REMOVED),
+        202: accepted_answer(
+            "The trait group is deleted; when the operation has ended, its values are erased.", _REMOVED
+        ),
         **error_answers(
             RequestRefused("traitGroupName: String should have at most 64 characters"),
             DefinitionProtected("Contact"),
@@ -225,9 +230,9 @@ async def patch_trait_group(
 async def delete_trait_group(
     store: StoreOfAccount, name: TraitGroupName, transaction: Transaction, base_url: BaseUrl, response: Response
 ) -> OperationAccepted:
-    """Profiles have no value of its traits from now on; a worker then erases what is stored of them.
+    """From now on, profiles have no value of the group's traits; a worker then erases the stored values.
 
-    Identifiers that its traits were promoted to stay: what identified somebody is history. `Contact` is protected.
+    Identifiers that its traits were promoted to stay, because they did identify somebody. `Contact` is protected.
     """
     operation = await changes.remove(transaction, store, name)
     return accepted(response, base_url, operation, _REMOVED)

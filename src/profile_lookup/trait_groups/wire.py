@@ -1,4 +1,4 @@
-"""Trait groups on the wire."""
+"""The JSON bodies of trait groups."""
 
 from dataclasses import asdict
 from typing import Annotated, Any, Literal, Self
@@ -22,56 +22,58 @@ Length = Annotated[int, Field(ge=1)]
 Bound = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class StringRule(WireModel):
+class StringRuleBody(WireModel):
     rule_type: Literal["STRING"]
     pattern: Annotated[Pattern | None, MayBeAbsent] = Field(
-        default=None, description="A regular expression of RE2's syntax; it may match anywhere, unless anchored."
+        default=None, description="A regular expression in RE2's syntax. Unless it is anchored, it may match anywhere."
     )
     min_length: Annotated[Count | None, MayBeAbsent] = None
     max_length: Annotated[Length | None, MayBeAbsent] = None
 
 
-class NumberRule(WireModel):
+class NumberRuleBody(WireModel):
     rule_type: Literal["NUMBER"]
-    # Python reads 1e999 as infinite, which no JSON can hold.
+    # Python parses 1e999 as infinity, which JSON cannot express.
     min: Annotated[Bound | None, MayBeAbsent] = None
     max: Annotated[Bound | None, MayBeAbsent] = None
 
 
-class BooleanRule(WireModel):
+class BooleanRuleBody(WireModel):
     rule_type: Literal["BOOLEAN"]
 
 
-class ArrayRule(WireModel):
+class ArrayRuleBody(WireModel):
     rule_type: Literal["ARRAY"]
     min_items: Annotated[Count | None, MayBeAbsent] = None
     max_items: Annotated[Count | None, MayBeAbsent] = None
 
 
-ValidationRule = Annotated[StringRule | NumberRule | BooleanRule | ArrayRule, Field(discriminator="rule_type")]
+ValidationRuleBody = Annotated[
+    StringRuleBody | NumberRuleBody | BooleanRuleBody | ArrayRuleBody, Field(discriminator="rule_type")
+]
 
 _WIRE_RULES: dict[DataType, Any] = {
-    "STRING": StringRule,
-    "NUMBER": NumberRule,
-    "BOOLEAN": BooleanRule,
-    "ARRAY": ArrayRule,
+    "STRING": StringRuleBody,
+    "NUMBER": NumberRuleBody,
+    "BOOLEAN": BooleanRuleBody,
+    "ARRAY": ArrayRuleBody,
 }
 
 
-class TraitDefinition(WireModel):
+class TraitDefinitionBody(WireModel):
     data_type: Literal["STRING", "NUMBER", "BOOLEAN", "ARRAY", ""] = Field(
-        description="`NUMBER` is an integer of 32 bits, `ARRAY` a flat one; the empty string, in a PATCH, removes it."
+        description="`NUMBER` is a 32-bit integer, `ARRAY` a flat array. In a PATCH, an empty string removes the trait."
     )
     description: Annotated[Text | None, MayBeAbsent] = None
-    validation_rule: Annotated[ValidationRule | None, MayBeAbsent] = Field(
-        default=None, description="Its `ruleType` is the `dataType`. It counts from the next write on."
+    validation_rule: Annotated[ValidationRuleBody | None, MayBeAbsent] = Field(
+        default=None, description="Its `ruleType` is the `dataType`. It applies from the next write on."
     )
     id_type_promotion: Annotated[IdType | None, MayBeAbsent] = Field(
         default=None, description="The identifier type that this trait's values are promoted to."
     )
 
     @classmethod
-    def of_domain(cls, definition: domain.TraitDefinition) -> "TraitDefinition":
+    def of_domain(cls, definition: domain.TraitDefinition) -> "TraitDefinitionBody":
         rule = definition.validation_rule
         return cls.model_construct(
             data_type=definition.data_type,
@@ -83,7 +85,7 @@ class TraitDefinition(WireModel):
         )
 
     def to_domain(self) -> domain.TraitDefinition | None:
-        """None: it is to be removed. Raises `DefinitionRefused`."""
+        """Return the definition, or None if the trait is to be removed. Raises `DefinitionRefused`."""
         if self.data_type == "":
             return None
         rule: domain.ValidationRule | None = None
@@ -94,7 +96,7 @@ class TraitDefinition(WireModel):
         return domain.TraitDefinition(self.data_type, self.id_type_promotion, self.description, rule)
 
 
-Traits = Annotated[dict[str, TraitDefinition], Field(json_schema_extra={"maxProperties": MAX_TRAITS})]
+TraitDefinitions = Annotated[dict[str, TraitDefinitionBody], Field(json_schema_extra={"maxProperties": MAX_TRAITS})]
 
 
 class TraitGroupRequest(WireModel):
@@ -106,10 +108,10 @@ class TraitGroupRequest(WireModel):
         examples=["Billing"],
     )
     description: Annotated[Text | None, MayBeAbsent] = None
-    traits: Annotated[Traits | None, MayBeAbsent] = None
+    traits: Annotated[TraitDefinitions | None, MayBeAbsent] = None
 
     def to_domain(self) -> domain.TraitGroup:
-        """Raises `DefinitionRefused` or `TraitLimitReached`."""
+        """Return the trait group. Raises `DefinitionRefused` or `TraitLimitReached`."""
         definitions = {}
         for name, sent in (self.traits or {}).items():
             definition = sent.to_domain()
@@ -123,8 +125,8 @@ class TraitGroupPatch(WireModel):
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     description: Annotated[Text | None, MayBeAbsent] = None
-    traits: Annotated[Traits | None, MayBeAbsent] = Field(
-        default=None, description="Each replaces the trait of its name, or is added."
+    traits: Annotated[TraitDefinitions | None, MayBeAbsent] = Field(
+        default=None, description="Each definition replaces that of the trait with its name, or is added."
     )
 
     @model_validator(mode="after")
@@ -134,15 +136,15 @@ class TraitGroupPatch(WireModel):
         return self
 
     def changes(self) -> dict[str, domain.TraitDefinition | None]:
-        """None removes a trait. Raises `DefinitionRefused`."""
+        """Return the definitions by trait; None removes a trait. Raises `DefinitionRefused`."""
         return {name: definition.to_domain() for name, definition in (self.traits or {}).items()}
 
 
-class TraitGroup(AnswerModel):
+class TraitGroupAnswer(AnswerModel):
     display_name: str = Field(examples=["Billing"])
     description: str | SkipJsonSchema[None] = None
-    traits: dict[str, TraitDefinition] | SkipJsonSchema[None] = None
-    version: int = Field(ge=1, description="Counts the changes.")
+    traits: dict[str, TraitDefinitionBody] | SkipJsonSchema[None] = None
+    version: int = Field(ge=1, description="It counts the changes.")
 
     @classmethod
     def of_row(cls, row: Row[Any], *, with_traits: bool) -> Self:
@@ -150,18 +152,18 @@ class TraitGroup(AnswerModel):
         return cls(
             display_name=row.name,
             description=row.description,
-            traits={name: TraitDefinition.of_domain(each) for name, each in group.traits.items()}
+            traits={name: TraitDefinitionBody.of_domain(each) for name, each in group.traits.items()}
             if with_traits
             else None,
             version=row.version,
         )
 
 
-class TraitGroupAnswer(AnswerModel):
-    trait_group: TraitGroup
+class FetchTraitGroupAnswer(AnswerModel):
+    trait_group: TraitGroupAnswer
     meta: Meta
 
 
 class TraitGroupList(AnswerModel):
-    trait_groups: list[TraitGroup] = Field(max_length=50)
+    trait_groups: list[TraitGroupAnswer] = Field(max_length=50)
     meta: Meta

@@ -1,1 +1,1 @@
-"""HTTP vocabulary that the features share; knows no feature."""
+"""The HTTP vocabulary that the features share. It imports no feature."""

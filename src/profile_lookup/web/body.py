@@ -1,8 +1,8 @@
-"""Request bodies: read after the caller was admitted, bounded by size and by number of values, then parsed.
+"""Request bodies: they are read after the caller was admitted, limited in size and number of values, and then parsed.
 
 FastAPI would read and parse a declared body before it solves any dependency. Here a body is itself a dependency, the
-last one of its endpoint, so the order of an endpoint's parameters is the order of its answers: whoever is refused by
-an earlier one has sent a body in vain. See docs/decisions/0005-what-is-checked-first.md.
+last one of its endpoint. Dependencies are solved in the order of the endpoint's parameters, so the body is not read if
+an earlier one refuses the request. See docs/decisions/0005-what-is-checked-first.md.
 """
 
 import json
@@ -22,9 +22,10 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class BodyLimits(NamedTuple):
-    """`size` in bytes. `values` bounds the commas and opening brackets, which are counted before anything is parsed.
+    """`size` is in bytes. `values` limits the commas and opening brackets, which are counted before parsing.
 
-    To parse a megabyte of `[{},{},…` takes half a second, in which nobody else is served, and thirty times its size.
+    Parsing a megabyte of `[{},{},…` takes half a second, in which no other request is served, and thirty times its
+    size in memory.
     """
 
     size: int = 1 << 20
@@ -35,12 +36,12 @@ USUAL_LIMITS = BodyLimits()
 
 
 async def read_json_body(headers: Mapping[Any, Any], receive: Receive, limits: BodyLimits = USUAL_LIMITS) -> bytes:
-    """Return the body of a request that says it is JSON. Its headers' names and values may be bytes, as ASGI's.
+    """Return the body of a request that declares it as JSON. The headers' names and values may be bytes, as in ASGI.
 
     Raises `MediaTypeRefused`, `BodyTooLarge` (before anything is read, if the length is announced), `TooManyValues`,
-    and `RequestRefused` if there is no body or the client stops in its middle.
+    and `RequestRefused` if there is no body or the connection ends before the body does.
     """
-    announced = _text(headers, "content-length")
+    announced = _header(headers, "content-length")
     if announced.isdecimal() and int(announced[:20]) > limits.size:
         raise BodyTooLarge(limits.size)
     part = await _next_part(receive)
@@ -48,7 +49,7 @@ async def read_json_body(headers: Mapping[Any, Any], receive: Receive, limits: B
         part = await _next_part(receive)
     if not part.body:
         raise RequestRefused("body: Field required")
-    if not _is_json(_text(headers, "content-type")):
+    if not _is_json(_header(headers, "content-type")):
         raise MediaTypeRefused
     values = _values_in(part.body)
     _refuse_beyond(limits, len(part.body), values)
@@ -86,14 +87,17 @@ def _refuse_beyond(limits: BodyLimits, size: int, values: int) -> None:
         raise TooManyValues(limits.values)
 
 
-def _text(headers: Mapping[Any, Any], name: str) -> str:
-    """Return a header of Starlette's headers, or of raw ones; empty if there is none."""
+def _header(headers: Mapping[Any, Any], name: str) -> str:
+    """Return the value of a header, from Starlette's headers or from raw ones; it is empty if there is none."""
     value = headers.get(name) or headers.get(name.encode()) or ""
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
 def _is_json(content_type: str) -> bool:
-    """`application/json` or `application/…+json`, whatever its parameters and letter case (RFC 9110, RFC 6839)."""
+    """Return whether it is `application/json` or `application/…+json`, with any parameters and in any letter case.
+
+    See RFC 9110 and RFC 6839.
+    """
     if content_type == "application/json":
         return True
     message = Message()
@@ -103,7 +107,7 @@ def _is_json(content_type: str) -> bool:
 
 
 def parse_json(body: bytes) -> Any:
-    """Raises `RequestRefused`."""
+    """Return the parsed body. Raises `RequestRefused`."""
     try:
         return json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
@@ -112,12 +116,12 @@ def parse_json(body: bytes) -> Any:
 
 
 def _refuse_constant(_name: str) -> None:
-    """Python reads NaN and Infinity, which JSON does not have."""
+    """Refuse NaN and Infinity, which Python parses although JSON does not have them."""
     raise ValueError
 
 
 def validated(model: type[Model], body: bytes) -> Model:
-    """Return the body as a model. Raises `RequestRefused`, which names what was wrong and never quotes it."""
+    """Return the body as a model. Raises `RequestRefused`, which says what was wrong and never quotes the body."""
     parsed = parse_json(body)
     try:
         return model.model_validate(parsed)
@@ -126,7 +130,7 @@ def validated(model: type[Model], body: bytes) -> Model:
 
 
 class JsonBody:
-    """A dependency that reads the body and validates it by a model."""
+    """A dependency that reads the body and validates it with a model."""
 
     def __init__(self, model: type[BaseModel], limits: BodyLimits = USUAL_LIMITS) -> None:
         self.model = model
@@ -137,25 +141,25 @@ class JsonBody:
 
 
 def json_body(model: type[BaseModel], limits: BodyLimits = USUAL_LIMITS) -> Any:
-    """Return what the parameter of an endpoint that takes a body depends on.
+    """Return the dependency of the parameter that takes an endpoint's body.
 
-    It is declared as `body: Annotated[Model, json_body(Model)]`, after the parameters that admit the caller.
+    Declare it as `body: Annotated[Model, json_body(Model)]`, after the parameters that admit the caller.
     """
     return Depends(JsonBody(model, limits))
 
 
 class ContractRoute(APIRoute):
-    """A route whose documentation knows the body that a `JsonBody` among its dependencies reads."""
+    """A route that documents the body that a `JsonBody` among its dependencies reads."""
 
     def __init__(self, path: str, endpoint: Any, **options: Any) -> None:
         super().__init__(path, endpoint, **options)
         for dependency in self.dependant.dependencies:
             if isinstance(dependency.call, JsonBody):
-                self.body_field = _declared(dependency.call.model)
+                self.body_field = _body_field_of(dependency.call.model)
 
 
-def _declared(model: type[BaseModel]) -> Any:
-    """Return the body field of a route that declares the model as FastAPI knows it."""
+def _body_field_of(model: type[BaseModel]) -> Any:
+    """Return the body field that FastAPI makes for an endpoint that declares the model as its body."""
 
     async def endpoint(body: Any) -> None: ...
 

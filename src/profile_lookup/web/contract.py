@@ -1,6 +1,6 @@
-"""The contract's statuses and codes: the one table from error type to what a client sees of it.
+"""The contract's statuses and codes: the one table that maps an error's type to what a client sees of it.
 
-It needs no web framework: operations, which a worker without one works on, fail with the same codes.
+It needs no web framework, because operations fail with the same codes, and a worker runs them without a framework.
 """
 
 from http import HTTPStatus
@@ -41,10 +41,10 @@ STATUS_AND_CODE: dict[type[errors.ProfileLookupError], tuple[int, int]] = {
 
 CRASH_STATUS, CRASH_CODE = 500, 20500
 CRASH_MESSAGE = "Internal Server Error"
-"""A defect of the service. Only the log says what it was."""
+"""The answer to a request that hit a defect of the service. Only the log says what it was."""
 
 CODE_OF_STATUS = {400: 520046, 404: 20404, 405: 20405, 413: 20413, 415: 20415}
-"""The codes of what the web framework refuses by itself."""
+"""The codes of requests that the web framework refuses by itself, by HTTP status."""
 
 MAX_MESSAGE = 1024  # characters
 
@@ -60,7 +60,7 @@ def code_of(error: errors.ProfileLookupError) -> int:
 
 
 def message_of(error: errors.ProfileLookupError) -> str:
-    """Return what a client reads, as long as the contract allows."""
+    """Return the message for the client, cut to the length that the contract allows."""
     return str(error)[:MAX_MESSAGE]
 
 
@@ -70,7 +70,7 @@ def status_of(code: int) -> int:
 
 
 def title_of(code: int) -> str:
-    """Return the HTTP status that goes with a code, in words."""
+    """Return the words for the HTTP status that goes with a code, such as `Not Found`."""
     return HTTPStatus(status_of(code)).phrase
 
 

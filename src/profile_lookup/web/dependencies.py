@@ -1,4 +1,4 @@
-"""What endpoints of several features depend on: the process's services, a transaction, and parts of the request."""
+"""Dependencies that several features use: the process's services, a transaction, and parts of the request."""
 
 from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
@@ -44,10 +44,10 @@ async def _snapshot(database: DatabaseOfApp) -> AsyncGenerator[AsyncConnection]:
 
 
 Transaction = Annotated[AsyncConnection, Depends(_transaction, scope="function")]
-"""One request, one transaction. Scope `function`: it is committed before the answer is sent, not after."""
+"""One transaction for the request. Its scope is `function`: it is committed before the answer is sent, not after."""
 
 Snapshot = Annotated[AsyncConnection, Depends(_snapshot, scope="function")]
-"""One request, one moment."""
+"""One read-only transaction for the request. All its queries see the same moment."""
 
 
 async def _signing_secret(request: Request) -> bytes:
@@ -58,7 +58,7 @@ SigningSecret = Annotated[bytes, Depends(_signing_secret)]
 
 
 def base_url_of(request: Request) -> str:
-    """Return `PUBLIC_URL`, or the request's own origin; without a final slash. Raises `RequestRefused`."""
+    """Return `PUBLIC_URL`, or else the request's own origin, without a final slash. Raises `RequestRefused`."""
     return urls.base_url(services_of(request.scope).settings.public_url, str(request.base_url))
 
 
@@ -73,6 +73,6 @@ IfMatch = Annotated[
     Header(
         alias="If-Match",
         max_length=100,
-        description="The ETag of the state that is to be changed; if the resource has changed since, 412.",
+        description="The ETag of the state to be changed. If the resource has changed since, the answer is 412.",
     ),
 ]

@@ -1,11 +1,11 @@
-"""The docs page, whole without a network: Swagger UI comes from a package, not from a CDN."""
+"""The docs page, which needs no network: Swagger UI comes from a package, not from a CDN."""
 
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
-# Without `credentials: "omit"` the browser itself asks for a password at a 401, and the page never shows the answer.
-# No `persistAuthorization`: secrets would stay in the browser, readable, long after the visit.
+# Without `credentials: "omit"`, the browser itself prompts for a password after a 401, and the page never shows the
+# answer. `persistAuthorization` is off, because secrets would stay readable in the browser long after the visit.
 _PAGE = """\
 <!DOCTYPE html>
 <html lang="en">
@@ -21,7 +21,7 @@ _PAGE = """\
     .swagger-ui .scheme-container { margin: 0; padding: 15px 0; }
     .swagger-ui .parameters-col_description input { max-width: 32em; }
     .swagger-ui .body-param textarea { min-height: 8em; field-sizing: content; }
-    /* The answer first, then the curl that asks for it. */
+    /* Show the answer first, and then the curl command. */
     .swagger-ui :has(> .live-responses-table) { display: flex; flex-direction: column; }
     .swagger-ui :has(> .live-responses-table) > div { order: 1; }
   </style>

@@ -1,4 +1,4 @@
-"""Every error answer: its body, its headers, and the handlers that make it of whatever was raised."""
+"""Every error answer: its body, its headers, and the handlers that turn a raised error into an answer."""
 
 import logging
 from collections.abc import Mapping
@@ -25,10 +25,12 @@ CRASH = Error.of(CRASH_STATUS, CRASH_CODE, CRASH_MESSAGE)
 
 
 def answer_of(error: Error, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """Return an answer with this body."""
     return JSONResponse(error.model_dump(), error.status, headers)
 
 
 def answer_to(error: errors.ProfileLookupError) -> JSONResponse:
+    """Return the answer to a request that this error ended."""
     headers = next((_HEADERS[kind] for kind in type(error).__mro__ if kind in _HEADERS), None)
     return answer_of(Error.of_domain(error), headers)
 
@@ -40,7 +42,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 def logged_answer_to(error: errors.ProfileLookupError, request_id: Any) -> JSONResponse:
-    """Return the answer, after a log line if the service could not do its work."""
+    """Return the answer. If the service could not do its work, log a warning."""
     if isinstance(error, errors.Unavailable):
         log.warning("unavailable", exc_info=error, extra={"request_id": request_id})
     return answer_to(error)
@@ -52,7 +54,7 @@ async def _on_domain_error(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _on_invalid_parameters(_request: Request, error: Exception) -> JSONResponse:
-    """Answer what FastAPI found wrong with a parameter, without what the client sent."""
+    """Answer with FastAPI's reason for refusing a parameter, but without the value that the client sent."""
     assert isinstance(error, RequestValidationError)
     return answer_to(errors.RequestRefused(mistakes(error.errors())))
 

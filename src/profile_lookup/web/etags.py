@@ -7,7 +7,7 @@ from profile_lookup.errors import Outdated
 
 
 def etag(version: int, created_at: datetime) -> str:
-    """Return the ETag of a version. A resource that is made later under the same name has other ETags."""
+    """Return the ETag of a version. A resource that is created later under the same name has other ETags."""
     return f'"{int(created_at.timestamp() * 1_000_000):x}-{version}"'
 
 
@@ -18,7 +18,7 @@ def refuse_outdated(if_match: str | None, current: str) -> None:
 
 
 def names_a_state(if_match: str | None) -> TypeGuard[str]:
-    """Return whether the client insists on a state of the resource; `*` accepts any."""
+    """Return whether `If-Match` requires a certain state of the resource; `*` accepts any."""
     return if_match is not None and "*" not in _tags(if_match)
 
 

@@ -1,4 +1,4 @@
-"""For load balancers and orchestrators: no credentials, nothing of the data."""
+"""Health checks for load balancers and orchestrators. They need no credentials and show none of the data."""
 
 from fastapi import APIRouter
 
@@ -11,13 +11,13 @@ router = APIRouter(include_in_schema=False)
 
 @router.api_route("/healthz", methods=["GET", "HEAD"])
 async def healthz() -> dict[str, str]:
-    """The process answers."""
+    """Answer that the process runs."""
     return {"status": "ok"}
 
 
 @router.api_route("/readyz", methods=["GET", "HEAD"])
 async def readyz(database: DatabaseOfApp) -> dict[str, str]:
-    """The database answers, and its schema is this version's. Raises `Unavailable`."""
+    """Answer that the database answers and has this version's schema. Raises `Unavailable`."""
     async with database.statements() as connection:
         if not await is_current(connection):
             raise NotMigrated

@@ -1,8 +1,8 @@
-"""Operations that must be fast: declared and documented by FastAPI, called without its machinery of each request.
+"""Operations that must be fast: FastAPI declares and documents them, but does not handle their requests.
 
-To route, solve dependencies, validate and serialize takes most of the time of a short operation. A `HotRoute` hands
-its endpoint the raw request instead, and sends the JSON that the endpoint returns. All requests of the operation go
-this one way: usual ones, odd ones and those that are refused.
+Routing, solving dependencies, validating and serializing take most of the time of a short operation. A `HotRoute`
+passes the raw request to its endpoint instead, and sends the JSON that the endpoint returns. All requests of such an
+operation are handled in this way: usual ones, odd ones and those that are refused.
 """
 
 from collections.abc import Awaitable, Iterable
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 
 class HotRequest(Request):
-    """A request as it came. Nothing of its body is read before the endpoint asks for it."""
+    """A raw request. Its body is not read before the endpoint calls `json_body`."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         super().__init__(scope, receive)
-        # Of a header that is repeated the first counts, as everywhere in FastAPI.
+        # If a header is repeated, the first one counts, as everywhere in FastAPI.
         self.raw_headers: dict[bytes, bytes] = dict(scope["headers"][::-1])
         self._body_or_refusal: bytes | RequestRefused | None = None
 
@@ -39,16 +39,16 @@ class HotRequest(Request):
 
     @property
     def is_gone(self) -> Any:
-        """A function that tells whether the client has gone; None if the server does not know."""
+        """A function that returns whether the client has gone; None if the server does not know."""
         return connection.is_gone(self.scope)
 
     @cached_property
     def may_be_long(self) -> bool:
-        """Whether the body is, or may be, longer than what is read of a caller whose admission is not fresh."""
+        """Whether the body is, or may be, so long that it is read only if the caller was admitted just now."""
         return may_be_long(self.raw_headers)
 
     async def json_body(self, limits: BodyLimits = USUAL_LIMITS) -> bytes:
-        """Return the body, unparsed; raise what `read_json_body` raises. Every call has the first one's outcome."""
+        """Return the unparsed body. Raises what `read_json_body` raises. Every call has the outcome of the first."""
         if self._body_or_refusal is None:
             try:
                 self._body_or_refusal = await read_json_body(self.raw_headers, self.receive, limits)
@@ -63,7 +63,7 @@ class HotRoute(ContractRoute):
     """A route with one parameter in its path, and text after it.
 
     Its endpoint takes a `HotRequest` and that parameter, and returns the JSON of a success, or raises a
-    `ProfileLookupError`. What it depends on by its declaration is documented, and not solved.
+    `ProfileLookupError`. Its declared dependencies are documented, but not solved.
     """
 
     def __init__(self, path: str, endpoint: Any, **options: Any) -> None:
@@ -74,7 +74,7 @@ class HotRoute(ContractRoute):
         self.app = self.serve
 
     def matched(self, scope: Scope) -> bool:
-        """Return whether the request is for this route, and then note its parameter as Starlette would."""
+        """Return whether the request is for this route. If so, save its parameter in `scope` as Starlette would."""
         path: str = scope["path"]
         if not path.endswith(self._suffix) or not path.startswith(self._prefix):
             return False
@@ -108,7 +108,7 @@ class HotRoute(ContractRoute):
 
 
 class HotRoutesMiddleware:
-    """Looks for the hot routes before the framework does."""
+    """Serves the requests for hot routes, and passes all others on to the framework."""
 
     def __init__(self, app: ASGIApp, *, routes: Iterable[HotRoute]) -> None:
         self._app = app

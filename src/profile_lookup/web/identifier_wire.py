@@ -1,4 +1,4 @@
-"""Identifiers and profile IDs on the wire."""
+"""Identifiers and profile IDs in JSON."""
 
 from typing import Annotated
 
@@ -18,14 +18,14 @@ Value = Annotated[
     Field(
         min_length=1,
         max_length=MAX_LENGTH,
-        description="As you have it; it is normalized as the store's settings say.",
+        description="The value as you have it. It is normalized by the store's settings.",
         examples=["+13175556789"],
     ),
 ]
 
 
 class StrictIdentifierBody(Body):
-    """An `IdentifierBody` that refuses null for a member that was left out: it is validated in half the time."""
+    """An `IdentifierBody` that refuses null members instead of ignoring them. It is validated in half the time."""
 
     id_type: IdType
     value: Value

@@ -1,6 +1,6 @@
-"""IDs on the wire: a prefix and 26 characters of lower-case base32 over a UUIDv7 (the TypeID format).
+"""IDs in the API: a prefix and 26 characters of lower-case base32 over a UUIDv7 (the TypeID format).
 
-They are time-ordered in either form, so the smallest ID is the earliest.
+Both forms are ordered by time, so the smallest ID is the earliest.
 """
 
 import re
@@ -43,7 +43,10 @@ def is_well_formed(pattern: str, wire_id: str) -> bool:
 
 
 def decoded(wire_id: str) -> UUID | None:
-    """The UUID of an ID that fits its pattern; None when its letters are not all in the alphabet: it names nothing."""
+    """Return the UUID of an ID that fits its pattern.
+
+    Return None if a character is not in the alphabet: nothing has such an ID.
+    """
     number = 0
     for character in wire_id[-26:]:
         digit = _DIGIT_OF.get(character)
@@ -57,7 +60,11 @@ _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 
 
 def _encoded(uuid: UUID) -> str:
-    """Ten bits at a time, in two halves that are small integers: a Lookup's answer is mostly IDs."""
+    """Return the 26 characters of a UUID.
+
+    Ten bits at a time are encoded, from two halves that are small integers. This is fast, and a Lookup's answer
+    consists mostly of IDs.
+    """
     number = uuid.int
     high, low, pairs = number >> 70, number & (1 << 70) - 1, _PAIRS
     return (

@@ -1,4 +1,4 @@
-"""What the OpenAPI description of every operation shares: error answers with examples, and common headers."""
+"""What the OpenAPI descriptions of all operations share: error answers with examples, and common headers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,18 +17,18 @@ from profile_lookup.web.wire import Error
 Responses = dict[int | str, dict[str, Any]]
 
 _DESCRIPTIONS = {
-    400: "Something in the request is not what was expected; the message says what was.",
-    401: "No credentials, or wrong ones.",
-    403: "The API key may not do this; of an upload: its address is not, or no longer, right.",
-    404: "There is no such thing, or not in this account.",
-    409: "It would contradict something that is already there.",
-    412: "The resource has changed since the ETag that `If-Match` gives.",
+    400: "Something in the request is not as expected; the message says what was expected.",
+    401: "The credentials are missing or wrong.",
+    403: "The API key may not do this; or an upload's address is wrong or has expired.",
+    404: "The resource does not exist, or does not belong to this account.",
+    409: "The request would contradict something that already exists.",
+    412: "The resource has changed: it no longer has the ETag in `If-Match`.",
     413: "The request body is too large.",
     415: "The request body is not JSON.",
     429: "Too many requests. Reserved by the contract; this version sets no rate limit and never sends it.",
-    500: "A defect of the service; the log has more under the answer's X-Request-Id.",
-    503: "The database is away, overloaded or too slow. Nothing was done, unless the message says that it may have "
-    "been: then a create may be repeated, and before another write is repeated, look whether it was done.",
+    500: "The service has a defect; its log says more about it under the answer's X-Request-Id.",
+    503: "The database is unreachable, overloaded or too slow. Nothing was done, unless the message says that it may "
+    "have been done. Then you may repeat a create; before you repeat any other write, check whether it was done.",
 }
 
 _EVERYWHERE = (
@@ -40,21 +40,21 @@ _WITH_CREDENTIALS = (Error.of_domain(errors.Unauthenticated()), Error.of_domain(
 
 
 def header(kind: str, description: str, *, required: bool = True, **facets: Any) -> dict[str, Any]:
-    """`required`: whether every answer of its status has it."""
+    """Return the description of a header. `required` says whether every answer with its status has it."""
     return {"description": description, "required": required, "schema": {"type": kind, **facets}}
 
 
-ETAG = {"ETag": header("string", "Of this state, for `If-Match`.", maxLength=512)}
-"""For `answer`."""
+ETAG = {"ETag": header("string", "The ETag of this state, for `If-Match`.", maxLength=512)}
+"""The headers of an answer with an ETag."""
 
 
 def request_example(body: Any) -> dict[str, Any]:
-    """For `openapi_extra`."""
+    """Return an example of a request body, for `openapi_extra`."""
     return {"requestBody": {"content": {"application/json": {"example": body}}}}
 
 
 def answer(description: str, example: Any, headers: dict[str, Any] | None = None) -> dict[str, Any]:
-    """For `responses`: one that is not an error."""
+    """Return the description of an answer that is not an error, for `responses`."""
     return {
         "description": description,
         "headers": headers or {},
@@ -68,7 +68,7 @@ def error_answers(
     max_body: int = USUAL_LIMITS.size,
     needs_credentials: bool = True,
 ) -> Responses:
-    """All error answers of an operation: `specific` ones, each as it is sent, and those that every operation has."""
+    """Return all error answers of an operation, for `responses`: `specific` ones and those that every operation has."""
     of_body = (errors.BodyTooLarge(max_body), errors.MediaTypeRefused()) if has_body else ()
     examples = [Error.of_domain(error) for error in (*specific, *of_body)]
     examples += _WITH_CREDENTIALS if needs_credentials else ()
@@ -95,7 +95,7 @@ def error_answers(
 
 
 def describe(app: FastAPI, tags: Sequence[dict[str, str]], routes: Sequence[BaseRoute]) -> None:
-    """Serve an OpenAPI document of what the contract allows: without the 422 that FastAPI adds, which is never sent."""
+    """Serve an OpenAPI document without the 422 answers that FastAPI adds, because they are never sent."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -108,12 +108,12 @@ def describe(app: FastAPI, tags: Sequence[dict[str, str]], routes: Sequence[Base
                 routes=app.routes,
                 tags=list(tags),
             )
-            _put_nulls_back(document, routes)
+            _restore_nulls(document, routes)
             for path in document["paths"].values():
                 for operation in path.values():
                     operation["responses"].pop("422", None)
                     for response in operation["responses"].values():
-                        response.setdefault("headers", {})[REQUEST_ID] = header("string", "Names this request.")
+                        response.setdefault("headers", {})[REQUEST_ID] = header("string", "The ID of this request.")
             for unused in ("HTTPValidationError", "ValidationError"):
                 document["components"]["schemas"].pop(unused, None)
             app.openapi_schema = document
@@ -122,8 +122,8 @@ def describe(app: FastAPI, tags: Sequence[dict[str, str]], routes: Sequence[Base
     app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents
 
 
-def _put_nulls_back(document: dict[str, Any], routes: Sequence[BaseRoute]) -> None:
-    """FastAPI takes null out of examples, also where the schema wants it."""
+def _restore_nulls(document: dict[str, Any], routes: Sequence[BaseRoute]) -> None:
+    """Restore the nulls in examples. FastAPI removes them, even where the schema requires null."""
     for route in routes:
         if isinstance(route, APIRoute) and route.include_in_schema and route.methods:
             operation = document["paths"][route.path][min(route.methods).lower()]

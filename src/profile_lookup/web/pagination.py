@@ -1,6 +1,6 @@
-"""Lists, page by page: the query parameters, and the opaque tokens that name a page.
+"""Lists, page by page: the query parameters, and the opaque tokens that identify a page.
 
-A token is signed for one list and one order. It holds IDs, names and times, never an identifier's value.
+A token is signed for one list and one order. It contains IDs, names and times, never an identifier's value.
 """
 
 import hashlib
@@ -29,43 +29,44 @@ class PageRequest:
     """None means the order of the token."""
 
 
-def page_request(max_size: int, first: Order = "DESC") -> Callable[..., Awaitable[PageRequest]]:
-    """Return a dependency that reads a list's query parameters. `first` is the order if the request names none."""
+def page_request(max_size: int, default_order: Order = "DESC") -> Callable[..., Awaitable[PageRequest]]:
+    """Return a dependency that reads a list's query parameters. `default_order` applies if the request names none."""
 
     async def read(
         request: Request,
         page_size: Annotated[
-            int, Query(alias="pageSize", ge=1, le=max_size, description="The most items of a page.")
+            int, Query(alias="pageSize", ge=1, le=max_size, description="The maximum number of items on a page.")
         ] = DEFAULT_PAGE_SIZE,
         page_token: Annotated[
             str | SkipJsonSchema[None],
             Query(
                 alias="pageToken",
                 max_length=MAX_TOKEN,
-                description="A `nextToken` or `previousToken` of the same list.",
+                description="The `nextToken` or `previousToken` of a page of the same list.",
             ),
         ] = None,
         order_by: Annotated[
             Order,
             Query(
                 alias="orderBy",
-                description="`DESC` is the newest first, `ASC` the oldest. With a `pageToken`, its order goes on.",
+                description="`DESC` means newest first, `ASC` oldest first. "
+                "If a request with a `pageToken` leaves it out, the order of the token applies.",
             ),
-        ] = first,
+        ] = default_order,
     ) -> PageRequest:
-        goes_on = page_token is not None and "orderBy" not in request.query_params
-        return PageRequest(page_size, page_token, None if goes_on else order_by)
+        keeps_order = page_token is not None and "orderBy" not in request.query_params
+        return PageRequest(page_size, page_token, None if keeps_order else order_by)
 
     return read
 
 
 DataPlanePage = Annotated[PageRequest, Depends(page_request(1000))]
 ControlPlanePage = Annotated[PageRequest, Depends(page_request(100))]
-ResultsPage = Annotated[PageRequest, Depends(page_request(1000, first="ASC"))]
+ResultsPage = Annotated[PageRequest, Depends(page_request(1000, default_order="ASC"))]
 
 
 class PageTokens:
-    """Signs and reads tokens. `scope` names the list: its name, its store and whatever else selects its rows."""
+    """Signs and verifies tokens. `scope` identifies the list by its name, its store and whatever else selects rows."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
@@ -76,7 +77,7 @@ class PageTokens:
         return token
 
     def read(self, token: str | None, order: Order | None, *scope: str) -> tuple[Position, Order]:
-        """Return the position and the order, which is the token's if the request names none: SDKs do not repeat it.
+        """Return the position and the order. If the request names no order, as with the SDKs, it is the token's.
 
         Raises `PageTokenRefused`.
         """
@@ -114,7 +115,7 @@ async def fetch_page(
     tokens: PageTokens,
     *scope: str,
 ) -> Page:
-    """Return one page of what `query` selects, in the order of `key`. `scope[0]` is the list's name on the wire.
+    """Return one page of what `query` selects, in the order of `key`. `scope[0]` is the list's name in the answer.
 
     Raises `PageTokenRefused`.
     """

@@ -1,6 +1,6 @@
-"""A merged profile's ID leads to the canonical one: 301 for GET, else 308, which repeats method and body.
+"""Redirects from a merged profile's ID to the canonical one: 301 for GET, else 308, which repeats method and body.
 
-Same origin, so that clients that follow keep their credentials; sub-resource and query are kept too.
+The origin stays the same, so that clients send their credentials again. The rest of the path and the query are kept.
 """
 
 from typing import Any
@@ -25,19 +25,21 @@ _PROFILE_ID = ["", "v1", "Stores", "{storeId}", "Profiles", "{profileId}"].index
 
 class Moved(AnswerModel):
     message: str = Field(max_length=255, examples=["This resource has moved."])
-    uri: str = Field(max_length=MAX_URI, description="The same request, to the canonical profile.")
+    uri: str = Field(max_length=MAX_URI, description="The address of the same request to the canonical profile.")
 
 
 def moved_answer(status: int) -> dict[int | str, dict[str, Any]]:
-    """For `responses`: 301 of a GET, 308 of anything else."""
+    """Return the description of the redirect, for `responses`: `status` is 301 for GET and 308 for other methods."""
     uri = f"http://127.0.0.1:8000/v1/Stores/{ids.EXAMPLE_STORE_ID}/Profiles/{ids.EXAMPLE_PROFILE_ID}"
     return {
         status: {
             "model": Moved,
-            "description": "The profile was merged into another, the canonical one: ask there.",
+            "description": "The profile was merged into the canonical profile. Repeat the request there.",
             "headers": {
-                CANONICAL_PROFILE_ID: header("string", "Who it is now.", pattern=ids.PROFILE_ID_PATTERN),
-                "Location": header("string", "The same request, to the canonical profile.", format="uri"),
+                CANONICAL_PROFILE_ID: header(
+                    "string", "The ID of the canonical profile.", pattern=ids.PROFILE_ID_PATTERN
+                ),
+                "Location": header("string", "The address of the same request to the canonical profile.", format="uri"),
             },
             "content": {"application/json": {"example": {"message": "This resource has moved.", "uri": uri}}},
         }
@@ -51,10 +53,10 @@ def install_redirects(app: FastAPI) -> None:
 async def _on_profile_moved(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ProfileMoved)
     canonical_id = ids.profile_id(error.canonical_id)
-    # By its place in the path as it was routed: in the raw one a slash may be percent-encoded.
+    # The ID is found by its position in the decoded path: in the raw path, slashes may be percent-encoded.
     segments = [quote(segment, safe="") for segment in request.scope["path"].split("/")]
     segments[_PROFILE_ID] = canonical_id
-    # Byte by byte: a query may be anything.
+    # A query may contain any bytes, and Latin-1 keeps each of them.
     query = request.scope["query_string"].decode("latin-1")
     try:
         uri = f"{base_url_of(request)}{'/'.join(segments)}{'?' * bool(query)}{query}"

@@ -1,11 +1,11 @@
-"""Around everything: each request has an ID, and a crash has an answer that tells nothing but that ID."""
+"""The outermost middleware: it gives each request an ID, and answers a crash without any details but that ID."""
 
 import asyncio
 import logging
 import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uuid_utils import uuid4  # the standard library's asks the system each time, for 4 µs
+from uuid_utils import uuid4  # the standard library's calls the system each time, which takes 4 µs
 
 from profile_lookup.errors import Unavailable
 from profile_lookup.web.errors import CRASH, answer_of, answer_to
@@ -21,9 +21,9 @@ def new_request_id() -> str:
 
 
 class RequestIdMiddleware:
-    """Outermost, around the framework's own middleware too: no answer goes out without its `X-Request-Id`.
+    """Wraps even the framework's own middleware, so that no answer is sent without an `X-Request-Id`.
 
-    The ID is always ours: one that a client chose could carry personal data into the log.
+    We always make the ID ourselves: one that a client chose could bring personal data into the log.
     """
 
     def __init__(self, app: ASGIApp, *, log_requests: bool) -> None:
@@ -49,13 +49,13 @@ class RequestIdMiddleware:
         try:
             await self.app(scope, receive, send_with_id)
         except asyncio.CancelledError:
-            if status is None:  # the server ends, and the request's time to finish with it
+            if status is None:  # the server stops, and the time to finish requests is up
                 await answer_to(Unavailable("the service is shutting down"))(scope, receive, send_with_id)
             raise
         except Exception:
             log.exception("request crashed", extra={"request_id": request_id})
             if status is not None:
-                raise  # the answer is on its way: all that is left is to break the connection
+                raise  # the answer has begun, so the connection can only be broken
             await answer_of(CRASH)(scope, receive, send_with_id)
         finally:
             if self.log_requests:

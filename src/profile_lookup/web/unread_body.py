@@ -1,15 +1,15 @@
-"""What becomes of a body that nobody read, because its caller was refused.
+"""How the service handles a body that nobody read, because its caller was refused.
 
-A short one the server discards, and the connection stays. A long one must not be waited for; but if the connection
-were closed with bytes unread, TCP would reset it, and the client would see that instead of its answer. So the answer
-says `Connection: close`, and what still comes is discarded for a moment before the connection ends.
+The server discards a short body and keeps the connection open. It must not wait for a long one; but if it closed the
+connection with bytes unread, TCP would reset it, and the client would see that instead of its answer. So the answer
+says `Connection: close`, and what still arrives is discarded for a moment before the connection is closed.
 """
 
 import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MAX_DISCARDED = 64 << 10  # bytes, announced; more, or a length that is not announced, ends the connection
+MAX_DISCARDED = 64 << 10  # bytes; a longer body, or one whose length is not announced, ends the connection
 LINGER = 1.0  # seconds
 
 
@@ -33,7 +33,7 @@ class UnreadBodyMiddleware:
 
 
 async def answer_then_discard(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve a request whose body may be long. If the application answers without having read it, the answer closes."""
+    """Serve a request whose body may be long. If it is answered before the body was read, end the connection."""
     is_read = False
     has_to_close = False
 
@@ -49,7 +49,7 @@ async def answer_then_discard(app: ASGIApp, scope: Scope, receive: Receive, send
             has_to_close = True
             message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
         if message["type"] == "http.response.body" and has_to_close and not message.get("more_body", False):
-            await send({**message, "more_body": True})  # the whole answer is on its way; the connection is still open
+            await send({**message, "more_body": True})  # the whole answer is sent, and the connection stays open
             await _discard(receive)
             message = {"type": "http.response.body", "body": b""}
         await send(message)

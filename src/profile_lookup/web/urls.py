@@ -1,8 +1,8 @@
-"""Absolute addresses of this service, as its clients see it."""
+"""The absolute addresses of this service, as its clients see it."""
 
 from profile_lookup.errors import RequestRefused
 
-_MAX_LENGTH = 400  # characters; with their path, the contract's addresses have 512
+_MAX_LENGTH = 400  # characters; the contract allows 512 for an address with its path
 
 
 def base_url(public_url: str | None, origin: str) -> str:

@@ -1,4 +1,4 @@
-"""What every JSON body has in common: camelCase names, no coercion, nothing unknown."""
+"""What all JSON bodies have in common: camelCase names, no coercion, and no unknown members."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -43,7 +43,7 @@ class WireModel(Body):
     @model_validator(mode="before")
     @classmethod
     def _null_is_absent(cls, sent: Any) -> Any:
-        """Remove nulls: the official SDKs send null for what was left out."""
+        """Remove nulls, because the official SDKs send null for members that were left out."""
         return {name: value for name, value in sent.items() if value is not None} if isinstance(sent, dict) else sent
 
 
@@ -62,7 +62,7 @@ class _MayBeAbsent:
 
 
 MayBeAbsent = _MayBeAbsent()
-"""Marks a field that clients may leave out, or send as null, which `WireModel` removes before."""
+"""Marks a field that clients may leave out, or send as null, which `WireModel` removes before validation."""
 
 
 def _whole_seconds(moment: datetime) -> str:
@@ -76,21 +76,21 @@ def _storable(text: str) -> str:
 
 
 Storable = AfterValidator(_storable)
-"""Marks text that PostgreSQL must be able to store. It stands after the field's other constraints, whose messages
-speak of characters."""
+"""Marks text that PostgreSQL must be able to store. It must come after the field's other constraints, or their messages
+would no longer speak of characters."""
 
 WireTime = Annotated[
     datetime,
     PlainSerializer(_whole_seconds),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-01-15T10:15:30Z"]}),
 ]
-"""UTC with whole seconds: the official SDKs parse nothing finer."""
+"""UTC with whole seconds, because the official SDKs parse nothing finer."""
 
 Token = Annotated[str, Field(max_length=MAX_TOKEN)]
 
 
 class Meta(AnswerModel):
-    """What every list has beside its items."""
+    """Information about a page of a list."""
 
     key: str = Field(max_length=64, description="The name of the property with the items.", examples=["profiles"])
     page_size: int = Field(examples=[DEFAULT_PAGE_SIZE])
@@ -98,7 +98,7 @@ class Meta(AnswerModel):
         default=None, description="The `pageToken` of the next page, if there is one."
     )
     previous_token: Token | SkipJsonSchema[None] = Field(
-        default=None, description="The `pageToken` of the page before, if there is one."
+        default=None, description="The `pageToken` of the previous page, if there is one."
     )
 
 
@@ -107,9 +107,9 @@ class Error(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    code: int = Field(ge=100, le=999999, description="What exactly was wrong.")
-    message: str = Field(max_length=MAX_MESSAGE, description="What was expected, for a person.")
-    more_info: str = Field(description="Where the code is explained.")
+    code: int = Field(ge=100, le=999999, description="The code of what was wrong.")
+    message: str = Field(max_length=MAX_MESSAGE, description="A text for people that says what was expected.")
+    more_info: str = Field(description="The address of a page that explains the code.")
     status: int = Field(ge=100, le=599, description="The HTTP status.")
 
     @classmethod
@@ -127,21 +127,21 @@ class Error(BaseModel):
 
 
 def mistakes_in(error: ValidationError, root: str) -> str:
-    """Return in words what a model found wrong with what was sent. `root` is the name of the whole."""
+    """Return a text on what a model found wrong with the sent data. `root` is the name of the data as a whole."""
     found = error.errors(include_url=False, include_input=False)
     return mistakes([each | {"loc": (root, *each["loc"])} for each in found])
 
 
 def mistakes(found: Sequence[Any]) -> str:
-    """Return in words what pydantic found wrong. The first part of each location, such as `body`, names the whole."""
+    """Return a text on what pydantic found wrong. The first part of each location, such as `body`, names the whole."""
     return "; ".join(f"{_place(each['loc'])}: {_reason(each)}" for each in found[:_MAX_MISTAKES])
 
 
 def _reason(found: Mapping[str, Any]) -> str:
-    """Return pydantic's own words, except where they repeat what was sent or name what is ours."""
+    """Return pydantic's own words, except where they repeat sent data or name a class of ours."""
     if found["type"] == "union_tag_invalid":
         return f"Input should be one of {found['ctx']['expected_tags']}"
-    if found["type"] == "model_type":  # which names a class of ours
+    if found["type"] == "model_type":  # its message names a class of ours
         return "Input should be a valid dictionary"
     return str(found["msg"])
 
