@@ -2,6 +2,7 @@
 
 import base64
 import json
+import sys
 from collections.abc import AsyncIterator
 
 import httpx
@@ -12,6 +13,9 @@ from starlette.types import Message
 from profile_lookup.errors import MediaTypeRefused, StoreIdMalformed, Unauthenticated
 from tests.conftest import change_settings, look_up, make_store
 
+TRAILING_COMMA = 30 if sys.version_info >= (3, 13) else 31
+"""Python 3.13 says where the comma is, and earlier versions what follows it."""
+
 LOOKUPS: list[tuple[bytes, int, object, object]] = [
     (b"", 400, 520046, "body: Field required"),
     (b"{", 400, 520046, "body: expected JSON; it is malformed at character 1"),
@@ -20,7 +24,7 @@ LOOKUPS: list[tuple[bytes, int, object, object]] = [
     (b"1", 400, 520046, "body: Input should be a valid dictionary"),
     (b'"idType"', 400, 520046, "body: Input should be a valid dictionary"),
     (b"\xff", 400, 520046, "body: expected JSON; it is malformed"),
-    (b"[" * 5000, 400, 520046, "body: expected JSON; it is malformed"),
+    (b"[" * 99_000, 400, 520046, "body: expected JSON; it is malformed"),
     (b"{}", 400, 520046, "idType: Field required; value: Field required"),
     (b'{"idType":"chat"}', 400, 520046, "value: Field required"),
     (b'{"idType":"chat","value":1}', 400, 520046, "value: Input should be a valid string"),
@@ -42,7 +46,7 @@ LOOKUPS: list[tuple[bytes, int, object, object]] = [
     (b'{"idType":"chat","value":NaN}', 400, 520046, "body: expected JSON; it is malformed"),
     (b"{'idType':'chat','value':'c'}", 400, 520046, "body: expected JSON; it is malformed at character 1"),
     (b'{"idType":"chat","value":"c\n"}', 400, 520046, "body: expected JSON; it is malformed at character 27"),
-    (b'{"idType":"chat","value":"c-1",}', 400, 520046, "body: expected JSON; it is malformed at character 31"),
+    (b'{"idType":"chat","value":"c-1",}', 400, 520046, f"body: expected JSON; it is malformed at character {TRAILING_COMMA}"),
     (b'{"idType":"fax","value":"c-1"}', 400, 520046, "idType: not configured in this store; expected one of email, whatsapp, phone, chat, lobby, name"),
     (b'{"idType":"x","value":"c-1"}', 400, 520046, "idType: String should have at least 2 characters"),
     (b'{"idType":"lobby","value":"l"}', 200, "l", 4),
@@ -77,7 +81,7 @@ CREATES: list[tuple[bytes, int, object, object]] = [
     (b'\xef\xbb\xbf{"traits":{"Contact":{"chat":"c-1"}}}', 202, None, None),
     ('{"traits":{"Contact":{"chat":"c-1"}}}'.encode("utf-16"), 202, None, None),
     (b'{"traits":{"Contact":{"chat":"c-1"}}} x', 400, 520046, "body: expected JSON; it is malformed at character 38"),
-    (b'{"traits":' + b"[" * 5000, 400, 520046, "body: expected JSON; it is malformed"),
+    (b'{"traits":' + b"[" * 99_000, 400, 520046, "body: expected JSON; it is malformed"),
     (b'{"traits":{"Contact":{"chat":"c-1","firstName":"' + b"x" * 12_000 + b'"}}}', 400, 520063, "traits.Contact.firstName: expected at most 1024 characters, without NUL or lone surrogates"),
     (b'{"traits":{"Contact":{"chat":"a","firstName":"' + b"x" * 2_000_000 + b'"}}}', 413, 20413, "The request body is larger than 1048576 bytes"),
     (json.dumps({"traits": {"Contact": {"chat": [f"c-{number}" for number in range(101)]}}}).encode(), 400, 520063, "traits.Contact.chat: expected a string"),

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 
 @dataclass
@@ -17,14 +17,13 @@ class Tap:
 
 @asynccontextmanager
 async def tapped(database_url: str) -> AsyncIterator[Tap]:
-    """Forward TCP connections to the Unix socket of `database_url`, and record what they send."""
+    """Forward TCP connections to the server of `database_url`, and record what they send."""
     parts = urlsplit(database_url)
-    socket_path = f"{parse_qs(parts.query)['host'][0]}/.s.PGSQL.5432"
     tap = Tap(url="")
 
     async def connected(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         tap.connections += 1
-        server, to_server = await asyncio.open_unix_connection(socket_path)
+        server, to_server = await _connect(parts)
         backwards = asyncio.create_task(_copy(server, to_client))
         try:
             await _forward(client, to_server, tap.sent)
@@ -41,6 +40,13 @@ async def tapped(database_url: str) -> AsyncIterator[Tap]:
         yield tap
     finally:
         listener.close()
+
+
+async def _connect(parts: SplitResult) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    if parts.hostname is not None:
+        return await asyncio.open_connection(parts.hostname, parts.port or 5432)
+    (directory,) = parse_qs(parts.query)["host"]
+    return await asyncio.open_unix_connection(f"{directory}/.s.PGSQL.5432")
 
 
 async def _forward(client: asyncio.StreamReader, to_server: asyncio.StreamWriter, sent: list[str]) -> None:

@@ -76,11 +76,11 @@ async def test_a_retry_shares_the_deadline_of_the_first_attempt(
 ) -> None:
     ((backend,),) = await dedicated.fetch(_BACKEND, (), PATIENCE)
     await dedicated.fetch(_SLEEP, (0.0,), PATIENCE)
-    giving_up = asyncio.create_task(_is_given_up(dedicated, 1.0, sleep=0.7))
-    await asyncio.sleep(0.6)
     async with database.statements() as connection:
+        giving_up = asyncio.create_task(_is_given_up(dedicated, 1.0, sleep=0.7))
+        await asyncio.sleep(0.6)
         await connection.exec_driver_sql(f"select pg_terminate_backend({backend})")
-    assert await giving_up
+        assert await giving_up
 
 
 async def test_a_query_in_progress_is_not_retried_after_close(dedicated: DedicatedConnection) -> None:
