@@ -1,4 +1,4 @@
-"""`normalize`, what holds for every kind; the rules of `phone` are in test_phone_normalization.py."""
+"""Properties of `normalize` that hold for every kind; test_phone_normalization.py has the rules of `phone`."""
 
 from typing import get_args
 
@@ -61,7 +61,7 @@ def refusal(kind: Normalization, value: str) -> ValueRefused | None:
         ("email", "not an address", "notanaddress"),
     ],
 )
-def test_a_kind_changes_what_it_says_and_nothing_else(kind: Normalization, value: str, normalized: str) -> None:
+def test_each_kind_makes_only_its_own_changes(kind: Normalization, value: str, normalized: str) -> None:
     assert normalize(kind, value) == normalized
 
 
@@ -74,13 +74,13 @@ def test_every_kind_refuses_nul_and_lone_surrogates(kind: Normalization, hidden:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_refuses_nothing(kind: Normalization) -> None:
+def test_every_kind_refuses_an_empty_value(kind: Normalization) -> None:
     assert refusal(kind, "")
 
 
 @pytest.mark.parametrize("kind", ["trim", "email", "phone"])
 @pytest.mark.parametrize("blank", [" ", f"\t{NBSP}{WIDE_SPACE}\u2028", " " * MAX_LENGTH])
-def test_a_value_of_white_space_alone_is_refused_where_white_space_is_removed(kind: Normalization, blank: str) -> None:
+def test_a_kind_that_removes_white_space_refuses_a_value_of_white_space_alone(kind: Normalization, blank: str) -> None:
     assert refusal(kind, blank)
 
 
@@ -95,7 +95,7 @@ def test_a_value_of_white_space_alone_is_refused_where_white_space_is_removed(ki
         ("phone", "3175556789".center(255)),
     ],
 )
-def test_255_characters_are_kept(kind: Normalization, value: str) -> None:
+def test_255_characters_are_accepted(kind: Normalization, value: str) -> None:
     assert refusal(kind, value) is None
 
 
@@ -155,7 +155,7 @@ def test_nothing_but_value_refused_is_ever_raised(kind: Normalization, value: st
 @settings(max_examples=1000)
 @given(any_kind, hostile_text)
 @example("email", "ΑΣ Α")
-def test_what_comes_out_can_be_stored_and_normalizes_to_itself(kind: Normalization, value: str) -> None:
+def test_a_normalized_value_can_be_stored_and_normalizes_to_itself(kind: Normalization, value: str) -> None:
     if refusal(kind, value) is None:
         normalized = normalize(kind, value)
         assert 1 <= len(normalized) <= 255
@@ -165,7 +165,7 @@ def test_what_comes_out_can_be_stored_and_normalizes_to_itself(kind: Normalizati
 
 
 @pytest.mark.parametrize("kind", ["trim", "email"])
-def test_every_character_normalizes_to_what_normalizes_to_itself(kind: Normalization) -> None:
+def test_the_normalization_of_every_character_is_idempotent(kind: Normalization) -> None:
     planes = [range(1, 0xD800), range(0xE000, 0x20000)]  # all that has case or is white space, and more
     for codes in (range(start, min(start + 64, plane.stop)) for plane in planes for start in plane[::64]):
         normalized = normalize(kind, "".join(["a", *map(chr, codes)]))

@@ -1,4 +1,4 @@
-"""What a request wants to be so of one person."""
+"""What one request asks to change about one person."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,11 +13,11 @@ from profile_lookup.identity.traits import promoted_identifiers
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """To a profile that is known, or to whoever the identifiers turn out to name.
+    """The change applies to the profile that the request addresses, or to the one that its identifiers name.
 
     - `incoming`: identifiers to add, each once, in the request's order
     - `traits`: values to write; None removes a trait
-    - `replaced`: an identifier that makes room for the incoming one, which then has the request's time
+    - `replaced`: an identifier to remove in favour of the incoming one, which then gets the request's time
     """
 
     incoming: tuple[NormalizedIdentifier, ...] = ()
@@ -31,5 +31,5 @@ class Change:
         settings: IdentityResolutionSettings,
         traits: Mapping[TraitName, TraitValue | None],
     ) -> Self:
-        """To write these traits, and to add the identifiers among them. Raises `TraitValueRefused`."""
+        """Return the change that writes these traits and adds their identifiers. Raises `TraitValueRefused`."""
         return cls(tuple(promoted_identifiers(groups, settings, traits)), traits)

@@ -1,4 +1,4 @@
-"""One door: every value that is stored or searched comes through `normalize`.
+"""Every value that is stored or searched goes through `normalize`.
 
 `normalize(kind, normalize(kind, value)) == normalize(kind, value)` for every value that is not refused, and
 nothing but `ValueRefused` is ever raised.
@@ -20,7 +20,7 @@ MAX_LENGTH = 255
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _US_NUMBER = re.compile("1?([2-9][0-9]{2}[2-9][0-9]{6})")
-# In ASCII; the rules, which read digit by digit, must give the same (tests/identity/test_phone_normalization.py).
+# ASCII only. The rules, which read digit by digit, must return the same (tests/identity/test_phone_normalization.py).
 _PLAIN_US_NUMBER = re.compile(r"(?:\+?1[-. ]?)?\(?([2-9][0-9]{2})\)?[-. ]?([2-9][0-9]{2})[-. ]?([0-9]{4})")
 _DIALLED_OUT = re.compile("00([0-9]{8,15})|011([0-9]{10,15})")
 _BARE_INTERNATIONAL = re.compile("[2-9][0-9]{7,14}")
@@ -33,9 +33,9 @@ _NOT_A_PHONE_NUMBER = (
 
 
 def normalize(normalization: Normalization, value: str) -> NormalizedValue:
-    """Give the value as a store keeps it, or say why it cannot be kept.
+    """Return the value as a store keeps it.
 
-    Raises `ValueRefused`; its message never carries the value.
+    Raises `ValueRefused`, whose message says what was expected and never carries the value.
     """
     if not is_storable(value):
         raise ValueRefused("expected text without NUL characters or lone surrogates")
@@ -50,7 +50,7 @@ def normalize(normalization: Normalization, value: str) -> NormalizedValue:
 
 
 def is_storable(text: str) -> bool:
-    """PostgreSQL's text and jsonb hold neither NUL nor a lone surrogate."""
+    """Return whether PostgreSQL's text and jsonb can hold the text: they hold neither NUL nor a lone surrogate."""
     return _UNSTORABLE.search(text) is None
 
 
@@ -67,17 +67,17 @@ def _email(value: str) -> str:
 
 
 def _phone(value: str) -> str:
-    """E.164. The usual ways to write a US number are seen at a glance: what the rules say of them."""
+    """Return the number in E.164. A regular expression reads the usual spellings of US numbers, as the rules would."""
     if plain := _PLAIN_US_NUMBER.fullmatch(value):
         return f"+1{plain[1]}{plain[2]}{plain[3]}"
     return _phone_by_the_rules(value)
 
 
 def _phone_by_the_rules(value: str) -> str:
-    """E.164. A leading + is taken at its word; without one the number must prove itself.
+    """Return the number in E.164. With a leading + it must be possible; without one it must be valid.
 
     The order of the rules matters: ten digits that look like a US number are one, whatever their country of
-    origin. The rule goes by form, not by today's list of area codes, or the same value could name another
+    origin. The rule goes by form, not by today's list of area codes: otherwise the same value could name another
     person next year.
     """
     digits, has_plus, has_parentheses = _digits(value)
@@ -95,7 +95,7 @@ def _phone_by_the_rules(value: str) -> str:
 
 
 def _digits(value: str) -> tuple[str, bool, bool]:
-    """The digits in ASCII, whether a + led them, and whether parentheses stood among them."""
+    """Return the digits in ASCII, whether a + stands before them, and whether there are parentheses."""
     text = value.strip()
     if text[:4].lower() == "tel:":
         text = text[4:].lstrip()
@@ -117,10 +117,10 @@ def _is_punctuation(character: str) -> bool:
 
 
 def _international(digits: str, *, is_a_guess: bool) -> str:
-    """E.164 of a number that starts with its country code.
+    """Return the number, which starts with its country code, in E.164.
 
-    Whoever writes + means it, and new number ranges must not lock customers out: *possible* is enough. Without
-    it the reading is our guess, so the number must be *valid*.
+    A + says that the country code is meant, and new number ranges must not lock customers out: *possible* is enough.
+    Without a + the country code is our guess, so the number must be *valid*.
     """
     number = _parse(digits)
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
@@ -128,8 +128,8 @@ def _international(digits: str, *, is_a_guess: bool) -> str:
     if is_a_guess and not phonenumbers.is_valid_number(number):
         raise ValueRefused(_NOT_A_PHONE_NUMBER)
     e164 = _e164(number)
-    # libphonenumber drops a leading national prefix, for some countries again at every reading: such a number
-    # would be stored as one value and found under another. Where nothing was dropped, it is read the same again.
+    # libphonenumber drops a leading national prefix, for some countries again each time that it parses: such a number
+    # would be stored as one value and found under another. If nothing was dropped, parsing again changes nothing.
     if e164[1:] != digits and _e164(_parse(e164[1:])) != e164:
         raise ValueRefused("expected a number without its national prefix after the country code")
     return e164

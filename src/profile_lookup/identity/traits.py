@@ -1,4 +1,4 @@
-"""Traits: what is known of a person, read as their groups define them, and the identifiers among them."""
+"""Traits describe a person. They are read as their groups define them, and some of them are identifiers as well."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -13,20 +13,23 @@ from profile_lookup.identity.trait_definitions import DataType, StringRule, Trai
 MAX_TEXT = 1024
 MAX_ITEMS = 100
 MAX_EFFORT = 20_000_000
-"""With patterns, in a request; some tenths of a second at worst, in which a process does nothing else."""
+"""The most that the patterns of one request may cost (`StringRule.effort`).
+
+It is some tenths of a second at worst, during which a process does nothing else.
+"""
 
 
 def read_traits(
     groups: Mapping[str, TraitGroup], sent: Mapping[str, Mapping[str, object]]
 ) -> dict[TraitName, TraitValue]:
-    """The traits of a request as their groups define them. Raises `TraitsRefused`."""
+    """Return the traits of a request, checked against their groups. Raises `TraitsRefused`."""
     return {trait: _read_value(trait, definition, value) for trait, definition, value in _defined(groups, sent)}
 
 
 def read_trait_changes(
     groups: Mapping[str, TraitGroup], sent: Mapping[str, Mapping[str, object]]
 ) -> dict[TraitName, TraitValue | None]:
-    """As `read_traits`, but None for a trait that is to be removed."""
+    """Do what `read_traits` does, but map a trait that is to be removed to None."""
     return {
         trait: None if value is None else _read_value(trait, definition, value)
         for trait, definition, value in _defined(groups, sent)
@@ -38,7 +41,7 @@ def promoted_identifiers(
     settings: IdentityResolutionSettings,
     traits: Mapping[TraitName, TraitValue | None],
 ) -> list[NormalizedIdentifier]:
-    """The identifiers among the traits, each once, in the request's order; an array promotes each of its items.
+    """Return the identifiers among the traits, each once, in the request's order; an array promotes each of its items.
 
     A promotion to a type that the store no longer configures makes the trait just a trait.
     Raises `TraitValueRefused` for a value that does not normalize.
@@ -57,7 +60,7 @@ def promoted_identifiers(
 
 
 def refuse_unstorable(trait: TraitName, value: object) -> None:
-    """What was written by another definition may stay; what none would allow may not. Raises `TraitValueRefused`."""
+    """Refuse a value that no definition would allow, whatever the current one says. Raises `TraitValueRefused`."""
     if isinstance(value, list):
         _read_items(trait, value)
     else:
@@ -99,7 +102,7 @@ def _read_value(trait: TraitName, definition: TraitDefinition, value: object) ->
             read = _read_items(trait, value)
         case _:
             raise TraitValueRefused(str(trait), f"expected {_DESCRIPTIONS[definition.data_type]}")
-    # The definition has seen to it that its rule is for values of its type.
+    # `TraitDefinition` guarantees that its rule is for values of its type.
     broken = definition.validation_rule and definition.validation_rule.broken_by(read)  # type: ignore[arg-type]
     if broken:
         raise TraitValueRefused(str(trait), broken)
