@@ -5,25 +5,18 @@ A definition's `id_type_promotion` makes a trait's value an identifier of that t
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Literal
-
-import re2
 
 from profile_lookup.errors import DefinitionProtected, DefinitionRefused, TraitLimitReached, nameable
 from profile_lookup.identity.normalization import is_storable
+from profile_lookup.identity.patterns import effort, matches, why_no_pattern
 from profile_lookup.identity.profile import TraitName
 
 DataType = Literal["STRING", "NUMBER", "BOOLEAN", "ARRAY"]
 
 MAX_TRAITS = 95
 MAX_NAME = 64
-MAX_PATTERN = 1000
 MAX_BOUND = 2**53  # every JSON parser keeps integers up to this one exactly
-
-_RE2 = re2.Options()
-_RE2.log_errors = False
-_RE2.max_mem = 1 << 16  # bytes; a pattern that needs more is refused when it is compiled
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +35,15 @@ class StringRule:
 
         Call it when a trait is defined, not whenever a definition is loaded: compiling takes time.
         """
-        if self.pattern is not None:
-            _compiled(self.pattern)
+        if self.pattern is not None and (expected := why_no_pattern(self.pattern)):
+            raise DefinitionRefused(f"validationRule.pattern: {expected}")
 
     def effort(self, value: str) -> int:
         """Return the cost, at worst, of compiling and trying the pattern, in steps of some five nanoseconds."""
-        return 0 if self.pattern is None else int(_compiled(self.pattern).programsize) * (len(value) + 40)
+        return 0 if self.pattern is None else effort(self.pattern, len(value))
 
     def broken_by(self, value: str) -> str | None:
-        if self.pattern is not None and not _compiled(self.pattern).search(value):
+        if self.pattern is not None and not matches(self.pattern, value):
             return "expected what the trait's pattern matches"
         return _outside("character", self.min_length, self.max_length, len(value))
 
@@ -170,19 +163,6 @@ CONTACT = TraitGroup(
     | {id_type: TraitDefinition("STRING", id_type) for id_type in ("email", "phone", "whatsapp", "chat")},
 )  # fmt: skip
 """The protected trait group of every store. The published service names some of its traits; the full list is ours."""
-
-
-@lru_cache(maxsize=256)
-def _compiled(pattern: str) -> Any:
-    """Compile by RE2: clients send patterns, and no value may make one take longer than linear time."""
-    if len(pattern) > MAX_PATTERN or not is_storable(pattern):
-        raise DefinitionRefused(
-            f"validationRule.pattern: expected at most {MAX_PATTERN} characters, without NUL or lone surrogates"
-        )
-    try:
-        return re2.compile(pattern, _RE2)
-    except re2.error:
-        raise DefinitionRefused("validationRule.pattern: expected a regular expression of RE2's syntax") from None
 
 
 def _refuse_crossed(what: str, least: float | None, most: float | None) -> None:
