@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType, phonenumberutil
 
 from profile_lookup.errors import ValueRefused
-from profile_lookup.identity.normalization import _PLAIN_US_NUMBER, _phone_by_the_rules, normalize
+from profile_lookup.identity.normalization import normalize
+from profile_lookup.identity.phone_numbers import _PLAIN_US_NUMBER, _by_the_rules
 
 CANADIAN_LOCAL_ONLY = "+13101234"
 
@@ -56,6 +57,28 @@ def phone(value: str) -> str | None:
         "𝟑𝟏𝟕𝟱𝟱𝟱𝟼𝟽𝟾𝟿",
         "001 317 555 6789",
         "011 1 317 555 6789",
+        "whatsapp:+13175556789",
+        "WhatsApp: 3175556789",
+        "sms:+13175556789",
+        " SMS:\t317-555-6789",
+        "13175556789@c.us",
+        "+1 317 555 6789 @C.US ",
+        "13175556789@s.whatsapp.net",
+        "13175556789:47@s.whatsapp.net",
+        "whatsapp:13175556789:0@c.us",
+        "3175556789.0",
+        "3175556789.00",
+        "+13175556789.0",
+        "＋13175556789.00",
+        "tel:13175556789.0",
+        "13175556789.0@c.us",
+        "٣١٧٥٥٥٦٧٨٩.0",
+        "\u200e+13175556789",
+        "\u202a+13175556789\u202c",
+        "\ufeff3175556789",
+        "317\u200b5556789",
+        "wh\u00adatsapp:\u200b+13175556789",
+        "\u2068 +1 317 555 6789 \u2069",
     ],
 )
 def test_all_spellings_of_a_number_have_one_normal_form(value: str) -> None:
@@ -76,6 +99,11 @@ def test_all_spellings_of_a_number_have_one_normal_form(value: str) -> None:
         ("8 495 123-45-67", "+84951234567"),  # meant for Moscow; the documentation says so and advises +
         ("498001234567890", "+498001234567890"),
         ("00 376 712 345", "+376712345"),
+        ("4532123456@c.us", "+4532123456"),  # before @c.us every number begins with its country code
+        ("3175556789@s.whatsapp.net", "+3175556789"),
+        ("34612345678.0", "+34612345678"),
+        ("+49 30 90182.0", "+4930901820"),  # blanks before the .0: no spreadsheet wrote it
+        ("4155550121.5", "+41555501215"),
     ],
 )
 def test_an_international_number_is_recognized_by_its_country_code(value: str, e164: str) -> None:
@@ -114,10 +142,12 @@ def test_a_number_with_a_plus_must_be_possible_and_without_one_valid(possible: s
         *("(44) 20 7946 0958", "44 (0)20 7946 0958", "65 (9123) 4567"),  # no + and parentheses
         *("1-800-FLOWERS", "+1-800-FLOWERS", "+1317555678O", "Ada"),
         *("+1 317 555 6789 x2", "+13175556789;ext=2", "+13175556789 ext. 2", "+13175556789,2", "317#"),
-        *("whatsapp:+13175556789", "sip:+13175556789", "tel:", "tel:tel:3175556789", "+tel:13175556789"),
+        *("sip:+13175556789", "tel:", "tel:tel:3175556789", "+tel:13175556789", "whatsapp:", "sms:tel:3175556789"),
+        *("13175556789@lid", "13175556789:3@lid", "13175556789@g.us", "13175556789@c.us.example", "@c.us", "a@c.us"),
+        *("13175556789:@c.us", "13175556789:a@c.us", "0013175556789@c.us", "whatsapp:13175556789@c.us@c.us"),
         *("+", "＋", "++13175556789", "+＋13175556789", "1+3175556789", "3175556789+", "(+1) 317 555 6789"),
         *("-+13175556789", "()", "-", "./", "+()"),
-        *("\u200e+13175556789", "\u202a+13175556789\u202c", "\ufeff3175556789", "317\u200b5556789"),
+        *("4155550121.000", "4155550121.0.0", "4155550121.1x", ".0", "+.0", "1.0", "4155550121.٠x"),
         *("📞3175556789", "3️⃣175556789", "317555678⁹", "③175556789", "317555678Ⅸ"),
         *("317_555_6789", "317,555,6789", "317:555:6789", "*3175556789", "~3175556789", "[317] 5556789"),
         *("+1 317 555 678", "+1 317 555 67890", "+999 1234567", "+0 317 555 6789", "+1", "+44"),
@@ -225,5 +255,5 @@ def test_the_fast_path_of_us_numbers_returns_what_the_rules_return() -> None:
         value = "".join(written)
         if plain := _PLAIN_US_NUMBER.fullmatch(value):
             seen += 1
-            assert phone(value) == _phone_by_the_rules(value) == f"+1{plain[1]}{plain[2]}{plain[3]}", value
+            assert phone(value) == _by_the_rules(value) == f"+1{plain[1]}{plain[2]}{plain[3]}", value
     assert seen > SAMPLES / 20

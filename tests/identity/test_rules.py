@@ -112,7 +112,7 @@ def test_a_value_is_normalized_as_its_type_says(id_type: str, value: str, normal
 
 def test_a_value_that_its_type_cannot_hold_is_refused() -> None:
     with pytest.raises(ValueRefused):
-        DEFAULT_SETTINGS.normalize(Identifier("phone", "whatsapp:+13175556789"))
+        DEFAULT_SETTINGS.normalize(Identifier("phone", "sip:+13175556789"))
 
 
 def test_the_refusal_of_an_unknown_type_names_the_configured_ones() -> None:

@@ -17,7 +17,7 @@ from profile_lookup.identity.traits import refuse_unstorable
 def refuse_unlike_normalized(settings: IdentityResolutionSettings, identifier: NormalizedIdentifier) -> None:
     """Refuse a value that normalization would change. Raises `UnknownIdentifierType` or `ValueRefused`."""
     if settings.normalize(Identifier(identifier.id_type, identifier.value)) != identifier:
-        raise ValueRefused("expected a value that the normalization of its type leaves unchanged")
+        raise ValueRefused("expected it as the normalization of its type returns it")
 
 
 def refuse_unlike_defined(groups: Mapping[str, TraitGroup], traits: Mapping[TraitName, Trait]) -> None:
