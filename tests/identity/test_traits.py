@@ -16,7 +16,7 @@ from profile_lookup.identity.trait_definitions import (
     TraitDefinition,
     TraitGroup,
 )
-from profile_lookup.identity.traits import promoted_identifiers, read_trait_changes, read_traits
+from profile_lookup.identity.traits import Promotion, promote, read_trait_changes, read_traits
 from tests.identity.building import contact, identifiers
 
 SECRET = "s3cr3t"
@@ -59,7 +59,7 @@ def read(data_type: DataType, value: object) -> TraitValue:
 
 
 def promoted(traits: Promotable) -> list[tuple[str, str]]:
-    return [(each.id_type, each.value) for each in promoted_identifiers(GROUPS, DEFAULT_SETTINGS, traits)]
+    return [(each.id_type, each.value) for each in promote(GROUPS, DEFAULT_SETTINGS, traits).identifiers]
 
 
 def test_a_new_store_has_the_traits_of_a_contact() -> None:
@@ -206,7 +206,7 @@ def test_a_promotion_to_a_type_that_the_store_does_not_configure_is_ignored() ->
 def test_a_promotion_counts_if_its_type_is_configured() -> None:
     loyalty = IdentityResolutionSettings((IdentifierConfig("loyalty"),), ("loyalty",))
     traits: Promotable = {TraitName("Orders", "loyalty"): " 7 ", contact("email"): "not normalized: \0"}
-    assert promoted_identifiers(GROUPS, loyalty, traits) == identifiers("loyalty:7")
+    assert promote(GROUPS, loyalty, traits) == Promotion(tuple(identifiers("loyalty:7")))
 
 
 @pytest.mark.parametrize(
@@ -229,8 +229,8 @@ def test_the_refusal_of_a_promoted_value_names_its_trait(trait: TraitName, value
 def test_an_item_that_is_not_a_string_is_promoted_as_its_json() -> None:
     groups = {"Group": TraitGroup("Group", {"codes": TraitDefinition("ARRAY", "chat")})}
     traits = read_traits(groups, {"Group": {"codes": [7, True, "x"]}})
-    promoted = promoted_identifiers(groups, DEFAULT_SETTINGS, traits)
-    assert [identifier.value for identifier in promoted] == ["7", "true", "x"]
+    promotion = promote(groups, DEFAULT_SETTINGS, traits)
+    assert [identifier.value for identifier in promotion.identifiers] == ["7", "true", "x"]
 
 
 RULED = {
@@ -278,7 +278,7 @@ def test_the_type_is_checked_before_the_rule(value: object) -> None:
 
 def test_a_rule_checks_the_value_as_sent_not_as_normalized() -> None:
     traits = read_traits(RULED, {"Orders": {"code": " a"}})
-    assert promoted_identifiers(RULED, DEFAULT_SETTINGS, traits) == identifiers("chat:a")
+    assert promote(RULED, DEFAULT_SETTINGS, traits) == Promotion(tuple(identifiers("chat:a")))
 
 
 def test_null_removes_a_trait_only_in_a_change() -> None:
@@ -301,9 +301,8 @@ def test_a_trait_that_is_not_defined_cannot_be_removed() -> None:
 
 
 def test_a_removed_trait_promotes_nothing() -> None:
-    assert promoted_identifiers(
-        GROUPS, DEFAULT_SETTINGS, {contact("email"): None, contact("chat"): "c"}
-    ) == identifiers("chat:c")
+    traits = {contact("email"): None, contact("chat"): "c"}
+    assert promote(GROUPS, DEFAULT_SETTINGS, traits) == Promotion(tuple(identifiers("chat:c")))
 
 
 def test_a_change_of_traits_writes_them_all_and_adds_their_identifiers() -> None:

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from profile_lookup.errors import TraitsRefused, TraitValueRefused, ValueRefused, nameable
+from profile_lookup.identity.blocked_values import PLACEHOLDERS_ALONE, Block, BlockedValues
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.identity.normalization import is_storable
 from profile_lookup.identity.profile import TraitName, TraitValue
@@ -36,27 +38,50 @@ def read_trait_changes(
     }
 
 
-def promoted_identifiers(
+@dataclass(frozen=True, slots=True)
+class BlockedTrait:
+    """A trait of which a value would be an identifier of this type, but is blocked. The trait keeps the value."""
+
+    trait: TraitName
+    id_type: str
+    block: Block
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """The identifiers among some traits, each once, in the request's order, and what was left out of them."""
+
+    identifiers: tuple[NormalizedIdentifier, ...]
+    blocked: tuple[BlockedTrait, ...] = ()
+
+
+def promote(
     groups: Mapping[str, TraitGroup],
     settings: IdentityResolutionSettings,
     traits: Mapping[TraitName, TraitValue | None],
-) -> list[NormalizedIdentifier]:
-    """Return the identifiers among the traits, each once, in the request's order; an array promotes each of its items.
+    blocked_values: BlockedValues = PLACEHOLDERS_ALONE,
+) -> Promotion:
+    """Return the identifiers among the traits; an array promotes each of its items. Blocked values are left out.
 
     A promotion to a type that the store no longer configures makes the trait just a trait.
     Raises `TraitValueRefused` for a value that does not normalize.
     """
     identifiers: dict[NormalizedIdentifier, None] = {}
+    blocked: list[BlockedTrait] = []
     for trait, value in traits.items():
         id_type = groups[trait.group].traits[trait.name].id_type_promotion
         if value is None or id_type is None or id_type not in settings.id_types:
             continue
         for item in _items(value):
             try:
-                identifiers[settings.normalize(Identifier(id_type, item))] = None
+                judged = blocked_values.judge(settings, Identifier(id_type, item))
             except ValueRefused as refused:
                 raise TraitValueRefused(str(trait), refused.reason) from None
-    return list(identifiers)
+            if isinstance(judged, Block):
+                blocked.append(BlockedTrait(trait, id_type, judged))
+            else:
+                identifiers[judged] = None
+    return Promotion(tuple(identifiers), tuple(blocked))
 
 
 def refuse_unstorable(trait: TraitName, value: object) -> None:
