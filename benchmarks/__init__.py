@@ -1,1 +1,1 @@
-"""How fast is it, and against whom? `python3 run.py bench`."""
+"""Measures the speed of the product and compares it with peers: `python3 run.py bench`."""

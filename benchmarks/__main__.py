@@ -26,14 +26,14 @@ from profile_lookup.database.embedded.server import EmbeddedPostgresError
 Value = TypeVar("Value")
 
 LONGEST = 300
-"""Seconds: load is always bounded in time."""
+"""The longest time of a measurement in seconds, because load must always be bounded."""
 
 
 def main(arguments: list[str]) -> None:
     if not arguments or arguments[0] not in ("writes", "imports", "draw", "-h", "--help"):
         arguments = ["lookups", *arguments]
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(128 + signal.SIGTERM))  # and end the servers
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(128 + signal.SIGTERM))  # which also ends the servers
     try:
         options.run(options)
     except (BenchmarkError, EmbeddedPostgresError, OSError) as error:
@@ -43,34 +43,34 @@ def main(arguments: list[str]) -> None:
 
 
 def _lookups(options: argparse.Namespace) -> None:
-    wanted = LookupOptions(
+    selected = LookupOptions(
         options.size, options.kinds, options.keys, options.connections, options.peers, options.workers,
         options.rounds, options.seconds,
     )  # fmt: skip
     load = Load(options.load)
-    results = Results(asdict(wanted), this_machine(load.name))
-    with _reported(results, options):
-        measure_lookups(wanted, load, options.data, results)
+    results = Results(asdict(selected), this_machine(load.name))
+    with _write_results(results, options):
+        measure_lookups(selected, load, options.data, results)
 
 
 def _writes(options: argparse.Namespace) -> None:
-    wanted = WriteOptions(
+    selected = WriteOptions(
         options.size, options.kinds, options.connections, options.peers, options.rounds, options.seconds
     )
     load = Load(options.load)
-    results = Results(asdict(wanted), this_machine(load.name))
-    with _reported(results, options):
-        measure_writes(wanted, load, options.data, results)
+    results = Results(asdict(selected), this_machine(load.name))
+    with _write_results(results, options):
+        measure_writes(selected, load, options.data, results)
 
 
 def _imports(options: argparse.Namespace) -> None:
-    wanted = ImportOptions(
+    selected = ImportOptions(
         options.rows, options.seconds, options.rounds, options.beside, options.kill, options.kill_rows
     )  # fmt: skip
     load = Load(options.load)
-    results = ImportResults(asdict(wanted), this_machine(load.name))
+    results = ImportResults(asdict(selected), this_machine(load.name))
     try:
-        measure_imports(wanted, load, options.data, results)
+        measure_imports(selected, load, options.data, results)
     finally:
         if options.output is not None:
             results.write(options.output)
@@ -84,8 +84,8 @@ def _draw(options: argparse.Namespace) -> None:
 
 
 @contextmanager
-def _reported(results: Results, options: argparse.Namespace) -> Iterator[None]:
-    """What was measured is written also when the rest is not."""
+def _write_results(results: Results, options: argparse.Namespace) -> Iterator[None]:
+    """Write the results, even if the block raises an error. Print and draw them if it does not."""
     try:
         yield
     finally:
@@ -99,34 +99,38 @@ def _reported(results: Results, options: argparse.Namespace) -> Iterator[None]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="run.py bench", description="Measure lookups (without a command), or what the commands say."
-    )
+    parser = argparse.ArgumentParser(prog="run.py bench", description="Measure lookups, or what the command names.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     lookups = commands.add_parser("lookups", help="measure Lookups against the peers (the default)")
     lookups.set_defaults(run=_lookups)
     _add_common(lookups, PEERS)
     lookups.add_argument("--size", type=_list_of(_size), default=("1M",), help="identifiers: 10k,1M,10M (default: 1M)")
     lookups.add_argument("--kinds", type=_list_of(_one_of(KINDS)), default=("phones",), help=f"of {','.join(KINDS)}")
-    lookups.add_argument("--keys", choices=("uniform", "skewed"), default="uniform", help="who is asked for")
+    lookups.add_argument(
+        "--keys", choices=("uniform", "skewed"), default="uniform", help="how the looked-up people are chosen"
+    )
     lookups.add_argument("--connections", type=_list_of(_count), default=(1, 8, 32, 128), help="default: 1,8,32,128")
     lookups.add_argument("--workers", type=_list_of(_count), default=(1,), help="processes of each server: 1,2")
     writes = commands.add_parser("writes", help="measure POST Profiles")
     writes.set_defaults(run=_writes)
     _add_common(writes, WRITE_PEERS)
-    writes.add_argument("--size", type=_size, default="1M", help="identifiers that are there before (default: 1M)")
+    writes.add_argument("--size", type=_size, default="1M", help="identifiers stored before (default: 1M)")
     writes.add_argument("--kinds", type=_list_of(_one_of(WRITES)), default=tuple(WRITES), help=f"of {','.join(WRITES)}")
     writes.add_argument("--connections", type=_list_of(_count), default=(32,), help="default: 32")
     imports = commands.add_parser("imports", help="measure imports of CSV files")
     imports.set_defaults(run=_imports)
-    imports.add_argument("--rows", type=_rows, default=1_000_000, help="of the file (default: 1000000)")
+    imports.add_argument("--rows", type=_rows, default=1_000_000, help="rows of the file (default: 1000000)")
     imports.add_argument(
-        "--beside", type=_rows, default=100_000, help="of each import beside lookups (default: 100000)"
+        "--beside", type=_rows, default=100_000, help="rows of each import during lookups (default: 100000)"
     )
-    imports.add_argument("--kill", type=int, default=0, metavar="TIMES", help="kill the service so often (default: 0)")
-    imports.add_argument("--kill-rows", type=_rows, default=200_000, help="of that import (default: 200000)")
+    imports.add_argument(
+        "--kill", type=int, default=0, metavar="TIMES", help="how often to kill the service (default: 0)"
+    )
+    imports.add_argument(
+        "--kill-rows", type=_rows, default=200_000, help="rows of the import that is killed (default: 200000)"
+    )
     _add_generator(imports)
-    drawing = commands.add_parser("draw", help="draw what --output kept")
+    drawing = commands.add_parser("draw", help="draw results that --output wrote")
     drawing.set_defaults(run=_draw)
     drawing.add_argument("results", type=Path, nargs="+")
     drawing.add_argument("--svg", type=Path, required=True, metavar="DIRECTORY")
@@ -138,16 +142,16 @@ def _add_common(parser: argparse.ArgumentParser, peers: tuple[str, ...]) -> None
         "--peers", type=_list_of(_one_of(peers)), default=peers, help=f"of {','.join(peers)} (default: all)"
     )
     _add_generator(parser)
-    parser.add_argument("--svg", type=Path, metavar="DIRECTORY", help="where to draw them")
+    parser.add_argument("--svg", type=Path, metavar="DIRECTORY", help="where to write charts")
 
 
 def _add_generator(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=_count, default=5)
-    parser.add_argument("--seconds", type=_seconds, default=5.0, help="of each measurement (default: 5)")
+    parser.add_argument("--seconds", type=_seconds, default=5.0, help="duration of each measurement (default: 5)")
     parser.add_argument("--load", choices=("wrk", "own"), help="the generator (default: wrk if it is installed)")
     parser.add_argument("--output", type=Path, help="where to write the results as JSON")
     parser.add_argument(
-        "--data", type=Path, default=default_directory(), help="where the databases are kept (default: %(default)s)"
+        "--data", type=Path, default=default_directory(), help="where to keep the databases (default: %(default)s)"
     )
 
 
@@ -184,7 +188,7 @@ def _count(text: str) -> int:
 
 def _rows(text: str) -> int:
     rows = int(text)
-    if not 100 <= rows <= MAX_ROWS:  # noqa: PLR2004 -- fewer tell nothing
+    if not 100 <= rows <= MAX_ROWS:  # noqa: PLR2004 -- fewer rows show nothing
         raise argparse.ArgumentTypeError(f"{text!r}: expected 100-{MAX_ROWS}")
     return rows
 

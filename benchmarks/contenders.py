@@ -1,8 +1,8 @@
-"""Who takes part: the product and its peers, each a server of its own on this machine.
+"""The contenders: the product and its peers. Each runs as a separate server on this machine.
 
-All are started before the first measurement and stay up; one at a time has work, the others wait for a socket, which
-takes no measurable time. So each is as warm as a server in use is, and rounds can be interleaved without minutes of
-starting.
+All servers are started before the first measurement and keep running. Only one at a time has work; the others wait for
+a socket, which takes no measurable time. So each server is as warm as one in use, and rounds can be interleaved without
+minutes of starting.
 """
 
 import asyncio
@@ -35,8 +35,8 @@ PRODUCT, ECHO, NAIVE, FASTIFY, FASTIFY_PARSING, PGBENCH = (
 )  # fmt: skip
 PEERS = (ECHO, NAIVE, FASTIFY, FASTIFY_PARSING, PGBENCH)
 
-CHECKED = 30
-"""Answers of each contender and kind that are compared before anything is timed."""
+ANSWERS_CHECKED = 30
+"""The number of answers per contender and kind that are compared before anything is timed."""
 
 _POOL_SIZE = Settings.model_fields["pool_size"].default
 _FASTIFY = Path(__file__).parent / "peers" / "fastify"
@@ -47,7 +47,7 @@ def authorization(secret: str = API_SECRET) -> str:
 
 
 class Contender(Protocol):
-    """Who can be measured."""
+    """A program that can be measured."""
 
     @property
     def name(self) -> str: ...
@@ -59,17 +59,17 @@ class Contender(Protocol):
     def workers(self) -> int: ...
 
     def check(self, workload: Workload) -> None:
-        """Raises `BenchmarkError` when an answer is not what it must be."""
+        """Raises `BenchmarkError` if an answer is wrong."""
 
     def look_up(self, workload: Workload, connections: int, seconds: float, first: int) -> Outcome: ...
 
     def cpu_seconds(self) -> float | None:
-        """What it has used so far; without what the database server does for it."""
+        """Return the CPU time that it has used so far, without that of the database server."""
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A contender that speaks HTTP. `process_id`: of the process that was started, mother of others."""
+    """A contender that speaks HTTP. `process_id`: the process that was started, the parent of the others."""
 
     name: str
     dataset: Dataset
@@ -108,12 +108,12 @@ class Server:
             raise BenchmarkError(f"{self.name} answers {len(body)} bytes instead of {workload.answer_size}")
 
     def _check_answers(self, connection: http.client.HTTPConnection, workload: Workload) -> None:
-        for question in workload.questions[:CHECKED]:
-            status, body = post(connection, self._lookup_target(workload), question.body())
-            if (status, json.loads(body)) != (HTTPStatus.OK, question.answer()):
+        for case in workload.cases[:ANSWERS_CHECKED]:
+            status, body = post(connection, self._lookup_target(workload), case.body())
+            if (status, json.loads(body)) != (HTTPStatus.OK, case.answer()):
                 raise BenchmarkError(
-                    f"{self.name} at {self.dataset.size} answers {question.value!r} with {status} {body!r} "
-                    f"instead of {question.answer()}"
+                    f"{self.name} at {self.dataset.size} answers {case.value!r} with {status} {body!r} "
+                    f"instead of {case.answer()}"
                 )
         status, _ = post(connection, self._lookup_target(workload, "a wrong secret"), workload.bodies[0])
         if status != HTTPStatus.UNAUTHORIZED:
@@ -122,14 +122,14 @@ class Server:
 
 @contextmanager
 def serving(name: str, dataset: Dataset, workers: int, load: Load) -> Iterator[Server]:
-    """Raises `MissingProgramError` when it cannot be run on this machine."""
+    """Start a server, and end it with the block. Raises `MissingProgramError` if it cannot be run on this machine."""
     port = free_port()
-    command, environment = _how_to_start(name, dataset, port, workers)
+    command, environment = _start_command(name, dataset, port, workers)
     with running(name, command, environment, port) as process_id:
         yield Server(name, dataset, workers, load, port, process_id)
 
 
-def _how_to_start(name: str, dataset: Dataset, port: int, workers: int) -> tuple[Sequence[str], Mapping[str, str]]:
+def _start_command(name: str, dataset: Dataset, port: int, workers: int) -> tuple[Sequence[str], Mapping[str, str]]:
     if name == PRODUCT:
         command = [sys.executable, "-m", "profile_lookup", "serve", "--port", str(port), "--workers", str(workers)]
         return command, {f"{PREFIX}DATABASE_URL": dataset.database_url}
@@ -154,7 +154,7 @@ def _how_to_start(name: str, dataset: Dataset, port: int, workers: int) -> tuple
 
 
 def _installed_node() -> str:
-    """Node, with what the peer needs installed as its lock says."""
+    """Return the path of Node, after installing the packages that the peer's lock file names."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         raise MissingProgramError("node and npm are not installed")
@@ -163,9 +163,9 @@ def _installed_node() -> str:
     if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
         say("Installing Fastify …")
         command = [npm, "ci", "--omit=dev", "--no-audit", "--no-fund", "--ignore-scripts"]
-        done = subprocess.run(command, cwd=_FASTIFY, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise MissingProgramError(f"npm ci failed: {done.stderr.strip()}")
+        process = subprocess.run(command, cwd=_FASTIFY, capture_output=True, text=True, check=False)
+        if process.returncode != 0:
+            raise MissingProgramError(f"npm ci failed: {process.stderr.strip()}")
     return node
 
 
@@ -177,13 +177,13 @@ def post(connection: http.client.HTTPConnection, target: Target, body: bytes) ->
 
 
 def postmaster(database_url: str) -> int:
-    """The process ID of the database server, mother of all that serve a connection."""
+    """Return the process ID of the database server, the parent of all processes that serve a connection."""
 
-    async def ask() -> int:
+    async def fetch() -> int:
         connection = await asyncpg.connect(database_url)
         try:
             return int(await connection.fetchval("select split_part(pg_read_file('postmaster.pid'), E'\\n', 1)"))
         finally:
             await connection.close()
 
-    return asyncio.run(ask())
+    return asyncio.run(fetch())

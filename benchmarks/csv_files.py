@@ -1,8 +1,8 @@
-"""The file that is imported: people of the population, with names and cities, and rows about people before them.
+"""The imported file: people of the population with names and cities, and some rows about people of earlier rows.
 
-Every fifth row is about somebody who was there before: of ten such rows, seven say something new of one person, two
-give them another phone number, and one has the e-mail address of one and the number of another: they are merged.
-Everything follows from the seed.
+Every fifth row is about a person of an earlier row. Of ten such rows, seven change a person's traits, two add another
+phone number, and one contains the e-mail address of one person and the number of another, who are then merged. The seed
+determines everything.
 """
 
 import csv
@@ -14,51 +14,51 @@ from pathlib import Path
 from benchmarks import population
 
 COLUMNS = {"E-mail": "email", "Phone": "phone", "First name": "firstName", "Last name": "lastName", "City": "city"}
-"""Each with its trait."""
+"""The columns of the file, each with its trait."""
 
 MAX_ROWS = 1_500_000  # less than 100 MiB
 
 _NAMES = ("Ada", "Grace", "Edsger", "Alan", "Barbara", "Donald", "Frances", "John", "Margaret", "Niklaus")
 _CITIES = ("Gary", "Paris", "Rome", "Lima", "Oslo", "Pune", "Accra", "Quito", "Perth", "Kyoto")
-_SPARE = 20_000_000  # added to a person's number for that of another phone
+_SPARE = 20_000_000  # added to a person's number to get the number of another phone
 
 Row = tuple[str, str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """`first`: the number of the first of them. `bad`: every so many rows, one is refused."""
+    """The rows of a file. `first`: the number of the first person; `bad`: one of so many rows is refused."""
 
     rows: int
     first: int = 0
     bad: int | None = None
 
     def __iter__(self) -> Iterator[Row]:
-        """In the order of `COLUMNS`."""
-        chosen = random.Random(self.first)  # noqa: S311 -- a load
-        there, kind = self.first, 0
+        """Yield the rows, with the fields in the order of `COLUMNS`."""
+        chosen = random.Random(self.first)  # noqa: S311 -- only load
+        next_person, kind = self.first, 0
         for number in range(self.rows):
-            named = (_NAMES[number % 10], f"{_NAMES[number // 10 % 10]}son", _CITIES[number % 7])
-            if number % 5 != 4 or there == self.first:  # noqa: PLR2004 -- four newcomers, and one who is known
-                i = phone = there
-                there += 1
+            name_and_city = (_NAMES[number % 10], f"{_NAMES[number // 10 % 10]}son", _CITIES[number % 7])
+            if number % 5 != 4 or next_person == self.first:  # noqa: PLR2004 -- four new people, and one known person
+                i = phone = next_person
+                next_person += 1
             else:
-                i = phone = chosen.randrange(self.first, there)
+                i = phone = chosen.randrange(self.first, next_person)
                 kind = (kind + 1) % 10
                 if kind in (1, 2):
                     phone = i + _SPARE
                 elif kind == 3:  # noqa: PLR2004 -- see above
-                    phone = chosen.randrange(self.first, there)
+                    phone = chosen.randrange(self.first, next_person)
             digits = population.phone_digits(phone) if not self.bad or number % self.bad else "unknown"
-            yield (population.email(i), f"+{digits}", *named)
+            yield (population.email(i), f"+{digits}", *name_and_city)
 
     def newcomers(self) -> Sequence[int]:
-        """The numbers of all whom the rows are about."""
+        """Return the numbers of all people in the rows."""
         return range(self.first, self.first + self.rows - self.rows // 5)
 
 
 def write(path: Path, people: People) -> int:
-    """Give the size in bytes."""
+    """Write the file, and return its size in bytes."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)

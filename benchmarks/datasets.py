@@ -1,4 +1,4 @@
-"""Databases of a size, made once and kept: migrated by the product's migrations, filled inside PostgreSQL."""
+"""Databases of given sizes, which are created once and kept. The product's migrations and plain SQL create them."""
 
 import asyncio
 import os
@@ -35,7 +35,7 @@ API_KEY, API_SECRET = "SKbenchmark", "the benchmark's secret, which guards nothi
 STORE_ID = UUID("01900000-0000-7000-8000-000000000001")
 
 LAYOUT = 1
-"""Of what is in a database. A change makes those that are kept be made anew."""
+"""The version of the content of a database. If it changes, kept databases are created again."""
 
 POSTGRES_SETTINGS = {
     "shared_buffers": "1GB",
@@ -44,7 +44,7 @@ POSTGRES_SETTINGS = {
     "checkpoint_timeout": "30min",
     "maintenance_work_mem": "512MB",
 }
-"""As somebody would who has a store of this size; durability is not touched."""
+"""Settings that suit a store of this size. They do not affect durability."""
 
 _SETTINGS = IdentityResolutionSettings(
     (*DEFAULT_SETTINGS.identifier_configs, IdentifierConfig("household", enforce_unique=False)),
@@ -54,7 +54,7 @@ _SETTINGS = IdentityResolutionSettings(
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """`size`: as it is written, 10k or 1M."""
+    """`size`: the size in its short form, such as 10k or 1M."""
 
     size: str
     population: Population
@@ -67,9 +67,9 @@ class Dataset:
 
 
 def default_directory() -> Path:
-    """Kept between runs. For root a place that the unprivileged user of the embedded server can reach."""
+    """Return the directory that is kept between runs. For root, the unprivileged user of the server can reach it."""
     if os.geteuid() == 0:
-        return Path("/var/tmp/profile-lookup-benchmarks")  # noqa: S108 -- root's own, made 0711
+        return Path("/var/tmp/profile-lookup-benchmarks")  # noqa: S108 -- it belongs to root and has mode 0711
     return user_cache_path("profile-lookup") / "benchmarks"
 
 
@@ -78,16 +78,16 @@ def embedded_postgres(directory: Path) -> EmbeddedPostgres:
 
 
 def parse_size(text: str) -> int:
-    """10k, 1M. Raises `ValueError`."""
+    """Parse a size such as 10k or 1M. Raises `ValueError`."""
     units = {"k": 1_000, "K": 1_000, "M": 1_000_000}
     size = int(text[:-1]) * units[text[-1]] if text[-1:] in units else int(text)
-    if not 1_000 <= size <= 100_000_000:  # noqa: PLR2004 -- more than 100 people; no number twice
+    if not 1_000 <= size <= 100_000_000:  # noqa: PLR2004 -- more than 100 people, and no phone number twice
         raise ValueError(text)
     return size
 
 
 def ensure_dataset(server: EmbeddedPostgres, size: str, *, purpose: str = "lookups") -> Dataset:
-    """The database of this size, made if need be; for writes always: they leave another one behind."""
+    """Return the database of this size. Create it if it is missing, or always for writes, because they change it."""
     name = f"{purpose}_{size}".lower()
     url = server.url.replace("/profile_lookup?", f"/{name}?")
     dataset = Dataset(size, Population(parse_size(size)), name, url)
@@ -105,7 +105,7 @@ def ensure_dataset(server: EmbeddedPostgres, size: str, *, purpose: str = "looku
 
 
 def empty_dataset(server: EmbeddedPostgres, name: str) -> Dataset:
-    """A database with an empty store, made anew."""
+    """Create a database with an empty store, and replace any old one."""
     dataset = Dataset("0", Population(0), name, server.url.replace("/profile_lookup?", f"/{name}?"))
     _make_database(server, dataset)
     return dataset
@@ -120,8 +120,8 @@ def _make_database(server: EmbeddedPostgres, dataset: Dataset) -> None:
 async def _is_complete(url: str, name: str) -> bool:
     connection = await asyncpg.connect(url)
     try:
-        question = "select shobj_description(oid, 'pg_database') from pg_database where datname = $1"
-        found: str | None = await connection.fetchval(question, name)
+        query = "select shobj_description(oid, 'pg_database') from pg_database where datname = $1"
+        found: str | None = await connection.fetchval(query, name)
         return found == f"complete {LAYOUT}"
     finally:
         await connection.close()
@@ -141,7 +141,7 @@ async def _complete(url: str, name: str) -> None:
 
 
 async def _warm(url: str) -> None:
-    """Read what lookups read, as a server that runs for long has; else the first contenders would for the others."""
+    """Load the index of lookups into memory. Otherwise the first contenders would do that for the others."""
     connection = await asyncpg.connect(url)
     await connection.execute("create extension if not exists pg_prewarm")
     await connection.execute("select pg_prewarm('identifier_pkey')")
@@ -169,23 +169,23 @@ async def _make_store(url: str) -> None:
 
 
 async def _load(dataset: Dataset) -> None:
-    """Rows first, keys and indexes after: an index that is built at once is faster made, and dense."""
+    """Insert the rows before keys and indexes exist, because an index that is built at once is faster and denser."""
     connection = await asyncpg.connect(dataset.database_url)
     try:
-        taken_off = await _take_off_keys(connection)
+        create_keys = await _drop_keys(connection)
         for statement in _rows(dataset.population):
             await connection.execute(statement)
-        for statement in taken_off:
+        for statement in create_keys:
             await connection.execute(statement)
-        # Index-only scans need the visibility map; frozen, no vacuum comes in the middle of a measurement.
+        # Index-only scans need the visibility map. As all rows are frozen, no vacuum disturbs a measurement.
         await connection.execute("vacuum (freeze, analyze)")
         await connection.execute("checkpoint")
     finally:
         await connection.close()
 
 
-async def _take_off_keys(connection: asyncpg.Connection) -> list[str]:
-    """Give the statements that put them back, in order: foreign keys last."""
+async def _drop_keys(connection: asyncpg.Connection) -> list[str]:
+    """Drop keys and indexes, and return the statements that create them again, in order: foreign keys last."""
     keys = await connection.fetch("""
         select conrelid::regclass::text as of, quote_ident(conname) as name, pg_get_constraintdef(oid) as definition
         from pg_constraint
@@ -201,12 +201,12 @@ async def _take_off_keys(connection: asyncpg.Connection) -> list[str]:
     """)
     for index in indexes:
         await connection.execute(f"drop index {index['name']}")
-    own = [f"alter table {key['of']} add constraint {key['name']} {key['definition']}" for key in keys]
-    return [*(index["definition"] for index in indexes), *own]
+    constraints = [f"alter table {key['of']} add constraint {key['name']} {key['definition']}" for key in keys]
+    return [*(index["definition"] for index in indexes), *constraints]
 
 
 def _rows(people: Population) -> list[str]:
-    everybody = f"generate_series(0::bigint, {people.people - 1}) as person (i)"  # bigint: the numbers are long
+    persons = f"generate_series(0::bigint, {people.people - 1}) as person (i)"  # bigint, because the numbers are long
     profile_id = PROFILE_ID_SQL.format(i="i")
     identifiers = {
         "phone": (f"'+' || {PHONE_DIGITS.format(i='i')}", "true", ""),
@@ -218,12 +218,12 @@ def _rows(people: Population) -> list[str]:
         ),
     }
     return [
-        f"insert into profile (store_id, id, created_at) select '{STORE_ID}', {profile_id}, now() from {everybody}",
+        f"insert into profile (store_id, id, created_at) select '{STORE_ID}', {profile_id}, now() from {persons}",
         *(
             f"""
                 insert into identifier (store_id, id_type, value, profile_id, is_unique, added_at)
-                select '{STORE_ID}', '{id_type}', {value}, {profile_id}, {is_unique}, now() from {everybody} {which}
+                select '{STORE_ID}', '{id_type}', {value}, {profile_id}, {is_unique}, now() from {persons} {condition}
             """
-            for id_type, (value, is_unique, which) in identifiers.items()
+            for id_type, (value, is_unique, condition) in identifiers.items()
         ),
     ]

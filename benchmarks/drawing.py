@@ -1,4 +1,4 @@
-"""Results as SVG, by hand: a few lines in it are all that a line chart needs."""
+"""Draws results as SVG without a library, because a line chart needs only a few elements."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +10,7 @@ from benchmarks.contenders import ECHO, FASTIFY, FASTIFY_PARSING, NAIVE, PGBENCH
 from benchmarks.datasets import parse_size
 from benchmarks.results import Measurement, Results, Section, Spread
 
-# Okabe and Ito's palette, which the colour-blind can tell apart; dashed is who does not do the same work.
+# The palette of Okabe and Ito, which colour-blind people can distinguish. Contenders with dashed lines do less work.
 _STYLES = {
     PRODUCT: ("#0072b2", ""),
     FASTIFY: ("#d55e00", ""),
@@ -22,13 +22,13 @@ _STYLES = {
 
 _WIDTH, _HEIGHT = 860, 420
 _LEFT, _RIGHT, _TOP, _BOTTOM = 80, 230, 60, 60
-_INSET = 30  # of the first and the last point from the edges
+_INSET = 30  # distance of the first and the last point from the edges
 _LABEL_DISTANCE = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """`points`: by the position on the horizontal axis; None where there is none."""
+    """`points`: one for each position on the horizontal axis, or None if it was not measured."""
 
     name: str
     points: Sequence[Spread | None]
@@ -45,7 +45,7 @@ class Chart:
 
 
 def draw(runs: Sequence[Results], directory: Path) -> list[Path]:
-    """Throughput and p99 over connections, cost over size; where there are several of them."""
+    """Draw throughput and p99 over connections, and cost over size, if there are several of these. Return the files."""
     directory.mkdir(parents=True, exist_ok=True)
     charts: dict[str, Chart] = {}
     for run in runs:
@@ -88,33 +88,33 @@ def _over_connections(
 
 
 def _over_sizes(runs: Sequence[Results], kind: str) -> Chart:
-    """CPU of server and database together, at 32 connections or the nearest that was measured."""
-    of_sizes: dict[str, tuple[Results, Section, int]] = {}
+    """Chart the CPU time of server and database together, at 32 connections or the nearest measured number."""
+    by_size: dict[str, tuple[Results, Section, int]] = {}
     for run in runs:
         for section in run.sections():
             if section.kind == kind and section.workers == 1:
                 nearest = min(run.connections(section), key=lambda count: abs(count - 32))
-                of_sizes[section.size] = (run, section, nearest)
-    sizes = sorted(of_sizes, key=parse_size)
-    names = list(dict.fromkeys(name for run, section, _ in of_sizes.values() for name in run.contenders(section)))
+                by_size[section.size] = (run, section, nearest)
+    sizes = sorted(by_size, key=parse_size)
+    names = list(dict.fromkeys(name for run, section, _ in by_size.values() for name in run.contenders(section)))
     series = [
         Series(
             name,
             [
                 Spread.of(map(_cost, run.of(section, count, name)))
-                for run, section, count in (of_sizes[size] for size in sizes)
+                for run, section, count in (by_size[size] for size in sizes)
             ],
         )
         for name in names
-        if name != ECHO  # which has no database
+        if name != ECHO  # it has no database
     ]
-    counts = {count for _, _, count in of_sizes.values()}
+    counts = {count for _, _, count in by_size.values()}
     subtitle = f"{kind}, {'/'.join(map(str, sorted(counts)))} connections; server and PostgreSQL together"
     return Chart("CPU seconds per 1000 requests", subtitle, "identifiers", sizes, series, is_logarithmic=True)
 
 
 def _cost(measurement: Measurement) -> float | None:
-    """Without the server's where there is no server: pgbench."""
+    """Return the CPU time of PostgreSQL and of the server, if there is one; pgbench has none."""
     if measurement.postgres_cpu is None:
         return None
     return measurement.postgres_cpu + (measurement.cpu or 0)
@@ -165,7 +165,7 @@ def _line(chart: Chart, scale: "_Scale", series: Series) -> Iterator[str]:
 
 
 def _labels(chart: Chart, scale: "_Scale") -> Iterator[str]:
-    """Each line's name and last figure beside its end, moved apart where they would touch."""
+    """Write each line's name and last value beside its end, moved apart if labels would overlap."""
     ends = [
         (scale.y(point.median), series.name, point.median)
         for series in chart.series
@@ -175,7 +175,7 @@ def _labels(chart: Chart, scale: "_Scale") -> Iterator[str]:
     below = float(_TOP - _LABEL_DISTANCE)
     room = len(ends)
     for y, name, value in sorted(ends):
-        lowest = _HEIGHT - _BOTTOM - (room - 1) * _LABEL_DISTANCE  # which leaves room for the others
+        lowest = _HEIGHT - _BOTTOM - (room - 1) * _LABEL_DISTANCE  # leaves room for the other labels
         below = max(below + _LABEL_DISTANCE, min(y, lowest))
         room -= 1
         yield (
@@ -190,7 +190,7 @@ def _x(chart: Chart, index: int) -> float:
 
 
 class _Scale:
-    """The vertical axis: from zero, or over powers of ten."""
+    """The vertical axis: linear from zero, or logarithmic."""
 
     def __init__(self, low: float, high: float, is_logarithmic: bool) -> None:
         self._is_logarithmic = is_logarithmic and low > 0

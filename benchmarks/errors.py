@@ -1,9 +1,9 @@
-"""What can keep a benchmark from being run, or from being right."""
+"""Errors that prevent a benchmark from running or from being correct."""
 
 
 class BenchmarkError(Exception):
-    """One line for a person."""
+    """An error with a message of one line."""
 
 
 class MissingProgramError(BenchmarkError):
-    """A peer cannot be run here; the others can."""
+    """A peer cannot be run on this machine; the other contenders can."""

@@ -1,7 +1,7 @@
-"""What is stored of people, so that it compares with what another run left.
+"""Reads the stored profiles in a form that can be compared with that of another run.
 
-IDs and times are others in every run: people are compared by the order in which they were made, times by their order
-within a person.
+IDs and times differ in every run. So profiles are compared by the order of their creation, and times by their order
+within a profile.
 """
 
 import json
@@ -13,11 +13,11 @@ from uuid import UUID
 import asyncpg
 
 State = dict[str, Counter[Any]]
-"""Of each table its rows, as they compare."""
+"""The rows of each table, in a comparable form."""
 
 
 async def final_state(connection: "asyncpg.Connection[Any]", store_id: UUID) -> State:
-    rows = {table: await connection.fetch(question, store_id) for table, question in _ROWS.items()}
+    rows = {table: await connection.fetch(query, store_id) for table, query in _ROWS.items()}
     state = {table: Counter(map(tuple, found)) for table, found in rows.items()}
     numbers = {
         str(row["id"]): row["n"] for row in await connection.fetch(f"{_PERSON} select id, n from person", store_id)
@@ -34,7 +34,7 @@ _PERSON = """
         where store_id = $1
     )
 """
-"""Everybody who ever was, in the order in which they were made."""
+"""All profiles that ever existed, numbered in the order of their creation."""
 
 _MERGES = "select canonical_id, absorbed_ids, rule, moved from merge where store_id = $1 order by id"
 

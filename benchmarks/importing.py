@@ -1,4 +1,4 @@
-"""An import over HTTP, as a client of the product makes it."""
+"""Imports a file over HTTP, as a client of the product does."""
 
 import http.client
 import json
@@ -15,13 +15,13 @@ from benchmarks.contenders import Server, authorization
 from benchmarks.csv_files import COLUMNS
 from benchmarks.errors import BenchmarkError
 
-_LOOK = 0.1  # seconds
+_POLL_INTERVAL = 0.1  # seconds
 _PATIENCE = 3600.0  # seconds that an import may take
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """`seconds` with the upload; `applying`: from the end of the upload on."""
+    """`seconds`: the time with the upload; `applying`: the time from the end of the upload."""
 
     import_id: str
     answer: Mapping[str, Any]
@@ -30,14 +30,14 @@ class Imported:
 
 
 def import_file(server: Server, file: Path) -> Imported:
-    """To its end. Raises `BenchmarkError` if it fails."""
-    began = begin(server, file)
+    """Import a file and wait until the end. Raises `BenchmarkError` if the import fails."""
+    created = begin(server, file)
     uploading_at = time.monotonic()
-    upload(server, began["url"], file)
+    upload(server, created["url"], file)
     uploaded_at = time.monotonic()
-    answer = ended(server, began["importId"])
+    answer = ended(server, created["importId"])
     now = time.monotonic()
-    return Imported(began["importId"], answer, now - uploading_at, now - uploaded_at)
+    return Imported(created["importId"], answer, now - uploading_at, now - uploaded_at)
 
 
 def begin(server: Server, file: Path) -> dict[str, Any]:
@@ -58,12 +58,12 @@ def fetch(server: Server, import_id: str) -> dict[str, Any]:
 
 
 def ended(server: Server, import_id: str) -> dict[str, Any]:
-    """Once it is. Raises `BenchmarkError` if it fails."""
+    """Wait until the import has ended, and return it. Raises `BenchmarkError` if it fails."""
     deadline = time.monotonic() + _PATIENCE
     while (answer := fetch(server, import_id))["status"] in ("PENDING", "PROCESSING"):
         if time.monotonic() > deadline:
             raise BenchmarkError("the import took too long")
-        time.sleep(_LOOK)
+        time.sleep(_POLL_INTERVAL)
     if answer["status"] != "COMPLETED":
         raise BenchmarkError(f"the import is {answer['status']}: {answer.get('error')}")
     return answer

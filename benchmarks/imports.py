@@ -1,6 +1,6 @@
-"""Imports of CSV files: against the same rows one by one over HTTP, and against a bare COPY of what they become.
+"""Measures imports of CSV files against the same rows sent one by one, and against a bare COPY of the resulting rows.
 
-PostgreSQL is the embedded one with its own settings, as `serve` starts it; each part has a database of its own.
+PostgreSQL is the embedded one with the settings that `serve` uses. Each part has its own database.
 """
 
 import asyncio
@@ -30,19 +30,19 @@ from benchmarks.results import Spread, aligned
 from profile_lookup.database.embedded.server import EmbeddedPostgres
 
 TABLES = ("profile", "identifier", "trait", "alias", "merge")
-"""What an import writes of people, in an order that their keys allow."""
+"""The tables that an import writes, in an order that their foreign keys allow."""
 
-_CONNECTIONS = 8  # of the load of single requests, and of lookups
-_LOOK = 0.1  # seconds
-_WARM_UP = 3.0  # seconds, if it is measured for longer
-_SETTLING = 1.5  # seconds
-_STILL = 1 << 20  # bytes
-_FASTEST = 3000  # single requests a second, to be ready for; more than there ever are
+_CONNECTIONS = 8  # for single requests and for lookups
+_POLL_INTERVAL = 0.1  # seconds
+_WARM_UP = 3.0  # seconds, or less if the measurement is shorter
+_SETTLING = 1.5  # seconds between two measurements of idle memory
+_STILL = 1 << 20  # bytes by which idle memory may still change
+_FASTEST = 3000  # single requests per second to prepare; more than any server reaches
 
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """`beside`: rows of each import beside which lookups are measured. `kill`: how often; 0 leaves that out."""
+    """`beside`: rows of each import during which lookups are measured; `kill`: how often to kill the service."""
 
     rows: int
     seconds: float
@@ -65,7 +65,7 @@ class ImportResults:
 
 
 def measure_imports(options: ImportOptions, load: Load, data: Path, results: ImportResults) -> None:
-    """Adds what is measured as it is measured, so that it is there also if the rest fails."""
+    """Measure all parts. Each result is added at once, so that it is kept even if a later part fails."""
     measured = results.measured
     with EmbeddedPostgres(data / "imports") as server, tempfile.TemporaryDirectory(dir=data) as directory:
         file = Path(directory) / "people.csv"
@@ -88,7 +88,7 @@ def measure_imports(options: ImportOptions, load: Load, data: Path, results: Imp
 def _measure_import(dataset: Dataset, load: Load, file: Path, postgres: int) -> dict[str, Any]:
     with serving(PRODUCT, dataset, 1, load) as server:
         idle = _idle_memory(server.process_id)
-        cpu, of_postgres = cpu_seconds(server.process_id), cpu_seconds(postgres)
+        cpu, postgres_cpu = cpu_seconds(server.process_id), cpu_seconds(postgres)
         with _greatest_memory(server.process_id) as greatest:
             imported = importing.import_file(server, file)
         used, used_by_postgres = cpu_seconds(server.process_id), cpu_seconds(postgres)
@@ -103,12 +103,12 @@ def _measure_import(dataset: Dataset, load: Load, file: Path, postgres: int) -> 
         "idle_memory": idle,
         "memory_above_idle": greatest[0] - idle if idle else None,
         "cpu": used - cpu if used and cpu else None,
-        "postgres_cpu": used_by_postgres - of_postgres if used_by_postgres and of_postgres else None,
+        "postgres_cpu": used_by_postgres - postgres_cpu if used_by_postgres and postgres_cpu else None,
     }
 
 
 def _idle_memory(process_id: int) -> int | None:
-    """Once its worker is there, and has loaded all that it needs."""
+    """Return the memory of a service after its worker has started and memory no longer changes."""
     before, now = None, memory(process_id)
     while now is not None and (before is None or abs(now - before) > _STILL):
         time.sleep(_SETTLING)
@@ -118,14 +118,14 @@ def _idle_memory(process_id: int) -> int | None:
 
 @contextmanager
 def _greatest_memory(process_id: int) -> Iterator[list[int]]:
-    """Of a process and its descendants, while the block runs: the only item, in bytes."""
+    """Track the greatest memory of a process and its descendants during the block: the only item, in bytes."""
     greatest, has_to_end = [0], threading.Event()
 
-    def look() -> None:
-        while not has_to_end.wait(_LOOK):
+    def poll_memory() -> None:
+        while not has_to_end.wait(_POLL_INTERVAL):
             greatest[0] = max(greatest[0], memory(process_id) or 0)
 
-    watcher = threading.Thread(target=look)
+    watcher = threading.Thread(target=poll_memory)
     watcher.start()
     try:
         yield greatest
@@ -136,8 +136,8 @@ def _greatest_memory(process_id: int) -> Iterator[list[int]]:
 
 def _measure_single(dataset: Dataset, load: Load, people: People, seconds: float) -> dict[str, Any]:
     with serving(PRODUCT, dataset, 1, load) as server:
-        some = itertools.islice(people, int(_FASTEST * (seconds + _WARM_UP)))
-        contacts = [dict(zip(COLUMNS.values(), row, strict=True)) for row in some]
+        first_rows = itertools.islice(people, int(_FASTEST * (seconds + _WARM_UP)))
+        contacts = [dict(zip(COLUMNS.values(), row, strict=True)) for row in first_rows]
         bodies = [json.dumps({"traits": {"Contact": contact}}).encode() for contact in contacts]
         warm = load.run(server.write_target(), bodies, _CONNECTIONS, min(_WARM_UP, seconds), 0)
         outcome = load.run(server.write_target(), bodies, _CONNECTIONS, seconds, warm.requests)
@@ -151,7 +151,7 @@ def _measure_single(dataset: Dataset, load: Load, people: People, seconds: float
 
 
 async def _copy(source_url: str, target_url: str, directory: Path) -> float:
-    """The rows of one database into the tables of another, whose indexes and keys are in place. Gives the seconds."""
+    """Copy the rows of one database into another, which has all indexes and keys. Return the time in seconds."""
     source, target = await asyncpg.connect(source_url), await asyncpg.connect(target_url)
     try:
         for table in TABLES:
@@ -170,10 +170,10 @@ async def _copy(source_url: str, target_url: str, directory: Path) -> float:
 def _measure_lookups(
     dataset: Dataset, load: Load, people: People, options: ImportOptions, directory: Path
 ) -> list[dict[str, Any]]:
-    """Alternating without and beside an import, of people whom nobody looks up, into the same store."""
+    """Measure lookups in turn without and during an import into the same store. No imported person is looked up."""
     numbers = people.newcomers()
-    questions = [{"idType": "phone", "value": f"+{population.phone_digits(i)}"} for i in numbers[:100_000]]
-    bodies = [json.dumps(question).encode() for question in questions]
+    lookups = [{"idType": "phone", "value": f"+{population.phone_digits(i)}"} for i in numbers[:100_000]]
+    bodies = [json.dumps(lookup).encode() for lookup in lookups]
     rounds = []
     with serving(PRODUCT, dataset, 1, load) as server:
         target = Target(server.port, f"{dataset.store_path}/Profiles/Lookup", authorization())
@@ -184,23 +184,23 @@ def _measure_lookups(
                 raise BenchmarkError(f"{outcome.failed} lookups failed")
             return outcome
 
-        look_up(0)  # to be warm
+        look_up(0)  # warm-up
         for number in range(options.rounds):
             say(f"Lookups, round {number + 1} of {options.rounds}")
             alone = look_up(number * 20_011)
             file = directory / "beside.csv"
             csv_files.write(file, People(options.beside, first=(number + 1) * csv_files.MAX_ROWS))
-            began = importing.begin(server, file)
-            importing.upload(server, began["url"], file)
-            while not (before := importing.fetch(server, began["importId"]))["progress"]["rowsDone"]:
-                time.sleep(_LOOK)
+            created = importing.begin(server, file)
+            importing.upload(server, created["url"], file)
+            while not (before := importing.fetch(server, created["importId"]))["progress"]["rowsDone"]:
+                time.sleep(_POLL_INTERVAL)
             beside = look_up(number * 20_011)
-            after = importing.fetch(server, began["importId"])
+            after = importing.fetch(server, created["importId"])
             if after["status"] != "PROCESSING":
                 raise BenchmarkError("the import ended before the lookups did: let it have more rows with --beside")
             rate = (after["progress"]["rowsDone"] - before["progress"]["rowsDone"]) / beside.seconds
             rounds.append({"alone": _figures(alone), "beside": _figures(beside), "rows_per_second_beside": rate})
-            importing.ended(server, began["importId"])
+            importing.ended(server, created["importId"])
     return rounds
 
 
@@ -209,7 +209,7 @@ def _figures(outcome: Outcome) -> dict[str, float]:
 
 
 def table(results: ImportResults) -> Iterator[str]:
-    """Lines for a person, who can paste them as Markdown. What was not measured is left out."""
+    """Yield the lines of a Markdown table. Parts that were not measured are left out."""
     measured = results.measured
     rows = [("what", "measured", "floor")]
     if imported := measured.get("import"):
@@ -223,10 +223,10 @@ def table(results: ImportResults) -> Iterator[str]:
         for name, floor in (("p50", ""), ("p99", "<= 3")):
             for when in ("alone", "beside"):
                 spread = Spread.of(each[when][name] for each in rounds)
-                rows.append((f"Lookup's {name}, {when}{' an import' * (when == 'beside')}: ms", _written(spread), ""))
+                rows.append((f"Lookup's {name}, {when}{' an import' * (when == 'beside')}: ms", _formatted(spread), ""))
             ratio = Spread.of(each["beside"][name] / each["alone"][name] for each in rounds)
-            rows.append((f"Lookup's {name} beside an import is … times that alone", _written(ratio), floor))
-        rows.append(("rows/s meanwhile", _written(Spread.of(each["rows_per_second_beside"] for each in rounds)), ""))
+            rows.append((f"Lookup's {name} beside an import is … times that alone", _formatted(ratio), floor))
+        rows.append(("rows/s meanwhile", _formatted(Spread.of(each["rows_per_second_beside"] for each in rounds)), ""))
     if killed := measured.get("killed"):
         what = f"{killed['rows']:,} rows, killed {killed['kills']} times: the final state"
         rows.append((what, "is that of an undisturbed run", "equal"))
@@ -248,6 +248,6 @@ def _rows_of_import(imported: Mapping[str, Any]) -> Iterator[tuple[str, str, str
         yield "import: CPU-s, of PostgreSQL", f"{imported['cpu']:,.1f}, {imported['postgres_cpu']:,.1f}", ""
 
 
-def _written(spread: Spread | None) -> str:
+def _formatted(spread: Spread | None) -> str:
     assert spread is not None
     return f"{spread.median:,.2f} ({spread.low:,.2f}-{spread.high:,.2f})"

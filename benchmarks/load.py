@@ -1,7 +1,7 @@
-"""Load on a server of this machine, for a bounded time: by wrk where it is installed, else by a generator of our own.
+"""Puts load on a server of this machine for a bounded time: by wrk if it is installed, or by our own generator.
 
-Our own one is written in Python and takes more of a core than wrk does, so it sees less of a fast server. Figures of
-the two do not compare.
+Our own generator is written in Python and uses more of a core than wrk, so it measures a fast server as slower than it
+is. Figures of the two cannot be compared.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from benchmarks.errors import BenchmarkError, MissingProgramError
 
 Generator = Literal["wrk", "own"]
 
-GRACE = 30.0  # seconds that a measurement may take beyond its own
+GRACE = 30.0  # seconds that a measurement may take in addition to its duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Latencies in milliseconds. `failed`: answers that are no success, broken connections, time-outs."""
+    """Latencies are in milliseconds. `failed`: answers without success, broken connections, time-outs."""
 
     requests: int
     failed: int
@@ -47,7 +47,7 @@ class Outcome:
 
 
 class Load:
-    """Bodies that are sent one after the other, each connection waiting for its answer. `generator` None: the best."""
+    """Sends bodies in order; each connection waits for its answer. `generator` None: wrk if it is installed."""
 
     def __init__(self, generator: Generator | None) -> None:
         installed = shutil.which("wrk")
@@ -60,7 +60,7 @@ class Load:
         return "own" if self._wrk is None else "wrk"
 
     def run(self, target: Target, bodies: Sequence[bytes], connections: int, seconds: float, first: int) -> Outcome:
-        """`first`: which body is sent first."""
+        """Send bodies for some seconds. `first`: the index of the first body."""
         first %= len(bodies)
         if self._wrk is None:
             return uvloop.run(_generate(target, bodies, connections, seconds, first))
@@ -68,7 +68,7 @@ class Load:
 
 
 def _by_wrk(wrk: str, target: Target, bodies: Sequence[bytes], connections: int, seconds: float, first: int) -> Outcome:
-    whole_seconds = math.ceil(seconds)  # it knows no other
+    whole_seconds = math.ceil(seconds)  # wrk accepts only whole seconds
     with tempfile.NamedTemporaryFile() as file:
         file.write(b"\n".join(bodies))
         file.flush()
@@ -78,19 +78,19 @@ def _by_wrk(wrk: str, target: Target, bodies: Sequence[bytes], connections: int,
             f"http://127.0.0.1:{target.port}{target.path}",
             "--", file.name, str(first), target.authorization,
         ]  # fmt: skip
-        said = subprocess.run(
+        process = subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=whole_seconds + GRACE
         )  # fmt: skip
-    for line in said.stdout.splitlines():
+    for line in process.stdout.splitlines():
         if line.startswith("JSON "):
             return Outcome(**json.loads(line.removeprefix("JSON ")))
-    raise BenchmarkError(f"wrk failed: {said.stdout}{said.stderr}")
+    raise BenchmarkError(f"wrk failed: {process.stdout}{process.stderr}")
 
 
 async def _generate(target: Target, bodies: Sequence[bytes], connections: int, seconds: float, first: int) -> Outcome:
     loop = asyncio.get_running_loop()
-    following = itertools.islice(itertools.cycle(bodies), first, None)
-    clients = [_Client(target, following, loop.create_future()) for _ in range(connections)]
+    next_bodies = itertools.islice(itertools.cycle(bodies), first, None)
+    clients = [_Client(target, next_bodies, loop.create_future()) for _ in range(connections)]
     for client in clients:
         await loop.create_connection(lambda client=client: client, "127.0.0.1", target.port)  # type: ignore[misc]
     started_at = time.perf_counter()
@@ -101,14 +101,14 @@ async def _generate(target: Target, bodies: Sequence[bytes], connections: int, s
     elapsed = time.perf_counter() - started_at
     latencies = [latency for client in clients for latency in client.latencies]
     failed = sum(client.failed for client in clients)
-    if len(latencies) < 2:  # noqa: PLR2004 -- no quantiles of less
+    if len(latencies) < 2:  # noqa: PLR2004 -- quantiles need two values
         raise BenchmarkError("nothing was answered in time")
     percentiles = statistics.quantiles(latencies, n=100, method="inclusive")
     return Outcome(len(latencies), failed, elapsed, percentiles[49] * 1e3, percentiles[98] * 1e3)
 
 
 class _Client(asyncio.Protocol):
-    """One keep-alive connection, with one request under way at a time."""
+    """A keep-alive connection with one request at a time."""
 
     def __init__(self, target: Target, bodies: Iterator[bytes], finished: asyncio.Future[None]) -> None:
         self.finished = finished
@@ -132,7 +132,7 @@ class _Client(asyncio.Protocol):
         self._parser.feed_data(data)
 
     def on_message_complete(self) -> None:
-        """Called by the parser."""
+        """Record an answer and send the next request. The parser calls this method."""
         now = time.perf_counter()
         self.latencies.append(now - self._sent_at)
         self.failed += self._parser.get_status_code() >= 300  # noqa: PLR2004 -- no success

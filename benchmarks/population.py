@@ -1,8 +1,8 @@
-r"""Who is in the store: a person for every number, by arithmetic.
+r"""The people in the store: arithmetic defines a person for every number.
 
-Everything about person *i* follows from *i*, so that PostgreSQL can make ten million of them, and we know every answer
-without asking anybody. The formulas are integer arithmetic that SQL and pgbench's `\set` read alike, with `{i}` for
-the number; the functions below them say the same in Python. That both agree is seen when answers are checked.
+Everything about person *i* follows from *i*, so that PostgreSQL can generate ten million of them, and every answer is
+known without a query. The formulas are integer arithmetic that is valid both in SQL and in pgbench's `\set`, with `{i}`
+for the number. The functions below compute the same in Python; the check of the answers shows that both agree.
 """
 
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from hashlib import md5
 from uuid import UUID
 
 PEOPLE_OF_HOUSEHOLD = 100
-"""Who share an identifier of a type that is not unique."""
+"""The number of people who share an identifier of a type that is not unique."""
 
 MISSING_AREA = 596 * 10_000_000
-"""Added to a US number it gives one that nobody has: area codes from 808 on instead of 212 to 219."""
+"""Added to a US number, it gives one that no person has: area codes start at 808 instead of 212 to 219."""
 
 _FIRST_ID = 1_700_000_000_000  # milliseconds since 1970: the time in the ID of the first person
 _US = 51_200_000  # 8 area codes of 640 exchanges of 10,000 lines
-_US_FACTOR = 7_368_787  # prime to it: it scatters neighbours, and makes no two of them the same
+_US_FACTOR = 7_368_787  # coprime to _US, so that neighbours are scattered and no two numbers are equal
 _SUBSCRIBERS = 100_000_000  # of each country of `_COUNTRIES`
 _SUBSCRIBERS_FACTOR = 61_803_399
 
@@ -34,7 +34,7 @@ INTERNATIONAL_DIGITS = (
     f" when {{i}} / 5 % 5 = 2 then {_COUNTRIES[2]} when {{i}} / 5 % 5 = 3 then {_COUNTRIES[3]}"
     f" else {_COUNTRIES[4]} end + {{i}} / 5 * {_SUBSCRIBERS_FACTOR} % {_SUBSCRIBERS})"
 )
-"""Of every fifth person; the others have a US number."""
+"""The digits of every fifth person's number; the others have a US number."""
 
 PHONE_DIGITS = f"(case when {{i}} % 5 = 0 then {INTERNATIONAL_DIGITS} else {US_DIGITS} end)"
 
@@ -46,7 +46,7 @@ PROFILE_ID_SQL = (
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """`identifiers`: as asked for. Each person has a phone number and an e-mail address, some share a household."""
+    """`identifiers`: the requested number. Everyone has a phone number and an e-mail address, and some a household."""
 
     identifiers: int
 
@@ -56,12 +56,12 @@ class Population:
 
     @property
     def people(self) -> int:
-        """A multiple of five, of whom every first is from abroad."""
+        """The number of people, a multiple of five. The first of every five is from abroad."""
         return (self.identifiers - self.households * PEOPLE_OF_HOUSEHOLD) // 10 * 5
 
 
 def profile_id(i: int) -> UUID:
-    """A UUIDv7, the later the greater the number."""
+    """Return a UUIDv7 whose time grows with the number."""
     digest = md5(str(i).encode(), usedforsecurity=False).hexdigest()
     return UUID(f"{_FIRST_ID + i:012x}7{digest[:3]}8{digest[3:18]}")
 
@@ -71,7 +71,7 @@ def is_from_abroad(i: int) -> bool:
 
 
 def phone_digits(i: int) -> str:
-    """E.164 without its +."""
+    """Return the phone number in E.164 without the +."""
     if is_from_abroad(i):
         return str(_COUNTRIES[i // 5 % 5] + i // 5 * _SUBSCRIBERS_FACTOR % _SUBSCRIBERS)
     n = i * _US_FACTOR % _US

@@ -1,4 +1,4 @@
-"""Processes that serve: started, awaited, asked for their CPU time, ended."""
+"""Starts and ends server processes, and measures their CPU time and memory."""
 
 import os
 import re
@@ -28,24 +28,24 @@ def free_port() -> int:
 
 @contextmanager
 def running(name: str, command: Sequence[str], environment: Mapping[str, str], port: int) -> Iterator[int]:
-    """The process ID, once it takes connections on the port. In a group of its own, which ends with the block."""
-    with tempfile.TemporaryFile() as said:
+    """Run a command in a new process group until the block ends. Yield its process ID once it accepts connections."""
+    with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
             env={**_plain_environment(), **environment},
             stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
+            stdout=output,
+            stderr=output,
             process_group=0,
         )
         try:
             deadline = time.monotonic() + _START_TIMEOUT
             while not _accepts(port):
                 if process.poll() is not None or time.monotonic() > deadline:
-                    said.seek(0)
-                    words = said.read().decode(errors="replace").strip()
-                    raise BenchmarkError(f"{name} did not start: {words}")
+                    output.seek(0)
+                    message = output.read().decode(errors="replace").strip()
+                    raise BenchmarkError(f"{name} did not start: {message}")
                 time.sleep(0.02)
             yield process.pid
         finally:
@@ -53,7 +53,7 @@ def running(name: str, command: Sequence[str], environment: Mapping[str, str], p
 
 
 def _plain_environment() -> dict[str, str]:
-    """Without settings of whoever runs this: all servers get the same, and only what they need."""
+    """Return the environment without personal settings, so that all servers get the same one."""
     return {name: value for name, value in os.environ.items() if not re.match("PROFILE_LOOKUP_|PG|NODE_", name)}
 
 
@@ -71,51 +71,51 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         pass
     finally:
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # whatever of the group is left
+            os.killpg(process.pid, signal.SIGKILL)  # ends the rest of the group
         process.wait()
 
 
 def cpu_seconds(process_id: int) -> float | None:
-    """User and system time of a process and all its descendants, living or awaited. None where there is no /proc."""
+    """Return the CPU time of a process and all its descendants, running or ended. None if there is no /proc."""
     family = _family(process_id)
     ticks = sum(sum(map(int, fields[11:15])) for fields in family.values())
     return ticks / os.sysconf("SC_CLK_TCK") if family else None
 
 
 def memory(process_id: int) -> int | None:
-    """Bytes of a process and all its descendants, those that they share counted once. None where there is no /proc."""
+    """Return the memory of a process and its descendants in bytes; shared memory counts once. None without /proc."""
     total = 0
     for member in (family := _family(process_id)):
-        with suppress(OSError):  # it may end while we look
+        with suppress(OSError):  # a process may end in the meantime
             found = re.search(r"^Pss:\s+([0-9]+) kB$", (PROC / str(member) / "smaps_rollup").read_text(), re.MULTILINE)
             total += int(found[1]) << 10 if found else 0
     return total if family else None
 
 
 def kill(process_id: int) -> None:
-    """A process and all its descendants, at once and without any warning."""
-    for member in reversed(_family(process_id)):  # none of which notices that its mother is gone
+    """Kill a process and all its descendants without warning."""
+    for member in reversed(_family(process_id)):  # children first, so that none notices that its parent has ended
         with suppress(ProcessLookupError):
             os.kill(member, signal.SIGKILL)
 
 
 def _family(process_id: int) -> dict[int, list[str]]:
-    """The process and all its descendants, each with the fields of its `stat` after the name."""
+    """Return the process and its descendants, each with the fields of its `stat` file after the name."""
     if not (PROC / "self" / "stat").exists():
         return {}
-    everybody: dict[int, list[str]] = {}
+    all_processes: dict[int, list[str]] = {}
     children: dict[int, list[int]] = {}
     for directory in PROC.iterdir():
-        with suppress(OSError):  # it may end while we look
+        with suppress(OSError):  # a process may end in the meantime
             if directory.name.isdecimal():
-                # The name of the program is in parentheses and may hold anything.
+                # The name of the program is in parentheses and may contain any character.
                 fields = (directory / "stat").read_text().rpartition(")")[2].split()
-                everybody[int(directory.name)] = fields
+                all_processes[int(directory.name)] = fields
                 children.setdefault(int(fields[1]), []).append(int(directory.name))
     family, waiting = {}, [process_id]
     while waiting:
         each = waiting.pop()
-        if each in everybody:
-            family[each] = everybody[each]
+        if each in all_processes:
+            family[each] = all_processes[each]
         waiting += children.get(each, [])
     return family

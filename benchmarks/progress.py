@@ -1,4 +1,4 @@
-"""What a person who waits wants to know; on standard error, so that the table can be piped."""
+"""Prints progress to standard error, so that the table on standard output can be piped."""
 
 import sys
 

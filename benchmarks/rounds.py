@@ -1,4 +1,4 @@
-"""Lookups: every contender in turn, round after round, so that what disturbs the machine disturbs them all."""
+"""Measures lookups of all contenders in turn, round after round, so that a disturbance affects all of them."""
 
 import itertools
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from benchmarks.results import Measurement, Results
 from benchmarks.workload import REQUESTS, Keys, Workload
 
 _STRIDE = 20_011
-"""By how many requests each measurement begins after the one before: none repeats what was asked a moment ago."""
+"""By how many requests the start of each measurement moves, so that it does not repeat recent requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class LookupOptions:
 
 
 def measure_lookups(options: LookupOptions, load: Load, data: Path, results: Results) -> None:
-    """Adds each measurement to the results as it is made, so that they are there also if a later one fails."""
+    """Measure all contenders. Each result is added at once, so that it is kept even if a later measurement fails."""
     with ExitStack() as stack:
         server = stack.enter_context(embedded_postgres(data))
         datasets = [ensure_dataset(server, size) for size in options.sizes]
@@ -41,12 +41,12 @@ def measure_lookups(options: LookupOptions, load: Load, data: Path, results: Res
             (size.size, kind): Workload(size.population, kind, options.keys)
             for size, kind in itertools.product(datasets, options.kinds)
         }
-        contenders = _started(stack, options, datasets, load)
+        contenders = _start(stack, options, datasets, load)
         postgres = postmaster(server.url)
         for contender, kind in itertools.product(contenders, options.kinds):
             workload = workloads[contender.dataset.size, kind]
             contender.check(workload)
-            contender.look_up(workload, max(options.connections), options.seconds, REQUESTS // 2)  # to be warm
+            contender.look_up(workload, max(options.connections), options.seconds, REQUESTS // 2)  # warm-up
         say(f"Ready: {', '.join(dict.fromkeys(contender.name for contender in contenders))}")
         cells = list(itertools.product(range(options.rounds), options.kinds, options.connections))
         for number, (round_, kind, connections) in enumerate(cells):
@@ -54,14 +54,16 @@ def measure_lookups(options: LookupOptions, load: Load, data: Path, results: Res
             turn = number % len(contenders)
             for contender in contenders[turn:] + contenders[:turn]:
                 workload = workloads[contender.dataset.size, kind]
-                used = _used(contender, postgres)
+                cpu_before = _cpu_used(contender, postgres)
                 outcome = contender.look_up(workload, connections, options.seconds, number * _STRIDE)
-                using = _used(contender, postgres)
-                results.measurements.append(measurement(contender, kind, connections, round_, outcome, used, using))
+                cpu_after = _cpu_used(contender, postgres)
+                results.measurements.append(
+                    measurement(contender, kind, connections, round_, outcome, cpu_before, cpu_after)
+                )
 
 
-def _started(stack: ExitStack, options: LookupOptions, datasets: Sequence[Dataset], load: Load) -> list[Contender]:
-    """Who can be run on this machine; the product always."""
+def _start(stack: ExitStack, options: LookupOptions, datasets: Sequence[Dataset], load: Load) -> list[Contender]:
+    """Start the contenders that can be run on this machine. The product always can."""
     contenders: list[Contender] = []
     for name in (PRODUCT, *options.peers):
         try:
@@ -77,7 +79,7 @@ def _started(stack: ExitStack, options: LookupOptions, datasets: Sequence[Datase
     return contenders
 
 
-def _used(contender: Contender, postgres: int) -> tuple[float | None, float | None]:
+def _cpu_used(contender: Contender, postgres: int) -> tuple[float | None, float | None]:
     return contender.cpu_seconds(), cpu_seconds(postgres)
 
 
@@ -87,15 +89,15 @@ def measurement(
     connections: int,
     round_: int,
     outcome: Outcome,
-    used: tuple[float | None, float | None],
-    using: tuple[float | None, float | None],
+    cpu_before: tuple[float | None, float | None],
+    cpu_after: tuple[float | None, float | None],
 ) -> Measurement:
-    """`used`, `using`: CPU seconds before and after. Raises `BenchmarkError` if anything failed."""
+    """Return a measurement. `cpu_before`, `cpu_after`: CPU seconds. Raises `BenchmarkError` if a request failed."""
     if outcome.failed or not outcome.requests:
         raise BenchmarkError(f"{contender.name}: {outcome.failed} of {outcome.requests} requests failed")
     server, postgres = (
         None if before is None or after is None else (after - before) / outcome.requests * 1000
-        for before, after in zip(used, using, strict=True)
+        for before, after in zip(cpu_before, cpu_after, strict=True)
     )
     return Measurement(
         contender=contender.name,

@@ -1,4 +1,4 @@
-"""What is asked: requests of one kind, over keys that are uniform or skewed."""
+"""The requests of a measurement: lookups of one kind, with uniform or skewed keys."""
 
 import json
 import random
@@ -14,12 +14,12 @@ from profile_lookup.web import ids
 Keys = Literal["uniform", "skewed"]
 
 REQUESTS = 100_000
-"""How many different ones there are; then they begin anew."""
+"""The number of different requests; after these, they repeat."""
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked, and what the answer must be; `people` by their numbers."""
+class LookupCase:
+    """A lookup and its expected answer. `people`: the numbers of the people that it finds."""
 
     id_type: str
     value: str
@@ -40,62 +40,62 @@ class Question:
 
 
 class Workload:
-    """One kind's requests, ready to be sent; the same ones every time."""
+    """The prepared requests of one kind, the same ones every time."""
 
     def __init__(self, population: Population, kind: str, keys: Keys) -> None:
         self.kind = kind
         self.keys = keys
-        self.questions = _questions(population, kind, keys)
-        self.bodies = [question.body() for question in self.questions]
-        self.answer_size = len(json.dumps(self.questions[0].answer(), separators=(",", ":")))
+        self.cases = _cases(population, kind, keys)
+        self.bodies = [case.body() for case in self.cases]
+        self.answer_size = len(json.dumps(self.cases[0].answer(), separators=(",", ":")))
 
 
-def _questions(people: Population, kind: str, keys: Keys, count: int = REQUESTS) -> list[Question]:
-    chance = random.Random(f"{kind} {keys}")  # noqa: S311 -- a load, no secret
+def _cases(people: Population, kind: str, keys: Keys, count: int = REQUESTS) -> list[LookupCase]:
+    chance = random.Random(f"{kind} {keys}")  # noqa: S311 -- load, not a secret
     return [KINDS[kind](people, chance, keys) for _ in range(count)]
 
 
-def _someone(count: int, chance: random.Random, keys: Keys) -> int:
-    """Skewed: half of the requests ask for a sixteenth of the people."""
+def _random_person(count: int, chance: random.Random, keys: Keys) -> int:
+    """Return a person. If keys are skewed, half of the requests name a sixteenth of the people."""
     return int(count * chance.random() ** 4) if keys == "skewed" else chance.randrange(count)
 
 
-def _phone(people: Population, chance: random.Random, keys: Keys) -> Question:
-    """A US number as people write it."""
-    i = _someone(people.people, chance, keys)
+def _phone(people: Population, chance: random.Random, keys: Keys) -> LookupCase:
+    """Look up a US number in a common spelling."""
+    i = _random_person(people.people, chance, keys)
     i += population.is_from_abroad(i)
     digits = population.phone_digits(i)
-    return Question("phone", _us_spelling(digits, chance), f"+{digits}", range(i, i + 1))
+    return LookupCase("phone", _us_spelling(digits, chance), f"+{digits}", range(i, i + 1))
 
 
-def _full_parse(people: Population, chance: random.Random, keys: Keys) -> Question:
-    """A number from abroad: no shortcut for US numbers applies."""
-    i = _someone(people.people, chance, keys)
+def _full_parse(people: Population, chance: random.Random, keys: Keys) -> LookupCase:
+    """Look up a number from abroad, to which no shortcut for US numbers applies."""
+    i = _random_person(people.people, chance, keys)
     i -= i % 5
     digits = population.phone_digits(i)
     spelling = chance.choice(("+{0}", "+{0[0]}{0[1]} {1} {2}", "+{0[0]}{0[1]}-{1}-{2}", "+{0[0]}{0[1]} {1}{2}"))
-    return Question("phone", spelling.format(digits, digits[2:5], digits[5:]), f"+{digits}", range(i, i + 1))
+    return LookupCase("phone", spelling.format(digits, digits[2:5], digits[5:]), f"+{digits}", range(i, i + 1))
 
 
-def _miss(people: Population, chance: random.Random, keys: Keys) -> Question:
-    """A US number that nobody has."""
-    i = _someone(people.people, chance, keys)
+def _miss(people: Population, chance: random.Random, keys: Keys) -> LookupCase:
+    """Look up a US number that no person has."""
+    i = _random_person(people.people, chance, keys)
     i += population.is_from_abroad(i)
     digits = str(int(population.phone_digits(i)) + population.MISSING_AREA)
-    return Question("phone", _us_spelling(digits, chance), f"+{digits}", range(0))
+    return LookupCase("phone", _us_spelling(digits, chance), f"+{digits}", range(0))
 
 
-def _email(people: Population, chance: random.Random, keys: Keys) -> Question:
-    i = _someone(people.people, chance, keys)
+def _email(people: Population, chance: random.Random, keys: Keys) -> LookupCase:
+    i = _random_person(people.people, chance, keys)
     address = population.email(i)
     value = chance.choice((address, address.capitalize(), address.upper(), f" {address}"))
-    return Question("email", value, address, range(i, i + 1))
+    return LookupCase("email", value, address, range(i, i + 1))
 
 
-def _household(people: Population, chance: random.Random, keys: Keys) -> Question:
-    i = _someone(people.households, chance, keys)
+def _household(people: Population, chance: random.Random, keys: Keys) -> LookupCase:
+    i = _random_person(people.households, chance, keys)
     name = population.household(i)
-    return Question("household", name, name, range(i * PEOPLE_OF_HOUSEHOLD, (i + 1) * PEOPLE_OF_HOUSEHOLD))
+    return LookupCase("household", name, name, range(i * PEOPLE_OF_HOUSEHOLD, (i + 1) * PEOPLE_OF_HOUSEHOLD))
 
 
 def _us_spelling(digits: str, chance: random.Random) -> str:
@@ -106,7 +106,7 @@ def _us_spelling(digits: str, chance: random.Random) -> str:
     return spelling.format(area, exchange, line, digits)
 
 
-KINDS: dict[str, Callable[[Population, random.Random, Keys], Question]] = {
+KINDS: dict[str, Callable[[Population, random.Random, Keys], LookupCase]] = {
     "phones": _phone,
     "full-parse": _full_parse,
     "misses": _miss,

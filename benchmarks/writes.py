@@ -1,7 +1,7 @@
-"""POST Profiles: create, update and merge, against the naive service and against pgbench of the same SQL.
+"""Measures POST Profiles (create, update, merge) against the naive service and against pgbench with the same SQL.
 
-The database is made anew for every run, since a run leaves another one behind. Before anything is timed each server has
-to keep its promise in a race, and after each measurement what was answered must be there.
+The database is created again for every run, because a run changes it. Before anything is timed, each server has to show
+its guarantees in a race, and after each measurement all answered writes must be stored.
 """
 
 import asyncio
@@ -38,9 +38,9 @@ Contact = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A kind of write. `at_most`: requests a second to be ready for; more than there ever are.
+    """A kind of write. `at_most`: requests per second to prepare, more than any server reaches.
 
-    `counted`: of what there is one more for each request, if so.
+    `counted`: the table that gets one more row for each request, if any.
     """
 
     contact: Callable[[int], Contact]
@@ -67,12 +67,12 @@ WRITES: Mapping[str, Write] = {
 }
 
 _SECOND_PROFILE = 50_000_000
-"""Added to a person's number for the ID of the profile that is to be merged into theirs."""
+"""Added to a person's number to get the ID of the profile that will be merged into theirs."""
 
-_CONTESTED = 100  # people that the requests of a race are about, with one of their values each
-_RACE = 120  # requests: enough for people to grow together, too few for all to become one
-_QUIET = 4  # looks at the database in a row, between which nothing is at work
-_PATIENCE = 400  # looks
+_CONTESTED = 100  # people whose values the requests of a race contain
+_RACE = 120  # requests: enough to merge people, too few to merge all of them
+_QUIET = 4  # consecutive checks of the database that find no activity
+_PATIENCE = 400  # checks
 _RACERS = 16
 
 
@@ -87,31 +87,33 @@ class WriteOptions:
 
 
 def measure_writes(options: WriteOptions, load: Load, data: Path, results: Results) -> None:
-    """Adds each measurement to the results as it is made, so that they are there also if a later one fails."""
+    """Measure all contenders. Each result is added at once, so that it is kept even if a later measurement fails."""
     with ExitStack() as stack:
         server = stack.enter_context(embedded_postgres(data))
         database = _Database(ensure_dataset(server, options.size, purpose="writes"), options.seconds)
-        contenders = _started(stack, options, database.dataset, load)
+        contenders = _start(stack, options, database.dataset, load)
         for contender in contenders:
             if isinstance(contender, Server):
                 database.race(contender)
         postgres = postmaster(server.url)
         for contender, kind in itertools.product(contenders, options.kinds):
-            database.write(contender, kind, database.batch(kind, max(options.connections)))  # to be warm
+            database.write(contender, kind, database.batch(kind, max(options.connections)))  # warm-up
         cells = list(itertools.product(range(options.rounds), options.kinds, options.connections))
         for number, (round_, kind, connections) in enumerate(cells):
             say(f"Round {round_ + 1} of {options.rounds}: {kind}, {connections} connections")
             turn = number % len(contenders)
             for contender in contenders[turn:] + contenders[:turn]:
                 batch = database.batch(kind, connections)
-                used = contender.cpu_seconds(), cpu_seconds(postgres)
+                cpu_before = contender.cpu_seconds(), cpu_seconds(postgres)
                 outcome = database.write(contender, kind, batch)
-                using = contender.cpu_seconds(), cpu_seconds(postgres)
-                results.measurements.append(measurement(contender, kind, connections, round_, outcome, used, using))
+                cpu_after = contender.cpu_seconds(), cpu_seconds(postgres)
+                results.measurements.append(
+                    measurement(contender, kind, connections, round_, outcome, cpu_before, cpu_after)
+                )
                 database.check(contender, kind, batch, outcome)
 
 
-def _started(stack: ExitStack, options: WriteOptions, dataset: Dataset, load: Load) -> list[Server | Pgbench]:
+def _start(stack: ExitStack, options: WriteOptions, dataset: Dataset, load: Load) -> list[Server | Pgbench]:
     contenders: list[Server | Pgbench] = []
     for name in (PRODUCT, *options.peers):
         try:
@@ -125,9 +127,9 @@ def _started(stack: ExitStack, options: WriteOptions, dataset: Dataset, load: Lo
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Requests that are ready: each connection of pgbench has a block of people of its own, from `first` on.
+    """Prepared requests. From `first` on, each connection of pgbench has its own block of people.
 
-    `before`: how many rows there were of what is counted.
+    `before`: the number of rows of the counted table before the batch.
     """
 
     first: int
@@ -138,7 +140,7 @@ class Batch:
 
 
 class _Database:
-    """What is written to, and who is in it."""
+    """The database that is written to, and the people in it."""
 
     def __init__(self, dataset: Dataset, seconds: float) -> None:
         self.dataset = dataset
@@ -146,14 +148,14 @@ class _Database:
         self._next = dataset.population.people
 
     def batch(self, kind: str, connections: int) -> Batch:
-        """Requests of people that nobody wrote of before; updates of those that are there."""
-        asyncio.run(_settled(self.dataset.database_url))
+        """Prepare requests about new people, or updates of stored people."""
+        asyncio.run(_wait_until_idle(self.dataset.database_url))
         write, people = WRITES[kind], self.dataset.population.people
-        block = math.ceil(1.5 * write.at_most * math.ceil(self._seconds) / connections)  # none has just its share
+        block = math.ceil(1.5 * write.at_most * math.ceil(self._seconds) / connections)  # shares are not equal
         if kind == "update":
-            first, numbers = 0, random.choices(range(people), k=connections * block)  # noqa: S311 -- a load
+            first, numbers = 0, random.choices(range(people), k=connections * block)  # noqa: S311 -- only load
         else:
-            first = self._newcomers(connections * block)
+            first = self._reserve(connections * block)
             numbers = list(range(first, self._next))
         if kind == "merge":
             asyncio.run(_make_pairs(self.dataset.database_url, first, self._next))
@@ -169,17 +171,17 @@ class _Database:
         return contender.run(write_script(kind), variables, batch.connections, self._seconds)
 
     def check(self, contender: Server | Pgbench, kind: str, batch: Batch, outcome: Outcome) -> None:
-        """Raises `BenchmarkError`."""
+        """Check that every answered write is stored. Raises `BenchmarkError` if not."""
         if kind != "update" and outcome.requests > len(batch.bodies):
             raise BenchmarkError(f"{contender.name} did more than the {len(batch.bodies)} writes that were prepared")
         if WRITES[kind].counted is not None:
             written = self._count(WRITES[kind]) - batch.before
-            if not outcome.requests <= written <= outcome.requests + batch.connections:  # some were under way
+            if not outcome.requests <= written <= outcome.requests + batch.connections:  # some were not answered
                 raise BenchmarkError(f"{contender.name} answered {outcome.requests} of {kind} and did {written}")
 
     def race(self, server: Server) -> None:
-        """Many requests at once about few people. Raises `BenchmarkError` unless those who are one are one."""
-        first = self._newcomers(_CONTESTED)
+        """Send concurrent requests about few people. Raises `BenchmarkError` unless each person ends as one profile."""
+        first = self._reserve(_CONTESTED)
         contested = range(first, first + _CONTESTED)
         requests = [
             {
@@ -189,13 +191,13 @@ class _Database:
             for _ in range(_RACE)
         ]
         with ThreadPoolExecutor(_RACERS) as racers:
-            answers = list(racers.map(lambda contact: _answer(server, contact), requests))
+            answers = list(racers.map(lambda contact: _is_accepted(server, contact), requests))
         values = sorted({value for contact in requests for value in contact.values()})
         holders = asyncio.run(_holders(self.dataset.database_url, values))
-        if not all(answers) or _grouped(holders) != _grouped(_components(requests)):
+        if not all(answers) or _groups(holders) != _groups(_components(requests)):
             raise BenchmarkError(f"{server.name} does not merge in a race what is one person")
 
-    def _newcomers(self, count: int) -> int:
+    def _reserve(self, count: int) -> int:
         first, self._next = self._next, self._next + count
         return first
 
@@ -207,15 +209,15 @@ def _body(contact: Contact) -> bytes:
     return json.dumps({"traits": {"Contact": contact}}).encode()
 
 
-def _answer(server: Server, contact: Contact) -> bool:
-    """Whether it was accepted."""
+def _is_accepted(server: Server, contact: Contact) -> bool:
+    """Send a request, and return whether it was accepted."""
     with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)) as connection:
         status, _ = post(connection, server.write_target(), _body(contact))
         return status == HTTPStatus.ACCEPTED
 
 
 def _components(requests: list[Contact]) -> dict[str, object]:
-    """Which of the values are one person's: all are of unique types, so whoever shares one is the same."""
+    """Map each value to its person. All types are unique, so requests that share a value name one person."""
     leader = {value: value for contact in requests for value in contact.values()}
 
     def lead(value: str) -> str:
@@ -228,9 +230,9 @@ def _components(requests: list[Contact]) -> dict[str, object]:
     return {value: lead(value) for value in leader}
 
 
-def _grouped(of_values: Mapping[str, object]) -> set[frozenset[str]]:
+def _groups(group_of_value: Mapping[str, object]) -> set[frozenset[str]]:
     groups: dict[object, set[str]] = {}
-    for value, group in of_values.items():
+    for value, group in group_of_value.items():
         groups.setdefault(group, set()).add(value)
     return {frozenset(group) for group in groups.values()}
 
@@ -238,15 +240,15 @@ def _grouped(of_values: Mapping[str, object]) -> set[frozenset[str]]:
 async def _holders(url: str, values: list[str]) -> dict[str, object]:
     connection = await asyncpg.connect(url)
     try:
-        question = "select value, profile_id from identifier where store_id = $1 and value = any ($2)"
-        return {row["value"]: row["profile_id"] for row in await connection.fetch(question, STORE_ID, values)}
+        query = "select value, profile_id from identifier where store_id = $1 and value = any ($2)"
+        return {row["value"]: row["profile_id"] for row in await connection.fetch(query, STORE_ID, values)}
     finally:
         await connection.close()
 
 
-async def _settled(url: str) -> None:
-    """Wait for what was still under way when the load ended. Raises `BenchmarkError`."""
-    at_work = """
+async def _wait_until_idle(url: str) -> None:
+    """Wait until the writes that were still running at the end have ended. Raises `BenchmarkError` if they do not."""
+    active_sessions = """
         select count(*) from pg_stat_activity
         where backend_type = 'client backend' and state <> 'idle' and pid <> pg_backend_pid()
     """
@@ -254,7 +256,7 @@ async def _settled(url: str) -> None:
     try:
         quiet = 0
         for _ in range(_PATIENCE):
-            quiet = 0 if await connection.fetchval(at_work) else quiet + 1
+            quiet = 0 if await connection.fetchval(active_sessions) else quiet + 1
             if quiet == _QUIET:
                 return
             await asyncio.sleep(0.05)
@@ -272,23 +274,23 @@ async def _count(url: str, table: str) -> int:
 
 
 async def _make_pairs(url: str, first: int, end: int) -> None:
-    """For each number two profiles, one with the phone number and one with the e-mail address."""
+    """Create two profiles for each number, one with the phone number and one with the e-mail address."""
     connection = await asyncpg.connect(url)
     for id_type, value, profile_id in (
         ("phone", f"'+' || {PHONE_DIGITS.format(i='i')}", PROFILE_ID_SQL.format(i="i")),
         ("email", "'person.' || i || '@example.com'", PROFILE_ID_SQL.format(i=f"i + {_SECOND_PROFILE}")),
     ):
-        everybody = f"generate_series({first}::bigint, {end - 1}) as person (i)"
+        persons = f"generate_series({first}::bigint, {end - 1}) as person (i)"
         await connection.execute(f"""
             with
             made as (
-                insert into profile (store_id, id, created_at) select '{STORE_ID}', {profile_id}, now() from {everybody}
+                insert into profile (store_id, id, created_at) select '{STORE_ID}', {profile_id}, now() from {persons}
             ),
             identified as (
                 insert into identifier (store_id, id_type, value, profile_id, is_unique, added_at)
-                select '{STORE_ID}', '{id_type}', {value}, {profile_id}, true, now() from {everybody}
+                select '{STORE_ID}', '{id_type}', {value}, {profile_id}, true, now() from {persons}
             )
             insert into trait (store_id, profile_id, group_name, name, value, written_at)
-            select '{STORE_ID}', {profile_id}, 'Contact', '{id_type}', to_jsonb({value}), now() from {everybody}
+            select '{STORE_ID}', {profile_id}, 'Contact', '{id_type}', to_jsonb({value}), now() from {persons}
         """)
     await connection.close()

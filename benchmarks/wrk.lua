@@ -1,4 +1,4 @@
--- Sends the bodies of a file, one a line, in order and again from the beginning; tells what came of it as JSON.
+-- Sends the bodies of a file (one per line) in order, repeats them from the beginning, and prints the result as JSON.
 -- Arguments: the file, the number of the first body, the value of Authorization.
 
 local bodies, position, head = {}, 0, nil

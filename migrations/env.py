@@ -1,7 +1,7 @@
 """How Alembic connects.
 
-Replicas may migrate at once: an advisory lock lets one do the work, the others wait and find it done.
-`lock_timeout`: every later query waits behind a migration that waits for a lock, so it gives up instead.
+Several replicas may migrate at the same time: an advisory lock lets one of them do the work, and the others wait and
+find it done. A migration that waits for a lock makes every later query wait, so `lock_timeout` makes it fail instead.
 """
 
 import asyncio

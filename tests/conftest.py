@@ -1,4 +1,4 @@
-"""Real parts: one embedded PostgreSQL for the whole run, and a database of its own for each test that touches data."""
+"""Fixtures of real parts: one embedded PostgreSQL serves the whole run, and each test with data has its own database."""
 
 import asyncio
 import gc
@@ -27,7 +27,7 @@ from profile_lookup.app import create_app
 from profile_lookup.database.embedded.server import EmbeddedPostgres
 from profile_lookup.database.migrations import migrate
 from profile_lookup.database.pool import Database
-from profile_lookup.jobs.job_handlers import working
+from profile_lookup.jobs.job_handlers import running_worker
 from profile_lookup.serving.processes import uvicorn_config
 from profile_lookup.settings import PREFIX, Settings, load_settings
 from tests.contract.conforming import ConformingTransport
@@ -35,9 +35,10 @@ from tests.contract.conforming import ConformingTransport
 RUN_DIRECTORY = "TEST_RUN_DIRECTORY"
 TEMPLATE = "template_migrated"
 BASE_URL = "http://service.test"
-ROOM = 4 << 30  # bytes
-PATIENCE = 60  # seconds, on a noisy machine
-# Not by pg_stat_activity, which within a transaction stays what it was at the first look.
+MEMORY_NEEDED = 4 << 30  # bytes
+PATIENCE = 60  # seconds until a test gives up; long, because the machine may be busy
+# Counts the sessions that wait for a lock. It does not read pg_stat_activity, which stays the same for a whole
+# transaction after it was first read.
 WAITING = """
     select count(distinct waiting.pid) from pg_locks as waiting
     join pg_locks as held on held.pid = waiting.pid
@@ -47,22 +48,24 @@ WAITING = """
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput"):  # the controller: its workers inherit the environment
-        # Not in pytest's own: that is closed to the user that PostgreSQL runs as when root runs the tests.
-        os.environ[RUN_DIRECTORY] = tempfile.mkdtemp(prefix="profile-lookup-tests-", dir=_roomy_memory())
+    if not hasattr(config, "workerinput"):  # this is the controller; its workers inherit the environment
+        # Not in pytest's directory: if root runs the tests, PostgreSQL runs as another user, who cannot read that.
+        os.environ[RUN_DIRECTORY] = tempfile.mkdtemp(prefix="profile-lookup-tests-", dir=_memory_directory())
         Path(os.environ[RUN_DIRECTORY]).chmod(0o711)
-        # Where an image sets it, each of two hundred processes would compile all modules anew.
+        # If an image sets it, each of two hundred processes compiles all modules again.
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-        # A shell has what runs in its background ignore Ctrl-C, and so would all that the tests start.
+        # A background job of a shell ignores Ctrl-C, and so would every process that the tests start.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    gc.set_threshold(50_000)  # to look for garbage after every 700 new containers takes a quarter of the time
+    gc.set_threshold(50_000)  # the default, a collection after every 700 new containers, takes a quarter of the time
 
 
-def _roomy_memory() -> Path | None:
-    """Where files are in memory, if there is plenty. Each test's database is 400 files: on a disk that others write to,
-    they take ten times as long."""
+def _memory_directory() -> Path | None:
+    """Return the directory whose files are in memory, if it has enough free space.
+
+    Each test's database consists of 400 files. On a disk that others write to, they take ten times as long.
+    """
     memory = Path("/dev/shm")
-    return memory if memory.is_dir() and shutil.disk_usage(memory).free > ROOM else None
+    return memory if memory.is_dir() and shutil.disk_usage(memory).free > MEMORY_NEEDED else None
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -76,7 +79,7 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_settings_from_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(PREFIX):
             monkeypatch.delenv(name)
@@ -84,7 +87,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
-    """Shared by the workers; what it holds need not survive the run."""
+    """The server that all workers share. Its data need not survive the run."""
     directory = Path(os.environ[RUN_DIRECTORY]) / "postgres"
     settings = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
     with EmbeddedPostgres(directory, settings=settings) as server:
@@ -103,7 +106,7 @@ def empty_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
 
 @pytest.fixture
 def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """A migrated database, for this test alone."""
+    """The URL of a migrated database that only this test uses."""
     yield from _database(postgres, TEMPLATE)
 
 
@@ -134,7 +137,7 @@ async def account(database: Database) -> tuple[str, str]:
 
 @pytest.fixture
 async def client(app: FastAPI, account: tuple[str, str]) -> AsyncIterator[httpx.AsyncClient]:
-    """Calls the service with the account's credentials."""
+    """A client that calls the service with the account's credentials."""
     async with httpx.AsyncClient(transport=ConformingTransport(app), base_url=BASE_URL, auth=account) as opened:
         yield opened
 
@@ -145,8 +148,8 @@ async def store_id(client: httpx.AsyncClient) -> str:
 
 
 @pytest.fixture
-def served(settings: Settings) -> Iterator[str]:
-    """The service's address, over real TCP, for clients that are not ours."""
+def service_url(settings: Settings) -> Iterator[str]:
+    """The service's URL over real TCP, for clients that cannot call the ASGI application directly."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(uvicorn_config(app_with_worker(settings)))
         thread = threading.Thread(target=server.run, args=([listener],))
@@ -157,8 +160,8 @@ def served(settings: Settings) -> Iterator[str]:
 
 
 @pytest.fixture
-def account_served(settings: Settings) -> tuple[str, str]:
-    """The SID and auth token of an account, for tests that are not asynchronous themselves."""
+def synchronous_account(settings: Settings) -> tuple[str, str]:
+    """The SID and auth token of an account, for tests that are not coroutines."""
 
     async def make() -> tuple[str, str]:
         assert settings.database_url is not None
@@ -172,13 +175,13 @@ def account_served(settings: Settings) -> tuple[str, str]:
 
 
 def app_with_worker(settings: Settings) -> FastAPI:
-    """All that `serve` does in its processes, in this one."""
+    """Return an application that also runs the job worker, so that one process does everything that `serve` does."""
     created = create_app(settings)
-    answering = created.router.lifespan_context
+    serve_requests = created.router.lifespan_context
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with answering(app), working(settings):
+        async with serve_requests(app), running_worker(settings):
             yield
 
     created.router.lifespan_context = lifespan
@@ -215,7 +218,7 @@ async def look_up(client: httpx.AsyncClient, store_id: str, id_type: str, value:
 
 
 async def finished(client: httpx.AsyncClient, accepted: httpx.Response) -> dict[str, Any]:
-    """The operation that a request became, once it has ended."""
+    """Wait until the operation of an accepted request has ended, and return it."""
     assert accepted.status_code == 202, accepted.text
     async with asyncio.timeout(PATIENCE):
         while True:
@@ -226,13 +229,17 @@ async def finished(client: httpx.AsyncClient, accepted: httpx.Response) -> dict[
 
 
 async def change_settings(
-    client: httpx.AsyncClient, store_id: str, *, rules: Sequence[str] | None = None, **of_types: Mapping[str, object]
+    client: httpx.AsyncClient,
+    store_id: str,
+    *,
+    rules: Sequence[str] | None = None,
+    **configs_by_type: Mapping[str, object],
 ) -> dict[str, Any]:
-    """Change these types' configurations, add those that are not there yet, and give the operation once it has ended."""
+    """Change or add these types' configurations, wait until the operation has ended, and return it."""
     path = f"/v1/ControlPlane/Stores/{store_id}/IdentityResolutionSettings"
     settings = (await client.get(path)).json()
     configs = {config["idType"]: config for config in settings["identifierConfigs"]}
-    for id_type, changes in of_types.items():
+    for id_type, changes in configs_by_type.items():
         configs[id_type] = configs.get(id_type, {"idType": id_type}) | dict(changes)
     settings["identifierConfigs"] = list(configs.values())
     settings["matchingRules"] = settings["matchingRules"] if rules is None else rules
@@ -245,7 +252,7 @@ def database_url_of(server: EmbeddedPostgres, database: str) -> str:
 
 def _database(server: EmbeddedPostgres, template: str) -> Iterator[str]:
     name = f"test_{uuid4().hex}"
-    # By copying its files, which are few: logging their pages takes four times as long.
+    # Copying the files, which are few, is four times as fast as writing their pages to the log.
     asyncio.run(_execute(server, f"create database {name} template {template} strategy file_copy"))
     yield database_url_of(server, name)
     asyncio.run(_execute(server, f"drop database {name} with (force)"))

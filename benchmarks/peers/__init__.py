@@ -1,1 +1,1 @@
-"""The others: each as its own community would write it, with the same answers from the same tables."""
+"""The peers. Each is written in the style of its community, and gives the same answers from the same tables."""

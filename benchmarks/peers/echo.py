@@ -1,6 +1,6 @@
-"""The ceiling of the server: an ASGI application that reads the body and answers JSON of the size that is asked for.
+"""An ASGI application that reads the body and answers JSON of a requested size. It shows the limit of the server.
 
-No framework, no database, no credentials. The size is the address's query: `…/Lookup?101`.
+It uses no framework, no database and no credentials. The size is the query of the URL: `…/Lookup?101`.
 """
 
 from functools import cache

@@ -1,4 +1,4 @@
-"""The items of an operation, one by one: the profiles of a batch."""
+"""The items of an operation, such as the profiles of a batch."""
 
 from alembic import op
 
@@ -34,6 +34,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Batches that are not finished are forgotten."""
+    """Batches that are not finished are deleted."""
     op.execute("drop table operation_item")
     op.execute("delete from operation where completed_at is null and kind = 'UPDATE_PROFILES_BULK'")

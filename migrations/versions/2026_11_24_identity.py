@@ -1,6 +1,6 @@
 """Accounts, stores, profiles and their identifiers.
 
-The tables are explained in `database/tables.py`, the function in docs/decisions/0003-resolution-under-races.md.
+`database/tables.py` explains the tables, docs/decisions/0003-resolution-under-races.md the function.
 """
 
 from alembic import op

@@ -1,6 +1,6 @@
-"""Imports: what they are, their files while they last, and which rows were refused.
+"""Imports, their files until they have ended, and the rows that were refused.
 
-The tables are explained in `database/tables.py`.
+`database/tables.py` explains the tables.
 """
 
 from alembic import op
@@ -48,7 +48,7 @@ TABLES = (
             references operation (account_id, id) on delete cascade
     )
     """,
-    # Written and read once: compressing it would take longer than it saves.
+    # The content is written and read once, so compressing it would take longer than it saves.
     "alter table operation_piece alter column content set storage external",
     """
     create table import_refusals (
@@ -70,6 +70,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """What was not finished is forgotten."""
+    """Imports that are not finished are deleted."""
     op.execute("drop table import_refusals, operation_piece, profile_import")
     op.execute("delete from operation where kind = 'IMPORT_PROFILES' and completed_at is null")

@@ -1,6 +1,6 @@
 """Operations as a queue, settings that change under writes, fuzzy matching, page tokens.
 
-The tables are explained in `database/tables.py`, the function in docs/decisions/0003-resolution-under-races.md.
+`database/tables.py` explains the tables, docs/decisions/0003-resolution-under-races.md the function.
 """
 
 from alembic import op
@@ -161,7 +161,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """What was not finished is forgotten; the extensions stay, others may use them."""
+    """Operations that are not finished are deleted. The extensions stay, since others may use them."""
     for statement in (
         "drop function lock_and_gather",
         "drop table signing_key",

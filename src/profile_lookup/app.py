@@ -12,6 +12,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from profile_lookup.database.busy_poll import BusyPoll
 from profile_lookup.database.pool import Database
+from profile_lookup.database.signing_key import SigningKey
 from profile_lookup.garbage_collection import collect_seldom
 from profile_lookup.identity_settings import routes as identity_settings
 from profile_lookup.imports import routes as imports
@@ -26,16 +27,19 @@ from profile_lookup.lookup.profile_lookup import ProfileLookup
 from profile_lookup.operations import routes as operations
 from profile_lookup.profiles import bulk_routes, identifier_routes
 from profile_lookup.profiles import routes as profiles
+from profile_lookup.services import Services
 from profile_lookup.settings import Settings, load_settings
 from profile_lookup.stores import routes as stores
+from profile_lookup.stores.admission import Admissions
 from profile_lookup.trait_groups import routes as trait_groups
 from profile_lookup.web import health_routes as health
 from profile_lookup.web.docs import install_docs
 from profile_lookup.web.errors import install_error_handlers
-from profile_lookup.web.hot_route import LeanMiddleware
+from profile_lookup.web.hot_route import HotRoute, HotRoutesMiddleware
 from profile_lookup.web.openapi import describe
 from profile_lookup.web.redirects import install_redirects
 from profile_lookup.web.request_id import RequestIdMiddleware
+from profile_lookup.web.unread_body import UnreadBodyMiddleware
 
 _DESCRIPTION = """\
 Which customer profile does this phone number, e-mail or chat ID name? Store profiles with their identifiers; those
@@ -65,11 +69,13 @@ FEATURES = (
 
 
 class _App(FastAPI):
-    """FastAPI with our two middlewares outermost: what is served leanly passes none of the framework's own.
+    """FastAPI with our own middleware outermost, and the hot routes before the framework's middleware.
 
-    Nor does it pass what `add_middleware` adds: a proxy's headers are read there. What crashes is answered by
-    `RequestIdMiddleware`, not by a handler.
+    A hot route passes nothing that `add_middleware` adds: a proxy's headers are read there, which no answer of a hot
+    route needs. A crash is answered by `RequestIdMiddleware`, not by a handler.
     """
+
+    log_requests = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or self.middleware_stack is None:
@@ -81,32 +87,42 @@ class _App(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         outermost = super().build_middleware_stack()
-        assert isinstance(outermost, ServerErrorMiddleware)  # whose work RequestIdMiddleware does
-        lean = LeanMiddleware(outermost.app, operations=(lookup_routes.LEAN, create_routes.LEAN))
-        return RequestIdMiddleware(lean, log_requests=self.state.settings.log_requests)
+        assert isinstance(outermost, ServerErrorMiddleware)  # RequestIdMiddleware does its work
+        hot = [route for route in self.routes if isinstance(route, HotRoute)]
+        routed = HotRoutesMiddleware(UnreadBodyMiddleware(outermost.app), routes=hot)
+        return RequestIdMiddleware(routed, log_requests=self.log_requests)
 
 
 def _processors() -> int:
-    """Those that this process may use, where the system tells."""
+    """Return how many processors this process may use, or, where the system does not tell, how many there are."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """`settings.database_url` must be set: the command line sets it for the embedded database."""
+    """Return the application. `settings.database_url` must be set: the commands set it for the embedded database."""
     assert settings.database_url is not None
     database_url = settings.database_url.get_secret_value()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.database = Database(database_url, pool_size=settings.pool_size)
+        database = Database(database_url, pool_size=settings.pool_size)
+        admissions = Admissions(database)
         busy_poll = BusyPoll(has_processor_to_spare=_processors() > settings.workers)
         lookups = Lookups(database_url, busy_poll)
-        app.state.profile_lookup = ProfileLookup(app.state.database, lookups)
-        app.state.group_ingest = GroupIngest(app.state.database)
+        group_ingest = GroupIngest(database, admissions)
+        app.state.services = Services(
+            settings=settings,
+            database=database,
+            signing_key=SigningKey(database),
+            admissions=admissions,
+            lookup=ProfileLookup(database, admissions, lookups),
+            group_ingest=group_ingest,
+            bucket=bucket_of(settings),
+        )
         yield
-        await app.state.group_ingest.close()
+        await group_ingest.close()
         await lookups.close()
-        await app.state.database.close()
+        await database.close()
 
     app = _App(
         title="profile-lookup",
@@ -120,14 +136,13 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,  # an address is one or it is not: nobody's credentials are sent on a detour
         telemetry={"tracing": False, "metrics": False, "logs": False},  # it would hold bodies: personal data
     )
-    app.state.settings = settings
-    app.state.bucket = bucket_of(settings)
-    # Here and not by uvicorn, around everything: of what is served leanly, no answer holds an address.
+    app.log_requests = settings.log_requests
+    # Here and not by uvicorn, around everything: no answer of a hot route holds an address.
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     install_error_handlers(app)
     install_redirects(app)
     routes = [route for feature in FEATURES for route in feature.router.routes]
-    # As they are: `include_router` makes each anew when the first request comes, and then looks for each twice.
+    # As they are: `include_router` would make each anew at the first request, and match each twice.
     app.router.routes += routes
     install_docs(app)
     describe(app, _TAGS, routes)
@@ -135,14 +150,14 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def app_from_environment() -> FastAPI:
-    """For uvicorn's worker processes, which are told their settings by the environment."""
+    """Return the application for one of several processes, which get their settings by the environment."""
     settings = load_settings()
     configure_logging(settings.log_level)
     return app_to_serve(settings)
 
 
 def app_to_serve(settings: Settings) -> FastAPI:
-    """For a process that does nothing else."""
+    """Return the application for a process that does nothing else."""
     app = create_app(settings)
     collect_seldom()
     return app

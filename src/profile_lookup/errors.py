@@ -1,9 +1,9 @@
-"""What can go wrong, as facts; the HTTP status and code of each live in `web/errors.py`.
+"""What can go wrong, as facts. The HTTP status and code of each error are in `web/errors.py`.
 
     ProfileLookupError
     ├── Unauthenticated             no credentials, or wrong ones
     ├── ScopeMissing                the API key may not do this
-    ├── UploadRefused               the address for an upload is none, or no longer
+    ├── UploadRefused               the upload's address is invalid or has expired
     ├── RequestRefused              the request itself is not well-formed
     │   ├── StoreIdMalformed
     │   ├── ProfileIdMalformed
@@ -11,9 +11,10 @@
     │   ├── PageTokenRefused        not a token of this list
     │   ├── DefinitionRefused       a trait's definition contradicts itself
     │   ├── ImportIdMalformed
-    │   ├── FileRefused             an import's file that is not what was announced, or that cannot be read
-    │   ├── RowRefused              a row of it
+    │   ├── FileRefused             an import's file is not what was announced, or cannot be read
+    │   ├── RowRefused              a row of an import's file cannot be applied
     │   ├── BodyTooLarge
+    │   ├── TooManyValues           a JSON body of so many values that to parse it would stop all others
     │   └── MediaTypeRefused
     ├── NotFound
     │   ├── StoreNotFound
@@ -22,33 +23,34 @@
     │   ├── TraitGroupNotFound
     │   ├── ProfileNotFound
     │   ├── ImportNotFound
-    │   ├── IdentifierNotFound      the profile has none of this type
-    │   ├── NothingToReplace        the profile has not the value that should be replaced
+    │   ├── IdentifierNotFound      the profile has no identifier of this type
+    │   ├── NothingToReplace        the profile does not have the value that should be replaced
     │   └── NothingToRemove         the profile has no value that could be removed
-    ├── ProfileMoved                it was merged: `canonical_id` is who it is now
-    ├── IdentifierRefused           an identifier that cannot be searched or stored
+    ├── ProfileMoved                it was merged into the profile `canonical_id`
+    ├── IdentifierRefused           an identifier cannot be searched or stored
     │   ├── UnknownIdentifierType   its type is not configured in the store
     │   └── ValueRefused            its value does not normalize
-    ├── TraitsRefused               traits that the store's trait groups do not know, or that identify nobody
-    │   └── TraitValueRefused       a value that its trait's definition does not allow
-    ├── SettingsRefused             identity resolution settings that contradict themselves, or what is stored
-    ├── DefinitionProtected         a trait group or trait that every store has
+    ├── TraitsRefused               the store's trait groups do not define the traits, or these identify nobody
+    │   └── TraitValueRefused       a trait's definition does not allow the value
+    ├── SettingsRefused             identity resolution settings contradict themselves, or what is stored
+    ├── DefinitionProtected         every store has this trait group or trait
     ├── NameTaken
     │   ├── StoreNameTaken          another store of the account has this display name
-    │   └── TraitGroupNameTaken     another trait group of the store has it
+    │   └── TraitGroupNameTaken     another trait group of the store has this name
     ├── LimitReached
     │   ├── StoreLimitReached       the account has as many stores as it may have
-    │   ├── TraitGroupLimitReached  the store has as many trait groups
-    │   └── TraitLimitReached       the trait group has as many traits
+    │   ├── TraitGroupLimitReached  the store has as many trait groups as it may have
+    │   └── TraitLimitReached       the trait group has as many traits as it may have
     ├── Conflict
     │   ├── IdentifierConflict      a value that may neither be shared nor merge belongs to another profile
-    │   ├── AlreadyUploaded         an import takes one file
-    │   └── StillBeingRemoved       what had this name before is not yet gone
+    │   ├── AlreadyUploaded         the import has its file already
+    │   └── StillBeingRemoved       what had this name before is still being deleted
     ├── Outdated                    the resource is no longer what `If-Match` says
-    └── Unavailable                 the database is away, overloaded or too slow
-        └── NotMigrated             its schema is not this version's
+    └── Unavailable                 the database is unreachable, overloaded or too slow
+        ├── OutcomeUnknown          the connection was lost while it committed: it may have been done
+        └── NotMigrated             the database does not have this version's schema
 
-Messages are for people and leave the process: they say what was expected, and never carry an identifier's value.
+Messages are for people and leave the process. They say what was expected, and never hold an identifier's value.
 """
 
 import re
@@ -58,12 +60,12 @@ _LOOKS_LIKE_A_NAME = re.compile("[A-Za-z][A-Za-z_-]{0,29}[0-9]{0,3}")
 
 
 def nameable(name: str) -> str:
-    """A field's or trait's name for a message; a client may have put a value there, so only what looks like a name."""
+    """Return a field's or trait's name for a message, or a placeholder if it may be a value that a client put there."""
     return name if _LOOKS_LIKE_A_NAME.fullmatch(name) else "(a name)"
 
 
 class ProfileLookupError(Exception):
-    """The root: whatever this service refuses or fails to do on purpose."""
+    """The root of all errors that this service raises on purpose."""
 
 
 class Unauthenticated(ProfileLookupError):
@@ -113,7 +115,7 @@ class FileRefused(RequestRefused):
 
 
 class RowRefused(RequestRefused):
-    """`column` is None when it is the row as a whole."""
+    """`column` is None when the row is refused as a whole."""
 
     def __init__(self, column: str | None, reason: str) -> None:
         super().__init__(reason)
@@ -133,6 +135,11 @@ class DefinitionRefused(RequestRefused):
 class BodyTooLarge(RequestRefused):
     def __init__(self, limit: int) -> None:
         super().__init__(f"The request body is larger than {limit} bytes")
+
+
+class TooManyValues(BodyTooLarge):
+    def __init__(self, limit: int) -> None:
+        RequestRefused.__init__(self, f"The request body has more than {limit} values: commas and opening brackets")
 
 
 class MediaTypeRefused(RequestRefused):
@@ -182,7 +189,7 @@ class NothingToRemove(NotFound):
 
 
 class ProfileMoved(ProfileLookupError):
-    """Not a refusal: the same request is right under the canonical profile's ID."""
+    """The profile was merged; the same request succeeds with the ID of the canonical profile."""
 
     def __init__(self, canonical_id: UUID) -> None:
         super().__init__("This resource has moved.")
@@ -296,6 +303,14 @@ class Outdated(ProfileLookupError):
 class Unavailable(ProfileLookupError):
     def __init__(self, reason: str = "the database did not answer in time") -> None:
         super().__init__(f"Service Unavailable: {reason}")
+
+
+class OutcomeUnknown(Unavailable):
+    def __init__(self) -> None:
+        super().__init__(
+            "the connection to the database was lost while the request was being committed, so it may have been done. "
+            "A create may be repeated; before you repeat any other write, look whether it was done"
+        )
 
 
 class NotMigrated(Unavailable):

@@ -1,4 +1,4 @@
-"""PUT /v1/Stores/{storeId}/Profiles/Bulk, and what became of each profile."""
+"""PUT /v1/Stores/{storeId}/Profiles/Bulk, and the result for each profile."""
 
 import json
 from typing import Any
@@ -24,7 +24,7 @@ async def put(client: httpx.AsyncClient, store_id: str, profiles: object) -> htt
 
 
 async def results(client: httpx.AsyncClient, store_id: str, profiles: object) -> list[dict[str, Any]]:
-    """Once the batch is done."""
+    """Send a batch, wait until it is done, and return its results."""
     operation = await finished(client, await put(client, store_id, profiles))
     assert operation["status"] == "COMPLETED"
     answer = await client.get(operation["resultUrl"], params={"pageSize": 1000})
@@ -44,17 +44,15 @@ async def test_a_batch_is_accepted_as_an_operation(client: httpx.AsyncClient, st
     assert operation["resultUrl"] == f"{body['statusUrl']}/Results"
 
 
-async def test_it_tells_what_became_of_each_profile_in_the_requests_order(
-    client: httpx.AsyncClient, store_id: str
-) -> None:
+async def test_the_results_are_in_the_order_of_the_request(client: httpx.AsyncClient, store_id: str) -> None:
     known = await make_profile(client, store_id, chat="known")
     found = await results(
         client,
         store_id,
         [
             contact(email="a@example.com"),
-            contact(email="A@Example.com", city="Gary"),  # whom the one before made
-            contact(chat="known", email="a@example.com"),  # both are one
+            contact(email="A@Example.com", city="Gary"),  # the profile that the item before created
+            contact(chat="known", email="a@example.com"),  # merges both
             contact(city="Gary"),
             contact(phone="nonsense"),
             {"traits": {"Billing": {"plan": "x"}}},
@@ -71,7 +69,7 @@ async def test_it_tells_what_became_of_each_profile_in_the_requests_order(
     assert (moved.status_code, moved.headers["Canonical-Profile-Id"]) == (301, known)
 
 
-async def test_who_may_not_merge_fails_alone(client: httpx.AsyncClient, store_id: str) -> None:
+async def test_a_conflicting_profile_fails_alone(client: httpx.AsyncClient, store_id: str) -> None:
     await change_settings(client, store_id, rules=["email"])
     found = await results(
         client, store_id, [contact(chat="c"), contact(email="a@x.org", chat="c"), contact(email="a@x.org")]
@@ -80,7 +78,7 @@ async def test_who_may_not_merge_fails_alone(client: httpx.AsyncClient, store_id
     assert found[1]["error"]["code"] == 20409
 
 
-async def test_what_no_database_can_store_fails_alone(client: httpx.AsyncClient, store_id: str) -> None:
+async def test_a_value_that_cannot_be_stored_fails_alone(client: httpx.AsyncClient, store_id: str) -> None:
     nested: list[object] = []
     for _ in range(200):
         nested = [nested]
@@ -102,7 +100,7 @@ async def test_a_thousand_profiles_keep_their_order_and_limits(client: httpx.Asy
     assert kept.json()["values"] == ["998@x.org", "999@x.org"]
 
 
-async def test_results_are_listed_page_by_page(client: httpx.AsyncClient, store_id: str) -> None:
+async def test_results_are_listed_in_pages(client: httpx.AsyncClient, store_id: str) -> None:
     operation = await finished(client, await put(client, store_id, [contact(chat=f"c-{n}") for n in range(12)]))
     url: str = operation["resultUrl"]
     first = (await client.get(url, params={"pageSize": 5})).json()
@@ -117,7 +115,7 @@ async def test_results_are_listed_page_by_page(client: httpx.AsyncClient, store_
     assert [each["index"] for each in last_first] == list(range(11, -1, -1))
 
 
-async def test_results_are_for_the_account_alone_and_for_full_access(
+async def test_results_need_full_access_to_the_same_account(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     operation = await finished(client, await put(client, store_id, [contact(chat="c")]))
@@ -154,7 +152,7 @@ async def test_an_operation_without_items_has_no_results(client: httpx.AsyncClie
         {"profiles": [{"traits": {"Contact": "x"}}]},
     ],
 )
-async def test_what_is_no_batch_by_its_form_is_refused_as_a_whole(
+async def test_a_malformed_batch_is_refused_as_a_whole(
     client: httpx.AsyncClient, store_id: str, database: Database, body: object
 ) -> None:
     answer = await client.put(f"/v1/Stores/{store_id}/Profiles/Bulk", json=body)

@@ -1,4 +1,4 @@
-"""What FastAPI calls for each request."""
+"""The dependencies that FastAPI calls for each request."""
 
 import inspect
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from profile_lookup.app import FEATURES
 
 
 def test_no_request_waits_for_a_thread() -> None:
-    """FastAPI calls what is not asynchronous in another thread, which takes longer than most of what we do."""
+    """FastAPI calls a function that is not asynchronous in a thread, which takes longer than most of our own work."""
     routes = [route for feature in FEATURES for route in feature.router.routes if isinstance(route, APIRoute)]
     called = [call for route in routes for call in _called(route.dependant)]
     assert len(called) > len(routes) > 20
@@ -24,5 +24,5 @@ def _called(dependant: Dependant) -> Iterator[object]:
 
 
 def _is_asynchronous(call: object) -> bool:
-    function = call if inspect.isfunction(call) else type(call).__call__  # of an object that is called
+    function = call if inspect.isfunction(call) else type(call).__call__  # for callable objects
     return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)

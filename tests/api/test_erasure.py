@@ -1,4 +1,4 @@
-"""DELETE /v1/Stores/{storeId}/Profiles/{profileId}: nothing is left, in any table."""
+"""DELETE /v1/Stores/{storeId}/Profiles/{profileId} leaves nothing in any table."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ VALUES = ("first-chat", "second@example.com", "+13175551234", "Gary", "Fishers",
 
 
 async def _person(client: httpx.AsyncClient, store_id: str) -> list[str]:
-    """The IDs of a person who was three profiles, the canonical one first."""
+    """Create a person by merging three profiles, and return their IDs, the canonical one first."""
     first = await make_profile(client, store_id, chat="first-chat", city="Gary")
     second = await make_profile(client, store_id, email="second@example.com", city="Fishers")
     third = await make_profile(client, store_id, phone="+13175551234")
@@ -23,7 +23,7 @@ async def _person(client: httpx.AsyncClient, store_id: str) -> list[str]:
     return [first, second, third]
 
 
-async def _traces(database: Database, *sought: str) -> list[str]:
+async def _tables_with(database: Database, *sought: str) -> list[str]:
     everything = await contents(database)
     return [name for name, rows in everything.items() if any(each in row for row in rows for each in sought)]
 
@@ -33,13 +33,13 @@ async def test_no_table_holds_anything_of_an_erased_person(
 ) -> None:
     people = await _person(client, store_id)
     uuids = [str(ids.decoded(each)) for each in people]
-    assert set(await _traces(database, *VALUES, *uuids)) == {"profile", "alias", "identifier", "trait", "merge"}
+    assert set(await _tables_with(database, *VALUES, *uuids)) == {"profile", "alias", "identifier", "trait", "merge"}
     answer = await client.delete(f"/v1/Stores/{store_id}/Profiles/{people[0]}")
     assert (answer.status_code, answer.json()) == (202, {"message": "Profile accepted for deletion."})
-    assert await _traces(database, *VALUES, *uuids) == []
+    assert await _tables_with(database, *VALUES, *uuids) == []
 
 
-async def test_none_of_their_ids_names_anything_any_more(client: httpx.AsyncClient, store_id: str) -> None:
+async def test_no_id_of_an_erased_person_is_found(client: httpx.AsyncClient, store_id: str) -> None:
     people = await _person(client, store_id)
     await client.delete(f"/v1/Stores/{store_id}/Profiles/{people[0]}")
     for each in people:
@@ -53,18 +53,18 @@ async def test_none_of_their_ids_names_anything_any_more(client: httpx.AsyncClie
     assert (await client.get(f"/v1/Stores/{store_id}/Profiles")).json()["profiles"] == []
 
 
-async def test_others_are_left_alone(client: httpx.AsyncClient, store_id: str, database: Database) -> None:
+async def test_other_profiles_are_unchanged(client: httpx.AsyncClient, store_id: str, database: Database) -> None:
     people = await _person(client, store_id)
     one = await make_profile(client, store_id, chat="other", city="Rome")
     two = await make_profile(client, store_id, email="other@example.com")
     await make_profile(client, store_id, chat="other", email="other@example.com")
     await client.delete(f"/v1/Stores/{store_id}/Profiles/{people[0]}")
     uuids = [str(ids.decoded(each)) for each in (one, two)]
-    assert set(await _traces(database, *uuids)) == {"profile", "alias", "identifier", "trait", "merge"}
+    assert set(await _tables_with(database, *uuids)) == {"profile", "alias", "identifier", "trait", "merge"}
     assert await look_up(client, store_id, "email", "other@example.com") == [one]
 
 
-async def test_who_comes_again_is_somebody_new(client: httpx.AsyncClient, store_id: str) -> None:
+async def test_a_person_who_returns_gets_a_new_profile(client: httpx.AsyncClient, store_id: str) -> None:
     profile_id = await make_profile(client, store_id, chat="c-1", city="Gary")
     await client.delete(f"/v1/Stores/{store_id}/Profiles/{profile_id}")
     again = await make_profile(client, store_id, chat="c-1")
@@ -73,7 +73,7 @@ async def test_who_comes_again_is_somebody_new(client: httpx.AsyncClient, store_
     assert traits == {"Contact": {"chat": "c-1"}}
 
 
-async def test_erasing_beside_writes_leaves_a_whole_person_or_none(
+async def test_erasing_during_writes_leaves_a_complete_person_or_none(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     for number in range(15):
@@ -92,4 +92,4 @@ async def test_erasing_beside_writes_leaves_a_whole_person_or_none(
         found = await look_up(client, store_id, "chat", f"c-{number}")
         assert await look_up(client, store_id, "email", f"{number}@example.com") == found
         assert profile_id not in found
-        assert await _traces(database, str(ids.decoded(profile_id))) == []
+        assert await _tables_with(database, str(ids.decoded(profile_id))) == []

@@ -1,4 +1,4 @@
-"""POST …/Profiles/Lookup of a type whose `matchingAlgo` is fuzzy."""
+"""POST …/Profiles/Lookup for a type whose `matchingAlgo` is fuzzy."""
 
 import httpx
 import pytest
@@ -13,20 +13,20 @@ NAMES = ["Ada Lovelace", "Ada Lovelac", "Adda Lovelace", "Zoe Lovelace", "Grace 
 
 @pytest.fixture
 async def fuzzy_id(client: httpx.AsyncClient, store_id: str) -> str:
-    """A store whose chats are searched by similarity."""
+    """The ID of a store whose chats are searched by similarity."""
     await change_settings(client, store_id, chat={"matchingAlgo": "fuzzy"})
     return store_id
 
 
 async def _similarity(database: Database, one: str, other: str) -> float:
     async with database.statements() as connection:
-        question = text("select round(similarity(:one, :other)::numeric * 100, 3)::float")
-        found: float = (await connection.execute(question, {"one": one, "other": other})).scalar_one()
+        query = text("select round(similarity(:one, :other)::numeric * 100, 3)::float")
+        found: float = (await connection.execute(query, {"one": one, "other": other})).scalar_one()
     return found
 
 
-async def _named(client: httpx.AsyncClient, store_id: str, value: str, people: dict[str, str]) -> list[str]:
-    """The names of those that are found."""
+async def _names_found(client: httpx.AsyncClient, store_id: str, value: str, people: dict[str, str]) -> list[str]:
+    """Look up a chat, and return the names of the profiles that are found."""
     found = await look_up(client, store_id, "chat", value)
     return [{profile_id: name for name, profile_id in people.items()}[each] for each in found]
 
@@ -35,35 +35,35 @@ async def _people(client: httpx.AsyncClient, store_id: str) -> dict[str, str]:
     return {name: await make_profile(client, store_id, chat=name) for name in NAMES}
 
 
-async def test_who_has_a_similar_value_is_found_the_most_similar_first(
+async def test_profiles_with_similar_values_are_found_the_most_similar_first(
     client: httpx.AsyncClient, fuzzy_id: str, database: Database
 ) -> None:
     people = await _people(client, fuzzy_id)
-    found = await _named(client, fuzzy_id, "Ada Lovelace", people)
-    likeness = {name: await _similarity(database, name, "Ada Lovelace") for name in NAMES}
-    expected = [name for name in NAMES if likeness[name] >= 75]
-    assert found == sorted(expected, key=lambda name: -likeness[name])
+    found = await _names_found(client, fuzzy_id, "Ada Lovelace", people)
+    similarity = {name: await _similarity(database, name, "Ada Lovelace") for name in NAMES}
+    expected = [name for name in NAMES if similarity[name] >= 75]
+    assert found == sorted(expected, key=lambda name: -similarity[name])
     assert len(found) > 1
     assert found[0] == "Ada Lovelace"
 
 
-async def test_the_answer_tells_what_was_searched(client: httpx.AsyncClient, fuzzy_id: str) -> None:
+async def test_the_answer_contains_the_normalized_value(client: httpx.AsyncClient, fuzzy_id: str) -> None:
     body = {"idType": "chat", "value": " Ada "}
     answer = await client.post(f"/v1/Stores/{fuzzy_id}/Profiles/Lookup", json=body)
     assert answer.json() == {"normalizedValue": "Ada", "profiles": []}
 
 
 @pytest.mark.parametrize("name", ["Ada Lovelac", "Adda Lovelace", "Zoe Lovelace"])
-async def test_the_threshold_is_met_by_who_is_just_as_similar(
+async def test_a_profile_is_found_up_to_a_threshold_equal_to_its_similarity(
     client: httpx.AsyncClient, fuzzy_id: str, database: Database, name: str
 ) -> None:
     profile_id = await make_profile(client, fuzzy_id, chat=name)
-    likeness = await _similarity(database, name, "Ada Lovelace")
-    assert 50 <= likeness < 99
-    for threshold in {50, int(likeness) - 1, int(likeness), int(likeness) + 1, 99} & set(range(50, 100)):
+    similarity = await _similarity(database, name, "Ada Lovelace")
+    assert 50 <= similarity < 99
+    for threshold in {50, int(similarity) - 1, int(similarity), int(similarity) + 1, 99} & set(range(50, 100)):
         await change_settings(client, fuzzy_id, chat={"matchingThreshold": threshold})
         found = await look_up(client, fuzzy_id, "chat", "Ada Lovelace")
-        assert found == ([profile_id] if likeness >= threshold else []), threshold
+        assert found == ([profile_id] if similarity >= threshold else []), threshold
 
 
 @pytest.mark.parametrize(
@@ -76,10 +76,10 @@ async def test_the_threshold_is_met_by_who_is_just_as_similar(
         ("abcdefghijklmnopq", "abcdefghijklmnopx", 80),
     ],
 )
-async def test_a_similarity_that_is_exactly_the_threshold_is_enough(
+async def test_a_similarity_equal_to_the_threshold_is_enough(
     client: httpx.AsyncClient, fuzzy_id: str, database: Database, one: str, other: str, percent: int
 ) -> None:
-    """PostgreSQL has it as a float, of which 0.7 is less than the 0.7 that the threshold is."""
+    """PostgreSQL computes the similarity as a 32-bit float, whose 0.7 is less than the 0.7 of the threshold."""
     profile_id = await make_profile(client, fuzzy_id, chat=one)
     assert await _similarity(database, one, other) == percent
     for threshold, found in ((percent, [profile_id]), (percent + 1, [])):
@@ -92,26 +92,28 @@ async def test_among_equally_similar_ones_the_earliest_is_first(client: httpx.As
     assert await look_up(client, fuzzy_id, "chat", "Ada Lovelace") == people
 
 
-async def test_a_profile_is_told_once_and_by_its_best_value(client: httpx.AsyncClient, fuzzy_id: str) -> None:
+async def test_a_profile_is_returned_once_and_ranked_by_its_best_value(
+    client: httpx.AsyncClient, fuzzy_id: str
+) -> None:
     other = await make_profile(client, fuzzy_id, chat="Adda Lovelace")
     for chat in ("Ada Lovelac", "Ada Lovelacee", "Ada Lovelace"):
         profile_id = await make_profile(client, fuzzy_id, email="a@example.com", chat=chat)
     assert await look_up(client, fuzzy_id, "chat", "Ada Lovelace") == [profile_id, other]
 
 
-async def test_what_has_no_letters_is_found_by_itself(client: httpx.AsyncClient, fuzzy_id: str) -> None:
+async def test_a_value_without_letters_is_found_by_the_same_value(client: httpx.AsyncClient, fuzzy_id: str) -> None:
     people = await _people(client, fuzzy_id)
-    assert await _named(client, fuzzy_id, "!!!", people) == ["!!!"]
-    assert await _named(client, fuzzy_id, "???", people) == []
+    assert await _names_found(client, fuzzy_id, "!!!", people) == ["!!!"]
+    assert await _names_found(client, fuzzy_id, "???", people) == []
 
 
 @pytest.mark.parametrize("value", ["%", "_", "\\", "' or 1=1 --", "日本語", "x" * 255, "a\tb", "{}"])
-async def test_any_value_may_be_searched(client: httpx.AsyncClient, fuzzy_id: str, value: str) -> None:
+async def test_any_value_can_be_searched(client: httpx.AsyncClient, fuzzy_id: str, value: str) -> None:
     profile_id = await make_profile(client, fuzzy_id, chat=value)
     assert await look_up(client, fuzzy_id, "chat", value) == [profile_id]
 
 
-async def test_at_most_100_are_told(client: httpx.AsyncClient, fuzzy_id: str, database: Database) -> None:
+async def test_at_most_100_profiles_are_returned(client: httpx.AsyncClient, fuzzy_id: str, database: Database) -> None:
     seed = await make_profile(client, fuzzy_id, chat="Ada Lovelace")
     async with database.transaction() as connection:
         fill = """
@@ -140,7 +142,7 @@ async def test_other_types_and_stores_are_matched_exactly(client: httpx.AsyncCli
     assert await look_up(client, fuzzy_id, "chat", "Ada Lovelace") == []
 
 
-async def test_two_fuzzy_stores_know_nothing_of_each_other(client: httpx.AsyncClient, fuzzy_id: str) -> None:
+async def test_a_fuzzy_lookup_finds_nothing_in_other_stores(client: httpx.AsyncClient, fuzzy_id: str) -> None:
     other = await make_store(client, "other")
     await change_settings(client, other, chat={"matchingAlgo": "fuzzy"})
     people = [await make_profile(client, each, chat="Ada Lovelace") for each in (fuzzy_id, other)]
@@ -149,7 +151,7 @@ async def test_two_fuzzy_stores_know_nothing_of_each_other(client: httpx.AsyncCl
     ]  # fmt: skip
 
 
-async def test_what_was_stored_before_becomes_searchable_and_ceases_to_be(
+async def test_stored_values_follow_a_change_of_the_matching_algorithm(
     client: httpx.AsyncClient, store_id: str
 ) -> None:
     profile_id = await make_profile(client, store_id, chat="Ada Lovelace")
@@ -159,6 +161,6 @@ async def test_what_was_stored_before_becomes_searchable_and_ceases_to_be(
         assert await look_up(client, store_id, "chat", "Ada Lovelace") == [profile_id]
 
 
-async def test_a_similar_value_identifies_nobody_when_it_is_written(client: httpx.AsyncClient, fuzzy_id: str) -> None:
+async def test_a_similar_value_does_not_match_when_it_is_written(client: httpx.AsyncClient, fuzzy_id: str) -> None:
     people = [await make_profile(client, fuzzy_id, chat=name) for name in ("Ada Lovelace", "Ada Lovelac")]
     assert people[0] != people[1]

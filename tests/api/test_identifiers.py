@@ -13,7 +13,7 @@ from tests.database.contents import contents
 
 @pytest.fixture
 async def url(client: httpx.AsyncClient, store_id: str) -> str:
-    """Of the identifiers of a profile with a chat, `c-1`."""
+    """The URL of the identifiers of a profile that has the chat `c-1`."""
     return f"/v1/Stores/{store_id}/Profiles/{await make_profile(client, store_id, chat='c-1')}/Identifiers"
 
 
@@ -43,7 +43,7 @@ async def _identifiers(database: Database) -> list[str]:
     return sorted((await contents(database))["identifier"])
 
 
-async def test_types_are_listed_as_the_settings_order_them_and_values_as_they_came(
+async def test_types_are_listed_in_the_order_of_the_settings_and_values_in_the_order_of_addition(
     client: httpx.AsyncClient, url: str
 ) -> None:
     for id_type, value in (("phone", "(317) 555-1234"), ("chat", "b"), ("email", "A@x.com"), ("chat", "a")):
@@ -59,18 +59,20 @@ async def test_types_are_listed_as_the_settings_order_them_and_values_as_they_ca
     assert (await client.get(f"{url}/chat")).json() == {"idType": "chat", "values": ["c-1", "b", "a"]}
 
 
-async def test_what_is_added_is_found_at_once(client: httpx.AsyncClient, url: str, store_id: str) -> None:
+async def test_an_added_identifier_is_found_at_once(client: httpx.AsyncClient, url: str, store_id: str) -> None:
     await _add(client, url, "phone", "317-555-1234")
     assert await look_up(client, store_id, "phone", "+13175551234") == [_profile_id(url)]
 
 
-async def test_adding_what_is_there_changes_nothing(client: httpx.AsyncClient, url: str, database: Database) -> None:
+async def test_adding_an_existing_identifier_changes_nothing(
+    client: httpx.AsyncClient, url: str, database: Database
+) -> None:
     before = await _identifiers(database)
     assert (await _add(client, url, "chat", " c-1 ")).status_code == 202
     assert await _identifiers(database) == before
 
 
-async def test_adding_a_unique_value_of_somebody_else_merges_into_the_earliest(
+async def test_adding_a_unique_value_of_another_profile_merges_into_the_earliest(
     client: httpx.AsyncClient, url: str, store_id: str
 ) -> None:
     later = await make_profile(client, store_id, email="a@example.com", city="Gary")
@@ -80,7 +82,7 @@ async def test_adding_a_unique_value_of_somebody_else_merges_into_the_earliest(
     assert (moved.status_code, moved.headers["Canonical-Profile-Id"]) == (301, _profile_id(url))
 
 
-async def test_adding_to_the_later_one_merges_into_the_earliest_too(
+async def test_adding_to_the_later_profile_also_merges_into_the_earliest(
     client: httpx.AsyncClient, url: str, store_id: str
 ) -> None:
     later = await make_profile(client, store_id, email="a@example.com")
@@ -98,7 +100,7 @@ async def test_a_value_of_a_type_that_is_not_unique_is_shared(
 
 
 @pytest.mark.parametrize("how", ["add", "replace"])
-async def test_a_unique_value_outside_the_rules_that_somebody_else_has_is_a_conflict(
+async def test_a_unique_value_of_another_profile_outside_the_rules_is_a_conflict(
     client: httpx.AsyncClient, url: str, store_id: str, database: Database, how: str
 ) -> None:
     await change_settings(client, store_id, rules=["chat"])
@@ -115,7 +117,7 @@ async def test_a_unique_value_outside_the_rules_that_somebody_else_has_is_a_conf
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         ({"idType": "fax", "value": "1"}, "email, whatsapp, phone, chat"),
         ({"idType": "phone", "value": "s3cr3t"}, "value: expected"),
@@ -129,16 +131,16 @@ async def test_a_unique_value_outside_the_rules_that_somebody_else_has_is_a_conf
         ({"idType": "chat", "value": 1}, "value"),
     ],
 )
-async def test_an_identifier_that_cannot_be_added(
-    client: httpx.AsyncClient, url: str, body: dict[str, Any], said: str
+async def test_an_invalid_identifier_is_refused(
+    client: httpx.AsyncClient, url: str, body: dict[str, Any], message: str
 ) -> None:
     answer = await client.post(url, json=body)
     assert _refusal(answer) == (400, 520046)
-    assert said in answer.json()["message"]
+    assert message in answer.json()["message"]
     assert "s3cr3t" not in answer.text
 
 
-async def test_a_value_is_replaced_and_counts_as_the_newest(client: httpx.AsyncClient, url: str, store_id: str) -> None:
+async def test_a_replaced_value_counts_as_the_newest(client: httpx.AsyncClient, url: str, store_id: str) -> None:
     await _add(client, url, "chat", "c-2")
     answer = await _replace(client, url, "chat", " c-1 ", " c-3 ")
     assert (answer.status_code, answer.json()) == (202, {"message": "Identifier update accepted."})
@@ -147,7 +149,7 @@ async def test_a_value_is_replaced_and_counts_as_the_newest(client: httpx.AsyncC
     assert await look_up(client, store_id, "chat", "c-3") == [_profile_id(url)]
 
 
-async def test_a_value_replaced_by_itself_or_by_another_of_its_own_counts_as_the_newest(
+async def test_a_value_replaced_by_itself_or_by_another_of_the_profile_counts_as_the_newest(
     client: httpx.AsyncClient, url: str
 ) -> None:
     for value in ("c-2", "c-3"):
@@ -168,7 +170,7 @@ async def test_a_full_profile_may_replace_a_value(
     assert await _values(client, url) == ["c-2", "c-3"]
 
 
-async def test_replacing_by_a_unique_value_of_somebody_else_merges(
+async def test_replacing_by_a_unique_value_of_another_profile_merges(
     client: httpx.AsyncClient, url: str, store_id: str
 ) -> None:
     await make_profile(client, store_id, chat="c-2", email="a@example.com")
@@ -187,7 +189,7 @@ async def test_replacing_shares_a_value_of_a_type_that_is_not_unique(
     assert await look_up(client, store_id, "chat", "c-2") == [_profile_id(url), other]
 
 
-async def test_what_is_not_there_cannot_be_replaced(
+async def test_a_missing_identifier_cannot_be_replaced(
     client: httpx.AsyncClient, url: str, store_id: str, database: Database
 ) -> None:
     await make_profile(client, store_id, chat="of-somebody-else")
@@ -202,14 +204,14 @@ async def test_path_and_body_must_name_the_same_type(client: httpx.AsyncClient, 
     assert _refusal(await client.patch(f"{url}/chat", json=body)) == (400, 520046)
 
 
-async def test_of_replacements_of_a_value_at_once_one_is_made(client: httpx.AsyncClient, url: str) -> None:
+async def test_only_one_of_concurrent_replacements_of_a_value_is_made(client: httpx.AsyncClient, url: str) -> None:
     answers = await asyncio.gather(*[_replace(client, url, "chat", "c-1", f"new-{number}") for number in range(8)])
     assert sorted(answer.status_code for answer in answers) == [202] + [404] * 7
     assert len(await _values(client, url)) == 1
 
 
 @pytest.mark.parametrize(("policy", "left"), [("fifo", ["c-2", "c-3"]), ("lifo", ["c-1", "c-2"])])
-async def test_one_value_is_removed_the_one_that_the_policy_would_drop(
+async def test_removing_one_value_removes_the_one_that_the_policy_would_evict(
     client: httpx.AsyncClient, url: str, store_id: str, policy: str, left: list[str]
 ) -> None:
     for value in ("c-2", "c-3"):
@@ -220,14 +222,14 @@ async def test_one_value_is_removed_the_one_that_the_policy_would_drop(
     assert await _values(client, url) == left
 
 
-async def test_all_values_of_a_type_are_removed_and_of_no_other(client: httpx.AsyncClient, url: str) -> None:
+async def test_removing_all_values_of_a_type_keeps_other_types(client: httpx.AsyncClient, url: str) -> None:
     for id_type, value in (("chat", "c-2"), ("email", "a@example.com")):
         await _add(client, url, id_type, value)
     await client.delete(f"{url}/chat", params={"removeAll": "true"})
     assert (await client.get(url)).json() == {"identifiers": [{"idType": "email", "values": ["a@example.com"]}]}
 
 
-async def test_a_profile_without_identifiers_is_still_there(client: httpx.AsyncClient, url: str) -> None:
+async def test_a_profile_without_identifiers_still_exists(client: httpx.AsyncClient, url: str) -> None:
     await client.delete(f"{url}/chat")
     assert (await client.get(url)).json() == {"identifiers": []}
     assert (await client.get(url.removesuffix("/Identifiers"))).json()["traits"] == {"Contact": {"chat": "c-1"}}
@@ -235,12 +237,12 @@ async def test_a_profile_without_identifiers_is_still_there(client: httpx.AsyncC
 
 
 @pytest.mark.parametrize("id_type", ["email", "fax"])
-async def test_what_is_not_there_is_neither_told_nor_removed(client: httpx.AsyncClient, url: str, id_type: str) -> None:
+async def test_a_missing_type_is_neither_fetched_nor_removed(client: httpx.AsyncClient, url: str, id_type: str) -> None:
     assert _refusal(await client.get(f"{url}/{id_type}")) == (404, 20404)
     assert _refusal(await client.delete(f"{url}/{id_type}")) == (404, 520017)
 
 
-async def test_of_removals_at_once_none_is_lost(client: httpx.AsyncClient, url: str) -> None:
+async def test_concurrent_removals_are_all_made(client: httpx.AsyncClient, url: str) -> None:
     for number in range(2, 6):
         await _add(client, url, "chat", f"c-{number}")
     answers = await asyncio.gather(*[client.delete(f"{url}/chat") for _ in range(7)])
@@ -248,7 +250,7 @@ async def test_of_removals_at_once_none_is_lost(client: httpx.AsyncClient, url: 
 
 
 @pytest.mark.parametrize("query", ["removeAll=perhaps", "removeAll="])
-async def test_a_removal_is_asked_for_as_the_contract_says(client: httpx.AsyncClient, url: str, query: str) -> None:
+async def test_a_removal_that_breaks_the_contract_is_refused(client: httpx.AsyncClient, url: str, query: str) -> None:
     assert _refusal(await client.delete(f"{url}/chat?{query}")) == (400, 520046)
 
 
@@ -260,7 +262,7 @@ async def test_a_removal_is_asked_for_as_the_contract_says(client: httpx.AsyncCl
         ("mem_profile_00000000000000000000000000", (404, 20404)),
     ],
 )
-async def test_a_profile_that_does_not_exist_has_no_identifiers(
+async def test_the_identifiers_of_an_unknown_profile_are_not_found(
     client: httpx.AsyncClient, url: str, profile_id: str, refusal: tuple[int, int]
 ) -> None:
     nowhere = url.replace(_profile_id(url), profile_id)

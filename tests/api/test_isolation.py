@@ -1,4 +1,4 @@
-"""A store of another account is indistinguishable from one that does not exist: by the answer, and by the time."""
+"""A store of another account cannot be distinguished from one that does not exist, neither by answers nor by timing."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ ABSENT = "mem_store_00000000000000000000000001"
 
 
 def _operations_on_stores() -> dict[str, tuple[str, str, Any]]:
-    """Name to method, path and example of a body, of each operation of the OpenAPI document with a store in its path."""
+    """Return the method, path and example body of each operation that has a store in its path, by operation ID."""
     paths = create_app(load_settings(database_url="postgresql://nobody@127.0.0.1:1/nothing")).openapi()["paths"]
     return {
         operation["operationId"]: (
@@ -38,14 +38,14 @@ OPERATIONS = _operations_on_stores()
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """Calls a service that has just served the store's owner, and sees what it sends to PostgreSQL meanwhile."""
+    """Calls a service that just served the owner of a store, and records what the service sends to PostgreSQL."""
 
     client: httpx.AsyncClient
     tap: Tap
     store_id: str
     profile_id: str
 
-    async def ask(self, operation_id: str, store_id: str, **body: Any) -> tuple[httpx.Response, list[str]]:
+    async def request(self, operation_id: str, store_id: str, **body: Any) -> tuple[httpx.Response, list[str]]:
         method, path, _ = OPERATIONS[operation_id]
         names = {
             "storeId": store_id, "profileId": self.profile_id, "idType": "phone", "traitGroupName": "Contact",
@@ -60,8 +60,8 @@ class Stranger:
 async def stranger(settings: Settings, database: Database) -> AsyncIterator[Stranger]:
     assert settings.database_url is not None
     async with tapped(settings.database_url.get_secret_value()) as tap:
-        watched = {"database_url": SecretStr(tap.url), "pool_size": 1}
-        app = create_app(settings.model_copy(update=watched))
+        tapped_settings = {"database_url": SecretStr(tap.url), "pool_size": 1}
+        app = create_app(settings.model_copy(update=tapped_settings))
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(
@@ -83,19 +83,19 @@ def test_there_are_operations_on_stores() -> None:
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
-async def test_a_strangers_404_is_that_of_a_store_that_does_not_exist_and_takes_as_many_statements(
+async def test_a_foreign_store_and_a_missing_store_give_the_same_404_with_the_same_statements(
     stranger: Stranger, operation_id: str
 ) -> None:
     example = OPERATIONS[operation_id][2]
     bodies: list[dict[str, Any]] = [{"json": example}, {"json": {}}, {"content": b"{"}] if example else [{}]
-    await stranger.ask(operation_id, ABSENT, **bodies[0])  # the connection learns its statements
+    await stranger.request(operation_id, ABSENT, **bodies[0])  # prepares the statements of the connection
     for body in bodies:
-        theirs, sent_for_theirs = await stranger.ask(operation_id, stranger.store_id, **body)
-        nobodys, sent_for_nobodys = await stranger.ask(operation_id, ABSENT, **body)
-        assert (theirs.status_code, theirs.json()["code"]) == (404, 520041)
-        assert theirs.content == nobodys.content
-        assert _headers(theirs) == _headers(nobodys)
-        assert sent_for_theirs == sent_for_nobodys == ["(prepared)"]
+        foreign, sent_for_foreign = await stranger.request(operation_id, stranger.store_id, **body)
+        absent, sent_for_absent = await stranger.request(operation_id, ABSENT, **body)
+        assert (foreign.status_code, foreign.json()["code"]) == (404, 520041)
+        assert foreign.content == absent.content
+        assert _headers(foreign) == _headers(absent)
+        assert sent_for_foreign == sent_for_absent == ["(prepared)"]
 
 
 def _headers(answer: httpx.Response) -> list[tuple[bytes, bytes]]:

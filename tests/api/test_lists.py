@@ -1,4 +1,4 @@
-"""Lists, page by page."""
+"""A list that fits on one page."""
 
 import httpx
 

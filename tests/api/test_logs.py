@@ -1,9 +1,10 @@
-"""Logs are JSON, one line per event, and hold no identifier value, whatever went wrong."""
+"""Logs are JSON with one line per event, and never contain an identifier value, even after an error."""
 
 import io
 import json
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -14,6 +15,7 @@ from sqlalchemy import text
 from profile_lookup.database.pool import Database
 from profile_lookup.logs import configure_logging
 from profile_lookup.settings import Settings
+from profile_lookup.web.dependencies import services_of
 from tests.conftest import make_profile, make_store
 
 SECRETS = ("3175551234", "secret@example.com", "Secretname")
@@ -28,7 +30,7 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture
 def logged() -> Iterator[Callable[[], Events]]:
-    """Gives the events logged since the test began, of all loggers, debug included, but those of the test client."""
+    """A function that returns all events logged since the test began, at every level, except the test client's."""
     root, test_client = logging.getLogger(), logging.getLogger("httpx")
     before = (root.handlers[:], root.level, test_client.level)
     configure_logging("DEBUG")
@@ -41,7 +43,7 @@ def logged() -> Iterator[Callable[[], Events]]:
     root.handlers[:], root.level, test_client.level = before
 
 
-async def test_a_defect_is_logged_under_its_request_id_without_the_exceptions_text(
+async def test_a_crash_is_logged_with_its_request_id_and_without_the_text_of_the_exception(
     app: FastAPI, client: httpx.AsyncClient, logged: Callable[[], Events]
 ) -> None:
     @app.get("/defect")
@@ -63,7 +65,7 @@ async def test_a_defect_is_logged_under_its_request_id_without_the_exceptions_te
     assert not _secrets_in(str(events) + answer.text)
 
 
-async def test_a_constraint_that_fires_does_not_leak_the_row_that_broke_it(
+async def test_a_constraint_violation_does_not_reveal_the_row(
     client: httpx.AsyncClient, database: Database, logged: Callable[[], Events]
 ) -> None:
     store_id = await make_store(client)
@@ -78,11 +80,11 @@ async def test_a_constraint_that_fires_does_not_leak_the_row_that_broke_it(
     assert not _secrets_in(str(events) + answer.text)
 
 
-async def test_a_database_that_is_away_is_logged_under_the_request(
+async def test_an_unavailable_database_is_logged_with_the_request_id(
     app: FastAPI, client: httpx.AsyncClient, logged: Callable[[], Events]
 ) -> None:
-    await app.state.database.close()
-    app.state.database = Database("postgresql://nobody@127.0.0.1:1/nothing", pool_size=1)
+    absent = Database("postgresql://nobody@127.0.0.1:1/nothing", pool_size=1)
+    app.state.services = replace(services_of({"app": app}), database=absent)
     answer = await client.get("/readyz")
     assert answer.status_code == 503
     (event,) = [event for event in logged() if event["event"] == "unavailable"]
@@ -90,7 +92,7 @@ async def test_a_database_that_is_away_is_logged_under_the_request(
     assert "ConnectionRefusedError" in event["exc_info"]
 
 
-async def test_requests_are_one_line_each_and_hold_no_values(
+async def test_each_request_is_logged_in_one_line_without_values(
     client: httpx.AsyncClient, logged: Callable[[], Events]
 ) -> None:
     store_id = await make_store(client)

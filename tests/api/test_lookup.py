@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.database.pool import Database
-from profile_lookup.lookup.profile_lookup import ProfileLookup
+from profile_lookup.web.dependencies import services_of
 from tests.conftest import BASE_URL, change_settings, look_up, make_account, make_profile, make_store
 from tests.contract.conforming import ConformingTransport
 
@@ -97,9 +97,8 @@ async def test_what_this_process_knows_is_bounded_and_nobody_without_credentials
     store_id: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("profile_lookup.lookup.profile_lookup.MAX_KNOWN", 1)
-    lookup: ProfileLookup = app.state.profile_lookup
-    known = lookup._known
+    monkeypatch.setattr("profile_lookup.stores.admission.MAX_KNOWN_CALLERS", 1)
+    known = services_of({"app": app}).admissions._known
     caller = Credentials(account[0], digest(account[1]))
     await look_up(client, store_id, "chat", "c")
     absent = f"/v1/Stores/{'mem_store_' + '0' * 26}/Profiles/Lookup"

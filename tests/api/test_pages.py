@@ -1,4 +1,4 @@
-"""Lists, page by page."""
+"""The lists of all resources in pages."""
 
 import httpx
 
@@ -20,12 +20,12 @@ async def test_a_list_that_fits_on_one_page_has_no_tokens(client: httpx.AsyncCli
         assert answer.json()[key]
 
 
-async def test_a_token_goes_on_in_its_own_order_unless_another_is_asked_for(
+async def test_a_token_continues_in_its_own_order_and_another_order_is_refused(
     client: httpx.AsyncClient, store_id: str
 ) -> None:
-    made = [await make_profile(client, store_id, chat=f"c-{number}") for number in range(3)]
+    created = [await make_profile(client, store_id, chat=f"c-{number}") for number in range(3)]
     path = f"/v1/Stores/{store_id}/Profiles"
-    for order, expected in (("ASC", made), ("DESC", made[::-1])):
+    for order, expected in (("ASC", created), ("DESC", created[::-1])):
         first = (await client.get(path, params={"pageSize": 1, "orderBy": order})).json()
         token = first["meta"]["nextToken"]
         rest = (await client.get(path, params={"pageToken": token})).json()

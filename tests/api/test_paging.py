@@ -1,4 +1,4 @@
-"""Lists, page by page: every item once, forwards and backwards, also while others come and go."""
+"""Paging shows every item once, forwards and backwards, even while other items are added and removed."""
 
 import base64
 import zlib
@@ -19,7 +19,7 @@ ORDERS = ["ASC", "DESC"]
 
 
 class Listed:
-    """A list of `COUNT` items, the oldest first, and how to ask for it."""
+    """A list of `COUNT` items, the oldest first, and the requests for its pages."""
 
     def __init__(self, client: httpx.AsyncClient, url: str, name: str, oldest_first: list[str]) -> None:
         self.client, self.url, self.name, self.oldest_first = client, url, name, oldest_first
@@ -27,12 +27,12 @@ class Listed:
     def in_order(self, order: str) -> list[str]:
         return self.oldest_first if order == "ASC" else self.oldest_first[::-1]
 
-    async def ask(self, order: str, size: int, token: str | None = None) -> httpx.Response:
+    async def request_page(self, order: str, size: int, token: str | None = None) -> httpx.Response:
         parameters = {"orderBy": order, "pageSize": str(size)} | ({} if token is None else {"pageToken": token})
         return await self.client.get(self.url, params=parameters)
 
     async def page(self, order: str, size: int, token: str | None = None) -> tuple[list[str], dict[str, Any]]:
-        answer = await self.ask(order, size, token)
+        answer = await self.request_page(order, size, token)
         assert answer.status_code == 200, answer.text
         body = answer.json()
         assert body.keys() == {self.name, "meta"}
@@ -59,7 +59,7 @@ async def _profiles(client: httpx.AsyncClient, store_id: str) -> Listed:
 
 
 async def _traits(client: httpx.AsyncClient, store_id: str) -> Listed:
-    """Some of them written in the same instant: then their names are in order."""
+    """Some traits are written at the same instant; these are listed by name."""
     profile_id = await make_profile(client, store_id, chat="secret-chat", city="secret-city", state="IN")
     url = f"/v1/Stores/{store_id}/Profiles/{profile_id}"
     later = ["street", "country", "lastName", "postalCode", "firstName"]
@@ -71,8 +71,8 @@ async def _traits(client: httpx.AsyncClient, store_id: str) -> Listed:
 
 
 async def _stores(client: httpx.AsyncClient, store_id: str) -> Listed:
-    made = [await make_store(client, f"store-{number}") for number in range(COUNT - 1)]
-    return Listed(client, "/v1/ControlPlane/Stores", "stores", [store_id, *made])
+    created = [await make_store(client, f"store-{number}") for number in range(COUNT - 1)]
+    return Listed(client, "/v1/ControlPlane/Stores", "stores", [store_id, *created])
 
 
 async def _groups(client: httpx.AsyncClient, store_id: str) -> Listed:
@@ -105,7 +105,7 @@ async def test_each_item_is_on_one_page_forwards_and_backwards_in_either_order(l
                 back, meta_of_back = await listed.page(order, size, meta["previousToken"])
                 assert back == before
                 assert ("previousToken" in meta_of_back) is (before is not items[0])
-            # And from the last page all the way back.
+            # Then page back from the last page to the first.
             backwards, meta = items[-1], pages[-1][1]
             while "previousToken" in meta:
                 page, meta = await listed.page(order, size, meta["previousToken"])
@@ -113,7 +113,7 @@ async def test_each_item_is_on_one_page_forwards_and_backwards_in_either_order(l
             assert backwards == listed.in_order(order)
 
 
-async def test_there_and_back_again_is_the_same_page(listed: Listed) -> None:
+async def test_going_forward_and_back_returns_to_the_same_page(listed: Listed) -> None:
     first, meta = await listed.page("DESC", 3)
     second, meta = await listed.page("DESC", 3, meta["nextToken"])
     back, meta = await listed.page("DESC", 3, meta["previousToken"])
@@ -128,43 +128,43 @@ async def test_a_token_may_be_used_with_another_page_size(listed: Listed) -> Non
 
 async def test_a_token_of_the_other_order_is_refused(listed: Listed) -> None:
     _, meta = await listed.page("ASC", 2)
-    answer = await listed.ask("DESC", 2, meta["nextToken"])
+    answer = await listed.request_page("DESC", 2, meta["nextToken"])
     assert (answer.status_code, answer.json()["code"]) == (400, 520046)
 
 
-async def test_a_token_that_was_tampered_with_is_refused(listed: Listed) -> None:
+async def test_a_modified_token_is_refused(listed: Listed) -> None:
     _, meta = await listed.page("ASC", 2)
     token: str = meta["nextToken"]
     for position in (0, 1, len(token) // 2, token.index("."), token.index(".") + 1, len(token) - 2):
         other = "A" if token[position] != "A" else "B"
-        answer = await listed.ask("ASC", 2, token[:position] + other + token[position + 1 :])
+        answer = await listed.request_page("ASC", 2, token[:position] + other + token[position + 1 :])
         assert (answer.status_code, answer.json()["code"]) == (400, 520046)
         assert answer.json()["message"].startswith("pageToken: expected")
     for nonsense in ("", ".", "x", "x" * 4096, "\0", "é", token[:-1], token + "x", f" {token}", token.upper()):
-        answer = await listed.ask("ASC", 2, nonsense)
+        answer = await listed.request_page("ASC", 2, nonsense)
         assert (answer.status_code, answer.json()["code"]) == (400, 520046), nonsense
-    assert (await listed.ask("ASC", 2, "x" * 4097)).status_code == 400
+    assert (await listed.request_page("ASC", 2, "x" * 4097)).status_code == 400
 
 
-async def test_no_token_tells_a_value(listed: Listed, database: Database) -> None:
-    """Not even what it says behind its signature, or compressed."""
+async def test_tokens_contain_no_values(listed: Listed, database: Database) -> None:
+    """Not even the decoded and decompressed payload of a token contains a value."""
     async with database.statements() as connection:
         values = list((await connection.execute(text("select value from identifier"))).scalars())
         values += list((await connection.execute(text("select value #>> '{}' from trait"))).scalars())
-    told = ""
+    seen = ""
     for order in ORDERS:
         async for _, meta in listed.pages(order, 1):
             for name in ("nextToken", "previousToken"):
                 if token := meta.get(name):
                     payload = token.rpartition(".")[0]
                     raw = base64.urlsafe_b64decode(payload.lstrip(".") + "=" * (-len(payload.lstrip(".")) % 4))
-                    told += (zlib.decompress(raw) if payload.startswith(".") else raw).decode()
-    assert len(told) > 500
-    assert not [value for value in values if len(value) > 2 and value in told]
+                    seen += (zlib.decompress(raw) if payload.startswith(".") else raw).decode()
+    assert len(seen) > 500
+    assert not [value for value in values if len(value) > 2 and value in seen]
 
 
-async def test_tokens_are_of_their_list_alone(client: httpx.AsyncClient, store_id: str) -> None:
-    """Not of the same list of another store or profile, nor of another list, nor of a part of it."""
+async def test_a_token_is_valid_only_for_its_own_list(client: httpx.AsyncClient, store_id: str) -> None:
+    """A token is refused for another store or profile, for another list, and for a filtered list."""
     other_store = await make_store(client, "other")
     lists = [await make(client, store_id) for make in (_profiles, _traits, _groups)]
     profile_id = await make_profile(client, store_id, email="x@example.com", city="Rome", state="IN")
@@ -191,7 +191,7 @@ async def test_tokens_are_of_their_list_alone(client: httpx.AsyncClient, store_i
         assert statuses == [200 if each == position else 400 for each in range(len(tokens))], url
 
 
-async def test_a_token_is_of_the_store_under_either_of_its_names(client: httpx.AsyncClient, store_id: str) -> None:
+async def test_a_token_is_valid_for_both_forms_of_the_store_id(client: httpx.AsyncClient, store_id: str) -> None:
     listed = await _profiles(client, store_id)
     _, meta = await listed.page("ASC", 3)
     listed.url = listed.url.replace("mem_store_", "mem_service_")
@@ -199,27 +199,27 @@ async def test_a_token_is_of_the_store_under_either_of_its_names(client: httpx.A
 
 
 @pytest.mark.parametrize("order", ORDERS)
-async def test_who_is_there_all_the_time_is_told_once_while_others_come_and_go(
+async def test_profiles_that_stay_are_listed_once_while_others_are_added_and_deleted(
     client: httpx.AsyncClient, store_id: str, database: Database, order: str
 ) -> None:
     listed = await _profiles(client, store_id)
     stays, goes = listed.oldest_first[::2], listed.oldest_first[1::2]
-    # With each page, its last item goes, and one of another page; and somebody comes.
-    told: list[str] = []
+    # With each page, its last item and one of another page are deleted, and a new profile is added.
+    seen: list[str] = []
     number = 0
     async for items, _ in listed.pages(order, 2):
-        told += items
+        seen += items
         number += 1
         await make_profile(client, store_id, chat=f"newcomer-{number}")
         for gone in {*goes[-1:], *[each for each in goes if each in items[-1:]]}:
             assert (await client.delete(f"{listed.url}/{gone}")).status_code == 202
             goes.remove(gone)
-    assert len(told) == len(set(told))
-    assert [each for each in told if each in stays] == (stays if order == "ASC" else stays[::-1])
+    assert len(seen) == len(set(seen))
+    assert [each for each in seen if each in stays] == (stays if order == "ASC" else stays[::-1])
 
 
 @pytest.mark.parametrize("order", ORDERS)
-async def test_a_page_of_which_nothing_is_left_still_leads_on(
+async def test_a_page_without_remaining_items_still_links_to_its_neighbours(
     client: httpx.AsyncClient, store_id: str, order: str
 ) -> None:
     listed = await _profiles(client, store_id)
@@ -236,7 +236,7 @@ async def test_a_page_of_which_nothing_is_left_still_leads_on(
     assert (await listed.page(order, 4, meta["nextToken"]))[0] == people[4:8]
 
 
-async def test_pages_are_found_by_their_key_in_a_big_store(
+async def test_a_large_store_is_listed_completely_in_pages(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     async with database.transaction() as connection:
@@ -246,7 +246,7 @@ async def test_pages_are_found_by_their_key_in_a_big_store(
         """
         await connection.execute(text(fill), {"store_id": ids.decoded(store_id)})
     listed = Listed(client, f"/v1/Stores/{store_id}/Profiles", "profiles", [])
-    told = [item async for items, _ in listed.pages("ASC", 1000) for item in items]
-    assert told == sorted(set(told))
-    assert len(told) == 2500
-    assert (await listed.ask("ASC", 1001)).status_code == 400
+    seen = [item async for items, _ in listed.pages("ASC", 1000) for item in items]
+    assert seen == sorted(set(seen))
+    assert len(seen) == 2500
+    assert (await listed.request_page("ASC", 1001)).status_code == 400

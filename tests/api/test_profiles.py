@@ -14,12 +14,12 @@ from profile_lookup.web import ids
 from tests.conftest import PATIENCE, change_settings, finished, look_up, make_profile, make_store
 
 
-async def _rows(database: Database, question: str) -> list[tuple[Any, ...]]:
+async def _rows(database: Database, query: str) -> list[tuple[Any, ...]]:
     async with database.statements() as connection:
-        return [tuple(row) for row in await connection.execute(text(question))]
+        return [tuple(row) for row in await connection.execute(text(query))]
 
 
-async def test_the_contracts_example_makes_a_profile(client: httpx.AsyncClient, store_id: str) -> None:
+async def test_the_example_of_the_contract_creates_a_profile(client: httpx.AsyncClient, store_id: str) -> None:
     contact = {
         "email": "Alyssa.Mock@example.com", "phone": "+13175551234", "lastName": "Mock", "firstName": "Alyssa",
     }  # fmt: skip
@@ -30,7 +30,7 @@ async def test_the_contracts_example_makes_a_profile(client: httpx.AsyncClient, 
     assert await look_up(client, store_id, "email", "alyssa.mock@EXAMPLE.com") == [created.json()["id"]]
 
 
-async def test_a_known_identifier_updates_its_profile_and_adds_what_is_new(
+async def test_a_known_identifier_updates_its_profile_and_adds_new_identifiers(
     client: httpx.AsyncClient, store_id: str
 ) -> None:
     profile_id = await make_profile(client, store_id, phone="+13175551234")
@@ -38,17 +38,17 @@ async def test_a_known_identifier_updates_its_profile_and_adds_what_is_new(
     assert await look_up(client, store_id, "email", "a@example.com") == [profile_id]
 
 
-async def test_saying_the_same_twice_changes_no_identifier(
+async def test_repeating_a_request_changes_no_identifier(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     await make_profile(client, store_id, phone="+13175551234", email="a@example.com")
-    question = "select id_type, value, profile_id, added_at from identifier order by 1, 2"
-    before = await _rows(database, question)
+    query = "select id_type, value, profile_id, added_at from identifier order by 1, 2"
+    before = await _rows(database, query)
     await make_profile(client, store_id, phone="+13175551234", email="a@example.com")
-    assert await _rows(database, question) == before
+    assert await _rows(database, query) == before
 
 
-async def test_the_latest_value_of_a_trait_stays(client: httpx.AsyncClient, store_id: str, database: Database) -> None:
+async def test_a_trait_keeps_its_latest_value(client: httpx.AsyncClient, store_id: str, database: Database) -> None:
     await make_profile(client, store_id, phone="+13175551234", city="Gary")
     await make_profile(client, store_id, phone="+13175551234", city="Fishers")
     assert await _rows(database, "select value from trait where name = 'city'") == [("Fishers",)]
@@ -91,7 +91,7 @@ async def test_an_alias_never_points_at_an_alias_through_later_merges(
     assert await _rows(database, "select count(*) from alias join profile on profile.id = alias.profile_id") == [(2,)]
 
 
-async def test_the_values_of_a_request_keep_its_order(
+async def test_identifiers_are_added_in_the_order_of_the_request(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     await make_profile(client, store_id, whatsapp="w", chat="c", phone="+13175551234", email="a@example.com")
@@ -101,7 +101,7 @@ async def test_the_values_of_a_request_keep_its_order(
 
 
 @pytest.mark.parametrize(
-    ("traits", "code", "said"),
+    ("traits", "code", "message"),
     [
         ({}, 520005, "promoted to identifiers"),
         ({"Contact": {"firstName": "Alyssa"}}, 520005, "promoted to identifiers"),
@@ -117,11 +117,11 @@ async def test_the_values_of_a_request_keep_its_order(
     ],
 )
 async def test_refused_traits_are_named_without_their_value_and_nothing_is_written(
-    client: httpx.AsyncClient, store_id: str, database: Database, traits: object, code: int, said: str
+    client: httpx.AsyncClient, store_id: str, database: Database, traits: object, code: int, message: str
 ) -> None:
     answer = await client.post(f"/v1/Stores/{store_id}/Profiles", json={"traits": traits})
     assert (answer.status_code, answer.json()["code"]) == (400, code)
-    assert said in answer.json()["message"]
+    assert message in answer.json()["message"]
     assert "secret" not in answer.text
     assert await _rows(database, "select count(*) from profile") == [(0,)]
 
@@ -139,7 +139,7 @@ async def test_a_unique_value_outside_the_rules_is_a_conflict_and_nothing_is_wri
     assert await look_up(client, store_id, "phone", "+442079460958") == []
 
 
-async def test_a_limit_is_kept_and_what_was_just_written_is_found(
+async def test_the_limit_evicts_the_oldest_value_and_keeps_the_new_one(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     await change_settings(client, store_id, email={"limit": 2})
@@ -151,9 +151,7 @@ async def test_a_limit_is_kept_and_what_was_just_written_is_found(
         assert await look_up(client, store_id, "email", f"{number}@example.com") == [profile_id]
 
 
-async def test_sdks_that_send_null_for_what_was_left_out_are_told_what_is_missing(
-    client: httpx.AsyncClient, store_id: str
-) -> None:
+async def test_null_traits_are_refused_like_missing_traits(client: httpx.AsyncClient, store_id: str) -> None:
     answer = await client.post(f"/v1/Stores/{store_id}/Profiles", json={"traits": None})
     assert (answer.status_code, answer.json()["code"]) == (400, 520005)
 
@@ -169,8 +167,10 @@ async def test_more_identifiers_than_any_profile_may_hold_are_refused(
     assert (answer.status_code, answer.json()["code"]) == (400, 520005)
 
 
-async def test_who_is_read_while_they_merge_is_whole_or_has_moved(client: httpx.AsyncClient, store_id: str) -> None:
-    """All questions of a request see the same moment: nobody is there without their traits and identifiers."""
+async def test_a_profile_read_during_its_merge_is_complete_or_redirected(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    """All queries of a request use one snapshot, so no profile appears without its traits and identifiers."""
     for round_ in range(15):
         await make_profile(client, store_id, chat=f"c{round_}")
         merging = await make_profile(client, store_id, email=f"{round_}@example.com", city="Gary")
@@ -186,13 +186,15 @@ async def test_who_is_read_while_they_merge_is_whole_or_has_moved(client: httpx.
         await merge
 
 
-async def test_writes_that_wait_leave_others_their_connections(
+async def test_waiting_writes_leave_connections_for_others(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     other = await make_store(client, "other")
     uuid = ids.decoded(store_id)
     assert uuid is not None
-    blocked = text("select count(*) from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid))")
+    sessions_blocked_by_this_one = text(
+        "select count(*) from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid))"
+    )
     async with database.transaction() as connection:
         account_id = (await connection.execute(select(store.c.account_id).where(store.c.id == uuid))).scalar_one()
         await lock_rules(connection, account_id, uuid)
@@ -202,11 +204,11 @@ async def test_writes_that_wait_leave_others_their_connections(
         ]
         waiting = [asyncio.ensure_future(write) for write in writes]
         async with asyncio.timeout(PATIENCE):
-            while not await connection.scalar(blocked):
+            while not await connection.scalar(sessions_blocked_by_this_one):
                 await asyncio.sleep(0.01)
         answered = {"others": 0}
         for _ in range(20):
             assert await look_up(client, other, "chat", "c") == []
             answered["others"] += not any(write.done() for write in waiting)
-        assert answered["others"]  # while all of those still waited
+        assert answered["others"]  # some answers came while all the writes still waited
     assert {answer.status_code for answer in await asyncio.gather(*waiting)} <= {202, 503}

@@ -1,4 +1,4 @@
-"""A merged profile's ID leads to the canonical one, whatever is asked of it."""
+"""Every request for a merged profile is redirected to the canonical one."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ REQUESTS: list[tuple[str, str, Any]] = [
 
 
 async def _merged(client: httpx.AsyncClient, store_id: str) -> tuple[str, str]:
-    """A canonical profile's ID, and that of one that was merged into it, through another."""
+    """Return a canonical ID and the ID of a profile that was merged into it by way of a third one."""
     canonical, _, last = [
         await make_profile(client, store_id, **{id_type: "c-1" if id_type == "chat" else f"{id_type}@example.com"})
         for id_type in ("chat", "email", "whatsapp")
@@ -37,7 +37,7 @@ async def _merged(client: httpx.AsyncClient, store_id: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize(("method", "sub_resource", "body"), REQUESTS)
-async def test_it_leads_to_the_same_resource_of_the_canonical_profile(
+async def test_a_redirect_leads_to_the_same_resource_of_the_canonical_profile(
     client: httpx.AsyncClient, store_id: str, method: str, sub_resource: str, body: Any
 ) -> None:
     canonical, merged = await _merged(client, store_id)
@@ -51,7 +51,7 @@ async def test_it_leads_to_the_same_resource_of_the_canonical_profile(
 
 
 @pytest.mark.parametrize(("method", "sub_resource", "body"), REQUESTS)
-async def test_a_client_that_follows_gets_there_with_its_credentials(
+async def test_a_client_that_follows_the_redirect_keeps_its_credentials(
     client: httpx.AsyncClient, store_id: str, method: str, sub_resource: str, body: Any
 ) -> None:
     canonical, merged = await _merged(client, store_id)
@@ -62,9 +62,7 @@ async def test_a_client_that_follows_gets_there_with_its_credentials(
     assert canonical in str(answer.url)
 
 
-async def test_what_was_asked_of_a_merged_profile_is_done_to_the_canonical_one(
-    client: httpx.AsyncClient, store_id: str
-) -> None:
+async def test_a_followed_write_changes_the_canonical_profile(client: httpx.AsyncClient, store_id: str) -> None:
     canonical, merged = await _merged(client, store_id)
     profiles = f"/v1/Stores/{store_id}/Profiles"
     body = {"traits": {"Contact": {"city": "Fishers"}}}
@@ -72,13 +70,15 @@ async def test_what_was_asked_of_a_merged_profile_is_done_to_the_canonical_one(
     assert (await client.get(f"{profiles}/{canonical}")).json()["traits"]["Contact"]["city"] == "Fishers"
 
 
-async def test_nothing_is_done_to_who_does_not_follow(client: httpx.AsyncClient, store_id: str) -> None:
+async def test_a_write_that_does_not_follow_the_redirect_changes_nothing(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
     canonical, merged = await _merged(client, store_id)
     await client.delete(f"/v1/Stores/{store_id}/Profiles/{merged}")
     assert (await client.get(f"/v1/Stores/{store_id}/Profiles/{canonical}")).status_code == 200
 
 
-async def test_it_leads_to_the_public_url(settings: Settings, account: tuple[str, str], store_id: str) -> None:
+async def test_a_redirect_leads_to_the_public_url(settings: Settings, account: tuple[str, str], store_id: str) -> None:
     app = create_app(load_settings(database_url=settings.database_url, public_url="https://lookup.example.com/memory/"))
     async with (
         app.router.lifespan_context(app),
@@ -91,23 +91,23 @@ async def test_it_leads_to_the_public_url(settings: Settings, account: tuple[str
     )
 
 
-async def test_an_id_that_is_percent_encoded_leads_there_too(client: httpx.AsyncClient, store_id: str) -> None:
+async def test_a_percent_encoded_id_is_redirected(client: httpx.AsyncClient, store_id: str) -> None:
     canonical, merged = await _merged(client, store_id)
     url = f"/v1/Stores/{store_id}/Profiles/{merged.replace('mem_', 'mem%5F')}/Traits"
     answer = await client.get(url)
     assert answer.headers["Location"] == f"{BASE_URL}/v1/Stores/{store_id}/Profiles/{canonical}/Traits"
 
 
-async def test_a_query_that_is_no_text_is_kept_as_it_is(
+async def test_a_query_that_is_not_valid_text_is_kept_unchanged(
     app: FastAPI, client: httpx.AsyncClient, store_id: str, account: tuple[str, str]
 ) -> None:
     canonical, merged = await _merged(client, store_id)
     query = b"x=\xff&y=\xc3\xa9&z=%C3"
 
-    async def asked_by_a_client_of_another_kind(scope: Scope, receive: Receive, send: Send) -> None:
+    async def app_with_raw_query(scope: Scope, receive: Receive, send: Send) -> None:
         await app({**scope, "query_string": query}, receive, send)
 
-    transport = ConformingTransport(asked_by_a_client_of_another_kind)
+    transport = ConformingTransport(app_with_raw_query)
     async with httpx.AsyncClient(transport=transport, base_url=BASE_URL, auth=account) as other:
         answer = await other.get(f"/v1/Stores/{store_id}/Profiles/{merged}")
     assert answer.status_code == 301
@@ -115,7 +115,7 @@ async def test_a_query_that_is_no_text_is_kept_as_it_is(
     assert location == f"{BASE_URL}/v1/Stores/{store_id}/Profiles/{canonical}?".encode() + query
 
 
-async def test_an_address_that_would_be_too_long_is_refused(client: httpx.AsyncClient, store_id: str) -> None:
+async def test_a_redirect_to_a_url_that_is_too_long_is_refused(client: httpx.AsyncClient, store_id: str) -> None:
     _, merged = await _merged(client, store_id)
     answer = await client.get(f"/v1/Stores/{store_id}/Profiles/{merged}?x={'x' * 2000}")
     assert (answer.status_code, answer.json()["code"]) == (400, 520046)
@@ -126,10 +126,8 @@ async def test_a_merged_profile_is_in_no_list(client: httpx.AsyncClient, store_i
     assert (await client.get(f"/v1/Stores/{store_id}/Profiles")).json()["profiles"] == [canonical]
 
 
-async def test_a_slash_that_is_percent_encoded_leads_to_the_same_resource(
-    client: httpx.AsyncClient, store_id: str
-) -> None:
-    """Whoever follows a redirect of a DELETE must not erase more than they asked for."""
+async def test_a_percent_encoded_slash_leads_to_the_same_resource(client: httpx.AsyncClient, store_id: str) -> None:
+    """A client that follows a redirect of a DELETE must not erase more than it requested."""
     canonical = await make_profile(client, store_id, chat="c")
     merged = await make_profile(client, store_id, email="e")
     await make_profile(client, store_id, chat="c", email="e")

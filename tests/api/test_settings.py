@@ -1,4 +1,4 @@
-"""A store's identity resolution settings: what they may be. What a change does to data is test_settings_changes.py."""
+"""Which identity resolution settings are valid. test_settings_changes.py tests what a change does to stored data."""
 
 from typing import Any
 
@@ -55,7 +55,7 @@ async def test_a_new_store_has_the_four_reserved_types(client: httpx.AsyncClient
     assert answer.headers["ETag"]
 
 
-async def test_the_whole_document_is_replaced_and_what_is_left_out_has_its_default(
+async def test_the_whole_document_is_replaced_and_missing_fields_get_their_defaults(
     client: httpx.AsyncClient, url: str, store_id: str
 ) -> None:
     accepted = await client.put(url, json=_document({"idType": "crm"}, {"idType": "phone", "limit": 3}, rules=["crm"]))
@@ -69,13 +69,13 @@ async def test_the_whole_document_is_replaced_and_what_is_left_out_has_its_defau
     }
 
 
-async def test_what_was_fetched_can_be_sent_back(client: httpx.AsyncClient, url: str) -> None:
+async def test_fetched_settings_can_be_sent_back(client: httpx.AsyncClient, url: str) -> None:
     before = (await client.get(url)).json()
     assert (await finished(client, await client.put(url, json=before)))["status"] == "COMPLETED"
     assert (await client.get(url)).json() == before | {"version": 2}
 
 
-async def test_without_data_a_change_is_in_force_at_once(client: httpx.AsyncClient, url: str) -> None:
+async def test_a_change_without_stored_data_is_in_force_at_once(client: httpx.AsyncClient, url: str) -> None:
     accepted = await client.put(url, json=_document({"idType": "phone", "normalization": "trim"}))
     assert (await client.get(accepted.headers["Location"])).json()["status"] == "COMPLETED"
 
@@ -91,11 +91,11 @@ CONTRADICTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("said", CONTRADICTIONS)
-async def test_what_contradicts_itself_is_refused(client: httpx.AsyncClient, url: str, said: str) -> None:
-    answer = await client.put(url, json=CONTRADICTIONS[said])
+@pytest.mark.parametrize("message", CONTRADICTIONS)
+async def test_contradictory_settings_are_refused(client: httpx.AsyncClient, url: str, message: str) -> None:
+    answer = await client.put(url, json=CONTRADICTIONS[message])
     assert (answer.status_code, answer.json()["code"]) == (400, 520024)
-    assert answer.json()["message"].startswith(said)
+    assert answer.json()["message"].startswith(message)
     assert (await client.get(url)).json()["version"] == 1
 
 
@@ -113,7 +113,9 @@ async def test_what_contradicts_itself_is_refused(client: httpx.AsyncClient, url
         *[_document({"idType": "crm", **config}) for config in WRONG_CONFIGS],
     ],
 )
-async def test_a_document_is_as_the_contract_says(client: httpx.AsyncClient, url: str, body: object) -> None:
+async def test_a_document_that_breaks_the_contract_is_refused(
+    client: httpx.AsyncClient, url: str, body: object
+) -> None:
     answer = await client.put(url, json=body)
     assert (answer.status_code, answer.json()["code"]) == (400, 520046)
 
@@ -122,7 +124,7 @@ async def test_fifteen_types_and_rules_are_accepted(client: httpx.AsyncClient, u
     assert (await client.put(url, json=_document(*_numbered(15)))).status_code == 202
 
 
-async def test_a_type_of_which_something_is_stored_cannot_be_removed(
+async def test_a_type_with_stored_identifiers_cannot_be_removed(
     client: httpx.AsyncClient, url: str, store_id: str, database: Database
 ) -> None:
     await make_profile(client, store_id, chat="c-1", whatsapp="w-1")
@@ -133,7 +135,7 @@ async def test_a_type_of_which_something_is_stored_cannot_be_removed(
     assert await contents(database) == before
 
 
-async def test_a_type_is_removed_once_nothing_of_it_is_stored_and_its_trait_is_then_just_a_trait(
+async def test_an_unused_type_can_be_removed_and_its_trait_is_no_longer_promoted(
     client: httpx.AsyncClient, url: str, store_id: str
 ) -> None:
     profile_id = await make_profile(client, store_id, chat="c-1", phone="+13175551234")
@@ -147,9 +149,9 @@ async def test_a_type_is_removed_once_nothing_of_it_is_stored_and_its_trait_is_t
     assert answer.json()["code"] == 520046
 
 
-@pytest.mark.parametrize(("count", "said"), [(1, "1 value of chat"), (3, "3 values of chat")])
-async def test_what_is_shared_cannot_become_unique(
-    client: httpx.AsyncClient, url: str, store_id: str, count: int, said: str
+@pytest.mark.parametrize(("count", "message"), [(1, "1 value of chat"), (3, "3 values of chat")])
+async def test_a_type_with_shared_values_cannot_become_unique(
+    client: httpx.AsyncClient, url: str, store_id: str, count: int, message: str
 ) -> None:
     await change_settings(client, store_id, rules=["email"], chat={"enforceUnique": False})
     for number in range(count):
@@ -159,11 +161,11 @@ async def test_what_is_shared_cannot_become_unique(
     settings["identifierConfigs"][3]["enforceUnique"] = True
     answer = await client.put(url, json=settings)
     assert (answer.status_code, answer.json()["code"]) == (400, 520024)
-    assert said in answer.json()["message"]
+    assert message in answer.json()["message"]
     assert "shared-" not in answer.text
 
 
-async def test_what_is_not_shared_becomes_unique_and_may_be_shared_again(
+async def test_a_type_without_shared_values_can_become_unique_and_back(
     client: httpx.AsyncClient, store_id: str
 ) -> None:
     for chat in ("a", "b"):
@@ -182,17 +184,17 @@ async def test_what_is_not_shared_becomes_unique_and_may_be_shared_again(
             )
 
 
-async def test_a_lower_limit_counts_from_the_next_write_on(client: httpx.AsyncClient, store_id: str) -> None:
+async def test_a_lower_limit_applies_from_the_next_write(client: httpx.AsyncClient, store_id: str) -> None:
     for number in range(5):
         profile_id = await make_profile(client, store_id, chat="c-1", email=f"{number}@example.com")
-    chats = f"/v1/Stores/{store_id}/Profiles/{profile_id}/Identifiers/email"
+    emails_url = f"/v1/Stores/{store_id}/Profiles/{profile_id}/Identifiers/email"
     await change_settings(client, store_id, email={"limit": 2})
-    assert len((await client.get(chats)).json()["values"]) == 5
+    assert len((await client.get(emails_url)).json()["values"]) == 5
     await make_profile(client, store_id, chat="c-1", city="Gary")
-    assert (await client.get(chats)).json()["values"] == ["3@example.com", "4@example.com"]
+    assert (await client.get(emails_url)).json()["values"] == ["3@example.com", "4@example.com"]
 
 
-async def test_a_new_rule_merges_nothing_until_somebody_writes(client: httpx.AsyncClient, store_id: str) -> None:
+async def test_a_new_rule_merges_nothing_until_the_next_write(client: httpx.AsyncClient, store_id: str) -> None:
     await change_settings(client, store_id, rules=["email"], chat={"enforceUnique": False})
     people = [await make_profile(client, store_id, chat="c-1", email=f"{number}@example.com") for number in range(2)]
     await change_settings(client, store_id, rules=["email", "chat"])

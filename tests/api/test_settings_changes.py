@@ -1,4 +1,4 @@
-"""What a change of a store's settings does to what is stored: all of it, or nothing."""
+"""A change of the settings is applied to all stored data or to none."""
 
 import asyncio
 from typing import Any
@@ -23,7 +23,7 @@ def url(store_id: str) -> str:
 
 
 async def _changed(client: httpx.AsyncClient, url: str, **changes: object) -> dict[str, Any]:
-    """The settings with `chat` changed."""
+    """Return the settings of the store with changes to `chat`."""
     settings: dict[str, Any] = (await client.get(url)).json()
     chat = next(config for config in settings["identifierConfigs"] if config["idType"] == "chat")
     chat |= changes
@@ -36,13 +36,11 @@ async def _stored(database: Database, table: str) -> list[str]:
 
 async def _identifiers(database: Database) -> list[tuple[Any, ...]]:
     async with database.statements() as connection:
-        question = "select id_type, value, is_unique, fuzzy_key is not null from identifier order by 1, 2"
-        return [tuple(row) for row in await connection.execute(text(question))]
+        query = "select id_type, value, is_unique, fuzzy_key is not null from identifier order by 1, 2"
+        return [tuple(row) for row in await connection.execute(text(query))]
 
 
-async def test_stored_values_become_what_the_same_input_would_now_give(
-    client: httpx.AsyncClient, store_id: str
-) -> None:
+async def test_stored_values_are_renormalized(client: httpx.AsyncClient, store_id: str) -> None:
     profile_id = await make_profile(client, store_id, chat="Ada L", phone="+13175551234")
     assert (await change_settings(client, store_id, chat={"normalization": "email"}))["status"] == "COMPLETED"
     sets = (await client.get(f"/v1/Stores/{store_id}/Profiles/{profile_id}/Identifiers")).json()
@@ -52,7 +50,7 @@ async def test_stored_values_become_what_the_same_input_would_now_give(
     assert await look_up(client, store_id, "chat", "ADA L") == [profile_id]
 
 
-async def test_several_values_of_a_profile_that_become_equal_are_one_with_the_earliest_time(
+async def test_values_of_a_profile_that_become_equal_become_one_with_the_earliest_time(
     client: httpx.AsyncClient, store_id: str
 ) -> None:
     for chat in ("ADA", "zoe", "Ada", "ada"):
@@ -85,9 +83,9 @@ async def test_profiles_whose_values_become_equal_merge_into_the_earliest(
     assert before == ["ADA", "Ada", "ada"]
 
 
-async def test_who_collides_by_chains_of_values_is_one_person(client: httpx.AsyncClient, store_id: str) -> None:
+async def test_profiles_that_collide_in_a_chain_become_one(client: httpx.AsyncClient, store_id: str) -> None:
     people = []
-    for number in range(6):  # each shares a value with the next, once their case does not count
+    for number in range(6):  # each shares a value with the next if case is ignored
         people.append(await make_profile(client, store_id, chat=f"x{number}", email=f"{number}@example.com"))
         await make_profile(client, store_id, chat=f"X{number + 1}", email=f"{number}@example.com")
     assert (await change_settings(client, store_id, chat={"normalization": "email"}))["status"] == "COMPLETED"
@@ -95,7 +93,7 @@ async def test_who_collides_by_chains_of_values_is_one_person(client: httpx.Asyn
     assert found == {(people[0],)}
 
 
-async def test_types_that_change_at_once_merge_by_the_first_of_the_rules(
+async def test_types_that_change_together_merge_by_the_first_rule(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     await make_profile(client, store_id, chat="A", whatsapp="W")
@@ -108,24 +106,24 @@ async def test_types_that_change_at_once_merge_by_the_first_of_the_rules(
 
 
 @pytest.mark.parametrize(
-    ("chats", "said"),
+    ("chats", "message"),
     [(["+13175551234", "nobody"], "1 stored value of chat"), (["ada", "zoe", "3175551234"], "2 stored values of chat")],
 )
-async def test_when_a_value_would_be_refused_the_operation_fails_and_nothing_has_changed(
-    client: httpx.AsyncClient, store_id: str, database: Database, chats: list[str], said: str
+async def test_a_change_that_would_refuse_a_stored_value_fails_and_changes_nothing(
+    client: httpx.AsyncClient, store_id: str, database: Database, chats: list[str], message: str
 ) -> None:
     for chat in chats:
         await make_profile(client, store_id, chat=chat)
     before = {name: rows for name, rows in (await contents(database)).items() if name != "operation"}
     operation = await change_settings(client, store_id, chat={"normalization": "phone"})
     assert (operation["status"], operation["error"]["code"]) == ("FAILED", 520024)
-    assert said in operation["error"]["detail"]
+    assert message in operation["error"]["detail"]
     assert operation.keys() == {"operationId", "status", "createdAt", "completedAt", "statusUrl", "error"}
     assert not any(chat in str(operation) for chat in chats)
     assert {name: rows for name, rows in (await contents(database)).items() if name != "operation"} == before
 
 
-async def test_when_values_collide_that_may_not_merge_the_operation_fails_and_nothing_has_changed(
+async def test_a_change_by_which_values_collide_outside_the_rules_fails_and_changes_nothing(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     await change_settings(client, store_id, rules=["email"])
@@ -138,7 +136,9 @@ async def test_when_values_collide_that_may_not_merge_the_operation_fails_and_no
     assert await _stored(database, "identifier") == before
 
 
-async def test_values_that_may_be_shared_become_equal_without_a_merge(client: httpx.AsyncClient, store_id: str) -> None:
+async def test_values_that_are_not_unique_become_equal_without_a_merge(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
     await change_settings(client, store_id, chat={"enforceUnique": False})
     people = [
         await make_profile(client, store_id, chat=chat, email=f"{chat}@example.com") for chat in ("ADA", "ada-2", "Ada")
@@ -148,7 +148,7 @@ async def test_values_that_may_be_shared_become_equal_without_a_merge(client: ht
     assert await look_up(client, store_id, "chat", "ada-2") == [people[0], people[1]]
 
 
-async def test_values_that_would_be_shared_cannot_become_unique_in_the_same_change(
+async def test_values_that_become_equal_cannot_become_unique_in_the_same_change(
     client: httpx.AsyncClient, store_id: str
 ) -> None:
     await change_settings(client, store_id, chat={"enforceUnique": False})
@@ -167,7 +167,7 @@ async def test_values_that_would_be_shared_cannot_become_unique_in_the_same_chan
         ({"matchingAlgo": "fuzzy", "normalization": "email", "enforceUnique": False}, (False, True)),
     ],
 )
-async def test_what_a_type_is_is_marked_on_all_that_is_stored_of_it_and_on_nothing_else(
+async def test_the_flags_of_a_type_are_stored_with_its_identifiers_and_no_others(
     client: httpx.AsyncClient, store_id: str, database: Database, changes: dict[str, object], marks: tuple[bool, bool]
 ) -> None:
     for chat in ("ADA", "zoe"):
@@ -180,7 +180,7 @@ async def test_what_a_type_is_is_marked_on_all_that_is_stored_of_it_and_on_nothi
     assert {row[2:] for row in await _identifiers(database)} == {(True, False)}
 
 
-async def test_a_limit_is_applied_to_who_merges(client: httpx.AsyncClient, store_id: str) -> None:
+async def test_a_new_limit_is_applied_to_merged_profiles(client: httpx.AsyncClient, store_id: str) -> None:
     first = await make_profile(client, store_id, chat="X", email="1@example.com")
     for chat, number in (("x", 2), ("X", 3), ("x", 4)):
         await make_profile(client, store_id, chat=chat, email=f"{number}@example.com")
@@ -192,7 +192,7 @@ async def test_a_limit_is_applied_to_who_merges(client: httpx.AsyncClient, store
 
 @pytest.fixture
 async def without_worker(settings: Settings, account: tuple[str, str]) -> Any:
-    """A client of a service that leaves all operations to others."""
+    """A client of a service that runs no worker."""
     app = create_app(settings)
     async with (
         app.router.lifespan_context(app),
@@ -213,7 +213,7 @@ async def _work(settings: Settings, client: httpx.AsyncClient, *accepted: httpx.
         return [await finished(client, each) for each in accepted]
 
 
-async def test_until_the_operation_has_ended_the_old_settings_are_in_force(
+async def test_the_old_settings_are_in_force_until_the_operation_has_ended(
     without_worker: httpx.AsyncClient, settings: Settings
 ) -> None:
     client, store_id = without_worker, await _make_store(without_worker)
@@ -245,7 +245,7 @@ async def test_a_change_waits_for_the_one_before_it(without_worker: httpx.AsyncC
     assert (after["identifierConfigs"][3]["normalization"], after["identifierConfigs"][3]["limit"]) == ("none", 9)
 
 
-async def test_a_change_that_waited_for_another_is_judged_by_what_that_left(
+async def test_a_change_that_waited_is_validated_against_the_result_of_the_previous_one(
     without_worker: httpx.AsyncClient, settings: Settings
 ) -> None:
     client, store_id = without_worker, await _make_store(without_worker)
@@ -266,10 +266,10 @@ async def test_a_change_that_waited_for_another_is_judged_by_what_that_left(
     assert (await client.get(url)).json()["identifierConfigs"][3]["limit"] == 8
 
 
-async def test_writes_and_lookups_beside_changes_never_mix_old_rules_with_new_values(
+async def test_concurrent_writes_and_lookups_never_mix_old_rules_with_new_values(
     client: httpx.AsyncClient, store_id: str, url: str, database: Database
 ) -> None:
-    """Whatever a client is told was written is found under any spelling, and no value stays as it was sent."""
+    """Every confirmed value is found in any spelling, and every stored value is normalized."""
     written: list[str] = []
     has_ended = asyncio.Event()
 

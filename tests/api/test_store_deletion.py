@@ -1,4 +1,4 @@
-"""DELETE /v1/ControlPlane/Stores/{storeId}: gone at once for clients, and in the end for everybody."""
+"""DELETE /v1/ControlPlane/Stores/{storeId} hides the store at once, and an operation then deletes its data."""
 
 import asyncio
 import time
@@ -35,8 +35,8 @@ async def _fill(database: Database, store_id: str, count: int) -> None:
         await connection.execute(_FILL, {"store_id": ids.decoded(store_id), "count": count})
 
 
-async def _with_a_history(client: httpx.AsyncClient, store_id: str) -> None:
-    """Something in every table."""
+async def _fill_every_table(client: httpx.AsyncClient, store_id: str) -> None:
+    """Write something into every table."""
     await make_profile(client, store_id, chat="c-1", city="Gary")
     await make_profile(client, store_id, phone="+13175551234")
     await make_profile(client, store_id, email="a@example.com")
@@ -53,7 +53,7 @@ async def _tables_with(database: Database, store_id: str) -> set[str]:
 
 async def test_a_deleted_store_is_gone_at_once(client: httpx.AsyncClient, store_id: str) -> None:
     profile_id = await make_profile(client, store_id, chat="c-1")
-    await look_up(client, store_id, "chat", "c-1")  # now this process knows it
+    await look_up(client, store_id, "chat", "c-1")  # now this process has cached it
     deleted = await client.delete(f"{STORES}/{store_id}")
     assert deleted.status_code == 202
     assert deleted.json()["message"] == "Memory Store deletion request accepted for processing."
@@ -72,22 +72,22 @@ async def test_a_deleted_store_is_gone_at_once(client: httpx.AsyncClient, store_
     assert (await client.get(STORES)).json()["stores"] == []
 
 
-async def test_its_name_is_free_at_once(client: httpx.AsyncClient, store_id: str) -> None:
+async def test_the_name_of_a_deleted_store_is_free_at_once(client: httpx.AsyncClient, store_id: str) -> None:
     await client.delete(f"{STORES}/{store_id}")
     assert await make_store(client, "customers") != store_id
 
 
-async def test_it_no_longer_counts(client: httpx.AsyncClient) -> None:
+async def test_a_deleted_store_does_not_count_towards_the_limit(client: httpx.AsyncClient) -> None:
     stores = [await make_store(client, f"store-{number}") for number in range(15)]
     assert (await client.post(STORES, json={"displayName": "one-more"})).json()["code"] == 520044
     await client.delete(f"{STORES}/{stores[3]}")
     assert (await client.post(STORES, json={"displayName": "one-more"})).status_code == 202
 
 
-async def test_when_its_operation_has_ended_nothing_is_left_of_it_but_that_it_was(
+async def test_after_the_deletion_only_its_operations_are_left(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
-    await _with_a_history(client, store_id)
+    await _fill_every_table(client, store_id)
     everywhere = {"store", "trait_group", "operation", "profile", "alias", "identifier", "trait", "merge"}
     assert await _tables_with(database, store_id) == everywhere
     operation = await finished(client, await client.delete(f"{STORES}/{store_id}"))
@@ -96,18 +96,18 @@ async def test_when_its_operation_has_ended_nothing_is_left_of_it_but_that_it_wa
     assert not any("a@example.com" in row for rows in (await contents(database)).values() for row in rows)
 
 
-async def test_other_stores_are_left_alone(client: httpx.AsyncClient, store_id: str, database: Database) -> None:
+async def test_other_stores_are_unchanged(client: httpx.AsyncClient, store_id: str, database: Database) -> None:
     other = await make_store(client, "other")
     for each in (store_id, other):
-        await _with_a_history(client, each)
+        await _fill_every_table(client, each)
     uuid = str(ids.decoded(other))
 
-    async def of_other() -> dict[str, list[str]]:
+    async def rows_of_other() -> dict[str, list[str]]:
         return {name: sorted(row for row in rows if uuid in row) for name, rows in (await contents(database)).items()}
 
-    before = await of_other()
+    before = await rows_of_other()
     assert (await finished(client, await client.delete(f"{STORES}/{store_id}")))["status"] == "COMPLETED"
-    assert await of_other() == before
+    assert await rows_of_other() == before
 
 
 async def test_an_empty_store_is_deleted(client: httpx.AsyncClient, store_id: str, database: Database) -> None:
@@ -115,12 +115,12 @@ async def test_an_empty_store_is_deleted(client: httpx.AsyncClient, store_id: st
     assert await _tables_with(database, store_id) == {"operation"}
 
 
-async def test_of_deletions_at_once_one_is_accepted(client: httpx.AsyncClient, store_id: str) -> None:
+async def test_only_one_of_concurrent_deletions_is_accepted(client: httpx.AsyncClient, store_id: str) -> None:
     answers = await asyncio.gather(*[client.delete(f"{STORES}/{store_id}") for _ in range(6)])
     assert sorted(answer.status_code for answer in answers) == [202] + [404] * 5
 
 
-async def test_writes_to_it_meanwhile_are_done_before_or_refused_and_nothing_stays(
+async def test_writes_during_a_deletion_leave_nothing(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     began = asyncio.Event()
@@ -142,7 +142,7 @@ async def test_writes_to_it_meanwhile_are_done_before_or_refused_and_nothing_sta
     assert await _tables_with(database, store_id) == {"operation"}
 
 
-async def test_writes_to_other_stores_go_on_while_a_big_one_is_deleted(
+async def test_deleting_a_large_store_does_not_delay_writes_to_others(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     other = await make_store(client, "other")
@@ -154,16 +154,16 @@ async def test_writes_to_other_stores_go_on_while_a_big_one_is_deleted(
         profile_id = await make_profile(client, other, chat=f"c-{written}")
         assert await look_up(client, other, "chat", f"c-{written}") == [profile_id]
         slowest, written = max(slowest, time.monotonic() - began), written + 1
-    assert written > 5  # it took so long that something could have waited for it
-    assert slowest < 4  # none has: that would have been for the whole of it, or until a lock's timeout
+    assert written > 5  # the deletion took long enough to delay writes
+    assert slowest < 4  # no write waited for the whole deletion or for a lock timeout
     assert await _tables_with(database, store_id) == {"operation"}
 
 
 @pytest.mark.parametrize("order", ["settings first", "traits first"])
-async def test_what_was_still_to_be_done_in_it_ends_too(
+async def test_pending_operations_of_a_deleted_store_end(
     client: httpx.AsyncClient, store_id: str, database: Database, order: str
 ) -> None:
-    await _with_a_history(client, store_id)
+    await _fill_every_table(client, store_id)
     await _fill(database, store_id, 3000)
     settings_url = f"{STORES}/{store_id}/IdentityResolutionSettings"
     settings = (await client.get(settings_url)).json()
@@ -176,7 +176,7 @@ async def test_what_was_still_to_be_done_in_it_ends_too(
     assert await _tables_with(database, store_id) == {"operation"}
 
 
-async def test_a_store_with_settings_of_its_own_is_deleted(
+async def test_a_store_with_changed_settings_is_deleted(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     await change_settings(client, store_id, crm={"matchingAlgo": "fuzzy", "enforceUnique": False})

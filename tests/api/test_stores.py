@@ -1,4 +1,4 @@
-"""Stores: made, listed, fetched and changed; and the operations that tell so."""
+"""Stores are created, listed, fetched and changed, and operations report it."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from tests.contract.conforming import ConformingTransport
 STORES = "/v1/ControlPlane/Stores"
 
 
-async def test_a_store_is_made_and_its_operation_tells_its_id(client: httpx.AsyncClient) -> None:
+async def test_a_store_is_created_and_its_operation_contains_the_id(client: httpx.AsyncClient) -> None:
     accepted = await client.post(STORES, json={"displayName": "customers", "description": "All of them"})
     operation_id = accepted.headers["Operation-Id"]
     status_url = f"{BASE_URL}/v1/ControlPlane/Operations/{operation_id}"
@@ -39,13 +39,13 @@ async def test_a_store_is_made_and_its_operation_tells_its_id(client: httpx.Asyn
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", moment)
 
 
-async def test_a_name_is_taken_once_in_an_account_also_by_requests_at_once(client: httpx.AsyncClient) -> None:
+async def test_a_name_can_be_taken_once_per_account_even_by_concurrent_requests(client: httpx.AsyncClient) -> None:
     answers = await asyncio.gather(*[client.post(STORES, json={"displayName": "same"}) for _ in range(8)])
     assert sorted(answer.status_code for answer in answers) == [202] + [409] * 7
     assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {520045}
 
 
-async def test_an_account_has_as_many_stores_as_it_may_also_by_requests_at_once(
+async def test_the_limit_of_stores_holds_even_for_concurrent_requests(
     client: httpx.AsyncClient,
 ) -> None:
     answers = await asyncio.gather(
@@ -70,17 +70,17 @@ async def test_an_account_has_as_many_stores_as_it_may_also_by_requests_at_once(
         {"displayName": "ok", "description": "\ud800"},
     ],
 )
-async def test_a_store_request_is_as_the_contract_says(client: httpx.AsyncClient, body: object) -> None:
+async def test_a_store_request_that_breaks_the_contract_is_refused(client: httpx.AsyncClient, body: object) -> None:
     answer = await client.post(STORES, content=json.dumps(body), headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (400, 520046)
 
 
-async def test_a_host_that_is_too_long_for_an_address_is_refused(client: httpx.AsyncClient) -> None:
+async def test_a_host_that_is_too_long_for_a_url_is_refused(client: httpx.AsyncClient) -> None:
     answer = await client.post(STORES, json={"displayName": "ok"}, headers={"Host": "h" * 480})
     assert (answer.status_code, answer.json()["code"]) == (400, 520046)
 
 
-async def test_what_sdks_send_for_nothing_is_nothing(client: httpx.AsyncClient) -> None:
+async def test_a_null_description_counts_as_missing(client: httpx.AsyncClient) -> None:
     assert (await client.post(STORES, json={"displayName": "ok", "description": None})).status_code == 202
 
 
@@ -93,7 +93,7 @@ async def test_what_sdks_send_for_nothing_is_nothing(client: httpx.AsyncClient) 
         ("mem_operation_00000000000000000000000000", 404, 520052),
     ],
 )
-async def test_an_operation_that_does_not_exist(
+async def test_an_unknown_operation_is_not_found(
     client: httpx.AsyncClient, operation_id: str, status: int, code: int
 ) -> None:
     answer = await client.get(f"/v1/ControlPlane/Operations/{operation_id}")
@@ -110,7 +110,7 @@ async def test_an_operation_is_visible_to_its_own_account_only(
     assert (answer.status_code, answer.json()["code"]) == (404, 520052)
 
 
-async def test_addresses_are_on_the_public_url(settings: Settings, account: tuple[str, str]) -> None:
+async def test_urls_in_answers_start_with_the_public_url(settings: Settings, account: tuple[str, str]) -> None:
     app = create_app(load_settings(database_url=settings.database_url, public_url="https://lookup.example.com/memory/"))
     async with (
         app.router.lifespan_context(app),
@@ -126,7 +126,7 @@ async def test_addresses_are_on_the_public_url(settings: Settings, account: tupl
     ("trusted_proxies", "origin"),
     [(None, "https://"), ("10.0.0.1, 127.9.9.9/8", "https://"), (" * ", "https://"), ("10.0.0.1", "http://")],
 )
-async def test_addresses_are_as_a_trusted_proxy_was_asked(
+async def test_urls_in_answers_use_the_scheme_that_a_trusted_proxy_forwards(
     settings: Settings, account: tuple[str, str], trusted_proxies: str | None, origin: str
 ) -> None:
     app = create_app(load_settings(database_url=settings.database_url, trusted_proxies=trusted_proxies))
@@ -138,7 +138,7 @@ async def test_addresses_are_as_a_trusted_proxy_was_asked(
     assert accepted.headers["Location"].startswith(origin)
 
 
-async def test_a_store_is_fetched_as_the_contract_says(client: httpx.AsyncClient) -> None:
+async def test_a_fetched_store_has_the_fields_of_the_contract(client: httpx.AsyncClient) -> None:
     accepted = await client.post(STORES, json={"displayName": "customers", "description": "All of them"})
     store_id = (await finished(client, accepted))["result"]["id"]
     answer = await client.get(f"{STORES}/{store_id}")
@@ -149,11 +149,11 @@ async def test_a_store_is_fetched_as_the_contract_says(client: httpx.AsyncClient
     assert re.fullmatch('"[^"]+"', answer.headers["ETag"])
 
 
-async def test_a_store_without_a_description_has_none(client: httpx.AsyncClient, store_id: str) -> None:
+async def test_a_store_without_a_description_omits_the_field(client: httpx.AsyncClient, store_id: str) -> None:
     assert "description" not in (await client.get(f"{STORES}/{store_id}")).json()
 
 
-async def test_a_store_is_fetched_by_either_of_its_names_and_told_by_one(
+async def test_a_store_is_fetched_by_both_forms_of_its_id_and_answers_with_one(
     client: httpx.AsyncClient, store_id: str
 ) -> None:
     answer = await client.get(f"{STORES}/{store_id.replace('mem_store_', 'mem_service_')}")
@@ -165,7 +165,7 @@ async def test_a_store_is_fetched_by_either_of_its_names_and_told_by_one(
     ("store_id", "status", "code"),
     [("mem_store_x", 400, 520049), ("mem_store_7zzzzzzzzzzzzzzzzzzzzzzzzz", 404, 520041)],
 )
-async def test_a_store_that_does_not_exist(
+async def test_an_unknown_store_is_not_found(
     client: httpx.AsyncClient, method: str, store_id: str, status: int, code: int
 ) -> None:
     body = {"displayName": "x"} if method == "PATCH" else None
@@ -174,7 +174,7 @@ async def test_a_store_that_does_not_exist(
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-async def test_a_store_of_another_account_is_neither_told_nor_touched(
+async def test_a_store_of_another_account_is_neither_shown_nor_changed(
     app: FastAPI, client: httpx.AsyncClient, store_id: str, database: Database, method: str
 ) -> None:
     stranger = await make_account(database)
@@ -186,20 +186,20 @@ async def test_a_store_of_another_account_is_neither_told_nor_touched(
     assert (await client.get(f"{STORES}/{store_id}")).json()["displayName"] == "customers"
 
 
-async def test_stores_are_listed_the_newest_first_unless_asked_otherwise(client: httpx.AsyncClient) -> None:
-    made = [await make_store(client, f"store-{number}") for number in range(5)]
+async def test_stores_are_listed_newest_first_by_default(client: httpx.AsyncClient) -> None:
+    created = [await make_store(client, f"store-{number}") for number in range(5)]
     answer = (await client.get(STORES)).json()
-    assert answer == {"stores": made[::-1], "meta": {"key": "stores", "pageSize": 50}}
-    assert (await client.get(STORES, params={"orderBy": "ASC"})).json()["stores"] == made
+    assert answer == {"stores": created[::-1], "meta": {"key": "stores", "pageSize": 50}}
+    assert (await client.get(STORES, params={"orderBy": "ASC"})).json()["stores"] == created
 
 
 @pytest.mark.parametrize("query", ["pageSize=0", "pageSize=101", "pageSize=many", "orderBy=asc", "pageToken=x"])
-async def test_a_list_is_asked_for_as_the_contract_says(client: httpx.AsyncClient, query: str) -> None:
+async def test_a_list_request_that_breaks_the_contract_is_refused(client: httpx.AsyncClient, query: str) -> None:
     answer = await client.get(f"{STORES}?{query}")
     assert (answer.status_code, answer.json()["code"]) == (400, 520046)
 
 
-async def test_a_store_is_renamed_and_what_is_left_out_stays(client: httpx.AsyncClient) -> None:
+async def test_renaming_a_store_keeps_the_fields_that_are_left_out(client: httpx.AsyncClient) -> None:
     accepted = await client.post(STORES, json={"displayName": "customers", "description": "All of them"})
     store_id = (await finished(client, accepted))["result"]["id"]
     changed = await client.patch(f"{STORES}/{store_id}", json={"displayName": "clients"})
@@ -209,13 +209,15 @@ async def test_a_store_is_renamed_and_what_is_left_out_stays(client: httpx.Async
     assert (store["displayName"], store["description"], store["version"]) == ("clients", "All of them", 2)
 
 
-async def test_a_store_is_described_anew_under_its_name(client: httpx.AsyncClient, store_id: str) -> None:
+async def test_a_description_can_be_changed_together_with_the_same_name(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
     await client.patch(f"{STORES}/{store_id}", json={"displayName": "customers", "description": "All"})
     store = (await client.get(f"{STORES}/{store_id}")).json()
     assert (store["displayName"], store["description"]) == ("customers", "All")
 
 
-async def test_a_name_that_was_given_up_is_free(client: httpx.AsyncClient, store_id: str) -> None:
+async def test_the_old_name_of_a_renamed_store_can_be_reused(client: httpx.AsyncClient, store_id: str) -> None:
     await client.patch(f"{STORES}/{store_id}", json={"displayName": "clients"})
     assert await make_store(client, "customers")
 
@@ -227,7 +229,7 @@ async def test_a_store_cannot_take_the_name_of_another(client: httpx.AsyncClient
     assert (await client.get(f"{STORES}/{store_id}")).json()["version"] == 1
 
 
-async def test_names_are_of_an_account_alone(
+async def test_two_accounts_may_use_the_same_name(
     app: FastAPI, client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     stranger = await make_account(database)
@@ -240,14 +242,14 @@ async def test_names_are_of_an_account_alone(
     [{}, {"displayName": None}, {"unknown": 1}, {"displayName": "two words"}, {"displayName": ""},
      {"description": ""}, {"description": "x" * 129}, {"displayName": "x" * 65}, []],
 )  # fmt: skip
-async def test_a_change_of_a_store_is_as_the_contract_says(
+async def test_a_store_patch_that_breaks_the_contract_is_refused(
     client: httpx.AsyncClient, store_id: str, body: object
 ) -> None:
     answer = await client.patch(f"{STORES}/{store_id}", json=body)
     assert (answer.status_code, answer.json()["code"]) == (400, 520046)
 
 
-async def test_changes_at_once_are_all_counted(client: httpx.AsyncClient, store_id: str) -> None:
+async def test_concurrent_changes_each_increase_the_version(client: httpx.AsyncClient, store_id: str) -> None:
     changes = [client.patch(f"{STORES}/{store_id}", json={"description": str(number)}) for number in range(8)]
     assert {answer.status_code for answer in await asyncio.gather(*changes)} == {202}
     assert (await client.get(f"{STORES}/{store_id}")).json()["version"] == 9

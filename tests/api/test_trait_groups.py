@@ -40,7 +40,7 @@ def profiles(store_id: str) -> str:
 
 @pytest.fixture
 async def billing(client: httpx.AsyncClient, groups: str) -> str:
-    """The group's address."""
+    """Create the group `Billing`, and return its URL."""
     accepted = await client.post(groups, json=BILLING)
     operation = await finished(client, accepted)
     assert (operation["status"], operation["result"]["id"]) == ("COMPLETED", "Billing")
@@ -55,13 +55,13 @@ async def _values(database: Database) -> list[str]:
     return (await contents(database))["trait"]
 
 
-async def test_a_group_is_fetched_as_it_was_made(client: httpx.AsyncClient, billing: str) -> None:
+async def test_a_group_is_fetched_as_it_was_created(client: httpx.AsyncClient, billing: str) -> None:
     answer = await client.get(billing)
     assert answer.json() == {"traitGroup": BILLING | {"version": 1}, "meta": {"key": "traitGroup", "pageSize": 1}}
     assert answer.headers["ETag"]
 
 
-async def test_a_group_may_have_nothing_but_a_name(client: httpx.AsyncClient, groups: str) -> None:
+async def test_a_group_needs_only_a_name(client: httpx.AsyncClient, groups: str) -> None:
     accepted = await client.post(groups, json={"displayName": "a.b-c_D9"})
     assert accepted.json()["message"] == "TraitGroup creation request accepted."
     assert (await client.get(f"{groups}/a.b-c_D9")).json()["traitGroup"] == {
@@ -74,7 +74,9 @@ async def test_the_definitions_may_be_left_out(client: httpx.AsyncClient, billin
     assert answer.json()["traitGroup"] == {"displayName": "Billing", "description": "What they pay", "version": 1}
 
 
-async def test_a_list_tells_the_definitions_only_if_asked(client: httpx.AsyncClient, groups: str, billing: str) -> None:
+async def test_a_list_contains_the_definitions_only_on_request(
+    client: httpx.AsyncClient, groups: str, billing: str
+) -> None:
     answer = (await client.get(groups)).json()
     assert answer["traitGroups"] == [
         {"displayName": "Billing", "description": "What they pay", "version": 1},
@@ -131,22 +133,22 @@ async def test_a_list_tells_the_definitions_only_if_asked(client: httpx.AsyncCli
         ],
     ],
 )
-async def test_a_group_is_as_the_contract_says(client: httpx.AsyncClient, groups: str, body: dict[str, Any]) -> None:
+async def test_a_group_that_breaks_the_contract_is_refused(
+    client: httpx.AsyncClient, groups: str, body: dict[str, Any]
+) -> None:
     assert _refusal(await client.post(groups, json=body)) == (400, 520046)
     assert len((await client.get(groups)).json()["traitGroups"]) == 1
 
 
 @pytest.mark.parametrize("bound", ["1e999", "-1e999", "NaN", "Infinity"])
-async def test_a_bound_is_a_number_that_can_be_stored(client: httpx.AsyncClient, groups: str, bound: str) -> None:
+async def test_a_bound_that_cannot_be_stored_is_refused(client: httpx.AsyncClient, groups: str, bound: str) -> None:
     rule = f'{{"ruleType": "NUMBER", "min": {bound}}}'
     content = f'{{"displayName": "x", "traits": {{"t": {{"dataType": "NUMBER", "validationRule": {rule}}}}}}}'
     answer = await client.post(groups, content=content, headers={"Content-Type": "application/json"})
     assert _refusal(answer) == (400, 520046)
 
 
-async def test_a_promotion_names_a_type_that_the_store_knows(
-    client: httpx.AsyncClient, groups: str, store_id: str
-) -> None:
+async def test_a_promotion_must_name_a_configured_type(client: httpx.AsyncClient, groups: str, store_id: str) -> None:
     group = {"displayName": "Crm", "traits": {"number": {"dataType": "STRING", "idTypePromotion": "crm"}}}
     answer = await client.post(groups, json=group)
     assert answer.json()["message"].endswith("expected one of email, whatsapp, phone, chat")
@@ -157,7 +159,7 @@ async def test_a_promotion_names_a_type_that_the_store_knows(
     assert await look_up(client, store_id, "crm", "7") == [created.json()["id"]]
 
 
-async def test_a_name_is_taken_once_also_by_requests_at_once(client: httpx.AsyncClient, groups: str) -> None:
+async def test_a_name_can_be_taken_once_even_by_concurrent_requests(client: httpx.AsyncClient, groups: str) -> None:
     answers = await asyncio.gather(*[client.post(groups, json={"displayName": "Billing"}) for _ in range(6)])
     assert sorted(answer.status_code for answer in answers) == [202] + [409] * 5
     assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {520055}
@@ -182,7 +184,7 @@ async def test_a_group_has_at_most_ninety_five_traits(client: httpx.AsyncClient,
 
 
 @pytest.mark.parametrize("name", ["Nothing", "contact", "%00", "%F0%9F%98%80"])
-async def test_a_group_that_does_not_exist(client: httpx.AsyncClient, groups: str, name: str) -> None:
+async def test_an_unknown_group_is_not_found(client: httpx.AsyncClient, groups: str, name: str) -> None:
     for answer in (
         await client.get(f"{groups}/{name}"),
         await client.patch(f"{groups}/{name}", json={"description": "x"}),
@@ -191,7 +193,7 @@ async def test_a_group_that_does_not_exist(client: httpx.AsyncClient, groups: st
         assert _refusal(answer) == (404, 520047)
 
 
-async def test_a_change_replaces_adds_and_leaves_the_rest(client: httpx.AsyncClient, billing: str) -> None:
+async def test_a_change_replaces_and_adds_traits_and_keeps_the_rest(client: httpx.AsyncClient, billing: str) -> None:
     traits = {"plan": {"dataType": "STRING"}, "iban": {"dataType": "STRING"}}
     changed = await client.patch(billing, json={"traits": traits})
     assert changed.json()["message"] == "TraitGroup update request accepted."
@@ -200,7 +202,7 @@ async def test_a_change_replaces_adds_and_leaves_the_rest(client: httpx.AsyncCli
     assert group == BILLING | {"traits": BILLING["traits"] | traits, "version": 2}
 
 
-async def test_a_description_is_changed_and_emptied(client: httpx.AsyncClient, billing: str) -> None:
+async def test_a_description_can_be_changed_and_emptied(client: httpx.AsyncClient, billing: str) -> None:
     for description in ("What they paid", ""):
         await client.patch(billing, json={"description": description})
         group = (await client.get(billing)).json()["traitGroup"]
@@ -209,14 +211,16 @@ async def test_a_description_is_changed_and_emptied(client: httpx.AsyncClient, b
 
 
 @pytest.mark.parametrize("body", [{}, {"description": None}, {"displayName": "x"}, {"traits": {"t": None}}, []])
-async def test_a_change_is_as_the_contract_says(client: httpx.AsyncClient, billing: str, body: object) -> None:
+async def test_a_patch_that_breaks_the_contract_is_refused(
+    client: httpx.AsyncClient, billing: str, body: object
+) -> None:
     assert _refusal(await client.patch(billing, json=body)) == (400, 520046)
 
 
 @pytest.mark.parametrize("definition", [
     {"dataType": ""}, {"dataType": "NUMBER"}, {"dataType": "STRING"}, {"dataType": "STRING", "idTypePromotion": "chat"},
 ])  # fmt: skip
-async def test_what_identifies_a_contact_is_protected(
+async def test_the_identifying_traits_of_contact_are_protected(
     client: httpx.AsyncClient, groups: str, definition: dict[str, str]
 ) -> None:
     answer = await client.patch(f"{groups}/Contact", json={"traits": {"email": definition}})
@@ -224,13 +228,11 @@ async def test_what_identifies_a_contact_is_protected(
     assert (await client.get(f"{groups}/Contact")).json()["traitGroup"]["version"] == 1
 
 
-async def test_contact_is_protected_as_a_whole(client: httpx.AsyncClient, groups: str) -> None:
+async def test_contact_cannot_be_deleted(client: httpx.AsyncClient, groups: str) -> None:
     assert _refusal(await client.delete(f"{groups}/Contact")) == (400, 520050)
 
 
-async def test_contact_may_have_rules_and_traits_of_ones_own(
-    client: httpx.AsyncClient, groups: str, profiles: str
-) -> None:
+async def test_contact_may_have_custom_rules_and_traits(client: httpx.AsyncClient, groups: str, profiles: str) -> None:
     rule = {"ruleType": "STRING", "maxLength": 3}
     traits = {"city": {"dataType": "STRING", "validationRule": rule}, "shoeSize": {"dataType": "NUMBER"}}
     assert (await client.patch(f"{groups}/Contact", json={"traits": traits})).status_code == 202
@@ -242,7 +244,7 @@ async def test_contact_may_have_rules_and_traits_of_ones_own(
 
 
 @pytest.mark.parametrize(
-    ("traits", "said"),
+    ("traits", "message"),
     [
         ({"plan": "s3cr3t"}, "Billing.plan: expected what the trait's pattern matches"),
         ({"seats": 0}, "Billing.seats: expected at least 1"),
@@ -251,18 +253,16 @@ async def test_contact_may_have_rules_and_traits_of_ones_own(
         ({"tags": ["s3cr3t"] * 4}, "Billing.tags: expected at most 3 items"),
     ],
 )
-async def test_a_value_that_breaks_a_rule_is_refused_by_naming_the_trait(
-    client: httpx.AsyncClient, billing: str, profiles: str, traits: dict[str, Any], said: str
+async def test_a_value_that_breaks_a_rule_is_refused_with_the_name_of_the_trait(
+    client: httpx.AsyncClient, billing: str, profiles: str, traits: dict[str, Any], message: str
 ) -> None:
     answer = await client.post(profiles, json={"traits": {"Contact": {"chat": "c"}, "Billing": traits}})
     assert _refusal(answer) == (400, 520063)
-    assert said in answer.json()["message"]
+    assert message in answer.json()["message"]
     assert "s3cr3t" not in answer.text
 
 
-async def test_a_new_rule_leaves_what_is_stored_as_it_is(
-    client: httpx.AsyncClient, billing: str, profiles: str
-) -> None:
+async def test_a_new_rule_does_not_change_stored_values(client: httpx.AsyncClient, billing: str, profiles: str) -> None:
     created = await client.post(profiles, json={"traits": {"Contact": {"chat": "c"}, "Billing": {"seats": 7}}})
     rule = {"ruleType": "NUMBER", "max": 5}
     await client.patch(billing, json={"traits": {"seats": {"dataType": "NUMBER", "validationRule": rule}}})
@@ -285,7 +285,7 @@ async def test_the_values_of_a_removed_trait_are_hidden_at_once_and_then_erased(
     assert sum("seats" in row for row in await _values(database)) == 3
 
 
-async def test_a_deleted_group_is_gone_with_its_values_but_not_with_whom_they_identified(
+async def test_deleting_a_group_deletes_its_values_but_keeps_the_identifiers(
     client: httpx.AsyncClient, groups: str, billing: str, profiles: str, store_id: str, database: Database
 ) -> None:
     traits = {"Contact": {"city": "Gary"}, "Billing": {"customerNumber": "n-1", "plan": "paid"}}
@@ -299,12 +299,12 @@ async def test_a_deleted_group_is_gone_with_its_values_but_not_with_whom_they_id
     assert await look_up(client, store_id, "chat", "n-1") == [profile_id]
 
 
-async def test_what_is_still_being_removed_cannot_be_defined_anew(
+async def test_a_trait_or_group_cannot_be_redefined_while_it_is_being_removed(
     client: httpx.AsyncClient, groups: str, billing: str, profiles: str, database: Database
 ) -> None:
     await client.post(profiles, json={"traits": {"Contact": {"chat": "c"}, "Billing": {"plan": "paid", "seats": 7}}})
     async with database.transaction() as holding:
-        await holding.execute(text("select from profile for update"))  # the worker has to wait for it
+        await holding.execute(text("select from profile for update"))  # the worker has to wait for this lock
         removed = await client.patch(billing, json={"traits": {"plan": {"dataType": ""}}})
         again = {"traits": {"plan": {"dataType": "STRING"}}}
         assert _refusal(await client.patch(billing, json=again)) == (409, 20409)
@@ -318,7 +318,7 @@ async def test_what_is_still_being_removed_cannot_be_defined_anew(
     assert (await client.get(f"{profiles}/{profile_id}")).json()["traits"] == {"Contact": {"chat": "c"}}
 
 
-async def test_a_removed_trait_does_not_survive_in_a_merge_meanwhile(
+async def test_a_removed_trait_does_not_survive_in_a_concurrent_merge(
     client: httpx.AsyncClient, billing: str, profiles: str, store_id: str, database: Database
 ) -> None:
     for contact in ({"chat": "c"}, {"email": "e@example.com"}):
@@ -331,7 +331,7 @@ async def test_a_removed_trait_does_not_survive_in_a_merge_meanwhile(
 
 
 @pytest.mark.parametrize("removal", ["of a trait", "of the group"])
-async def test_the_history_of_merges_forgets_a_removed_trait_and_nothing_else(
+async def test_a_removed_trait_is_deleted_from_the_merge_history_and_nothing_else_is(
     client: httpx.AsyncClient, billing: str, profiles: str, store_id: str, database: Database, removal: str
 ) -> None:
     for number, contact in enumerate(({"chat": "c", "city": "Gary"}, {"email": "e@example.com"})):
@@ -339,24 +339,24 @@ async def test_the_history_of_merges_forgets_a_removed_trait_and_nothing_else(
         await client.post(profiles, json={"traits": traits})
     await make_profile(client, store_id, chat="c", email="e@example.com")
 
-    async def serialized_profile() -> list[list[tuple[str, Any]]]:
+    async def merge_history() -> list[list[tuple[str, Any]]]:
         async with database.statements() as connection:
             moved = (await connection.execute(text("select moved from merge"))).scalar_one()
         return [sorted((trait[1], trait[2]) for trait in person["traits"]) for person in moved]
 
-    before = await serialized_profile()
+    before = await merge_history()
     assert ("plan", "paid") in before[0]
     if removal == "of a trait":
         removed = await client.patch(billing, json={"traits": {"plan": {"dataType": ""}}})
     else:
         removed = await client.delete(billing)
     assert (await finished(client, removed))["status"] == "COMPLETED"
-    gone = {"plan"} if removal == "of a trait" else {"plan", "seats"}
-    assert await serialized_profile() == [[trait for trait in person if trait[0] not in gone] for person in before]
+    deleted_traits = {"plan"} if removal == "of a trait" else {"plan", "seats"}
+    assert await merge_history() == [[trait for trait in person if trait[0] not in deleted_traits] for person in before]
     assert not any("paid" in row for rows in (await contents(database)).values() for row in rows if "plan" not in row)
 
 
-async def test_a_contact_may_be_described_also_where_a_type_is_no_longer_configured(
+async def test_contact_can_be_changed_even_if_a_type_is_no_longer_configured(
     client: httpx.AsyncClient, groups: str, store_id: str
 ) -> None:
     url = f"/v1/ControlPlane/Stores/{store_id}/IdentityResolutionSettings"
@@ -368,7 +368,7 @@ async def test_a_contact_may_be_described_also_where_a_type_is_no_longer_configu
     assert _refusal(await client.patch(f"{groups}/Contact", json={"traits": {"other": other}})) == (400, 520046)
 
 
-async def test_writes_beside_changes_of_a_group_are_of_one_definition_or_the_other(
+async def test_writes_during_a_change_of_a_group_use_the_old_or_the_new_definition(
     client: httpx.AsyncClient, billing: str, profiles: str, database: Database
 ) -> None:
     """A removed trait's value is never stored after its removal."""
@@ -382,16 +382,16 @@ async def test_writes_beside_changes_of_a_group_are_of_one_definition_or_the_oth
             statuses.add((await client.post(profiles, json={"traits": traits})).status_code)
             number += 1
 
-    async def answered(status: int) -> None:
+    async def wait_for_status(status: int) -> None:
         async with asyncio.timeout(PATIENCE):
             while status not in statuses:
                 await asyncio.sleep(0.01)
 
     writers = [asyncio.create_task(write(writer)) for writer in range(4)]
-    await answered(202)
+    await wait_for_status(202)
     removed = await client.patch(billing, json={"traits": {"seats": {"dataType": ""}}})
     assert (await finished(client, removed))["status"] == "COMPLETED"
-    await answered(400)
+    await wait_for_status(400)
     has_ended.set()
     await asyncio.gather(*writers)
     assert statuses == {202, 400}

@@ -1,4 +1,4 @@
-"""A profile's traits: fetched, listed and patched."""
+"""The traits of a profile are fetched, listed and patched."""
 
 import re
 from typing import Any
@@ -13,7 +13,7 @@ from tests.database.contents import contents
 
 @pytest.fixture
 async def url(client: httpx.AsyncClient, store_id: str) -> str:
-    """Of a profile with traits of two groups."""
+    """The URL of a profile with traits of two groups."""
     groups = f"/v1/ControlPlane/Stores/{store_id}/TraitGroups"
     group = {"displayName": "Billing", "traits": {"plan": {"dataType": "STRING"}, "tags": {"dataType": "ARRAY"}}}
     await finished(client, await client.post(groups, json=group))
@@ -30,7 +30,7 @@ async def _patch(client: httpx.AsyncClient, url: str, **contact: object) -> http
     return await client.patch(url, json={"traits": {"Contact": contact}})
 
 
-async def test_a_profile_is_fetched_as_the_contract_says(client: httpx.AsyncClient, url: str) -> None:
+async def test_a_fetched_profile_has_the_fields_of_the_contract(client: httpx.AsyncClient, url: str) -> None:
     answer = await client.get(url)
     profile = answer.json()
     assert profile.keys() == {"id", "createdAt", "traits"}
@@ -42,15 +42,13 @@ async def test_a_profile_is_fetched_as_the_contract_says(client: httpx.AsyncClie
 
 
 @pytest.mark.parametrize(
-    ("names", "told"),
+    ("names", "groups"),
     [("Contact", {"Contact"}), ("Billing,Contact", {"Billing", "Contact"}), (" Billing , Billing", {"Billing"})],
 )
-async def test_groups_are_chosen_by_their_names(
-    client: httpx.AsyncClient, url: str, names: str, told: set[str]
-) -> None:
-    assert (await client.get(url, params={"traitGroups": names})).json()["traits"].keys() == told
+async def test_groups_are_selected_by_name(client: httpx.AsyncClient, url: str, names: str, groups: set[str]) -> None:
+    assert (await client.get(url, params={"traitGroups": names})).json()["traits"].keys() == groups
     listed = (await client.get(f"{url}/Traits", params={"traitGroups": names})).json()["traits"]
-    assert {trait["traitGroup"] for trait in listed} == told
+    assert {trait["traitGroup"] for trait in listed} == groups
 
 
 @pytest.mark.parametrize("names", ["", "Nothing", "Contact,", "contact", "Contact,+13175551234", "x" * 257])
@@ -63,7 +61,7 @@ async def test_groups_that_do_not_exist_are_refused(client: httpx.AsyncClient, u
         assert "+1317" not in answer.text
 
 
-async def test_traits_are_listed_with_the_time_of_their_last_change_the_newest_first(
+async def test_traits_are_listed_newest_first_with_the_time_of_their_last_change(
     client: httpx.AsyncClient, url: str
 ) -> None:
     await _patch(client, url, city="Fishers")
@@ -77,7 +75,7 @@ async def test_traits_are_listed_with_the_time_of_their_last_change_the_newest_f
     assert oldest_first == listed["traits"][::-1]
 
 
-async def test_traits_that_are_left_out_stay_and_null_removes_one(client: httpx.AsyncClient, url: str) -> None:
+async def test_a_patch_keeps_traits_that_are_left_out_and_null_removes_one(client: httpx.AsyncClient, url: str) -> None:
     body: dict[str, Any] = {"traits": {"Contact": {"state": "IN", "city": None}, "Billing": {"plan": None}}}
     answer = await client.patch(url, json=body)
     assert (answer.status_code, answer.json()) == (202, {"message": "Trait modifications accepted for processing."})
@@ -86,7 +84,7 @@ async def test_traits_that_are_left_out_stay_and_null_removes_one(client: httpx.
     }  # fmt: skip
 
 
-async def test_a_removed_promoted_trait_leaves_its_identifier(
+async def test_removing_a_promoted_trait_keeps_its_identifier(
     client: httpx.AsyncClient, url: str, store_id: str
 ) -> None:
     await _patch(client, url, chat=None)
@@ -103,7 +101,7 @@ async def test_a_promoted_trait_adds_an_identifier_and_replaces_none(
     assert (await client.get(url)).json()["traits"]["Contact"]["chat"] == "c-2"
 
 
-async def test_a_promoted_trait_of_somebody_else_merges_and_the_patch_wins(
+async def test_a_promoted_trait_of_another_profile_merges_and_the_patch_wins(
     client: httpx.AsyncClient, url: str, store_id: str
 ) -> None:
     later = await make_profile(client, store_id, email="a@example.com", city="Fishers", state="IN")
@@ -115,7 +113,7 @@ async def test_a_promoted_trait_of_somebody_else_merges_and_the_patch_wins(
 
 
 @pytest.mark.parametrize("body", [{}, {"traits": {}}, {"traits": None}, {"traits": {"Contact": {}}}])
-async def test_a_change_of_nothing_is_none(
+async def test_an_empty_patch_changes_nothing(
     client: httpx.AsyncClient, url: str, database: Database, body: dict[str, Any]
 ) -> None:
     before = await contents(database)
@@ -136,7 +134,7 @@ async def test_a_change_of_nothing_is_none(
         ({"Billing": {"tags": [None]}}, 520063),
     ],
 )
-async def test_a_change_that_is_refused_changes_nothing(
+async def test_a_refused_patch_changes_nothing(
     client: httpx.AsyncClient, url: str, database: Database, traits: dict[str, Any], code: int
 ) -> None:
     before = await contents(database)
@@ -146,7 +144,7 @@ async def test_a_change_that_is_refused_changes_nothing(
     assert await contents(database) == before
 
 
-async def test_a_conflict_leaves_the_traits_alone_too(client: httpx.AsyncClient, url: str, store_id: str) -> None:
+async def test_a_conflict_leaves_the_traits_unchanged(client: httpx.AsyncClient, url: str, store_id: str) -> None:
     settings_url = f"/v1/ControlPlane/Stores/{store_id}/IdentityResolutionSettings"
     settings = (await client.get(settings_url)).json()
     await finished(client, await client.put(settings_url, json=settings | {"matchingRules": ["chat"]}))

@@ -1,4 +1,4 @@
-"""The benchmark runs and checks itself; how fast anything is, no test says."""
+"""The benchmark runs and checks its own results. No test checks how fast anything is."""
 
 import json
 import os
@@ -16,18 +16,18 @@ from tests.conftest import RUN_DIRECTORY
 from tests.program.conftest import environment
 
 ROOT = Path(__file__).parents[2]
-TIMEOUT = 300  # seconds, on a noisy machine
+TIMEOUT = 300  # seconds; long, because the machine may be busy
 
 
 @pytest.fixture
 def data() -> Iterator[Path]:
-    """A place for the databases, which an unprivileged server can reach also when root runs the tests."""
+    """A directory for the databases that an unprivileged server can reach even if root runs the tests."""
     directory = Path(os.environ[RUN_DIRECTORY]) / uuid4().hex
     yield directory
     shutil.rmtree(directory, ignore_errors=True)
 
 
-def bench(*arguments: object) -> subprocess.CompletedProcess[str]:
+def run_benchmark(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "benchmarks", *map(str, arguments)],
         cwd=ROOT,
@@ -39,18 +39,18 @@ def bench(*arguments: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-def tiny(data: Path, output: Path) -> list[object]:
+def small_run_options(data: Path, output: Path) -> list[object]:
     return ["--size", "1k", "--rounds", 1, "--seconds", 0.3, "--load", "own", "--data", data, "--output", output]
 
 
-def test_lookups_are_measured_against_peers_that_give_the_same_answers(data: Path, tmp_path: Path) -> None:
+def test_lookups_are_compared_with_peers_that_give_the_same_answers(data: Path, tmp_path: Path) -> None:
     output = tmp_path / "results.json"
-    done = bench(
-        *tiny(data, output), "--connections", "1,4", "--peers", "echo,naive", "--kinds", "phones,hundred",
+    process = run_benchmark(
+        *small_run_options(data, output), "--connections", "1,4", "--peers", "echo,naive", "--kinds", "phones,hundred",
         "--svg", tmp_path,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "| 4           | naive " in done.stdout
+    assert process.returncode == 0, process.stderr
+    assert "| 4           | naive " in process.stdout
     measured = {
         (each["contender"], each["kind"], each["connections"])
         for each in json.loads(output.read_text())["measurements"]
@@ -64,21 +64,23 @@ def test_lookups_are_measured_against_peers_that_give_the_same_answers(data: Pat
     assert ET.parse(tmp_path / "throughput-phones-1k.svg").getroot().tag.endswith("svg")
 
 
-def test_writes_are_measured_against_a_peer_that_keeps_the_same_promise(data: Path, tmp_path: Path) -> None:
-    done = bench("writes", *tiny(data, tmp_path / "results.json"), "--connections", 4, "--kinds", "create,merge")
-    assert done.returncode == 0, done.stderr
+def test_writes_are_compared_with_a_peer_that_gives_the_same_guarantees(data: Path, tmp_path: Path) -> None:
+    process = run_benchmark(
+        "writes", *small_run_options(data, tmp_path / "results.json"), "--connections", 4, "--kinds", "create,merge"
+    )
+    assert process.returncode == 0, process.stderr
     for kind in ("create", "merge"):
-        assert f"### {kind}, 1k identifiers, 1 worker" in done.stdout
+        assert f"### {kind}, 1k identifiers, 1 worker" in process.stdout
 
 
-def test_imports_are_measured_against_single_requests_and_a_copy_of_the_same_rows(data: Path, tmp_path: Path) -> None:
+def test_imports_are_compared_with_single_requests_and_a_copy_of_the_same_rows(data: Path, tmp_path: Path) -> None:
     output = tmp_path / "results.json"
-    done = bench(
+    process = run_benchmark(
         "imports", "--rows", 1000, "--beside", 5000, "--rounds", 1, "--seconds", 0.3, "--load", "own", "--data", data,
         "--output", output,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "| import is … times copy " in done.stdout
+    assert process.returncode == 0, process.stderr
+    assert "| import is … times copy " in process.stdout
     results = json.loads(output.read_text())
     assert results["import"]["answer"]["progress"] == {
         "rowsDone": 1000, "rowsTotal": 1000, "created": 800, "updated": 180, "merged": 20,
@@ -87,6 +89,6 @@ def test_imports_are_measured_against_single_requests_and_a_copy_of_the_same_row
     assert [set(each) for each in results["lookups"]] == [{"alone", "beside", "rows_per_second_beside"}]
 
 
-def test_what_cannot_be_measured_is_said_in_one_line() -> None:
-    assert "'nobody' is none of echo, naive" in bench("--peers", "nobody").stderr
-    assert "expected 1k-100M" in bench("--size", "5").stderr
+def test_an_invalid_option_is_reported_in_one_line() -> None:
+    assert "'nobody' is none of echo, naive" in run_benchmark("--peers", "nobody").stderr
+    assert "expected 1k-100M" in run_benchmark("--size", "5").stderr

@@ -1,4 +1,4 @@
-"""A browser that reaches nothing but this machine, and what it looks at."""
+"""A browser that can reach only this machine, and the data that it looks at."""
 
 import asyncio
 import os
@@ -14,16 +14,16 @@ from selenium.webdriver.chrome.service import Service
 
 from tests.conftest import make_profile, make_store
 
-PATIENCE = 30  # seconds, on a noisy machine
+PATIENCE = 30  # seconds; long, because the machine may be busy
 
 FLAGS = (
     "--headless=new",
-    "--no-sandbox",  # which root could not start
+    "--no-sandbox",  # root cannot start the sandbox
     "--window-size=1280,1000",
     "--disable-gpu",
     "--disable-dev-shm-usage",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-    # Nothing that a browser does by itself:
+    # No requests that a browser makes by itself:
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
@@ -56,16 +56,16 @@ def browser() -> Iterator[Chrome]:
 
 @dataclass(frozen=True)
 class Customer:
-    """Somebody in a store: whom the docs page's example of a Lookup names."""
+    """The profile that the Lookup example of the docs page names, and its store."""
 
     store_id: str
     profile_id: str
 
 
 @pytest.fixture
-def customer(served: str, account_served: tuple[str, str]) -> Customer:
+def customer(service_url: str, synchronous_account: tuple[str, str]) -> Customer:
     async def make() -> Customer:
-        async with httpx.AsyncClient(base_url=served, auth=account_served, timeout=PATIENCE) as client:
+        async with httpx.AsyncClient(base_url=service_url, auth=synchronous_account, timeout=PATIENCE) as client:
             store_id = await make_store(client)
             return Customer(store_id, await make_profile(client, store_id, phone="+13175556789"))
 

@@ -1,4 +1,4 @@
-"""The docs page as a newcomer uses it."""
+"""The docs page, used in a browser like a new user does."""
 
 from typing import Any, Literal
 
@@ -26,7 +26,7 @@ NOT_YET = (
 
 
 class DocsPage:
-    """`/docs`, opened. What is asked of it is tried until it works: the page redraws itself as it pleases."""
+    """The opened `/docs`. Every action is repeated until it works, because the page redraws itself at any time."""
 
     def __init__(self, browser: Chrome, base_url: str) -> None:
         self.browser = browser
@@ -62,7 +62,7 @@ class DocsPage:
         self.click(".modal-ux .btn-done")
 
     def answer(self, status: int) -> str:
-        """The body that is shown once an answer with this status is."""
+        """Wait until an answer with this status is shown, and return its body."""
 
         def shown(browser: Chrome) -> str | Literal[False]:
             answer = browser.find_element(By.CSS_SELECTOR, f"{LOOKUP} .live-responses-table .response")
@@ -73,7 +73,7 @@ class DocsPage:
         return self.wait.until(shown, f"no answer with {status} is shown")
 
     def operations(self) -> set[tuple[str, str, str]]:
-        """Method, path and summary of each."""
+        """Return the method, path and summary of each listed operation."""
 
         def listed(browser: Chrome) -> set[tuple[str, str, str]]:
             return {
@@ -97,30 +97,30 @@ class DocsPage:
         return [entry for entry in entries if entry["level"] == "SEVERE"]
 
 
-def test_every_operation_is_listed_without_a_request_to_anywhere_else(browser: Chrome, served: str) -> None:
-    page = DocsPage(browser, served)
-    paths = httpx.get(f"{served}/openapi.json", timeout=PATIENCE).json()["paths"]
+def test_every_operation_is_listed_without_a_request_to_another_host(browser: Chrome, service_url: str) -> None:
+    page = DocsPage(browser, service_url)
+    paths = httpx.get(f"{service_url}/openapi.json", timeout=PATIENCE).json()["paths"]
     assert page.operations() == {
         (method.upper(), path, operation["summary"])
         for path, operations in paths.items()
         for method, operation in operations.items()
     }
-    assert [url for url in page.requested() if not url.startswith(f"{served}/")] == []
-    assert f"{served}/openapi.json" in page.requested()
+    assert [url for url in page.requested() if not url.startswith(f"{service_url}/")] == []
+    assert f"{service_url}/openapi.json" in page.requested()
     assert page.console_errors() == []
 
 
-def test_authorize_and_try_it_out_find_a_profile_and_show_why_not(
-    browser: Chrome, served: str, account_served: tuple[str, str], customer: Customer
+def test_authorize_and_try_it_out_show_a_profile_or_an_error(
+    browser: Chrome, service_url: str, synchronous_account: tuple[str, str], customer: Customer
 ) -> None:
-    sid, token = account_served
-    page = DocsPage(browser, served)
+    sid, token = synchronous_account
+    page = DocsPage(browser, service_url)
 
     page.authorize(sid, token)
     page.click(f"{LOOKUP} .opblock-summary-control")
     page.click(f"{LOOKUP} .try-out__btn")
     page.type(f"{LOOKUP} [data-param-name=storeId] input", customer.store_id)
-    page.click(f"{LOOKUP} .execute")  # with the example as its body
+    page.click(f"{LOOKUP} .execute")  # sends the example as its body
     assert customer.profile_id in page.answer(200)
     assert page.console_errors() == []
 
@@ -128,4 +128,4 @@ def test_authorize_and_try_it_out_find_a_profile_and_show_why_not(
     page.authorize(sid, "a wrong token")
     page.click(f"{LOOKUP} .execute")
     assert '"code": 20003' in page.answer(401)
-    assert [url for url in page.requested() if not url.startswith(f"{served}/")] == []
+    assert [url for url in page.requested() if not url.startswith(f"{service_url}/")] == []

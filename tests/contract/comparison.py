@@ -1,4 +1,4 @@
-"""What two JSON Schemas differ in, apart from how it is written down. Their references are resolved already."""
+"""Compares two JSON Schemas by meaning, not by notation. Their references must already be resolved."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -7,14 +7,14 @@ Json = dict[str, Any]
 Differences = Callable[[Any, Any, str], Iterator[str]]
 
 ANNOTATIONS = {"title", "description", "example", "examples", "discriminator"}
-"""What restricts nothing."""
+"""Keywords that restrict nothing."""
 
 _LOWER_BOUNDS = {"minimum", "minLength", "minItems", "minProperties"}
 _UPPER_BOUNDS = {"maximum", "maxLength", "maxItems", "maxProperties"}
 
 
 def request_differences(contract: Any, ours: Any, place: str) -> Iterator[str]:
-    """Whatever either allows and the other does not. `place` is where in the request this schema is."""
+    """Yield everything that one schema allows and the other does not. `place` is the position in the request."""
     contract, ours = _plain(contract), _plain(ours)
     yield from _in_parts(contract, ours, place, request_differences)
     yield from (f"{place}.{name}: only ours" for name in _properties(ours) if name not in _properties(contract))
@@ -25,7 +25,7 @@ def request_differences(contract: Any, ours: Any, place: str) -> Iterator[str]:
 
 
 def answer_differences(contract: Any, ours: Any, place: str) -> Iterator[str]:
-    """Whatever ours allows and the contract does not: an answer may be stricter, never looser."""
+    """Yield everything that ours allows and the contract does not. An answer may be stricter, but never looser."""
     contract, ours = _plain(contract), _plain(ours)
     yield from _in_parts(contract, ours, place, answer_differences)
     if contract.get("additionalProperties") is False:
@@ -38,7 +38,7 @@ def answer_differences(contract: Any, ours: Any, place: str) -> Iterator[str]:
 
 def _is_as_strict(keyword: str, theirs: Any, ours: Json) -> bool:
     own = ours.get(keyword)
-    if keyword == "default":  # an answer has the value itself
+    if keyword == "default":  # an answer contains the value itself
         return True
     if keyword == "required":
         return set(theirs) <= set(own or ())
@@ -65,7 +65,7 @@ def _in_parts(contract: Json, ours: Json, place: str, differences: Differences) 
 
 
 def _has_parts(keyword: str, theirs: Any, own: Any) -> bool:
-    """Whether `_in_parts` compares them."""
+    """Return whether `_in_parts` compares them."""
     if keyword == "oneOf":
         return len(theirs or ()) == len(own or ())
     are_schemas = isinstance(theirs, dict) and isinstance(own, dict)
@@ -78,7 +78,7 @@ def _properties(schema: Json) -> Json:
 
 
 def _plain(schema: Any) -> Json:
-    """A schema in one way of writing it, of the several that mean the same."""
+    """Return the schema in one notation, of the several that have the same meaning."""
     plain: Json = {} if schema is True else {name: each for name, each in schema.items() if name not in ANNOTATIONS}
     for part in map(_plain, plain.pop("allOf", ())):
         plain = part | plain | {
@@ -87,7 +87,7 @@ def _plain(schema: Any) -> Json:
         }  # fmt: skip
     if "anyOf" in plain and all(set(_plain(each)) == {"type"} for each in plain["anyOf"]):
         plain["type"] = [each["type"] for each in plain.pop("anyOf")]
-    if "enum" in plain or "const" in plain:  # these say the type, too
+    if "enum" in plain or "const" in plain:  # these imply the type
         plain.pop("type", None)
     if plain.get("additionalProperties") in ({}, True):
         del plain["additionalProperties"]
@@ -95,5 +95,5 @@ def _plain(schema: Any) -> Json:
 
 
 def _unordered(value: Any) -> Any:
-    """Names and types are in no particular order."""
+    """Sort lists, because the order of names and types has no meaning."""
     return sorted(map(str, value)) if isinstance(value, list) else value

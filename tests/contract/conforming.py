@@ -1,4 +1,4 @@
-"""An ASGI transport for httpx under which every answer of the service must be what our OpenAPI document says of it."""
+"""An ASGI transport for httpx that checks every answer of the service against our OpenAPI document."""
 
 import json
 import re
@@ -31,42 +31,42 @@ class ConformingTransport(httpx.ASGITransport):
 
 
 def check(method: str, path: str, status: int, headers: httpx.Headers, content: bytes) -> None:
-    """Raises `AssertionError` or `ValidationError` if the answer is not what the document says."""
-    what = f"{method} {path}: {status} {content[:1000]!r}"
-    assert re.fullmatch("RQ[0-9a-f]{32}", headers["X-Request-Id"]), what
+    """Raises `AssertionError` or `ValidationError` if the answer does not conform to the document."""
+    summary = f"{method} {path}: {status} {content[:1000]!r}"
+    assert re.fullmatch("RQ[0-9a-f]{32}", headers["X-Request-Id"]), summary
     operation = _operation_of(method, path)
     if operation is not None:
-        _check_documented(operation, status, headers, content, what)
+        _check_documented(operation, status, headers, content, summary)
     elif status >= 400 and method != "HEAD":
-        assert headers["Content-Type"] == "application/json", what
+        assert headers["Content-Type"] == "application/json", summary
         _error_validator().validate(json.loads(content))
 
 
-def _check_documented(operation: Operation, status: int, headers: httpx.Headers, content: bytes, what: str) -> None:
-    response = operation.spoken["responses"].get(str(status))
-    assert response is not None, f"{what}: an undocumented status"
+def _check_documented(operation: Operation, status: int, headers: httpx.Headers, content: bytes, summary: str) -> None:
+    response = operation.description["responses"].get(str(status))
+    assert response is not None, f"{summary}: an undocumented status"
     for name, header in response["headers"].items():
         if name in headers:
             _validator(operation.id, status, name).validate(_of_type(header["schema"]["type"], headers[name]))
         else:
-            assert not header["required"], f"{what}: no {name}"
+            assert not header["required"], f"{summary}: no {name}"
     undocumented = {name for name in NEVER_UNDOCUMENTED if name in headers} - response["headers"].keys()
-    assert not undocumented, f"{what}: {undocumented}"
+    assert not undocumented, f"{summary}: {undocumented}"
     media_types = response.get("content")
     if media_types is None:
-        assert not content, what
+        assert not content, summary
         return
     (media_type,) = media_types
     if media_type != "application/json":
-        assert headers["Content-Type"] == f"{media_type}; charset=utf-8", what
+        assert headers["Content-Type"] == f"{media_type}; charset=utf-8", summary
         return
-    assert headers["Content-Type"] == media_type, what
+    assert headers["Content-Type"] == media_type, summary
     body = json.loads(content)
     _validator(operation.id, status, None).validate(body)
     if status >= 400:
         examples = response["content"]["application/json"]["examples"].values()
-        assert body["code"] in {example["value"]["code"] for example in examples}, f"{what}: an undocumented code"
-        assert body["status"] == status, what
+        assert body["code"] in {example["value"]["code"] for example in examples}, f"{summary}: an undocumented code"
+        assert body["status"] == status, summary
 
 
 @cache
@@ -78,13 +78,13 @@ def _routes() -> list[tuple[str, re.Pattern[str], Operation]]:
 
 
 def _operation_of(method: str, path: str) -> Operation | None:
-    """None: the document does not have it. Of several, the first one is it, as in the service."""
+    """Return the first operation that matches, as the service does, or None if the document has no such operation."""
     return next((found for verb, route, found in _routes() if verb == method and route.fullmatch(path)), None)
 
 
 @cache
 def _validator(operation_id: str, status: int, header: str | None) -> Draft202012Validator:
-    response: Json = operations(ours())[operation_id].spoken["responses"][str(status)]
+    response: Json = operations(ours())[operation_id].description["responses"][str(status)]
     described = response["content"]["application/json"] if header is None else response["headers"][header]
     return Draft202012Validator(described["schema"], format_checker=FORMATS)
 
@@ -100,7 +100,7 @@ def _of_type(kind: str, header: str) -> Any:
 
 @FORMATS.checks("date-time", raises=ValueError)
 def _is_time(value: object) -> bool:
-    """UTC with whole seconds: the official SDKs parse nothing finer."""
+    """Accept UTC with whole seconds, because the official SDKs parse nothing finer."""
     return not isinstance(value, str) or bool(datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC))
 
 

@@ -1,4 +1,4 @@
-"""The comparison notices what it should: else our document would seem to conform whatever it says."""
+"""The comparison finds real differences. Otherwise our document would seem to conform whatever it says."""
 
 import copy
 from collections.abc import Callable
@@ -41,7 +41,7 @@ SCHEMA: dict[str, Any] = {
         lambda schema: schema["properties"]["rule"]["oneOf"][0]["properties"]["of"].update(const=2),
     ],
 )
-def test_what_is_looser_is_a_difference_of_requests_and_of_answers(change: Callable[[dict[str, Any]], object]) -> None:
+def test_a_looser_schema_is_a_difference_in_requests_and_in_answers(change: Callable[[dict[str, Any]], object]) -> None:
     changed = copy.deepcopy(SCHEMA)
     change(changed)
     assert list(request_differences(SCHEMA, changed, ""))
@@ -58,7 +58,7 @@ def test_what_is_looser_is_a_difference_of_requests_and_of_answers(change: Calla
         lambda schema: schema["properties"]["map"].update(maxProperties=1),
     ],
 )
-def test_what_is_stricter_is_a_difference_of_requests_only(change: Callable[[dict[str, Any]], object]) -> None:
+def test_a_stricter_schema_is_a_difference_only_in_requests(change: Callable[[dict[str, Any]], object]) -> None:
     changed = copy.deepcopy(SCHEMA)
     change(changed)
     assert list(request_differences(SCHEMA, changed, ""))
@@ -78,7 +78,7 @@ def test_what_is_stricter_is_a_difference_of_requests_only(change: Callable[[dic
         ),
     ],
 )
-def test_how_it_is_written_down_is_no_difference(one: dict[str, Any], other: dict[str, Any]) -> None:
+def test_another_notation_is_no_difference(one: dict[str, Any], other: dict[str, Any]) -> None:
     for contract, ours in ((one, other), (other, one)):
         assert not list(request_differences(contract, ours, ""))
         assert not list(answer_differences(contract, ours, ""))

@@ -1,4 +1,4 @@
-"""Our OpenAPI document against the contract: the same operations, requests and answers, but where it says why not."""
+"""Our OpenAPI document has the same operations, requests and answers as the contract, except for listed deviations."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,27 +12,27 @@ from tests.contract.comparison import answer_differences, request_differences
 from tests.contract.conforming import FORMATS
 from tests.contract.documents import Json, Operation, contract, operations, our_openapi, ours
 
-BEYOND = {
-    "ListOperationResults": "what became of each profile of a batch",
+ADDITIONAL = {
+    "ListOperationResults": "the result for each profile of a batch",
     "FetchProfileImportRefusedRows": "which rows of an import were refused, and why",
-    "UploadProfilesImport": "where the url of an import leads, unless that is S3",
+    "UploadProfilesImport": "the target of an import's url, unless that is S3",
 }
-"""What the contract does not have, and why we do."""
+"""Operations that the contract does not have, and what they are for."""
 WITHOUT_CREDENTIALS = {"UploadProfilesImport": "its address is signed"}
 
-NO_BATCH = "a batch without profiles is none, and what else is there nobody would read"
-EMPTY_VALUE = "every normalization refuses an empty value: the document says so in advance"
+NO_BATCH = "a batch needs profiles, and nothing would read any other field"
+EMPTY_VALUE = "every normalization refuses an empty value, and the document says so in advance"
 DEVIATIONS = {
     "CreateProfilesLookup request.value: minLength: contract None, ours 1": EMPTY_VALUE,
     "CreateProfileIdentifier request.value: minLength: contract None, ours 1": EMPTY_VALUE,
     "PatchProfileIdentifier request.oldValue: minLength: contract None, ours 1": EMPTY_VALUE,
     "PatchProfileIdentifier request.newValue: minLength: contract None, ours 1": EMPTY_VALUE,
-    "CreateTraitGroup request: required: contract False, ours True": "the displayName, which is required, is in it",
-    "FetchStore 200.dataAsOf: only the contract's": "optional; nothing lags here, so there is no such time",
+    "CreateTraitGroup request: required: contract False, ours True": "it contains the displayName, which is required",
+    "FetchStore 200.dataAsOf: only the contract's": "it is optional, and our data never lags behind",
     "UpdateProfilesBulk request: required: contract None, ours ['profiles']": NO_BATCH,
     "UpdateProfilesBulk request: additionalProperties: contract None, ours False": NO_BATCH,
 }
-"""What our document says otherwise than the contract, and why."""
+"""Where our document differs from the contract, and why."""
 
 STATUS_OF_CODE = {
     520046: 400, 520049: 400, 520051: 400, 520005: 400, 520063: 400, 520024: 400, 520044: 400, 520053: 400,
@@ -79,7 +79,7 @@ CODES = {
     "FetchOperation": {520051, 520052},
     "ListOperationResults": {520046, 520051, 520052},
 }
-"""The codes of each operation's error answers, beside those that every operation has."""
+"""The error codes of each operation, in addition to those that every operation has."""
 
 CONTRACT = operations(contract())
 OURS = operations(ours())
@@ -91,48 +91,48 @@ async def test_the_document_is_served_without_credentials(app: FastAPI, client: 
     assert answer.json() == our_openapi()
 
 
-def test_the_operations_are_those_of_the_contract() -> None:
-    assert set(OURS) - BEYOND.keys() == set(CONTRACT)
+def test_the_operations_equal_those_of_the_contract() -> None:
+    assert set(OURS) - ADDITIONAL.keys() == set(CONTRACT)
     for operation_id in CONTRACT:
         operation, theirs = OURS[operation_id], CONTRACT[operation_id]
         assert (operation.method, operation.path) == (theirs.method, theirs.path)
-        assert operation.spoken["tags"] == theirs.spoken["tags"]
+        assert operation.description["tags"] == theirs.description["tags"]
 
 
-def test_requests_and_answers_are_the_contracts_but_where_it_says_why_not() -> None:
+def test_requests_and_answers_equal_the_contract_except_for_listed_deviations() -> None:
     found = {difference for operation_id in CONTRACT for difference in _differences(operation_id)}
     assert sorted(found - DEVIATIONS.keys()) == []
     assert sorted(DEVIATIONS.keys() - found) == []
 
 
 @pytest.mark.parametrize("operation_id", OURS)
-def test_every_error_answer_is_told_with_its_specific_codes(operation_id: str) -> None:
-    told: dict[str, set[int]] = {}
-    for status, response in OURS[operation_id].spoken["responses"].items():
+def test_every_error_answer_is_documented_with_its_specific_codes(operation_id: str) -> None:
+    documented: dict[str, set[int]] = {}
+    for status, response in OURS[operation_id].description["responses"].items():
         if status >= "400":
             media = _media(response)
             assert not list(answer_differences(contract()["components"]["schemas"]["Error"], media["schema"], status))
-            told[status] = {example["value"]["code"] for example in media["examples"].values()}
+            documented[status] = {example["value"]["code"] for example in media["examples"].values()}
     expected: dict[str, set[int]] = {}
     codes = CODES[operation_id] | EVERYWHERE | (set() if operation_id in WITHOUT_CREDENTIALS else {20003})
     for code in codes:
         expected.setdefault(str(STATUS_OF_CODE[code]), set()).add(code)
-    assert told == expected
+    assert documented == expected
 
 
 @pytest.mark.parametrize("operation_id", OURS)
-def test_every_operation_is_explained_and_needs_credentials(operation_id: str) -> None:
-    spoken = OURS[operation_id].spoken
-    assert spoken["summary"]
-    assert spoken["description"]
-    assert spoken.get("security") == (None if operation_id in WITHOUT_CREDENTIALS else contract()["security"])
+def test_every_operation_is_described_and_needs_credentials(operation_id: str) -> None:
+    description = OURS[operation_id].description
+    assert description["summary"]
+    assert description["description"]
+    assert description.get("security") == (None if operation_id in WITHOUT_CREDENTIALS else contract()["security"])
     scheme = ours()["components"]["securitySchemes"]["basic"]
     assert scheme.items() >= contract()["components"]["securitySchemes"]["basic"].items()
 
 
 @pytest.mark.parametrize("operation_id", OURS)
-def test_every_answer_is_told_with_the_headers_of_its_status(operation_id: str) -> None:
-    for status, response in OURS[operation_id].spoken["responses"].items():
+def test_every_answer_is_documented_with_the_headers_of_its_status(operation_id: str) -> None:
+    for status, response in OURS[operation_id].description["responses"].items():
         always = {name for name, header in response["headers"].items() if header["required"]}
         assert "X-Request-Id" in always
         assert ("WWW-Authenticate" in always) == (status == "401")
@@ -141,9 +141,12 @@ def test_every_answer_is_told_with_the_headers_of_its_status(operation_id: str) 
 
 
 @pytest.mark.parametrize("operation_id", OURS)
-def test_every_body_has_examples_and_they_fit_its_schema(operation_id: str) -> None:
-    spoken = OURS[operation_id].spoken
-    bodies = {**spoken["responses"], **({"request": spoken["requestBody"]} if "requestBody" in spoken else {})}
+def test_every_body_has_examples_that_fit_its_schema(operation_id: str) -> None:
+    description = OURS[operation_id].description
+    bodies = {
+        **description["responses"],
+        **({"request": description["requestBody"]} if "requestBody" in description else {}),
+    }
     for name, body in bodies.items():
         for media in body.get("content", {}).values():
             examples = [each["value"] for each in media.get("examples", {}).values()]
@@ -161,8 +164,8 @@ def _differences(operation_id: str) -> Iterator[str]:
     theirs, own = CONTRACT[operation_id], OURS[operation_id]
     for difference in (
         *_of_parameters(theirs, own),
-        *_of_request(theirs.spoken.get("requestBody"), own.spoken.get("requestBody")),
-        *_of_answers(theirs.spoken["responses"], own.spoken["responses"]),
+        *_of_request(theirs.description.get("requestBody"), own.description.get("requestBody")),
+        *_of_answers(theirs.description["responses"], own.description["responses"]),
     ):
         yield f"{operation_id} {difference}"
 
@@ -191,7 +194,7 @@ def _of_request(theirs: Json | None, own: Json | None) -> Iterator[str]:
 
 
 def _of_answers(theirs: Json, own: Json) -> Iterator[str]:
-    """What the contract calls `default`, the table of codes has."""
+    """Answers that the contract calls `default` are covered by the table of codes."""
     for status in sorted((theirs.keys() - {"default"}) | {status for status in own if status < "400"}):
         if status not in own or status not in theirs:
             yield f"{status}: only {'the contract has it' if status in theirs else 'we have it'}"

@@ -1,4 +1,4 @@
-"""What every answer of the API's tests is held against would notice a wrong one."""
+"""The check that the API tests apply to every answer finds answers that do not conform."""
 
 import json
 from typing import Any
@@ -26,7 +26,7 @@ def _check(body: object = BODY, status: int = 200, path: str = PATH, **headers: 
     check("GET", path, status, httpx.Headers(present), json.dumps(body).encode())
 
 
-def test_a_right_answer_is_right() -> None:
+def test_a_conforming_answer_is_accepted() -> None:
     _check()
     _check(Retry_After="1")
     _check(ERROR, 404, Operation_Id=None)
@@ -51,6 +51,6 @@ def test_a_right_answer_is_right() -> None:
         ABSENT | {"Content_Type": "text/plain"},
     ],
 )
-def test_a_wrong_answer_is_noticed(wrong: dict[str, Any]) -> None:
+def test_a_deviating_answer_is_rejected(wrong: dict[str, Any]) -> None:
     with pytest.raises((AssertionError, ValidationError)):
         _check(**wrong)

@@ -1,7 +1,7 @@
-"""schemathesis makes requests from our OpenAPI document, right and wrong ones: every answer is as the document says.
+"""schemathesis generates valid and invalid requests from our OpenAPI document, and every answer must conform to it.
 
-What it cannot know is put in: the IDs of what is there, and values of the store's types, so that requests get past the
-first checks. It is bounded, and the same every time.
+We add what schemathesis cannot know, so that requests get past the first checks: the IDs of existing resources, and
+values of the store's types. The number of requests is bounded, and they are the same every time.
 """
 
 import copy
@@ -29,14 +29,14 @@ from profile_lookup.settings import Settings
 from tests.contract import conforming
 from tests.contract.documents import Json, operations, our_openapi, ours
 
-EXAMPLES = int(os.environ.get("GENERATED_EXAMPLES", "10"))  # of each operation and mode
+EXAMPLES = int(os.environ.get("GENERATED_EXAMPLES", "10"))  # requests per operation and mode
 
 CHECKS: list[Any] = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance,
     response_schema_conformance,
 ]  # fmt: skip
 
-TAGS = sorted({operation.spoken["tags"][0] for operation in operations(ours()).values()})
+TAGS = sorted({operation.description["tags"][0] for operation in operations(ours()).values()})
 
 TEXT = st.text(st.characters(), max_size=300)
 ID_TYPES = st.sampled_from(["phone", "email", "whatsapp", "chat", "fax"])
@@ -90,7 +90,7 @@ LIKELY_BODIES: dict[str, st.SearchStrategy[Any]] = {
 
 
 @schemathesis.serializer("text/csv")
-def as_it_is(_context: object, value: bytes) -> bytes:
+def serialize_bytes_unchanged(_context: object, value: bytes) -> bytes:
     return value
 
 
@@ -99,8 +99,8 @@ def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"max_stores": 1000})
 
 
-class World:
-    """What requests are about, made over HTTP, and anew where a request may remove it."""
+class Resources:
+    """The resources that requests name. They are created over HTTP, and created again if a request may delete them."""
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
@@ -113,8 +113,8 @@ class World:
         self.group = self._make_trait_group()
         self.import_id, self.token = self._make_import()
 
-    def address_of(self, operation_id: str) -> dict[str, str]:
-        """Path parameters that name something which is there."""
+    def path_parameters_of(self, operation_id: str) -> dict[str, str]:
+        """Return path parameters that name existing resources."""
         return {
             "storeId": self._make_store() if operation_id == "DeleteStore" else self.store_id,
             "profileId": self._make_profile(phone="+442079460958")
@@ -162,19 +162,19 @@ class World:
 
 @pytest.mark.parametrize("tag", TAGS)
 def test_every_answer_to_generated_requests_is_documented(
-    served: str, account_served: tuple[str, str], tag: str
+    service_url: str, synchronous_account: tuple[str, str], tag: str
 ) -> None:
     schema = schemathesis.openapi.from_dict(_without_security(our_openapi())).include(tag=tag)
-    with httpx.Client(base_url=served, auth=account_served) as client:
-        world = World(client)
+    with httpx.Client(base_url=service_url, auth=synchronous_account) as client:
+        resources = Resources(client)
         for found in schema.get_all_operations():
-            operation: APIOperation[Any, Any, Any, Any] = found.ok()  # type: ignore[union-attr]  # ours has no mistakes
+            operation: APIOperation[Any, Any, Any, Any] = found.ok()  # type: ignore[union-attr]  # ours has no errors
             for mode in GenerationMode:
-                _call(operation, mode, world, lambda case: case.call(served, auth=account_served))
+                _call(operation, mode, resources, lambda case: case.call(service_url, auth=synchronous_account))
 
 
 def _without_security(document: Json) -> Json:
-    """Every request has credentials: that they are needed, others test."""
+    """Remove the security requirements: here every request has credentials, and other tests send requests without."""
     copied = copy.deepcopy(document)
     for path in copied["paths"].values():
         for operation in path.values():
@@ -183,7 +183,10 @@ def _without_security(document: Json) -> Json:
 
 
 def _call(
-    operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode, world: World, call: Callable[[Case[Any]], Any]
+    operation: APIOperation[Any, Any, Any, Any],
+    mode: GenerationMode,
+    resources: Resources,
+    call: Callable[[Case[Any]], Any],
 ) -> None:
     operation_id = operation.definition.raw["operationId"]
 
@@ -198,9 +201,9 @@ def _call(
     )
     def answers_as_documented(case: Case[Any], address: str, body: Any) -> None:
         if address != "generated":
-            known = world.address_of(operation_id)
+            known = resources.path_parameters_of(operation_id)
             if address == "merged":
-                known["profileId"] = world.merged_id
+                known["profileId"] = resources.merged_id
             case.path_parameters = {name: known[name] for name in case.path_parameters}
         if body is not None:
             case.body = body

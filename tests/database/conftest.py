@@ -1,4 +1,4 @@
-"""The loop that serves; a PostgreSQL of a test's own, to be killed or stopped; a poll that counts."""
+"""The event loop of the service, a PostgreSQL server that one test may kill or stop, and a busy poll that counts."""
 
 import asyncio
 import tempfile
@@ -13,14 +13,14 @@ from profile_lookup.database.embedded.server import EmbeddedPostgres
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> tuple[str, dict[str, bool]]:
-    """The event loop that serves, whose clock has whole milliseconds."""
+    """The event loop that the service runs on, whose clock counts whole milliseconds."""
     return "asyncio", {"use_uvloop": True}
 
 
 @pytest.fixture
 def own_directory() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="postgres-") as path:
-        Path(path).chmod(0o711)  # as root, PostgreSQL runs as somebody who has to pass through
+        Path(path).chmod(0o711)  # if root runs the tests, PostgreSQL runs as another user, who must be able to enter
         yield Path(path) / "pg"
 
 
@@ -32,7 +32,7 @@ def postmaster(directory: Path) -> int:
     return int((directory / "data" / "postmaster.pid").read_text().splitlines()[0])
 
 
-class WatchedPoll(BusyPoll):
+class CountingPoll(BusyPoll):
     polls = 0
 
     def _poll(self) -> None:

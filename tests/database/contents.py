@@ -1,4 +1,4 @@
-"""All that a database holds, to see what is left of something."""
+"""Reads the whole database, so that tests can see what is left of something."""
 
 from sqlalchemy import text
 
@@ -7,7 +7,7 @@ from profile_lookup.database.tables import metadata
 
 
 async def contents(database: Database) -> dict[str, list[str]]:
-    """Each table's rows, as JSON."""
+    """Return the rows of each table as JSON."""
     async with database.statements() as connection:
         return {
             name: list((await connection.execute(text(f"select to_jsonb({name})::text from {name}"))).scalars())

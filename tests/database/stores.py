@@ -1,4 +1,4 @@
-"""Stores with settings of one's own."""
+"""Creates stores with given settings, without HTTP."""
 
 from datetime import UTC, datetime
 
@@ -12,7 +12,8 @@ from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import store, trait_group
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import CONTACT
-from profile_lookup.stores.admission import Store, in_force
+from profile_lookup.stores.admission import in_force
+from profile_lookup.stores.rules_cache import Store
 
 
 async def make_store(database: Database, settings: IdentityResolutionSettings) -> Store:

@@ -1,4 +1,4 @@
-"""A tap on the wire to PostgreSQL: what a connection really sends, transaction control included."""
+"""A tap on the wire to PostgreSQL. It records what a connection really sends, including transaction control."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,13 +11,13 @@ from urllib.parse import parse_qs, urlsplit
 class Tap:
     url: str
     sent: list[str] = field(default_factory=list)
-    """One entry a round trip: the text of a simple query, or `(prepared)` for the execution of a prepared one."""
+    """One entry per round trip: the text of a simple query, or `(prepared)` if a prepared one is executed."""
     connections: int = 0
 
 
 @asynccontextmanager
 async def tapped(database_url: str) -> AsyncIterator[Tap]:
-    """Forwards TCP connections to the Unix socket of `database_url`."""
+    """Forward TCP connections to the Unix socket of `database_url`, and record what they send."""
     parts = urlsplit(database_url)
     socket_path = f"{parse_qs(parts.query)['host'][0]}/.s.PGSQL.5432"
     tap = Tap(url="")

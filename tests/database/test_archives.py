@@ -1,4 +1,4 @@
-"""A store that is exported and restored is the same store; what was tampered with is refused as a whole."""
+"""An exported and restored store equals the original. An archive with any error is refused as a whole."""
 
 import json
 from collections.abc import Callable
@@ -16,10 +16,11 @@ from profile_lookup.archives.reader import RestoreRefused, restore
 from profile_lookup.archives.wire import line_of
 from profile_lookup.archives.writer import header_of, profiles_of
 from profile_lookup.database.pool import Database
+from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queries import enqueue
-from profile_lookup.stores.admission import Store, in_force
+from profile_lookup.stores.admission import in_force
+from profile_lookup.stores.rules_cache import Store
 from profile_lookup.stores.rules_lock import lock_rules
-from profile_lookup.trait_groups.changes import FORGET_TRAITS
 from profile_lookup.web import ids
 from tests.conftest import change_settings, look_up, make_store
 
@@ -28,7 +29,7 @@ SECRET = "Sesame"
 
 @pytest.fixture
 async def original(client: httpx.AsyncClient, store_id: str) -> str:
-    """A store with all that there can be: a chain of merges, shared values, every type of trait, odd text."""
+    """A store with every kind of data: a chain of merges, shared values, traits of every type, unusual characters."""
     crm = {"enforceUnique": False, "normalization": "none", "matchingAlgo": "fuzzy"}
     await change_settings(client, store_id, crm=crm, rules=["email", "phone", "chat", "crm"])
     definitions = {
@@ -47,7 +48,7 @@ async def original(client: httpx.AsyncClient, store_id: str) -> str:
         {"Contact": {"email": "a@example.com"}},
         {"Contact": {"chat": "Chat-1"}, "Zeta": {"seats": 3}},
         {"Contact": {"email": "A@Example.com", "chat": "Chat-1", "city": "Berlin"}},  # merges two of them
-        {"Contact": {"email": "a@example.com", "phone": "317 555 6789"}},  # and these with the first
+        {"Contact": {"email": "a@example.com", "phone": "317 555 6789"}},  # merges these with the first
         {"Contact": {"chat": "Chat-2", "city": ""}, "Billing": {"codes": []}},
     ]
     for traits in people:
@@ -82,7 +83,7 @@ async def _restore(database: Database, store_id: str, lines: list[bytes]) -> int
 
 
 async def _rows(database: Database, store_id: str) -> dict[str, list[Any]]:
-    """All that the tables hold of a store's profiles, but what differs between stores."""
+    """Return the rows of a store's profiles, without the columns that differ between stores."""
     async with database.statements() as connection:
         return {
             table: list(
@@ -101,7 +102,7 @@ async def _rows(database: Database, store_id: str) -> dict[str, list[Any]]:
         }
 
 
-async def test_a_restored_store_is_the_one_that_was_exported(
+async def test_a_restored_store_equals_the_exported_one(
     client: httpx.AsyncClient, original: str, database: Database
 ) -> None:
     lines = await _exported(database, original)
@@ -114,11 +115,11 @@ async def test_a_restored_store_is_the_one_that_was_exported(
     assert await _rows(database, copy) == rows
 
 
-async def test_a_restored_store_answers_as_the_one_that_was_exported(
+async def test_a_restored_store_answers_like_the_exported_one(
     client: httpx.AsyncClient, original: str, database: Database
 ) -> None:
     copy = await make_store(client, "copy")
-    await client.get(f"/v1/Stores/{copy}/Profiles")  # the service remembers its rules
+    await client.get(f"/v1/Stores/{copy}/Profiles")  # the service now caches its rules
     lines = await _exported(database, original)
     await _restore(database, copy, lines)
     first, second = (json.loads(line) for line in lines[1:])
@@ -144,16 +145,14 @@ async def test_a_store_without_profiles_can_be_exported_and_restored(
     assert await _exported(database, copy) == [header.replace(store_id.encode(), copy.encode())]
 
 
-async def test_profiles_are_read_a_few_at_a_time(
-    original: str, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(exporting, "CHUNK", 1)
+async def test_profiles_are_read_in_chunks(original: str, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "PROFILES_PER_BATCH", 1)
     store = await _store(database, original)
     async with database.snapshot() as connection:
         assert [len(profiles) async for profiles in profiles_of(connection, store)] == [1, 1]
 
 
-async def test_what_a_worker_is_about_to_erase_is_not_exported(
+async def test_traits_that_a_worker_will_soon_erase_are_not_exported(
     client: httpx.AsyncClient, original: str, database: Database
 ) -> None:
     definition = "update trait_group set traits = traits - 'firstName' where name = 'Contact'"
@@ -163,7 +162,7 @@ async def test_what_a_worker_is_about_to_erase_is_not_exported(
     assert not any(SECRET.encode() in line for line in await _exported(database, original))
 
 
-async def test_a_store_with_profiles_or_with_changes_under_way_is_not_restored_into(
+async def test_restoring_into_a_store_with_profiles_or_pending_changes_is_refused(
     client: httpx.AsyncClient, original: str, database: Database
 ) -> None:
     lines = await _exported(database, original)
@@ -174,7 +173,9 @@ async def test_a_store_with_profiles_or_with_changes_under_way_is_not_restored_i
     async with database.transaction() as connection:
         later = datetime.now(UTC) + timedelta(hours=1)
         to_do = {"group": "Billing", "traits": None}
-        await enqueue(connection, store.account_id, store.id, kind=FORGET_TRAITS, to_do=to_do, waits_until=later)
+        await enqueue(
+            connection, store.account_id, store.id, kind=OperationKind.FORGET_TRAITS, to_do=to_do, waits_until=later
+        )
     with pytest.raises(RestoreRefused, match="still being changed"):
         await _restore(database, copy, lines)
 
@@ -232,7 +233,7 @@ def _merge(merge_id: str, canonical: str) -> dict[str, Any]:
     return {"id": merge_id, "rule": "chat", "mergedAt": "2026-01-01T00:00:00Z", "before": people}
 
 
-async def test_whatever_is_wrong_is_told_with_its_line_and_no_value_and_nothing_is_restored(
+async def test_an_error_in_an_archive_is_reported_by_line_without_values_and_nothing_is_restored(
     client: httpx.AsyncClient, original: str, database: Database
 ) -> None:
     exported = [json.loads(line) for line in await _exported(database, original)]

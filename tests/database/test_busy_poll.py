@@ -1,20 +1,20 @@
-"""Polling for an answer: in every turn of the loop, for as long as it helps."""
+"""The busy poll looks for an answer in every turn of the event loop, for as long as that helps."""
 
 import asyncio
 
 import pytest
 
 from profile_lookup.database import busy_poll
-from tests.database.conftest import WatchedPoll
+from tests.database.conftest import CountingPoll
 
 
 @pytest.fixture(autouse=True)
-def _for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+def _poll_for_a_long_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(busy_poll, "LONGEST", 60.0)
 
 
-async def test_every_turn_of_the_loop_looks_until_the_answer_is_here() -> None:
-    polling = WatchedPoll(has_processor_to_spare=True)
+async def test_every_turn_of_the_loop_polls_until_the_answer_arrives() -> None:
+    polling = CountingPoll(has_processor_to_spare=True)
     polling.start()
     assert await polling.polls_in_ten_turns() >= 9
     polling.stop()
@@ -22,8 +22,8 @@ async def test_every_turn_of_the_loop_looks_until_the_answer_is_here() -> None:
     assert await polling.polls_in_ten_turns() == 0
 
 
-async def test_questions_that_follow_each_other_are_polled_for_once_a_turn() -> None:
-    polling = WatchedPoll(has_processor_to_spare=True)
+async def test_consecutive_queries_are_polled_for_once_per_turn() -> None:
+    polling = CountingPoll(has_processor_to_spare=True)
     for _ in range(5):
         polling.start()
         polling.stop()
@@ -32,18 +32,18 @@ async def test_questions_that_follow_each_other_are_polled_for_once_a_turn() -> 
     assert await polling.polls_in_ten_turns() <= 10
 
 
-async def test_nothing_is_polled_for_after_an_answer_that_took_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    polling = WatchedPoll(has_processor_to_spare=True)
+async def test_polling_stops_after_a_slow_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    polling = CountingPoll(has_processor_to_spare=True)
     polling.start()
     monkeypatch.setattr(busy_poll, "LONGEST", 0.0)
     polling.stop()
     monkeypatch.setattr(busy_poll, "LONGEST", 60.0)
     polling.start()
-    await asyncio.sleep(0)  # what had begun ends
+    await asyncio.sleep(0)  # a poll that had already begun ends
     assert await polling.polls_in_ten_turns() == 0
 
 
-async def test_nothing_is_polled_for_without_a_processor_to_spare() -> None:
-    polling = WatchedPoll(has_processor_to_spare=False)
+async def test_there_is_no_polling_without_a_spare_processor() -> None:
+    polling = CountingPoll(has_processor_to_spare=False)
     polling.start()
     assert await polling.polls_in_ten_turns() == 0

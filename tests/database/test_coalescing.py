@@ -1,4 +1,4 @@
-"""Lookups asked together are those asked one by one, also when the server is killed, paused or busy."""
+"""Coalesced lookups give the same answers as single ones, even if the server is killed, paused or busy."""
 
 import asyncio
 import os
@@ -25,22 +25,22 @@ from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.ingest.ingest import ingest
 from profile_lookup.lookup import coalescing
 from profile_lookup.lookup.coalescing import Lookups
-from profile_lookup.stores.admission import Store
+from profile_lookup.stores.rules_cache import Store
 from tests.conftest import PATIENCE, WAITING
-from tests.database.conftest import WatchedPoll, own_server, postmaster
+from tests.database.conftest import CountingPoll, own_server, postmaster
 from tests.database.stores import make_store
 
 KEY = Credentials("SKtest", digest("secret"))
-_OF_LOOKUPS = """
+_SESSIONS_OF_LOOKUPS = """
     from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid() and query like '%from credential%'
 """
-STRANGER = Credentials("SKtest", digest("guessed"))
+WRONG_SECRET = Credentials("SKtest", digest("guessed"))
 
 
 @dataclass
-class Filled:
-    """A store with profiles c-0 … c-9, and who may ask."""
+class FilledStore:
+    """A store with profiles c-0 … c-9, and a key that may look them up."""
 
     store: Store
     profile_ids: list[UUID]
@@ -54,7 +54,7 @@ class Filled:
         return [self.profile_ids[number]] if number < len(self.profile_ids) else []
 
 
-async def _fill(database: Database) -> Filled:
+async def _fill_store(database: Database) -> FilledStore:
     store = await make_store(database, DEFAULT_SETTINGS)
     async with database.transaction() as connection:
         key = Credentials(f"SK{store.id.hex}" if await _has_key(database) else KEY.sid, KEY.secret_sha256)
@@ -63,7 +63,7 @@ async def _fill(database: Database) -> Filled:
     for number in range(10):
         change = Change((DEFAULT_SETTINGS.normalize(Identifier("chat", f"c-{number}")),))
         profile_ids.append(await ingest(database, store, lambda _, change=change: change, datetime.now(UTC)))  # type: ignore[misc]
-    return Filled(store, profile_ids)
+    return FilledStore(store, profile_ids)
 
 
 async def _has_key(database: Database) -> bool:
@@ -72,48 +72,50 @@ async def _has_key(database: Database) -> bool:
 
 
 @pytest.fixture
-async def filled(database: Database) -> Filled:
-    return await _fill(database)
+async def filled(database: Database) -> FilledStore:
+    return await _fill_store(database)
 
 
 @pytest.fixture
-async def lookups(database_url: str, filled: Filled) -> AsyncIterator[Lookups]:
+async def lookups(database_url: str, filled: FilledStore) -> AsyncIterator[Lookups]:
     opened = Lookups(database_url, _busy_poll())
     yield opened
     await opened.close()
 
 
-async def test_lookups_at_once_are_answered_each_with_its_own(lookups: Lookups, filled: Filled) -> None:
+async def test_concurrent_lookups_each_get_their_own_answer(lookups: Lookups, filled: FilledStore) -> None:
     numbers = [number % 13 for number in range(500)]
     answers = await asyncio.gather(*[filled.found(lookups, number) for number in numbers])
     assert answers == [filled.expected(number) for number in numbers]
 
 
-async def test_callers_asked_for_together_are_told_apart(lookups: Lookups, filled: Filled, database: Database) -> None:
-    other = await _fill(database)
+async def test_coalesced_lookups_check_the_credentials_of_each_caller(
+    lookups: Lookups, filled: FilledStore, database: Database
+) -> None:
+    other = await _fill_store(database)
     asked = [
-        (filled, KEY), (filled, STRANGER), (other, KEY), (other, Credentials(f"SK{other.store.id.hex}", digest("secret")))
+        (filled, KEY), (filled, WRONG_SECRET), (other, KEY), (other, Credentials(f"SK{other.store.id.hex}", digest("secret")))
     ] * 40  # fmt: skip
     answers = await asyncio.gather(*[of.found(lookups, 3, caller) for of, caller in asked])
     assert answers == [filled.expected(3), None, None, other.expected(3)] * 40
 
 
-async def test_a_key_that_was_revoked_is_refused_from_then_on(
-    lookups: Lookups, filled: Filled, database: Database
-) -> None:
+async def test_a_revoked_key_is_refused(lookups: Lookups, filled: FilledStore, database: Database) -> None:
     assert await filled.found(lookups, 1) == filled.expected(1)
     async with database.transaction() as connection:
         assert await remove_key(connection, KEY.sid)
     assert await asyncio.gather(*[filled.found(lookups, 1) for _ in range(20)]) == [None] * 20
 
 
-async def test_a_busy_store_does_not_hold_up_the_others(lookups: Lookups, filled: Filled, database: Database) -> None:
-    other = await _fill(database)
+async def test_a_busy_store_does_not_delay_other_stores(
+    lookups: Lookups, filled: FilledStore, database: Database
+) -> None:
+    other = await _fill_store(database)
     key = Credentials(f"SK{other.store.id.hex}", digest("secret"))
-    await asyncio.gather(*[filled.found(lookups, 1) for _ in range(200)])  # the connection is made
+    await asyncio.gather(*[filled.found(lookups, 1) for _ in range(200)])  # now the connection exists
     done: list[str] = []
 
-    async def ask(of: Filled, caller: Credentials, name: str) -> None:
+    async def ask(of: FilledStore, caller: Credentials, name: str) -> None:
         await of.found(lookups, 1, caller)
         done.append(name)
 
@@ -122,8 +124,8 @@ async def test_a_busy_store_does_not_hold_up_the_others(lookups: Lookups, filled
     assert max(index for index, name in enumerate(done) if name == "other") < 600
 
 
-async def test_more_than_can_wait_are_turned_away_and_the_others_answered(
-    lookups: Lookups, filled: Filled, monkeypatch: pytest.MonkeyPatch
+async def test_lookups_beyond_the_queue_limit_are_refused_and_the_others_answered(
+    lookups: Lookups, filled: FilledStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(coalescing, "SLOW", 60.0)
     at_once, too_many = 1, 10
@@ -134,7 +136,7 @@ async def test_more_than_can_wait_are_turned_away_and_the_others_answered(
     assert [answer for answer in answers if answer not in turned_away] == [filled.expected(1)] * (len(asked) - too_many)
 
 
-async def test_whoever_goes_away_leaves_the_others_their_answers(lookups: Lookups, filled: Filled) -> None:
+async def test_cancelled_lookups_do_not_affect_the_others(lookups: Lookups, filled: FilledStore) -> None:
     asked = [asyncio.ensure_future(filled.found(lookups, 1)) for _ in range(100)]
     await asyncio.sleep(0)
     for gone in asked[::2]:
@@ -145,35 +147,39 @@ async def test_whoever_goes_away_leaves_the_others_their_answers(lookups: Lookup
     assert await filled.found(lookups, 2) == filled.expected(2)
 
 
-async def test_nobody_is_asked_for_who_has_gone(lookups: Lookups, filled: Filled, database: Database) -> None:
+async def test_no_query_is_run_for_a_client_that_has_disconnected(
+    lookups: Lookups, filled: FilledStore, database: Database
+) -> None:
     chat = DEFAULT_SETTINGS.normalize(Identifier("chat", "c-1"))
     async with database.transaction() as connection:
-        await connection.execute(text("lock table credential in access exclusive mode"))  # so that all have to wait
+        await connection.execute(text("lock table credential in access exclusive mode"))  # so that all lookups wait
         there = [asyncio.ensure_future(filled.found(lookups, 1)) for _ in range(coalescing.CONNECTIONS + 5)]
         gone = [asyncio.ensure_future(lookups.find(KEY, filled.store.id, chat, is_gone=lambda: True)) for _ in range(5)]
         await asyncio.sleep(0)
     assert await asyncio.gather(*there) == [filled.expected(1)] * len(there)
     assert [str(answer) for answer in await asyncio.gather(*gone, return_exceptions=True)] == [
-        "Service Unavailable: nobody waits for the answer any more"
+        "Service Unavailable: the client has gone"
     ] * 5
 
 
-async def test_a_lost_connection_is_made_anew_and_nobody_notices(
-    lookups: Lookups, filled: Filled, database: Database
+async def test_a_lost_connection_is_replaced_without_an_error(
+    lookups: Lookups, filled: FilledStore, database: Database
 ) -> None:
     await asyncio.gather(*[filled.found(lookups, 1) for _ in range(10)])
     async with database.statements() as connection:
-        ended = await connection.execute(text(f"select pg_terminate_backend(pid) {_OF_LOOKUPS}"))
+        ended = await connection.execute(text(f"select pg_terminate_backend(pid) {_SESSIONS_OF_LOOKUPS}"))
         assert set(ended.scalars()) == {True}
     answers = await asyncio.gather(*[filled.found(lookups, 4) for _ in range(50)])
     assert answers == [filled.expected(4)] * 50
 
 
-async def test_nobody_waits_for_a_slow_lookup_of_another(lookups: Lookups, filled: Filled, database: Database) -> None:
+async def test_a_slow_lookup_does_not_delay_the_others(
+    lookups: Lookups, filled: FilledStore, database: Database
+) -> None:
     assert await filled.found(lookups, 1) == filled.expected(1)
     async with database.statements() as connection:
-        (pid,) = (await connection.execute(text(f"select pid {_OF_LOOKUPS}"))).scalars()
-    os.kill(pid, signal.SIGSTOP)  # a disk that is slow
+        (pid,) = (await connection.execute(text(f"select pid {_SESSIONS_OF_LOOKUPS}"))).scalars()
+    os.kill(pid, signal.SIGSTOP)  # simulates a slow disk
     try:
         async with asyncio.timeout(PATIENCE):
             slow = asyncio.create_task(filled.found(lookups, 2))
@@ -186,12 +192,12 @@ async def test_nobody_waits_for_a_slow_lookup_of_another(lookups: Lookups, fille
     assert await slow == filled.expected(2)
 
 
-async def test_polling_ends_when_an_answer_takes_long_and_is_not_tried_for_the_next(
-    database_url: str, filled: Filled, database: Database, monkeypatch: pytest.MonkeyPatch
+async def test_polling_ends_when_an_answer_is_slow_and_is_not_tried_for_the_next(
+    database_url: str, filled: FilledStore, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(busy_poll, "LONGEST", 0.01)
     monkeypatch.setattr(coalescing, "SLOW", 60.0)
-    polling = WatchedPoll(has_processor_to_spare=True)
+    polling = CountingPoll(has_processor_to_spare=True)
     lookups = Lookups(database_url, polling)
     async with database.transaction() as connection:
         await connection.execute(text("lock table credential in access exclusive mode"))
@@ -206,13 +212,13 @@ async def test_polling_ends_when_an_answer_takes_long_and_is_not_tried_for_the_n
         await connection.execute(text("lock table credential in access exclusive mode"))
         together = [asyncio.create_task(filled.found(lookups, number)) for number in range(8)]
         await asyncio.sleep(0.2)
-        assert polling.polls == polls > 1  # neither on and on, nor again after an answer that took long
+        assert polling.polls == polls > 1  # polling ended, and did not begin again after a slow answer
     assert await asyncio.gather(*together) == [filled.expected(number) for number in range(8)]
     await lookups.close()
 
 
-async def test_who_waits_when_the_service_ends_is_told_so(
-    database_url: str, filled: Filled, database: Database
+async def test_waiting_lookups_are_refused_when_the_service_ends(
+    database_url: str, filled: FilledStore, database: Database
 ) -> None:
     lookups = Lookups(database_url, _busy_poll())
     async with database.transaction() as connection:
@@ -229,17 +235,17 @@ async def test_who_waits_when_the_service_ends_is_told_so(
         await alone
 
 
-async def test_while_answers_are_quick_one_connection_is_enough(
-    lookups: Lookups, filled: Filled, database: Database, monkeypatch: pytest.MonkeyPatch
+async def test_one_connection_is_enough_while_answers_are_quick(
+    lookups: Lookups, filled: FilledStore, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(coalescing, "SLOW", 60.0)
     await asyncio.gather(*[filled.found(lookups, number % 10) for number in range(1000)])
     async with database.statements() as connection:
-        assert await connection.scalar(text(f"select count(*) {_OF_LOOKUPS}")) == 1
+        assert await connection.scalar(text(f"select count(*) {_SESSIONS_OF_LOOKUPS}")) == 1
 
 
-async def test_a_lookup_that_waits_too_long_is_given_up_and_the_next_one_is_answered(
-    lookups: Lookups, filled: Filled, database: Database, monkeypatch: pytest.MonkeyPatch
+async def test_a_lookup_past_its_deadline_is_refused_and_the_next_one_is_answered(
+    lookups: Lookups, filled: FilledStore, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(coalescing, "DEADLINE", 0.5)
     await filled.found(lookups, 1)
@@ -252,15 +258,15 @@ async def test_a_lookup_that_waits_too_long_is_given_up_and_the_next_one_is_answ
     monkeypatch.setattr(coalescing, "DEADLINE", 30.0)
     assert await filled.found(lookups, 1) == filled.expected(1)
     async with asyncio.timeout(PATIENCE), database.statements() as connection:
-        while await connection.scalar(text(WAITING)):  # nothing is left that waits in the server
+        while await connection.scalar(text(WAITING)):  # no query is left waiting in the server
             await asyncio.sleep(0.01)
 
 
-async def test_a_server_that_is_killed_and_started_again_is_asked_again(own_directory: Path) -> None:
+async def test_lookups_work_again_after_the_server_was_killed_and_restarted(own_directory: Path) -> None:
     with own_server(own_directory) as server:
         await asyncio.to_thread(migrate, server.url)
         database = Database(server.url, pool_size=2)
-        filled = await _fill(database)
+        filled = await _fill_store(database)
         await database.close()
         lookups = Lookups(server.url, _busy_poll())
         assert await filled.found(lookups, 1) == filled.expected(1)
@@ -268,20 +274,20 @@ async def test_a_server_that_is_killed_and_started_again_is_asked_again(own_dire
         answers = await asyncio.gather(*[filled.found(lookups, 1) for _ in range(20)], return_exceptions=True)
         assert all(isinstance(answer, Unavailable) or answer == filled.expected(1) for answer in answers)
         async with asyncio.timeout(PATIENCE):
-            while await _is_answered(filled, lookups):  # until the last of its processes is gone
+            while await _is_answered(filled, lookups):  # until the last of its processes has ended
                 await asyncio.sleep(0.01)
     with own_server(own_directory) as server:
         assert await filled.found(lookups, 1) == filled.expected(1)
         await lookups.close()
 
 
-async def test_a_server_that_stands_still_costs_its_deadline_and_no_more(
+async def test_lookups_on_a_paused_server_end_at_their_deadline(
     own_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with own_server(own_directory) as server:
         await asyncio.to_thread(migrate, server.url)
         database = Database(server.url, pool_size=2)
-        filled = await _fill(database)
+        filled = await _fill_store(database)
         await database.close()
         lookups = Lookups(server.url, _busy_poll())
         await asyncio.gather(*[filled.found(lookups, 1) for _ in range(10)])
@@ -311,7 +317,7 @@ def _children(parent: int) -> list[int]:
     return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
 
 
-async def _is_answered(filled: Filled, lookups: Lookups) -> bool:
+async def _is_answered(filled: FilledStore, lookups: Lookups) -> bool:
     try:
         return await filled.found(lookups, 1) == filled.expected(1)
     except Unavailable:

@@ -1,4 +1,4 @@
-"""The schema's alarms: what a mistake of ours would break, PostgreSQL refuses."""
+"""The constraints of the schema: PostgreSQL refuses rows that break an invariant, should our code ever write them."""
 
 import re
 
@@ -47,7 +47,7 @@ async def test_an_invariant_is_enforced(database: Database, statements: list[str
         await _execute(database, *statements)
 
 
-async def test_profiles_may_share_what_is_not_unique(database: Database) -> None:
+async def test_profiles_may_share_a_value_that_is_not_unique(database: Database) -> None:
     await _execute(database, _profile(A), _profile(B), _identifier(A, is_unique=False), _identifier(B, is_unique=False))
     async with database.statements() as connection:
         assert await connection.scalar(text("select count(*) from identifier")) == 2

@@ -1,4 +1,4 @@
-"""Profiles that are created at the same time are written together, and each of them as if it had come alone."""
+"""Concurrent creates share a transaction, and each has the same result as if it were alone."""
 
 import asyncio
 import os
@@ -18,6 +18,7 @@ from profile_lookup.database.migrations import migrate
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import (
     IdentifierConflict,
+    OutcomeUnknown,
     ProfileLookupError,
     ScopeMissing,
     StoreNotFound,
@@ -29,8 +30,9 @@ from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
 from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentityResolutionSettings
 from profile_lookup.ingest import group_ingest
-from profile_lookup.ingest.group_ingest import AT_ONCE, MAX_BYTES, GroupIngest
-from profile_lookup.stores.admission import Store
+from profile_lookup.ingest.group_ingest import MAX_GROUP_BYTES, MAX_TRANSACTIONS, GroupIngest
+from profile_lookup.stores.admission import Admissions
+from profile_lookup.stores.rules_cache import Store
 from profile_lookup.web import ids
 from tests.conftest import PATIENCE, WAITING
 from tests.database.conftest import own_server, postmaster
@@ -40,11 +42,11 @@ KEY = Credentials("SKtest", digest("secret"))
 
 
 class Writer:
-    """Who creates profiles in a store, all in groups."""
+    """Creates profiles in a store through a `GroupIngest`."""
 
     def __init__(self, database: Database, store: Store) -> None:
         self.database = database
-        self.group = GroupIngest(database)
+        self.group = GroupIngest(database, Admissions(database))
         self.store_id = ids.store_id(store.id)
 
     async def create(self, *chats: str, caller: Credentials = KEY, size: int = 0, **more: str) -> UUID:
@@ -56,7 +58,7 @@ class Writer:
         return await self.group.ingest(caller, self.store_id, read, datetime.now(UTC), size)
 
 
-async def _writer(database: Database, settings: IdentityResolutionSettings = DEFAULT_SETTINGS) -> Writer:
+async def _make_writer(database: Database, settings: IdentityResolutionSettings = DEFAULT_SETTINGS) -> Writer:
     store = await make_store(database, settings)
     async with database.transaction() as connection:
         await add_key(connection, store.account_id, KEY, scope="full", name="")
@@ -65,7 +67,7 @@ async def _writer(database: Database, settings: IdentityResolutionSettings = DEF
 
 @pytest.fixture
 async def writer(database: Database) -> AsyncIterator[Writer]:
-    writer = await _writer(database)
+    writer = await _make_writer(database)
     yield writer
     await writer.group.close()
 
@@ -74,8 +76,8 @@ _LOCK = text("lock table identifier in access exclusive mode")
 
 
 async def _begin_alone(writer: Writer, chats: list[str], monkeypatch: pytest.MonkeyPatch) -> "list[asyncio.Task[UUID]]":
-    """Each in a transaction of its own, which waits for a lock, and keeps its turn."""
-    monkeypatch.setattr(group_ingest, "TURN_ALONE", PATIENCE)
+    """Start creates that each have their own transaction, which waits for a lock and stays one of the `MAX_TRANSACTIONS`."""
+    monkeypatch.setattr(group_ingest, "SOLO_TURN", PATIENCE)
     tasks = []
     async with asyncio.timeout(PATIENCE), writer.database.statements() as connection:
         for chat in chats:
@@ -90,44 +92,49 @@ async def _stored(database: Database, column: str) -> list[str]:
         return list((await connection.execute(text(f"select {column} from identifier"))).scalars())
 
 
-async def test_those_that_come_at_the_same_time_are_of_one_transaction(writer: Writer, database: Database) -> None:
+async def test_concurrent_creates_share_a_transaction(writer: Writer, database: Database) -> None:
     profile_ids = await asyncio.gather(*[writer.create(f"c-{number}") for number in range(50)])
     assert len(set(profile_ids)) == 50
     assert sorted(await _stored(database, "value")) == sorted(f"c-{number}" for number in range(50))
     assert len(set(await _stored(database, "xmin::text"))) == 1
 
 
-async def test_while_their_callers_transactions_are_under_way_they_gather(
+async def test_creates_queue_up_while_earlier_transactions_are_running(
     writer: Writer, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with database.transaction() as connection:
         await connection.execute(_LOCK)
-        under_way = await _begin_alone(writer, [f"first-{number}" for number in range(AT_ONCE)], monkeypatch)
+        under_way = await _begin_alone(writer, [f"first-{number}" for number in range(MAX_TRANSACTIONS)], monkeypatch)
         queued = [asyncio.create_task(writer.create(f"c-{number}")) for number in range(50)]
         await asyncio.sleep(0)
     await asyncio.gather(*under_way, *queued)
-    assert len(set(await _stored(database, "xmin::text"))) == AT_ONCE + 1
+    assert len(set(await _stored(database, "xmin::text"))) == MAX_TRANSACTIONS + 1
 
 
-async def test_long_bodies_are_of_several_transactions(writer: Writer, database: Database) -> None:
-    await asyncio.gather(*[writer.create(f"c-{number}", size=MAX_BYTES // 2) for number in range(10)])
+async def test_large_bodies_are_split_over_several_transactions(writer: Writer, database: Database) -> None:
+    await asyncio.gather(*[writer.create(f"c-{number}", size=MAX_GROUP_BYTES // 2) for number in range(10)])
     assert len(set(await _stored(database, "xmin::text"))) == 5
 
 
-async def test_who_waits_for_a_lock_holds_up_nobody(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither those of the same transaction nor those that come later."""
-    for name in ("lock_timeout", "statement_timeout"):  # of a write alone, which must not be what helps here
+async def test_a_create_that_waits_for_a_lock_does_not_delay_others(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the creates of the same transaction nor later ones are delayed."""
+    for name in (
+        "lock_timeout",
+        "statement_timeout",
+    ):  # timeouts of a single write; the test must not pass thanks to them
         monkeypatch.setitem(connecting._SERVER_SETTINGS, name, "0")
     database = Database(database_url, pool_size=16, command_timeout=None)
-    writer = await _writer(database)
+    writer = await _make_writer(database)
     await writer.create("hot")
     async with database.transaction() as connection:
         await connection.execute(text("select from profile for update"))
         waiting = []
-        for number in range(AT_ONCE):  # each alone
+        for number in range(MAX_TRANSACTIONS):  # each has its own transaction
             waiting.append(asyncio.create_task(writer.create("hot", f"a-{number}")))
             await asyncio.sleep(0.01)
-        waiting += [asyncio.create_task(writer.create("hot", f"h-{number}")) for number in range(AT_ONCE)]
+        waiting += [asyncio.create_task(writer.create("hot", f"h-{number}")) for number in range(MAX_TRANSACTIONS)]
         async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*[writer.create(f"c-{number}") for number in range(20)])
             await asyncio.gather(*[writer.create(f"later-{number}") for number in range(20)])
@@ -137,14 +144,14 @@ async def test_who_waits_for_a_lock_holds_up_nobody(database_url: str, monkeypat
     await database.close()
 
 
-async def test_within_a_group_they_meet_each_other(writer: Writer) -> None:
+async def test_creates_of_one_group_match_each_other(writer: Writer) -> None:
     first, second, merged = await asyncio.gather(writer.create("a"), writer.create("b"), writer.create("a", "b"))
     assert first < second
     assert merged == first
     assert await writer.create("b") == first
 
 
-async def test_one_that_is_refused_fails_alone(writer: Writer, database: Database) -> None:
+async def test_a_refused_create_fails_alone(writer: Writer, database: Database) -> None:
     refusal = TraitsRefused("a reason")
 
     def refuse(_store: Store) -> Change:
@@ -160,9 +167,9 @@ async def test_one_that_is_refused_fails_alone(writer: Writer, database: Databas
     assert sorted(await _stored(database, "value")) == ["a", "b"]
 
 
-async def test_one_that_conflicts_fails_alone(database: Database) -> None:
+async def test_a_conflicting_create_fails_alone(database: Database) -> None:
     without_email = IdentityResolutionSettings(DEFAULT_SETTINGS.identifier_configs, ("chat",))
-    writer = await _writer(database, without_email)
+    writer = await _make_writer(database, without_email)
     answers = await asyncio.gather(
         writer.create("a", email="a@example.com"), writer.create("b", email="a@example.com"), writer.create("c"),
         return_exceptions=True,
@@ -172,7 +179,7 @@ async def test_one_that_conflicts_fails_alone(database: Database) -> None:
     await writer.group.close()
 
 
-async def test_one_that_meets_a_defect_of_ours_fails_alone(writer: Writer, database: Database) -> None:
+async def test_a_create_that_crashes_fails_alone(writer: Writer, database: Database) -> None:
     answers = await asyncio.gather(
         writer.create("a"), writer.create("NUL, which no reading lets through: \0"), writer.create("c"),
         return_exceptions=True,
@@ -182,7 +189,7 @@ async def test_one_that_meets_a_defect_of_ours_fails_alone(writer: Writer, datab
     assert sorted(await _stored(database, "value")) == ["a", "c"]
 
 
-async def test_what_may_have_been_committed_is_not_written_again(writer: Writer, database: Database) -> None:
+async def test_a_transaction_that_may_have_been_committed_is_not_retried(writer: Writer, database: Database) -> None:
     async with database.transaction() as connection:
         for statement in (
             """
@@ -199,11 +206,13 @@ async def test_what_may_have_been_committed_is_not_written_again(writer: Writer,
         ):
             await connection.execute(text(statement))
     answers = await asyncio.gather(writer.create("a"), writer.create("last"), return_exceptions=True)
-    assert [type(answer) for answer in answers] == [Unavailable, Unavailable]
+    assert [type(answer) for answer in answers] == [OutcomeUnknown, OutcomeUnknown]
     assert await _stored(database, "value") == []
 
 
-async def test_whoever_is_not_admitted_is_told_and_the_others_are_written(writer: Writer, database: Database) -> None:
+async def test_creates_without_permission_are_refused_and_the_others_are_written(
+    writer: Writer, database: Database
+) -> None:
     other = await make_store(database, DEFAULT_SETTINGS)
     stranger, reader = Credentials("SKother", digest("secret")), Credentials("SKreader", digest("secret"))
     async with database.transaction() as connection:
@@ -224,45 +233,47 @@ async def test_whoever_is_not_admitted_is_told_and_the_others_are_written(writer
     assert await _stored(database, "value") == ["c-0"]
 
 
-async def test_more_identifiers_than_fit_in_a_transaction_are_of_several(writer: Writer, database: Database) -> None:
+async def test_more_identifiers_than_fit_in_a_transaction_are_split_over_several(
+    writer: Writer, database: Database
+) -> None:
     await asyncio.gather(*[writer.create(*(f"{row}.{value}" for value in range(400))) for row in range(9)])
-    assert len(await _stored(database, "value")) == 9 * 100  # as many as a profile keeps
+    assert len(await _stored(database, "value")) == 9 * 100  # a profile keeps 100
     assert len(set(await _stored(database, "xmin::text"))) == 3
 
 
-async def test_more_than_can_wait_are_turned_away_and_the_others_written(
+async def test_creates_beyond_the_queue_limit_are_refused_and_the_others_written(
     writer: Writer, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(group_ingest, "MAX_WAITING", 20)
     guessed = Credentials(KEY.sid, digest("guessed"))
     strangers = asyncio.gather(
         *[writer.create(f"s-{number}", caller=guessed) for number in range(30)], return_exceptions=True
-    )  # who fill no queue but their own
+    )  # they fill only their own queue
     answers = await asyncio.gather(*[writer.create(f"c-{number}") for number in range(30)], return_exceptions=True)
     assert [isinstance(answer, Unavailable) for answer in answers] == [False] * 20 + [True] * 10
     assert len(await _stored(database, "value")) == 20
     assert {type(answer) for answer in await strangers} == {Unauthenticated, Unavailable}
 
 
-async def test_who_waits_too_long_for_a_turn_is_told_so_and_nothing_is_written(
+async def test_a_create_that_waits_too_long_is_refused_and_not_written(
     writer: Writer, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with database.transaction() as connection:
         await connection.execute(_LOCK)
-        under_way = await _begin_alone(writer, [f"first-{number}" for number in range(AT_ONCE)], monkeypatch)
-        monkeypatch.setattr(group_ingest, "LONGEST_WAIT", 0.01)
+        under_way = await _begin_alone(writer, [f"first-{number}" for number in range(MAX_TRANSACTIONS)], monkeypatch)
+        monkeypatch.setattr(group_ingest, "MAX_WAIT", 0.01)
         with pytest.raises(Unavailable):
             await writer.create("late")
     await asyncio.gather(*under_way)
     assert "late" not in await _stored(database, "value")
 
 
-async def test_who_waits_when_the_service_ends_is_told_so(
+async def test_waiting_creates_are_refused_when_the_service_ends(
     writer: Writer, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with database.transaction() as connection:
         await connection.execute(_LOCK)
-        waiting = await _begin_alone(writer, [f"first-{number}" for number in range(AT_ONCE)], monkeypatch)
+        waiting = await _begin_alone(writer, [f"first-{number}" for number in range(MAX_TRANSACTIONS)], monkeypatch)
         waiting += [asyncio.create_task(writer.create(f"c-{number}")) for number in range(10)]
         await asyncio.sleep(0)
         await writer.group.close()
@@ -271,14 +282,14 @@ async def test_who_waits_when_the_service_ends_is_told_so(
     assert await _stored(database, "value") == []
 
 
-async def test_what_was_answered_is_there_after_a_server_is_killed_in_the_middle(own_directory: Path) -> None:
+async def test_every_answered_create_survives_a_kill_of_the_server(own_directory: Path) -> None:
     answered: list[str] = []
     with own_server(own_directory) as server:
         await asyncio.to_thread(migrate, server.url)
         database = Database(server.url, pool_size=8)
-        writer = await _writer(database)
+        writer = await _make_writer(database)
 
-        async def create_on_and_on(number: int) -> None:
+        async def create_repeatedly(number: int) -> None:
             for count in range(100_000):
                 try:
                     await writer.create(f"{number}.{count}")
@@ -286,12 +297,12 @@ async def test_what_was_answered_is_there_after_a_server_is_killed_in_the_middle
                     return
                 answered.append(f"{number}.{count}")
 
-        at_work = asyncio.gather(*[create_on_and_on(number) for number in range(16)])
+        creating = asyncio.gather(*[create_repeatedly(number) for number in range(16)])
         async with asyncio.timeout(PATIENCE):
             while len(answered) < 200:
                 await asyncio.sleep(0.01)
             os.kill(postmaster(own_directory), signal.SIGKILL)
-            await at_work
+            await creating
         await writer.group.close()
         await database.close()
     with own_server(own_directory) as server:

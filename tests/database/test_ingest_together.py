@@ -1,4 +1,4 @@
-"""Many requests in one transaction leave exactly what they would have left one after the other."""
+"""Many requests in one transaction leave exactly the same data as one request after another."""
 
 import os
 from collections.abc import Sequence
@@ -21,13 +21,13 @@ from profile_lookup.identity.profile_replay import Written
 from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.ingest.identity_locks import RulesChanged
 from profile_lookup.ingest.ingest import MAX_IDENTIFIERS, Attempt, Outcome, ingest, ingest_together
-from profile_lookup.stores.admission import Store
+from profile_lookup.stores.rules_cache import Store
 from tests.database.stores import make_store
 
 EXAMPLES = int(os.environ.get("MODEL_STEPS", "0")) or 20
-"""How many random batches; without the variable the same ones each time."""
+"""The number of random batches. Without the variable, they are the same each time."""
 
-BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+START = datetime(2026, 1, 1, tzinfo=UTC)
 ID_TYPES = ("email", "phone", "cookie", "device", "passport")
 
 
@@ -36,7 +36,7 @@ class Case:
     settings: IdentityResolutionSettings
     attempts: list[Attempt]
     sizes: list[int]
-    """Of the chunks, in turn."""
+    """The sizes of the chunks, used cyclically."""
 
 
 @st.composite
@@ -64,14 +64,14 @@ def cases(draw: st.DrawFn) -> Case:
     attempts = draw(st.lists(st.tuples(changes, st.integers(0, 50)), min_size=10, max_size=40))
     return Case(
         IdentityResolutionSettings(tuple(configs), tuple(rules)),
-        # The times mostly go forward, but not always.
-        [(change, BEGAN + timedelta(seconds=10 * place + late)) for place, (change, late) in enumerate(attempts)],
+        # Most times are later than the one before, but not all.
+        [(change, START + timedelta(seconds=10 * place + delay)) for place, (change, delay) in enumerate(attempts)],
         draw(st.lists(st.integers(1, 15), min_size=1, max_size=5)),
     )
 
 
 async def one_by_one(database: Database, store: Store, attempts: Sequence[Attempt]) -> list[Outcome]:
-    """What `ingest` answers does not tell how; that is left open."""
+    """Apply the attempts one by one. `ingest` does not return how it wrote a profile, so that is not compared."""
     outcomes: list[Outcome] = []
     for change, requested_at in attempts:
         assert isinstance(change, Change)
@@ -98,12 +98,12 @@ async def in_chunks(
 
 
 async def stored(database: Database, store: Store, outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """All that is stored, with each profile's ID as its place in the order of their making."""
+    """Return everything that is stored. Each profile ID is replaced by its position in the order of creation."""
     ids = sorted({outcome.profile_id for outcome in outcomes if isinstance(outcome, Written)})
     async with database.statements() as connection:
 
-        async def rows(question: str) -> list[Any]:
-            return list(await connection.execute(text(f"{question} where store_id = :id"), {"id": store.id}))
+        async def rows(query: str) -> list[Any]:
+            return list(await connection.execute(text(f"{query} where store_id = :id"), {"id": store.id}))
 
         places = {profile_id: place for place, profile_id in enumerate(ids)}
         by_text = {str(profile_id): place for profile_id, place in places.items()}
@@ -142,7 +142,7 @@ async def stored(database: Database, store: Store, outcomes: Sequence[Outcome]) 
     suppress_health_check=list(HealthCheck),
 )
 @given(case=cases())
-async def test_in_chunks_equals_one_by_one(database: Database, case: Case) -> None:
+async def test_chunks_equal_single_requests(database: Database, case: Case) -> None:
     single, chunked = await make_store(database, case.settings), await make_store(database, case.settings)
     answers = await one_by_one(database, single, case.attempts)
     outcomes = await in_chunks(database, chunked, case.attempts, case.sizes)
@@ -153,7 +153,7 @@ def chat(*values: str) -> Change:
     return Change(tuple(NormalizedIdentifier("chat", NormalizedValue(value)) for value in values))
 
 
-async def test_what_cannot_be_read_fails_alone(database: Database) -> None:
+async def test_an_invalid_attempt_fails_alone(database: Database) -> None:
     store = await make_store(database, DEFAULT_SETTINGS)
     refusal = TraitsRefused("a reason")
     changes: list[Change | ProfileLookupError] = [
@@ -163,27 +163,27 @@ async def test_what_cannot_be_read_fails_alone(database: Database) -> None:
         chat(*map(str, range(MAX_IDENTIFIERS + 1))),
         chat("a", "b"),
     ]
-    outcomes = await in_chunks(database, store, [(change, BEGAN) for change in changes])
+    outcomes = await in_chunks(database, store, [(change, START) for change in changes])
     assert [outcome.how for outcome in outcomes if isinstance(outcome, Written)] == ["created", "updated"]
     assert outcomes[1] is refusal
     assert [type(outcome) for outcome in outcomes[2:4]] == [TraitsRefused, TraitsRefused]
 
 
-async def test_a_chunk_has_no_more_identifiers_than_locks(database: Database) -> None:
+async def test_a_chunk_has_a_limited_number_of_identifiers(database: Database) -> None:
     store = await make_store(database, DEFAULT_SETTINGS)
-    attempts = iter([(chat(*(f"{row}.{value}" for value in range(400))), BEGAN) for row in range(9)])
+    attempts = iter([(chat(*(f"{row}.{value}" for value in range(400))), START) for row in range(9)])
     async with database.transaction() as connection:
         assert len(await ingest_together(connection, store, attempts)) == 3
-    assert len(list(attempts)) == 5  # one more was asked for, and did not fit
+    assert len(list(attempts)) == 5  # it consumed one more, which did not fit
 
 
-async def test_who_shares_a_value_that_identifies_nobody_is_not_waited_for(database: Database) -> None:
+async def test_a_profile_that_shares_a_value_without_a_matching_rule_is_not_locked(database: Database) -> None:
     configs = [replace(each, enforce_unique=each.id_type != "chat") for each in DEFAULT_SETTINGS.identifier_configs]
     store = await make_store(database, IdentityResolutionSettings(tuple(configs), ("email",)))
-    await in_chunks(database, store, [(chat("shared"), BEGAN)])
+    await in_chunks(database, store, [(chat("shared"), START)])
     async with database.transaction() as connection:
         await connection.execute(text("select from profile for update"))
-        (outcome,) = await in_chunks(database, store, [(chat("shared"), BEGAN)])
+        (outcome,) = await in_chunks(database, store, [(chat("shared"), START)])
     assert isinstance(outcome, Written)
     assert outcome.how == "created"
 
@@ -193,13 +193,13 @@ async def test_a_conflict_fails_alone(database: Database) -> None:
     store = await make_store(database, rules)
     email = NormalizedIdentifier("email", NormalizedValue("e"))
     changes = [chat("a"), Change((email, *chat("a").incoming)), Change((email,))]
-    outcomes = await in_chunks(database, store, [(change, BEGAN) for change in changes])
-    # Nobody matches by the chat, and it is another's.
+    outcomes = await in_chunks(database, store, [(change, START) for change in changes])
+    # The chat is not a matching rule, and another profile has it.
     assert isinstance(outcomes[1], IdentifierConflict)
     assert [outcome.how for outcome in outcomes if isinstance(outcome, Written)] == ["created", "created"]
 
 
-async def test_other_rules_than_those_that_it_was_read_by_stop_a_chunk(database: Database) -> None:
+async def test_a_chunk_that_was_read_by_outdated_rules_is_stopped(database: Database) -> None:
     store = await make_store(database, DEFAULT_SETTINGS)
     with pytest.raises(RulesChanged):
-        await in_chunks(database, replace(store, revision=0), [(chat("a"), BEGAN)])
+        await in_chunks(database, replace(store, revision=0), [(chat("a"), START)])

@@ -1,7 +1,8 @@
-"""The migrations give the tables, whoever runs them, and however many at once."""
+"""The migrations create the tables of the program, even if several processes run them at once."""
 
 import asyncio
 import sys
+from importlib.resources import files
 
 import asyncpg
 from alembic import command
@@ -11,15 +12,15 @@ from profile_lookup.database.pool import create_engine
 from profile_lookup.database.tables import metadata
 
 
-def _ask(url: str, question: str) -> object:
-    async def ask() -> object:
+def _fetch_value(url: str, query: str) -> object:
+    async def fetch() -> object:
         connection = await asyncpg.connect(url)
         try:
-            return await connection.fetchval(question)
+            return await connection.fetchval(query)
         finally:
             await connection.close()
 
-    return asyncio.run(ask())
+    return asyncio.run(fetch())
 
 
 DEFINITIONS = """
@@ -35,8 +36,8 @@ DEFINITIONS = """
 """
 
 
-def test_the_migrations_give_exactly_the_tables_of_the_program(database_url: str, empty_database_url: str) -> None:
-    """Columns, constraints and indexes to the letter; Alembic's own comparison leaves out most of them."""
+def test_the_migrations_create_exactly_the_tables_of_the_program(database_url: str, empty_database_url: str) -> None:
+    """Columns, constraints and indexes are compared literally; Alembic's own comparison ignores most of them."""
 
     async def create_all() -> None:
         engine = create_engine(empty_database_url, pool_size=None)
@@ -48,27 +49,40 @@ def test_the_migrations_give_exactly_the_tables_of_the_program(database_url: str
         await engine.dispose()
 
     asyncio.run(create_all())
-    migrated, created = _ask(database_url, DEFINITIONS), _ask(empty_database_url, DEFINITIONS)
+    migrated, created = _fetch_value(database_url, DEFINITIONS), _fetch_value(empty_database_url, DEFINITIONS)
     assert isinstance(migrated, str)
     assert "identifier_enforce_unique_idx" in migrated
     assert migrated == created
 
 
-def test_a_downgrade_leaves_nothing_and_an_upgrade_brings_all_back(database_url: str) -> None:
+def test_the_function_of_the_identity_locks_is_the_one_in_its_file(database_url: str, empty_database_url: str) -> None:
+    file = files("profile_lookup.database") / "identity_locks.sql"
+
+    async def create() -> None:
+        connection = await asyncpg.connect(empty_database_url)
+        await connection.execute(file.read_text())
+        await connection.close()
+
+    asyncio.run(create())
+    definition = "select pg_get_functiondef('lock_and_gather'::regproc)"
+    assert _fetch_value(database_url, definition) == _fetch_value(empty_database_url, definition)
+
+
+def test_a_downgrade_removes_everything_and_an_upgrade_creates_it_again(database_url: str) -> None:
     command.downgrade(alembic_config(database_url), "base")
     left = "select count(*) from pg_class where relnamespace = 'public'::regnamespace and relname !~ 'alembic'"
-    assert _ask(database_url, left) == 0
+    assert _fetch_value(database_url, left) == 0
     functions = """
         select count(*) from pg_proc where pronamespace = 'public'::regnamespace
             and not exists (select from pg_depend where objid = pg_proc.oid and deptype = 'e')
     """
-    assert _ask(database_url, functions) == 0
+    assert _fetch_value(database_url, functions) == 0
     migrate(database_url)
-    assert _ask(database_url, "select count(*) from identifier") == 0
+    assert _fetch_value(database_url, "select count(*) from identifier") == 0
 
 
 def test_replicas_may_migrate_at_once(empty_database_url: str) -> None:
-    # In processes of their own, as replicas are: Alembic's environment is global to a process.
+    # Each runs in its own process, as replicas do, because Alembic's environment is global to a process.
     script = f"from profile_lookup.database.migrations import migrate; migrate({empty_database_url!r})"
 
     async def run() -> int:
@@ -79,4 +93,4 @@ def test_replicas_may_migrate_at_once(empty_database_url: str) -> None:
         return await asyncio.gather(*[run() for _ in range(4)])
 
     assert asyncio.run(run_all()) == [0] * 4
-    assert _ask(empty_database_url, "select count(*) from identifier") == 0
+    assert _fetch_value(empty_database_url, "select count(*) from identifier") == 0

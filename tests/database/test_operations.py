@@ -1,4 +1,4 @@
-"""The queue of operations: each step once, whoever dies, and nobody held up by what fails."""
+"""The queue of operations does each step exactly once, even if workers die; a failing operation delays no other."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,19 +16,19 @@ from profile_lookup.errors import SettingsRefused, Unavailable
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.operations import queries
 from profile_lookup.operations.job_worker import (
-    AT_ONCE,
     KEPT_FOR,
     LEASE,
-    LONG_AT_ONCE,
     MAX_ATTEMPTS,
-    POLL,
+    MAX_RUNNING,
+    MAX_RUNNING_LONG,
+    POLL_INTERVAL,
     Handler,
     Job,
-    relentless,
-    work,
-    work_off,
+    retried_forever,
+    run_until_idle,
+    run_worker,
 )
-from profile_lookup.stores.admission import Store
+from profile_lookup.stores.rules_cache import Store
 from tests.conftest import PATIENCE
 from tests.database.stores import make_store
 
@@ -60,19 +60,19 @@ async def _statuses(database: Database) -> list[str]:
 
 
 async def _steps(database: Database) -> list[tuple[UUID, int]]:
-    """In the order in which they were done."""
+    """Return the steps in the order in which they were done."""
     async with database.statements() as connection:
         rows = await connection.execute(text("select operation, number from step order by at"))
         return [(row.operation, row.number) for row in rows]
 
 
-async def _lease_runs_out(database: Database) -> None:
+async def _expire_leases(database: Database) -> None:
     async with database.transaction() as connection:
         await connection.execute(update(operation).values(leased_until=text("clock_timestamp() - interval '1s'")))
 
 
 async def _record(job: Job, number: int, worker: str = "") -> None:
-    """One step, whose trace is committed with it."""
+    """Do one step and commit a row for it in the same transaction."""
     async with job.step() as connection:
         values = {"operation": job._taken.id, "number": number, "worker": worker}
         await connection.execute(
@@ -114,34 +114,32 @@ async def _running(*work: asyncio.Task[None]) -> AsyncIterator[None]:
         await asyncio.gather(*work, return_exceptions=True)
 
 
-async def test_workers_at_once_do_each_step_once(database: Database, store: Store) -> None:
+async def test_concurrent_workers_do_each_step_once(database: Database, store: Store) -> None:
     operations = [await _enqueue(database, store, store_id=uuid4()) for _ in range(6)]
-    await asyncio.gather(*[work_off(database, HANDLERS) for _ in range(4)])
+    await asyncio.gather(*[run_until_idle(database, HANDLERS) for _ in range(4)])
     assert sorted(await _steps(database)) == [(each, number) for each in operations for number in range(1, STEPS + 1)]
     assert await _statuses(database) == ["COMPLETED"] * 6
 
 
-async def test_the_operations_of_a_store_are_done_in_turn(database: Database, store: Store) -> None:
+async def test_the_operations_of_a_store_are_sequential(database: Database, store: Store) -> None:
     operations = [await _enqueue(database, store) for _ in range(5)]
-    # Each of the workers leaves as soon as there is nothing that it may do.
+    # Each worker ends as soon as there is nothing that it may do.
     while "PENDING" in await _statuses(database):
-        await asyncio.gather(*[work_off(database, HANDLERS) for _ in range(4)])
+        await asyncio.gather(*[run_until_idle(database, HANDLERS) for _ in range(4)])
     assert await _steps(database) == [(each, number) for each in operations for number in range(1, STEPS + 1)]
 
 
-async def test_other_stores_need_not_wait_for_a_store_that_is_busy(database: Database, store: Store) -> None:
+async def test_a_busy_store_does_not_delay_other_stores(database: Database, store: Store) -> None:
     await _enqueue(database, store)
     other = await _enqueue(database, store, store_id=uuid4())
     async with database.statements() as connection:
-        assert await queries.take(
-            connection, HANDLERS, uuid4(), LEASE
-        )  # somebody has begun with the first, and takes long
-    await work_off(database, HANDLERS)
+        assert await queries.take(connection, HANDLERS, uuid4(), LEASE)  # a worker took the first operation and is slow
+    await run_until_idle(database, HANDLERS)
     assert await _statuses(database) == ["RUNNING", "COMPLETED"]
     assert {each for each, _ in await _steps(database)} == {other}
 
 
-async def test_a_kind_apart_waits_for_its_own_kind_alone_and_holds_up_no_other(
+async def test_an_independent_kind_waits_only_for_its_own_kind_and_delays_no_other(
     database: Database, store: Store
 ) -> None:
     order: list[UUID] = []
@@ -149,40 +147,42 @@ async def test_a_kind_apart_waits_for_its_own_kind_alone_and_holds_up_no_other(
     second = {kind: await _enqueue(database, store, kind) for kind in ("BULK", "IMPORT", "COUNT")}
     may_end = asyncio.Event()
 
-    async def noted(job: Job) -> None:
+    async def record_and_wait(job: Job) -> None:
         order.append(job._taken.id)
         await may_end.wait()
         await _complete(job)
 
-    working = asyncio.create_task(work_off(database, dict.fromkeys(first, noted), apart={"IMPORT", "BULK"}))
+    working = asyncio.create_task(
+        run_until_idle(database, dict.fromkeys(first, record_and_wait), independent={"IMPORT", "BULK"})
+    )
     async with _running(working), asyncio.timeout(PATIENCE):
         while len(order) < 3:
             await asyncio.sleep(0.01)
-        await asyncio.sleep(2 * POLL)  # time to take more
+        await asyncio.sleep(2 * POLL_INTERVAL)  # enough time to take more
         assert order == list(first.values())
         may_end.set()
         await working
     assert set(order[3:]) == set(second.values())
 
 
-async def test_what_waits_is_not_taken_and_nobody_waits_for_it_until_it_is_ready(
+async def test_a_waiting_operation_is_not_taken_and_delays_nothing_until_it_is_ready(
     database: Database, store: Store
 ) -> None:
     later = datetime.now(UTC) + timedelta(hours=1)
     waiting = await _enqueue(database, store, waits_until=later)
     other = await _enqueue(database, store)
-    await work_off(database, HANDLERS)
+    await run_until_idle(database, HANDLERS)
     assert await _statuses(database) == ["PENDING", "COMPLETED"]
     async with database.transaction() as connection:
-        assert await queries.ready(connection, store.account_id, waiting)
-        assert not await queries.ready(connection, store.account_id, waiting)
-    await work_off(database, HANDLERS)
+        assert await queries.mark_ready(connection, store.account_id, waiting)
+        assert not await queries.mark_ready(connection, store.account_id, waiting)
+    await run_until_idle(database, HANDLERS)
     assert await _statuses(database) == ["COMPLETED", "COMPLETED"]
     assert list(dict.fromkeys(each for each, _ in await _steps(database))) == [other, waiting]
 
 
-async def test_thousands_that_wait_hold_up_nobody(database: Database, store: Store) -> None:
-    """Each compared with each would take longer than a statement may."""
+async def test_thousands_of_waiting_operations_delay_no_other(database: Database, store: Store) -> None:
+    """A query that compares each with each would exceed the statement timeout."""
     many = """
         insert into operation
             (account_id, id, store_id, kind, status, input, progress, leased_until, attempts, created_at)
@@ -195,18 +195,22 @@ async def test_thousands_that_wait_hold_up_nobody(database: Database, store: Sto
             await connection.execute(text(many), values)
     other = await _enqueue(database, store, store_id=uuid4())
     async with database.statements() as connection:
-        taken = [await queries.take(connection, ["BULK", "COUNT"], uuid4(), LEASE, apart=["BULK"]) for _ in range(3)]
+        taken = [
+            await queries.take(connection, ["BULK", "COUNT"], uuid4(), LEASE, independent=["BULK"]) for _ in range(3)
+        ]
     assert [each.kind if each else None for each in taken] == ["BULK", "COUNT", None]
     assert taken[1]
     assert taken[1].id == other
 
 
-async def test_what_gets_ready_waits_for_a_later_one_that_is_being_worked_on(database: Database, store: Store) -> None:
+async def test_an_operation_that_becomes_ready_waits_for_a_later_one_that_is_running(
+    database: Database, store: Store
+) -> None:
     waiting = await _enqueue(database, store, waits_until=datetime.now(UTC) + timedelta(hours=1))
     later = await _enqueue(database, store)
     async with database.statements() as connection:
         begun = await queries.take(connection, HANDLERS, uuid4(), LEASE)
-        await queries.ready(connection, store.account_id, waiting)
+        await queries.mark_ready(connection, store.account_id, waiting)
         assert await queries.take(connection, HANDLERS, uuid4(), LEASE) is None
         assert begun
         await queries.retry_later(connection, begun, timedelta(0))
@@ -216,16 +220,18 @@ async def test_what_gets_ready_waits_for_a_later_one_that_is_being_worked_on(dat
     assert taken.id == waiting
 
 
-async def test_what_never_gets_ready_is_taken_when_its_time_is_up(database: Database, store: Store) -> None:
+async def test_a_waiting_operation_that_never_becomes_ready_is_taken_after_its_deadline(
+    database: Database, store: Store
+) -> None:
     waiting = await _enqueue(database, store, waits_until=datetime.now(UTC) - timedelta(seconds=1))
     async with database.transaction() as connection:
-        assert not await queries.ready(connection, store.account_id, waiting)
-    await work_off(database, HANDLERS)
+        assert not await queries.mark_ready(connection, store.account_id, waiting)
+    await run_until_idle(database, HANDLERS)
     assert await _statuses(database) == ["COMPLETED"]
 
 
-async def test_long_ones_never_take_all_the_places_of_a_worker(database: Database, store: Store) -> None:
-    long = [await _enqueue(database, store, "LONG", store_id=uuid4()) for _ in range(AT_ONCE + 1)]
+async def test_long_operations_never_fill_a_worker(database: Database, store: Store) -> None:
+    long = [await _enqueue(database, store, "LONG", store_id=uuid4()) for _ in range(MAX_RUNNING + 1)]
     short = await _enqueue(database, store, store_id=uuid4())
     may_end = asyncio.Event()
 
@@ -233,25 +239,25 @@ async def test_long_ones_never_take_all_the_places_of_a_worker(database: Databas
         await may_end.wait()
         await _complete(job)
 
-    working = asyncio.create_task(work_off(database, HANDLERS | {"LONG": wait}, long={"LONG"}))
+    working = asyncio.create_task(run_until_idle(database, HANDLERS | {"LONG": wait}, long={"LONG"}))
     async with _running(working), asyncio.timeout(PATIENCE):
         while (await _row(database, short)).status != "COMPLETED":
             await asyncio.sleep(0.01)
         statuses = [(await _row(database, each)).status for each in long]
-        assert statuses == ["RUNNING"] * LONG_AT_ONCE + ["PENDING"] * (AT_ONCE + 1 - LONG_AT_ONCE)
+        assert statuses == ["RUNNING"] * MAX_RUNNING_LONG + ["PENDING"] * (MAX_RUNNING + 1 - MAX_RUNNING_LONG)
         may_end.set()
         await working
     assert set(await _statuses(database)) == {"COMPLETED"}
 
 
-async def test_nobody_takes_what_is_leased(database: Database, store: Store) -> None:
+async def test_a_leased_operation_is_not_taken(database: Database, store: Store) -> None:
     await _enqueue(database, store)
     async with database.statements() as connection:
         assert await queries.take(connection, HANDLERS, uuid4(), LEASE)
         assert await queries.take(connection, HANDLERS, uuid4(), LEASE) is None
 
 
-async def test_when_a_lease_runs_out_the_next_worker_goes_on_after_the_last_step(
+async def test_after_a_lease_expires_the_next_worker_continues_after_the_last_step(
     database: Database, store: Store
 ) -> None:
     await _enqueue(database, store)
@@ -260,35 +266,35 @@ async def test_when_a_lease_runs_out_the_next_worker_goes_on_after_the_last_step
     assert taken
     for number in (1, 2, 3):
         await _record(Job(database, taken), number, "who dies")
-    await _lease_runs_out(database)
-    await work_off(database, HANDLERS)
+    await _expire_leases(database)
+    await run_until_idle(database, HANDLERS)
     assert [number for _, number in await _steps(database)] == list(range(1, STEPS + 1))
     assert await _statuses(database) == ["COMPLETED"]
 
 
-async def test_who_lost_the_lease_commits_nothing_any_more(database: Database, store: Store) -> None:
+async def test_a_worker_that_lost_its_lease_commits_nothing(database: Database, store: Store) -> None:
     await _enqueue(database, store)
     has_begun, may_go_on = asyncio.Event(), asyncio.Event()
 
-    async def slowly(job: Job) -> None:
+    async def lose_lease(job: Job) -> None:
         await _record(job, 1, "slow")
         has_begun.set()
         await may_go_on.wait()
         await _record(job, 2, "slow")
         pytest.fail("it had no lease")
 
-    slow = asyncio.create_task(work_off(database, {"COUNT": slowly}))
+    slow = asyncio.create_task(run_until_idle(database, {"COUNT": lose_lease}))
     async with _running(slow):
         await has_begun.wait()
-        await _lease_runs_out(database)
-        await work_off(database, HANDLERS)
+        await _expire_leases(database)
+        await run_until_idle(database, HANDLERS)
         may_go_on.set()
-        await slow  # it just goes on to the next operation
+        await slow  # the worker continues with the next operation
     assert [number for _, number in await _steps(database)] == list(range(1, STEPS + 1))
     assert await _statuses(database) == ["COMPLETED"]
 
 
-async def test_within_a_step_a_lease_cannot_be_lost_however_long_it_takes(database: Database, store: Store) -> None:
+async def test_a_lease_cannot_be_lost_within_a_step_however_long_it_takes(database: Database, store: Store) -> None:
     operation_id = await _enqueue(database, store)
     is_within, may_end = asyncio.Event(), asyncio.Event()
 
@@ -299,22 +305,22 @@ async def test_within_a_step_a_lease_cannot_be_lost_however_long_it_takes(databa
             await may_end.wait()
             await job.complete(connection, "mem_store_x")
 
-    slow = asyncio.create_task(work_off(database, {"COUNT": in_one_long_step}))
+    slow = asyncio.create_task(run_until_idle(database, {"COUNT": in_one_long_step}))
     async with _running(slow):
         await is_within.wait()
-        await work_off(database, HANDLERS)  # finds nothing to do
+        await run_until_idle(database, HANDLERS)  # finds nothing to do
         may_end.set()
         await slow
     assert (await _row(database, operation_id)).status == "COMPLETED"
     assert await _steps(database) == []
 
 
-async def test_a_handler_that_crashes_fails_alone_and_tells_nothing(
+async def test_a_crashing_handler_fails_alone_and_reveals_nothing(
     database: Database, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     poisoned = await _enqueue(database, store, "CRASH")
     sound = await _enqueue(database, store)
-    await work_off(database, HANDLERS)
+    await run_until_idle(database, HANDLERS)
     row = await _row(database, poisoned)
     assert (row.status, row.error_code, row.error_detail) == ("FAILED", 20500, "Internal Server Error")
     assert row.completed_at is not None
@@ -322,73 +328,71 @@ async def test_a_handler_that_crashes_fails_alone_and_tells_nothing(
     assert [record.message for record in caplog.records] == ["operation crashed"]
 
 
-async def test_what_a_handler_refuses_is_the_reason_of_the_failure(database: Database, store: Store) -> None:
+async def test_the_refusal_of_a_handler_is_stored_as_the_error(database: Database, store: Store) -> None:
     operation_id = await _enqueue(database, store, "REFUSE")
-    await work_off(database, HANDLERS)
+    await run_until_idle(database, HANDLERS)
     refused = await _row(database, operation_id)
     assert (refused.status, refused.error_code, refused.error_detail) == ("FAILED", 520024, "expected something else")
 
 
-async def test_what_a_step_wrote_before_it_failed_is_undone(database: Database, store: Store) -> None:
+async def test_a_failed_step_is_rolled_back(database: Database, store: Store) -> None:
     await _enqueue(database, store)
 
-    async def half(job: Job) -> None:
+    async def fail_halfway(job: Job) -> None:
         async with job.step() as connection:
             await connection.execute(text("insert into step (number, worker) values (1, 'half')"))
             raise SettingsRefused("expected something else")
 
-    await work_off(database, {"COUNT": half})
+    await run_until_idle(database, {"COUNT": fail_halfway})
     assert await _steps(database) == []
     assert await _statuses(database) == ["FAILED"]
 
 
-async def test_while_the_database_is_overloaded_an_operation_waits_and_is_then_done(
-    database: Database, store: Store
-) -> None:
+async def test_an_operation_is_retried_later_while_the_database_is_overloaded(database: Database, store: Store) -> None:
     operation_id = await _enqueue(database, store)
     tries = []
 
-    async def at_the_third_time(job: Job) -> None:
+    async def succeed_at_third_attempt(job: Job) -> None:
         tries.append(job)
         if len(tries) < 3:
             raise Unavailable
         await _count(job)
 
     for status in ("RUNNING", "RUNNING", "COMPLETED"):
-        await work_off(database, {"COUNT": at_the_third_time})
+        await run_until_idle(database, {"COUNT": succeed_at_third_attempt})
         assert (await _row(database, operation_id)).status == status
-        await _lease_runs_out(database)  # the wait is over
+        await _expire_leases(database)  # the time of the deferral is over
 
 
-async def test_what_is_taken_up_again_and_again_without_progress_is_given_up(
+async def test_an_operation_that_makes_no_progress_is_given_up(
     database: Database, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As when it takes the process with it every time."""
+    """This happens if the operation crashes the whole process every time."""
     operation_id = await _enqueue(database, store)
     for _ in range(MAX_ATTEMPTS):
         async with database.statements() as connection:
             assert await queries.take(connection, HANDLERS, uuid4(), LEASE)
-        await _lease_runs_out(database)
-    await work_off(database, HANDLERS)
+        await _expire_leases(database)
+    await run_until_idle(database, HANDLERS)
     row = await _row(database, operation_id)
     assert (row.status, row.error_code) == ("FAILED", 20500)
     assert await _steps(database) == []
-    assert "operation is given up" in caplog.messages
+    assert "operation failed after too many attempts" in caplog.messages
 
 
-async def test_progress_makes_it_new(database: Database, store: Store) -> None:
+async def test_progress_resets_the_attempts(database: Database, store: Store) -> None:
     operation_id = await _enqueue(database, store)
     for number in range(1, MAX_ATTEMPTS + 5):
         async with database.statements() as connection:
             taken = await queries.take(connection, HANDLERS, uuid4(), LEASE)
         assert taken
         await _record(Job(database, taken), number)
-        await _lease_runs_out(database)
-    await work_off(database, HANDLERS)
+        await _expire_leases(database)
+    await run_until_idle(database, HANDLERS)
     assert (await _row(database, operation_id)).status == "COMPLETED"
 
 
-async def test_a_worker_that_ends_gives_back_what_it_was_doing_at_once(database: Database, store: Store) -> None:
+async def test_a_worker_that_ends_releases_its_operation_immediately(database: Database, store: Store) -> None:
     operation_id = await _enqueue(database, store)
     is_within = asyncio.Event()
 
@@ -397,16 +401,16 @@ async def test_a_worker_that_ends_gives_back_what_it_was_doing_at_once(database:
         is_within.set()
         await asyncio.Event().wait()
 
-    ending = asyncio.create_task(work(database, {"COUNT": forever}))
+    ending = asyncio.create_task(run_worker(database, {"COUNT": forever}))
     async with _running(ending):
         await is_within.wait()
     assert (await _row(database, operation_id)).lease is None
-    await work_off(database, HANDLERS)  # without any wait
+    await run_until_idle(database, HANDLERS)  # it can be taken immediately
     assert [number for _, number in await _steps(database)] == list(range(1, STEPS + 1))
 
 
-async def test_a_worker_ends_also_when_it_has_nothing_left_to_give_back(database: Database, store: Store) -> None:
-    """The end may come just when the last step was committed: nothing must keep the worker going then."""
+async def test_a_worker_ends_even_if_it_has_nothing_left_to_release(database: Database, store: Store) -> None:
+    """The worker may be stopped just after the last step was committed; nothing must keep it running then."""
     await _enqueue(database, store)
     has_completed = asyncio.Event()
 
@@ -415,7 +419,7 @@ async def test_a_worker_ends_also_when_it_has_nothing_left_to_give_back(database
         has_completed.set()
         await asyncio.Event().wait()
 
-    ending = asyncio.create_task(work(database, {"COUNT": until_the_end}))
+    ending = asyncio.create_task(run_worker(database, {"COUNT": until_the_end}))
     async with _running(ending):
         await has_completed.wait()
         ending.cancel()
@@ -424,30 +428,30 @@ async def test_a_worker_ends_also_when_it_has_nothing_left_to_give_back(database
     assert await _statuses(database) == ["COMPLETED"]
 
 
-async def test_a_worker_ends_also_when_the_database_is_away(
+async def test_a_worker_ends_even_if_the_database_is_unavailable(
     database_url: str, database: Database, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("profile_lookup.operations.job_worker.PATIENCE_AT_THE_END", 0.2)
+    monkeypatch.setattr("profile_lookup.operations.job_worker.RELEASE_TIMEOUT", 0.2)
     await _enqueue(database, store)
     is_within = asyncio.Event()
-    of_worker = Database(database_url, pool_size=2)
+    worker_database = Database(database_url, pool_size=2)
 
     async def forever(_job: Job) -> None:
         is_within.set()
         await asyncio.Event().wait()
 
-    ending = asyncio.create_task(work(of_worker, {"COUNT": forever}))
+    ending = asyncio.create_task(run_worker(worker_database, {"COUNT": forever}))
     async with _running(ending):
         await is_within.wait()
-        async with database.transaction() as connection:  # as if it were: nothing can be written
+        async with database.transaction() as connection:  # simulates that: nothing can be written
             await connection.execute(text("lock table operation in exclusive mode"))
             ending.cancel()
             done, _ = await asyncio.wait([ending], timeout=15)
             assert done
-    await of_worker.close()
+    await worker_database.close()
 
 
-async def test_a_worker_that_ends_in_order_leaves_no_attempt_behind(database: Database, store: Store) -> None:
+async def test_a_worker_that_ends_in_order_does_not_count_an_attempt(database: Database, store: Store) -> None:
     operation_id = await _enqueue(database, store)
     is_within = asyncio.Event()
 
@@ -455,13 +459,13 @@ async def test_a_worker_that_ends_in_order_leaves_no_attempt_behind(database: Da
         is_within.set()
         await asyncio.sleep(PATIENCE)
 
-    worker = asyncio.create_task(work_off(database, {"COUNT": wait}))
+    worker = asyncio.create_task(run_until_idle(database, {"COUNT": wait}))
     async with _running(worker):
         await asyncio.wait_for(is_within.wait(), PATIENCE)
     assert (await _row(database, operation_id)).attempts == 0
 
 
-async def test_what_must_be_done_is_never_given_up(database: Database, store: Store) -> None:
+async def test_a_relentless_operation_is_never_given_up(database: Database, store: Store) -> None:
     crashes = 0
 
     async def crash(job: Job) -> None:
@@ -470,22 +474,22 @@ async def test_what_must_be_done_is_never_given_up(database: Database, store: St
         raise ValueError
 
     operation_id = await _enqueue(database, store, "ERASE")
-    handlers: dict[str, Handler] = {"ERASE": relentless(crash)}
+    handlers: dict[str, Handler] = {"ERASE": retried_forever(crash)}
     for _ in range(MAX_ATTEMPTS + 2):
-        await work_off(database, handlers)
+        await run_until_idle(database, handlers)
         async with database.transaction() as connection:
             await connection.execute(update(operation).values(leased_until=None))
     assert crashes == MAX_ATTEMPTS + 2
     assert (await _row(database, operation_id)).completed_at is None
 
 
-async def test_what_only_a_newer_version_can_do_is_left_to_it(database: Database, store: Store) -> None:
+async def test_an_operation_of_an_unknown_kind_is_left_to_newer_versions(database: Database, store: Store) -> None:
     operation_id = await _enqueue(database, store, "OF_ANOTHER_VERSION")
-    await work_off(database, HANDLERS)
+    await run_until_idle(database, HANDLERS)
     assert (await _row(database, operation_id)).status == "PENDING"
 
 
-async def test_what_has_ended_is_kept_for_seven_days_and_then_removed(database: Database, store: Store) -> None:
+async def test_completed_operations_are_kept_for_seven_days_and_then_removed(database: Database, store: Store) -> None:
     ages = [timedelta(days=6, hours=23), timedelta(days=7, hours=1)]
     unfinished = await _enqueue(database, store)
     async with database.transaction() as connection:
@@ -497,9 +501,9 @@ async def test_what_has_ended_is_kept_for_seven_days_and_then_removed(database: 
                 update(operation).where(operation.c.id == operation_id).values(completed_at=datetime.now(UTC) - age)
             )
         await connection.execute(update(operation).values(created_at=datetime.now(UTC) - max(ages)))
-        assert await queries.take(connection, HANDLERS, uuid4(), LEASE)  # so that nobody works on what is unfinished
+        assert await queries.take(connection, HANDLERS, uuid4(), LEASE)  # so that no worker works on the unfinished one
     assert timedelta(days=7) == KEPT_FOR
-    async with _running(asyncio.create_task(work(database, HANDLERS))), asyncio.timeout(PATIENCE):
+    async with _running(asyncio.create_task(run_worker(database, HANDLERS))), asyncio.timeout(PATIENCE):
         while len(await _statuses(database)) == 3:
             await asyncio.sleep(0.02)
     assert await _statuses(database) == ["RUNNING", "COMPLETED"]

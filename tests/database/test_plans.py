@@ -1,4 +1,4 @@
-"""The hot paths keep their plans, also those made while the tables were empty, and their number of statements."""
+"""The hot paths keep their query plans, even plans made on empty tables, and their number of round trips."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,9 +21,9 @@ from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedV
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.ingest.ingest import ingest
-from profile_lookup.profiles.queries import LOOKUP, LOOKUPS, LOOKUPS_OF_ONE_CALLER, similar_profile_ids
+from profile_lookup.lookup.queries import LOOKUP, LOOKUPS, LOOKUPS_OF_ONE_CALLER, similar_profile_ids
 from profile_lookup.settings import Settings
-from profile_lookup.stores.admission import Store
+from profile_lookup.stores.rules_cache import Store
 from tests.conftest import BASE_URL, change_settings, look_up, make_profile
 from tests.contract.conforming import ConformingTransport
 from tests.database.stores import make_store
@@ -49,9 +49,9 @@ _WITH_FUZZY_CHATS = replace(
 
 
 async def _plans(connection: AsyncConnection, words: str) -> list[dict[str, Any]]:
-    """The generic plans of the statements with these words that this connection has prepared."""
-    question = text("select name, parameter_types from pg_prepared_statements where statement like :words")
-    prepared = (await connection.execute(question, {"words": f"%{words}%"})).all()
+    """Return the generic plans of the statements that contain these words and that this connection has prepared."""
+    query = text("select name, parameter_types from pg_prepared_statements where statement like :words")
+    prepared = (await connection.execute(query, {"words": f"%{words}%"})).all()
     plans = []
     for name, types in prepared:
         arguments = ", ".join(["null"] * len(types))
@@ -66,7 +66,7 @@ def _nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("statement", [LOOKUP, LOOKUPS_OF_ONE_CALLER, LOOKUPS], ids=["one", "of one", "several"])
 @pytest.mark.parametrize("is_filled", [False, True])
-async def test_a_lookup_reads_the_identifiers_from_their_key_alone(
+async def test_a_lookup_reads_identifiers_only_from_the_primary_key(
     client: httpx.AsyncClient, store_id: str, database: Database, is_filled: bool, statement: str
 ) -> None:
     if is_filled:
@@ -77,18 +77,18 @@ async def test_a_lookup_reads_the_identifiers_from_their_key_alone(
     async with database.statements() as connection:
         driver = (await connection.get_raw_connection()).driver_connection
         assert driver is not None
-        kept = await driver.prepare(statement)  # as long as it is not forgotten
+        kept = await driver.prepare(statement)  # the statement stays prepared as long as this object exists
         (plan,) = await _plans(connection, "from identifier")
         del kept
     (access,) = [node for node in _nodes(plan) if node.get("Relation Name") == "identifier"]
     assert (access["Node Type"], access["Index Name"]) == ("Index Only Scan", "identifier_pkey")
     assert not any(node["Node Type"] == "Seq Scan" for node in _nodes(plan))
-    # The key is already in canonical order; all that is sorted, if anything, are the questions, at the very end.
+    # The key is already in canonical order. At most, the lookups are sorted at the very end.
     assert [node for node in _nodes(plan) if node["Node Type"] == "Sort"] == ([plan] if statement == LOOKUPS else [])
 
 
 @pytest.mark.parametrize("is_filled", [False, True])
-async def test_a_lookup_by_similarity_reads_the_index_for_it_and_the_key(
+async def test_a_fuzzy_lookup_reads_only_the_fuzzy_index_and_the_primary_key(
     client: httpx.AsyncClient, store_id: str, database: Database, is_filled: bool
 ) -> None:
     async with database.transaction() as connection:
@@ -113,7 +113,7 @@ async def test_a_lookup_by_similarity_reads_the_index_for_it_and_the_key(
     assert not any(node["Node Type"] == "Seq Scan" for node in _nodes(plan))
 
 
-async def test_a_lookup_by_similarity_finds_one_among_many(
+async def test_a_fuzzy_lookup_finds_one_among_many(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     async with database.transaction() as connection:
@@ -122,18 +122,18 @@ async def test_a_lookup_by_similarity_finds_one_among_many(
     profile_id = await make_profile(client, store_id, chat="Ada Lovelace")
     assert await look_up(client, store_id, "chat", "Ada Lovelac") == [profile_id]
     async with database.statements() as connection:
-        question = "select count(*) from identifier where fuzzy_key is not null"
-        assert (await connection.execute(text(question))).scalar_one() == 20001
+        query = "select count(*) from identifier where fuzzy_key is not null"
+        assert (await connection.execute(text(query))).scalar_one() == 20001
 
 
-async def test_what_is_matched_exactly_is_not_in_the_index_for_similarity(
+async def test_exactly_matched_identifiers_are_not_in_the_fuzzy_index(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     await change_settings(client, store_id, chat={"matchingAlgo": "fuzzy"})
     await make_profile(client, store_id, chat="c", email="e", phone="+13175551234", whatsapp="w")
     async with database.statements() as connection:
-        question = "select id_type from identifier where fuzzy_key is not null"
-        assert list((await connection.execute(text(question))).scalars()) == ["chat"]
+        query = "select id_type from identifier where fuzzy_key is not null"
+        assert list((await connection.execute(text(query))).scalars()) == ["chat"]
 
 
 @asynccontextmanager
@@ -152,7 +152,7 @@ async def _tapped_client(settings: Settings, account: tuple[str, str]) -> AsyncI
 async def test_a_lookup_is_one_round_trip(settings: Settings, account: tuple[str, str], store_id: str) -> None:
     async with _tapped_client(settings, account) as (client, tap):
         profile_id = await make_profile(client, store_id, chat="c-1")
-        await look_up(client, store_id, "chat", "c-1")  # from now on the store is known
+        await look_up(client, store_id, "chat", "c-1")  # from now on the store is cached
         tap.sent.clear()
         assert await look_up(client, store_id, "chat", "c-1") == [profile_id]
         assert tap.sent == ["(prepared)"]
@@ -160,7 +160,7 @@ async def test_a_lookup_is_one_round_trip(settings: Settings, account: tuple[str
         assert tap.sent == ["(prepared)"] * 2
 
 
-async def test_a_lookup_by_similarity_is_one_round_trip_too(
+async def test_a_fuzzy_lookup_is_one_round_trip(
     settings: Settings, account: tuple[str, str], client: httpx.AsyncClient, store_id: str
 ) -> None:
     await change_settings(client, store_id, chat={"matchingAlgo": "fuzzy"})
@@ -172,11 +172,11 @@ async def test_a_lookup_by_similarity_is_one_round_trip_too(
         assert tap.sent == ["(prepared)"]
 
 
-async def test_a_write_is_one_question_and_a_transaction_of_four_round_trips(
+async def test_a_write_is_one_query_and_a_transaction_of_four_round_trips(
     settings: Settings, account: tuple[str, str], store_id: str
 ) -> None:
     async with _tapped_client(settings, account) as (client, tap):
-        for person in ("first", "second"):  # the first lets the connections learn their statements
+        for person in ("first", "second"):  # the first prepares the statements of the connections
             await make_profile(client, store_id, chat=person)
             for contact in (
                 {"email": f"{person}@example.com"},  # create
@@ -192,20 +192,20 @@ async def test_a_write_is_one_question_and_a_transaction_of_four_round_trips(
                     ]  # fmt: skip
 
 
-def _the_same(change: Change, _store: Store) -> Change:
+def _read_as_is(change: Change, _store: Store) -> Change:
     return change
 
 
-async def test_writes_find_their_rows_by_more_than_the_store_also_on_empty_tables(
+async def test_writes_find_their_rows_by_more_than_the_store_even_on_empty_tables(
     database_url: str,
 ) -> None:
-    """A plan that is made while a table is empty stays until its next ANALYZE: it must be right for a full one."""
+    """A plan made while a table is empty stays until the next ANALYZE, so it must also suit a full table."""
     one_connection = Database(database_url, pool_size=1)
     store = await make_store(one_connection, DEFAULT_SETTINGS)
     for person in ({"chat": "c"}, {"email": "e"}, {"chat": "c"}, {"chat": "c", "email": "e"}):
         identifiers = tuple(NormalizedIdentifier(id_type, NormalizedValue(value)) for id_type, value in person.items())
         change = Change(identifiers, {TraitName("Contact", "city"): "Gary"})
-        await ingest(one_connection, store, partial(_the_same, change), datetime.now(UTC))
+        await ingest(one_connection, store, partial(_read_as_is, change), datetime.now(UTC))
     async with one_connection.statements() as connection:
         plans = await _plans(connection, "insert into trait")
     await one_connection.close()
@@ -218,20 +218,20 @@ async def test_writes_find_their_rows_by_more_than_the_store_also_on_empty_table
         *(node for plan in plans for node in _nodes(plan) if node["Node Type"] == "Bitmap Index Scan"),
     ]:
         assert node["Node Type"] != "Seq Scan", node
-        if node["Node Type"] not in {"Bitmap Heap Scan", "Tid Scan"}:  # of what another node found
+        if node["Node Type"] not in {"Bitmap Heap Scan", "Tid Scan"}:  # they read the rows that another node found
             assert "profile_id" in node["Index Cond"] or " id " in node["Index Cond"] or "(id " in node["Index Cond"], (
                 node
             )
 
 
-async def test_writes_on_fresh_tables_read_no_table_from_end_to_end(
+async def test_writes_on_empty_tables_use_no_sequential_scan(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
-    """A generic plan that is made while a table is empty sticks to its connection: it must be the right one."""
+    """A connection keeps a generic plan that it made while a table was empty, so that must be the right plan."""
     async with database.statements() as connection:
         for table in ("identifier", "profile", "trait", "alias"):
             await connection.execute(text(f"truncate {table} cascade"))
-    question = text("""
+    query = text("""
         select relname, coalesce(seq_scan, 0) from pg_stat_user_tables
         where relname in ('identifier', 'profile', 'trait', 'alias')
     """)
@@ -239,7 +239,7 @@ async def test_writes_on_fresh_tables_read_no_table_from_end_to_end(
     async def sequential_scans() -> dict[str, int]:
         async with database.transaction() as connection:
             await connection.execute(text("select pg_stat_clear_snapshot()"))
-            return {row[0]: row[1] for row in await connection.execute(question)}
+            return {row[0]: row[1] for row in await connection.execute(query)}
 
     before = await sequential_scans()
     await make_profile(client, store_id, chat="c-1")

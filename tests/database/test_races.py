@@ -1,8 +1,8 @@
-"""Any number of writes at once leave exactly what some serial order of them would have left.
+"""Concurrent writes leave exactly the same data as some serial order of them.
 
-Which order, is known: each transaction draws a number while it holds all its locks. A pure model replays the
-requests in that order, and every answer and every row must be equal. To compare only the final partition would be
-blind: later merges heal earlier mistakes.
+The order is known, because each transaction draws a number while it holds all its locks. A pure model replays the
+requests in that order, and every answer and every row must be equal. It would not be enough to compare which profiles
+were merged in the end, because later merges hide earlier mistakes.
 """
 
 import asyncio
@@ -33,10 +33,11 @@ from profile_lookup.identity.profile_replay import ProfileReplay, Written
 from profile_lookup.identity.resolution import Create, profiles_of, resolve
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.ingest.group_ingest import GroupIngest
-from profile_lookup.ingest.identity_locks import CandidateMoved, in_transaction, lock_and_gather
+from profile_lookup.ingest.identity_locks import CandidateMoved, lock_and_gather, write_in_transaction
 from profile_lookup.ingest.ingest import Attempt, ingest, ingest_together
 from profile_lookup.ingest.writes import write
-from profile_lookup.stores.admission import Store
+from profile_lookup.stores.admission import Admissions
+from profile_lookup.stores.rules_cache import Store
 from profile_lookup.web import ids
 from tests.conftest import WAITING, look_up, make_profile
 from tests.database.stores import make_store
@@ -49,8 +50,8 @@ SETTINGS = IdentityResolutionSettings(
         IdentifierConfig("phone", limit=3),
         IdentifierConfig("device", enforce_unique=False, limit=4, limit_policy="lifo"),
         IdentifierConfig("cookie", enforce_unique=False),
-        IdentifierConfig("passport"),  # unique, but no rule: a conflict where it is shared
-        IdentifierConfig("request"),  # tells the requests apart in the log of draws
+        IdentifierConfig("passport"),  # unique, but not a matching rule: a shared value is a conflict
+        IdentifierConfig("request"),  # identifies the request in the log of draws
     ),
     ("email", "phone", "device", "cookie", "request"),
 )
@@ -90,7 +91,7 @@ class Request:
     city: str
     requested_at: datetime
     drawn: tuple[int, int] | None = None
-    """By which transaction, and which of its requests it is."""
+    """The number that its transaction drew, and the position of this request in that transaction."""
     answer: UUID | type[IdentifierConflict] | None = None
 
     @property
@@ -102,7 +103,7 @@ class Request:
 
 
 class Model:
-    """The store as a dictionary, one request after the other."""
+    """A store as dictionaries, which apply one request after another."""
 
     def __init__(self) -> None:
         self.profiles: dict[UUID, Profile] = {}
@@ -134,7 +135,7 @@ class Model:
 
 
 def _requests(seed: int, count: int) -> list[Request]:
-    """Small, moving pools of values, so that requests overlap, chain and merge all the time."""
+    """Return requests that use small, moving pools of values, so that they overlap, chain and merge all the time."""
     chance = random.Random(seed)
     began = datetime(2026, 1, 1, tzinfo=UTC)
     requests = []
@@ -164,7 +165,7 @@ async def _ingest_together(database: Database, store: Store, queue: Iterator[Req
     while chunk := list(islice(queue, size)):
         attempts: list[Attempt] = [(request.change, request.requested_at) for request in chunk]
         write = partial(ingest_together, store=store, attempts=attempts)
-        for request, outcome in zip(chunk, await in_transaction(database, store, lambda _: write), strict=True):  # noqa: B023 -- awaited at once
+        for request, outcome in zip(chunk, await write_in_transaction(database, store, lambda _: write), strict=True):  # noqa: B023 -- awaited at once
             request.answer = outcome.profile_id if isinstance(outcome, Written) else IdentifierConflict
 
 
@@ -180,24 +181,24 @@ async def _ingest_in_groups(group: GroupIngest, store: Store, queue: Iterator[Re
     ("seed", "chunk_sizes", "in_groups"),
     [(0, (), 0), (1, (), 24), (2, (6, 12, 30), 0), (3, (6, 12, 30), 12)],
 )
-async def test_writes_at_once_equal_a_serial_order_of_them(
+async def test_a_serial_order_explains_concurrent_writes(
     database_url: str, seed: int, chunk_sizes: tuple[int, ...], in_groups: int
 ) -> None:
-    """Some transactions are of a single request, some of a chunk, and some of those that came at the same time."""
+    """Some transactions write a single request, some a chunk, and some a group of concurrent requests."""
     database = Database(database_url, pool_size=24)
     requests = _requests(seed, 900)
 
     def on_notice(_connection: object, message: Any) -> None:
         drawn, numbers = re.fullmatch(r"drew (\d+) for ([\d ]+)", message.message).groups()  # type: ignore[union-attr]
         for place, number in enumerate(numbers.split(" ")):
-            requests[int(number)].drawn = int(drawn), place  # the last draw is that of the run that was not rolled back
+            requests[int(number)].drawn = int(drawn), place  # the last draw belongs to the run that was committed
 
     @event.listens_for(database.engine.sync_engine.pool, "connect")
     def listen(connection: Any, _record: object) -> None:
         connection.driver_connection.add_log_listener(on_notice)
 
     store = await make_store(database, SETTINGS)
-    group = GroupIngest(database)
+    group = GroupIngest(database, Admissions(database))
     try:
         async with database.engine.connect() as connection:
             for statement in DRAW:
@@ -216,7 +217,7 @@ async def test_writes_at_once_equal_a_serial_order_of_them(
         for request in sorted(requests, key=lambda request: request.drawn or (0, 0)):
             model.replay(request)
         assert await _stored(database) == (model.profiles, model.aliases)
-        # The run was one worth replaying.
+        # The run contained conflicts and merges, so the comparison means something.
         assert any(request.answer is IdentifierConflict for request in requests)
         assert len(model.aliases) > 25
         assert len(model.profiles) > 25
@@ -230,19 +231,19 @@ async def _stored(database: Database) -> tuple[dict[UUID, Profile], dict[UUID, U
             profile_id: Profile(profile_id, {}, {})
             for (profile_id,) in await connection.execute(text("select id from profile"))
         }
-        question = "select profile_id, id_type, value, added_at, is_unique from identifier"
-        for profile_id, id_type, value, added_at, is_unique in await connection.execute(text(question)):
+        query = "select profile_id, id_type, value, added_at, is_unique from identifier"
+        for profile_id, id_type, value, added_at, is_unique in await connection.execute(text(query)):
             assert is_unique == SETTINGS.is_unique(id_type)
             profiles[profile_id].identifiers[NormalizedIdentifier(id_type, value)] = added_at  # type: ignore[index]
-        question = "select profile_id, group_name, name, value, written_at from trait"
-        for profile_id, group, name, value, written_at in await connection.execute(text(question)):
+        query = "select profile_id, group_name, name, value, written_at from trait"
+        for profile_id, group, name, value, written_at in await connection.execute(text(query)):
             trait = Trait(value, written_at)
             profiles[profile_id].traits[TraitName(group, name)] = trait  # type: ignore[index]
         aliases = {row.id: row.profile_id for row in await connection.execute(text("select * from alias"))}
     return profiles, aliases
 
 
-async def test_64_requests_at_once_with_the_same_new_phone_leave_one_profile(
+async def test_64_concurrent_requests_with_the_same_new_phone_leave_one_profile(
     client: httpx.AsyncClient, store_id: str
 ) -> None:
     answers = await asyncio.gather(*[make_profile(client, store_id, phone="+13175556789") for _ in range(64)])
@@ -250,9 +251,7 @@ async def test_64_requests_at_once_with_the_same_new_phone_leave_one_profile(
     assert await look_up(client, store_id, "phone", "+13175556789") == [answers[0]]
 
 
-async def test_64_chained_pairs_at_once_leave_one_profile_the_earliest(
-    client: httpx.AsyncClient, store_id: str
-) -> None:
+async def test_64_concurrent_chained_pairs_leave_the_earliest_profile(client: httpx.AsyncClient, store_id: str) -> None:
     # (chat 0, e-mail 0), (chat 0, e-mail 1), (chat 1, e-mail 1), …: each request shares one value with the next.
     pairs = [{"chat": f"{number // 2}", "email": f"{(number + 1) // 2}@example.com"} for number in range(64)]
     answers = await asyncio.gather(*[make_profile(client, store_id, **pair) for pair in pairs])
@@ -260,21 +259,23 @@ async def test_64_chained_pairs_at_once_leave_one_profile_the_earliest(
     assert found == {(min(answers),)}
 
 
-async def test_a_profile_that_merges_while_one_waits_for_it_makes_one_start_over(database: Database) -> None:
-    """What `lock_and_gather` looks a second time for, in slow motion."""
+async def test_a_transaction_starts_over_if_a_profile_is_merged_while_it_waits(database: Database) -> None:
+    """This race, here in slow motion, is the reason why `lock_and_gather` reads the candidates a second time."""
     email, phone, device = (SETTINGS.normalize(Identifier(id_type, "x")) for id_type in ("email", "phone", "device"))
     now = datetime.now(UTC)
     store = await make_store(database, SETTINGS)
     canonical_id = await ingest(database, store, lambda _: Change((email,)), now)
     await ingest(database, store, lambda _: Change((phone, device)), now)
     async with database.transaction() as merging:
-        people = ProfileReplay(SETTINGS, await lock_and_gather(merging, store, [email, phone]), new_id)
-        assert people.apply(Change((email, phone)), now).how == "merged"
-        await write(merging, SETTINGS, store.id, people.difference())
+        replay = ProfileReplay(SETTINGS, await lock_and_gather(merging, store, [email, phone]), new_id)
+        assert replay.apply(Change((email, phone)), now).how == "merged"
+        await write(merging, SETTINGS, store.id, replay.difference())
 
         async def gather() -> list[Profile]:
             async with database.transaction() as waiting:
-                return await lock_and_gather(waiting, store, [device])  # its key is free, its profile is not
+                return await lock_and_gather(
+                    waiting, store, [device]
+                )  # the key of the identifier is free, but the profile is locked
 
         gathered = asyncio.create_task(gather())
         async with asyncio.timeout(30), database.statements() as watching:

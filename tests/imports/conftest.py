@@ -1,4 +1,4 @@
-"""An import over HTTP, step by step."""
+"""The steps of an import over HTTP."""
 
 import asyncio
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ from tests.conftest import PATIENCE
 CONTACT = {"E-mail": "email", "Phone": "phone", "First": "firstName"}
 
 
-def mappings(**of_contact: str) -> list[dict[str, str]]:
-    """Columns and the traits of `Contact` that they are; without any, those of `CONTACT`."""
-    columns: Mapping[str, str] = of_contact or CONTACT
+def mappings(**trait_of_column: str) -> list[dict[str, str]]:
+    """Return mappings from columns to traits of `Contact`. By default, they are those of `CONTACT`."""
+    columns: Mapping[str, str] = trait_of_column or CONTACT
     return [{"columnName": column, "traitGroup": "Contact", "traitName": trait} for column, trait in columns.items()]
 
 
@@ -28,7 +28,7 @@ async def create(
 
 
 async def upload(client: httpx.AsyncClient, url: str, content: bytes) -> httpx.Response:
-    """Without credentials: the address is signed."""
+    """Upload the file without credentials, because the URL is signed."""
     return await client.put(url, content=content, auth=httpx.BasicAuth("", ""))
 
 
@@ -48,7 +48,7 @@ async def ended(client: httpx.AsyncClient, store_id: str, created: Mapping[str, 
 async def imported(
     client: httpx.AsyncClient, store_id: str, content: str | bytes, columns: list[dict[str, str]] | None = None
 ) -> tuple[dict[str, Any], list[str]]:
-    """What became of it, and the lines about refused rows."""
+    """Import a file, and return the ended import and the lines about refused rows."""
     file = content if isinstance(content, bytes) else content.encode()
     created = await create(client, store_id, len(file), columns)
     assert (await upload(client, created["url"], file)).status_code == 200

@@ -1,10 +1,10 @@
-"""Which trait a column most likely is."""
+"""Guesses which trait a column contains."""
 
 import pytest
 
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.identity.trait_definitions import CONTACT, TraitDefinition, TraitGroup
-from profile_lookup.imports.column_guesses import complete, looks_like_a_name
+from profile_lookup.imports.column_guesses import complete_mapping, looks_like_a_name
 
 LOYALTY = TraitGroup("Loyalty", {name: TraitDefinition("STRING") for name in ("email", "tier", "cardNumber", "points")})
 SHOP = TraitGroup("Shop", {"points": TraitDefinition("STRING")})
@@ -16,7 +16,7 @@ def guessed(*header: str, **named: str | None) -> dict[str, str]:
         column: None if trait is None else TraitName(*trait.split("."))
         for column, trait in named.items()
     }  # fmt: skip
-    return {each.column: str(each.trait) for each in complete(GROUPS, header, traits)}
+    return {each.column: str(each.trait) for each in complete_mapping(GROUPS, header, traits)}
 
 
 @pytest.mark.parametrize(
@@ -35,29 +35,29 @@ def guessed(*header: str, **named: str | None) -> dict[str, str]:
         ("tier", "Loyalty.tier"),
     ],
 )
-def test_a_name_that_is_like_a_traits_is_that_trait(column: str, trait: str) -> None:
+def test_a_column_is_guessed_to_be_the_trait_with_a_similar_name(column: str, trait: str) -> None:
     assert guessed(column) == {column: trait}
 
 
 @pytest.mark.parametrize("column", ["", "points", "number", "mailing", "Contact.nothing", "+13175556789"])
-def test_there_is_no_guess_where_there_are_two_or_none(column: str) -> None:
+def test_there_is_no_guess_if_two_traits_or_none_match(column: str) -> None:
     assert guessed(column) == {}
 
 
-def test_a_trait_goes_to_the_column_that_is_most_like_it() -> None:
+def test_a_trait_is_assigned_to_the_most_similar_column() -> None:
     assert guessed("E-Mail", "Phone number", "phone", "email") == {"phone": "Contact.phone", "email": "Contact.email"}
     assert guessed("e_mail", "E-mail") == {"e_mail": "Contact.email"}
 
 
-def test_what_is_named_goes_before_what_is_guessed() -> None:
+def test_explicit_mappings_take_precedence_over_guesses() -> None:
     named: dict[str, str | None] = {"mail": "Contact.email", "city": None}
     assert guessed("city", "email", "mail", "phone", **named) == {"mail": "Contact.email", "phone": "Contact.phone"}
 
 
-def test_a_column_that_the_header_has_twice_is_not_guessed() -> None:
+def test_a_column_that_occurs_twice_is_not_guessed() -> None:
     assert guessed("email", "phone", "email") == {"phone": "Contact.phone"}
 
 
-def test_data_does_not_look_like_a_name() -> None:
+def test_data_is_not_taken_for_a_column_name() -> None:
     assert all(map(looks_like_a_name, ("E-mail", "Line 2 (optional)", "Straße")))
     assert not any(map(looks_like_a_name, ("a@example.com", "+1 317 555 6789", "x" * 100, "a\x1b[1m")))

@@ -1,4 +1,4 @@
-"""What a row says of a person, by the definitions of the traits that its columns are mapped to."""
+"""Rows are read by the definitions of the traits that their columns are mapped to."""
 
 import pytest
 
@@ -29,7 +29,7 @@ GROUPS = {
             "member": TraitDefinition("BOOLEAN"),
             "phones": TraitDefinition("ARRAY", "phone", validation_rule=ArrayRule(max_items=3)),
             "code": TraitDefinition("STRING", validation_rule=StringRule(pattern="^[A-Z]+$")),
-            "old": TraitDefinition("STRING", "fax"),  # a type that is no more
+            "old": TraitDefinition("STRING", "fax"),  # promoted to a type that no longer exists
         },
     ),
 }
@@ -40,7 +40,7 @@ def _mapping(*traits: str) -> list[MappedColumn]:
 
 
 def _read(**cells: str) -> Change:
-    """Of columns that are called as their traits."""
+    """Read a row whose columns have the names of their traits."""
     traits = {"chat": "Contact.chat", "email": "Contact.email"} | {
         name: f"More.{name}" for name in GROUPS["More"].traits
     }
@@ -63,7 +63,7 @@ def _value(name: str, cell: str) -> TraitValue | None:
         ("age", "", None), ("member", "", None), ("phones", "", None), ("code", "", None),
     ],
 )  # fmt: skip
-def test_a_cell_is_the_value_that_its_traits_type_makes_of_it(name: str, cell: str, value: TraitValue | None) -> None:
+def test_a_cell_is_converted_to_the_type_of_its_trait(name: str, cell: str, value: TraitValue | None) -> None:
     assert _value(name, cell) == value
     assert type(_value(name, cell)) is type(value)
 
@@ -92,13 +92,13 @@ def test_a_cell_is_the_value_that_its_traits_type_makes_of_it(name: str, cell: s
         ("email", "x" * 256, "expected at most 255 characters"),
     ],
 )  # fmt: skip
-def test_a_cell_that_is_no_such_value_is_refused_with_its_column(name: str, cell: str, reason: str) -> None:
+def test_a_cell_that_cannot_be_converted_is_refused_with_its_column(name: str, cell: str, reason: str) -> None:
     with pytest.raises(RowRefused) as refused:
         _read(chat="c-1", **{name: cell})
     assert (refused.value.column, refused.value.reason) == (name, reason)
 
 
-def test_what_promotes_identifies_also_from_an_array_and_an_empty_cell_says_nothing() -> None:
+def test_promoted_traits_identify_even_from_an_array_and_empty_cells_are_ignored() -> None:
     change = _read(email="", phones='["317-555-6789", "+13175556789", "+4930123456"]', old="x")
     assert [(each.id_type, each.value) for each in change.incoming] == [
         ("phone", "+13175556789"),
@@ -107,7 +107,7 @@ def test_what_promotes_identifies_also_from_an_array_and_an_empty_cell_says_noth
     assert list(change.traits) == [TraitName("More", "phones"), TraitName("More", "old")]
 
 
-def test_a_row_that_identifies_nobody_is_told_what_would() -> None:
+def test_a_row_without_identifiers_is_refused_with_the_columns_that_identify() -> None:
     for cells in ({"email": "", "phones": ""}, {"email": "", "phones": "[]"}):
         with pytest.raises(RowRefused) as refused:
             _read(**cells, old="x", code="A")
@@ -115,7 +115,7 @@ def test_a_row_that_identifies_nobody_is_told_what_would() -> None:
         assert refused.value.reason == "expected a value in a column that identifies: email, phones"
 
 
-def test_a_reason_does_not_grow_with_the_columns_of_the_file() -> None:
+def test_a_reason_names_only_the_first_columns() -> None:
     names = [f"c{number}" for number in range(90)]
     groups = {"More": TraitGroup("More", {name: TraitDefinition("STRING", id_type_promotion="chat") for name in names})}
     mapping = [MappedColumn(name, TraitName("More", name)) for name in names]
@@ -124,7 +124,7 @@ def test_a_reason_does_not_grow_with_the_columns_of_the_file() -> None:
     assert refused.value.reason == "expected a value in a column that identifies: c0, c1, c2, c3, c4, …"
 
 
-def test_patterns_that_would_take_long_refuse_the_row() -> None:
+def test_a_row_whose_patterns_would_take_too_long_is_refused() -> None:
     patterns = {
         f"slow{number}": TraitDefinition("STRING", validation_rule=StringRule(pattern="(a?){500}b"))
         for number in range(20)
@@ -151,7 +151,7 @@ def test_patterns_that_would_take_long_refuse_the_row() -> None:
          "columnMappings: expected at least one trait that is promoted to an identifier"),
     ],
 )  # fmt: skip
-def test_a_mapping_by_which_no_row_could_be_read_is_refused(
+def test_an_invalid_mapping_is_refused(
     mapping: list[MappedColumn], error: type[ProfileLookupError], message: str
 ) -> None:
     with pytest.raises(error) as refused:
@@ -159,5 +159,5 @@ def test_a_mapping_by_which_no_row_could_be_read_is_refused(
     assert str(refused.value) == message
 
 
-def test_a_mapping_that_identifies_is_right() -> None:
+def test_a_mapping_with_a_promoted_trait_is_accepted() -> None:
     refuse_mapping(GROUPS, DEFAULT_SETTINGS, _mapping("Contact.city", "More.phones"))

@@ -1,4 +1,4 @@
-"""The reader of CSV files, with what real files hold and what hostile ones do."""
+"""The reader of CSV files, tested with realistic and with hostile files."""
 
 import csv
 import io
@@ -51,15 +51,15 @@ def _fields(content: bytes | str, columns: Sequence[str] = ("a", "b")) -> Rows:
         ("a,b", []),
     ],
 )  # fmt: skip
-def test_a_file_is_read_as_rfc_4180_says_whatever_its_line_ends_and_delimiter(content: str, expected: Rows) -> None:
+def test_a_file_is_read_by_rfc_4180_with_any_line_end_and_delimiter(content: str, expected: Rows) -> None:
     assert _fields(content) == expected
 
 
-def test_a_header_may_have_lines_in_it() -> None:
+def test_a_header_may_contain_line_breaks() -> None:
     assert _fields('"a\nx",b\n1,2\n', ["a\nx", "b"]) == [(3, ["1", "2"])]
 
 
-def test_a_delimiter_that_is_named_is_taken() -> None:
+def test_a_given_delimiter_is_used() -> None:
     assert [record.fields for record in _read("a:b\n1:2\n", delimiter=":")] == [["1", "2"]]
 
 
@@ -77,13 +77,13 @@ def test_a_delimiter_that_is_named_is_taken() -> None:
         ("x," * (MAX_RECORD // 2 + 1), f"expected rows of at most {MAX_RECORD} characters"),
     ],
 )
-def test_a_row_that_cannot_be_read_is_told_and_the_others_go_on(row: str, reason: str) -> None:
+def test_an_unreadable_row_is_refused_and_the_others_are_read(row: str, reason: str) -> None:
     before, refused, after = _read(f"a,b\n0,0\n{row}\n9,9\n")
     assert (before.fields, after.fields, after.line) == (["0", "0"], ["9", "9"], 4)
     assert refused == Record(3, None, reason)
 
 
-def test_a_quote_that_is_not_closed_for_long_costs_no_more_than_the_longest_field() -> None:
+def test_an_unclosed_quote_refuses_no_more_rows_than_the_longest_field_takes() -> None:
     lines = ["a,b", '1,"2', *["x,y"] * 100_000]
     refused, *others = _read("\n".join(lines))
     assert (refused.line, refused.fields) == (2, None)
@@ -113,26 +113,24 @@ def test_a_quote_that_is_not_closed_for_long_costs_no_more_than_the_longest_fiel
         (b'"a,b\n1,2\n', "line 1: a quote is opened here that is never closed"),
     ],
 )
-def test_what_is_wrong_with_a_file_as_a_whole_is_told_with_its_place(content: bytes, reason: str) -> None:
+def test_an_unreadable_file_is_refused_with_the_position_of_the_error(content: bytes, reason: str) -> None:
     with pytest.raises(FileRefused) as refused:
         _read(content)
     assert str(refused.value) == f"file: {reason}"
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r", "\r\n"])
-def test_after_a_row_that_is_too_long_lines_are_numbered_as_before(
-    ending: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_line_numbers_are_correct_after_a_row_that_is_too_long(ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csv_file, "MAX_RECORD", 8)
-    monkeypatch.setattr(csv_file, "_CHUNK", 4)
+    monkeypatch.setattr(csv_file, "_READ_SIZE", 4)
     for length in range(5, 20):
         lines = ["a,b", "x" * length + ",1", "9,9", ""]
         assert _read(ending.join(lines))[1:] == [Record(3, ["9", "9"])]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
-def test_a_place_is_right_wherever_the_file_is_cut_for_reading(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_file, "_CHUNK", size)
+def test_the_position_of_an_error_does_not_depend_on_the_chunk_size(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_file, "_READ_SIZE", size)
     for content, place in (
         ("a,b\r\n1,é\r\n".encode() + b"\xff", "line 3, byte 12"),
         (b"a\r\r\n\r\0", "line 4, byte 6"),
@@ -141,7 +139,7 @@ def test_a_place_is_right_wherever_the_file_is_cut_for_reading(size: int, monkey
             _read(content)
 
 
-def test_rows_that_are_done_are_skipped() -> None:
+def test_finished_rows_are_skipped() -> None:
     file = io.BytesIO(b"a,b\n1,2\n\n1,2,3\n3,4\n")
     layout, extent = examine(file, ["b", "a"])
     assert extent == Extent(rows=3, empty_lines=1)
@@ -151,7 +149,7 @@ def test_rows_that_are_done_are_skipped() -> None:
     assert not file.closed
 
 
-# Not NUL, which is refused.
+# NUL is left out, because it is refused.
 cells = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)
 
 
@@ -162,13 +160,13 @@ cells = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]
     quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
     has_mark=st.booleans(),
 )
-def test_what_a_csv_writer_wrote_is_read_back(
+def test_the_output_of_a_csv_writer_is_read_back(
     rows: list[list[str]], delimiter: str, line_end: str, quoting: int, has_mark: bool
 ) -> None:
     written = io.StringIO()
     header = ["Name, first; last", "b\tc", 'd"|"e']
     if any(end in cell for row in rows for cell in row for end in "\r\n"):
-        quoting = csv.QUOTE_ALL  # Python 3.11 forgets that either needs quotes
+        quoting = csv.QUOTE_ALL  # Python 3.11 does not quote both kinds of line ends
     writer = csv.writer(written, delimiter=delimiter, lineterminator=line_end, quoting=quoting)  # type: ignore[arg-type]
     writer.writerows([header, *rows])
     content = written.getvalue().encode("utf-8-sig" if has_mark else "utf-8")

@@ -1,4 +1,4 @@
-"""POST and GET …/Profiles/Imports: what becomes of a file's rows."""
+"""POST and GET …/Profiles/Imports, and the results of a file's rows."""
 
 import asyncio
 import csv
@@ -28,7 +28,7 @@ from tests.imports.test_column_mapping import NO_NUMBER
 PEOPLE = "E-mail,Phone,First\na@example.com,317-555-6789,Ann\nb@example.com,+4930123456,Bob\n"
 
 
-async def test_every_row_is_a_profile_that_lookup_finds(client: httpx.AsyncClient, store_id: str) -> None:
+async def test_every_row_creates_a_profile_that_lookup_finds(client: httpx.AsyncClient, store_id: str) -> None:
     answer, refused = await imported(client, store_id, PEOPLE)
     assert answer["status"] == "COMPLETED"
     assert answer["summary"] == {"errors": 0, "warnings": 0}
@@ -43,17 +43,17 @@ async def test_every_row_is_a_profile_that_lookup_finds(client: httpx.AsyncClien
     assert profile["traits"]["Contact"] == {"email": "a@example.com", "phone": "317-555-6789", "firstName": "Ann"}
 
 
-async def test_of_rows_that_are_refused_the_first_ones_are_told_and_all_are_counted(
+async def test_all_refused_rows_are_counted_and_the_first_ones_reported(
     client: httpx.AsyncClient, store_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "RECORDS", 2)
-    monkeypatch.setattr(applying, "MAX_TOLD", 3)
+    monkeypatch.setattr(reading, "RECORDS_PER_STEP", 2)
+    monkeypatch.setattr(applying, "MAX_REPORTED", 3)
     answer, refused = await imported(client, store_id, "E-mail,Phone,First\n" + "x\n" * 7)
     assert answer["summary"]["errors"] == answer["progress"]["rowsDone"] == 7
     assert [line.split(",")[0] for line in refused] == ["2", "3", "4"]
 
 
-async def test_a_row_updates_and_merges_as_a_create_does(client: httpx.AsyncClient, store_id: str) -> None:
+async def test_rows_update_and_merge_like_created_profiles(client: httpx.AsyncClient, store_id: str) -> None:
     first = await make_profile(client, store_id, email="a@example.com", firstName="Old")
     second = await make_profile(client, store_id, phone="+13175556789")
     content = "E-mail,Phone,First\na@example.com,,New\na@example.com,3175556789,\nc@example.com,,\nC@example.com,,Cy\n"
@@ -63,7 +63,7 @@ async def test_a_row_updates_and_merges_as_a_create_does(client: httpx.AsyncClie
     moved = await client.get(f"/v1/Stores/{store_id}/Profiles/{second}")
     assert moved.status_code == 301
     traits = (await client.get(f"/v1/Stores/{store_id}/Profiles/{first}")).json()["traits"]["Contact"]
-    assert traits["firstName"] == "New"  # an empty cell says nothing
+    assert traits["firstName"] == "New"  # an empty cell changes nothing
 
 
 async def test_all_good_rows_are_imported_and_each_bad_one_is_explained_without_its_values(
@@ -82,7 +82,7 @@ async def test_all_good_rows_are_imported_and_each_bad_one_is_explained_without_
             },
         },
     }
-    # A unique type that is no matching rule: its values can neither be shared nor merge.
+    # This type is unique, but not a matching rule: its values can neither be shared nor cause a merge.
     assert (await change_settings(client, store_id, ref={"enforceUnique": True}))["status"] == "COMPLETED"
     accepted = await client.post(f"/v1/ControlPlane/Stores/{store_id}/TraitGroups", json=group)
     assert accepted.status_code == 202
@@ -130,7 +130,7 @@ async def test_all_good_rows_are_imported_and_each_bad_one_is_explained_without_
     assert "sesame" not in str([rows for name, rows in (await contents(database)).items() if name != "trait"])
 
 
-async def test_the_refused_rows_are_a_file_to_download(client: httpx.AsyncClient, store_id: str) -> None:
+async def test_the_refused_rows_can_be_downloaded_as_a_file(client: httpx.AsyncClient, store_id: str) -> None:
     content = "E-mail,Phone,First\n,x,\n"
     created = await create(client, store_id, len(content))
     await upload(client, created["url"], content.encode())
@@ -151,7 +151,7 @@ async def test_the_refused_rows_are_a_file_to_download(client: httpx.AsyncClient
         (b'E-mail,Phone,First\na@example.com,,\n"b@example.com,,\n', "file: line 3: a quote is opened here that is never closed"),
     ],
 )  # fmt: skip
-async def test_of_a_file_that_cannot_be_read_as_a_whole_nothing_is_applied(
+async def test_nothing_is_applied_of_an_unreadable_file(
     client: httpx.AsyncClient, store_id: str, database: Database, content: bytes, detail: str
 ) -> None:
     created = await create(client, store_id, len(content))
@@ -181,11 +181,11 @@ async def test_the_operation_waits_for_the_file_and_then_names_the_import(
     assert (await contents(database))["operation_piece"] == []
 
 
-async def test_an_import_whose_file_does_not_come_in_time_fails(
+async def test_an_import_fails_if_its_file_is_not_uploaded_in_time(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     created = await create(client, store_id, 1)
-    await _let_the_time_be_up(database)
+    await _expire_upload(database)
     answer = await ended(client, store_id, created)
     assert (answer["status"], answer["error"]["detail"]) == (
         "FAILED",
@@ -194,18 +194,20 @@ async def test_an_import_whose_file_does_not_come_in_time_fails(
     assert (await upload(client, created["url"], b"x")).status_code == 403
 
 
-async def test_an_import_that_waits_for_its_file_holds_nobody_up(client: httpx.AsyncClient, store_id: str) -> None:
+async def test_an_import_that_waits_for_its_file_delays_no_other_operation(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
     await create(client, store_id, 1)
     answer, _ = await imported(client, store_id, PEOPLE)
     assert answer["status"] == "COMPLETED"
     assert (await change_settings(client, store_id, chat={"normalization": "email"}))["status"] == "COMPLETED"
 
 
-async def test_more_rows_than_a_step_takes_keep_their_order(client: httpx.AsyncClient, store_id: str) -> None:
-    rows = [f"{number // 2}@example.com,,{number}" for number in range(2 * reading.ROWS + 20)]
+async def test_rows_keep_their_order_across_steps(client: httpx.AsyncClient, store_id: str) -> None:
+    rows = [f"{number // 2}@example.com,,{number}" for number in range(2 * reading.ROWS_PER_STEP + 20)]
     rows[100:100] = ["", "no,e-mail"] * 10
     answer, refused = await imported(client, store_id, "\n".join(["E-mail,Phone,First", *rows]))
-    half = reading.ROWS + 10
+    half = reading.ROWS_PER_STEP + 10
     assert answer["progress"] == {
         "rowsDone": 2 * half + 10, "rowsTotal": 2 * half + 10, "created": half, "updated": half, "merged": 0,
     }  # fmt: skip
@@ -216,7 +218,7 @@ async def test_more_rows_than_a_step_takes_keep_their_order(client: httpx.AsyncC
     assert traits["firstName"] == str(2 * half - 1)
 
 
-async def test_rows_are_later_than_those_before_also_by_the_clock_of_another_worker(
+async def test_rows_are_never_earlier_than_the_rows_of_previous_steps(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     created = await create(client, store_id, len(PEOPLE))
@@ -235,8 +237,8 @@ async def test_rows_are_later_than_those_before_also_by_the_clock_of_another_wor
         assert list(times) == [2099]
 
 
-def _rows_about_few(count: int, seed: int) -> list[tuple[str, str, str, str]]:
-    """E-mail, phone, chat and city of a dozen people, who turn out to be fewer and fewer."""
+def _rows_about_few_people(count: int, seed: int) -> list[tuple[str, str, str, str]]:
+    """Return e-mail, phone, chat and city of a dozen people, who merge into fewer and fewer."""
     chosen = random.Random(seed)
     return [
         (
@@ -249,12 +251,12 @@ def _rows_about_few(count: int, seed: int) -> list[tuple[str, str, str, str]]:
     ]
 
 
-async def test_steps_that_overlap_leave_what_rows_one_after_the_other_leave(
+async def test_overlapping_steps_leave_the_same_data_as_sequential_rows(
     client: httpx.AsyncClient, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "ROWS", 4)
+    monkeypatch.setattr(reading, "ROWS_PER_STEP", 4)
     columns = {"E-mail": "email", "Phone": "phone", "chat": "chat", "City": "city"}
-    rows = _rows_about_few(300, seed=1)
+    rows = _rows_about_few_people(300, seed=1)
     stores = [await make_store(client, name) for name in ("imported", "single")]
     for store in stores:
         await change_settings(client, store, chat={"enforceUnique": False})
@@ -274,21 +276,21 @@ async def test_steps_that_overlap_leave_what_rows_one_after_the_other_leave(
     assert list(differences(*states)) == []
 
 
-async def test_steps_that_overlap_and_single_requests_about_the_same_people_get_out_of_each_others_way(
+async def test_overlapping_steps_and_single_requests_about_the_same_people_succeed(
     client: httpx.AsyncClient, store_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "ROWS", 4)
+    monkeypatch.setattr(reading, "ROWS_PER_STEP", 4)
     columns = {"E-mail": "email", "Phone": "phone", "chat": "chat", "City": "city"}
-    content = as_csv([list(columns), *_rows_about_few(300, seed=2)])
+    content = as_csv([list(columns), *_rows_about_few_people(300, seed=2)])
     importing = asyncio.create_task(imported(client, store_id, content, mappings(**columns)))
-    for email, phone, _, _ in _rows_about_few(100, seed=3):
+    for email, phone, _, _ in _rows_about_few_people(100, seed=3):
         if email and phone:
             await make_profile(client, store_id, email=email, phone=phone)
     answer, _ = await importing
     assert (answer["status"], answer["progress"]["rowsDone"]) == ("COMPLETED", 300)
 
 
-async def test_rows_with_more_identifiers_than_a_transaction_may_lock_take_several(
+async def test_rows_with_more_identifiers_than_fit_in_a_transaction_are_split_over_several(
     client: httpx.AsyncClient, store_id: str
 ) -> None:
     group = {"displayName": "More", "traits": {"chats": {"dataType": "ARRAY", "idTypePromotion": "chat"}}}
@@ -301,11 +303,11 @@ async def test_rows_with_more_identifiers_than_a_transaction_may_lock_take_sever
     assert len(await look_up(client, store_id, "chat", "39-99")) == 1
 
 
-async def test_rules_that_change_meanwhile_count_from_the_next_step(
+async def test_changed_rules_apply_from_the_next_step(
     client: httpx.AsyncClient, store_id: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also for the rows that were read ahead, by the rules before."""
-    monkeypatch.setattr(reading, "ROWS", 1)
+    """This is also true for rows that were already read by the old rules."""
+    monkeypatch.setattr(reading, "ROWS_PER_STEP", 1)
     capitals = [f"{number}@EXAMPLE.com" for number in range(3)]
     content = "\n".join(["E-mail,Phone,First", *(f"{each},," for each in capitals)])
     answer = await _imported_while_rules_change(
@@ -338,7 +340,7 @@ async def _imported_while_rules_change(
     columns: list[dict[str, str]],
     change: str,
 ) -> dict[str, Any]:
-    """The first rows are read by the rules before, and wait for the locks while these change."""
+    """Change the rules while the first rows, which were read by the old rules, wait for the locks."""
     created = await create(client, store_id, len(content), columns)
     store = ids.decoded(store_id)
     assert store is not None
@@ -354,21 +356,21 @@ async def _imported_while_rules_change(
 
 
 @pytest.mark.parametrize("moment", ["waiting", "working"])
-async def test_a_deleted_store_takes_its_imports_with_it(
+async def test_deleting_a_store_deletes_its_imports(
     client: httpx.AsyncClient, store_id: str, database: Database, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    monkeypatch.setattr(reading, "ROWS", 1)
+    monkeypatch.setattr(reading, "ROWS_PER_STEP", 1)
     content = "E-mail,Phone,First\nx,y\n" + "".join(f"{number}@example.com,,\n" for number in range(400))
     created = await create(client, store_id, len(content))
     if moment == "working":
         await upload(client, created["url"], content.encode())
-        await _until_rows_are_done(client, store_id, created)
+        await _wait_for_rows(client, store_id, created)
     deleted = await client.delete(f"/v1/ControlPlane/Stores/{store_id}")
     assert (await upload(client, created["url"], content.encode())).status_code == 403
     assert (await client.get(path_of(store_id, created))).status_code == 404
     assert (await finished(client, deleted))["status"] == "COMPLETED"
     if moment == "waiting":
-        await _let_the_time_be_up(database)
+        await _expire_upload(database)
     async with asyncio.timeout(PATIENCE):
         while (await client.get(created["statusUrl"])).json()["status"] != "FAILED":
             await asyncio.sleep(0.05)
@@ -376,7 +378,7 @@ async def test_a_deleted_store_takes_its_imports_with_it(
     assert left == {"account", "credential", "operation", "signing_key"}
 
 
-async def test_the_files_of_a_deleted_store_are_erased_though_their_imports_have_not_begun(
+async def test_deleting_a_store_deletes_the_files_of_imports_that_have_not_begun(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     await create(client, store_id, 1)
@@ -393,14 +395,14 @@ async def test_the_files_of_a_deleted_store_are_erased_though_their_imports_have
 
 
 async def test_imports_are_listed_newest_first_in_pages(client: httpx.AsyncClient, store_id: str) -> None:
-    made = [(await create(client, store_id, 1))["importId"] for _ in range(3)]
+    created = [(await create(client, store_id, 1))["importId"] for _ in range(3)]
     listed = f"/v1/Stores/{store_id}/Profiles/Imports"
     page = (await client.get(listed, params={"pageSize": 2})).json()
-    assert page["imports"] == [made[2], made[1]]
+    assert page["imports"] == [created[2], created[1]]
     assert page["meta"]["key"] == "imports"
     rest = (await client.get(listed, params={"pageToken": page["meta"]["nextToken"]})).json()
-    assert rest["imports"] == [made[0]]
-    assert (await client.get(listed, params={"orderBy": "ASC"})).json()["imports"] == made
+    assert rest["imports"] == [created[0]]
+    assert (await client.get(listed, params={"orderBy": "ASC"})).json()["imports"] == created
     assert (await client.get(listed, params={"pageSize": 1000})).json()["meta"]["pageSize"] == 100
     other = await make_store(client, "other")
     assert (await client.get(f"/v1/Stores/{other}/Profiles/Imports")).json()["imports"] == []
@@ -412,22 +414,22 @@ NO_SUCH_TRAIT = (
 )
 
 
-async def test_what_cannot_become_an_import_is_refused_at_once(
+async def test_an_invalid_import_request_is_refused(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
-    of_columns = "columnMappings: expected"
+    prefix = "columnMappings: expected"
     for change, code, message in (
         ({"fileSize": 104_857_601}, 520046, "fileSize: Input should be less than or equal to 104857600"),
         ({"fileSize": 0}, 520046, "fileSize: Input should be greater than or equal to 1"),
         ({"filename": "x" * 256}, 520046, "filename: String should have at most 255 characters"),
         ({"filename": "\0"}, 520046, "filename: String should hold neither NUL characters nor lone surrogates"),
         ({"columnMappings": mappings(A="email")}, 520046, "columnMappings: List should have at least 2 items"),
-        ({"columnMappings": mappings(A="email", **{" A ": "phone"})}, 520046, f"{of_columns} each columnName once"),
-        ({"columnMappings": mappings(A="email", B="email")}, 520046, f"{of_columns} each trait once"),
+        ({"columnMappings": mappings(A="email", **{" A ": "phone"})}, 520046, f"{prefix} each columnName once"),
+        ({"columnMappings": mappings(A="email", B="email")}, 520046, f"{prefix} each trait once"),
         (
             {"columnMappings": mappings(A="city", B="state")},
             520005,
-            f"{of_columns} at least one trait that is promoted",
+            f"{prefix} at least one trait that is promoted",
         ),
         ({"columnMappings": mappings(A="email", B="secret")}, 520005, NO_SUCH_TRAIT),
         ({"delimiter": ";"}, 520046, "delimiter: Extra inputs are not permitted"),
@@ -439,11 +441,11 @@ async def test_what_cannot_become_an_import_is_refused_at_once(
     assert (await contents(database))["profile_import"] == []
 
 
-async def test_an_import_that_is_none_is_not_found(client: httpx.AsyncClient, store_id: str) -> None:
+async def test_an_unknown_import_is_not_found(client: httpx.AsyncClient, store_id: str) -> None:
     imports = f"/v1/Stores/{store_id}/Profiles/Imports"
     other = await make_store(client, "other")
-    of_other = (await create(client, other, 1))["importId"]
-    for import_id in (ids.EXAMPLE_IMPORT_ID, f"mem_import_0{'l' * 25}", of_other):
+    import_of_other = (await create(client, other, 1))["importId"]
+    for import_id in (ids.EXAMPLE_IMPORT_ID, f"mem_import_0{'l' * 25}", import_of_other):
         for path in (import_id, f"{import_id}/RefusedRows"):
             answer = await client.get(f"{imports}/{path}")
             assert (answer.status_code, answer.json()["code"]) == (404, 20404)
@@ -452,14 +454,14 @@ async def test_an_import_that_is_none_is_not_found(client: httpx.AsyncClient, st
     assert answer.json()["message"].startswith("importId: expected mem_import_")
 
 
-async def _let_the_time_be_up(database: Database) -> None:
-    """As it is by itself after an hour."""
+async def _expire_upload(database: Database) -> None:
+    """Make the time for the upload end now instead of after an hour."""
     async with database.transaction() as connection:
         await connection.execute(text("update profile_import set upload_until = now()"))
         await connection.execute(text("update operation set leased_until = now() where completed_at is null"))
 
 
-async def _until_rows_are_done(client: httpx.AsyncClient, store_id: str, created: dict[str, Any]) -> None:
+async def _wait_for_rows(client: httpx.AsyncClient, store_id: str, created: dict[str, Any]) -> None:
     async with asyncio.timeout(PATIENCE):
         while (await client.get(path_of(store_id, created))).json()["progress"]["rowsDone"] == 0:
             await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""Imports by way of S3: a real server of its protocol, moto's, over HTTP. (It verifies no signatures.)"""
+"""Imports by way of S3. The server is that of moto, over HTTP; it does not verify signatures."""
 
 import asyncio
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from moto.server import ThreadedMotoServer
 from sqlalchemy import text
 
 from profile_lookup.database.pool import Database
-from profile_lookup.imports.s3 import next_look
+from profile_lookup.imports.s3 import next_poll
 from profile_lookup.settings import Settings, SettingsError, load_settings
 from tests.conftest import PATIENCE
 from tests.database.contents import contents
@@ -49,8 +49,8 @@ def settings(settings: Settings, endpoint_url: str, s3: Any) -> Settings:
     )
 
 
-def test_the_longer_a_file_has_not_come_the_less_often_is_it_looked_for() -> None:
-    looks = [next_look(timedelta(seconds=age)).total_seconds() for age in (-1, 0, 30, 3600)]
+def test_the_bucket_is_checked_less_often_as_time_passes() -> None:
+    looks = [next_poll(timedelta(seconds=age)).total_seconds() for age in (-1, 0, 30, 3600)]
     assert looks == [2, 2, 3, 60]
 
 
@@ -63,7 +63,7 @@ async def _put(url: str, content: bytes) -> int:
         return (await client.put(url, content=content)).status_code
 
 
-async def test_a_file_that_comes_to_the_bucket_is_imported_and_leaves_it(
+async def test_a_file_in_the_bucket_is_imported_and_deleted_there(
     client: httpx.AsyncClient, store_id: str, database: Database, endpoint_url: str, s3: Any
 ) -> None:
     created = await create(client, store_id, len(CONTENT))
@@ -73,36 +73,36 @@ async def test_a_file_that_comes_to_the_bucket_is_imported_and_leaves_it(
     assert len(created["url"]) <= 2048
     query = {name: value for name, (value,) in parse_qs(parts.query).items()}
     assert (query["X-Amz-Expires"], query["X-Amz-SignedHeaders"]) == ("900", "content-length;host")
-    await _looked(database)  # for nothing
+    await _look_for_file(database)  # there is no file yet
     assert (await client.get(path_of(store_id, created))).json()["status"] == "PENDING"
     assert await _put(created["url"], CONTENT) == 200
     assert _keys(s3) == [f"{store_id}/{created['importId']}.csv"]
-    await _looked(database)
+    await _look_for_file(database)
     answer = await ended(client, store_id, created)
     assert (answer["status"], answer["progress"]["created"]) == ("COMPLETED", 2)
     assert _keys(s3) == []
     assert (await contents(database))["operation_piece"] == []
 
 
-async def test_a_file_of_another_size_fails_the_import_and_leaves_the_bucket(
+async def test_a_file_of_another_size_fails_the_import_and_is_deleted(
     client: httpx.AsyncClient, store_id: str, database: Database, s3: Any
 ) -> None:
     created = await create(client, store_id, len(CONTENT) + 1)
     assert await _put(created["url"], CONTENT) == 200
-    await _looked(database)
+    await _look_for_file(database)
     answer = await ended(client, store_id, created)
     assert answer["status"] == "FAILED"
     assert answer["error"]["detail"] == f"file: expected as many bytes as fileSize says, {len(CONTENT) + 1}"
     assert _keys(s3) == []
 
 
-async def test_an_import_whose_file_does_not_come_to_the_bucket_in_time_fails(
+async def test_an_import_fails_if_its_file_is_not_in_the_bucket_in_time(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     created = await create(client, store_id, len(CONTENT))
     async with database.transaction() as connection:
         await connection.execute(text("update profile_import set upload_until = now()"))
-    await _looked(database)
+    await _look_for_file(database)
     answer = await ended(client, store_id, created)
     assert (answer["status"], answer["error"]["detail"]) == (
         "FAILED",
@@ -110,25 +110,25 @@ async def test_an_import_whose_file_does_not_come_to_the_bucket_in_time_fails(
     )
 
 
-async def test_a_bucket_that_does_not_answer_is_waited_for(
+async def test_an_unavailable_bucket_is_retried_later(
     client: httpx.AsyncClient, store_id: str, database: Database, s3: Any
 ) -> None:
     created = await create(client, store_id, len(CONTENT))
     s3.delete_bucket(Bucket=BUCKET)
-    await _looked(database)
+    await _look_for_file(database)
     operation = (await client.get(created["statusUrl"])).json()
     assert operation["status"] == "RUNNING"  # it will be tried again
     assert (await client.get(path_of(store_id, created))).json()["status"] == "PENDING"
 
 
-def test_a_bucket_without_its_library_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_s3_library_is_reported_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("profile_lookup.settings.find_spec", lambda _name: None)
     with pytest.raises(SettingsError, match=r"^PROFILE_LOOKUP_S3_BUCKET: expected boto3 .* profile-lookup\[s3\]$"):
         load_settings(s3_bucket="x")
 
 
-async def _looked(database: Database) -> None:
-    """At once, not after some seconds; until it is over."""
+async def _look_for_file(database: Database) -> None:
+    """Make the worker look for the file now instead of after some seconds, and wait until it has."""
     async with database.transaction() as connection:
         await connection.execute(text("update operation set leased_until = now() where completed_at is null"))
     async with asyncio.timeout(PATIENCE), database.statements() as connection:
@@ -139,13 +139,13 @@ async def _looked(database: Database) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_without_credentials_to_sign_an_address_with_there_is_no_import_for_now(
+async def test_an_import_is_refused_if_there_are_no_credentials_to_sign_its_url(
     client: httpx.AsyncClient, store_id: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # which remembers them
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # the session caches the credentials
     body = {"filename": "people.csv", "fileSize": 1, "columnMappings": mappings()}
     refused = await client.post(f"/v1/Stores/{store_id}/Profiles/Imports", json=body)
     assert (refused.status_code, refused.json()["code"]) == (503, 20503)

@@ -1,9 +1,10 @@
-"""PUT to the address of an import's file: signed, for once, of exactly the size that was said."""
+"""PUT to the signed URL of an import: it accepts one upload, of exactly the announced size."""
 
 import asyncio
 import base64
 import json
 import os
+import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -29,7 +30,7 @@ async def _state(client: httpx.AsyncClient, store_id: str, created: dict[str, An
     return state
 
 
-async def test_the_address_is_on_this_service_and_needs_no_credentials_but_its_signature(
+async def test_the_url_is_on_this_service_and_needs_only_its_signature(
     client: httpx.AsyncClient, store_id: str
 ) -> None:
     created = await create(client, store_id, len(CONTENT))
@@ -46,23 +47,21 @@ async def test_the_address_is_on_this_service_and_needs_no_credentials_but_its_s
     assert (await ended(client, store_id, created))["status"] == "COMPLETED"
 
 
-async def test_a_token_of_a_page_is_no_permission_to_upload(client: httpx.AsyncClient, store_id: str) -> None:
+async def test_a_page_token_does_not_permit_an_upload(client: httpx.AsyncClient, store_id: str) -> None:
     for _ in range(2):
         await create(client, store_id, 1)
     listed = await client.get(f"/v1/Stores/{store_id}/Profiles/Imports", params={"pageSize": 1})
     assert (await upload(client, f"/v1/Uploads/{listed.json()['meta']['nextToken']}", b"x")).status_code == 403
 
 
-async def test_an_address_whose_time_is_up_is_refused(
-    client: httpx.AsyncClient, store_id: str, database: Database
-) -> None:
+async def test_an_expired_url_is_refused(client: httpx.AsyncClient, store_id: str, database: Database) -> None:
     created = await create(client, store_id, len(CONTENT))
     async with database.transaction() as connection:
         await connection.execute(text("update profile_import set upload_until = now()"))
     assert (await upload(client, created["url"], CONTENT)).status_code == 403
 
 
-async def test_a_second_upload_is_a_conflict_also_after_the_import_has_ended(
+async def test_a_second_upload_is_a_conflict_even_after_the_import_has_ended(
     client: httpx.AsyncClient, store_id: str
 ) -> None:
     created = await create(client, store_id, len(CONTENT))
@@ -74,7 +73,7 @@ async def test_a_second_upload_is_a_conflict_also_after_the_import_has_ended(
 
 @pytest.mark.parametrize("is_chunked", [False, True])
 @pytest.mark.parametrize(("size", "status"), [(len(CONTENT) - 1, 400), (len(CONTENT) + 1, 413), (0, 400)])
-async def test_a_file_of_another_size_than_was_said_changes_nothing(
+async def test_a_file_of_another_size_than_announced_changes_nothing(
     client: httpx.AsyncClient, store_id: str, database: Database, size: int, status: int, is_chunked: bool
 ) -> None:
     created = await create(client, store_id, len(CONTENT))
@@ -91,18 +90,32 @@ async def test_a_file_of_another_size_than_was_said_changes_nothing(
     assert (await upload(client, created["url"], CONTENT)).status_code == 200
 
 
-async def test_a_disk_that_cannot_take_the_file_is_a_503_and_the_address_stays_good(
+async def test_a_full_disk_is_a_503_and_the_url_stays_valid(client: httpx.AsyncClient, store_id: str) -> None:
+    created = await create(client, store_id, len(CONTENT))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(CONTENT) - 1, limits[1]))  # no file may be larger
+    try:
+        refused = await upload(client, created["url"], CONTENT)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+    assert "no room for the file" in refused.json()["message"]
+    assert (await upload(client, created["url"], CONTENT)).status_code == 200
+
+
+async def test_an_upload_directory_that_cannot_be_used_is_a_defect_of_the_installation(
     client: httpx.AsyncClient, store_id: str, settings: Settings
 ) -> None:
     created = await create(client, store_id, len(CONTENT))
     settings.upload_directory.write_text("no directory")
     refused = await upload(client, created["url"], CONTENT)
-    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+    assert (refused.status_code, refused.json()["code"]) == (500, 20500)
+    assert refused.headers["X-Request-Id"]
     settings.upload_directory.unlink()
     assert (await upload(client, created["url"], CONTENT)).status_code == 200
 
 
-async def test_uploads_that_wait_for_each_other_leave_connections_to_others(
+async def test_waiting_uploads_leave_connections_for_others(
     client: httpx.AsyncClient, store_id: str, database: Database, settings: Settings
 ) -> None:
     created = await create(client, store_id, len(CONTENT))
@@ -120,14 +133,14 @@ async def test_uploads_that_wait_for_each_other_leave_connections_to_others(
 
 
 @pytest.fixture
-async def over_tcp(served: str, account_served: tuple[str, str]) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=served, auth=account_served, timeout=PATIENCE) as opened:
+async def tcp_client(service_url: str, synchronous_account: tuple[str, str]) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=service_url, auth=synchronous_account, timeout=PATIENCE) as opened:
         yield opened
 
 
 @asynccontextmanager
-async def _announced(url: str, size: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """A connection on which an upload of so many bytes is announced, as careful clients do: may I?"""
+async def _announce_upload(url: str, size: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Open a connection and announce an upload of `size` bytes with `Expect: 100-continue`."""
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     head = f"PUT {parts.path} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: {size}\r\n\r\n"
@@ -139,30 +152,30 @@ async def _announced(url: str, size: int) -> AsyncIterator[tuple[asyncio.StreamR
         await writer.wait_closed()
 
 
-async def test_a_byte_more_than_100_mib_is_refused_before_it_is_read(over_tcp: httpx.AsyncClient) -> None:
-    store_id = await make_store(over_tcp)
-    created = await create(over_tcp, store_id, 100 << 20)
-    async with _announced(created["url"], (100 << 20) + 1) as (reader, _):
+async def test_a_byte_more_than_100_mib_is_refused_before_the_body_is_read(tcp_client: httpx.AsyncClient) -> None:
+    store_id = await make_store(tcp_client)
+    created = await create(tcp_client, store_id, 100 << 20)
+    async with _announce_upload(created["url"], (100 << 20) + 1) as (reader, _):
         assert (await reader.readline()).startswith(b"HTTP/1.1 413 ")
 
 
-async def test_a_large_file_goes_through_and_one_whose_connection_breaks_may_be_sent_again(
-    over_tcp: httpx.AsyncClient, settings: Settings
+async def test_a_large_file_can_be_uploaded_again_after_a_broken_connection(
+    tcp_client: httpx.AsyncClient, settings: Settings
 ) -> None:
-    """`UPLOAD_MIB=100` sends the largest; nothing of it is left on the disk or in the database."""
+    """`UPLOAD_MIB=100` sends the largest file. Nothing of the file is left on the disk or in the database."""
     line = f"{'ä' * 50_000},%d@example.com,,\n"
     rows = (UPLOAD_MIB << 20) // (len(line.encode()) + 10)
     content = ("x,E-mail,Phone,First\n" + "".join([line % number for number in range(rows)])).encode()
     content += b"\n" * ((UPLOAD_MIB << 20) - len(content))
-    store_id = await make_store(over_tcp)
-    created = await create(over_tcp, store_id, len(content))
-    async with _announced(created["url"], len(content)) as (reader, writer):
+    store_id = await make_store(tcp_client)
+    created = await create(tcp_client, store_id, len(content))
+    async with _announce_upload(created["url"], len(content)) as (reader, writer):
         assert await reader.readline() == b"HTTP/1.1 100 Continue\r\n"
         writer.write(content[: len(content) // 2])
         await writer.drain()
-    assert await _state(over_tcp, store_id, created) == "PENDING"
-    assert (await upload(over_tcp, created["url"], content)).status_code == 200
-    answer = await ended(over_tcp, store_id, created)
+    assert await _state(tcp_client, store_id, created) == "PENDING"
+    assert (await upload(tcp_client, created["url"], content)).status_code == 200
+    answer = await ended(tcp_client, store_id, created)
     assert (answer["status"], answer["progress"]["created"]) == ("COMPLETED", rows)
     assert list(settings.upload_directory.iterdir()) == []
     assert settings.database_url is not None

@@ -1,4 +1,4 @@
-"""A service that may have any number of stores, and how long to try it."""
+"""A service without a limit on the number of stores, and the sizes of the model tests."""
 
 import os
 from collections.abc import Iterator
@@ -13,10 +13,10 @@ from profile_lookup.settings import Settings, load_settings
 from tests.conftest import BASE_URL, app_with_worker
 
 STEPS = int(os.environ.get("MODEL_STEPS", "0"))
-"""How many random requests; 0 is what CI takes, the same ones each time."""
+"""The number of random requests; 0 stands for the number that CI runs, which are the same each time."""
 
 SECONDS = float(os.environ.get("MODEL_SECONDS", "0"))
-"""How long clients write at once; 0 is what CI takes."""
+"""How long the concurrent clients write; 0 stands for the time that CI takes."""
 
 
 @pytest.fixture
@@ -26,21 +26,25 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def portal() -> Iterator[BlockingPortal]:
-    """An event loop beside the test, for tests that Hypothesis runs."""
+    """An event loop in another thread, for tests that Hypothesis runs."""
     with start_blocking_portal() as started:
         yield started
 
 
 @pytest.fixture
-def caller(portal: BlockingPortal, settings: Settings, account_served: tuple[str, str]) -> Iterator[httpx.AsyncClient]:
-    """As `client`, in the portal's loop."""
+def caller(
+    portal: BlockingPortal, settings: Settings, synchronous_account: tuple[str, str]
+) -> Iterator[httpx.AsyncClient]:
+    """The same as `client`, but in the portal's event loop."""
     app = app_with_worker(settings)
 
     @asynccontextmanager
     async def running():  # type: ignore[no-untyped-def]
         async with (
             app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=account_served) as opened,
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(app), base_url=BASE_URL, auth=synchronous_account
+            ) as opened,
         ):
             yield opened
 

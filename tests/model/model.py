@@ -1,7 +1,7 @@
-"""What a store is, one request after the other: dictionaries, and the rules as the README tells them.
+"""A model of a store: dictionaries that one request after another changes, by the rules that the README documents.
 
-Written anew and as plainly as possible, so that the model and the service can each be wrong only in ways of their own.
-All that they share is `normalize()`.
+It is written independently of the service and as simply as possible, so that the two do not share their mistakes.
+`normalize()` is the only code that they share.
 """
 
 import json
@@ -22,7 +22,7 @@ ID_TYPE_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV
 
 
 class Answer(NamedTuple):
-    """`code`: of the error, or of that of the operation which was accepted. `profile`: the ID that the answer names."""
+    """`code`: the error code of the answer or of the accepted operation. `profile`: the ID that the answer names."""
 
     status: int
     code: int | None = None
@@ -45,17 +45,16 @@ class Config:
 
 @dataclass(frozen=True)
 class Settings:
-    """Refuses a document that contradicts itself."""
-
     configs: Mapping[str, Config]
     rules: Sequence[str]
 
     @classmethod
     def of(cls, document: Json) -> "Settings":
-        named = {"normalization": "normalization", "enforceUnique": "is_unique", "limit": "limit",
+        """Parse a settings document. Raises `Refused` if the document contradicts itself."""
+        field_of = {"normalization": "normalization", "enforceUnique": "is_unique", "limit": "limit",
                  "limitPolicy": "policy"}  # fmt: skip
         configs = {
-            config["idType"]: Config(**{ours: config[theirs] for theirs, ours in named.items() if theirs in config})
+            config["idType"]: Config(**{ours: config[theirs] for theirs, ours in field_of.items() if theirs in config})
             for config in document["identifierConfigs"]
         }
         rules = document["matchingRules"]
@@ -91,10 +90,10 @@ CONTACT = {
 
 @dataclass
 class Person:
-    """What a canonical profile has.
+    """The data of a canonical profile.
 
-    - `identifiers`: each with the request that added it, and its place in that request
-    - `traits`: each with the request that wrote it, and the value
+    - `identifiers`: maps each identifier to the request that added it and its position in that request
+    - `traits`: maps each trait to the request that wrote it and the value
     """
 
     identifiers: dict[Identifier, tuple[int, int]] = field(default_factory=dict)
@@ -116,22 +115,22 @@ class Model:
         return Model(self.settings, self.version, dict(self.groups), people, dict(self.aliases))
 
     def answer(self, request: Request, at: int, new_profile: str) -> Answer:
-        """Do it. `at`: the place of its time among all requests' times; `new_profile`: the ID, should it need one."""
+        """Apply the request. `at`: its position in time among all requests; `new_profile`: the ID of a new profile."""
         try:
             return self._answer(request, at, new_profile)
         except Refused as refused:
             return refused.answer
 
     def replay(self, request: Request, at: int, answered: Answer) -> Answer:
-        """Do what was answered, and give the answer that it should have had. A profile is new if its ID is."""
+        """Apply a request that the service answered, and return the expected answer. An unknown ID is a new profile."""
         named = answered.profile
         is_new = named is not None and named not in self.people and named not in self.aliases
         return self.answer(request, at, named if named is not None and is_new else "(new)")
 
     def _answer(self, request: Request, at: int, new_profile: str) -> Answer:  # noqa: C901, PLR0912 -- a case for each
-        if not re.fullmatch("mem_profile_[0-7][0-9a-z]{25}", getattr(request, "profile", requests.NOBODY)):
+        if not re.fullmatch("mem_profile_[0-7][0-9a-z]{25}", getattr(request, "profile", requests.UNKNOWN_PROFILE)):
             raise Refused(400, 520046)
-        if set(getattr(request, "profile", "")[-26:]) & set("ilou"):  # nobody's, whatever the rest of the request
+        if set(getattr(request, "profile", "")[-26:]) & set("ilou"):  # it names no profile; nothing else is checked
             raise Refused(404, 20404)
         match request:
             case requests.CreateProfile(sent):
@@ -150,8 +149,8 @@ class Model:
                 if old not in self.person(profile, 308).identifiers:
                     raise Refused(404, 520014)
                 self._write(at, [new], known=profile, replaced=old)
-            case requests.RemoveIdentifiers(profile, id_type, are_all_meant):
-                self._remove(profile, id_type, are_all_meant=are_all_meant)
+            case requests.RemoveIdentifiers(profile, id_type, remove_all):
+                self._remove(profile, id_type, remove_all=remove_all)
             case requests.EraseProfile(profile):
                 self.person(profile, 308)
                 del self.people[profile]
@@ -168,10 +167,10 @@ class Model:
                 if name == "Contact":
                     raise Refused(400, 520050)
                 del self.groups[name]
-                self._forget_undefined_traits()
+                self._delete_undefined_traits()
         return Answer(202)
 
-    # What is read of a store.
+    # Reads.
 
     def normalized(self, id_type: str, value: str) -> Identifier:
         if id_type not in self.settings.configs:
@@ -181,12 +180,12 @@ class Model:
         except ValueRefused:
             raise Refused(400, 520046) from None
 
-    def found(self, identifier: Identifier) -> list[str]:
-        """By a Lookup."""
+    def profiles_with(self, identifier: Identifier) -> list[str]:
+        """Return the profiles that a lookup of the identifier finds."""
         return sorted(profile for profile, person in self.people.items() if identifier in person.identifiers)
 
     def person(self, profile: str, moved: int) -> Person:
-        """By its ID. `moved`: the status that leads from an alias to the canonical one."""
+        """Return the person with a profile ID. `moved`: the status that redirects from an alias to the canonical ID."""
         if profile in self.aliases:
             raise Refused(moved, profile=self.aliases[profile])
         if profile not in self.people:
@@ -194,7 +193,7 @@ class Model:
         return self.people[profile]
 
     def identifier_sets(self, profile: str) -> list[tuple[str, list[str]]]:
-        """By type, in the settings' order; the values by the time they were added."""
+        """Return the values by type. Types are in the order of the settings, values in the order they were added."""
         held = self.people[profile].identifiers
         oldest_first = sorted(held, key=lambda identifier: held[identifier])
         sets = [
@@ -204,12 +203,12 @@ class Model:
         return [(id_type, values) for id_type, values in sets if values]
 
     def trait_list(self, profile: str) -> list[tuple[str, str, Any]]:
-        """The most recently written first."""
+        """Return the traits, the most recently written first."""
         traits = self.people[profile].traits
         newest_first = sorted(traits, key=lambda name: (traits[name][0], name), reverse=True)
         return [(*name, traits[name][1]) for name in newest_first]
 
-    # Who is this?
+    # Identity resolution.
 
     def _write(
         self,
@@ -223,8 +222,8 @@ class Model:
     ) -> str:
         if known is not None:
             self.person(known, 308)
-        one_person = self._one_person(incoming, known)
-        canonical = self._unite(one_person, default=new_profile)
+        matching = self._matching_profiles(incoming, known)
+        canonical = self._merge(matching, default=new_profile)
         person = self.people.setdefault(canonical, Person())
         if replaced is not None:
             for identifier in (replaced, *incoming):
@@ -238,7 +237,7 @@ class Model:
                 person.traits[name] = (at, value)
         return canonical
 
-    def _one_person(self, incoming: Collection[Identifier], known: str | None) -> set[str]:
+    def _matching_profiles(self, incoming: Collection[Identifier], known: str | None) -> set[str]:
         strong = set() if known is None else {known}
         weak = set()
         for profile, person in self.people.items():
@@ -247,17 +246,17 @@ class Model:
                 strong.add(profile)
             elif shared:
                 weak.add(profile)
-        one_person = strong or (weak if len(weak) == 1 else set())
-        for profile in self.people.keys() - one_person:
+        matching = strong or (weak if len(weak) == 1 else set())
+        for profile in self.people.keys() - matching:
             if any(self._is_unique(each) for each in incoming if each in self.people[profile].identifiers):
                 raise Refused(409, 20409)
-        return one_person
+        return matching
 
     def _is_unique(self, identifier: Identifier) -> bool:
         return self.settings.configs[identifier[0]].is_unique
 
-    def _unite(self, profiles: Collection[str], default: str = "") -> str:
-        """Merge them into the earliest, before any limit."""
+    def _merge(self, profiles: Collection[str], default: str = "") -> str:
+        """Merge the profiles into the earliest one, without applying limits, and return its ID."""
         canonical = min(profiles, default=default)
         for absorbed in sorted(profiles)[1:]:
             into, person = self.people[canonical], self.people.pop(absorbed)
@@ -269,24 +268,24 @@ class Model:
             self.aliases[absorbed] = canonical
         return canonical
 
-    def _apply_limits(self, person: Person, carried: Collection[Identifier] = ()) -> None:
+    def _apply_limits(self, person: Person, incoming: Collection[Identifier] = ()) -> None:
         for id_type, config in self.settings.configs.items():
             of_type = [identifier for identifier in person.identifiers if identifier[0] == id_type]
             of_type.sort(key=lambda identifier: person.identifiers[identifier])
             while len(of_type) > config.limit:
                 if config.policy == "lifo":
-                    gone = of_type[-1]
+                    evicted = of_type[-1]
                 else:
-                    gone = next((identifier for identifier in of_type if identifier not in carried), of_type[0])
-                of_type.remove(gone)
-                del person.identifiers[gone]
+                    evicted = next((identifier for identifier in of_type if identifier not in incoming), of_type[0])
+                of_type.remove(evicted)
+                del person.identifiers[evicted]
 
-    def _remove(self, profile: str, id_type: str, *, are_all_meant: bool) -> None:
+    def _remove(self, profile: str, id_type: str, *, remove_all: bool) -> None:
         held = self.person(profile, 308).identifiers
         of_type = sorted((each for each in held if each[0] == id_type), key=lambda each: held[each])
         if not of_type:
             raise Refused(404, 520017)
-        if not are_all_meant:
+        if not remove_all:
             of_type = of_type[:1] if self.settings.configs[id_type].policy == "fifo" else of_type[-1:]
         for identifier in of_type:
             del held[identifier]
@@ -337,7 +336,7 @@ class Model:
         if name == "Contact" and not definitions.items() >= CONTACT.items():
             raise Refused(400, 520050)
         self.groups[name] = definitions
-        self._forget_undefined_traits()
+        self._delete_undefined_traits()
 
     def _definitions(self, traits: Json) -> dict[str, Definition]:
         definitions = {name: Definition(sent["dataType"], sent.get("idTypePromotion")) for name, sent in traits.items()}
@@ -346,8 +345,8 @@ class Model:
                 raise Refused(400, 520046)
         return definitions
 
-    def _forget_undefined_traits(self) -> None:
-        """The identifiers that they were promoted to stay."""
+    def _delete_undefined_traits(self) -> None:
+        """Delete traits that no group defines any more. Identifiers that were promoted from them stay."""
         for person in self.people.values():
             person.traits = {
                 (group, name): written
@@ -383,7 +382,7 @@ class Model:
                     return Answer(202, 520024)
                 merging.append(profiles)
         for profiles in merging:
-            after._unite({after.aliases.get(profile, profile) for profile in profiles})
+            after._merge({after.aliases.get(profile, profile) for profile in profiles})
         for profile in {after.aliases.get(profile, profile) for profiles in merging for profile in profiles}:
             after._apply_limits(after.people[profile])
         self.settings, self.version, self.people, self.aliases = (
@@ -395,16 +394,16 @@ class Model:
         return Answer(202)
 
     def _renormalized(self, identifiers: Mapping[Identifier, tuple[int, int]]) -> dict[Identifier, tuple[int, int]]:
-        became: dict[Identifier, tuple[int, int]] = {}
+        renormalized: dict[Identifier, tuple[int, int]] = {}
         for (id_type, value), added in identifiers.items():
             identifier = self.normalized(id_type, value)
-            became[identifier] = min(added, became.get(identifier, added))
-        return became
+            renormalized[identifier] = min(added, renormalized.get(identifier, added))
+        return renormalized
 
     def _shared(self) -> Iterator[tuple[Identifier, list[str]]]:
-        """Values that several profiles have, and these."""
+        """Yield each identifier that several profiles have, with these profiles."""
         for identifier in {each for person in self.people.values() for each in person.identifiers}:
-            profiles = self.found(identifier)
+            profiles = self.profiles_with(identifier)
             if len(profiles) > 1:
                 yield identifier, profiles
 

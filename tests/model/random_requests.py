@@ -1,4 +1,4 @@
-"""Random requests: few values, so that they meet all the time, and now and then something that is refused."""
+"""Random requests. They use few values, so that profiles often match; now and then a request is refused."""
 
 from collections.abc import Sequence
 from random import Random
@@ -6,13 +6,13 @@ from typing import Any
 
 from tests.model import requests
 from tests.model.model import Definition, Model
-from tests.model.requests import NOBODY, Json, Request, Traits
+from tests.model.requests import UNKNOWN_PROFILE, Json, Request, Traits
 
 ID_TYPES = ("email", "phone", "chat", "cookie", "device")
-# Some become the same by one normalization and not by another; some are not for each of them.
+# One normalization makes some of them equal and another does not; some are refused by a normalization.
 PHONES = ("3175550001", "+1 317 555 0001", "+13175550001", "+13175550002", "317-555-0002")
 VALUES = ("a", "A ", "b", "B", "c", " c", "C", *PHONES[:2])
-STRANGE = (None, 7, 1.5, True, "", "  ", "a", [["a"]], 2**31, "x" * 1025)
+UNUSUAL_VALUES = (None, 7, 1.5, True, "", "  ", "a", [["a"]], 2**31, "x" * 1025)
 MALFORMED = "mem_profile_nonsense"
 UNDECODABLE = "mem_profile_0000000000000000000000000u"
 
@@ -37,7 +37,7 @@ TRAITS = (
 
 
 def full_document(chance: Random) -> Json:
-    """Settings of all types, most of which match."""
+    """Return settings that configure all types; most of them are matching rules."""
     return {
         "identifierConfigs": [_config(chance, id_type) for id_type in ID_TYPES],
         "matchingRules": _rules(chance, ID_TYPES),
@@ -45,7 +45,7 @@ def full_document(chance: Random) -> Json:
 
 
 def changed_document(chance: Random, document: Json) -> Json:
-    """The settings with a change or two, by which they may contradict themselves."""
+    """Return the settings with one or two changes, after which they may contradict themselves."""
     configs = {config["idType"]: {**config} for config in document["identifierConfigs"]}
     rules = list(document["matchingRules"])
     for _ in range(chance.choice((1, 1, 2))):
@@ -61,8 +61,10 @@ def changed_document(chance: Random, document: Json) -> Json:
     return {"identifierConfigs": list(configs.values()), "matchingRules": rules}
 
 
-def write(chance: Random, kind: type[Request], model: Model, profiles: Sequence[str], document: Json) -> Request:
-    """A request of a kind. `profiles`: every ID that was ever known; `document`: the settings."""
+def random_request(
+    chance: Random, kind: type[Request], model: Model, profiles: Sequence[str], document: Json
+) -> Request:
+    """Return a random request of a kind. `profiles`: every ID that ever existed; `document`: the settings."""
     if kind is requests.CreateProfile:
         return requests.CreateProfile(_traits(chance, model))
     if kind is requests.PutSettings:
@@ -73,7 +75,7 @@ def write(chance: Random, kind: type[Request], model: Model, profiles: Sequence[
 
 
 def sent_values(model: Model, request: Request) -> set[tuple[str, str]]:
-    """The identifiers in a request, as they were sent."""
+    """Return the identifiers in a request, in the form in which they are sent."""
     match request:
         case requests.AddIdentifier(_, id_type, value):
             return {(id_type, value)}
@@ -117,12 +119,12 @@ def _change_configs(chance: Random, configs: dict[str, Json]) -> None:
 
 
 def _rules(chance: Random, id_types: Sequence[str]) -> list[str]:
-    """In any order, and mostly all."""
+    """Return most of the types, in random order."""
     return chance.sample(id_types, max(1, len(id_types) - chance.choice((0, 0, 1, 1, 2, 4))))
 
 
 def _profile_write(chance: Random, kind: type[Request], model: Model, profiles: Sequence[str]) -> Request:
-    profile = _address(chance, model, profiles)
+    profile = _profile_id(chance, model, profiles)
     held = list(model.people[profile].identifiers) if profile in model.people else []
     id_type, old_value = chance.choice(held) if held else ("email", "a")
     if chance.random() < 0.2:
@@ -139,17 +141,17 @@ def _profile_write(chance: Random, kind: type[Request], model: Model, profiles: 
     return requests.EraseProfile(profile)
 
 
-def _address(chance: Random, model: Model, profiles: Sequence[str]) -> str:
-    """Mostly canonical; now and then merged, erased, or none at all."""
+def _profile_id(chance: Random, model: Model, profiles: Sequence[str]) -> str:
+    """Return a profile ID: usually a canonical one, sometimes a merged, erased, unknown or malformed one."""
     if model.people and chance.random() < 0.8:
         return chance.choice(sorted(model.people))
     if model.aliases and chance.random() < 0.6:
         return chance.choice(sorted(model.aliases))
-    return chance.choice((*profiles, NOBODY, UNDECODABLE, MALFORMED))
+    return chance.choice((*profiles, UNKNOWN_PROFILE, UNDECODABLE, MALFORMED))
 
 
 def _traits(chance: Random, model: Model, *, may_remove: bool = False) -> Traits:
-    """Mostly one to three traits that identify somebody."""
+    """Return one to three traits, most of which are promoted to identifiers."""
     sent: Traits = {}
     for _ in range(chance.choice((1, 2, 2, 3, 3))):
         group, name = chance.choice(TRAITS)
@@ -158,7 +160,7 @@ def _traits(chance: Random, model: Model, *, may_remove: bool = False) -> Traits
         if may_remove and chance.random() < 0.2:
             value = None
         if chance.random() < 0.03:
-            value = chance.choice(STRANGE)
+            value = chance.choice(UNUSUAL_VALUES)
         sent.setdefault(group, {})[name] = value
     return sent
 
@@ -176,7 +178,7 @@ def _trait_value(chance: Random, model: Model, definition: Definition) -> Any:
 
 
 def _value(chance: Random, model: Model, id_type: str | None) -> str:
-    """One that the type's normalization lets pass, often what somebody has."""
+    """Return a value that the type's normalization accepts; often one that a profile already has."""
     held = sorted(
         value for person in model.people.values() for of_type, value in person.identifiers if of_type == id_type
     )

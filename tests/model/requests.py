@@ -1,4 +1,4 @@
-"""Writes to a store as data: what a model is asked, and what is sent to the service."""
+"""Writes to a store as data, both for the model and for the service."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 Traits = dict[str, dict[str, Any]]
 Json = dict[str, Any]
 
-NOBODY = "mem_profile_00000000000000000000000000"
+UNKNOWN_PROFILE = "mem_profile_00000000000000000000000000"
 
 
 @dataclass(frozen=True)
 class Http:
-    """`path` begins with `/`; below the store's data, or below its settings when `is_control_plane`."""
+    """`path` begins with `/`. It is relative to the store in the data plane, or in the control plane if that is set."""
 
     method: str
     path: str
@@ -71,10 +71,10 @@ class PatchIdentifier:
 class RemoveIdentifiers:
     profile: str
     id_type: str
-    are_all_meant: bool
+    remove_all: bool
 
     def http(self) -> Http:
-        query = "?removeAll=true" if self.are_all_meant else ""
+        query = "?removeAll=true" if self.remove_all else ""
         return Http("DELETE", f"/Profiles/{self.profile}/Identifiers/{self.id_type}{query}")
 
 

@@ -1,4 +1,4 @@
-"""A store of the running service, asked as its clients ask; and what a model says that it should answer."""
+"""A store of the running service, read and written as clients do, and the answers that the model expects."""
 
 import asyncio
 from collections.abc import Coroutine, Iterable
@@ -30,7 +30,7 @@ class Store:
         return await self.client.request(method, f"{root}/{self.id}{path}", json=body)
 
     async def send(self, request: Request) -> Answer:
-        """Until what it became has ended, if that takes longer."""
+        """Send the request. If it starts an operation, wait until that has ended."""
         http = request.http()
         answer = await self.call(http.method, http.path, http.body, is_control_plane=http.is_control_plane)
         if answer.status_code == 202 and "Operation-Id" in answer.headers:
@@ -38,7 +38,7 @@ class Store:
         return _read(answer)
 
     async def profiles(self) -> list[str]:
-        """Oldest first."""
+        """Return the profile IDs, the oldest first."""
         answer = (await self.call("GET", "/Profiles?pageSize=1000&orderBy=ASC")).json()
         assert "nextToken" not in answer["meta"]
         profiles: list[str] = answer["profiles"]
@@ -52,11 +52,11 @@ class Store:
         answer = (await self.call("GET", f"/Profiles/{profile}/Traits?pageSize=1000")).json()
         return [(trait["traitGroup"], trait["name"], trait["value"]) for trait in answer["traits"]]
 
-    async def whereabouts(self, profile: str) -> Answer:
+    async def profile(self, profile: str) -> Answer:
         return _read(await self.call("GET", f"/Profiles/{profile}"))
 
     async def look_up(self, id_type: str, value: str) -> tuple[Answer, str | None, list[str]]:
-        """The answer, the normalized value, and who has it."""
+        """Return the answer, the normalized value, and the profiles that have it."""
         answer = await self.call("POST", "/Profiles/Lookup", {"idType": id_type, "value": value})
         if answer.status_code != 200:
             return _read(answer), None, []
@@ -69,21 +69,21 @@ class Store:
 
 
 View = dict[tuple[str, ...], Any]
-"""All that can be asked of a store, as questions with their answers."""
+"""Everything that clients can read of a store: each query with its answer."""
 
 
 async def view(store: Store, sent: Iterable[tuple[str, str]], profiles: Iterable[str]) -> View:
-    """`sent`: identifiers to look up. `profiles`: the IDs that were ever known."""
+    """Read a store. `sent`: identifiers to look up; `profiles`: every ID that ever existed."""
     canonical = await store.profiles()
-    questions: dict[tuple[str, ...], Coroutine[Any, Any, Any]] = {
+    queries: dict[tuple[str, ...], Coroutine[Any, Any, Any]] = {
         ("version",): store.version(),
         **{("identifiers", profile): store.identifier_sets(profile) for profile in canonical},
         **{("traits", profile): store.trait_list(profile) for profile in canonical},
-        **{("profile", profile): store.whereabouts(profile) for profile in set(profiles) - set(canonical)},
+        **{("profile", profile): store.profile(profile) for profile in set(profiles) - set(canonical)},
         **{("look up", *identifier): store.look_up(*identifier) for identifier in sent},
     }
-    answers = await asyncio.gather(*questions.values())
-    return {("profiles",): canonical, **dict(zip(questions, answers, strict=True))}
+    answers = await asyncio.gather(*queries.values())
+    return {("profiles",): canonical, **dict(zip(queries, answers, strict=True))}
 
 
 def expected_view(model: Model, sent: Iterable[tuple[str, str]], profiles: Iterable[str]) -> View:
@@ -92,17 +92,17 @@ def expected_view(model: Model, sent: Iterable[tuple[str, str]], profiles: Itera
         ("version",): model.version,
         **{("identifiers", profile): model.identifier_sets(profile) for profile in model.people},
         **{("traits", profile): model.trait_list(profile) for profile in model.people},
-        **{("profile", profile): _whereabouts(model, profile) for profile in set(profiles) - model.people.keys()},
+        **{("profile", profile): _profile(model, profile) for profile in set(profiles) - model.people.keys()},
         **{("look up", *identifier): _look_up(model, *identifier) for identifier in sent},
     }
 
 
-def each_once(model: Model, sent: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """One of those that are the same identifier to the model, or refused alike."""
+def distinct_identifiers(model: Model, sent: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return one of the sent identifiers for each result: one per normalized identifier, one per kind of refusal."""
     return list({(id_type, _look_up(model, id_type, value)[:2]): (id_type, value) for id_type, value in sent}.values())
 
 
-def _whereabouts(model: Model, profile: str) -> Answer:
+def _profile(model: Model, profile: str) -> Answer:
     try:
         model.person(profile, 301)
     except Refused as refused:
@@ -115,14 +115,14 @@ def _look_up(model: Model, id_type: str, value: str) -> tuple[Answer, str | None
         identifier = model.normalized(id_type, value)
     except Refused as refused:
         return refused.answer, None, []
-    return Answer(200), identifier[1], model.found(identifier)
+    return Answer(200), identifier[1], model.profiles_with(identifier)
 
 
 def _read(answer: httpx.Response) -> Answer:
     if answer.status_code in (301, 308):
         canonical = answer.headers["Canonical-Profile-Id"]
-        asked = answer.request.url.path.split("/")[5]
-        assert answer.headers["Location"] == str(answer.request.url).replace(asked, canonical)
+        requested = answer.request.url.path.split("/")[5]
+        assert answer.headers["Location"] == str(answer.request.url).replace(requested, canonical)
         return Answer(answer.status_code, profile=canonical)
     body = answer.json()
     if answer.is_error:

@@ -1,4 +1,4 @@
-"""Clients that write at once, over TCP, what overlaps: nothing is lost, and who is the same is one."""
+"""Clients write overlapping data concurrently over TCP: no write is lost, and each person ends as one profile."""
 
 import asyncio
 import logging
@@ -20,14 +20,14 @@ CLIENTS = 8
 ID_TYPES = ("email", "chat", "whatsapp")  # unique, and matching rules
 IN_CI = 4  # seconds
 WINDOW = 60
-"""Requests that draw from the same few values: what they make one stays well below a type's limit."""
+"""Requests that share one small pool of values. It is small enough that no person reaches the limit of a type."""
 
 Identifier = tuple[str, str]
 
 
 @dataclass
 class Accepted:
-    """What the service said yes to: `together` are identifiers and IDs that each name one person."""
+    """What the service accepted. Each entry of `together` lists the ID and the identifiers of one person."""
 
     together: list[list[str | Identifier]] = field(default_factory=list)
     of_window: dict[int, list[str]] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Accepted:
         self.of_window.setdefault(window, []).append(profile)
 
     def people(self) -> list[tuple[list[str], set[Identifier]]]:
-        """IDs, the smallest first, and identifiers of each: the connected components."""
+        """Return each person's IDs, the smallest first, and identifiers: the connected components of `together`."""
         group_of: dict[str | Identifier, set[str | Identifier]] = {}
         for together in self.together:
             joined = set[str | Identifier]().union(*(group_of.get(each, {each}) for each in together))
@@ -53,29 +53,29 @@ class Accepted:
         ]
 
 
-async def test_clients_at_once_lose_nothing_and_make_one_of_what_is_one(
-    served: str, account: tuple[str, str], database: Database, caplog: pytest.LogCaptureFixture
+async def test_concurrent_clients_lose_no_write_and_leave_one_profile_per_person(
+    service_url: str, account: tuple[str, str], database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     accepted = Accepted()
-    async with httpx.AsyncClient(base_url=served, auth=account, timeout=PATIENCE, follow_redirects=True) as client:
+    async with httpx.AsyncClient(base_url=service_url, auth=account, timeout=PATIENCE, follow_redirects=True) as client:
         store_id = await make_store(client)
         ended = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             for seed in range(CLIENTS):
                 tasks.create_task(_write(client, store_id, accepted, random.Random(seed), ended))
-            tasks.create_task(_until(ended, lambda: _change_rules(client, store_id)))
-            tasks.create_task(_until(ended, lambda: _remove_another_store(client)))
+            tasks.create_task(_repeat_until(ended, lambda: _change_rules(client, store_id)))
+            tasks.create_task(_repeat_until(ended, lambda: _remove_another_store(client)))
             await asyncio.sleep(SECONDS or IN_CI)
             ended.set()
 
         people = accepted.people()
-        print(  # noqa: T201 -- what was tried: pytest -rP
+        print(  # noqa: T201 -- a summary for pytest -rP
             f"{len(accepted.together)} accepted, {accepted.refused} turned away, {len(people)} people, "
             f"{sum(len(profiles) - 1 for profiles, _ in people)} merged"
         )
         assert SECONDS or not accepted.refused
         for profiles, identifiers in people:
-            await _is_one_person(client, store_id, profiles, identifiers)
+            await _assert_one_person(client, store_id, profiles, identifiers)
     assert await _count(database, "select count(*) from profile where store_id = :store", store_id) == len(people)
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert await _count(database, "select count(*) from alias join alias as next on next.id = alias.profile_id") == 0
@@ -116,10 +116,12 @@ async def _write(
         if found.status_code == 503:
             accepted.refused += 1
         else:
-            assert len(found.json()["profiles"]) == 1, found.text  # read your writes, and never half of a merge
+            assert len(found.json()["profiles"]) == 1, (
+                found.text
+            )  # a client reads its own writes, and never sees half of a merge
 
 
-async def _is_one_person(
+async def _assert_one_person(
     client: httpx.AsyncClient, store_id: str, profiles: list[str], identifiers: set[Identifier]
 ) -> None:
     canonical = profiles[0]
@@ -134,14 +136,14 @@ async def _is_one_person(
         assert await look_up(client, store_id, id_type, value) == [canonical]
 
 
-async def _until(ended: asyncio.Event, again: Callable[[], Awaitable[None]]) -> None:
+async def _repeat_until(ended: asyncio.Event, action: Callable[[], Awaitable[None]]) -> None:
     while not ended.is_set():
-        await again()
+        await action()
         await asyncio.sleep(0.3)
 
 
 async def _change_rules(client: httpx.AsyncClient, store_id: str) -> None:
-    """To what means the same for these values, but has them looked at or written anew."""
+    """Change the settings without a visible effect on these values. The service still has to check or rewrite them."""
     for change in (
         {"email": {"normalization": "trim"}, "chat": {"limit": 99}},
         {"email": {"normalization": "email"}, "extra": {"enforceUnique": False}},
@@ -160,8 +162,8 @@ async def _remove_another_store(client: httpx.AsyncClient) -> None:
     assert removed["status"] == "COMPLETED"
 
 
-async def _count(database: Database, question: str, store_id: str | None = None) -> int:
+async def _count(database: Database, query: str, store_id: str | None = None) -> int:
     parameters = {} if store_id is None else {"store": ids.decoded(store_id)}
     async with database.statements() as connection:
-        count: int = (await connection.execute(text(question), parameters)).scalar_one()
+        count: int = (await connection.execute(text(query), parameters)).scalar_one()
     return count

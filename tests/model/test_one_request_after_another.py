@@ -1,4 +1,4 @@
-"""Whatever is written, in whatever order: after each request the service is what the model is."""
+"""After each of a sequence of random requests, the service answers every query as the model does."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from tests.model import requests
 from tests.model.conftest import STEPS
 from tests.model.model import Model
-from tests.model.random_requests import GROUPS, full_document, sent_values, write
+from tests.model.random_requests import GROUPS, full_document, random_request, sent_values
 from tests.model.requests import Json, Request
-from tests.model.service import Store, each_once, expected_view, view
+from tests.model.service import Store, distinct_identifiers, expected_view, view
 
-PARTS = 4 if STEPS else 2  # run beside each other
+PARTS = 4 if STEPS else 2  # tests that can run in parallel
 IN_CI = 200
 STEPS_OF_AN_EXAMPLE = 50
 WEIGHTS: dict[type[Request], int] = {
@@ -34,15 +34,15 @@ WEIGHTS: dict[type[Request], int] = {
     requests.DeleteTraitGroup: 1,
 }
 
-# Hypothesis likes what is simple and what it had already; here, what is likely is to be decided by the weights alone.
-# It still leaves out the steps without which a failure remains.
+# Hypothesis prefers simple and repeated values. As it draws only a seed, the weights alone decide how likely a request
+# is. It still removes the steps that a failure does not need.
 seeds = st.integers(0, 2**64 - 1)
 
-done: Counter[str] = Counter()
+counts: Counter[str] = Counter()
 
 
 class Requests(RuleBasedStateMachine):
-    """One store, and the model of it."""
+    """A store and its model."""
 
     def __init__(self, portal: BlockingPortal, caller: httpx.AsyncClient) -> None:
         super().__init__()
@@ -63,18 +63,18 @@ class Requests(RuleBasedStateMachine):
 
     @rule(number=seeds)
     def write(self, number: int) -> None:
-        if number == 0:  # Hypothesis begins with fifty of these
+        if number == 0:  # Hypothesis begins with fifty zeros
             return
         chance = Random(number)
         (kind,) = chance.choices(list(WEIGHTS), list(WEIGHTS.values()))
-        request = write(chance, kind, self.model, self.profiles, self.document)
+        request = random_request(chance, kind, self.model, self.profiles, self.document)
         version = self.model.version
         self.send(request)
         if isinstance(request, requests.PutSettings) and self.model.version > version:
             self.document = request.document
 
     def send(self, request: Request) -> None:
-        """Do it to both, and compare all that can be asked."""
+        """Send the request to both, and compare everything that clients can read."""
         self.time += 1
         note(f"{self.time}: {request}")
         self.sent |= sent_values(self.model, request)
@@ -84,46 +84,46 @@ class Requests(RuleBasedStateMachine):
         if answered.status == 202 and answered.profile is not None and answered.profile not in self.profiles:
             assert answered.profile > max(self.profiles, default="")
             self.profiles.append(answered.profile)
-        asked = each_once(self.model, sorted(self.sent)), self.profiles
-        assert self.portal.call(view, self.store, *asked) == expected_view(self.model, *asked)
-        done[f"{type(request).__name__} {answered.status} {answered.code or ''}"] += 1
+        queried = distinct_identifiers(self.model, sorted(self.sent)), self.profiles
+        assert self.portal.call(view, self.store, *queried) == expected_view(self.model, *queried)
+        counts[f"{type(request).__name__} {answered.status} {answered.code or ''}"] += 1
         merged = len(self.model.aliases) - aliases
         if merged > 0:
-            done[f"{type(request).__name__} that merged {merged}"] += 1
+            counts[f"{type(request).__name__} that merged {merged}"] += 1
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_after_each_request_the_service_is_what_the_model_is(
+def test_the_service_equals_the_model_after_each_request(
     portal: BlockingPortal, caller: httpx.AsyncClient, part: int
 ) -> None:
     def machine() -> Requests:
         return Requests(portal, caller)
 
-    done.clear()
+    counts.clear()
     steps = (STEPS or IN_CI) // PARTS
-    for attempt in count():  # Hypothesis leaves out some steps
-        if _done() >= steps:
+    for attempt in count():  # Hypothesis skips some steps
+        if _requests_sent() >= steps:
             break
         run_state_machine_as_test(
-            machine if STEPS else seed(part + PARTS * attempt)(machine),  # type: ignore[arg-type] # any that makes one
+            machine if STEPS else seed(part + PARTS * attempt)(machine),  # type: ignore[arg-type] # any factory will do
             settings=settings(
-                max_examples=-(-(steps - _done()) // STEPS_OF_AN_EXAMPLE) + 1,  # the first is empty
+                max_examples=-(-(steps - _requests_sent()) // STEPS_OF_AN_EXAMPLE) + 1,  # the first example is empty
                 stateful_step_count=STEPS_OF_AN_EXAMPLE,
                 deadline=None,
                 database=None,
-                derandomize=False,  # the seed says what is tried; without one, it is new each time
+                derandomize=False,  # the seed decides which requests are sent; without one, they differ each time
                 phases=(Phase.generate, Phase.shrink),
                 suppress_health_check=list(HealthCheck),
             ),
         )
-    print("\n".join(_report()))  # noqa: T201 -- what was tried: pytest -rP
+    print("\n".join(_report()))  # noqa: T201 -- a summary for pytest -rP
 
 
-def _done() -> int:
-    return sum(times for what, times in done.items() if "merged" not in what)
+def _requests_sent() -> int:
+    return sum(times for what, times in counts.items() if "merged" not in what)
 
 
 def _report() -> Iterator[str]:
-    yield f"{_done()} requests without a difference"
-    for what, times in sorted(done.items()):
+    yield f"{_requests_sent()} requests without a difference"
+    for what, times in sorted(counts.items()):
         yield f"{times:6} {what}"

@@ -1,4 +1,4 @@
-"""Requests at once: their answers, and all that is then there, are what some order of them would have given."""
+"""Concurrent requests: some serial order of them gives the same answers and leaves the same data."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,16 +11,16 @@ import pytest
 from tests.model import requests
 from tests.model.conftest import STEPS
 from tests.model.model import Answer, Model
-from tests.model.random_requests import GROUPS, full_document, sent_values, write
+from tests.model.random_requests import GROUPS, full_document, random_request, sent_values
 from tests.model.requests import Json, Request
 from tests.model.service import Store, View, expected_view, view
 
-PARTS = 2  # run beside each other
+PARTS = 2  # tests that can run in parallel
 IN_CI = 60
-"""Requests in bursts."""
+"""The number of requests that CI sends in bursts."""
 
-BEFORE: tuple[type[Request], ...] = (requests.CreateProfile,) * 4 + (requests.AddIdentifier,)
-AT_ONCE: dict[type[Request], int] = {
+SEQUENTIAL: tuple[type[Request], ...] = (requests.CreateProfile,) * 4 + (requests.AddIdentifier,)
+CONCURRENT: dict[type[Request], int] = {
     requests.CreateProfile: 8,
     requests.AddIdentifier: 5,
     requests.PatchIdentifier: 4,
@@ -33,7 +33,7 @@ AT_ONCE: dict[type[Request], int] = {
 
 
 class Burst:
-    """A new store, some requests to it one after the other, then several at once."""
+    """A new store that receives some requests one after the other, and then several concurrently."""
 
     def __init__(self, store: Store, chance: Random) -> None:
         self.store = store
@@ -48,33 +48,37 @@ class Burst:
         await self._send(requests.PutSettings(self.document))
         for name, definitions in GROUPS.items():
             await self._send(requests.CreateTraitGroup(name, definitions))
-        for kind in self.chance.choices(BEFORE, k=self.chance.choice((2, 3, 4, 6))):
-            await self._send(self._write(kind))
+        for kind in self.chance.choices(SEQUENTIAL, k=self.chance.choice((2, 3, 4, 6))):
+            await self._send(self._random_request(kind))
 
     async def send(self) -> tuple[list[Request], list[Answer], View]:
-        """The requests, their answers, and all that is then there."""
+        """Send a burst. Return the requests, their answers, and everything that clients can then read."""
         count = self.chance.choice((2, 3, 3, 4, 4, 5))
-        burst = [self._write(kind) for kind in self.chance.choices(list(AT_ONCE), list(AT_ONCE.values()), k=count)]
-        burst = [self.chance.choice((request, burst[0])) for request in burst]  # often the same more than once
+        burst = [
+            self._random_request(kind)
+            for kind in self.chance.choices(list(CONCURRENT), list(CONCURRENT.values()), k=count)
+        ]
+        burst = [self.chance.choice((request, burst[0])) for request in burst]  # often several are the same
         answers = await asyncio.gather(*[self.store.send(request) for request in burst])
         for request, answered in zip(burst, answers, strict=True):
             self._note(request, answered)
         return burst, answers, await view(self.store, sorted(self.sent), self.profiles)
 
     def order(self, burst: Sequence[Request], answers: Sequence[Answer], viewed: View) -> tuple[int, ...] | None:
-        """One in which the model answers the same and becomes the same.
+        """Return an order in which the model gives the same answers and ends in the same state, or None.
 
-        A request has the time at which it came, and may be done after one that came later: so each order of doing them
-        goes with each order of their times. Almost always they are alike, which is tried first.
+        A request carries the time of its arrival, but it may be applied after a request that arrived later. So every
+        order of applying them is combined with every order of their times. The two are almost always equal, so equal
+        orders are tried first.
         """
-        for are_alike in (True, False):
+        for are_equal in (True, False):
             for order in permutations(range(len(burst))):
-                for times in [order] if are_alike else permutations(order):
-                    if self._gives(burst, answers, viewed, order, times):
+                for times in [order] if are_equal else permutations(order):
+                    if self._explains(burst, answers, viewed, order, times):
                         return order
         return None
 
-    def _gives(
+    def _explains(
         self,
         burst: Sequence[Request],
         answers: Sequence[Answer],
@@ -83,9 +87,9 @@ class Burst:
         times: Sequence[int],
     ) -> bool:
         model = self.model.copy()
-        for which in order:
-            at = self.time + 1 + times.index(which)
-            if not _is_alike(model.replay(burst[which], at, answers[which]), answers[which]):
+        for index in order:
+            at = self.time + 1 + times.index(index)
+            if not _agrees(model.replay(burst[index], at, answers[index]), answers[index]):
                 return False
         return expected_view(model, sorted(self.sent), self.profiles) == viewed
 
@@ -95,8 +99,8 @@ class Burst:
         self.time += 1
         assert answered == self.model.replay(request, self.time, answered), request
 
-    def _write(self, kind: type[Request]) -> Request:
-        return write(self.chance, kind, self.model, self.profiles, self.document)
+    def _random_request(self, kind: type[Request]) -> Request:
+        return random_request(self.chance, kind, self.model, self.profiles, self.document)
 
     def _note(self, request: Request, answered: Answer) -> None:
         self.sent |= sent_values(self.model, request)
@@ -104,13 +108,13 @@ class Burst:
             self.profiles.append(answered.profile)
 
 
-def _is_alike(expected: Answer, answered: Answer) -> bool:
-    """Settings that were possible when they were accepted may fail when it is their turn."""
+def _agrees(expected: Answer, answered: Answer) -> bool:
+    """Whether the answers agree. Settings that were valid when accepted may fail later, when they are applied."""
     return answered == expected or (answered.status, answered.code, expected.code) == (202, 520024, 520024)
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-async def test_requests_at_once_equal_some_order_of_them(client: httpx.AsyncClient, part: int) -> None:
+async def test_a_serial_order_explains_concurrent_requests(client: httpx.AsyncClient, part: int) -> None:
     chance = Random(None if STEPS else part)
     done = bursts = in_another_order = 0
     while done < (STEPS or IN_CI) // PARTS:

@@ -1,4 +1,4 @@
-"""The program as a user starts it: a process of its own, reached over TCP."""
+"""The program in a separate process, reached over TCP, as users run it."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ from tests.conftest import PATIENCE, RUN_DIRECTORY
 
 
 def environment(**settings: object) -> dict[str, str]:
-    """What a newcomer has: no settings but these."""
+    """Return the environment of a new user, with only these settings."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     return plain | {f"{PREFIX}{name}": str(value) for name, value in settings.items()}
 
@@ -34,7 +34,7 @@ def command(*arguments: str, **settings: object) -> subprocess.CompletedProcess[
 
 @contextmanager
 def serving(*arguments: str, **settings: object) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
-    """A process that serves, and what it printed up to the address, or to the curl of its demo."""
+    """Start the service; yield its process and its output up to the address, or up to the demo's curl command."""
     process = subprocess.Popen(
         [sys.executable, "-m", "profile_lookup", "serve", "--port", "0", *arguments],
         env=environment(**settings),
@@ -60,11 +60,11 @@ def serving(*arguments: str, **settings: object) -> Iterator[tuple[subprocess.Po
 
 
 def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """The processes beside it that work on operations."""
+    """Return its child processes that work on operations."""
     return [child for child in psutil.Process(process.pid).children() if "worker" in child.cmdline()]
 
 
 @pytest.fixture
 def data_dir() -> Path:
-    """A place for an embedded database, which an unprivileged server can reach also when root runs the tests."""
+    """A directory for an embedded database that an unprivileged server can reach even if root runs the tests."""
     return Path(os.environ[RUN_DIRECTORY]) / uuid4().hex / "a path with spaces"

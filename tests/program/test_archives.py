@@ -1,4 +1,4 @@
-"""`profile-lookup export` and `restore`, as an operator runs them."""
+"""`profile-lookup export` and `restore`, run as an operator does."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from profile_lookup.commands.archives import _csv_lines
 from tests.program.conftest import command
 
 
-def test_a_store_goes_into_a_file_and_into_another_store(database_url: str, tmp_path: Path) -> None:
+def test_a_store_is_exported_to_a_file_and_restored_into_another_store(database_url: str, tmp_path: Path) -> None:
     settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path}
     demo = json.loads(command("demo", "--json", **settings).stdout)["storeId"]
     copy = command("stores", "create", "copy", **settings).stdout.strip()
@@ -33,14 +33,14 @@ def test_a_store_goes_into_a_file_and_into_another_store(database_url: str, tmp_
     assert again.stderr == "profile-lookup: Nothing is restored: expected a store without any profile\n"
 
 
-def test_a_store_that_is_not_there_is_said_in_one_line(database_url: str) -> None:
+def test_an_unknown_store_is_reported_in_one_line(database_url: str) -> None:
     account = command("accounts", "create", "acme", DATABASE_URL=database_url).stdout.split()[2]
-    for store, said in (
+    for store, message in (
         ("mem_store_00000000000000000000000000", "There is no such store in this account"),
         ("customers", "--store: expected mem_store_ and 26 characters"),
     ):
         failed = command("export", "--store", store, "--account", account, DATABASE_URL=database_url)
-        assert (failed.returncode, failed.stdout, failed.stderr) == (1, "", f"profile-lookup: {said}\n")
+        assert (failed.returncode, failed.stdout, failed.stderr) == (1, "", f"profile-lookup: {message}\n")
 
 
 def test_csv_has_a_column_for_each_trait() -> None:

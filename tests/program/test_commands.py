@@ -1,4 +1,4 @@
-"""The commands, and how they say what is wrong: one line, exit code not 0, no traceback."""
+"""The commands report errors in one line, with an exit code other than 0 and without a traceback."""
 
 import json
 import socket
@@ -16,7 +16,7 @@ ACCOUNT = "ACd0000000000000000000000000000000"
 TOKEN = "a-token-of-at-least-24-characters"
 
 
-def test_accounts_keys_and_stores_are_made_listed_and_revoked(database_url: str) -> None:
+def test_accounts_keys_and_stores_are_created_listed_and_revoked(database_url: str) -> None:
     def run(*arguments: str) -> str:
         done = command(*arguments, DATABASE_URL=database_url)
         assert done.returncode == 0, done.stderr
@@ -36,7 +36,7 @@ def test_accounts_keys_and_stores_are_made_listed_and_revoked(database_url: str)
         assert httpx.post(f"{url}/Lookup", json=lookup, auth=(key, secret)).status_code == 200
         assert httpx.post(url, json={}, auth=(key, secret)).status_code == 403
         assert httpx.post(url, json={}, auth=(sid, token)).status_code == 400
-        run("keys", "revoke", key)  # while it is served, and known to the serving process
+        run("keys", "revoke", key)  # while the serving process has the key in use
         assert httpx.post(f"{url}/Lookup", json=lookup, auth=(key, secret)).status_code == 401
     assert key not in run("keys", "list")
     run("accounts", "create", "other")
@@ -44,36 +44,36 @@ def test_accounts_keys_and_stores_are_made_listed_and_revoked(database_url: str)
 
 
 def _shown(printed: str) -> tuple[str, str]:
-    """The two values that a command shows: `Name:  value  (remark)`."""
+    """Return the two values that a command printed as `Name:  value  (remark)`."""
     first, second = (line.partition(": ")[2].split()[0] for line in printed.splitlines())
     return first, second
 
 
-def test_help_and_version_are_for_people() -> None:
+def test_help_and_version_are_readable() -> None:
     helped, refused = command("--help"), command("nonsense")
     assert "serve" in helped.stdout
     assert refused.returncode == 2
-    for named in (helped.stdout, refused.stderr):
-        assert "Usage: profile-lookup " in named
+    for output in (helped.stdout, refused.stderr):
+        assert "Usage: profile-lookup " in output
     assert command("--version").stdout.strip().count(".") == 2
 
 
 @pytest.mark.parametrize("created", ["accounts", "stores"])
-def test_the_help_of_a_command_says_what_it_takes(created: str) -> None:
+def test_the_help_of_a_command_shows_its_arguments(created: str) -> None:
     assert "{NAME}" in CliRunner().invoke(cli.app, [created, "create", "--help"]).stdout
 
 
-def test_the_bootstrap_account_is_ensured_with_exactly_its_token(database_url: str) -> None:
+def test_the_bootstrap_account_has_exactly_the_configured_token(database_url: str) -> None:
     settings = {"DATABASE_URL": database_url, "BOOTSTRAP_ACCOUNT_SID": ACCOUNT}
     for token in (TOKEN, TOKEN[::-1]):
         with serving(**settings, BOOTSTRAP_AUTH_TOKEN=token) as (_, printed):
             url = f"{printed[0].rpartition(' ')[2]}/v1/ControlPlane/Stores"
-            for tried in (TOKEN, TOKEN[::-1]):
-                status = httpx.post(url, json={}, auth=(ACCOUNT, tried)).status_code
-                assert status == (400 if tried == token else 401)
+            for attempted_token in (TOKEN, TOKEN[::-1]):
+                status = httpx.post(url, json={}, auth=(ACCOUNT, attempted_token)).status_code
+                assert status == (400 if attempted_token == token else 401)
 
 
-def test_with_a_bootstrap_account_the_demo_is_its_own_and_its_token_is_not_kept(
+def test_the_demo_belongs_to_the_bootstrap_account_and_does_not_store_its_token(
     database_url: str, tmp_path: Path
 ) -> None:
     settings = {
@@ -86,9 +86,9 @@ def test_with_a_bootstrap_account_the_demo_is_its_own_and_its_token_is_not_kept(
     assert '"baseUrl": "https://lookup.example.com"' in first.stdout
     assert command("demo", "--json", **settings).stdout == first.stdout
     assert TOKEN not in command("demo", **settings).stdout
-    kept = tmp_path / "demo.json"
-    assert kept.stat().st_mode & 0o777 == 0o600
-    assert TOKEN not in kept.read_text()
+    demo_file = tmp_path / "demo.json"
+    assert demo_file.stat().st_mode & 0o777 == 0o600
+    assert TOKEN not in demo_file.read_text()
 
 
 def test_a_revoked_demo_key_stays_revoked(database_url: str, tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_revoked_demo_key_stays_revoked(database_url: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}, "Cannot reach the database"),
         ({"DATABASE_URL": "mysql://secret@host/x"}, "PROFILE_LOOKUP_DATABASE_URL: expected postgresql://"),
@@ -119,17 +119,17 @@ def test_a_revoked_demo_key_stays_revoked(database_url: str, tmp_path: Path) -> 
         ({"TRUSTED_PROXIES": "127.0.0.1,secret"}, "TRUSTED_PROXIES: expected addresses and networks"),
     ],
 )
-def test_what_cannot_work_is_said_in_one_line(settings: dict[str, str], said: str) -> None:
+def test_an_invalid_setting_is_reported_in_one_line(settings: dict[str, str], message: str) -> None:
     failed = command("serve", "--port", "0", **settings)
     assert failed.returncode == 1
     (line,) = failed.stderr.splitlines()
     assert line.startswith("profile-lookup: ")
-    assert said in line
+    assert message in line
     assert "secret" not in line
     assert failed.stdout == ""
 
 
-def test_a_database_that_was_not_migrated_is_said_in_one_line(empty_database_url: str) -> None:
+def test_a_database_that_was_not_migrated_is_reported_in_one_line(empty_database_url: str) -> None:
     failed = command("serve", "--port", "0", DATABASE_URL=empty_database_url)
     assert failed.returncode == 1
     assert failed.stderr == ("profile-lookup: The schema is not this version's: run `profile-lookup migrate`\n")
@@ -139,13 +139,13 @@ def test_a_database_that_was_not_migrated_is_said_in_one_line(empty_database_url
         assert httpx.get(f"{printed[0].rpartition(' ')[2]}/readyz").json() == {"status": "ready"}
 
 
-def test_a_wrong_setting_does_not_keep_the_help_from_helping() -> None:
+def test_help_works_despite_an_invalid_setting() -> None:
     assert command("serve", "--help", PORT="http").returncode == 0
-    for helping in ("--help", "settings", "--version"):
-        assert CliRunner(env=environment(PORT="http")).invoke(cli.app, [helping]).exit_code == 0
+    for argument in ("--help", "settings", "--version"):
+        assert CliRunner(env=environment(PORT="http")).invoke(cli.app, [argument]).exit_code == 0
 
 
-def test_a_busy_port_is_said_in_one_line(database_url: str) -> None:
+def test_a_busy_port_is_reported_in_one_line(database_url: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as busy:
         port = str(busy.getsockname()[1])
         failed = command("serve", "--port", port, DATABASE_URL=database_url)
@@ -153,7 +153,7 @@ def test_a_busy_port_is_said_in_one_line(database_url: str) -> None:
     assert failed.stderr == f"profile-lookup: Cannot listen on 127.0.0.1 port {port}: Address already in use\n"
 
 
-def test_data_of_another_postgresql_version_is_said_in_one_line(data_dir: Path) -> None:
+def test_data_of_another_postgresql_version_is_reported_in_one_line(data_dir: Path) -> None:
     (data_dir / "data").mkdir(parents=True)
     (data_dir / "data" / "PG_VERSION").write_text("15\n")
     failed = command("serve", "--port", "0", DATA_DIR=data_dir)
@@ -166,13 +166,15 @@ def test_data_of_another_postgresql_version_is_said_in_one_line(data_dir: Path) 
 def test_several_workers_serve_and_end_together(database_url: str) -> None:
     with serving("--workers", "2", DATABASE_URL=database_url) as (process, printed):
         assert httpx.get(f"{printed[0].rpartition(' ')[2]}/readyz", timeout=30).json() == {"status": "ready"}
-        told = {child.environ().get("PROFILE_LOOKUP_WORKERS") for child in psutil.Process(process.pid).children()}
-        assert told == {"2"}
+        worker_settings = {
+            child.environ().get("PROFILE_LOOKUP_WORKERS") for child in psutil.Process(process.pid).children()
+        }
+        assert worker_settings == {"2"}
         process.terminate()
         assert process.wait(30) == 0
 
 
-def test_a_proxy_that_is_not_trusted_is_not_believed(database_url: str) -> None:
+def test_headers_of_an_untrusted_proxy_are_ignored(database_url: str) -> None:
     bootstrap = {"BOOTSTRAP_ACCOUNT_SID": ACCOUNT, "BOOTSTRAP_AUTH_TOKEN": TOKEN}
     with serving(DATABASE_URL=database_url, TRUSTED_PROXIES="10.0.0.0/8", **bootstrap) as (_, printed):
         stores = f"{printed[0].rpartition(' ')[2]}/v1/ControlPlane/Stores"

@@ -1,4 +1,4 @@
-"""`profile-lookup import`, as somebody at a terminal runs it, and as a script does."""
+"""`profile-lookup import`, run by a person at a terminal and by a script."""
 
 import asyncio
 import os
@@ -26,8 +26,8 @@ from profile_lookup.web import ids
 from tests.conftest import PATIENCE, make_account
 from tests.program.conftest import command, environment, serving
 
-HELD_UP = "select count(*) from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid))"
-KNOWN = """
+BLOCKED_SESSIONS = "select count(*) from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid))"
+INSERT_KNOWN_PROFILE = """
     with made as (
         insert into profile (store_id, id, created_at) select id, gen_random_uuid(), now() from store returning *
     )
@@ -54,7 +54,7 @@ async def connection(database_url: str) -> AsyncIterator["asyncpg.Connection[Any
 
 @pytest.fixture
 def store(database_url: str) -> str:
-    """In the only account."""
+    """The ID of a store in the only account."""
 
     async def make() -> str:
         database = Database(database_url, pool_size=1)
@@ -62,36 +62,36 @@ def store(database_url: str) -> str:
         async with database.transaction() as connection:
             account_id = await account_of(connection, sid)
             assert account_id is not None
-            made = await stores.create(connection, account_id, display_name="x", description=None, max_stores=1)
+            created = await stores.create(connection, account_id, display_name="x", description=None, max_stores=1)
         await database.close()
-        return ids.store_id(made)
+        return ids.store_id(created)
 
     return asyncio.run(make())
 
 
-def _written(directory: Path, content: str) -> str:
+def _write_file(directory: Path, content: str) -> str:
     path = directory / "people.csv"
     path.write_text(content)
     return str(path)
 
 
-def _started(settings: dict[str, Any], *arguments: str) -> subprocess.Popen[str]:
+def _start_import(settings: dict[str, Any], *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "profile_lookup", "import", *arguments],
         env=environment(**settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
 
-def _ids(text: str) -> set[str]:
+def _import_ids(text: str) -> set[str]:
     return {word for word in text.split() if word.startswith("mem_import_")}
 
 
-async def test_a_file_is_imported_by_what_its_columns_are_called(
+async def test_a_file_is_imported_by_the_names_of_its_columns(
     database_url: str, store: str, connection: "asyncpg.Connection[Any]", tmp_path: Path
 ) -> None:
     settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path}
     refused = tmp_path / "refused.csv"
-    arguments = ("import", _written(tmp_path, PEOPLE), "--store", store, "--refused", str(refused))
+    arguments = ("import", _write_file(tmp_path, PEOPLE), "--store", store, "--refused", str(refused))
     done = command(*arguments, "--strict", **settings)
     assert (done.returncode, done.stderr) == (1, "")
     lines = [line.split() for line in done.stdout.splitlines()]
@@ -99,13 +99,13 @@ async def test_a_file_is_imported_by_what_its_columns_are_called(
         ["E-mail", "Contact.email"], ["Phone", "number", "Contact.phone"], ["First", "Name", "Contact.firstName"],
         ["Points", "(left", "out)"],
     ]  # fmt: skip
-    at = lines.index(["created", "updated", "merged", "refused", "warnings", "seconds", "rows/s"])
-    assert lines[at + 1][:5] == ["2", "1", "1", "1", "1"]
-    assert lines[at + 3][:3] == ["3", "Phone", "number"]
+    header_line = lines.index(["created", "updated", "merged", "refused", "warnings", "seconds", "rows/s"])
+    assert lines[header_line + 1][:5] == ["2", "1", "1", "1", "1"]
+    assert lines[header_line + 3][:3] == ["3", "Phone", "number"]
     assert refused.read_text().startswith('line,column,reason\n3,Phone number,"expected digits')
     assert not any(value in done.stdout + refused.read_text() for value in ("none at all", "@example.com", "317555"))
     assert await connection.fetchval("select count(*) from identifier") == 4
-    # And again, as whoever has no terminal to watch: nothing is made twice, and refusals are no failure.
+    # Once more without --strict: nothing is created twice, and refused rows are no failure.
     again = command(*arguments[:4], "--map", "Points=Contact.city", "--map", "First Name=", **settings)
     assert (again.returncode, again.stderr) == (0, "")
     assert await connection.fetchval("select count(*) from identifier") == 4
@@ -117,19 +117,19 @@ async def test_ctrl_c_leaves_an_import_that_can_be_resumed_and_each_row_is_appli
 ) -> None:
     rows = [f"{number}@x.org,{number % 700}" for number in range(1000)]
     settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path}
-    await connection.execute(KNOWN)
-    path = _written(tmp_path, "\n".join(["email,chat", *rows]))
+    await connection.execute(INSERT_KNOWN_PROFILE)
+    path = _write_file(tmp_path, "\n".join(["email,chat", *rows]))
     async with connection.transaction():
-        await connection.execute("select from profile for update")  # in its way, after the first steps
-        process = _started(settings, path, "--store", store)
+        await connection.execute("select from profile for update")  # blocks the import after its first steps
+        process = _start_import(settings, path, "--store", store)
         async with asyncio.timeout(PATIENCE):
-            while not await connection.fetchval(HELD_UP):
+            while not await connection.fetchval(BLOCKED_SESSIONS):
                 await asyncio.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        said, wrong = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, wrong) == (130, "")
-    (import_id,) = _ids(said)
-    assert said.rstrip().endswith(f"profile-lookup import --resume {import_id}")
+        output, errors = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, errors) == (130, "")
+    (import_id,) = _import_ids(output)
+    assert output.rstrip().endswith(f"profile-lookup import --resume {import_id}")
     assert 0 < await connection.fetchval("select max(created) from profile_import") < 699
     resumed = await asyncio.to_thread(command, "import", "--resume", import_id, **settings)
     assert (resumed.returncode, resumed.stderr) == (0, "")
@@ -138,11 +138,11 @@ async def test_ctrl_c_leaves_an_import_that_can_be_resumed_and_each_row_is_appli
     assert await connection.fetchval("select count(*) from operation_piece") == 0
 
 
-async def test_beside_a_service_that_works_on_imports_too_each_row_is_applied_once(
+async def test_each_row_is_applied_once_while_a_service_works_on_imports_too(
     database_url: str, store: str, connection: "asyncpg.Connection[Any]", tmp_path: Path
 ) -> None:
     settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path}
-    path = _written(tmp_path, "\n".join(["email", *(f"{number % 900}@x.org" for number in range(1000))]))
+    path = _write_file(tmp_path, "\n".join(["email", *(f"{number % 900}@x.org" for number in range(1000))]))
     with serving(**settings):
         done = await asyncio.to_thread(command, "import", path, "--store", store, **settings)
     assert (done.returncode, done.stderr) == (0, "")
@@ -150,25 +150,25 @@ async def test_beside_a_service_that_works_on_imports_too_each_row_is_applied_on
     assert tuple(counts or ()) == (900, 100, 0, 0)
 
 
-def test_at_a_terminal_it_asks_whether_the_mapping_is_right(database_url: str, store: str, tmp_path: Path) -> None:
-    ours, theirs = pty.openpty()
+def test_at_a_terminal_the_command_asks_to_confirm_the_mapping(database_url: str, store: str, tmp_path: Path) -> None:
+    terminal, stdin = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "profile_lookup", "import", _written(tmp_path, PEOPLE), "--store", store],
+        [sys.executable, "-m", "profile_lookup", "import", _write_file(tmp_path, PEOPLE), "--store", store],
         env=environment(DATABASE_URL=database_url, DATA_DIR=tmp_path),
-        stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    os.write(ours, b"n\n")
-    said, _ = process.communicate(timeout=PATIENCE)
-    os.close(ours)
-    os.close(theirs)
+    os.write(terminal, b"n\n")
+    output, _ = process.communicate(timeout=PATIENCE)
+    os.close(terminal)
+    os.close(stdin)
     assert process.returncode == 1
-    assert "Contact.phone" in said
-    assert "Import it so?" in said
-    assert _ids(said) == set()
+    assert "Contact.phone" in output
+    assert "Import it so?" in output
+    assert _import_ids(output) == set()
 
 
 @pytest.mark.parametrize(
-    ("content", "arguments", "said"),
+    ("content", "arguments", "output"),
     [
         (PEOPLE, {"Mail": "Contact.email"}, "it has E-mail, Phone number, First Name, Points"),
         (PEOPLE, {"Points": "Contact.points"}, "there is no trait Contact.points; expected one of Contact.chat,"),
@@ -178,22 +178,22 @@ def test_at_a_terminal_it_asks_whether_the_mapping_is_right(database_url: str, s
         ("email\na@example.com\n\udcff", {}, "line 3, byte 21 of the file: expected UTF-8"),
     ],
 )
-def test_what_cannot_be_imported_is_said_in_one_line_and_nothing_is_left(
-    settings: Settings, store: str, tmp_path: Path, content: str, arguments: dict[str, str | None], said: str
+def test_a_file_that_cannot_be_imported_is_refused_in_one_line_without_values(
+    settings: Settings, store: str, tmp_path: Path, content: str, arguments: dict[str, str | None], output: str
 ) -> None:
     path = tmp_path / "people.csv"
     path.write_bytes(content.encode(errors="surrogateescape"))
-    named = {column: TraitName(*trait.split(".")) if trait else None for column, trait in arguments.items()}
-    with pytest.raises((CommandError, FileRefused), match=re.escape(said)) as refused:
-        begin(settings, path, store, None, named, None, confirmed=True)
+    mapping = {column: TraitName(*trait.split(".")) if trait else None for column, trait in arguments.items()}
+    with pytest.raises((CommandError, FileRefused), match=re.escape(output)) as refused:
+        begin(settings, path, store, None, mapping, None, confirmed=True)
     assert len(str(refused.value).splitlines()) == 1
     assert "@" not in str(refused.value)
 
 
-def test_an_import_that_fails_says_why(
+def test_a_failed_import_reports_its_reason(
     settings: Settings, store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = Path(_written(tmp_path, 'email\na@example.com\n"b@example.com\n'))
+    path = Path(_write_file(tmp_path, 'email\na@example.com\n"b@example.com\n'))
     row = watch(settings, begin(settings, path, store, None, {}, None, confirmed=True))
     report(settings, row, None)
     assert row.status == "FAILED"

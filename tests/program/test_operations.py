@@ -1,4 +1,4 @@
-"""What takes long survives the process that does it: real processes, killed without any warning."""
+"""Long operations survive the process that works on them. The tests kill real processes without warning."""
 
 import asyncio
 import json
@@ -33,14 +33,14 @@ FILL = """
     insert into identifier (store_id, id_type, value, profile_id, is_unique, added_at)
     select store_id, 'chat', 'Chat-' || row_number() over (), id, true, now() from made
 """
-# With an offset, `for update` would lock what is skipped as well.
+# A plain `for update` with an offset would also lock the rows that are skipped.
 _LOCK_PROFILE = "select from profile where id = (select id from profile order by id offset $1 limit 1) for update"
-HELD_UP = "select count(*) from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid))"
+BLOCKED_SESSIONS = "select count(*) from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid))"
 
 
 @contextmanager
-def _working(**settings: object) -> Iterator[subprocess.Popen[str]]:
-    """`profile-lookup worker`, from its first line on."""
+def _worker_process(**settings: object) -> Iterator[subprocess.Popen[str]]:
+    """Start `profile-lookup worker`, and yield it after its first line of output."""
     with subprocess.Popen(
         [sys.executable, "-m", "profile_lookup", "worker"],
         env=environment(**settings),
@@ -76,14 +76,14 @@ def served_settings(database_url: str) -> dict[str, object]:
     return {"DATABASE_URL": database_url, "BOOTSTRAP_ACCOUNT_SID": ACCOUNT, "BOOTSTRAP_AUTH_TOKEN": TOKEN}
 
 
-async def _until_it_waits_for_us(connection: "asyncpg.Connection[Any]") -> None:
+async def _wait_until_blocked(connection: "asyncpg.Connection[Any]") -> None:
     async with asyncio.timeout(PATIENCE):
-        while not await connection.fetchval(HELD_UP):
+        while not await connection.fetchval(BLOCKED_SESSIONS):
             await asyncio.sleep(0.01)
 
 
-async def _lease_runs_out(connection: "asyncpg.Connection[Any]") -> None:
-    """As it does by itself after some seconds."""
+async def _expire_lease(connection: "asyncpg.Connection[Any]") -> None:
+    """Make the lease expire now instead of after some seconds."""
     held = await connection.execute("update operation set leased_until = now() where lease is not null")
     assert held == "UPDATE 1"
 
@@ -97,7 +97,7 @@ def _names_in(directory: Path) -> list[str]:
     return [each.name for each in directory.iterdir()]
 
 
-async def test_a_deletion_goes_on_where_a_killed_service_was(
+async def test_a_deletion_continues_after_the_last_step_of_a_killed_service(
     served_settings: dict[str, object], connection: "asyncpg.Connection[Any]"
 ) -> None:
     with serving(**served_settings) as (process, printed):
@@ -105,27 +105,27 @@ async def test_a_deletion_goes_on_where_a_killed_service_was(
             store_id = await make_store(client)
             await connection.execute(FILL, PROFILES)
             async with connection.transaction():
-                # In its way, after the first steps.
+                # Blocks the operation after its first steps.
                 await connection.execute(_LOCK_PROFILE, 1200)
                 accepted = await client.delete(f"/v1/ControlPlane/Stores/{store_id}")
-                await _until_it_waits_for_us(connection)
+                await _wait_until_blocked(connection)
                 workers = workers_of(process)
                 process.kill()
                 process.wait(PATIENCE)
                 _, alive = psutil.wait_procs(workers, PATIENCE)
-                assert (len(workers), alive) == (1, [])  # it does not outlive the service, and gave back what it did
+                assert (len(workers), alive) == (1, [])  # the worker ended with the service, and released its operation
     assert 0 < await _rows(connection, "profile") < PROFILES
     assert await connection.fetchval("select progress ->> 'after' from operation where completed_at is null")
     with serving(**served_settings) as (_, printed):
         async with _client(printed) as client:
-            # Its address has the port of the process that is gone.
+            # The URL contains the port of the process that was killed.
             path = httpx.URL(accepted.headers["Location"]).path
             accepted.headers["Location"] = str(client.base_url.join(path))
             assert (await finished(client, accepted))["status"] == "COMPLETED"
     assert [await _rows(connection, table) for table in ("profile", "identifier")] == [0, 0]
 
 
-async def test_a_batch_goes_on_where_a_killed_process_was_and_each_profile_is_written_once(
+async def test_a_batch_continues_after_a_kill_and_each_profile_is_written_once(
     served_settings: dict[str, object], connection: "asyncpg.Connection[Any]"
 ) -> None:
     with serving(**served_settings) as (process, printed):
@@ -135,17 +135,17 @@ async def test_a_batch_goes_on_where_a_killed_process_was_and_each_profile_is_wr
             url = f"/v1/Stores/{store_id}/Profiles"
             await client.post(url, json=profiles[500])
             async with connection.transaction():
-                # In its way, after the first steps.
+                # Blocks the operation after its first steps.
                 await connection.execute(_LOCK_PROFILE, 0)
                 accepted = await client.put(f"{url}/Bulk", json={"profiles": profiles})
-                await _until_it_waits_for_us(connection)
+                await _wait_until_blocked(connection)
                 (worker,) = workers_of(process)
                 worker.kill()
                 process.kill()
                 process.wait(PATIENCE)
     done = await connection.fetchval("select count(*) from operation_item where outcome is not null")
     assert 0 < done <= 500
-    await _lease_runs_out(connection)
+    await _expire_lease(connection)
     with serving(**served_settings) as (_, printed):
         async with _client(printed) as client:
             path = httpx.URL(accepted.headers["Location"]).path
@@ -161,7 +161,7 @@ async def test_a_batch_goes_on_where_a_killed_process_was_and_each_profile_is_wr
     assert await _rows(connection, "merge") == 0
 
 
-async def test_an_import_goes_on_where_a_killed_worker_was_and_each_row_is_applied_once(
+async def test_an_import_continues_after_a_kill_and_each_row_is_applied_once(
     served_settings: dict[str, object], connection: "asyncpg.Connection[Any]", tmp_path: Path
 ) -> None:
     rows = [f"{number}@x.org,{number % 700}," for number in range(1000)]
@@ -174,15 +174,15 @@ async def test_an_import_goes_on_where_a_killed_worker_was_and_each_row_is_appli
             columns = mappings(**{"E-mail": "email", "chat": "chat"})
             created = await create(client, store_id, len(content), columns)
             async with connection.transaction():
-                # In its way, after the first steps.
+                # Blocks the operation after its first steps.
                 await connection.execute(_LOCK_PROFILE, 0)
                 await upload(client, created["url"], content.encode())
-                await _until_it_waits_for_us(connection)
+                await _wait_until_blocked(connection)
                 (worker,) = workers_of(process)
                 worker.kill()
                 worker.wait(PATIENCE)
                 assert 0 < await connection.fetchval("select created + refused from profile_import") < 1000
-            await _lease_runs_out(connection)
+            await _expire_lease(connection)
             answer = await ended(client, store_id, created)
             refused = await client.get(answer["refusedRowsUrl"])
     assert answer["status"] == "COMPLETED"
@@ -192,7 +192,7 @@ async def test_an_import_goes_on_where_a_killed_worker_was_and_each_row_is_appli
     assert _names_in(tmp_path) == []
 
 
-async def test_a_change_of_settings_is_undone_by_a_kill_and_then_done_anew(
+async def test_a_change_of_settings_is_rolled_back_by_a_kill_and_then_repeated(
     served_settings: dict[str, object], connection: "asyncpg.Connection[Any]"
 ) -> None:
     with serving(**served_settings) as (process, printed):
@@ -202,21 +202,21 @@ async def test_a_change_of_settings_is_undone_by_a_kill_and_then_done_anew(
             async with connection.transaction():
                 await connection.execute("select from identifier order by value limit 1 for update")
                 changing = asyncio.create_task(change_settings(client, store_id, chat={"normalization": "email"}))
-                await _until_it_waits_for_us(connection)
+                await _wait_until_blocked(connection)
                 (worker,) = workers_of(process)
                 worker.kill()
                 process.kill()
                 process.wait(PATIENCE)
             with pytest.raises(httpx.TransportError):
                 await changing
-    async with asyncio.timeout(PATIENCE):  # the server notices only now that its client is gone
+    async with asyncio.timeout(PATIENCE):  # the server notices only now that its client has ended
         while await connection.fetchval(
             "select count(*) from pg_stat_activity where application_name = 'profile-lookup'"
             " and datname = current_database() and state <> 'idle'"
         ):
             await asyncio.sleep(0.01)
     assert await connection.fetchval("select count(*) from identifier where value like 'Chat-%'") == PROFILES
-    await _lease_runs_out(connection)
+    await _expire_lease(connection)
     with serving(**served_settings) as (_, printed):
         async with _client(printed) as client, asyncio.timeout(PATIENCE):
             while await _rows(connection, "operation where completed_at is null"):
@@ -225,7 +225,7 @@ async def test_a_change_of_settings_is_undone_by_a_kill_and_then_done_anew(
     assert await connection.fetchval("select count(*) from identifier where value like 'chat-%'") == PROFILES
 
 
-async def test_a_worker_that_is_killed_is_started_anew_beside_a_service_that_goes_on(
+async def test_a_killed_worker_is_restarted_while_the_service_continues(
     served_settings: dict[str, object], connection: "asyncpg.Connection[Any]"
 ) -> None:
     with serving(**served_settings, WORKERS=2) as (process, printed):
@@ -235,24 +235,24 @@ async def test_a_worker_that_is_killed_is_started_anew_beside_a_service_that_goe
             async with connection.transaction():
                 await connection.execute(_LOCK_PROFILE, 1200)
                 accepted = await client.delete(f"/v1/ControlPlane/Stores/{store_id}")
-                await _until_it_waits_for_us(connection)
-                (worker,) = workers_of(process)  # one for both
+                await _wait_until_blocked(connection)
+                (worker,) = workers_of(process)  # one worker for both processes
                 assert worker.nice() > psutil.Process(process.pid).nice()
                 worker.kill()
                 worker.wait(PATIENCE)
                 assert (await client.get(accepted.headers["Location"])).json()["status"] == "RUNNING"
-            await _lease_runs_out(connection)
+            await _expire_lease(connection)
             assert (await finished(client, accepted))["status"] == "COMPLETED"
         (another,) = workers_of(process)
         assert another != worker
         process.terminate()
-        _, said = process.communicate(timeout=PATIENCE)
-    assert [json.loads(line)["event"] for line in said.splitlines()] == ["worker process ended"]
+        _, errors = process.communicate(timeout=PATIENCE)
+    assert [json.loads(line)["event"] for line in errors.splitlines()] == ["worker process ended"]
     assert not another.is_running()
     assert [await _rows(connection, table) for table in ("profile", "identifier")] == [0, 0]
 
 
-def test_a_worker_that_cannot_be_started_is_tried_again(
+def test_starting_the_worker_is_retried_if_it_fails(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
@@ -264,7 +264,7 @@ def test_a_worker_that_cannot_be_started_is_tried_again(
             time.sleep(0.01)
 
 
-async def test_a_worker_does_what_those_that_serve_leave_to_it(
+async def test_a_separate_worker_does_the_operations_if_serve_does_not(
     served_settings: dict[str, object], connection: "asyncpg.Connection[Any]"
 ) -> None:
     with serving(**served_settings, RUN_OPERATIONS=False) as (process, printed):
@@ -275,12 +275,12 @@ async def test_a_worker_does_what_those_that_serve_leave_to_it(
             accepted = await client.delete(f"/v1/ControlPlane/Stores/{store_id}")
             await asyncio.sleep(1)
             assert (await client.get(accepted.headers["Location"])).json()["status"] == "PENDING"
-            with _working(**served_settings):
+            with _worker_process(**served_settings):
                 assert (await finished(client, accepted))["status"] == "COMPLETED"
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_signal_ends_a_worker_in_order_and_what_it_did_is_free_at_once(
+async def test_a_signal_ends_a_worker_in_order_and_it_releases_its_operation(
     served_settings: dict[str, object], connection: "asyncpg.Connection[Any]", signal_number: int
 ) -> None:
     with serving(**served_settings, RUN_OPERATIONS=False) as (_, printed):
@@ -290,18 +290,18 @@ async def test_a_signal_ends_a_worker_in_order_and_what_it_did_is_free_at_once(
             async with connection.transaction():
                 await connection.execute(_LOCK_PROFILE, 700)
                 await client.delete(f"/v1/ControlPlane/Stores/{store_id}")
-                with _working(**served_settings) as process:
-                    await _until_it_waits_for_us(connection)
+                with _worker_process(**served_settings) as process:
+                    await _wait_until_blocked(connection)
                     process.send_signal(signal_number)
-                    printed_last, said = process.communicate(timeout=PATIENCE)
-                    assert (process.returncode, printed_last, said) == (0, "", "")
+                    printed_last, errors = process.communicate(timeout=PATIENCE)
+                    assert (process.returncode, printed_last, errors) == (0, "", "")
     ((lease, is_free),) = await connection.fetch(
         "select lease, leased_until <= clock_timestamp() from operation where completed_at is null"
     )
     assert (lease, is_free) == (None, True)
 
 
-def test_a_worker_on_a_schema_of_another_version_says_so_in_one_line(empty_database_url: str) -> None:
+def test_a_worker_reports_a_schema_of_another_version_in_one_line(empty_database_url: str) -> None:
     failed = subprocess.run(
         [sys.executable, "-m", "profile_lookup", "worker"], env=environment(DATABASE_URL=empty_database_url),
         capture_output=True, text=True, timeout=PATIENCE, check=False,

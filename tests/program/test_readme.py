@@ -1,4 +1,4 @@
-"""What the README says is so."""
+"""The statements of the README are true."""
 
 import re
 import shlex
@@ -14,11 +14,11 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
 
-def test_the_table_of_settings_is_what_the_command_prints() -> None:
+def test_the_table_of_settings_equals_the_output_of_the_command() -> None:
     assert command("settings").stdout in README
 
 
-def test_the_operations_it_lists_are_those_of_the_service() -> None:
+def test_the_listed_operations_equal_those_of_the_service() -> None:
     app = create_app(load_settings(database_url="postgresql://nobody@127.0.0.1:1/nothing"))
     operations = {
         f"`{method.upper()} {path}`" for path, methods in app.openapi()["paths"].items() for method in methods
@@ -27,23 +27,23 @@ def test_the_operations_it_lists_are_those_of_the_service() -> None:
     assert {operation for operation in listed if "/v1/" in operation} == operations
 
 
-def test_the_script_from_nothing_to_a_merged_profile_gets_the_answers_that_are_shown(
-    served: str, account_served: tuple[str, str]
+def test_the_script_from_nothing_to_a_merged_profile_gets_the_shown_answers(
+    service_url: str, synchronous_account: tuple[str, str]
 ) -> None:
     script = "".join(re.findall(r"```sh\n(.*?)```", _section("From nothing to a merged profile"), re.DOTALL))
     shown = [line.removeprefix("# ") for line in script.splitlines() if line.startswith("# ")]
     assert len(shown) > 8
-    ran = subprocess.run(
+    process = subprocess.run(
         ["sh"],
         input=script,
-        env=environment() | {"BASE": served, "AUTH": ":".join(account_served)},
+        env=environment() | {"BASE": service_url, "AUTH": ":".join(synchronous_account)},
         capture_output=True,
         text=True,
         timeout=PATIENCE,
         check=True,
     )
-    assert ran.stderr == ""
-    real = ran.stdout.replace(served, "http://127.0.0.1:8000")
+    assert process.stderr == ""
+    real = process.stdout.replace(service_url, "http://127.0.0.1:8000")
     assert _with_placeholders(real).splitlines() == _with_placeholders("\n".join(shown)).splitlines()
 
 
@@ -52,7 +52,7 @@ def _section(title: str) -> str:
 
 
 def _with_placeholders(answers: str) -> str:
-    """IDs are replaced by their kind and the position at which each was first seen."""
+    """Replace each ID by its kind and the order in which it first appears, and replace tokens and times."""
     seen: dict[str, int] = {}
     numbered = re.sub(
         r"(mem_[a-z]+_)[0-7][0-9a-z]{25}", lambda found: f"{found[1]}{seen.setdefault(found[0], len(seen))}", answers
@@ -61,7 +61,7 @@ def _with_placeholders(answers: str) -> str:
     return re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME", numbered)
 
 
-def test_the_commands_for_accounts_keys_and_stores_work_in_their_order_after_the_demo(
+def test_the_commands_for_accounts_keys_and_stores_work_in_order_after_the_demo(
     database_url: str, tmp_path: Path
 ) -> None:
     settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path}
@@ -73,12 +73,12 @@ def test_the_commands_for_accounts_keys_and_stores_work_in_their_order_after_the
         done = command(*shlex.split(line, comments=True), **settings)
         assert done.returncode == 0, (line, done.stderr)
     account = command("accounts", "create", "other", **settings).stdout.split()[2]
-    of_this = "stores create customers --account AC…"
-    assert f"`{of_this}`" in section
-    assert command(*of_this.replace("AC…", account).split(), **settings).returncode == 0
+    with_account = "stores create customers --account AC…"
+    assert f"`{with_account}`" in section
+    assert command(*with_account.replace("AC…", account).split(), **settings).returncode == 0
 
 
-def test_what_it_links_to_is_there() -> None:
+def test_the_targets_of_all_links_exist() -> None:
     pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/decisions/*.md")]
     linked = [(page, part.partition(")")[0]) for page in pages for part in page.read_text().split("](")[1:]]
     assert len(linked) > 10

@@ -1,4 +1,4 @@
-"""`run.py` while it installs."""
+"""`run.py` during the installation."""
 
 import os
 import shutil
@@ -18,14 +18,14 @@ ROOT = Path(__file__).parents[2]
 
 
 def _press_ctrl_c(process: subprocess.Popen[str]) -> None:
-    os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to all in the foreground
+    os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to all foreground processes
 
 
 @pytest.mark.parametrize(
-    ("end", "code"), [(_press_ctrl_c, 128 + signal.SIGINT), (subprocess.Popen.terminate, 128 + signal.SIGTERM)]
+    ("end_process", "code"), [(_press_ctrl_c, 128 + signal.SIGINT), (subprocess.Popen.terminate, 128 + signal.SIGTERM)]
 )
-def test_a_signal_while_it_installs_ends_pip_too_and_leaves_nothing_half_made(
-    tmp_path: Path, end: Callable[[subprocess.Popen[str]], None], code: int
+def test_a_signal_during_the_installation_ends_pip_too_and_leaves_nothing_unfinished(
+    tmp_path: Path, end_process: Callable[[subprocess.Popen[str]], None], code: int
 ) -> None:
     checkout, scratch = tmp_path / "checkout", tmp_path / "scratch"
     checkout.mkdir()
@@ -33,7 +33,7 @@ def test_a_signal_while_it_installs_ends_pip_too_and_leaves_nothing_half_made(
     for name in ("run.py", "pyproject.toml", "requirements.lock"):
         shutil.copy(ROOT / name, checkout)
     plain = {name: value for name, value in environment().items() if not name.startswith("PIP_")}
-    with socket.create_server(("127.0.0.1", 0)) as registry:  # that never answers
+    with socket.create_server(("127.0.0.1", 0)) as registry:  # a registry that never answers
         registry.settimeout(PATIENCE)
         with subprocess.Popen(
             [f"{sys.base_prefix}/bin/python3", checkout / "run.py", "--version"],  # the Python that has pip
@@ -52,11 +52,11 @@ def test_a_signal_while_it_installs_ends_pip_too_and_leaves_nothing_half_made(
             installing, _ = registry.accept()
             with installing:
                 installing.settimeout(PATIENCE)
-                end(process)
-                said = process.communicate(timeout=PATIENCE)
+                end_process(process)
+                output = process.communicate(timeout=PATIENCE)
                 assert process.returncode == code
-                assert said == ("", "run.py: installing into .venv, this once …\n")
-                while installing.recv(1024):  # until pip's own child, whose connection it is, is gone
+                assert output == ("", "run.py: installing into .venv, this once …\n")
+                while installing.recv(1024):  # until the child process of pip, which owns the connection, has ended
                     pass
     assert not (checkout / ".venv" / "made-with").exists()
     assert list(scratch.iterdir()) == []

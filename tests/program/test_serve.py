@@ -1,4 +1,4 @@
-"""`profile-lookup serve`: what a newcomer runs first."""
+"""`profile-lookup serve`, the first command of a new user."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import PATIENCE
 from tests.program.conftest import command, serving
 
-WAITING_FOR_US = "select count(*) from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid))"
+BLOCKED_SESSIONS = "select count(*) from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid))"
 
 
 def test_the_printed_curl_finds_a_merged_profile_and_restarting_keeps_it(data_dir: Path) -> None:
@@ -29,7 +29,7 @@ def test_the_printed_curl_finds_a_merged_profile_and_restarting_keeps_it(data_di
     assert answers[0] == answers[1]
 
 
-def test_who_the_curl_finds_was_two_profiles(database_url: str, tmp_path: Path) -> None:
+def test_the_demo_contains_a_merged_profile(database_url: str, tmp_path: Path) -> None:
     shown = json.loads(command("demo", "--json", DATABASE_URL=database_url, DATA_DIR=tmp_path).stdout)
     assert shown.keys() == {"baseUrl", "accountSid", "authToken", "apiKey", "apiSecret", "storeId"}
 
@@ -51,14 +51,14 @@ def test_who_the_curl_finds_was_two_profiles(database_url: str, tmp_path: Path) 
 def test_a_signal_ends_everything_in_order(data_dir: Path, signal_number: int) -> None:
     with serving(DATA_DIR=data_dir) as (process, _):
         process.send_signal(signal_number)
-        _, said = process.communicate(timeout=PATIENCE)
+        _, errors = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0
-        assert "Traceback" not in said
-        assert not (data_dir / "data" / "postmaster.pid").exists()  # PostgreSQL is down, and was not killed
+        assert "Traceback" not in errors
+        assert not (data_dir / "data" / "postmaster.pid").exists()  # PostgreSQL was shut down, not killed
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-async def test_a_request_under_way_is_finished_before_the_end_and_new_clients_are_turned_away(
+async def test_a_running_request_is_finished_before_the_end_and_new_clients_are_refused(
     database_url: str, tmp_path: Path, workers: int
 ) -> None:
     settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path, "WORKERS": workers}
@@ -70,10 +70,10 @@ async def test_a_request_under_way_is_finished_before_the_end_and_new_clients_ar
         connection = await asyncpg.connect(database_url)
         async with httpx.AsyncClient(auth=(demo["apiKey"], demo["apiSecret"]), timeout=PATIENCE) as client:
             async with connection.transaction():
-                await connection.execute("select from profile for update")  # so that the request has to wait
+                await connection.execute("select from profile for update")  # makes the request wait
                 under_way = asyncio.create_task(client.post(url, json=body))
                 async with asyncio.timeout(PATIENCE):
-                    while not await connection.fetchval(WAITING_FOR_US):
+                    while not await connection.fetchval(BLOCKED_SESSIONS):
                         await asyncio.sleep(0.01)
                     process.send_signal(signal.SIGTERM)
                     while not await _is_refused(base_url):
@@ -85,12 +85,12 @@ async def test_a_request_under_way_is_finished_before_the_end_and_new_clients_ar
 
 
 async def _is_refused(base_url: str) -> bool:
-    """Whether a new client is told at once that nobody listens."""
+    """Return whether a new connection is refused at once."""
     try:
         async with httpx.AsyncClient(timeout=PATIENCE) as client:
             await client.get(f"{base_url}/healthz")
     except httpx.ConnectError:
         return True
-    except httpx.TransportError:  # accepted, then reset: it came just before the end
+    except httpx.TransportError:  # the connection was accepted just before the end, and then reset
         return False
     return False

@@ -1,4 +1,4 @@
-"""The official `twilio` package as the client; nothing of it is changed but its base URL."""
+"""The official `twilio` package as the client. Only its base URL is changed."""
 
 import time
 from collections.abc import AsyncIterator
@@ -16,14 +16,14 @@ from tests.conftest import PATIENCE
 
 
 @pytest.fixture
-def memory(served: str, account_served: tuple[str, str]) -> V1:
-    return memory_of(served, Client(*account_served))
+def memory(service_url: str, synchronous_account: tuple[str, str]) -> V1:
+    return memory_of(service_url, Client(*synchronous_account))
 
 
 @pytest.fixture
-async def asynchronous(served: str, account_served: tuple[str, str]) -> AsyncIterator[V1]:
+async def asynchronous(service_url: str, synchronous_account: tuple[str, str]) -> AsyncIterator[V1]:
     async with AsyncTwilioHttpClient() as http_client:
-        yield memory_of(served, Client(*account_served, http_client=http_client))
+        yield memory_of(service_url, Client(*synchronous_account, http_client=http_client))
 
 
 @pytest.fixture
@@ -43,13 +43,13 @@ def make_store(memory: V1, name: str = "customers") -> str:
 
 
 def make_profile(memory: V1, store_id: str, **contact: object) -> str:
-    made = memory.profiles(store_id).create(ProfileList.ProfileData({"traits": {"Contact": contact}}))
-    profile_id: str = made.id
+    created = memory.profiles(store_id).create(ProfileList.ProfileData({"traits": {"Contact": contact}}))
+    profile_id: str = created.id
     return profile_id
 
 
 def make_alias(memory: V1, store_id: str) -> tuple[str, str]:
-    """A profile that was merged into another: its own ID, and that of the canonical one."""
+    """Merge two profiles, and return the ID of the merged one and the canonical ID."""
     canonical = make_profile(memory, store_id, email="a@example.com")
     alias = make_profile(memory, store_id, phone="+13175556789")
     assert make_profile(memory, store_id, phone="+13175556789", email="a@example.com") == canonical
@@ -61,7 +61,7 @@ def operation_id(status_url: str) -> str:
 
 
 def finished(memory: V1, status_url: str) -> OperationInstance:
-    """The operation, polled until it has ended."""
+    """Poll the operation until it has ended, and return it."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         operation = memory.operations(operation_id(status_url)).fetch()

@@ -1,4 +1,4 @@
-"""What the asynchronous client of the official SDK can do: read, a page at a time, and delete."""
+"""The asynchronous client of the official SDK can read, one page at a time, and delete."""
 
 import httpx
 import pytest
@@ -9,17 +9,17 @@ from twilio.rest.memory.v1.trait_group import TraitGroupList
 
 from tests.sdk.conftest import finished, make_alias, make_profile, make_store, operation_id
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the package, in how it uses aiohttp
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the package uses a deprecated part of aiohttp
 
 
-async def test_a_store_its_rules_and_its_operation_are_read(memory: V1, asynchronous: V1) -> None:
+async def test_a_store_its_settings_and_its_operation_can_be_read(memory: V1, asynchronous: V1) -> None:
     accepted = memory.stores.create(StoreList.ServiceRequest({"displayName": "customers"}))
     operation = await asynchronous.operations(operation_id(accepted.status_url)).fetch_async()
     assert operation.status == "COMPLETED"
     store_id = operation.result["id"]
     store = await asynchronous.stores(store_id).fetch_with_http_info_async()
     assert (store.data.id, store.data.display_name) == (store_id, "customers")
-    # aiohttp writes the names of headers in its own way, and the package puts them into a plain dict.
+    # aiohttp changes the case of header names, and the package puts them into a plain dict.
     assert httpx.Headers(store.headers)["ETag"] == memory.stores(store_id).fetch_with_http_info().headers["etag"]
     settings = await asynchronous.identity_resolution_settings(store_id).fetch_async()
     assert settings.matching_rules == ["email", "whatsapp", "phone", "chat"]
@@ -29,7 +29,9 @@ async def test_a_store_its_rules_and_its_operation_are_read(memory: V1, asynchro
     assert group.traits["phone"] == {"dataType": "STRING", "idTypePromotion": "phone"}
 
 
-async def test_a_profile_its_traits_and_its_identifiers_are_read(memory: V1, asynchronous: V1, store_id: str) -> None:
+async def test_a_profile_its_traits_and_its_identifiers_can_be_read(
+    memory: V1, asynchronous: V1, store_id: str
+) -> None:
     profile_id = make_profile(memory, store_id, email="a@example.com", phone="+13175556789")
     profile = await asynchronous.profiles(store_id)(profile_id).fetch_async(trait_groups="Contact")
     assert profile.traits == {"Contact": {"email": "a@example.com", "phone": "+13175556789"}}
@@ -44,22 +46,22 @@ async def test_a_profile_its_traits_and_its_identifiers_are_read(memory: V1, asy
     assert phone.values == ["+13175556789"]
 
 
-async def test_lists_are_read_page_by_page_with_the_token_in_hand(memory: V1, asynchronous: V1, store_id: str) -> None:
-    made = [make_profile(memory, store_id, chat=f"c-{number}") for number in range(5)]
+async def test_lists_can_be_read_page_by_page_with_the_token(memory: V1, asynchronous: V1, store_id: str) -> None:
+    created = [make_profile(memory, store_id, chat=f"c-{number}") for number in range(5)]
     profiles = asynchronous.profiles(store_id)
     page = await profiles.page_async(page_size=2, order_by="ASC")
     listed = list(page)
     while page.next_token:
         page = await profiles.page_async(page_size=2, order_by="ASC", page_token=page.next_token)
         listed += page
-    assert listed == made
-    assert await profiles.list_async() == made[::-1]
-    assert await profiles.list_async(limit=2) == made[:2:-1]
+    assert listed == created
+    assert await profiles.list_async() == created[::-1]
+    assert await profiles.list_async(limit=2) == created[:2:-1]
     stores = [store_id, make_store(memory, "other")]
     assert await asynchronous.stores.list_async() == stores[::-1]
 
 
-async def test_an_alias_is_read_as_a_redirect_and_what_is_not_there_raised_as_404(
+async def test_an_alias_is_read_as_a_redirect_and_a_missing_resource_raises_404(
     memory: V1, asynchronous: V1, store_id: str
 ) -> None:
     alias, canonical = make_alias(memory, store_id)
@@ -74,7 +76,7 @@ async def test_an_alias_is_read_as_a_redirect_and_what_is_not_there_raised_as_40
     assert (raised.value.status, raised.value.code) == (404, 520047)
 
 
-async def test_everything_is_deleted(memory: V1, asynchronous: V1, store_id: str) -> None:
+async def test_every_resource_can_be_deleted(memory: V1, asynchronous: V1, store_id: str) -> None:
     memory.trait_groups(store_id).create(TraitGroupList.TraitGroupRequest({"displayName": "Billing"}))
     profile_id = make_profile(memory, store_id, email="a@example.com", phone="+13175556789")
     phone = asynchronous.identifiers(store_id, profile_id)("phone")

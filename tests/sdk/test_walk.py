@@ -1,4 +1,4 @@
-"""A walk through all resources with the official SDK, as it comes."""
+"""The unmodified official SDK works with all resources."""
 
 from collections.abc import Callable
 from typing import Any
@@ -40,7 +40,7 @@ LOYALTY = {
 }
 
 
-def test_a_store_is_made_filled_and_asked_who_merged(memory: V1) -> None:
+def test_a_store_is_created_and_filled_and_a_lookup_finds_the_merged_profile(memory: V1) -> None:
     store_id = make_store(memory)
     first = make_profile(memory, store_id, email="a@example.com")
     second = make_profile(memory, store_id, phone="+13175556789")
@@ -51,7 +51,7 @@ def test_a_store_is_made_filled_and_asked_who_merged(memory: V1) -> None:
     assert found.profiles == [first]
 
 
-def test_a_batch_is_written_and_its_operation_tells_when(memory: V1, store_id: str) -> None:
+def test_a_batch_is_written_and_its_operation_completes(memory: V1, store_id: str) -> None:
     profiles = [{"traits": {"Contact": {"email": f"{number}@example.com"}}} for number in range(3)]
     accepted = memory.bulk(store_id).update(BulkList.UpdateProfilesBulkRequest({"profiles": profiles}))
     assert accepted.message == "Profile batch accepted for processing."
@@ -61,44 +61,44 @@ def test_a_batch_is_written_and_its_operation_tells_when(memory: V1, store_id: s
     assert len(memory.profiles(store_id).list()) == 3
 
 
-def test_a_file_is_imported_and_what_became_of_it_is_told(memory: V1, store_id: str) -> None:
+def test_a_file_is_imported_and_its_results_are_fetched(memory: V1, store_id: str) -> None:
     content = b"E-mail,City\na@example.com,Gary\n,Rome\n"
     columns = [
         {"columnName": "E-mail", "traitGroup": "Contact", "traitName": "email"},
         {"columnName": "City", "traitGroup": "Contact", "traitName": "city"},
     ]
     request = {"filename": "people.csv", "fileSize": len(content), "columnMappings": columns}
-    made = memory.imports(store_id).create(ImportList.CreateProfilesImportV2Request(request))
-    assert memory.imports(store_id, made.import_id).fetch().status == "PENDING"
-    assert httpx.put(made.url, content=content).status_code == 200
-    operation = finished(memory, made.status_url)
-    assert (operation.operation_id, operation.created_at) == (made.operation_id, made.created_at)
-    assert (operation.status, operation.result) == ("COMPLETED", {"type": "RESOURCE_ID", "id": made.import_id})
-    fetched = memory.imports(store_id, made.import_id).fetch()
+    created = memory.imports(store_id).create(ImportList.CreateProfilesImportV2Request(request))
+    assert memory.imports(store_id, created.import_id).fetch().status == "PENDING"
+    assert httpx.put(created.url, content=content).status_code == 200
+    operation = finished(memory, created.status_url)
+    assert (operation.operation_id, operation.created_at) == (created.operation_id, created.created_at)
+    assert (operation.status, operation.result) == ("COMPLETED", {"type": "RESOURCE_ID", "id": created.import_id})
+    fetched = memory.imports(store_id, created.import_id).fetch()
     assert (fetched.status, fetched.filename, fetched.file_size) == ("COMPLETED", "people.csv", len(content))
     assert (fetched.summary, fetched.column_mappings) == ({"errors": 1, "warnings": 0}, columns)
-    assert fetched.created_at == made.created_at <= fetched.updated_at
+    assert fetched.created_at == created.created_at <= fetched.updated_at
     another = memory.imports(store_id).create(ImportList.CreateProfilesImportV2Request(request))
-    assert memory.imports(store_id).list(page_size=1) == [another.import_id, made.import_id]
+    assert memory.imports(store_id).list(page_size=1) == [another.import_id, created.import_id]
 
 
-def test_a_wrong_token_is_raised_as_401_with_its_code(
-    memory: V1, store_id: str, served: str, account_served: tuple[str, str]
+def test_a_wrong_token_raises_401_with_its_code(
+    memory: V1, store_id: str, service_url: str, synchronous_account: tuple[str, str]
 ) -> None:
-    stranger = memory_of(served, Client(account_served[0], "a wrong token"))
+    unauthorized = memory_of(service_url, Client(synchronous_account[0], "a wrong token"))
     with pytest.raises(TwilioRestException) as raised:
-        stranger.lookup(store_id).create(PHONE)
+        unauthorized.lookup(store_id).create(PHONE)
     assert (raised.value.status, raised.value.code) == (401, 20003)
 
 
-def test_a_refusal_is_raised_with_its_code_and_reason(memory: V1, store_id: str) -> None:
+def test_a_refused_request_raises_its_code_and_reason(memory: V1, store_id: str) -> None:
     fax = LookupList.Identifier({"idType": "fax", "value": "1"})
     with pytest.raises(TwilioRestException, match="email, whatsapp, phone, chat") as raised:
         memory.lookup(store_id).create(fax)
     assert (raised.value.status, raised.value.code) == (400, 520046)
 
 
-def test_an_accepted_request_tells_where_its_operation_is(memory: V1) -> None:
+def test_an_accepted_request_contains_the_url_of_its_operation(memory: V1) -> None:
     request = StoreList.ServiceRequest({"displayName": "customers", "description": "All of them"})
     accepted = memory.stores.create_with_http_info(request)
     assert accepted.status_code == 202
@@ -115,18 +115,18 @@ def test_an_accepted_request_tells_where_its_operation_is(memory: V1) -> None:
 
 
 def test_stores_are_listed_page_by_page_without_the_caller_seeing_pages(memory: V1) -> None:
-    made = [make_store(memory, f"store-{number}") for number in range(5)]
-    assert memory.stores.list(page_size=2) == made[::-1]
-    assert memory.stores.list(page_size=2, order_by="ASC") == made
-    assert memory.stores.list(page_size=2, limit=3) == made[:1:-1]
+    created = [make_store(memory, f"store-{number}") for number in range(5)]
+    assert memory.stores.list(page_size=2) == created[::-1]
+    assert memory.stores.list(page_size=2, order_by="ASC") == created
+    assert memory.stores.list(page_size=2, limit=3) == created[:1:-1]
     first = memory.stores.page(page_size=2)
-    assert (list(first), first.page_size, first.key) == (made[:2:-1], 2, "stores")
+    assert (list(first), first.page_size, first.key) == (created[:2:-1], 2, "stores")
     second = first.next_page()
-    assert list(second) == made[2:0:-1]
-    assert list(second.previous_page()) == made[:2:-1]
+    assert list(second) == created[2:0:-1]
+    assert list(second.previous_page()) == created[:2:-1]
 
 
-def test_a_store_is_changed_only_by_who_knows_its_present_state(memory: V1, store_id: str) -> None:
+def test_a_store_is_changed_only_with_its_current_etag(memory: V1, store_id: str) -> None:
     context = memory.stores(store_id)
     etag = context.fetch_with_http_info().headers["etag"]
     renamed = context.patch(StoreList.PatchStoreRequest({"displayName": "clients"}), if_match=etag)
@@ -139,13 +139,13 @@ def test_a_store_is_changed_only_by_who_knows_its_present_state(memory: V1, stor
 
 
 def _change(memory: V1, store_id: str, id_type: str, if_match: str | None = None, **changes: object) -> Any:
-    """Change the configuration of one type as a user of the SDK does: what was fetched, with a difference."""
+    """Change one configuration as a user of the SDK does: fetch the settings, change them, and send them back."""
     settings = memory.identity_resolution_settings(store_id)
-    present = settings.fetch()
+    current = settings.fetch()
     configs: list[Any] = [
-        config | changes if config["idType"] == id_type else config for config in present.identifier_configs
+        config | changes if config["idType"] == id_type else config for config in current.identifier_configs
     ]
-    body = {"identifierConfigs": configs, "matchingRules": present.matching_rules}
+    body = {"identifierConfigs": configs, "matchingRules": current.matching_rules}
     core = IdentityResolutionSettingList.IdentityResolutionSettingsCore(body)
     return settings.update(core) if if_match is None else settings.update(core, if_match=if_match)
 
@@ -174,7 +174,7 @@ def test_settings_that_stored_values_do_not_allow_fail_with_the_reason_and_nothi
     assert identifiers_of(memory, store_id, profile_id) == {"chat": ["no number"]}
 
 
-def test_settings_are_changed_only_by_who_knows_the_present_ones(memory: V1, store_id: str) -> None:
+def test_settings_are_changed_only_with_their_current_etag(memory: V1, store_id: str) -> None:
     etag = memory.identity_resolution_settings(store_id).fetch_with_http_info().headers["etag"]
     accepted = _change(memory, store_id, "chat", if_match=etag, limit=3)
     assert finished(memory, accepted.status_url).status == "COMPLETED"
@@ -183,7 +183,7 @@ def test_settings_are_changed_only_by_who_knows_the_present_ones(memory: V1, sto
     assert (raised.value.status, raised.value.code) == (412, 520043)
 
 
-def test_a_trait_group_is_made_with_rules_and_a_promotion_and_both_count(memory: V1, store_id: str) -> None:
+def test_the_rules_and_the_promotion_of_a_created_trait_group_are_applied(memory: V1, store_id: str) -> None:
     groups = memory.trait_groups(store_id)
     request = TraitGroupList.TraitGroupRequest({"displayName": "Loyalty", "description": "Cards", "traits": LOYALTY})
     assert finished(memory, groups.create(request).status_url).result["id"] == "Loyalty"
@@ -191,18 +191,18 @@ def test_a_trait_group_is_made_with_rules_and_a_promotion_and_both_count(memory:
         "displayName": "Loyalty", "description": "Cards", "traits": LOYALTY, "version": 1,
     }  # fmt: skip
     traits = {"number": "L-12345", "points": 7, "member": True, "tags": ["gold"]}
-    made = memory.profiles(store_id).create(ProfileList.ProfileData({"traits": {"Loyalty": traits}}))
+    created = memory.profiles(store_id).create(ProfileList.ProfileData({"traits": {"Loyalty": traits}}))
     chat = LookupList.Identifier({"idType": "chat", "value": "L-12345"})
-    assert memory.lookup(store_id).create(chat).profiles == [made.id]
+    assert memory.lookup(store_id).create(chat).profiles == [created.id]
     broken: dict[str, Any]
     for broken in ({"number": "12345"}, {"points": 1001}, {"member": "yes"}, {"tags": []}):
         with pytest.raises(TwilioRestException, match=next(iter(broken))) as raised:
-            memory.profiles(store_id)(made.id).patch(ProfileList.ProfilePatch({"traits": {"Loyalty": broken}}))
+            memory.profiles(store_id)(created.id).patch(ProfileList.ProfilePatch({"traits": {"Loyalty": broken}}))
         assert (raised.value.status, raised.value.code) in {(400, 520005), (400, 520063)}
-    assert memory.profiles(store_id)(made.id).fetch().traits == {"Loyalty": traits}
+    assert memory.profiles(store_id)(created.id).fetch().traits == {"Loyalty": traits}
 
 
-def test_trait_groups_are_listed_page_by_page_with_their_traits_if_asked_for(memory: V1, store_id: str) -> None:
+def test_trait_groups_are_listed_page_by_page_with_their_traits_on_request(memory: V1, store_id: str) -> None:
     groups = memory.trait_groups(store_id)
     for name in ("One", "Two", "Three"):
         groups.create(
@@ -215,7 +215,7 @@ def test_trait_groups_are_listed_page_by_page_with_their_traits_if_asked_for(mem
     assert [min(group.traits) for group in with_traits] == ["plan", "plan", "plan", "chat"]
 
 
-def test_a_trait_group_is_changed_only_by_who_knows_its_present_state_and_deleted_with_its_values(
+def test_a_trait_group_is_changed_only_with_its_current_etag_and_deleted_with_its_values(
     memory: V1, store_id: str
 ) -> None:
     groups = memory.trait_groups(store_id)
@@ -223,18 +223,18 @@ def test_a_trait_group_is_changed_only_by_who_knows_its_present_state_and_delete
     groups.create(TraitGroupList.TraitGroupRequest({"displayName": "Billing", "traits": plan}))
     billing = groups("Billing")
     profile = {"traits": {"Contact": {"chat": "c"}, "Billing": {"plan": "free", "old": "x"}}}
-    made = memory.profiles(store_id).create(ProfileList.ProfileData(profile))
+    created = memory.profiles(store_id).create(ProfileList.ProfileData(profile))
     etag = billing.fetch_with_http_info().headers["etag"]
     changes = {"old": {"dataType": ""}, "seats": {"dataType": "NUMBER"}}
     patch = TraitGroupList.PatchTraitGroupRequest({"traits": changes})
     assert finished(memory, billing.patch(patch, if_match=etag).status_url).status == "COMPLETED"
     assert billing.fetch().trait_group["traits"].keys() == {"plan", "seats"}
-    assert memory.profiles(store_id)(made.id).fetch().traits["Billing"] == {"plan": "free"}
+    assert memory.profiles(store_id)(created.id).fetch().traits["Billing"] == {"plan": "free"}
     with pytest.raises(TwilioRestException) as raised:
         billing.patch(patch, if_match=etag)
     assert (raised.value.status, raised.value.code) == (412, 520043)
     assert finished(memory, billing.delete()["statusUrl"]).status == "COMPLETED"
-    assert memory.profiles(store_id)(made.id).fetch().traits == {"Contact": {"chat": "c"}}
+    assert memory.profiles(store_id)(created.id).fetch().traits == {"Contact": {"chat": "c"}}
     with pytest.raises(TwilioRestException) as raised:
         billing.fetch()
     assert (raised.value.status, raised.value.code) == (404, 520047)
@@ -259,18 +259,18 @@ def test_a_profiles_traits_are_changed_and_fetched_by_group(memory: V1, store_id
 
 
 def test_profiles_are_listed_page_by_page_without_the_caller_seeing_pages(memory: V1, store_id: str) -> None:
-    made = [make_profile(memory, store_id, chat=f"c-{number}") for number in range(7)]
+    created = [make_profile(memory, store_id, chat=f"c-{number}") for number in range(7)]
     profiles = memory.profiles(store_id)
-    assert profiles.list(page_size=3) == made[::-1]
-    assert list(profiles.stream(page_size=3, order_by="ASC")) == made
+    assert profiles.list(page_size=3) == created[::-1]
+    assert list(profiles.stream(page_size=3, order_by="ASC")) == created
 
 
-def test_profiles_are_listed_beyond_the_first_page_also_where_the_sdk_repeats_nothing_but_the_token(
+def test_profiles_are_listed_beyond_the_first_page_even_if_the_sdk_repeats_only_the_token(
     memory: V1, store_id: str
 ) -> None:
-    made = [make_profile(memory, store_id, chat=f"c-{number}") for number in range(51)]
+    created = [make_profile(memory, store_id, chat=f"c-{number}") for number in range(51)]
     listed = memory.profiles(store_id).list_with_http_info(order_by="ASC")
-    assert (listed.status_code, listed.data) == (200, made)
+    assert (listed.status_code, listed.data) == (200, created)
 
 
 def test_traits_are_listed_page_by_page_with_the_time_of_their_last_change(memory: V1, store_id: str) -> None:
@@ -286,28 +286,28 @@ def test_traits_are_listed_page_by_page_with_the_time_of_their_last_change(memor
 
 def test_identifiers_are_added_listed_replaced_and_removed(memory: V1, store_id: str) -> None:
     profile_id = make_profile(memory, store_id, email="a@example.com")
-    of_profile = memory.identifiers(store_id, profile_id)
+    identifiers = memory.identifiers(store_id, profile_id)
     for value in ("(317) 555-6789", "+44 20 7946 0958", "+49 30 123456"):
-        added = of_profile.create(IdentifierList.Identifier({"idType": "phone", "value": value}))
+        added = identifiers.create(IdentifierList.Identifier({"idType": "phone", "value": value}))
         assert added.message == "Identifier accepted for processing."
     numbers = ["+13175556789", "+442079460958", "+4930123456"]
     assert identifiers_of(memory, store_id, profile_id) == {"email": ["a@example.com"], "phone": numbers}
-    assert of_profile("phone").fetch().values == numbers
+    assert identifiers("phone").fetch().values == numbers
     change = {"idType": "phone", "oldValue": numbers[0], "newValue": "1-317-555-6798"}
-    of_profile("phone").patch(IdentifierList.IdentifierUpdate(change))
-    assert of_profile("phone").fetch().values == [*numbers[1:], "+13175556798"]
-    of_profile("phone").delete()
-    assert of_profile("phone").fetch().values == ["+4930123456", "+13175556798"]
-    of_profile("phone").delete(remove_all=True)
+    identifiers("phone").patch(IdentifierList.IdentifierUpdate(change))
+    assert identifiers("phone").fetch().values == [*numbers[1:], "+13175556798"]
+    identifiers("phone").delete()
+    assert identifiers("phone").fetch().values == ["+4930123456", "+13175556798"]
+    identifiers("phone").delete(remove_all=True)
     with pytest.raises(TwilioRestException) as raised:
-        of_profile("phone").fetch()
+        identifiers("phone").fetch()
     assert (raised.value.status, raised.value.code) == (404, 20404)
     with pytest.raises(TwilioRestException) as raised:
-        of_profile("phone").delete()
+        identifiers("phone").delete()
     assert (raised.value.status, raised.value.code) == (404, 520017)
 
 
-def test_to_add_somebody_elses_identifier_is_to_merge(memory: V1, store_id: str) -> None:
+def test_adding_an_identifier_of_another_profile_merges(memory: V1, store_id: str) -> None:
     first = make_profile(memory, store_id, email="a@example.com")
     second = make_profile(memory, store_id, phone="+13175556789")
     email = IdentifierList.Identifier({"idType": "email", "value": "A@example.com"})
@@ -315,31 +315,31 @@ def test_to_add_somebody_elses_identifier_is_to_merge(memory: V1, store_id: str)
     assert memory.lookup(store_id).create(PHONE).profiles == [first]
 
 
-def test_an_alias_is_read_as_a_redirect_to_who_it_is_now(memory: V1, store_id: str) -> None:
+def test_an_alias_is_read_as_a_redirect_to_the_canonical_profile(memory: V1, store_id: str) -> None:
     alias, canonical = make_alias(memory, store_id)
-    at_alias = memory.profiles(store_id)(alias)
-    moved = at_alias.fetch()
+    alias_profile = memory.profiles(store_id)(alias)
+    moved = alias_profile.fetch()
     assert (moved.message, moved.id) == ("This resource has moved.", None)
-    told = at_alias.fetch_with_http_info(trait_groups="Contact")
-    assert told.status_code == 301
-    assert told.headers["canonical-profile-id"] == canonical
-    assert told.headers["location"].endswith(f"/v1/Stores/{store_id}/Profiles/{canonical}?traitGroups=Contact")
-    of_alias = memory.identifiers(store_id, alias)("phone").fetch_with_http_info()
-    assert of_alias.status_code == 301
-    assert of_alias.headers["location"].endswith(f"/Profiles/{canonical}/Identifiers/phone")
+    response = alias_profile.fetch_with_http_info(trait_groups="Contact")
+    assert response.status_code == 301
+    assert response.headers["canonical-profile-id"] == canonical
+    assert response.headers["location"].endswith(f"/v1/Stores/{store_id}/Profiles/{canonical}?traitGroups=Contact")
+    alias_identifiers = memory.identifiers(store_id, alias)("phone").fetch_with_http_info()
+    assert alias_identifiers.status_code == 301
+    assert alias_identifiers.headers["location"].endswith(f"/Profiles/{canonical}/Identifiers/phone")
     assert memory.profiles(store_id).list() == [canonical]
 
 
-def test_a_write_to_an_alias_is_raised_as_308_and_changes_nobody(memory: V1, store_id: str) -> None:
+def test_a_write_to_an_alias_raises_308_and_changes_nothing(memory: V1, store_id: str) -> None:
     alias, canonical = make_alias(memory, store_id)
     before = memory.profiles(store_id)(canonical).fetch().traits
-    of_alias = memory.identifiers(store_id, alias)
+    alias_identifiers = memory.identifiers(store_id, alias)
     phone = {"idType": "phone", "oldValue": "+13175556789", "newValue": "+442079460958"}
     writes: list[Callable[[], object]] = [
         lambda: memory.profiles(store_id)(alias).patch(ProfileList.ProfilePatch({"traits": {"Contact": {}}})),
-        lambda: of_alias.create(IdentifierList.Identifier({"idType": "phone", "value": "+442079460958"})),
-        lambda: of_alias("phone").patch(IdentifierList.IdentifierUpdate(phone)),
-        lambda: of_alias("phone").delete(),
+        lambda: alias_identifiers.create(IdentifierList.Identifier({"idType": "phone", "value": "+442079460958"})),
+        lambda: alias_identifiers("phone").patch(IdentifierList.IdentifierUpdate(phone)),
+        lambda: alias_identifiers("phone").delete(),
         lambda: memory.profiles(store_id)(alias).delete(),
     ]
     for write in writes:
@@ -350,17 +350,17 @@ def test_a_write_to_an_alias_is_raised_as_308_and_changes_nobody(memory: V1, sto
     assert identifiers_of(memory, store_id, canonical) == {"email": ["a@example.com"], "phone": ["+13175556789"]}
 
 
-def test_an_erased_profile_is_not_found_by_any_of_its_ids_nor_by_its_number(memory: V1, store_id: str) -> None:
+def test_an_erased_profile_is_not_found_by_its_ids_or_its_number(memory: V1, store_id: str) -> None:
     alias, canonical = make_alias(memory, store_id)
     assert memory.profiles(store_id)(canonical).delete() == {"message": "Profile accepted for deletion."}
-    for gone in (canonical, alias):
+    for erased_id in (canonical, alias):
         with pytest.raises(TwilioRestException) as raised:
-            memory.profiles(store_id)(gone).fetch()
+            memory.profiles(store_id)(erased_id).fetch()
         assert (raised.value.status, raised.value.code) == (404, 20404)
     assert memory.lookup(store_id).create(PHONE).profiles == []
 
 
-def test_a_deleted_store_is_not_found_and_its_operation_tells_when_it_is_erased(memory: V1, store_id: str) -> None:
+def test_a_deleted_store_is_not_found_and_its_operation_completes(memory: V1, store_id: str) -> None:
     make_profile(memory, store_id, email="a@example.com")
     deleted = memory.stores(store_id).delete_with_http_info()
     assert deleted.status_code == 202

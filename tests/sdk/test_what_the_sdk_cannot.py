@@ -1,6 +1,6 @@
-"""What the official SDK (twilio 9.13) cannot do with any server, and what to do instead.
+"""The limitations of the official SDK (twilio 9.13) with any server, and what to do instead.
 
-When one of these fails, a newer SDK can: then it is time to say so in the README, and to walk it.
+If one of these tests fails, a newer SDK no longer has the limitation: then change the README, and test the new ability.
 """
 
 import httpx
@@ -13,23 +13,25 @@ from twilio.rest.memory.v1.trait_group import TraitGroupList
 
 from tests.sdk.conftest import make_alias, make_profile
 
-of_aiohttp = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # in how the package uses it
+ignores_aiohttp_deprecation = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning"
+)  # the package uses a deprecated part of it
 
 
-@of_aiohttp
-async def test_the_asynchronous_client_sends_form_data_where_it_announces_json(asynchronous: V1, store_id: str) -> None:
-    """Run the synchronous one in a thread."""
+@ignores_aiohttp_deprecation
+async def test_the_asynchronous_client_sends_form_data_and_declares_it_as_json(asynchronous: V1, store_id: str) -> None:
+    """Instead, run the synchronous client in a thread."""
     with pytest.raises(TwilioRestException, match="expected JSON"):
         await asynchronous.lookup(store_id).create_async(LookupList.Identifier({"idType": "phone", "value": "1"}))
 
 
-@of_aiohttp
+@ignores_aiohttp_deprecation
 @pytest.mark.filterwarnings("ignore:coroutine 'AsyncTwilioHttpClient.request' was never awaited:RuntimeWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-async def test_the_asynchronous_client_does_not_get_beyond_the_first_page(
+async def test_the_asynchronous_client_cannot_list_beyond_the_first_page(
     memory: V1, asynchronous: V1, store_id: str
 ) -> None:
-    """It forgets to await the second. Ask `page_async` for it, with the `next_token` of the first."""
+    """It does not await the second page. Instead, call `page_async` with the `next_token` of the first."""
     for number in range(3):
         make_profile(memory, store_id, chat=f"c-{number}")
     with pytest.raises(AttributeError, match="'coroutine' object"):
@@ -39,21 +41,21 @@ async def test_the_asynchronous_client_does_not_get_beyond_the_first_page(
 
 
 def test_null_is_never_sent_so_no_trait_can_be_removed(
-    memory: V1, store_id: str, served: str, account_served: tuple[str, str]
+    memory: V1, store_id: str, service_url: str, synchronous_account: tuple[str, str]
 ) -> None:
-    """Send the PATCH with another HTTP client."""
+    """Instead, send the PATCH with another HTTP client."""
     profile_id = make_profile(memory, store_id, email="a@example.com", city="Indianapolis")
     profile = memory.profiles(store_id)(profile_id)
     removal = {"traits": {"Contact": {"city": None}}}
     profile.patch(ProfileList.ProfilePatch(removal))
     assert profile.fetch().traits["Contact"]["city"] == "Indianapolis"
-    address = f"{served}/v1/Stores/{store_id}/Profiles/{profile_id}"
-    assert httpx.patch(address, json=removal, auth=account_served).status_code == 202
+    address = f"{service_url}/v1/Stores/{store_id}/Profiles/{profile_id}"
+    assert httpx.patch(address, json=removal, auth=synchronous_account).status_code == 202
     assert profile.fetch().traits == {"Contact": {"email": "a@example.com"}}
 
 
-def test_the_lists_of_an_alias_are_raised_without_saying_who_it_is_now(memory: V1, store_id: str) -> None:
-    """Fetch the profile `…_with_http_info`: that tells."""
+def test_the_lists_of_an_alias_raise_errors_without_the_canonical_id(memory: V1, store_id: str) -> None:
+    """Instead, fetch the profile `…_with_http_info`, whose headers contain the canonical ID."""
     alias, _ = make_alias(memory, store_id)
     with pytest.raises(TwilioException, match="Unable to fetch page"):
         memory.traits(store_id, alias).list()
@@ -61,29 +63,29 @@ def test_the_lists_of_an_alias_are_raised_without_saying_who_it_is_now(memory: V
         memory.identifiers(store_id, alias).list()
 
 
-def test_identifiers_are_not_listed_with_their_headers(memory: V1, store_id: str) -> None:
+def test_identifiers_cannot_be_listed_with_their_headers(memory: V1, store_id: str) -> None:
     profile_id = make_profile(memory, store_id, chat="c")
     with pytest.raises(AttributeError, match="stream_with_http_info"):
         memory.identifiers(store_id, profile_id).list_with_http_info()
 
 
-def test_pages_with_their_headers_have_the_size_that_the_server_chooses(memory: V1, store_id: str) -> None:
-    """It sends `PageSize`, where the contract says `pageSize`."""
+def test_pages_with_headers_have_the_default_size_of_the_server(memory: V1, store_id: str) -> None:
+    """The SDK sends `PageSize`, but the contract says `pageSize`."""
     for number in range(3):
         make_profile(memory, store_id, chat=f"c-{number}")
     page = memory.profiles(store_id).page_with_http_info(page_size=2).data
     assert (page.page_size, len(list(page))) == (50, 3)
 
 
-def test_names_of_headers_are_those_on_the_wire_and_case_counts(memory: V1, store_id: str) -> None:
-    """HTTP's names have no case, but the SDK puts them into a plain dict: ours are there in lower case."""
+def test_header_names_are_case_sensitive(memory: V1, store_id: str) -> None:
+    """HTTP ignores the case of header names, but the SDK puts them into a plain dict, where ours are in lower case."""
     headers = memory.stores(store_id).fetch_with_http_info().headers
     assert "etag" in headers
     assert "ETag" not in headers
 
 
-def test_a_validation_rule_cannot_be_read_into_the_sdks_own_class(memory: V1, store_id: str) -> None:
-    """Answers hold plain dicts; take these as they are."""
+def test_a_validation_rule_cannot_be_parsed_into_the_class_of_the_sdk(memory: V1, store_id: str) -> None:
+    """Answers contain plain dicts. Instead, use these directly."""
     traits = {"plan": {"dataType": "STRING", "validationRule": {"ruleType": "STRING", "maxLength": 5}}}
     memory.trait_groups(store_id).create(TraitGroupList.TraitGroupRequest({"displayName": "Billing", "traits": traits}))
     answer = memory.trait_groups(store_id)("Billing").fetch().trait_group

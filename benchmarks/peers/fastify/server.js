@@ -1,9 +1,10 @@
-// The same Lookup as a JavaScript team would write it: Fastify with JSON schemas for what comes and goes, pg with a
-// named, so prepared, statement. It gets the product's best idea too: one statement verifies the caller, tells the
-// revision of the store's settings, which are kept in memory while that stays, and finds the profiles.
+// The same Lookup as a JavaScript team would write it: Fastify with JSON schemas for requests and answers, and pg with
+// a named and therefore prepared statement. It also uses the product's best idea: one statement verifies the caller,
+// returns the revision of the store's settings, and finds the profiles. The settings are cached until the revision
+// changes.
 //
-// PEER_PHONES=libphonenumber parses phone numbers by libphonenumber-js; otherwise digits are kept, and ten of them are
-// a US number, which is less than the product promises.
+// PEER_PHONES=libphonenumber parses phone numbers with libphonenumber-js. Otherwise only the digits are kept, and ten
+// digits are a US number, which is less work than the product does.
 
 import cluster from "node:cluster";
 import { createHash } from "node:crypto";
@@ -148,7 +149,7 @@ function phoneByDigits(value) {
   return digits.length === 10 && !value.startsWith("+") ? `+1${digits}` : `+${digits}`;
 }
 
-// 26 characters of 5 bits over the 128 bits of a UUID, the first with 2 leading zeros.
+// 26 characters of 5 bits encode the 128 bits of a UUID; the first character has 2 leading zero bits.
 function profileId(uuid) {
   const hex = uuid.replaceAll("-", "");
   let id = "mem_profile_" + base32(parseInt(hex.slice(0, 2), 16), 2);

@@ -1,7 +1,7 @@
-"""The same service as one would write it by FastAPI's and SQLAlchemy's own tutorials.
+"""The same service, written as the tutorials of FastAPI and SQLAlchemy show.
 
-SQLAlchemy 2's ORM (asynchronous, on asyncpg, which prepares and caches its statements), HTTPBasic as a dependency,
-pydantic models in and out, `phonenumbers` for every phone number, a session per request. Credentials and settings are
-read from the database in each request, so that a Lookup is three queries: whoever caches them answers by settings that
-no longer hold, or to keys that were revoked, and the product does neither.
+It uses SQLAlchemy 2's ORM (asynchronous, on asyncpg, which prepares and caches its statements), HTTPBasic as a
+dependency, pydantic models for requests and answers, `phonenumbers` for every phone number, and a session per request.
+Each request reads credentials and settings from the database, so that a Lookup takes three queries. A service that
+caches them uses outdated settings or accepts revoked keys, and the product does neither.
 """

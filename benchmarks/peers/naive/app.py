@@ -1,4 +1,4 @@
-"""The routes, with their dependencies."""
+"""The routes and their dependencies."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""The product's tables as ORM classes; of each the columns that are needed."""
+"""The product's tables as ORM classes, with only the necessary columns."""
 
 from datetime import datetime
 from typing import Any, ClassVar

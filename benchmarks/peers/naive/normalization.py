@@ -1,4 +1,4 @@
-"""Identifier values as they are stored; `ValueError` for one that cannot be."""
+"""Normalizes identifier values. Raises `ValueError` for a value that cannot be stored."""
 
 import phonenumbers
 

@@ -1,9 +1,9 @@
-"""One request's profile, with the product's guarantees, as loops over `session.get` and `session.add` write it.
+"""Writes the profile of a request by loops over `session.get` and `session.add`, with the guarantees of the product.
 
-The order of locks is the product's (docs/decisions/0003-resolution-under-races.md): store, identifiers, profiles, and
-then a second look. So any number of requests at once leave what some order of them would have left. Rows are read and
-written one at a time. Left out, in its favour: limits of values per type, the validation of traits, a change of the
-settings meanwhile, and what a merge remembers of its profiles.
+It takes locks in the order of the product (docs/decisions/0003-resolution-under-races.md): store, identifiers,
+profiles, and then it reads the candidates a second time. So concurrent requests leave the same data as some serial
+order of them. Rows are read and written one at a time. To its advantage, it leaves out the limits of values per type,
+the validation of traits, concurrent changes of the settings, and the history that a merge stores.
 """
 
 import asyncio
@@ -32,11 +32,11 @@ class Wanted(NamedTuple):
 
 
 class Moved(Exception):
-    """A merge moved an identifier while we waited for its profile."""
+    """A merge moved an identifier while this request waited for its profile."""
 
 
 async def write_profile(session: AsyncSession, store: Store, traits: Traits) -> UUID:
-    """Raises `ValueError` for what cannot be stored."""
+    """Write the profile, and return its ID. Raises `ValueError` for a value that cannot be stored."""
     requested_at = datetime.now(UTC)
     configs = {config["id_type"]: config for config in store.settings["identifier_configs"]}
     unique = {id_type for id_type, config in configs.items() if config["enforce_unique"]}
@@ -49,7 +49,7 @@ async def write_profile(session: AsyncSession, store: Store, traits: Traits) -> 
     if not identifiers:
         raise ValueError("expected an identifier")
     store_id = store.id
-    await session.commit()  # credentials and store were read in a transaction that ends here
+    await session.commit()  # ends the transaction that read the credentials and the store
     for attempt in range(MAX_ATTEMPTS):
         try:
             async with session.begin():
@@ -106,7 +106,7 @@ async def _canonical(
     people: list[UUID],
     requested_at: datetime,
 ) -> UUID:
-    """The profile that the request is about: a new one, the one that is known, or what several become."""
+    """Return the profile of the request: a new one, a known one, or the result of a merge."""
     if not people:
         canonical_id = uuid7()
         session.add(Profile(store_id=store_id, id=canonical_id, created_at=requested_at))
@@ -143,7 +143,7 @@ async def _holders(session: AsyncSession, store_id: UUID, identifiers: list[Want
 
 
 def _same_person(holders: dict[UUID, set[Wanted]], unique: Collection[str]) -> list[UUID]:
-    """Who shares a unique value, or two others, earliest first; or the only one who shares anything at all."""
+    """Return the profiles with a strong match, the earliest first, or else the only profile with a weak match."""
     strong = [
         profile_id
         for profile_id, shared in sorted(holders.items())

@@ -1,1 +1,1 @@
-"""Accounts and their API keys: who may ask."""
+"""Accounts and their API keys: who may call."""

@@ -3,20 +3,16 @@
 import binascii
 import hashlib
 import secrets
-from typing import Annotated, Literal, NamedTuple
-
-from fastapi import Depends, Request
-from fastapi.security.http import HTTPBase
-from starlette.types import Scope as AsgiScope
+from collections.abc import MutableMapping
+from typing import Any, Literal, NamedTuple
 
 from profile_lookup.errors import Unauthenticated
-from profile_lookup.serving.http_protocol import memory_of_connection
 
 Scope = Literal["lookup", "full"]
 
 
 class Credentials(NamedTuple):
-    """As presented; not verified. Of the secret it holds the digest, which is all that is stored."""
+    """What a caller presented; not verified. Of the secret it holds the digest, which is all that is stored."""
 
     sid: str
     secret_sha256: bytes
@@ -34,7 +30,7 @@ def new_key_sid() -> str:
 
 
 def new_secret() -> str:
-    """256 random bits."""
+    """Return 256 random bits."""
     return secrets.token_urlsafe(32)
 
 
@@ -43,7 +39,7 @@ def digest(secret: str) -> bytes:
 
 
 def parse_basic(header: str | None) -> Credentials:
-    """Read an `Authorization` header (RFC 7617, UTF-8). Raises `Unauthenticated`."""
+    """Parse an `Authorization` header (RFC 7617, UTF-8). Raises `Unauthenticated`."""
     scheme, _, encoded = (header or "").partition(" ")
     if scheme.lower() != "basic":
         raise Unauthenticated
@@ -57,15 +53,14 @@ def parse_basic(header: str | None) -> Credentials:
     return Credentials(sid, digest(secret))
 
 
-def presented_over_connection(scope: AsgiScope, header: bytes) -> Credentials:
-    """As `parse_basic`, but what was presented over the same connection just before is not decoded and hashed again.
+def presented_over_connection(memory: MutableMapping[str, Any], header: bytes) -> Credentials:
+    """Do as `parse_basic`, but do not decode and hash again what the same connection presented just before.
 
-    Only that is remembered, and not for longer than the connection lasts: no secret stays in memory.
+    `memory` lasts no longer than the connection (`web/connection.py`), so no secret stays in memory after it.
     """
-    memory = memory_of_connection(scope)
-    remembered: tuple[bytes, Credentials] | None = memory.get(_PRESENTED)
-    if remembered is not None and secrets.compare_digest(remembered[0], header):
-        return remembered[1]
+    last: tuple[bytes, Credentials] | None = memory.get(_PRESENTED)
+    if last is not None and secrets.compare_digest(last[0], header):
+        return last[1]
     credentials = parse_basic(header.decode("latin-1"))
     if len(header) <= _MAX_REMEMBERED:
         memory[_PRESENTED] = header, credentials
@@ -74,17 +69,3 @@ def presented_over_connection(scope: AsgiScope, header: bytes) -> Credentials:
 
 _PRESENTED = "presented credentials"
 _MAX_REMEMBERED = 512  # bytes: ours have some 130
-
-_basic = HTTPBase(
-    scheme="basic",
-    scheme_name="basic",
-    description="An API key's SID and secret, or an account's SID and auth token.",
-    auto_error=False,
-)
-
-
-async def presented_credentials(request: Request, _documented: Annotated[object, Depends(_basic)]) -> Credentials:
-    return parse_basic(request.headers.get("Authorization"))
-
-
-PresentedCredentials = Annotated[Credentials, Depends(presented_credentials)]

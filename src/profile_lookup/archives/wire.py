@@ -1,16 +1,18 @@
-"""An archive: a store as JSON Lines. A line for its rules, then one for each profile, earliest first.
+"""The format of an archive: a store as JSON Lines, with a line for its rules and one for each profile, earliest first.
 
-All that is known is in it, times to the microsecond, and nothing of when or where it was made but the store's ID.
+It holds everything that is stored, with times to the microsecond. It does not say when or where it was made; only the
+store's ID is in it.
 """
 
 from datetime import datetime
 from itertools import pairwise
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainSerializer, ValidationError
 from pydantic_core import PydanticCustomError
 
+from profile_lookup.errors import RequestRefused
 from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
 from profile_lookup.identity.normalization import MAX_LENGTH
 from profile_lookup.identity.profile import Profile, Trait, TraitName
@@ -19,7 +21,7 @@ from profile_lookup.identity_settings.wire import IdentityResolutionSettingsBody
 from profile_lookup.trait_groups.queries import MAX_GROUPS
 from profile_lookup.trait_groups.wire import TraitGroupRequest
 from profile_lookup.web import ids
-from profile_lookup.web.wire import AnswerModel, Storable
+from profile_lookup.web.wire import AnswerModel, Storable, mistakes_in
 
 
 def _read_id(sent: object) -> object:
@@ -67,7 +69,7 @@ class ArchivedTrait(AnswerModel):
 
 
 class ArchivedPerson(AnswerModel):
-    """Who a profile is, or was before it merged."""
+    """A profile's identifiers and traits, as they are now or were before a merge."""
 
     id: ProfileId
     identifiers: list[ArchivedIdentifier]
@@ -100,7 +102,7 @@ class ArchivedPerson(AnswerModel):
 
 
 class ArchivedMerge(AnswerModel):
-    """`before`: who merged; the first of them became the canonical one."""
+    """`before`: the profiles before they merged, of which the first became the canonical one."""
 
     id: UUID
     rule: IdType
@@ -115,7 +117,7 @@ class ArchivedProfile(ArchivedPerson):
 
 
 class ArchiveHeader(AnswerModel):
-    """A store before it has any profile, and how many profiles follow: fewer lines are not the whole archive."""
+    """The store's rules, and how many profiles follow: an archive with fewer lines is incomplete."""
 
     format: Literal["profile-lookup archive"] = "profile-lookup archive"
     version: Literal[1] = 1
@@ -123,6 +125,17 @@ class ArchiveHeader(AnswerModel):
     profiles: int = Field(ge=0)
     settings: IdentityResolutionSettingsBody
     trait_groups: list[TraitGroupRequest] = Field(max_length=MAX_GROUPS)
+
+
+T = TypeVar("T", ArchiveHeader, ArchivedProfile)
+
+
+def parse_line(kind: type[T], line: bytes) -> T:
+    """Raises `RequestRefused`, which names what was wrong and never quotes it."""
+    try:
+        return kind.model_validate_json(line)
+    except ValidationError as error:
+        raise RequestRefused(mistakes_in(error, "JSON")) from None
 
 
 def line_of(content: ArchiveHeader | ArchivedProfile) -> bytes:

@@ -1,4 +1,4 @@
-"""Reading a whole store, in one snapshot and in constant memory."""
+"""Reads a whole store as the content of an archive, in one snapshot and in constant memory."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
@@ -12,20 +12,20 @@ from profile_lookup.database.documents import Document, parsed_profile, trait_gr
 from profile_lookup.database.tables import profile
 from profile_lookup.identity.trait_definitions import TraitGroup
 from profile_lookup.identity_settings.wire import IdentifierConfigBody, IdentityResolutionSettingsBody
-from profile_lookup.ingest.identity_locks import defined, profile_of
-from profile_lookup.stores.admission import Store
+from profile_lookup.ingest.identity_locks import defined_traits, profile_of
+from profile_lookup.stores.rules_cache import Store
 from profile_lookup.trait_groups import queries as trait_groups
 from profile_lookup.trait_groups.wire import TraitDefinition, TraitGroupRequest
 from profile_lookup.web import ids
 
-CHUNK = 500
-"""Profiles in memory at a time."""
+PROFILES_PER_BATCH = 500
+"""The profiles that are in memory at a time."""
 
 
 async def header_of(connection: AsyncConnection, store: Store) -> ArchiveHeader:
-    question = trait_groups.groups_of(store).order_by(*trait_groups.KEY.columns)
-    groups = (await connection.execute(question)).all()
-    await connection.execute(_TAKE_YOUR_TIME)
+    query = trait_groups.groups_of(store).order_by(*trait_groups.KEY.columns)
+    groups = (await connection.execute(query)).all()
+    await connection.execute(_NO_TIMEOUT)
     profiles = await connection.scalar(select(func.count()).select_from(profile).where(profile.c.store_id == store.id))
     settings = store.settings
     return ArchiveHeader(
@@ -40,11 +40,12 @@ async def header_of(connection: AsyncConnection, store: Store) -> ArchiveHeader:
 
 
 async def profiles_of(connection: AsyncConnection, store: Store) -> AsyncIterator[Sequence[ArchivedProfile]]:
-    """Earliest first, without traits that are no longer defined: what is left of them, a worker is about to erase."""
-    await connection.execute(_TAKE_YOUR_TIME)
-    rows = await connection.stream(_PROFILES, {"store_id": store.id}, execution_options={"yield_per": CHUNK})
-    async for chunk in rows.partitions(CHUNK):
-        yield [_archived(row, store.trait_groups) for row in chunk]
+    """Yield all profiles in batches, earliest first, without traits that are no longer defined."""
+    await connection.execute(_NO_TIMEOUT)
+    options = {"yield_per": PROFILES_PER_BATCH}
+    rows = await connection.stream(_PROFILES, {"store_id": store.id}, execution_options=options)
+    async for batch in rows.partitions(PROFILES_PER_BATCH):
+        yield [_archived(row, store.trait_groups) for row in batch]
 
 
 def _archived_group(row: Row[Any]) -> TraitGroupRequest:
@@ -71,12 +72,12 @@ def _archived(row: Row[Any], groups: Mapping[str, TraitGroup]) -> ArchivedProfil
 
 def _before(document: Document, groups: Mapping[str, TraitGroup]) -> ArchivedPerson:
     person = parsed_profile(document)
-    return ArchivedPerson.of_domain(replace(person, traits=defined(groups, person.traits)))
+    return ArchivedPerson.of_domain(replace(person, traits=defined_traits(groups, person.traits)))
 
 
-_TAKE_YOUR_TIME = text("set local statement_timeout = 0")
+_NO_TIMEOUT = text("set local statement_timeout = 0")
 
-# A merge is recorded under who was canonical then, and that may be an alias by now.
+# A merge is recorded under the profile that was canonical then, which may be an alias by now.
 _PROFILES = text("""
     select profile.id as profile_id, profile.created_at, aliased.*, identified.*, described.*, merged.*
     from profile

@@ -15,7 +15,7 @@ from profile_lookup.commands.errors import CommandError
 from profile_lookup.database import migrations
 from profile_lookup.database.connections import COMMAND_TIMEOUT
 from profile_lookup.database.embedded.server import EmbeddedPostgres
-from profile_lookup.database.pool import HELD, Database
+from profile_lookup.database.pool import DEDICATED, Database
 from profile_lookup.errors import Unavailable
 from profile_lookup.jobs.job_handlers import CONNECTIONS as CONNECTIONS_OF_WORKER
 from profile_lookup.logs import configure_logging
@@ -43,7 +43,7 @@ def database_running(settings: Settings) -> Iterator[Settings]:
     if settings.database_url is not None:
         yield settings
         return
-    of_each = settings.pool_size + HELD + CONNECTIONS_OF_LOOKUPS
+    of_each = settings.pool_size + DEDICATED + CONNECTIONS_OF_LOOKUPS
     connections = settings.workers * of_each + CONNECTIONS_OF_WORKER + CONNECTIONS_OF_COMMANDS
     with EmbeddedPostgres(settings.data_dir, settings={"max_connections": str(max(connections, 100))}) as embedded:
         _migrate(embedded.url)

@@ -14,7 +14,7 @@ from sqlalchemy import Row
 
 from profile_lookup.imports.column_guesses import looks_like_a_name
 from profile_lookup.imports.column_mapping import MappedColumn
-from profile_lookup.imports.refused_rows import HEADER, MAX_TOLD
+from profile_lookup.imports.refused_rows import HEADER, MAX_REPORTED
 from profile_lookup.web import ids
 
 SHOWN = 10
@@ -99,7 +99,7 @@ def show_end(row: Row[Any]) -> None:
 
 def show_refused(row: Row[Any], first: Sequence[Sequence[str]], path: Path | None) -> None:
     """`first`: line, column and reason of some; `path`: where all that are told are, if they were written."""
-    told = "all of them" if row.refused <= MAX_TOLD else f"the first {MAX_TOLD:,}"
+    told = "all of them" if row.refused <= MAX_REPORTED else f"the first {MAX_REPORTED:,}"
     if first:
         _show(HEADER, first)
     if path is not None:

@@ -30,13 +30,15 @@ from profile_lookup.errors import NotFound, RequestRefused, TraitsRefused
 from profile_lookup.garbage_collection import collect_seldom
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.imports import queries, wire
-from profile_lookup.imports.column_guesses import complete, looks_like_a_name
+from profile_lookup.imports.column_guesses import complete_mapping, looks_like_a_name
 from profile_lookup.imports.column_mapping import MappedColumn, refuse_mapping
 from profile_lookup.imports.csv_file import DELIMITERS, headers_of, refuse_unreadable
 from profile_lookup.imports.refused_rows import HEADER, as_csv
-from profile_lookup.jobs.job_handlers import working
+from profile_lookup.jobs.job_handlers import running_worker
+from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.settings import Settings
-from profile_lookup.stores.admission import Store, in_force
+from profile_lookup.stores.admission import in_force
+from profile_lookup.stores.rules_cache import Store
 from profile_lookup.web import ids
 
 MAX_FILE_SIZE = (1 << 31) - 1  # bytes; over HTTP it is the contract's 100 MiB
@@ -136,7 +138,9 @@ def _plan(store: Store, file: BinaryIO, named: Mapping[str, TraitName | None], d
         raise CommandError(f"FILE: expected a regular file of at most {MAX_FILE_SIZE} bytes")
     refuse_unreadable(file)
     _, headers = headers_of(file, DELIMITERS if delimiter is None else (delimiter,))
-    plans = [_Plan(each, header, complete(store.trait_groups, header, named)) for each, header in headers.items()]
+    plans = [
+        _Plan(each, header, complete_mapping(store.trait_groups, header, named)) for each, header in headers.items()
+    ]
     plan = max(plans, key=lambda plan: (len({*named} & {*plan.header}), len(plan.mapping), len(plan.header)))
     traits = {str(TraitName(group.name, name)) for group in store.trait_groups.values() for name in group.traits}
     for column, trait in named.items():
@@ -196,7 +200,7 @@ async def _stage(settings: Settings, store: Store, file: BinaryIO, name: str, pl
 
 
 async def _watch(settings: Settings, what: Import) -> Row[Any]:
-    async with connected(settings) as database, working(settings, [queries.IMPORT_PROFILES]):
+    async with connected(settings) as database, running_worker(settings, [OperationKind.IMPORT_PROFILES]):
         with import_report.watching() as show:
             while True:
                 async with database.statements() as connection:

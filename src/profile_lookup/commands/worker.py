@@ -9,7 +9,7 @@ import uvloop
 
 from profile_lookup.commands.database import configured, connected, database_running
 from profile_lookup.garbage_collection import collect_seldom
-from profile_lookup.jobs.job_handlers import working
+from profile_lookup.jobs.job_handlers import running_worker
 from profile_lookup.serving.worker_supervisor import end_with_parent
 from profile_lookup.settings import Settings
 
@@ -32,6 +32,6 @@ async def _work(settings: Settings) -> None:
     async with connected(settings):
         pass  # its schema is this version's
     collect_seldom()
-    async with working(settings):
+    async with running_worker(settings):
         typer.echo("profile-lookup works on operations")
         await has_to_end.wait()

@@ -1,7 +1,7 @@
-"""Connections that are held for questions, with their statements prepared.
+"""Connections outside of the pool for a few queries, whose statements stay prepared.
 
-A question of a connection of the pool takes several times as much of the processor: to take it out, to set it up, to
-put it back.
+A query over a connection of the pool costs several times as much processor time: the connection is taken out of the
+pool, set up, and returned to it.
 """
 
 import asyncio
@@ -12,25 +12,25 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from profile_lookup.database.connections import connect, telling_when_unavailable
+from profile_lookup.database.connections import connect, translating_errors
 from profile_lookup.errors import Unavailable
 
 if TYPE_CHECKING:
     from asyncpg.prepared_stmt import PreparedStatement
 
-_LOST = (
+_CONNECTION_ERRORS = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
-    # What asyncpg says of a connection that the server has just closed.
+    # asyncpg raises these for a connection that the server has just closed.
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
 )
 
 
 class DedicatedConnection:
-    """One to PostgreSQL, made when it is needed, and made anew when it was lost. One question at a time."""
+    """A connection to PostgreSQL, opened when it is needed and again after it was lost. It runs one query at a time."""
 
     def __init__(self, database_url: str) -> None:
         self._database_url = database_url
@@ -38,75 +38,75 @@ class DedicatedConnection:
         self._connection: asyncpg.Connection | None = None
         self._prepared: dict[str, PreparedStatement] = {}
         self._deadline = math.inf
-        self._looks_at = math.inf
+        self._next_check = math.inf
         self._timer: asyncio.Handle | None = None
-        """One timer for all questions: to set one takes a tenth of the time that a quick question takes."""
+        """One timer for all queries: setting a timer takes a tenth of the time that a quick query takes."""
 
-    async def fetch(self, question: str, arguments: Sequence[object], time_left: float) -> list[asyncpg.Record]:
-        """Once more if the connection was lost meanwhile, since asking changes nothing. Raises `Unavailable`.
+    async def fetch(self, statement: str, arguments: Sequence[object], time_left: float) -> list[asyncpg.Record]:
+        """Run a query that changes nothing and return its rows; run it once more if the connection is lost meanwhile.
 
-        `time_left`: seconds, for both attempts together.
+        `time_left`: seconds, for both attempts together. Raises `Unavailable`.
         """
         self._deadline = self._loop.time() + time_left
-        if self._deadline < self._looks_at:
-            self._look_at(self._deadline)
+        if self._deadline < self._next_check:
+            self._check_at(self._deadline)
         try:
-            prepared = self._prepared.get(question)
+            prepared = self._prepared.get(statement)
             if prepared is not None:
                 try:
                     return await prepared.fetch(*arguments)
-                except _LOST as error:
-                    self._lose()
-                    if self._deadline <= self._loop.time():  # it was taken from a question that is late
+                except _CONNECTION_ERRORS as error:
+                    self._drop()
+                    if self._deadline <= self._loop.time():  # `_check_deadline` dropped it, since the query is late
                         raise Unavailable from error
             async with asyncio.timeout_at(self._deadline):
-                prepared = self._prepared[question] = await self._prepare(question)
+                prepared = self._prepared[statement] = await self._prepare(statement)
                 return await prepared.fetch(*arguments)
-        except _LOST as error:
-            self._lose()
+        except _CONNECTION_ERRORS as error:
+            self._drop()
             raise Unavailable from error
         except BaseException:
-            self._lose()  # whatever it was: what was asked might still be answered, to whoever asks next
-            with telling_when_unavailable():
+            self._drop()  # the answer might otherwise be returned to the next query
+            with translating_errors():
                 raise
         finally:
             self._deadline = math.inf
 
-    async def _prepare(self, question: str) -> "PreparedStatement":
-        """On a connection that is made anew if need be."""
+    async def _prepare(self, statement: str) -> "PreparedStatement":
+        """Prepare a statement, on a new connection if there is none or it was lost."""
         if self._connection is not None:
             try:
-                return await self._connection.prepare(question)
-            except _LOST:
-                self._lose()
+                return await self._connection.prepare(statement)
+            except _CONNECTION_ERRORS:
+                self._drop()
         self._connection = await connect(self._database_url, command_timeout=None)
-        return await self._connection.prepare(question)
+        return await self._connection.prepare(statement)
 
     async def close(self) -> None:
-        """A question under way is not asked again."""
+        """Close the connection. A query under way is not run again."""
         self._deadline = -math.inf
         if self._timer is not None:
             self._timer.cancel()
-            self._looks_at = math.inf
+            self._next_check = math.inf
         if self._connection is not None:
             with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 await self._connection.close(timeout=1)
 
-    def _look_at(self, time: float) -> None:
+    def _check_at(self, time: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._looks_at = time
-        self._timer = self._loop.call_at(time, self._look)
+        self._next_check = time
+        self._timer = self._loop.call_at(time, self._check_deadline)
 
-    def _look(self) -> None:
-        """Drop the connection if the question under way is late; else look again at its deadline."""
-        self._looks_at = math.inf
+    def _check_deadline(self) -> None:
+        """Drop the connection if the query under way is late; otherwise check again at its deadline."""
+        self._next_check = math.inf
         if self._deadline <= self._loop.time():
-            self._lose()
+            self._drop()
         elif self._deadline < math.inf:
-            self._look_at(self._deadline)
+            self._check_at(self._deadline)
 
-    def _lose(self) -> None:
+    def _drop(self) -> None:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None

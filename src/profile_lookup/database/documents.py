@@ -1,4 +1,4 @@
-"""The JSONB documents: a store's settings, its trait groups' traits, and who a profile was before it merged."""
+"""Converts the JSONB documents: a store's settings, a trait group's traits, and a profile as it was before a merge."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -28,7 +28,7 @@ def settings_of(document: Document) -> IdentityResolutionSettings:
             tuple(document["matching_rules"]),
         )
     except SettingsRefused as error:
-        raise ValueError("settings were stored that are not valid") from error  # a defect of ours, not of a request
+        raise ValueError("settings were stored that are not valid") from error  # a defect of ours, not a refusal
 
 
 def traits_document(group: TraitGroup) -> Document:
@@ -40,7 +40,7 @@ def trait_group_of(name: str, document: Document) -> TraitGroup:
 
 
 def serialized_profile(profile: Profile) -> Document:
-    """As `merge.moved` has each of those that merged."""
+    """Return the document that `merge.moved` holds of each profile that merged."""
     return {
         "id": str(profile.id),
         "identifiers": [
@@ -70,6 +70,6 @@ def parsed_profile(document: Document) -> Profile:
 def _definition_of(document: Document) -> TraitDefinition:
     rule = document.get("validation_rule")
     if rule is not None:
-        # Of which kind it is, the trait's type tells: no definition has another.
+        # The trait's type determines the type of its rule.
         rule = RULE_OF_TYPE[document["data_type"]](**rule)
     return TraitDefinition(**{**document, "validation_rule": rule})

@@ -1,4 +1,4 @@
-"""Where the migrations are, and how they are run: from a checkout, or from an installed package."""
+"""Finds and runs the migrations, from a checkout or from an installed package."""
 
 from functools import cache
 from importlib.resources import files
@@ -14,7 +14,7 @@ UNDEFINED_TABLE = "42P01"
 
 
 def alembic_config(database_url: str) -> Config:
-    """`database_url`: postgresql://…, as in the settings."""
+    """Return the configuration of Alembic. `database_url`: postgresql://…, as in the settings."""
     config = Config()
     config.set_main_option("script_location", str(_directory()).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
@@ -23,12 +23,12 @@ def alembic_config(database_url: str) -> Config:
 
 
 def migrate(database_url: str) -> None:
-    """Bring the schema to this version's. Replicas that do so at once wait for each other."""
+    """Migrate the schema to this version. Replicas that migrate at the same time wait for each other."""
     command.upgrade(alembic_config(database_url), "head")
 
 
 async def is_current(connection: AsyncConnection) -> bool:
-    """Whether the schema is this version's."""
+    """Return whether the database has this version's schema."""
     try:
         revision = await connection.scalar(text("select version_num from alembic_version"))
     except exc.ProgrammingError as error:

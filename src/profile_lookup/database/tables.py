@@ -4,14 +4,14 @@ Every primary key but those of `account` and `signing_key` starts with its tenan
 constraints are alarms: in a correct run none of them fires, and a mistake fails a transaction instead of losing data.
 
 - `identifier` and `alias` point at `profile`, which holds canonical profiles only, and neither foreign key
-  cascades: an identifier is never on an alias, an alias never points at an alias, and a merge that forgets a row
+  cascades: an identifier is never on an alias, an alias never points at an alias, and a merge that omits a row
   fails.
 - `identifier.is_unique` repeats its type's `enforceUnique`, so that a partial unique index can enforce it;
-  `identifier.fuzzy_key` stands for store and type where `matchingAlgo` is fuzzy, so that only what is searched by
-  similarity is in an index for it.
+  `identifier.fuzzy_key` stands for store and type where `matchingAlgo` is fuzzy, so that the index for similarity
+  holds only identifiers that are searched by it.
 
 Values of identifiers and traits are in `identifier.value`, `trait.value` and `merge.moved`, in `operation_item.input`
-until that is done, in `operation_piece.content` until the import has ended, and nowhere else.
+until the item is done, in `operation_piece.content` until the import has ended, and nowhere else.
 """
 
 from sqlalchemy import (
@@ -64,7 +64,7 @@ credential = Table(
     Column("account_id", Uuid),
     # The user name of HTTP Basic: the account's SID with its auth token, or an API key's SID with its secret.
     Column("sid", Text),
-    # One SHA-256 is right for the secrets we make, 256 random bits; an operator answers for the bootstrap token.
+    # One SHA-256 is enough for the secrets that we make, 256 random bits; an operator chooses the bootstrap token.
     Column("secret_sha256", LargeBinary, nullable=False),
     Column("scope", Text, nullable=False),
     Column("name", Text, nullable=False),
@@ -87,7 +87,7 @@ store = Table(
     # The contract's IdentityResolutionSettingsCore; `settings_version` changes whenever the document does.
     Column("settings", JSONB, nullable=False),
     Column("settings_version", BigInteger, nullable=False),
-    # Changes whenever the settings or a trait group do: what a process remembers of a store holds while this does.
+    # Changes whenever the settings or a trait group change: what a process has cached of a store is valid until then.
     Column("revision", BigInteger, nullable=False),
     _time("created_at"),
     PrimaryKeyConstraint("account_id", "id"),
@@ -111,24 +111,24 @@ trait_group = Table(
     ForeignKeyConstraint(["store_id"], ["store.id"]),
 )
 
-# Also the queue of what takes long: `operations/worker.py`.
+# Also the queue of long operations: `operations/job_worker.py`.
 operation = Table(
     "operation",
     metadata,
     Column("account_id", Uuid),
     Column("id", Uuid),
-    # No foreign key: a store's deletion outlives it.
+    # No foreign key, since the operation that erases a store outlives the store.
     Column("store_id", Uuid),
     Column("kind", Text, nullable=False),
     Column("status", Text, nullable=False),
-    # What is to be done, and how far it is.
+    # What is to be done, and how far it is done.
     Column("input", JSONB, nullable=False),
     Column("progress", JSONB, nullable=False),
-    # The wire ID of what the operation made or changed, once it is COMPLETED; once it is FAILED, why.
+    # Once it is COMPLETED, the wire ID of what it created or changed; once it is FAILED, why it failed.
     Column("result_id", Text),
     Column("error_code", Integer),
     Column("error_detail", Text),
-    # Who works on it, until when; how often it was taken up since it last made progress.
+    # Which worker has it, until when, and how often it was taken since it last made progress.
     Column("lease", Uuid),
     _time("leased_until", nullable=True),
     Column("attempts", Integer, nullable=False),
@@ -144,17 +144,17 @@ operation = Table(
 Index("operation_unfinished_idx", operation.c.id, postgresql_where=operation.c.completed_at.is_(None))
 Index("operation_completed_at_idx", operation.c.completed_at, postgresql_where=operation.c.completed_at.is_not(None))
 
-# What an operation does one by one, and what became of each: gone with the operation.
+# The inputs that an operation handles one by one, and the outcome of each. They are deleted with the operation.
 operation_item = Table(
     "operation_item",
     metadata,
     Column("account_id", Uuid),
     Column("operation_id", Uuid),
     Column("position", Integer),
-    # What is to be done, as JSON: as text, since JSONB does not hold all of it. Gone once it is done.
+    # JSON, but as text, since JSONB cannot hold all of it. Null once the item is done.
     Column("input", Text),
     Column("outcome", Text),
-    # The canonical profile at that time; or, if it failed, why.
+    # The canonical profile at that time; or why the item failed.
     Column("profile_id", Uuid),
     Column("error_code", Integer),
     Column("error_detail", Text),
@@ -166,7 +166,7 @@ operation_item = Table(
     CheckConstraint("(error_code is not null) = (outcome is not null and outcome = 'failed')", name="error"),
 )
 
-# The file that an operation works on: whole, or nothing of it. Gone when the operation has ended.
+# The file that an operation works on: all of it or nothing. It is deleted when the operation ends.
 operation_piece = Table(
     "operation_piece",
     metadata,
@@ -178,7 +178,7 @@ operation_piece = Table(
     ForeignKeyConstraint(["account_id", "operation_id"], ["operation.account_id", "operation.id"], ondelete="CASCADE"),
 )
 
-# No foreign key to `store`: every create would lock the one store row, and that is where a busy store would queue.
+# No foreign key to `store`: every create would lock the store's row, and creates of a busy store would wait there.
 profile = Table(
     "profile",
     metadata,
@@ -225,7 +225,7 @@ Index(
     postgresql_where=identifier.c.is_unique,
 )
 
-# No list of pending entries: a search would have to read it from end to end.
+# `fastupdate` is off, since a search would have to read the whole list of pending entries.
 Index(
     "identifier_fuzzy_idx",
     identifier.c.fuzzy_key,
@@ -257,35 +257,35 @@ merge = Table(
     # The canonical profile at the time; a later merge may have made it an alias.
     Column("canonical_id", Uuid, nullable=False),
     Column("absorbed_ids", ARRAY(Uuid), nullable=False),
-    # The idType whose matching rule triggered it.
+    # The idType whose matching rule caused the merge.
     Column("rule", Text, nullable=False),
-    # Each profile as it was before, so that the merge can be explained and undone.
+    # Each profile as it was before the merge, so that the merge can be explained and undone.
     Column("moved", JSONB, nullable=False),
     _time("merged_at"),
     PrimaryKeyConstraint("store_id", "id"),
     Index(None, "store_id", "canonical_id"),
 )
 
-# What an import is beside its operation, which has the same ID and tells its status. It goes with that, or when
-# its store is erased: no foreign key to `store`, whose deletion must not wait for gigabytes.
+# What an import has beside its operation, which has the same ID and the status. It is deleted with its operation, or
+# when its store is erased. No foreign key to `store`, since deleting a store must not wait for gigabytes.
 profile_import = Table(
     "profile_import",
     metadata,
     Column("store_id", Uuid),
     Column("id", Uuid),
     Column("account_id", Uuid, nullable=False),
-    # Perhaps somebody's name: for its owner's eyes.
+    # It may be somebody's name, so only the import's owner sees it.
     Column("filename", Text, nullable=False),
     Column("file_size", Integer, nullable=False),
-    # The contract's columnMappings; null: the delimiter is found out.
+    # The contract's columnMappings; the delimiter is null if it is to be detected.
     Column("column_mappings", JSONB, nullable=False),
     Column("delimiter", Text),
     _time("upload_until"),
     _time("uploaded_at", nullable=True),
-    # Null until the file was gone through. Rows are those that the file has beside the header and the empty lines.
+    # Null until the file has been examined. Rows count neither the header nor empty lines.
     Column("rows_total", Integer),
     Column("empty_lines", Integer, nullable=False),
-    # Of the rows that are done, how many came to what.
+    # How many of the rows that are done had which outcome.
     Column("created", Integer, nullable=False),
     Column("updated", Integer, nullable=False),
     Column("merged", Integer, nullable=False),
@@ -297,7 +297,7 @@ profile_import = Table(
     ForeignKeyConstraint(["account_id", "id"], ["operation.account_id", "operation.id"], ondelete="CASCADE"),
 )
 
-# Which rows of an import were refused, and why: what was found in one step, as lines of CSV.
+# Which rows of an import were refused, and why. Each row holds the lines of CSV that one step wrote.
 import_refusals = Table(
     "import_refusals",
     metadata,
@@ -311,7 +311,7 @@ import_refusals = Table(
     ),
 )
 
-# One row: what page tokens and the addresses of uploads are signed with, the same for all replicas.
+# A single row: the key that signs page tokens and the addresses of uploads, the same for all replicas.
 signing_key = Table(
     "signing_key",
     metadata,

@@ -1,4 +1,4 @@
-"""Identity resolution settings in SQL, and what is stored under them."""
+"""Identity resolution settings in SQL, and whether the stored identifiers fit them."""
 
 from collections.abc import Sequence
 
@@ -10,32 +10,29 @@ from profile_lookup.database.tables import store as store_table
 from profile_lookup.errors import SettingsRefused
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.identity.settings_change import SettingsChange
-from profile_lookup.stores.admission import Store
-
-UPDATE_SETTINGS = "UPDATE_SETTINGS"
-"""The kind of operation that `profiles/renormalization.py` does."""
+from profile_lookup.stores.rules_cache import Store
 
 
 async def types_in_use(connection: AsyncConnection, store: Store, id_types: Sequence[str]) -> list[str]:
-    """Those of the identifier types of which something is stored."""
+    """Return the identifier types of which the store holds identifiers."""
     parameters = {"store_id": store.id, "id_types": id_types}
     return list((await connection.execute(_TYPES_IN_USE, parameters)).scalars())
 
 
 _TYPES_IN_USE = text("""
-    select asked.id_type
-    from unnest(cast(:id_types as text[])) with ordinality as asked (id_type, position)
+    select given.id_type
+    from unnest(cast(:id_types as text[])) with ordinality as given (id_type, position)
     cross join lateral (
         select from identifier
-        where identifier.store_id = :store_id and identifier.id_type = asked.id_type
+        where identifier.store_id = :store_id and identifier.id_type = given.id_type
         limit 1
     ) as used
-    order by asked.position
+    order by given.position
 """)
 
 
 async def count_shared_values(connection: AsyncConnection, store: Store, id_type: str) -> int:
-    """How many values of a type are on more than one profile."""
+    """Return how many values of a type are on more than one profile."""
     count: int = (
         await connection.execute(_COUNT_SHARED_VALUES, {"store_id": store.id, "id_type": id_type})
     ).scalar_one()
@@ -54,17 +51,17 @@ _COUNT_SHARED_VALUES = text("""
 
 
 async def refuse_contradictions(connection: AsyncConnection, store: Store, change: SettingsChange) -> None:
-    """Raises `SettingsRefused` when the change contradicts what is stored; its normalization is judged elsewhere."""
+    """Raise `SettingsRefused` if the change contradicts stored identifiers. Normalization is checked elsewhere."""
     if in_use := await types_in_use(connection, store, change.removed):
         raise SettingsRefused(
             f"identifierConfigs: identifiers of {', '.join(in_use)} are stored; expected these types to stay"
         )
     for id_type in change.made_unique:
         if id_type not in change.renormalized and (count := await count_shared_values(connection, store, id_type)):
-            raise values_shared(id_type, count)
+            raise shared_values_refusal(id_type, count)
 
 
-def values_shared(id_type: str, count: int) -> SettingsRefused:
+def shared_values_refusal(id_type: str, count: int) -> SettingsRefused:
     return SettingsRefused(
         f"enforceUnique: {count} value{'s' if count > 1 else ''} of {id_type} would be shared by several profiles; "
         "expected none"
@@ -72,7 +69,7 @@ def values_shared(id_type: str, count: int) -> SettingsRefused:
 
 
 async def replace(connection: AsyncConnection, store: Store, settings: IdentityResolutionSettings) -> None:
-    """Put these settings in force; the caller holds the store's rules alone."""
+    """Put these settings in force. The caller holds the exclusive lock on the store's rules."""
     await connection.execute(
         update(store_table)
         .where(store_table.c.account_id == store.account_id, store_table.c.id == store.id)

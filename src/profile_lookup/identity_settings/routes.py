@@ -1,11 +1,10 @@
 """`/v1/ControlPlane/Stores/{storeId}/IdentityResolutionSettings`."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
 
 from profile_lookup.database.documents import settings_document
-from profile_lookup.database.pool import Transaction
 from profile_lookup.errors import Outdated, RequestRefused, SettingsRefused
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.identity.settings_change import SettingsChange
@@ -14,21 +13,22 @@ from profile_lookup.identity_settings.wire import (
     IdentityResolutionSettingsAnswer,
     IdentityResolutionSettingsBody,
 )
+from profile_lookup.operations.dependencies import accepted, accepted_answer
+from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queries import enqueue, record_completed, unfinished_inputs
-from profile_lookup.operations.wire import OperationAccepted, accepted, accepted_answer
-from profile_lookup.stores.admission import StoreOfAccount
-from profile_lookup.stores.routes import STORE_ERRORS
+from profile_lookup.operations.wire import OperationAccepted
+from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
-from profile_lookup.web.body import BodyLastRoute
-from profile_lookup.web.etags import ETAG, IfMatch, etag, names_a_state, refuse_outdated
-from profile_lookup.web.openapi import answer, error_answers, request_example
-from profile_lookup.web.urls import BaseUrl
+from profile_lookup.web.body import ContractRoute, json_body
+from profile_lookup.web.dependencies import BaseUrl, IfMatch, Transaction
+from profile_lookup.web.etags import etag, names_a_state, refuse_outdated
+from profile_lookup.web.openapi import ETAG, answer, error_answers, request_example
 
 router = APIRouter(
     prefix="/v1/ControlPlane/Stores/{storeId}/IdentityResolutionSettings",
     tags=["IdentityResolutionSettings"],
-    route_class=BodyLastRoute,
+    route_class=ContractRoute,
 )
 
 _ACCEPTED = "Identity Resolution Settings accepted for processing."
@@ -69,7 +69,7 @@ async def fetch_settings(store: StoreOfAccount, response: Response) -> IdentityR
 )
 async def update_settings(
     store: StoreOfAccount,
-    body: IdentityResolutionSettingsBody,
+    body: Annotated[IdentityResolutionSettingsBody, json_body(IdentityResolutionSettingsBody)],
     transaction: Transaction,
     base_url: BaseUrl,
     response: Response,
@@ -87,7 +87,7 @@ async def update_settings(
     refuse_outdated(if_match, etag(store.settings_version, store.created_at))
     change = SettingsChange(store.settings, settings)
     # What waits comes first, and may change what this one means: then it has its turn.
-    waits = bool(await unfinished_inputs(transaction, store.id, queries.UPDATE_SETTINGS))
+    waits = bool(await unfinished_inputs(transaction, store.id, OperationKind.UPDATE_SETTINGS))
     if not waits:
         await queries.refuse_contradictions(transaction, store, change)
     if waits or await queries.types_in_use(transaction, store, change.rewritten):
@@ -95,10 +95,16 @@ async def update_settings(
             "settings": settings_document(settings),
             "expected_version": store.settings_version if names_a_state(if_match) else None,
         }
-        operation = await enqueue(transaction, store.account_id, store.id, kind=queries.UPDATE_SETTINGS, to_do=to_do)
+        operation = await enqueue(
+            transaction, store.account_id, store.id, kind=OperationKind.UPDATE_SETTINGS, to_do=to_do
+        )
     else:
         await queries.replace(transaction, store, settings)
         operation = await record_completed(
-            transaction, store.account_id, store.id, kind=queries.UPDATE_SETTINGS, result_id=ids.store_id(store.id)
+            transaction,
+            store.account_id,
+            store.id,
+            kind=OperationKind.UPDATE_SETTINGS,
+            result_id=ids.store_id(store.id),
         )
     return accepted(response, base_url, operation, _ACCEPTED)

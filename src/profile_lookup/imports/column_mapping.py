@@ -1,4 +1,4 @@
-"""Which column of a file is which trait, and what a row of it says of a person."""
+"""Which column of a file holds which trait, and which change a row of the file asks for."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from profile_lookup.identity.trait_definitions import DataType, TraitGroup
 from profile_lookup.identity.traits import read_traits
 
 _INTEGER = re.compile("[+-]?[0-9]{1,10}")
-_NAMED = 5  # columns in a reason, of which there may be millions
+_MAX_NAMED = 5  # columns that a reason lists, since a report may have millions of reasons
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -25,17 +25,18 @@ class MappedColumn(NamedTuple):
 def refuse_mapping(
     groups: Mapping[str, TraitGroup], settings: IdentityResolutionSettings, mapping: Sequence[MappedColumn]
 ) -> None:
-    """Raises `RequestRefused` or `TraitsRefused` for a mapping by which no row could be read."""
-    for what, named in (("columnName", [each.column for each in mapping]), ("trait", [each.trait for each in mapping])):
-        if len(set(named)) < len(named):
-            raise RequestRefused(f"columnMappings: expected each {what} once")
+    """Raise `RequestRefused` or `TraitsRefused` if no row could be read by the mapping."""
+    members = (("columnName", [each.column for each in mapping]), ("trait", [each.trait for each in mapping]))
+    for member, values in members:
+        if len(set(values)) < len(values):
+            raise RequestRefused(f"columnMappings: expected each {member} once")
     for number, (_, trait) in enumerate(mapping):
         place = f"columnMappings.{number}"
         if trait.group not in groups:
-            raise TraitsRefused(f"{place}.traitGroup: no such trait group; expected one of {_listed(groups)}")
+            raise TraitsRefused(f"{place}.traitGroup: no such trait group; expected one of {_joined(groups)}")
         known = groups[trait.group].traits
         if trait.name not in known:
-            raise TraitsRefused(f"{place}.traitName: no such trait in {trait.group}; expected one of {_listed(known)}")
+            raise TraitsRefused(f"{place}.traitName: no such trait in {trait.group}; expected one of {_joined(known)}")
     if not identifying_columns(groups, settings, mapping):
         raise TraitsRefused("columnMappings: expected at least one trait that is promoted to an identifier")
 
@@ -43,7 +44,7 @@ def refuse_mapping(
 def identifying_columns(
     groups: Mapping[str, TraitGroup], settings: IdentityResolutionSettings, mapping: Iterable[MappedColumn]
 ) -> dict[str, str]:
-    """The columns whose values are promoted to identifiers, each with their type."""
+    """Return the columns whose values are promoted to identifiers, each with its identifier type."""
     promotions = {column: groups[trait.group].traits[trait.name].id_type_promotion for column, trait in mapping}
     return {column: id_type for column, id_type in promotions.items() if id_type in settings.id_types and id_type}
 
@@ -54,9 +55,9 @@ def read_row(
     mapping: Sequence[MappedColumn],
     cells: Sequence[str],
 ) -> Change:
-    """What a row says, its cells in the order of the mapping. An empty cell says nothing of its trait.
+    """Return the change that a row asks for. Its cells are in the order of the mapping; an empty cell is ignored.
 
-    The mapping fits, by `refuse_mapping`. Raises `RowRefused`.
+    The mapping must have passed `refuse_mapping`. Raises `RowRefused`.
     """
     sent: dict[str, dict[str, object]] = {}
     for (column, trait), cell in zip(mapping, cells, strict=True):
@@ -72,13 +73,13 @@ def read_row(
         raise RowRefused(None, str(refused)) from None
     if not change.incoming:
         columns = list(identifying_columns(groups, settings, mapping))
-        named = columns if len(columns) <= _NAMED else [*columns[:_NAMED], "…"]
-        raise RowRefused(None, f"expected a value in a column that identifies: {', '.join(named)}")
+        listed = columns if len(columns) <= _MAX_NAMED else [*columns[:_MAX_NAMED], "…"]
+        raise RowRefused(None, f"expected a value in a column that identifies: {', '.join(listed)}")
     return change
 
 
 def _read_cell(column: str, data_type: DataType, cell: str) -> object:
-    """The JSON value that a request would have had. Raises `RowRefused`."""
+    """Return the JSON value that a request would hold. Raises `RowRefused`."""
     match data_type:
         case "STRING":
             return cell
@@ -105,5 +106,5 @@ def _read_array(column: str, cell: str) -> list[object]:
     return items
 
 
-def _listed(names: Iterable[str]) -> str:
+def _joined(names: Iterable[str]) -> str:
     return ", ".join(sorted(names))

@@ -1,8 +1,8 @@
 """Reads a CSV file (RFC 4180) record by record, however large it is, and says what is wrong with it, and where.
 
-The parsing is the standard library's, strictly. What is ours is around it: UTF-8 is checked before the first record is
-believed, the delimiter is found out, lines are numbered as an editor does, and no record takes more than some memory.
-No message repeats what the file holds.
+The standard library parses, in its strict mode. This module adds what that lacks: it checks UTF-8 before any record is
+used, detects the delimiter, numbers lines as an editor does, and bounds the memory that a record takes. No message
+repeats what the file holds.
 """
 
 import codecs
@@ -16,15 +16,15 @@ from typing import BinaryIO
 from profile_lookup.errors import FileRefused
 
 DELIMITERS = (",", ";", "\t", "|")
-MAX_FIELD = 131_072  # characters; the csv module's own limit, which is of the whole process
+MAX_FIELD = 131_072  # characters; the csv module's own limit, which applies to the whole process
 MAX_RECORD = 1 << 20  # characters
 
-_CHUNK = 1 << 20  # bytes
+_READ_SIZE = 1 << 20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """`line` is where it begins, from 1. `fields` is None when it cannot be read: `reason` says why."""
+    """`line` is the number of its first line, from 1. `fields` is None if it cannot be read; `reason` says why."""
 
     line: int
     fields: Sequence[str] | None
@@ -33,7 +33,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a file is written: what is between fields, how many there are, and which of them the mapped columns are."""
+    """How a file is written: its delimiter, how many fields its records have, and where the mapped columns are."""
 
     delimiter: str
     width: int
@@ -42,37 +42,38 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """`rows` does not count the header and the empty lines; of these, those after the header are counted apart."""
+    """`rows` counts neither the header nor empty lines. `empty_lines` counts the empty lines after the header."""
 
     rows: int
     empty_lines: int
 
 
 def refuse_unreadable(file: BinaryIO) -> None:
-    """What is not UTF-8, or holds NUL, which no identifier or trait may. Raises `FileRefused`."""
+    """Raise `FileRefused` if the file is not UTF-8 or holds NUL, which no identifier or trait may hold."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     file.seek(0)
-    start = 0  # of the chunk, in the file
+    start = 0  # where the chunk begins in the file
     while True:
-        chunk = file.read(_CHUNK)
-        before = len(decoder.getstate()[0])  # bytes of a character that goes on in this chunk
+        chunk = file.read(_READ_SIZE)
+        carried = len(decoder.getstate()[0])  # bytes of a character that continues in this chunk
         nul = chunk.find(0)
         try:
             decoder.decode(chunk if nul < 0 else chunk[:nul], final=not chunk)
         except UnicodeDecodeError as error:
-            at = start - before + error.start
-            place = f"line {_line_of(file, at)}, byte {at + 1} of the file"
+            offset = start - carried + error.start
+            place = f"line {_line_of(file, offset)}, byte {offset + 1} of the file"
             raise FileRefused(f"{place}: expected UTF-8") from None
         if nul >= 0:
-            at = start + nul
-            raise FileRefused(f"line {_line_of(file, at)}, byte {at + 1} of the file: expected no NUL character")
+            offset = start + nul
+            place = f"line {_line_of(file, offset)}, byte {offset + 1} of the file"
+            raise FileRefused(f"{place}: expected no NUL character")
         if not chunk:
             return
         start += len(chunk)
 
 
 def headers_of(file: BinaryIO, delimiters: Sequence[str]) -> tuple[int, dict[str, Sequence[str]]]:
-    """The line of the header, and what it is under each of the delimiters. Raises `FileRefused`."""
+    """Return the line of the header and, for each delimiter, its column names. Raises `FileRefused`."""
     line, headers = 1, dict[str, Sequence[str]]()
     for delimiter in delimiters:
         header = next((record for record in _records(file, delimiter) if record.fields != []), None)
@@ -84,9 +85,10 @@ def headers_of(file: BinaryIO, delimiters: Sequence[str]) -> tuple[int, dict[str
 
 
 def layout_of(file: BinaryIO, columns: Sequence[str], delimiter: str | None = None) -> Layout:
-    """How a file of UTF-8 is written, by its header: the delimiter that finds all of the columns, if none is named.
+    """Return the layout of a file of UTF-8, read from its header.
 
-    Raises `FileRefused`.
+    If no delimiter is given, it is the one that finds the most columns. Raises `FileRefused` unless the header has each
+    of the columns once.
     """
     line, headers = headers_of(file, DELIMITERS if delimiter is None else (delimiter,))
     found, header = max(headers.items(), key=lambda each: len(set(each[1]) & set(columns)))
@@ -102,7 +104,7 @@ def layout_of(file: BinaryIO, columns: Sequence[str], delimiter: str | None = No
 
 
 def examine(file: BinaryIO, columns: Sequence[str], delimiter: str | None = None) -> tuple[Layout, Extent]:
-    """Go through the whole file, before anything of it is believed. Raises `FileRefused`."""
+    """Read the whole file, before any row of it is applied, and return its layout and extent. Raises `FileRefused`."""
     refuse_unreadable(file)
     layout = layout_of(file, columns, delimiter)
     rows = empty_lines = 0
@@ -115,17 +117,17 @@ def examine(file: BinaryIO, columns: Sequence[str], delimiter: str | None = None
 
 
 def rows_of(file: BinaryIO, layout: Layout, skip: int = 0) -> Iterator[Record]:
-    """The records after the header, but for the first `skip`; empty lines are none. Raises `FileRefused`."""
+    """Yield the records after the header, without empty lines and the first `skip` records. Raises `FileRefused`."""
     return islice((record for record in _after_header(file, layout) if record.fields != []), skip, None)
 
 
-def _line_of(file: BinaryIO, at: int) -> int:
+def _line_of(file: BinaryIO, offset: int) -> int:
     file.seek(0)
-    line, before = 1, b""
-    while at > 0 and (chunk := file.read(min(at, _CHUNK))):
-        at -= len(chunk)
-        line += chunk.count(b"\n") + chunk.count(b"\r") - (before + chunk).count(b"\r\n")
-        before = chunk[-1:]
+    line, last_byte = 1, b""
+    while offset > 0 and (chunk := file.read(min(offset, _READ_SIZE))):
+        offset -= len(chunk)
+        line += chunk.count(b"\n") + chunk.count(b"\r") - (last_byte + chunk).count(b"\r\n")
+        last_byte = chunk[-1:]
     return line
 
 
@@ -141,7 +143,7 @@ def _after_header(file: BinaryIO, layout: Layout) -> Iterator[Record]:
 
 
 def _records(file: BinaryIO, delimiter: str) -> Iterator[Record]:
-    """All of them; an empty line is a record without fields."""
+    """Yield all records of the file; an empty line is a record without fields."""
     file.seek(0)
     text = io.TextIOWrapper(file, "utf-8-sig", newline="")
     lines = _Lines(text)
@@ -163,55 +165,55 @@ def _records(file: BinaryIO, delimiter: str) -> Iterator[Record]:
                 yield Record(line, fields)
     finally:
         if not file.closed:
-            text.detach()  # or the file would be closed with it
+            text.detach()  # otherwise the file would be closed together with it
 
 
 class _RecordTooLong(Exception):
-    """The rest of its line is skipped already."""
+    """A record exceeds `MAX_RECORD`. The rest of its line has been skipped already."""
 
 
 class _Lines:
-    """Lines with their endings, as the csv module wants them: it needs to know those within quotes."""
+    """Yields lines with their endings, since the csv module needs the endings that are within quotes."""
 
     def __init__(self, text: io.TextIOWrapper) -> None:
         self._text = text
-        self._room = MAX_RECORD
-        self._was_cut = False  # after a CR, whose LF may be still to come
+        self._remaining = MAX_RECORD
+        self._ended_in_cr = False  # its LF may follow at the next read
         self.number = 0
         self.is_at_end = False
 
     def begin_record(self) -> int:
-        """The number of its first line."""
-        self._room = MAX_RECORD
+        """Allow for a whole new record, and return the number of its first line."""
+        self._remaining = MAX_RECORD
         return self.number + 1
 
     def __iter__(self) -> "_Lines":
         return self
 
     def __next__(self) -> str:
-        line = self._text.readline(self._room + 1)
-        if self._was_cut:
-            self._was_cut = False
+        line = self._text.readline(self._remaining + 1)
+        if self._ended_in_cr:
+            self._ended_in_cr = False
             if line == "\n":
-                line = self._text.readline(self._room + 1)
+                line = self._text.readline(self._remaining + 1)
         if not line:
             self.is_at_end = True
             raise StopIteration
         self.number += 1
-        self._room -= len(line)
-        if self._room < 0:
+        self._remaining -= len(line)
+        if self._remaining < 0:
             self._skip_rest(line)
             raise _RecordTooLong
         return line
 
     def _skip_rest(self, line: str) -> None:
         while line and line[-1] not in "\r\n":
-            line = self._text.readline(_CHUNK)
-        self._was_cut = line.endswith("\r")
+            line = self._text.readline(_READ_SIZE)
+        self._ended_in_cr = line.endswith("\r")
 
 
 def _reason(error: csv.Error, first: int, last: int) -> str:
-    """The csv module's own words say what stands there."""
+    """Return the reason in our own words, since the csv module's message may quote the file."""
     if "limit" not in str(error):
         return "expected nothing between a closing quote and the delimiter"
     lines = "" if first == last else f"; lines {first}-{last} were taken for one field: is a quote not closed?"

@@ -1,7 +1,7 @@
-"""The work of the operation that an import is: its file is fetched and examined, then its rows are applied.
+"""Handles the operation of an import: the file is fetched and examined, then its rows are applied.
 
-What comes to a bucket is brought into the database. From there the file is copied out, to be gone through as a whole,
-and then some hundreds of rows a step.
+A file that was uploaded to a bucket is moved into the database. From there it is copied to the disk, read as a whole,
+and then applied in steps of some hundreds of rows.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from profile_lookup.imports import queries
 from profile_lookup.imports.column_mapping import MappedColumn
 from profile_lookup.imports.csv_file import Layout, examine, layout_of, rows_of
 from profile_lookup.imports.row_writer import apply_rows
-from profile_lookup.imports.s3 import Bucket, next_look
+from profile_lookup.imports.s3 import Bucket, next_poll
 from profile_lookup.imports.uploads import scratch_file
 from profile_lookup.imports.wire import ColumnMapping
 from profile_lookup.operations.job_worker import Handler, Job
@@ -29,7 +29,7 @@ from profile_lookup.web import ids
 
 @dataclass(frozen=True, slots=True)
 class _Import:
-    """What is to be done. `id` is the operation's as well; no row is earlier than `time`, by whatever clock."""
+    """An import to do. `id` is its operation's ID, too. No row gets a time before `time`, whatever the clock says."""
 
     store_id: UUID
     id: UUID
@@ -48,29 +48,35 @@ class _Import:
         return [each.column for each in self.mapping]
 
 
-def importing(directory: Path, bucket: Bucket | None) -> Handler:
-    """The handler. `directory` is for files that do not stay; to `bucket` come uploads, if not to this service."""
+def import_handler(directory: Path, bucket: Bucket | None) -> Handler:
+    """Return the handler of imports. `directory` holds temporary files; clients upload to `bucket`, if there is one."""
 
     async def import_profiles(job: Job) -> None:
-        """Raises `FileRefused`, nothing having been applied; `StoreNotFound`; `TraitsRefused`: no mapping any more."""
-        what = await _begin(job)
-        is_there = what.is_uploaded or (bucket is not None and await _taken_from(bucket, job, what, directory))
-        if not is_there and datetime.now(UTC) > what.upload_until:
+        """Do an import.
+
+        Raises `FileRefused`, before any row is applied; `StoreNotFound`; `TraitsRefused`, when the mapping does not fit
+        the store's traits any more.
+        """
+        details = await _load(job)
+        has_file = details.is_uploaded
+        if not has_file and bucket is not None:
+            has_file = await _fetch_from_bucket(bucket, job, details, directory)
+        if not has_file and datetime.now(UTC) > details.upload_until:
             raise FileRefused("expected an upload before the url expired")
-        if not is_there:
-            await job.defer(next_look(datetime.now(UTC) - what.created_at))
+        if not has_file:
+            await job.defer(next_poll(datetime.now(UTC) - details.created_at))
             return
-        async with _copied(job, directory) as file:
-            layout = await _read_layout(job, what, file)
-            records = rows_of(file, layout, skip=what.rows_done)
-            await apply_rows(job, what.mapping, layout, records, what.rows_done, what.time)
+        async with _scratch_copy(job, directory) as file:
+            layout = await _read_layout(job, details, file)
+            records = rows_of(file, layout, skip=details.rows_done)
+            await apply_rows(job, details.mapping, layout, records, details.rows_done, details.time)
         if bucket is not None:
             await bucket.remove(job.store_id, job.id)
         async with job.step() as connection:
             await job.complete(connection, ids.import_id(job.id))
 
     async def import_from_bucket(job: Job) -> None:
-        """And if it fails, nothing stays there."""
+        """Do an import, and delete the uploaded object if the import fails."""
         assert bucket is not None
         try:
             await import_profiles(job)
@@ -83,7 +89,7 @@ def importing(directory: Path, bucket: Bucket | None) -> Handler:
     return import_profiles if bucket is None else import_from_bucket
 
 
-async def _begin(job: Job) -> _Import:
+async def _load(job: Job) -> _Import:
     async with job.step() as connection:
         await in_force(connection, job.account_id, job.store_id)
         row = await queries.fetch(connection, job.store_id, job.id)
@@ -102,21 +108,21 @@ async def _begin(job: Job) -> _Import:
     )
 
 
-async def _taken_from(bucket: Bucket, job: Job, what: _Import, directory: Path) -> bool:
-    """Whether the file was there. From now on it is in the database, and what comes there later is not looked at."""
+async def _fetch_from_bucket(bucket: Bucket, job: Job, details: _Import, directory: Path) -> bool:
+    """Move the file into the database, and return whether there was one. What is uploaded later is ignored."""
     with scratch_file(directory) as file:
-        taken = asyncio.create_task(bucket.take(what.store_id, what.id, what.file_size, file))
-        if not await job.hold_until(taken):
+        downloaded = asyncio.create_task(bucket.download(details.store_id, details.id, details.file_size, file))
+        if not await job.hold_until(downloaded):
             return False
         async with job.step() as connection:
-            await queries.keep_pieces(connection, job.account_id, what.store_id, what.id, file)
+            await queries.keep_pieces(connection, job.account_id, details.store_id, details.id, file)
             await job.save(connection, **job.progress)
     return True
 
 
 @asynccontextmanager
-async def _copied(job: Job, directory: Path) -> AsyncIterator[BinaryIO]:
-    """That it is closed in the end is also what stops a thread that reads it: it gets a `ValueError`."""
+async def _scratch_copy(job: Job, directory: Path) -> AsyncIterator[BinaryIO]:
+    """Yield a copy of the file. Closing it also stops a thread that still reads it, by a `ValueError`."""
     with scratch_file(directory) as file:
         position = 0
         while True:
@@ -129,13 +135,13 @@ async def _copied(job: Job, directory: Path) -> AsyncIterator[BinaryIO]:
         yield file
 
 
-async def _read_layout(job: Job, what: _Import, file: BinaryIO) -> Layout:
-    """The whole file is gone through before the first row is applied, but not again after a crash."""
-    if what.is_examined:
-        return layout_of(file, what.columns, what.delimiter)
-    examined = asyncio.create_task(asyncio.to_thread(examine, file, what.columns, what.delimiter))
+async def _read_layout(job: Job, details: _Import, file: BinaryIO) -> Layout:
+    """Return the file's layout. The whole file is examined once before the first row, but not again after a crash."""
+    if details.is_examined:
+        return layout_of(file, details.columns, details.delimiter)
+    examined = asyncio.create_task(asyncio.to_thread(examine, file, details.columns, details.delimiter))
     layout, extent = await job.hold_until(examined)
     async with job.step() as connection:
-        await queries.save_extent(connection, what.store_id, what.id, extent.rows, extent.empty_lines)
+        await queries.save_extent(connection, details.store_id, details.id, extent.rows, extent.empty_lines)
         await job.save(connection, **job.progress)
     return layout

@@ -12,18 +12,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import import_refusals, operation, profile_import, store
 from profile_lookup.errors import AlreadyUploaded, ImportNotFound, StoreNotFound, UploadRefused
+from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.pieces import stage_file
-from profile_lookup.operations.queries import enqueue, ready
-
-IMPORT_PROFILES = "IMPORT_PROFILES"
-"""The kind of operation that `work.py` does."""
+from profile_lookup.operations.queries import enqueue, mark_ready
 
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """Rows of an import, by what they came to."""
+class RowCounts:
+    """How many rows of an import had which outcome."""
 
     created: int = 0
     updated: int = 0
@@ -44,21 +42,21 @@ async def create(
     waits_until: datetime,
     delimiter: str | None = None,
 ) -> UUID:
-    """With its operation, which has the same ID and waits for the file. Raises `StoreNotFound` if that is gone.
+    """Create an import and its operation, which has the same ID and waits for the file. Raises `StoreNotFound`.
 
-    After `upload_until` nobody may upload it; at `waits_until` a worker looks what has become of it.
+    After `upload_until` nobody may upload the file; at `waits_until` a worker checks whether it was uploaded.
     """
     import_id = await enqueue(
         connection,
         account_id,
         store_id,
-        kind=IMPORT_PROFILES,
+        kind=OperationKind.IMPORT_PROFILES,
         to_do={},
         created_at=created_at,
         waits_until=waits_until,
     )
-    its_store = select(store.c.id).where(store.c.account_id == account_id, store.c.id == store_id)
-    if await connection.scalar(its_store.with_for_update(read=True, key_share=True)) is None:
+    store_query = select(store.c.id).where(store.c.account_id == account_id, store.c.id == store_id)
+    if await connection.scalar(store_query.with_for_update(read=True, key_share=True)) is None:
         raise StoreNotFound
     await connection.execute(
         insert(profile_import).values(
@@ -83,13 +81,16 @@ async def create(
 
 
 def imports_of(store_id: UUID) -> Select[Any]:
-    """To be fetched page by page."""
+    """Return the query for the IDs of a store's imports, which is to be fetched page by page."""
     return select(profile_import.c.id).where(profile_import.c.store_id == store_id)
 
 
 async def fetch(connection: AsyncConnection, store_id: UUID, import_id: UUID) -> Row[Any]:
-    """With `status`, `error_code`, `error_detail` and `completed_at` of its operation. Raises `ImportNotFound`."""
-    question = (
+    """Return the import's row, with `status`, `error_code`, `error_detail` and `completed_at` of its operation.
+
+    Raises `ImportNotFound`.
+    """
+    query = (
         select(
             profile_import,
             operation.c.status,
@@ -97,38 +98,41 @@ async def fetch(connection: AsyncConnection, store_id: UUID, import_id: UUID) ->
             operation.c.error_detail,
             operation.c.completed_at,
         )
-        .join(operation, _of_operation)
-        .where(_is(store_id, import_id))
+        .join(operation, _joins_operation)
+        .where(_has_id(store_id, import_id))
     )
-    found = (await connection.execute(question)).one_or_none()
+    found = (await connection.execute(query)).one_or_none()
     if found is None:
         raise ImportNotFound
     return found
 
 
 async def store_of(connection: AsyncConnection, account_id: UUID, import_id: UUID) -> UUID:
-    """Raises `ImportNotFound`."""
-    question = select(profile_import.c.store_id).where(
+    """Return the store of an import. Raises `ImportNotFound`."""
+    query = select(profile_import.c.store_id).where(
         profile_import.c.account_id == account_id, profile_import.c.id == import_id
     )
-    store_id: UUID | None = await connection.scalar(question)
+    store_id: UUID | None = await connection.scalar(query)
     if store_id is None:
         raise ImportNotFound
     return store_id
 
 
 async def awaited_file_size(connection: AsyncConnection, store_id: UUID, import_id: UUID) -> int:
-    """Raises `AlreadyUploaded`, or `UploadRefused` when the time is up or there is no such import or store any more."""
-    question = (
+    """Return the size of the file that the import waits for.
+
+    Raises `AlreadyUploaded`, or `UploadRefused` when the time is up or there is no such import or store any more.
+    """
+    query = (
         select(
             profile_import.c.file_size,
             profile_import.c.uploaded_at.is_not(None).label("is_uploaded"),
             (profile_import.c.upload_until > func.clock_timestamp()).label("is_in_time"),
         )
         .join(store, store.c.id == profile_import.c.store_id)
-        .where(_is(store_id, import_id))
+        .where(_has_id(store_id, import_id))
     )
-    found = (await connection.execute(question)).one_or_none()
+    found = (await connection.execute(query)).one_or_none()
     if found is None or not (found.is_uploaded or found.is_in_time):
         raise UploadRefused
     if found.is_uploaded:
@@ -138,14 +142,14 @@ async def awaited_file_size(connection: AsyncConnection, store_id: UUID, import_
 
 
 async def keep_file(connection: AsyncConnection, store_id: UUID, import_id: UUID, file: BinaryIO) -> None:
-    """The whole file, for whatever worker. Raises `AlreadyUploaded` or `UploadRefused`, as of this moment.
+    """Save the whole file, so that any worker can read it. Raises `AlreadyUploaded` or `UploadRefused`.
 
-    A store that is deleted meanwhile need not wait: when the import's turn comes, it fails, and the file goes.
+    Deleting the store meanwhile does not wait for this: a worker then fails the import, which deletes the file.
     """
-    its_account = select(store.c.account_id).where(store.c.id == store_id)
-    account_id: UUID | None = await connection.scalar(its_account)
-    # First of all, since workers, too, lock the operation first.
-    if account_id is None or not await ready(connection, account_id, import_id):
+    account_query = select(store.c.account_id).where(store.c.id == store_id)
+    account_id: UUID | None = await connection.scalar(account_query)
+    # The operation is locked first, since workers lock it first, too.
+    if account_id is None or not await mark_ready(connection, account_id, import_id):
         await awaited_file_size(connection, store_id, import_id)
         raise UploadRefused
     try:
@@ -157,30 +161,33 @@ async def keep_file(connection: AsyncConnection, store_id: UUID, import_id: UUID
 async def keep_pieces(
     connection: AsyncConnection, account_id: UUID, store_id: UUID, import_id: UUID, file: BinaryIO
 ) -> None:
-    """By a worker, whose operation this is. Raises `StoreNotFound`: it took the import with it."""
-    await _set(connection, store_id, import_id, uploaded_at=datetime.now(UTC))
+    """Save the whole file, the operation being locked. Raises `StoreNotFound` if the import went with its store."""
+    await _update(connection, store_id, import_id, uploaded_at=datetime.now(UTC))
     await stage_file(connection, account_id, import_id, file)
 
 
 async def save_extent(
     connection: AsyncConnection, store_id: UUID, import_id: UUID, rows_total: int, empty_lines: int
 ) -> None:
-    """Raises `StoreNotFound`: it took the import with it."""
-    await _set(connection, store_id, import_id, rows_total=rows_total, empty_lines=empty_lines)
+    """Save how much the file holds. Raises `StoreNotFound` if the import went with its store."""
+    await _update(connection, store_id, import_id, rows_total=rows_total, empty_lines=empty_lines)
 
 
-async def save_done(
-    connection: AsyncConnection, store_id: UUID, import_id: UUID, done: Done, position: int, report: str
+async def save_step(
+    connection: AsyncConnection, store_id: UUID, import_id: UUID, row_counts: RowCounts, position: int, report: str
 ) -> None:
-    """What a step came to; `report` is CSV of what was refused. Raises `StoreNotFound`: it took the import with it."""
-    await _set(
+    """Save what a step did. `report` lists the refused rows as CSV; `position` is unique among the import's reports.
+
+    Raises `StoreNotFound` if the import went with its store.
+    """
+    await _update(
         connection,
         store_id,
         import_id,
-        created=profile_import.c.created + done.created,
-        updated=profile_import.c.updated + done.updated,
-        merged=profile_import.c.merged + done.merged,
-        refused=profile_import.c.refused + done.refused,
+        created=profile_import.c.created + row_counts.created,
+        updated=profile_import.c.updated + row_counts.updated,
+        merged=profile_import.c.merged + row_counts.merged,
+        refused=profile_import.c.refused + row_counts.refused,
     )
     if report:
         await connection.execute(
@@ -189,10 +196,10 @@ async def save_done(
 
 
 async def refusals(database: Database, store_id: UUID, import_id: UUID) -> AsyncIterator[str]:
-    """What `save_done` was told, in its order; no connection is held in between."""
+    """Yield the reports that `save_step` saved, ordered by position. No connection is held in between."""
     position: int | None = -1
     while position is not None:
-        question = (
+        query = (
             select(import_refusals.c.position, import_refusals.c.report)
             .where(
                 import_refusals.c.store_id == store_id,
@@ -203,22 +210,22 @@ async def refusals(database: Database, store_id: UUID, import_id: UUID) -> Async
             .limit(10)
         )
         async with database.statements() as connection:
-            found = (await connection.execute(question)).all()
+            found = (await connection.execute(query)).all()
         for row in found:
             yield row.report
         position = found[-1].position if found else None
 
 
-async def _set(connection: AsyncConnection, store_id: UUID, import_id: UUID, **values: Any) -> None:
+async def _update(connection: AsyncConnection, store_id: UUID, import_id: UUID, **values: Any) -> None:
     changed = await connection.execute(
-        update(profile_import).where(_is(store_id, import_id)).values(**values, updated_at=datetime.now(UTC))
+        update(profile_import).where(_has_id(store_id, import_id)).values(**values, updated_at=datetime.now(UTC))
     )
     if changed.rowcount == 0:
         raise StoreNotFound
 
 
-_of_operation = and_(operation.c.account_id == profile_import.c.account_id, operation.c.id == profile_import.c.id)
+_joins_operation = and_(operation.c.account_id == profile_import.c.account_id, operation.c.id == profile_import.c.id)
 
 
-def _is(store_id: UUID, import_id: UUID) -> Any:
+def _has_id(store_id: UUID, import_id: UUID) -> Any:
     return and_(profile_import.c.store_id == store_id, profile_import.c.id == import_id)

@@ -1,12 +1,13 @@
-"""What is told of rows that were refused: where they are and why, never what stands there."""
+"""The report of refused rows: where they are and why they were refused, never what they hold."""
 
 import csv
 import io
 from collections.abc import Iterable, Sequence
 
 HEADER = ("line", "column", "reason")
-MAX_TOLD = 100_000
-"""Of an import; the others are only counted. A file of rows of two bytes would else give gigabytes of reasons."""
+MAX_REPORTED = 100_000
+"""Refused rows reported per import; the rest are only counted. Otherwise a file whose rows have two bytes would give
+gigabytes of reasons."""
 
 
 def as_csv(rows: Iterable[Sequence[object]]) -> str:

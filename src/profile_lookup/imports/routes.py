@@ -9,8 +9,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import StreamingResponse
 
-from profile_lookup.accounts.credentials import PresentedCredentials
-from profile_lookup.database.pool import DatabaseOfApp, Snapshot, Transaction
+from profile_lookup.accounts.dependencies import PresentedCredentials
+from profile_lookup.database.keyset import DEFAULT_PAGE_SIZE, Key
 from profile_lookup.database.tables import profile_import
 from profile_lookup.errors import (
     ImportIdMalformed,
@@ -22,18 +22,26 @@ from profile_lookup.errors import (
 from profile_lookup.imports import queries, wire
 from profile_lookup.imports.column_mapping import refuse_mapping
 from profile_lookup.imports.refused_rows import HEADER, as_csv
-from profile_lookup.imports.s3 import LOOK, Bucket
+from profile_lookup.imports.s3 import SHORTEST_POLL, Bucket
 from profile_lookup.imports.uploads import upload_url
-from profile_lookup.stores.admission import Store, StoreIdInPath, StoreOfAccount, admit
-from profile_lookup.stores.routes import STORE_ERRORS
+from profile_lookup.stores.dependencies import STORE_ERRORS, StoreIdInPath, StoreOfAccount, admitted
+from profile_lookup.stores.rules_cache import Store
 from profile_lookup.web import ids
-from profile_lookup.web.body import BodyLastRoute
+from profile_lookup.web.body import ContractRoute, json_body
+from profile_lookup.web.dependencies import (
+    BaseUrl,
+    DatabaseOfApp,
+    SettingsOfApp,
+    SigningSecret,
+    Snapshot,
+    Transaction,
+    services_of,
+)
 from profile_lookup.web.openapi import answer, error_answers, header, request_example
-from profile_lookup.web.pagination import DEFAULT_PAGE_SIZE, DataPlanePage, Key, PageTokensOfApp, fetch_page
-from profile_lookup.web.signing import SigningSecret
-from profile_lookup.web.urls import BaseUrl, operation_url
+from profile_lookup.web.pagination import DataPlanePage, PageTokensOfApp, fetch_page
+from profile_lookup.web.urls import operation_url
 
-router = APIRouter(route_class=BodyLastRoute, tags=["Profile"])
+router = APIRouter(route_class=ContractRoute, tags=["Profile"])
 
 _IMPORTS = "/v1/Stores/{storeId}/Profiles/Imports"
 _IMPORT_ERRORS = (*STORE_ERRORS, ImportIdMalformed(), ImportNotFound())
@@ -56,17 +64,17 @@ ImportIdInPath = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class AddressedImport:
-    """Of a store that the caller may use; whether there is such an import is not known yet."""
+    """An import of a store that the caller may use. Whether it exists is not known yet."""
 
     store: Store
     id: UUID
 
 
 async def _addressed(
-    store_id: StoreIdInPath, import_id: ImportIdInPath, credentials: PresentedCredentials, database: DatabaseOfApp
+    request: Request, store_id: StoreIdInPath, import_id: ImportIdInPath, credentials: PresentedCredentials
 ) -> AddressedImport:
     is_well_formed = ids.is_well_formed(ids.IMPORT_ID_PATTERN, import_id)
-    store = await admit(database, credentials, store_id, "full", None if is_well_formed else ImportIdMalformed())
+    store = await admitted(request, credentials, store_id, None if is_well_formed else ImportIdMalformed())
     uuid = ids.decoded(import_id)
     if uuid is None:
         raise ImportNotFound
@@ -74,6 +82,13 @@ async def _addressed(
 
 
 ImportOfStore = Annotated[AddressedImport, Depends(_addressed)]
+
+
+async def _bucket(request: Request) -> Bucket | None:
+    return services_of(request.scope).bucket
+
+
+BucketOfApp = Annotated[Bucket | None, Depends(_bucket)]
 
 
 def _import_url(base_url: str, addressed: AddressedImport) -> str:
@@ -107,11 +122,12 @@ def _import_url(base_url: str, addressed: AddressedImport) -> str:
 )
 async def create_import(
     store: StoreOfAccount,
-    body: wire.ImportRequest,
+    body: Annotated[wire.ImportRequest, json_body(wire.ImportRequest)],
     transaction: Transaction,
     secret: SigningSecret,
     base_url: BaseUrl,
-    request: Request,
+    settings: SettingsOfApp,
+    bucket: BucketOfApp,
 ) -> wire.ImportCreated:
     """Say which column is which trait, then upload the file with a single PUT to the `url`; it needs no credentials.
 
@@ -119,8 +135,7 @@ async def create_import(
     alone. Until an hour has passed, the operation waits for the file; then it fails **(ours)**.
     """
     refuse_mapping(store.trait_groups, store.settings, [each.to_domain() for each in body.column_mappings])
-    seconds: int = request.app.state.settings.upload_seconds
-    bucket: Bucket | None = request.app.state.bucket
+    seconds = settings.upload_seconds
     now = datetime.now(UTC)
     until = now + timedelta(seconds=seconds)
     import_id = await queries.create(
@@ -132,7 +147,7 @@ async def create_import(
         column_mappings=[each.model_dump(by_alias=True) for each in body.column_mappings],
         created_at=now,
         upload_until=until,
-        waits_until=until if bucket is None else now + LOOK,
+        waits_until=until if bucket is None else now + SHORTEST_POLL,
     )
     if bucket is None:
         url = upload_url(base_url, secret, store.id, import_id)

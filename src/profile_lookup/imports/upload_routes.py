@@ -1,15 +1,19 @@
 """`/v1/Uploads`: where the files of imports go. The address itself is the permission."""
 
-from typing import Annotated
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, BinaryIO
 
 from fastapi import APIRouter, Path, Request, Response
+from starlette.requests import ClientDisconnect
 
-from profile_lookup.database.pool import DatabaseOfApp
 from profile_lookup.errors import AlreadyUploaded, BodyTooLarge, FileRefused, UploadRefused
 from profile_lookup.imports import queries
-from profile_lookup.imports.uploads import read_token, receive, refuse_other_size, scratch_file
+from profile_lookup.imports.uploads import read_token, scratch_file
+from profile_lookup.web.dependencies import DatabaseOfApp, SettingsOfApp, SigningSecret
 from profile_lookup.web.openapi import error_answers
-from profile_lookup.web.signing import SigningSecret
+
+_WRITTEN_AT_ONCE = 1 << 20  # bytes: what the network gives is too small to go to a thread with each part
 
 router = APIRouter(tags=["Profile"])
 
@@ -54,6 +58,7 @@ async def upload_file(
     request: Request,
     secret: SigningSecret,
     database: DatabaseOfApp,
+    settings: SettingsOfApp,
 ) -> Response:
     """The `url` of a new import leads here. It is good for one upload, within an hour, of exactly `fileSize` bytes.
 
@@ -62,9 +67,48 @@ async def upload_file(
     store_id, import_id = read_token(secret, token)
     async with database.statements() as connection:
         file_size = await queries.awaited_file_size(connection, store_id, import_id)
-    refuse_other_size(request, file_size)
-    with scratch_file(request.app.state.settings.upload_directory) as file:
-        await receive(request, file_size, file)
+    _refuse_announced(request, file_size)
+    with scratch_file(settings.upload_directory) as file:
+        await _receive(request, file_size, file)
         async with database.transaction_in_turn() as connection:  # it waits for another upload of the same import
             await queries.keep_file(connection, store_id, import_id, file)
     return Response()
+
+
+def _refuse_announced(request: Request, file_size: int) -> None:
+    """Judge the announced length before anything is read. Raises `BodyTooLarge` or `FileRefused`."""
+    announced = request.headers.get("Content-Length")
+    if announced is not None:
+        _refuse_other_size(int(announced), file_size)
+
+
+async def _receive(request: Request, file_size: int, file: BinaryIO) -> None:
+    """Write the body, which must have `file_size` bytes, to the file. Raises `BodyTooLarge` or `FileRefused`."""
+    received = 0
+    async for part in _larger_parts(request):
+        received += len(part)
+        if received > file_size:
+            raise BodyTooLarge(file_size)
+        await asyncio.to_thread(file.write, part)
+    _refuse_other_size(received, file_size)
+
+
+def _refuse_other_size(size: int, file_size: int) -> None:
+    if size > file_size:
+        raise BodyTooLarge(file_size)
+    if size < file_size:
+        raise FileRefused(f"expected as many bytes as fileSize says, {file_size}")
+
+
+async def _larger_parts(request: Request) -> AsyncIterator[bytes]:
+    """Yield the body in parts that are worth a thread. Raises `FileRefused` if the client goes before its end."""
+    buffer = bytearray()
+    try:
+        async for chunk in request.stream():
+            buffer += chunk
+            if len(buffer) >= _WRITTEN_AT_ONCE:
+                yield bytes(buffer)
+                buffer.clear()
+    except ClientDisconnect:
+        raise FileRefused("the connection ended before the file did") from None
+    yield bytes(buffer)

@@ -10,8 +10,7 @@ from profile_lookup.identity.profile import TraitName
 from profile_lookup.imports.column_mapping import MappedColumn
 from profile_lookup.operations.wire import OperationError
 from profile_lookup.web import ids
-from profile_lookup.web.pagination import Meta
-from profile_lookup.web.wire import AnswerModel, Storable, WireModel, WireTime
+from profile_lookup.web.wire import AnswerModel, Meta, Storable, WireModel, WireTime
 
 MAX_FILE_SIZE = 100 << 20  # bytes
 MAX_PAGE = 100  # the contract lets one ask for more, but not get them

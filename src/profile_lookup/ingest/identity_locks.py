@@ -1,6 +1,6 @@
-"""The locks under which profiles change, and what is known of them while they are held.
+"""The locks under which profiles change, and the profiles as they are while the locks are held.
 
-What goes wrong without each is in docs/decisions/0003-resolution-under-races.md.
+What goes wrong without each lock is in docs/decisions/0003-resolution-under-races.md.
 """
 
 import asyncio
@@ -19,34 +19,35 @@ from profile_lookup.errors import Unavailable
 from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.trait_definitions import TraitGroup
+from profile_lookup.ingest.aliases import whereabouts
 from profile_lookup.operations.job_worker import Job
-from profile_lookup.profiles.queries import whereabouts
-from profile_lookup.stores.admission import Store, in_force
+from profile_lookup.stores.admission import in_force
+from profile_lookup.stores.rules_cache import Store
 from profile_lookup.stores.rules_lock import store_key
 
 MAX_ATTEMPTS = 50
-"""A write starts over when a merge moved a candidate meanwhile; more than three in a row were never seen."""
+"""A write starts over when a merge has moved a candidate meanwhile. We never saw more than three attempts in a row."""
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 
 
 class RulesChanged(Exception):
-    """The store's settings or trait groups are no longer those that the request was read by."""
+    """The store's settings or trait groups have changed since the request was read by them."""
 
 
 class CandidateMoved(Exception):
-    """A merge moved an identifier to a profile that we do not hold, while we waited for those that we do."""
+    """While we waited for locks, a merge moved an identifier to a profile that we have not locked."""
 
 
-Write = Callable[[AsyncConnection], Awaitable[Result]]
+Write = Callable[[AsyncConnection], Awaitable[T]]
 
 
-async def in_transaction(database: Database, store: Store, prepare: Callable[[Store], "Write[Result]"]) -> Result:
-    """Write in a transaction, again and again until its locks hold what it asked for.
+async def write_in_transaction(database: Database, store: Store, prepare: Callable[[Store], "Write[T]"]) -> T:
+    """Write in a transaction, and start over until its locks cover all candidates.
 
-    `prepare` reads the request by the store's rules and gives what is to be done in the transaction; if the rules
-    change meanwhile, it is asked again. Raises what it raises; `StoreNotFound` when the store is gone meanwhile, and
-    `Unavailable`; nothing is written then.
+    `prepare` reads the request by the store's rules and returns the function that writes in the transaction; if the
+    rules change meanwhile, it is called again. Raises what it raises, `StoreNotFound` if the store was deleted
+    meanwhile, and `Unavailable`; then nothing is written.
     """
     for attempt in range(MAX_ATTEMPTS):
         write = prepare(store)
@@ -57,31 +58,31 @@ async def in_transaction(database: Database, store: Store, prepare: Callable[[St
             async with database.statements() as connection:
                 store = await in_force(connection, store.account_id, store.id)
         except CandidateMoved:
-            await _let_others_pass(attempt)
+            await _back_off(attempt)
     raise Unavailable
 
 
-async def in_step(
+async def write_in_step(
     job: Job,
-    write: Callable[[AsyncConnection, Store], Awaitable[Result]],
+    write: Callable[[AsyncConnection, Store], Awaitable[T]],
     step: Callable[[], AbstractAsyncContextManager[AsyncConnection]] | None = None,
-) -> Result:
-    """Write in a step of an operation, again and again until its locks hold what it asked for.
+) -> T:
+    """Write in a step of an operation, and start over until its locks cover all candidates.
 
-    `write` is told the store and its rules, each time as they are then. `step`: another kind than `job.step`. Raises
-    what `write` raises; `StoreNotFound` when the store is gone meanwhile, and `Unavailable`; nothing is written then,
-    and the step is still to be done.
+    `write` gets the store with the rules that are then in force. `step` replaces `job.step`. Raises what `write`
+    raises, `StoreNotFound` if the store was deleted meanwhile, and `Unavailable`; then nothing is written, and the step
+    is still to be done.
     """
     for attempt in range(MAX_ATTEMPTS):
         try:
             async with (step or job.step)() as connection:
                 return await write(connection, await in_force(connection, job.account_id, job.store_id))
         except (RulesChanged, CandidateMoved):
-            await _let_others_pass(attempt)
+            await _back_off(attempt)
     raise Unavailable
 
 
-async def _let_others_pass(attempt: int) -> None:
+async def _back_off(attempt: int) -> None:
     if attempt:
         await asyncio.sleep(random.uniform(0, 0.001 * 2 ** min(attempt, 6)))  # noqa: S311 -- jitter
 
@@ -92,10 +93,10 @@ async def lock_and_gather(
     identifiers: Sequence[NormalizedIdentifier] = (),
     known: UUID | None = None,
 ) -> list[Profile]:
-    """The profiles that hold any of the identifiers, and the known one: locked, whole and unmoving, until we commit.
+    """Lock the profiles that hold any of the identifiers, and the known one, until we commit, and return them.
 
-    Raises `RulesChanged` or `CandidateMoved`: release the locks and ask again; and when the known one is not there,
-    `ProfileMoved` or `ProfileNotFound`.
+    Raises `RulesChanged` or `CandidateMoved`, upon which the caller must release the locks and start over, and
+    `ProfileMoved` or `ProfileNotFound` if the known profile does not exist any more.
     """
     parameters = {
         "store_id": store.id,
@@ -123,16 +124,16 @@ _LOCK_AND_GATHER = text("""
 
 
 def _lock_key(store_id: UUID, identifier: NormalizedIdentifier) -> int:
-    """A signed 64-bit key that stands for the identifier, whether or not it is stored.
+    """Return a signed 64-bit key that stands for the identifier, whether or not the identifier is stored.
 
-    Two identifiers with the same key only wait for each other.
+    If two identifiers have the same key, this only makes them wait for each other.
     """
     name = f"{identifier.id_type}\0{identifier.value}".encode()
     return int.from_bytes(blake2b(store_id.bytes + name, digest_size=8).digest(), signed=True)
 
 
 def profile_of(row: Row[Any], groups: Mapping[str, TraitGroup]) -> Profile:
-    """With those of its traits that are defined: what no longer is, must not survive a merge."""
+    """Return the profile of a row, without traits that are no longer defined: these must not survive a merge."""
     identifiers = zip(row.identifier_types or (), row.identifier_values or (), row.identifier_times or (), strict=True)
     traits = zip(
         row.trait_groups or (),
@@ -146,14 +147,14 @@ def profile_of(row: Row[Any], groups: Mapping[str, TraitGroup]) -> Profile:
         identifiers={
             NormalizedIdentifier(id_type, NormalizedValue(value)): added_at for id_type, value, added_at in identifiers
         },
-        traits=defined(
+        traits=defined_traits(
             groups, {TraitName(group, name): Trait(value, written_at) for group, name, value, written_at in traits}
         ),
     )
 
 
-def defined(groups: Mapping[str, TraitGroup], traits: Mapping[TraitName, Trait]) -> dict[TraitName, Trait]:
-    """Those that are."""
+def defined_traits(groups: Mapping[str, TraitGroup], traits: Mapping[TraitName, Trait]) -> dict[TraitName, Trait]:
+    """Keep only traits that a trait group still defines."""
     return {
         name: trait for name, trait in traits.items() if name.group in groups and name.name in groups[name.group].traits
     }

@@ -1,7 +1,7 @@
-"""The only path by which identifiers come to profiles: gather candidates, resolve, apply, in one transaction."""
+"""The only path by which profiles get identifiers: gather candidates, resolve and write, in one transaction."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,22 +14,31 @@ from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.profile_replay import ProfileReplay, Written
 from profile_lookup.identity.traits import read_traits
-from profile_lookup.ingest.identity_locks import Write, in_transaction, lock_and_gather
+from profile_lookup.ingest.identity_locks import Write, lock_and_gather, write_in_transaction
 from profile_lookup.ingest.writes import write
-from profile_lookup.stores.admission import Store
+from profile_lookup.stores.rules_cache import Store
 
 MAX_IDENTIFIERS = 1500
-"""In one transaction: 15 types of 100 values. Each is an advisory lock, and PostgreSQL's table of locks is shared."""
+"""Per transaction: 15 types of 100 values. Each takes an advisory lock, and PostgreSQL's table of locks is limited."""
 
 Attempt = tuple[Change | ProfileLookupError, datetime]
-"""A change, or why a request is none, and its time."""
+"""A change, or why a request is refused, and the time of the request."""
 
 Outcome = Written | ProfileLookupError
 
 
 def change_of(store: Store, sent: Mapping[str, Mapping[str, object]]) -> Change:
-    """To write these traits, as they were sent. Raises `TraitsRefused`."""
+    """Return the change that writes these traits, given as they were sent. Raises `TraitsRefused`."""
     return Change.of_traits(store.trait_groups, store.settings, read_traits(store.trait_groups, sent))
+
+
+def time_after(attempt: Attempt) -> datetime:
+    """Return the time of the attempt after this one.
+
+    Each value of a request counts as a microsecond later than the one before it, and so does each profile of a batch.
+    """
+    change, requested_at = attempt
+    return requested_at + timedelta(microseconds=max(1, len(change.incoming)) if isinstance(change, Change) else 1)
 
 
 async def ingest(
@@ -39,13 +48,14 @@ async def ingest(
     requested_at: datetime,
     known: UUID | None = None,
 ) -> UUID:
-    """Write what a request says of one person, who may be known, and give the canonical profile that they are.
+    """Write what a request asks to change about one person, and return the canonical profile.
 
-    `read` reads the request by the store's rules; if these change meanwhile, it is read again. Everything the request
-    writes has its time, `requested_at`, however long it waits for others.
+    `read` reads the request by the store's rules; if these change meanwhile, it is called again. `known` is the profile
+    that the request names, if any. Everything that the request writes has its time, `requested_at`, however long it
+    waits for others.
 
-    Raises what `read` does; `TraitsRefused` when nothing identifies anybody; `IdentifierConflict` when it names two
-    people who may not be merged; `NothingToReplace`; `ProfileMoved` or `ProfileNotFound` of the known one;
+    Raises what `read` raises; `TraitsRefused` if the request identifies nobody; `IdentifierConflict` if it names two
+    people who may not be merged; `NothingToReplace`; `ProfileMoved` or `ProfileNotFound` of the known profile;
     `StoreNotFound`; `Unavailable`. In each case nothing is written.
     """
 
@@ -56,61 +66,65 @@ async def ingest(
             raise refusal
 
         async def ingest_one(connection: AsyncConnection) -> UUID:
-            candidates = await lock_and_gather(connection, store, _that_matter(store, change.incoming), known)
+            candidates = await lock_and_gather(connection, store, _identifying(store, change.incoming), known)
             _refuse_without_replaced(candidates, change, known)
-            people = ProfileReplay(store.settings, candidates, new_id)
-            written = people.apply(change, requested_at, known)
-            await write(connection, store.settings, store.id, people.difference())
+            replay = ProfileReplay(store.settings, candidates, new_id)
+            written = replay.apply(change, requested_at, known)
+            await write(connection, store.settings, store.id, replay.difference())
             return written.profile_id
 
         return ingest_one
 
-    return await in_transaction(database, store, prepare)
+    return await write_in_transaction(database, store, prepare)
 
 
 async def ingest_together(
     connection: AsyncConnection,
     store: Store,
     attempts: Iterable[Attempt],
-    resolved: Callable[[Sequence[Outcome]], None] = lambda _: None,
+    on_resolved: Callable[[Sequence[Outcome]], None] = lambda _: None,
 ) -> list[Outcome]:
-    """As `ingest`, one after the other, of as many as fit in one transaction: at least the first.
+    """Write as many attempts as fit in one transaction, at least the first, each as `ingest` would write it alone.
 
-    No more of them are asked for, but the one that does not fit any more. Whoever calls goes on after as many attempts
-    as there are outcomes. One that fails changes nothing, and the others go on. `resolved` is told the outcomes before
-    they are written, all locks being held. Raises `RulesChanged` or `CandidateMoved`, as `lock_and_gather`.
+    The iterable is read only up to the first attempt that does not fit. The caller continues after as many attempts as
+    there are outcomes. An attempt that fails changes nothing, and the others are written. `on_resolved` is called with
+    the outcomes before they are written, when all locks are held. Raises `RulesChanged` or `CandidateMoved`, as
+    `lock_and_gather` does.
     """
-    fitting = list(_that_fit(attempts))
+    fitting = list(_take_fitting(attempts))
     incoming = (each for change, _ in fitting if isinstance(change, Change) for each in change.incoming)
-    people = ProfileReplay(
-        store.settings, await lock_and_gather(connection, store, _that_matter(store, incoming)), new_id
+    replay = ProfileReplay(
+        store.settings, await lock_and_gather(connection, store, _identifying(store, incoming)), new_id
     )
-    outcomes = [_attempt(people, change, requested_at) for change, requested_at in fitting]
-    resolved(outcomes)
-    await write(connection, store.settings, store.id, people.difference())
+    outcomes = [_apply(replay, change, requested_at) for change, requested_at in fitting]
+    on_resolved(outcomes)
+    await write(connection, store.settings, store.id, replay.difference())
     return outcomes
 
 
-def _that_matter(store: Store, incoming: Iterable[NormalizedIdentifier]) -> list[NormalizedIdentifier]:
-    """Each once. Of the others it decides nothing who holds them, and a whole store may hold the same value."""
+def _identifying(store: Store, incoming: Iterable[NormalizedIdentifier]) -> list[NormalizedIdentifier]:
+    """Return the identifiers of types that identify, each once.
+
+    Who holds the others has no bearing on the decision, and a whole store may hold the same value.
+    """
     return [each for each in dict.fromkeys(incoming) if store.settings.is_identifying(each.id_type)]
 
 
-def _that_fit(attempts: Iterable[Attempt]) -> Iterator[Attempt]:
+def _take_fitting(attempts: Iterable[Attempt]) -> Iterator[Attempt]:
     total = 0
     for change, requested_at in attempts:
-        judged = change if isinstance(change, ProfileLookupError) else _refusal(change) or change
-        total += len(judged.incoming) if isinstance(judged, Change) else 0
+        attempted = change if isinstance(change, ProfileLookupError) else _refusal(change) or change
+        total += len(attempted.incoming) if isinstance(attempted, Change) else 0
         if total > MAX_IDENTIFIERS:
             return
-        yield judged, requested_at
+        yield attempted, requested_at
 
 
-def _attempt(people: ProfileReplay, change: Change | ProfileLookupError, requested_at: datetime) -> Outcome:
+def _apply(replay: ProfileReplay, change: Change | ProfileLookupError, requested_at: datetime) -> Outcome:
     if isinstance(change, ProfileLookupError):
         return change
     try:
-        return people.apply(change, requested_at)
+        return replay.apply(change, requested_at)
     except IdentifierConflict as conflict:
         return conflict
 

@@ -1,4 +1,4 @@
-"""Taking something away from a profile, or the profile itself. No identifier is added, so its row is lock enough."""
+"""Removes identifiers or whole profiles. No identifier is added, so the lock of the profile's row is enough."""
 
 from functools import partial
 from uuid import UUID
@@ -9,15 +9,15 @@ from profile_lookup.database.pool import Database
 from profile_lookup.errors import NothingToRemove
 from profile_lookup.identity.profile_replay import Difference
 from profile_lookup.identity.retention import first_to_go
-from profile_lookup.ingest.identity_locks import in_transaction, lock_and_gather
+from profile_lookup.ingest.identity_locks import lock_and_gather, write_in_transaction
 from profile_lookup.ingest.writes import erase_profiles, write
-from profile_lookup.stores.admission import Store
+from profile_lookup.stores.rules_cache import Store
 
 
 async def remove_identifiers(
     database: Database, store: Store, profile_id: UUID, id_type: str, *, remove_all: bool
 ) -> None:
-    """All values of a type, or the one that its policy would drop first.
+    """Remove all values of a type, or the one that the type's retention policy would delete first.
 
     Raises `NothingToRemove`, `ProfileMoved`, `ProfileNotFound`, `StoreNotFound` or `Unavailable`.
     """
@@ -31,11 +31,11 @@ async def remove_identifiers(
         difference = Difference(deleted_identifiers=[(profile_id, each) for each in dropped])
         await write(connection, store.settings, store.id, difference)
 
-    await in_transaction(database, store, lambda store: partial(remove, store))
+    await write_in_transaction(database, store, lambda store: partial(remove, store))
 
 
 async def erase_profile(database: Database, store: Store, profile_id: UUID) -> None:
-    """Afterwards no table holds anything of it, and none of its IDs names anything.
+    """Erase a profile: afterwards no table holds anything of it, and none of its IDs names a profile.
 
     Raises `ProfileMoved`, `ProfileNotFound`, `StoreNotFound` or `Unavailable`.
     """
@@ -44,4 +44,4 @@ async def erase_profile(database: Database, store: Store, profile_id: UUID) -> N
         await lock_and_gather(connection, store, known=profile_id)
         await erase_profiles(connection, store.id, [profile_id])
 
-    await in_transaction(database, store, lambda store: partial(erase, store))
+    await write_in_transaction(database, store, lambda store: partial(erase, store))

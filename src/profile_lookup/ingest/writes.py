@@ -1,7 +1,7 @@
-"""Profiles and identifiers in SQL: the writes, each one statement.
+"""Writes of profiles and identifiers in SQL, each in one statement.
 
-Whoever calls holds the locks of `lock_and_gather`, so no constraint can fire; there is no `on conflict` but on the
-rows of the very profiles, which are locked.
+The caller holds the locks of `lock_and_gather`, so no constraint can fire. `on conflict` is used only for rows of the
+locked profiles themselves.
 """
 
 import json
@@ -22,7 +22,7 @@ from profile_lookup.identity.rules import IdentityResolutionSettings
 async def write(
     connection: AsyncConnection, settings: IdentityResolutionSettings, store_id: UUID, difference: Difference
 ) -> None:
-    """Make what is stored what it should be, of one profile or of hundreds, by one statement."""
+    """Write the difference to the tables, of one profile or of hundreds, by one statement."""
     if difference.aliases:
         statement = _MERGE
     elif difference.only_creates_profiles:
@@ -33,7 +33,7 @@ async def write(
 
 
 async def erase_profiles(connection: AsyncConnection, store_id: UUID, profile_ids: Sequence[UUID]) -> None:
-    """With all that any table holds of them: identifiers, traits, aliases and the merges that made them."""
+    """Delete profiles with everything that any table holds of them: identifiers, traits, aliases and merges."""
     await connection.execute(_ERASE, {"store_id": store_id, "people": profile_ids})
 
 
@@ -54,7 +54,7 @@ _COLUMNS = {
         "moved": "jsonb", "merged_at": "timestamptz",
     },
 }  # fmt: skip
-"""What a statement is given: of each table the columns, each as an array."""
+"""The parameters of a statement: each column of these tables is passed as an array."""
 
 
 def _parameters(settings: IdentityResolutionSettings, store_id: UUID, difference: Difference) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def _record(recorded: RecordedMerge) -> tuple[object, ...]:
     return (
         recorded.id,
         canonical.id,
-        f"{{{','.join(str(profile.id) for profile in absorbed)}}}",  # arrays of several lengths fit in no array
+        f"{{{','.join(str(profile.id) for profile in absorbed)}}}",  # arrays of several lengths do not fit in an array
         recorded.merge.rule,
         json.dumps([serialized_profile(profile) for profile in people]),
         recorded.merged_at,
@@ -96,7 +96,7 @@ def _record(recorded: RecordedMerge) -> tuple[object, ...]:
 
 def _rows(table: str) -> str:
     columns = _COLUMNS[table]
-    # As text where it is JSON: that is how the driver sends it.
+    # JSON is passed as text, since that is how the driver sends it.
     arrays = ", ".join(
         f"cast(:{table}_{column} as {'text' if kind == 'jsonb' else kind}[])" for column, kind in columns.items()
     )
@@ -129,9 +129,9 @@ _CREATE = text(f"""
     {_PUT_TRAITS}
 """)
 
-# What goes is gone before what comes is put: `where (select count(*) from gone)` makes the insert wait for the
-# deletes, since a unique value may only be on one row at any time. Rows are found by one index probe each, whatever the
-# planner believes of a table that was empty once, as in `lock_and_gather`.
+# Rows are deleted before others are inserted, since only one row may hold a unique value at any time: `where (select
+# count(*) from gone)` makes the insert wait for the deletes. Each row is found by one index probe, whatever the planner
+# believes of a table that was once empty, as in `lock_and_gather`.
 _AMEND = f"""
     created_profiles as ({_PUT_PROFILES}),
     gone as (
@@ -174,7 +174,7 @@ _AMEND = f"""
 
 _UPDATE = text(f"with {_AMEND} select")
 
-# Of traits that are no longer defined nobody told us: those of a profile that is no more all go.
+# All traits of an absorbed profile are deleted, since the difference does not list those that are no longer defined.
 _MERGE = text(f"""
     with {_AMEND},
     absorbed as (
@@ -213,8 +213,8 @@ _ERASE = text("""
         delete from alias where store_id = :store_id and profile_id = any (cast(:people as uuid[]))
         returning id
     ),
-    -- A merge is recorded under who was canonical then, and that may be an alias by now. Locked in order, as by
-    -- whoever makes the history forget traits.
+    -- A merge is recorded under the profile that was canonical then, which may be an alias by now. The rows are locked
+    -- in order, as the operation that deletes traits from the history locks them.
     recorded as materialized (
         select id from merge
         where store_id = :store_id

@@ -1,1 +1,1 @@
-"""The work that long operations do on a store's data."""
+"""The handlers of operations: what workers do to a store's data."""

@@ -1,56 +1,56 @@
-"""The work of the operation that writes a batch of profiles: each as if created on its own, in the request's order."""
+"""Handles the operation that writes a batch of profiles: each as if created alone, in the request's order."""
 
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.errors import ProfileLookupError
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.profile_replay import Written
-from profile_lookup.ingest.identity_locks import in_step
-from profile_lookup.ingest.ingest import Attempt, Outcome, change_of, ingest_together
+from profile_lookup.ingest.identity_locks import write_in_step
+from profile_lookup.ingest.ingest import Attempt, Outcome, change_of, ingest_together, time_after
 from profile_lookup.operations import items
 from profile_lookup.operations.job_worker import Job
-from profile_lookup.stores.admission import Store
+from profile_lookup.stores.rules_cache import Store
 from profile_lookup.web import ids
-from profile_lookup.web.errors import Error
+from profile_lookup.web.contract import code_of, message_of
 
-UPDATE_PROFILES_BULK = "UPDATE_PROFILES_BULK"
-"""Its items are the profiles' traits as they were sent; `requested_at` is the time of the first of them."""
-
-CHUNK = 200
-"""Profiles at a time: some ten milliseconds, in which others wait for no more than these."""
+PROFILES_PER_STEP = 200
+"""A step takes about ten milliseconds: the longest that other writes of the same identifiers wait for it."""
 
 
 async def update_profiles_bulk(job: Job) -> None:
-    """Raises `StoreNotFound`; what was done before is done. One profile that fails does not hold up the others."""
+    """Write the profiles of a batch. One that fails does not keep the others from being written.
 
-    async def do_next(connection: AsyncConnection, store: Store) -> bool:
-        """Whether there was anything to do."""
+    Raises `StoreNotFound`; the steps before that stay done.
+    """
+
+    async def write_next(connection: AsyncConnection, store: Store) -> bool:
+        """Write the next profiles, and return whether there were any."""
         done: int = job.progress.get("done", 0)
-        inputs = await items.staged(connection, job, done, CHUNK)
+        inputs = await items.staged(connection, job, done, PROFILES_PER_STEP)
         if not inputs:
             await job.complete(connection, ids.store_id(store.id))
             return False
         attempts: list[Attempt] = []
 
-        def in_turn() -> Iterator[Attempt]:
-            """Read one by one: of profiles with very many values only a few fit in a transaction."""
+        def read_attempts() -> Iterator[Attempt]:
+            """Yield them one by one, since only a few fit in a transaction if they have very many values."""
             time = datetime.fromisoformat(job.progress["time"] if done else job.input["requested_at"])
             for each in inputs:
                 attempts.append((_change_or_refusal(store, each), time))
                 yield attempts[-1]
                 time = time_after(attempts[-1])
 
-        outcomes = await ingest_together(connection, store, in_turn())
-        await items.record(connection, job, done, [_result(outcome) for outcome in outcomes])
+        outcomes = await ingest_together(connection, store, read_attempts())
+        await items.record(connection, job, done, [_item_outcome(outcome) for outcome in outcomes])
         time = time_after(attempts[len(outcomes) - 1])
         await job.save(connection, done=done + len(outcomes), time=time.isoformat())
         return True
 
-    while await in_step(job, do_next):
+    while await write_in_step(job, write_next):
         pass
 
 
@@ -61,14 +61,7 @@ def _change_or_refusal(store: Store, sent: str) -> Change | ProfileLookupError:
         return refused
 
 
-def time_after(attempt: Attempt) -> datetime:
-    """The values of one request count in its order, each a microsecond later: so do the profiles of a batch."""
-    change, requested_at = attempt
-    return requested_at + timedelta(microseconds=max(1, len(change.incoming)) if isinstance(change, Change) else 1)
-
-
-def _result(outcome: Outcome) -> items.Result:
+def _item_outcome(outcome: Outcome) -> items.ItemOutcome:
     if isinstance(outcome, Written):
-        return items.Result(outcome.how, outcome.profile_id)
-    error = Error.of_domain(outcome)
-    return items.Result("failed", error_code=error.code, error_detail=error.message)
+        return items.ItemOutcome(outcome.how, outcome.profile_id)
+    return items.ItemOutcome("failed", error_code=code_of(outcome), error_detail=message_of(outcome))

@@ -1,4 +1,4 @@
-"""The work of operations that erase: all that a deleted store held, or the values of traits that are no more."""
+"""Handles the operations that erase: everything that a deleted store held, or the values of removed traits."""
 
 from uuid import UUID
 
@@ -7,40 +7,40 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.tables import profile, trait
 from profile_lookup.ingest.writes import erase_profiles
-from profile_lookup.operations.job_worker import Job, relentless
+from profile_lookup.operations.job_worker import Job, retried_forever
 from profile_lookup.web import ids
 
-CHUNK = 500
-"""Profiles at a time: some tens of milliseconds, in which nobody waits for us but who asks for these very profiles."""
+PROFILES_PER_STEP = 500
+"""A step takes some tens of milliseconds. Only requests about these very profiles wait for it."""
 
 
-@relentless
+@retried_forever
 async def erase_store(job: Job) -> None:
-    """The store itself is gone already, so nobody else can reach what it held.
+    """Erase everything that a deleted store held. The store itself is gone already, so nobody else can reach it.
 
-    First its imports, and then their files: without an import no file is kept. One that is being kept, or removed by
-    who works on it, is not waited for: it goes when that import has failed, for want of its store.
+    Imports are deleted before their files, since no file is saved without an import. A file that is being saved, or
+    deleted by the worker of its import, is skipped: it is deleted when that import fails because the store is gone.
     """
-    for some in _REFUSALS, _IMPORTS, _PIECES:
-        while await _erased(job, some):
+    for statement in _REFUSALS, _IMPORTS, _PIECES:
+        while await _delete_some(job, statement):
             pass
     while True:
         async with job.step() as connection:
-            people = await _next_profiles(connection, job)
-            if not people:
+            profile_ids = await _next_profiles(connection, job)
+            if not profile_ids:
                 await job.complete(connection, ids.store_id(job.store_id))
                 return
-            await erase_profiles(connection, job.store_id, people)
-            await job.save(connection, after=str(people[-1]))
+            await erase_profiles(connection, job.store_id, profile_ids)
+            await job.save(connection, after=str(profile_ids[-1]))
 
 
-async def _erased(job: Job, some: TextClause) -> bool:
+async def _delete_some(job: Job, statement: TextClause) -> bool:
     async with job.step() as connection:
         parameters = {"account_id": job.account_id, "store_id": job.store_id}
-        return (await connection.execute(some, parameters)).rowcount > 0
+        return (await connection.execute(statement, parameters)).rowcount > 0
 
 
-# Some tens of megabytes at a time.
+# Each statement deletes some tens of megabytes.
 _REFUSALS = text("""
     delete from import_refusals where (store_id, import_id, position) in (
         select store_id, import_id, position from import_refusals
@@ -69,44 +69,50 @@ _PIECES = text("""
 """)
 
 
-@relentless
+@retried_forever
 async def forget_traits(job: Job) -> None:
-    """The traits are no longer defined, so no write brings any, and nobody sees those that are left.
+    """Delete the values of removed traits: first those of profiles, then those in the history of merges.
 
-    First those that profiles have, then those that the history of merges remembers.
+    The traits are no longer defined, so no write adds any, and no answer shows those that are left.
     """
     group, names = job.input["group"], job.input["traits"]
     while not job.progress.get("is_history"):
         async with job.step() as connection:
-            people = await _next_profiles(connection, job)
-            if people:
-                of_group = delete(trait).where(
-                    trait.c.store_id == job.store_id, trait.c.profile_id.in_(people), trait.c.group_name == group
+            profile_ids = await _next_profiles(connection, job)
+            if profile_ids:
+                deletion = delete(trait).where(
+                    trait.c.store_id == job.store_id, trait.c.profile_id.in_(profile_ids), trait.c.group_name == group
                 )
-                await connection.execute(of_group if names is None else of_group.where(trait.c.name.in_(names)))
-                await job.save(connection, after=str(people[-1]))
+                await connection.execute(deletion if names is None else deletion.where(trait.c.name.in_(names)))
+                await job.save(connection, after=str(profile_ids[-1]))
             else:
                 await job.save(connection, is_history=True)
     while True:
         async with job.step() as connection:
             after = UUID(job.progress.get("after", str(UUID(int=0))))
-            parameters = {"store_id": job.store_id, "after": after, "chunk": CHUNK, "group": group, "names": names}
-            last = await connection.scalar(_FORGET_HISTORY, parameters)
+            parameters = {
+                "store_id": job.store_id,
+                "after": after,
+                "limit": PROFILES_PER_STEP,
+                "group": group,
+                "names": names,
+            }
+            last = await connection.scalar(_DELETE_FROM_HISTORY, parameters)
             if last is None:
                 await job.complete(connection, group)
                 return
             await job.save(connection, is_history=True, after=str(last))
 
 
-_FORGET_HISTORY = text("""
-    with chunk as (
+_DELETE_FROM_HISTORY = text("""
+    with batch as (
         select id, moved from merge
         where store_id = :store_id and id > :after
         order by id
-        limit :chunk
+        limit :limit
         for no key update
     ),
-    forgotten as (
+    amended as (
         update merge
         set moved = (
             select jsonb_agg(
@@ -122,24 +128,24 @@ _FORGET_HISTORY = text("""
                 )
                 order by person.position
             )
-            from jsonb_array_elements(chunk.moved) with ordinality as person (value, position)
+            from jsonb_array_elements(batch.moved) with ordinality as person (value, position)
         )
-        from chunk
-        where merge.store_id = :store_id and merge.id = chunk.id
+        from batch
+        where merge.store_id = :store_id and merge.id = batch.id
     )
-    select id from chunk order by id desc limit 1
+    select id from batch order by id desc limit 1
 """)
 
 
 async def _next_profiles(connection: AsyncConnection, job: Job) -> list[UUID]:
-    """Locked, in order of their IDs, after those that are done: what is gone already is not looked at again."""
-    question = (
+    """Lock and return the next profiles, in the order of their IDs, without reading those again that are erased."""
+    query = (
         select(profile.c.id)
         .where(profile.c.store_id == job.store_id)
         .order_by(profile.c.id)
-        .limit(CHUNK)
+        .limit(PROFILES_PER_STEP)
         .with_for_update(key_share=True)
     )
     if after := job.progress.get("after"):
-        question = question.where(profile.c.id > UUID(after))
-    return list((await connection.execute(question)).scalars())
+        query = query.where(profile.c.id > UUID(after))
+    return list((await connection.execute(query)).scalars())

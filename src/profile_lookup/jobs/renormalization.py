@@ -1,6 +1,7 @@
-"""The work of the operation that changes settings on data: rewrite what is stored, and put them in force, at once.
+"""Handles the operation that changes settings on data: it rewrites the stored values and puts the settings in force.
 
-One transaction, in which no write goes on in the store: a Lookup sees all of the old or all of the new.
+Both happen in one transaction, during which nobody else writes in the store: a Lookup sees all of the old or all of the
+new.
 """
 
 from collections.abc import Sequence
@@ -22,20 +23,20 @@ from profile_lookup.identity.profile_replay import ProfileReplay
 from profile_lookup.identity.renormalization import collision_rules, one_person_each, renormalized
 from profile_lookup.identity.resolution import Merge
 from profile_lookup.identity.settings_change import SettingsChange
-from profile_lookup.identity_settings.queries import refuse_contradictions, replace, values_shared
+from profile_lookup.identity_settings.queries import refuse_contradictions, replace, shared_values_refusal
 from profile_lookup.ingest.identity_locks import lock_and_gather
 from profile_lookup.ingest.writes import write
 from profile_lookup.operations.job_worker import Job
-from profile_lookup.stores.admission import Store
+from profile_lookup.stores.rules_cache import Store
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
 
-CHUNK = 500
-"""Values at a time: some milliseconds of Python, in which the worker does nothing else."""
+VALUES_PER_BATCH = 500
+"""A batch takes some milliseconds of Python, in which the worker does nothing else."""
 
 
 async def update_settings(job: Job) -> None:
-    """Raises `Outdated` or `SettingsRefused`; nothing has changed then."""
+    """Change a store's settings and its values. Raises `Outdated` or `SettingsRefused`; nothing has changed then."""
     async with job.step() as connection:
         for setting in _FOR_MANY_ROWS:
             await connection.execute(text(f"set local {setting}"))
@@ -46,7 +47,7 @@ async def update_settings(job: Job) -> None:
         await refuse_contradictions(connection, store, change)
         await _renormalize(connection, store, change)
         for id_type in change.remarked:
-            await connection.execute(_REMARK, _marks(store, change, id_type))
+            await connection.execute(_UPDATE_MARKS, _marks(store, change, id_type))
         await replace(connection, store, change.after)
         await job.complete(connection, ids.store_id(store.id))
 
@@ -65,22 +66,22 @@ async def _renormalize(connection: AsyncConnection, store: Store, change: Settin
         if change.after.is_unique(id_type) and (found := await _collisions(connection, store, change, id_type))
     }
     rules = collision_rules(change.after, collisions)
-    for people in one_person_each([people for found in collisions.values() for people in found]):
-        rule = min((rules[profile_id] for profile_id in people), key=change.after.matching_rules.index)
-        await _merge(connection, store, change, people, rule)
+    for profile_ids in one_person_each([shared_by for found in collisions.values() for shared_by in found]):
+        rule = min((rules[profile_id] for profile_id in profile_ids), key=change.after.matching_rules.index)
+        await _merge(connection, store, change, profile_ids, rule)
     for id_type in change.renormalized:
         await connection.execute(_REWRITE, _marks(store, change, id_type))
 
 
 async def _stage(connection: AsyncConnection, store: Store, change: SettingsChange, id_type: str) -> None:
-    """Note what becomes of each value of a type that changes. Raises `SettingsRefused` when one cannot stay."""
+    """Stage the new form of each value that changes. Raises `SettingsRefused` if the new rules refuse a value."""
     normalization = change.after.config(id_type).normalization
     refused = 0
-    question = select(identifier.c.profile_id, identifier.c.value).where(
+    query = select(identifier.c.profile_id, identifier.c.value).where(
         identifier.c.store_id == store.id, identifier.c.id_type == id_type
     )
-    stored = await connection.stream(question, execution_options={"yield_per": CHUNK})
-    async for rows in stored.partitions(CHUNK):
+    stored = await connection.stream(query, execution_options={"yield_per": VALUES_PER_BATCH})
+    async for rows in stored.partitions(VALUES_PER_BATCH):
         changed = []
         for profile_id, value in rows:
             try:
@@ -104,26 +105,29 @@ async def _stage(connection: AsyncConnection, store: Store, change: SettingsChan
 async def _collisions(
     connection: AsyncConnection, store: Store, change: SettingsChange, id_type: str
 ) -> list[list[UUID]]:
-    """For each value that several profiles would share, these profiles. Raises `SettingsRefused` unless they merge."""
+    """Return, for each value that several profiles would share, these profiles.
+
+    Raises `SettingsRefused` unless they may be merged.
+    """
     found = list((await connection.execute(_COLLISIONS, {"store_id": store.id, "id_type": id_type})).scalars())
     if found and (id_type in change.made_unique or id_type not in change.after.matching_rules):
-        raise values_shared(id_type, len(found))
+        raise shared_values_refusal(id_type, len(found))
     return found
 
 
 async def _merge(
-    connection: AsyncConnection, store: Store, change: SettingsChange, people: Sequence[UUID], rule: str
+    connection: AsyncConnection, store: Store, change: SettingsChange, profile_ids: Sequence[UUID], rule: str
 ) -> None:
     profiles = []
-    for profile_id in sorted(people):
+    for profile_id in sorted(profile_ids):
         profiles += await lock_and_gather(connection, store, known=profile_id)
     now = datetime.now(UTC)
     became = [renormalized(change.after, change.renormalized, profile) for profile in profiles]
     identifiers, traits = combined(change.after, became, Change(), now)
     merge = Merge(profiles[0], tuple(profiles[1:]), rule)
-    one = ProfileReplay(change.after, profiles, new_id)
-    one.become(merge, identifiers, traits, now)
-    await write(connection, change.after, store.id, one.difference())
+    replay = ProfileReplay(change.after, profiles, new_id)
+    replay.become(merge, identifiers, traits, now)
+    await write(connection, change.after, store.id, replay.difference())
 
 
 def _marks(store: Store, change: SettingsChange, id_type: str) -> dict[str, object]:
@@ -159,7 +163,7 @@ _COLLISIONS = text("""
     having count(distinct after.profile_id) > 1
 """)
 
-# Normalizing twice is normalizing once, so what a value becomes is never what another still has to cease to be.
+# A normalized value normalizes to itself, so no new value is an old value that is still to be replaced.
 _REWRITE = text("""
     with gone as (
         delete from identifier
@@ -181,7 +185,7 @@ _REWRITE = text("""
         do update set added_at = least(identifier.added_at, excluded.added_at)
 """)
 
-_REMARK = text("""
+_UPDATE_MARKS = text("""
     update identifier set is_unique = :is_unique, fuzzy_key = :fuzzy_key
     where store_id = :store_id and id_type = :id_type
 """)

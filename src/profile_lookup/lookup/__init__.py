@@ -1,1 +1,1 @@
-"""The main job: which profiles does this identifier name?"""
+"""The main job: to find the profiles that an identifier names."""

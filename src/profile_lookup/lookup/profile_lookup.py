@@ -1,25 +1,22 @@
-"""The hot read: settings, normalize, canonical profiles. One statement, and never stale.
+"""The hot read: rules, normalize, canonical profiles. One statement, and never stale.
 
-A process keeps the settings of the stores it was asked about, and uses them without asking whether they still hold:
-the statement that finds the profiles also verifies the caller and says which revision of the rules is in force.
-Only when that differs, or when the answer would be a refusal, is the store asked for anew.
+A process knows the rules of the stores that it was asked about, and whom it admitted to them. It uses both without
+asking first whether they still hold: the statement that finds the profiles also verifies the caller and returns the
+revision of the rules in force. Only if that differs, or if the answer would be a refusal, is the caller admitted anew.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
 from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.database.pool import Database
-from profile_lookup.errors import IdentifierRefused, Unavailable
+from profile_lookup.errors import IdentifierRefused, RequestRefused, Unavailable
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier, NormalizedValue
-from profile_lookup.lookup.coalescing import Found, Lookups
-from profile_lookup.profiles.queries import similar_profile_ids
-from profile_lookup.stores.admission import Store, admit
-
-MAX_KNOWN = 10_000
-"""Stores, each for one caller, whose settings one process keeps; mostly some kilobytes each."""
+from profile_lookup.lookup.coalescing import Found, IsGone, Lookups
+from profile_lookup.lookup.queries import similar_profile_ids
+from profile_lookup.stores.admission import Admissions
+from profile_lookup.stores.rules_cache import Store
 
 MAX_ATTEMPTS = 5
 """How often a lookup is repeated when the settings change under it."""
@@ -31,54 +28,50 @@ class LookupResult(NamedTuple):
 
 
 class ProfileLookup:
-    """Answers the lookups of one process.
+    """Answers the lookups of one process."""
 
-    What it knows of a store, it knows for who was admitted to it: to anybody else the store is as unknown as one that
-    does not exist, and an answer takes as many statements.
-    """
-
-    def __init__(self, database: Database, lookups: Lookups) -> None:
+    def __init__(self, database: Database, admissions: Admissions, lookups: Lookups) -> None:
         self._database = database
+        self._admissions = admissions
         self._lookups = lookups
-        self._known: dict[tuple[Credentials, str], Store] = {}
 
-    async def look_up(self, credentials: Credentials, store_id: str, identifier: Identifier) -> LookupResult:
-        """Raises what `admit` raises, `IdentifierRefused`, and `Unavailable` if the settings change all the time."""
-        # A refusal tells something of the store: never from memory, which may be old.
-        with suppress(IdentifierRefused):
-            store = self.known(credentials, store_id)
-            if store is not None and (found := await self.find(credentials, store, identifier)):
-                return found
-        for _ in range(MAX_ATTEMPTS):
-            store = await self._ask(credentials, store_id)
-            if found := await self.find(credentials, store, identifier):
-                return found
-        raise Unavailable
-
-    def known(self, credentials: Credentials, store_id: str) -> Store | None:
-        """The store as this caller was last told of it."""
-        return self._known.get((credentials, store_id))
-
-    async def _ask(self, credentials: Credentials, store_id: str) -> Store:
-        store = await admit(self._database, credentials, store_id, "lookup")
-        key = credentials, store_id
-        if key not in self._known and len(self._known) >= MAX_KNOWN:
-            del self._known[next(iter(self._known))]
-        self._known[key] = store
-        return store
-
-    async def find(
+    async def look_up(
         self,
         credentials: Credentials,
-        store: Store,
-        identifier: Identifier,
-        is_gone: Callable[[], bool] | None = None,
-    ) -> LookupResult | None:
-        """By what is known of the store; None if that does not hold any more, or the caller may not ask.
+        store_id: str,
+        read: Callable[[], Awaitable[Identifier]],
+        *,
+        may_be_long: bool = False,
+        is_gone: IsGone | None = None,
+    ) -> LookupResult:
+        """Return the profiles that an identifier names.
 
-        `is_gone` tells whether the caller still waits. Raises `Unavailable`, and `IdentifierRefused`, which is no
-        answer yet.
+        `read` returns the identifier of the request, and the same again when it is called again; it is called once the
+        caller is admitted. `may_be_long`: to read it may take so much that the admission must be fresh. `is_gone`
+        tells whether the client has gone. Raises what `admit` and `read` raise, `IdentifierRefused`, and `Unavailable`
+        also if the settings change all the time.
         """
+        store = None if may_be_long else self._admissions.known(credentials, store_id, "lookup")
+        is_fresh = False
+        for _ in range(MAX_ATTEMPTS):
+            if store is None:
+                store = await self._admissions.admit(credentials, store_id, "lookup")
+                is_fresh = True
+            try:
+                found = await self._find(credentials, store, await read(), is_gone)
+            except (IdentifierRefused, RequestRefused):
+                if is_fresh:
+                    raise
+                found = None  # a refusal tells something of the store: never by rules that may be old
+            if found is not None:
+                return found
+            store = None
+        raise Unavailable
+
+    async def _find(
+        self, credentials: Credentials, store: Store, identifier: Identifier, is_gone: IsGone | None
+    ) -> LookupResult | None:
+        """Return None if the store has other rules by now, or if the caller may not look up any more."""
         normalized = store.settings.normalize(identifier)
         if normalized.id_type in store.settings.fuzzy_types:
             found = await self._find_similar(credentials, store, normalized)

@@ -1,52 +1,26 @@
 """`/v1/Stores/{storeId}/Profiles/Lookup`: the main job."""
 
-from collections.abc import AsyncIterator
 from json.encoder import encode_basestring
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
+from fastapi import APIRouter
 from pydantic import ValidationError
-from starlette.types import Scope
 
-from profile_lookup.accounts.credentials import Credentials, PresentedCredentials, presented_over_connection
-from profile_lookup.database.pool import DatabaseOfApp
-from profile_lookup.errors import (
-    IdentifierRefused,
-    RequestRefused,
-    Unauthenticated,
-    UnknownIdentifierType,
-    ValueRefused,
-)
+from profile_lookup.accounts.credentials import presented_over_connection
+from profile_lookup.accounts.dependencies import BASIC
+from profile_lookup.errors import RequestRefused, UnknownIdentifierType, ValueRefused
+from profile_lookup.identity.identifier import Identifier
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
-from profile_lookup.lookup.profile_lookup import LookupResult, ProfileLookup
-from profile_lookup.profiles.wire import IdentifierBody, LeanIdentifierBody, LookupAnswer
-from profile_lookup.serving.http_protocol import is_gone
-from profile_lookup.stores.admission import StoreIdInPath, admit
-from profile_lookup.stores.routes import STORE_ERRORS
+from profile_lookup.lookup.profile_lookup import LookupResult
+from profile_lookup.lookup.wire import LookupAnswer
+from profile_lookup.stores.dependencies import STORE_ERRORS, StoreIdInPath
 from profile_lookup.web import ids
-from profile_lookup.web.body import BodyLastRoute
-from profile_lookup.web.hot_route import LeanOperation
+from profile_lookup.web.body import json_body, validated
+from profile_lookup.web.connection import memory_of
+from profile_lookup.web.hot_route import HotRequest, HotRoute
+from profile_lookup.web.identifier_wire import IdentifierBody, StrictIdentifierBody
 from profile_lookup.web.openapi import answer, error_answers, request_example
 
-router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles", route_class=BodyLastRoute)
-
-
-async def _profile_lookup(request: Request) -> ProfileLookup:
-    lookup: ProfileLookup = request.app.state.profile_lookup
-    return lookup
-
-
-async def _verified_by_lookup(
-    store_id: StoreIdInPath, credentials: PresentedCredentials, database: DatabaseOfApp
-) -> AsyncIterator[Credentials]:
-    """The Lookup's own statement verifies these; here it is done for a body that FastAPI refuses before that."""
-    try:
-        yield credentials
-    except RequestValidationError:
-        await admit(database, credentials, store_id, "lookup")
-        raise
+router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles", route_class=HotRoute)
 
 
 @router.post(
@@ -54,6 +28,8 @@ async def _verified_by_lookup(
     operation_id="CreateProfilesLookup",
     tags=["Retrieval"],
     summary="Which profiles does this identifier name?",
+    dependencies=[BASIC, json_body(IdentifierBody)],
+    response_model=LookupAnswer,
     responses={
         200: answer(
             "The profiles found, possibly none",
@@ -69,12 +45,7 @@ async def _verified_by_lookup(
     },
     openapi_extra=request_example({"idType": "phone", "value": "1-317-555-6789"}),
 )
-async def look_up_profiles(
-    store_id: StoreIdInPath,
-    credentials: Annotated[Credentials, Depends(_verified_by_lookup)],
-    body: IdentifierBody,
-    lookup: Annotated[ProfileLookup, Depends(_profile_lookup)],
-) -> LookupAnswer:
+async def look_up_profiles(request: HotRequest, store_id: StoreIdInPath) -> bytes:
     """The value is normalized by the store's identity resolution settings.
 
     The answer holds canonical profiles: the earliest ID where profiles were merged; earliest first, at most 100.
@@ -82,31 +53,26 @@ async def look_up_profiles(
     Every write that was answered before is seen. An identifier that names nobody is not an error. Of a type whose
     `matchingAlgo` is `fuzzy`, profiles with a similar value are found too, the most similar first.
     """
-    found = await lookup.look_up(credentials, store_id, body.to_domain())
-    return LookupAnswer(
-        normalized_value=found.normalized_value,
-        profiles=[ids.profile_id(profile_id) for profile_id in found.profile_ids],
+    credentials = presented_over_connection(memory_of(request.scope), request.raw_headers.get(b"authorization", b""))
+
+    async def read() -> Identifier:
+        return _identifier_in(await request.json_body())
+
+    found = await request.services.lookup.look_up(
+        credentials, store_id, read, may_be_long=request.may_be_long, is_gone=request.is_gone
     )
+    return _written(found)
 
 
-async def look_up_leanly(scope: Scope, store_id: str, headers: dict[bytes, bytes], body: bytes) -> bytes | None:
-    """What `look_up_profiles` answers, where nothing is odd."""
-    lookup: ProfileLookup = scope["app"].state.profile_lookup
+def _identifier_in(body: bytes) -> Identifier:
+    """Raises `RequestRefused`."""
     try:
-        credentials = presented_over_connection(scope, headers.get(b"authorization", b""))
-        identifier = LeanIdentifierBody.model_validate_json(body).to_domain()
-        store = lookup.known(credentials, store_id)
-        found = None if store is None else await lookup.find(credentials, store, identifier, is_gone(scope))
-    except (Unauthenticated, ValidationError, IdentifierRefused):
-        return None
-    return None if found is None else _written(found)
+        return StrictIdentifierBody.model_validate_json(body).to_domain()
+    except ValidationError:  # it has nulls for what was left out, or it is refused
+        return validated(IdentifierBody, body).to_domain()
 
 
 def _written(found: LookupResult) -> bytes:
-    """A `LookupAnswer` as pydantic writes it, which takes several times as long."""
+    """Return a `LookupAnswer` as pydantic writes it, which takes several times as long."""
     profiles = ",".join([f'"{ids.profile_id(profile_id)}"' for profile_id in found.profile_ids])
     return f'{{"normalizedValue":{encode_basestring(found.normalized_value)},"profiles":[{profiles}]}}'.encode()
-
-
-(_LOOKUP,) = (route for route in router.routes if isinstance(route, APIRoute))
-LEAN = LeanOperation(_LOOKUP, look_up_leanly)

@@ -1,4 +1,4 @@
-"""The items of an operation in SQL: what is to be done one by one, and what became of each."""
+"""The items of an operation in SQL: the inputs that are handled one by one, and the outcome of each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from uuid import UUID
 from sqlalchemy import Select, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.database.keyset import Key
 from profile_lookup.database.tables import operation_item
 from profile_lookup.operations.job_worker import Job
-from profile_lookup.web.pagination import Key
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """What became of an item: the canonical profile at that time, or the error by which it failed."""
+class ItemOutcome:
+    """The outcome of an item: the canonical profile at that time, or the error by which the item failed."""
 
     outcome: Literal["created", "updated", "merged", "failed"]
     profile_id: UUID | None = None
@@ -24,7 +24,7 @@ class Result:
 
 
 async def stage(connection: AsyncConnection, account_id: UUID, operation_id: UUID, inputs: Sequence[str]) -> None:
-    """What is to be done of an operation, in this order. It may hold personal data: it is kept until it is done."""
+    """Save the inputs of an operation, in this order. They may hold personal data, so each is kept until it is done."""
     await connection.execute(_STAGE, {"account_id": account_id, "operation_id": operation_id, "inputs": list(inputs)})
 
 
@@ -36,8 +36,8 @@ _STAGE = text("""
 
 
 async def staged(connection: AsyncConnection, job: Job, first: int, count: int) -> list[str]:
-    """What is to be done from position `first` on, at most so many."""
-    question = (
+    """Return at most `count` inputs, from position `first` on."""
+    query = (
         select(operation_item.c.input)
         .where(
             operation_item.c.account_id == job.account_id,
@@ -47,11 +47,11 @@ async def staged(connection: AsyncConnection, job: Job, first: int, count: int) 
         .order_by(operation_item.c.position)
         .limit(count)
     )
-    return list((await connection.execute(question)).scalars())
+    return list((await connection.execute(query)).scalars())
 
 
 def results_of(account_id: UUID, operation_id: UUID) -> Select[tuple[int, str, UUID | None, int | None, str | None]]:
-    """Of the items that are done."""
+    """Return the query for the outcomes of the items that are done."""
     return select(
         operation_item.c.position,
         operation_item.c.outcome,
@@ -68,18 +68,18 @@ def results_of(account_id: UUID, operation_id: UUID) -> Select[tuple[int, str, U
 RESULTS_KEY = Key((operation_item.c.position,))
 
 
-async def record(connection: AsyncConnection, job: Job, first: int, results: Sequence[Result]) -> None:
-    """What became of the items from position `first` on. What was to be done is forgotten."""
+async def record(connection: AsyncConnection, job: Job, first: int, outcomes: Sequence[ItemOutcome]) -> None:
+    """Save the outcomes of the items from position `first` on, and delete their inputs."""
     await connection.execute(
         _RECORD,
         {
             "account_id": job.account_id,
             "operation_id": job.id,
-            "positions": list(range(first, first + len(results))),
-            "outcomes": [result.outcome for result in results],
-            "profile_ids": [result.profile_id for result in results],
-            "error_codes": [result.error_code for result in results],
-            "error_details": [result.error_detail for result in results],
+            "positions": list(range(first, first + len(outcomes))),
+            "outcomes": [result.outcome for result in outcomes],
+            "profile_ids": [result.profile_id for result in outcomes],
+            "error_codes": [result.error_code for result in outcomes],
+            "error_details": [result.error_detail for result in outcomes],
         },
     )
 

@@ -1,9 +1,9 @@
-"""Does what takes long: takes operations from the queue and works on them, step by step.
+"""The worker: takes operations from the queue and handles them, step by step.
 
-The queue is the table of operations itself. A worker takes an operation for a while, the *lease*, and renews that in
-the very transaction that does a step, so that each step is done once: whoever lost the lease cannot commit, and who
-holds the row cannot lose it. When a worker dies, its lease runs out and the next worker goes on after the last step.
-See docs/decisions/0009-a-queue-in-the-table-of-operations.md.
+The queue is the table of operations itself. A worker takes an operation for a while, the *lease*, and renews the lease
+in the same transaction that does a step, so that each step is done exactly once: a worker that lost the lease cannot
+commit, and one that holds the row cannot lose the lease. When a worker dies, its lease runs out and the next worker
+goes on after the last step. See docs/decisions/0009-a-queue-in-the-table-of-operations.md.
 """
 
 import asyncio
@@ -21,30 +21,30 @@ from profile_lookup.database.pool import Database
 from profile_lookup.errors import ProfileLookupError, Unavailable
 from profile_lookup.operations import queries
 from profile_lookup.operations.queries import Document, Taken
-from profile_lookup.web.errors import CRASH, Error
+from profile_lookup.web.contract import CRASH_CODE, CRASH_MESSAGE, code_of, message_of
 
 LEASE = timedelta(seconds=15)
-"""After a crash, work goes on at the latest after so long. A step may take longer: it holds the row meanwhile."""
+"""After a crash, another worker goes on after this time at the latest. A step may take longer: it locks the row."""
 
-AT_ONCE = 4  # operations of one worker
-LONG_AT_ONCE = 2  # of these, such that may take minutes: the others need not wait for them
-POLL = 0.2  # seconds between looks for work
+MAX_RUNNING = 4  # operations of one worker at the same time
+MAX_RUNNING_LONG = 2  # of these, operations that may take minutes, so that the others need not wait for them
+POLL_INTERVAL = 0.2  # seconds
 MAX_ATTEMPTS = 10  # without progress
-LONGEST_WAIT = 300  # seconds between two of them: ten are a quarter of an hour, as a change of settings may take
-PATIENCE_AT_THE_END = 5.0  # seconds
-KEPT_FOR = timedelta(days=7)  # after completion; the contract's least
+LONGEST_RETRY_DELAY = 300  # seconds; ten attempts take a quarter of an hour, as long as a change of settings may
+RELEASE_TIMEOUT = 5.0  # seconds, when the worker ends
+KEPT_FOR = timedelta(days=7)  # after completion; the contract demands at least this
 
 log = logging.getLogger(__name__)
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 
 
 class _LeaseLost(Exception):
-    """Somebody else works on it: we were too slow."""
+    """Another worker has taken the operation, since this one was too slow."""
 
 
 class Job:
-    """An operation being worked on."""
+    """An operation that this worker is working on."""
 
     def __init__(self, database: Database, taken: Taken) -> None:
         self._database = database
@@ -69,7 +69,7 @@ class Job:
 
     @asynccontextmanager
     async def step(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction, which commits only while the operation is ours."""
+        """Open a transaction that commits only while this worker has the lease, and lock the operation."""
         async with self._database.transaction() as connection:
             if not await queries.renew(connection, self._taken, LEASE):
                 raise _LeaseLost
@@ -77,17 +77,17 @@ class Job:
 
     @asynccontextmanager
     async def overlapping_step(self) -> AsyncIterator[AsyncConnection]:
-        """As `step`, but it may begin while the one before it is under way, which has locked the operation.
+        """Open a step that may begin while the step before it is under way and has locked the operation.
 
-        Within the block, whoever calls waits for that one's end before the progress is saved.
+        Within the block, the caller must wait for the end of that step before it saves progress.
         """
         async with self._database.transaction() as connection:
             yield connection
             if not await queries.renew(connection, self._taken, LEASE):
                 raise _LeaseLost
 
-    async def hold_until(self, task: "asyncio.Task[Result]") -> Result:
-        """What comes of it. However long it takes, nobody else takes the operation."""
+    async def hold_until(self, task: "asyncio.Task[T]") -> T:
+        """Return the task's result, and renew the lease as long as the task takes."""
         try:
             while not (await asyncio.wait([task], timeout=LEASE.total_seconds() / 3))[0]:
                 async with self.step():
@@ -97,20 +97,20 @@ class Job:
             task.cancel()
 
     async def save(self, connection: AsyncConnection, **progress: Any) -> None:
-        """Within a step: where to go on after it."""
+        """Save, within a step, where to go on after it."""
         await queries.save_progress(connection, self._taken, progress)
         self.progress = progress
 
     async def complete(self, connection: AsyncConnection, result_id: str) -> None:
-        """Within the last step. `result_id` is the wire ID of what was made or changed."""
+        """Complete the operation, within its last step. `result_id` is the wire ID of what was created or changed."""
         await queries.complete(connection, self._taken, result_id)
 
-    async def fail(self, error: Error) -> None:
+    async def fail(self, code: int, detail: str) -> None:
         async with self.step() as connection:
-            await queries.fail(connection, self._taken, error.code, error.message)
+            await queries.fail(connection, self._taken, code, detail)
 
     async def defer(self, wait: timedelta) -> None:
-        """What it waits for is not there yet: it is taken again after a while, and meanwhile it is PENDING."""
+        """Let the operation be taken again after a while, and be PENDING until then, since it still waits."""
         async with self.step() as connection:
             await queries.defer(connection, self._taken, wait)
 
@@ -124,123 +124,128 @@ class Job:
 
 
 Handler = Callable[[Job], Awaitable[None]]
-"""Does the steps that are left, the last one completing the job, or puts it off.
+"""Does the steps that are left, the last of which completes the job, or defers the job.
 
-Raises a `ProfileLookupError` when it must fail.
+Raises a `ProfileLookupError` when the operation must fail.
 """
 
 
-def relentless(handler: Handler) -> Handler:
-    """For what must be done some time: what was deleted must not stay because of a defect of ours. It never fails."""
-    _RELENTLESS.add(handler)
+def retried_forever(handler: Handler) -> Handler:
+    """Mark a handler whose operations never fail: what was deleted must not stay because of a defect of ours."""
+    _RETRIED_FOREVER.add(handler)
     return handler
 
 
-_RELENTLESS: set[Handler] = set()
+_RETRIED_FOREVER: set[Handler] = set()
 
 
-async def work(
+async def run_worker(
     database: Database,
     handlers: Mapping[str, Handler],
     *,
-    apart: Collection[str] = (),
+    independent: Collection[str] = (),
     long: Collection[str] = (),
 ) -> None:
-    """Until cancelled. `apart`: the kinds that have a turn of their own; `long`: those that may take minutes."""
+    """Handle operations until cancelled.
+
+    `independent`: the kinds of which each waits for its own kind only; `long`: the kinds that may take minutes.
+    """
 
     async def remove_old() -> None:
         async with database.statements() as connection:
             await queries.remove_old(connection, KEPT_FOR)
 
     async with asyncio.TaskGroup() as group:
-        group.create_task(_repeat(POLL, partial(work_off, database, handlers, apart=apart, long=long)))
+        group.create_task(
+            _repeat(POLL_INTERVAL, partial(run_until_idle, database, handlers, independent=independent, long=long))
+        )
         group.create_task(_repeat(3600, remove_old))
 
 
 async def _repeat(pause: float, action: Callable[[], Awaitable[None]]) -> None:
-    """`pause`: seconds in between."""
+    """Run the action for ever, with `pause` seconds in between."""
     while True:
-        await _whatever_happens(action())
+        await _log_failure(action())
         await asyncio.sleep(pause)
 
 
-async def work_off(
+async def run_until_idle(
     database: Database,
     handlers: Mapping[str, Handler],
     *,
-    apart: Collection[str] = (),
+    independent: Collection[str] = (),
     long: Collection[str] = (),
 ) -> None:
-    """Until there is nothing to do of what the handlers know: the rest is for workers of a newer version."""
-    at_work: dict[asyncio.Task[None], str] = {}
+    """Handle operations until there is none of the handlers' kinds; other kinds are for workers of a newer version."""
+    running: dict[asyncio.Task[None], str] = {}
 
     async def take() -> Taken | None:
-        if len(at_work) == AT_ONCE:
+        if len(running) == MAX_RUNNING:
             return None
-        has_enough = sum(kind in long for kind in at_work.values()) == LONG_AT_ONCE
-        kinds = handlers.keys() - set(long) if has_enough else handlers
+        has_long_enough = sum(kind in long for kind in running.values()) == MAX_RUNNING_LONG
+        kinds = handlers.keys() - set(long) if has_long_enough else handlers
         async with database.statements() as connection:
-            return await queries.take(connection, kinds, uuid4(), LEASE, apart=apart)
+            return await queries.take(connection, kinds, uuid4(), LEASE, independent=independent)
 
     async with asyncio.TaskGroup() as group:
         while True:
-            taken = await _whatever_happens(take())
+            taken = await _log_failure(take())
             if taken is not None:
-                task = group.create_task(_whatever_happens(_do(database, taken, handlers[taken.kind])))
-                at_work[task] = taken.kind
-            elif at_work:
-                ended, _ = await asyncio.wait(at_work, timeout=POLL, return_when=asyncio.FIRST_COMPLETED)
+                task = group.create_task(_log_failure(_handle(database, taken, handlers[taken.kind])))
+                running[task] = taken.kind
+            elif running:
+                ended, _ = await asyncio.wait(running, timeout=POLL_INTERVAL, return_when=asyncio.FIRST_COMPLETED)
                 for task in ended:
-                    del at_work[task]
+                    del running[task]
             else:
                 return
 
 
-async def _whatever_happens(action: Awaitable[Result]) -> Result | None:
-    """The others at work go on."""
+async def _log_failure(action: Awaitable[T]) -> T | None:
+    """Return the result of the action, or log why it failed and return None, so that other operations go on."""
     try:
         return await action
     except Unavailable as error:
-        log.warning("worker waits", exc_info=error)
+        log.warning("worker waits for the database", exc_info=error)
     except Exception:
         log.exception("worker crashed")
     return None
 
 
-async def _do(database: Database, taken: Taken, handler: Handler) -> None:
+async def _handle(database: Database, taken: Taken, handler: Handler) -> None:
     try:
-        await _work_on(Job(database, taken), taken, handler)
+        await _run_handler(Job(database, taken), taken, handler)
     except _LeaseLost:
-        log.warning("operation was taken over", extra=_about(taken))
+        log.warning("another worker took the operation over", extra=_log_fields(taken))
 
 
-async def _work_on(job: Job, taken: Taken, handler: Handler) -> None:
+async def _run_handler(job: Job, taken: Taken, handler: Handler) -> None:
     try:
-        if taken.attempts > MAX_ATTEMPTS and handler not in _RELENTLESS:
-            log.error("operation is given up", extra=_about(taken))
-            await job.fail(CRASH)
+        if taken.attempts > MAX_ATTEMPTS and handler not in _RETRIED_FOREVER:
+            log.error("operation failed after too many attempts", extra=_log_fields(taken))
+            await job.fail(CRASH_CODE, CRASH_MESSAGE)
         else:
             await handler(job)
     except _LeaseLost:
         raise
     except Unavailable as error:
-        log.warning("operation waits", exc_info=error, extra=_about(taken))
-        await job.retry_later(timedelta(seconds=min(2**taken.attempts, LONGEST_WAIT)))
+        log.warning("operation is retried later", exc_info=error, extra=_log_fields(taken))
+        await job.retry_later(timedelta(seconds=min(2**taken.attempts, LONGEST_RETRY_DELAY)))
     except ProfileLookupError as error:
-        await job.fail(Error.of_domain(error))
-    except asyncio.CancelledError:  # the service ends: whoever is there next need not wait for the lease
-        # If that does not work, because it is done already or the database is away, the lease runs out by itself.
+        await job.fail(code_of(error), message_of(error))
+    except asyncio.CancelledError:  # the worker ends: the next one need not wait for the lease to run out
+        # If this fails, because the operation has ended or the database is away, the lease runs out by itself.
         with suppress(Exception):
-            async with asyncio.timeout(PATIENCE_AT_THE_END):
+            async with asyncio.timeout(RELEASE_TIMEOUT):
                 await job.release()
         raise
     except Exception:
-        log.exception("operation crashed", extra=_about(taken))
-        if handler in _RELENTLESS:
+        log.exception("operation crashed", extra=_log_fields(taken))
+        if handler in _RETRIED_FOREVER:
             await job.retry_later(timedelta(seconds=min(2**taken.attempts, 3600)))
         else:
-            await job.fail(CRASH)
+            await job.fail(CRASH_CODE, CRASH_MESSAGE)
 
 
-def _about(taken: Taken) -> dict[str, str]:
+def _log_fields(taken: Taken) -> dict[str, str]:
     return {"operation": str(taken.id), "kind": taken.kind}

@@ -1,4 +1,4 @@
-"""The file of an operation in SQL: in pieces, since no statement should take it whole."""
+"""The file of an operation in SQL, in pieces, since no statement should hold the whole file."""
 
 from typing import BinaryIO
 from uuid import UUID
@@ -9,14 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from profile_lookup.database.tables import operation_piece
 from profile_lookup.operations.job_worker import Job
 
-PIECE = 1 << 19  # bytes
+PIECE_SIZE = 1 << 19  # bytes
 
 
 async def stage_file(connection: AsyncConnection, account_id: UUID, operation_id: UUID, file: BinaryIO) -> None:
-    """The whole file, in one transaction. It may hold personal data: it is kept until the operation has ended."""
+    """Save the whole file in one transaction, until the operation has ended: it may hold personal data."""
     position = 0
     file.seek(0)
-    while content := file.read(PIECE):
+    while content := file.read(PIECE_SIZE):
         await connection.execute(
             insert(operation_piece).values(
                 account_id=account_id, operation_id=operation_id, position=position, content=content
@@ -26,11 +26,11 @@ async def stage_file(connection: AsyncConnection, account_id: UUID, operation_id
 
 
 async def staged_piece(connection: AsyncConnection, job: Job, position: int) -> bytes | None:
-    """None after the last one."""
-    question = select(operation_piece.c.content).where(
+    """Return one piece of the file, or None after the last one."""
+    query = select(operation_piece.c.content).where(
         operation_piece.c.account_id == job.account_id,
         operation_piece.c.operation_id == job.id,
         operation_piece.c.position == position,
     )
-    content: bytes | None = await connection.scalar(question)
+    content: bytes | None = await connection.scalar(query)
     return content

@@ -1,4 +1,4 @@
-"""Operations in SQL: what was done at once, what is to be done, and who does it."""
+"""Operations in SQL: records of what a request did at once, and the queue of what workers do later."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """An operation that a worker has taken up. `attempts` counts how often, since it last made progress."""
+    """An operation that a worker has taken. `attempts` counts how often it was taken since it last made progress."""
 
     account_id: UUID
     id: UUID
@@ -32,7 +32,7 @@ class Taken:
 async def record_completed(
     connection: AsyncConnection, account_id: UUID, store_id: UUID, *, kind: str, result_id: str
 ) -> UUID:
-    """What was done within this very transaction, as an operation that a client can ask after."""
+    """Record what this very transaction does, as a completed operation that clients can fetch. Return its ID."""
     return await _insert(
         connection, account_id, store_id, kind, {}, "COMPLETED", result_id=result_id, completed_at=datetime.now(UTC)
     )
@@ -48,19 +48,22 @@ async def enqueue(
     created_at: datetime | None = None,
     waits_until: datetime | None = None,
 ) -> UUID:
-    """What a worker is to do once this transaction is committed. `to_do` must hold no identifier's value.
+    """Enqueue what a worker is to do once this transaction is committed, and return the operation's ID.
 
-    `created_at` is now, unless it is told. With `waits_until`, not before it is `ready`, at the latest then: it is for
-    the handler to see what is missing.
+    `to_do` must hold no identifier's value. Without `created_at`, it is now. With `waits_until`, no worker takes the
+    operation before `mark_ready` or that time; at that time the handler has to check what is missing.
     """
     return await _insert(
         connection, account_id, store_id, kind, to_do, "PENDING", created_at=created_at, leased_until=waits_until
     )
 
 
-async def ready(connection: AsyncConnection, account_id: UUID, operation_id: UUID) -> bool:
-    """What it waited for is there. False if it does not wait, because the time is up or this was said before."""
-    told = await connection.execute(
+async def mark_ready(connection: AsyncConnection, account_id: UUID, operation_id: UUID) -> bool:
+    """Let workers take an operation, since what it waits for has arrived.
+
+    Return False if it does not wait, because the time is up or it was marked before.
+    """
+    updated = await connection.execute(
         update(operation)
         .where(
             operation.c.account_id == account_id,
@@ -70,7 +73,7 @@ async def ready(connection: AsyncConnection, account_id: UUID, operation_id: UUI
         )
         .values(leased_until=None)
     )
-    return told.rowcount == 1
+    return updated.rowcount == 1
 
 
 async def _insert(
@@ -103,20 +106,20 @@ async def _insert(
 
 
 async def find(connection: AsyncConnection, account_id: UUID, operation_id: UUID) -> Row[Any] | None:
-    """With `has_items`: whether it is, or was, done one by one."""
+    """Return the operation's row, with `has_items`: whether it is, or was, done item by item."""
     items = exists().where(operation_item.c.account_id == account_id, operation_item.c.operation_id == operation_id)
-    question = select(operation, items.label("has_items")).where(
+    query = select(operation, items.label("has_items")).where(
         operation.c.account_id == account_id, operation.c.id == operation_id
     )
-    return (await connection.execute(question)).one_or_none()
+    return (await connection.execute(query)).one_or_none()
 
 
 async def unfinished_inputs(connection: AsyncConnection, store_id: UUID, kind: str) -> list[Document]:
-    """What is still to be done of this kind in a store."""
-    question = select(operation.c.input).where(
+    """Return the inputs of a store's operations of this kind that have not ended."""
+    query = select(operation.c.input).where(
         operation.c.completed_at.is_(None), operation.c.store_id == store_id, operation.c.kind == kind
     )
-    return list((await connection.execute(question)).scalars())
+    return list((await connection.execute(query)).scalars())
 
 
 async def take(
@@ -125,29 +128,30 @@ async def take(
     lease: UUID,
     lease_time: timedelta,
     *,
-    apart: Collection[str] = (),
+    independent: Collection[str] = (),
 ) -> Taken | None:
-    """The next operation of these kinds that nobody works on and whose turn it is, now ours.
+    """Lease the next operation of these kinds that may run and that nobody works on, and return it.
 
-    Those of one store are done in turn, except for the kinds `apart`: each of these has a turn of its own.
+    The operations of one store are sequential. Those of an `independent` kind wait for earlier ones of their own kind
+    only, and no other kind waits for them.
     """
-    parameters = {"kinds": list(kinds), "apart": list(apart), "lease": lease, "lease_time": lease_time}
+    parameters = {"kinds": list(kinds), "independent": list(independent), "lease": lease, "lease_time": lease_time}
     row = (await connection.execute(_TAKE, parameters)).one_or_none()
     return None if row is None else Taken(**row._asdict(), lease=lease)
 
 
-# Before an operation are the earlier ones of its turn, but for those that wait until they are ready, and the one being
-# worked on, which may be a later one: it was ready sooner. All are gone through once, however many are unfinished.
+# An operation waits for the earlier ones of its sequence, except for those that are not ready yet, and for the one that
+# is being worked on, which may be a later one that was ready sooner. Each unfinished operation is read only once.
 _TAKE = text("""
-    with turns as materialized (
+    with sequences as materialized (
         select
             account_id, id,
             count(*) filter (where status = 'RUNNING' or leased_until is null or leased_until < clock_timestamp())
-                over (turn order by id rows between unbounded preceding and 1 preceding) as before,
-            count(*) filter (where lease is not null and leased_until > clock_timestamp()) over turn as at_work
+                over (sequence order by id rows between unbounded preceding and 1 preceding) as earlier,
+            count(*) filter (where lease is not null and leased_until > clock_timestamp()) over sequence as running
         from operation
         where completed_at is null
-        window turn as (partition by store_id, case when kind = any (cast(:apart as text[])) then kind end)
+        window sequence as (partition by store_id, case when kind = any (cast(:independent as text[])) then kind end)
     )
     update operation
     set status = 'RUNNING',
@@ -157,12 +161,12 @@ _TAKE = text("""
     where (account_id, id) = (
         select waiting.account_id, waiting.id
         from operation waiting
-        join turns using (account_id, id)
+        join sequences using (account_id, id)
         where waiting.completed_at is null
             and waiting.kind = any (cast(:kinds as text[]))
             and (waiting.leased_until is null or waiting.leased_until < clock_timestamp())
-            and turns.before = 0
-            and turns.at_work = 0
+            and sequences.earlier = 0
+            and sequences.running = 0
         order by waiting.id
         limit 1
         for update of waiting skip locked
@@ -172,7 +176,10 @@ _TAKE = text("""
 
 
 async def renew(connection: AsyncConnection, taken: Taken, lease_time: timedelta) -> bool:
-    """Whether it is still ours; then its row is locked until the transaction ends, and nobody can take it."""
+    """Renew the lease, and return whether it was still ours.
+
+    If so, the operation's row is locked until the transaction ends, and no other worker can take it.
+    """
     renewed = await connection.execute(
         update(operation)
         .where(operation.c.account_id == taken.account_id, operation.c.id == taken.id, operation.c.lease == taken.lease)
@@ -182,7 +189,7 @@ async def renew(connection: AsyncConnection, taken: Taken, lease_time: timedelta
 
 
 async def save_progress(connection: AsyncConnection, taken: Taken, progress: Document) -> None:
-    await _set(connection, taken, progress=progress, attempts=0)
+    await _update(connection, taken, progress=progress, attempts=0)
 
 
 async def complete(connection: AsyncConnection, taken: Taken, result_id: str) -> None:
@@ -194,9 +201,9 @@ async def fail(connection: AsyncConnection, taken: Taken, error_code: int, error
 
 
 async def _end(connection: AsyncConnection, taken: Taken, **values: object) -> None:
-    """What is not done now never will be: nothing is left of it, for it may hold personal data."""
-    await connection.execute(text("set local statement_timeout = 0"))  # there may be gigabytes of it
-    await _set(connection, taken, completed_at=datetime.now(UTC), lease=None, **values)
+    """End the operation, and delete the inputs that are left, since they may hold personal data."""
+    await connection.execute(text("set local statement_timeout = 0"))  # there may be gigabytes of input
+    await _update(connection, taken, completed_at=datetime.now(UTC), lease=None, **values)
     await connection.execute(
         delete(operation_item).where(
             operation_item.c.account_id == taken.account_id,
@@ -212,24 +219,24 @@ async def _end(connection: AsyncConnection, taken: Taken, **values: object) -> N
 
 
 async def retry_later(connection: AsyncConnection, taken: Taken, wait: timedelta) -> None:
-    """Let anybody take it, after a while."""
-    await _set(connection, taken, lease=None, leased_until=func.clock_timestamp() + wait)
+    """Let any worker take the operation again, after a while."""
+    await _update(connection, taken, lease=None, leased_until=func.clock_timestamp() + wait)
 
 
 async def release(connection: AsyncConnection, taken: Taken) -> None:
-    """Let anybody take it, now. That we had it does not count as an attempt: nothing went wrong."""
+    """Let any worker take the operation at once. The attempt does not count, since nothing went wrong."""
     attempts = func.greatest(operation.c.attempts - 1, 0)
-    await _set(connection, taken, attempts=attempts, lease=None, leased_until=func.clock_timestamp())
+    await _update(connection, taken, attempts=attempts, lease=None, leased_until=func.clock_timestamp())
 
 
 async def defer(connection: AsyncConnection, taken: Taken, wait: timedelta) -> None:
-    """What it waits for is not there: as if it had not been taken, and not before that."""
-    await _set(
+    """Let any worker take the operation after a while, as if it had not been taken: it is PENDING until then."""
+    await _update(
         connection, taken, status="PENDING", attempts=0, lease=None, leased_until=func.clock_timestamp() + wait
     )  # fmt: skip
 
 
-async def _set(connection: AsyncConnection, taken: Taken, **values: object) -> None:
+async def _update(connection: AsyncConnection, taken: Taken, **values: object) -> None:
     await connection.execute(
         update(operation)
         .where(operation.c.account_id == taken.account_id, operation.c.id == taken.id, operation.c.lease == taken.lease)
@@ -237,13 +244,13 @@ async def _set(connection: AsyncConnection, taken: Taken, **values: object) -> N
     )
 
 
-async def remove_old(connection: AsyncConnection, kept_for: timedelta, chunk: int = 100) -> None:
-    """Those that ended so long ago, a chunk at a time: each with its items."""
+async def remove_old(connection: AsyncConnection, kept_for: timedelta, batch_size: int = 100) -> None:
+    """Delete the operations that ended longer ago than `kept_for`, with their items, in batches."""
     old = (
         select(operation.c.account_id, operation.c.id)
         .where(operation.c.completed_at < func.clock_timestamp() - kept_for)
-        .limit(chunk)
+        .limit(batch_size)
     )
     removal = delete(operation).where(tuple_(operation.c.account_id, operation.c.id).in_(old))
-    while (await connection.execute(removal)).rowcount == chunk:
+    while (await connection.execute(removal)).rowcount == batch_size:
         pass

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Response
 from sqlalchemy import Row
 
-from profile_lookup.accounts.access import VerifiedCaller
-from profile_lookup.database.pool import DatabaseOfApp, Snapshot
+from profile_lookup.accounts.dependencies import VerifiedCaller
+from profile_lookup.database.keyset import DEFAULT_PAGE_SIZE
 from profile_lookup.errors import (
     OperationIdMalformed,
     OperationNotFound,
@@ -17,13 +17,14 @@ from profile_lookup.errors import (
 from profile_lookup.operations import items, queries
 from profile_lookup.operations.wire import RETRY_AFTER, ItemResult, ItemResults, Operation
 from profile_lookup.web import ids
-from profile_lookup.web.body import BodyLastRoute
-from profile_lookup.web.errors import Error
+from profile_lookup.web.body import ContractRoute
+from profile_lookup.web.dependencies import BaseUrl, DatabaseOfApp, Snapshot
 from profile_lookup.web.openapi import answer, error_answers, header
-from profile_lookup.web.pagination import DEFAULT_PAGE_SIZE, PageTokensOfApp, ResultsPage, fetch_page
-from profile_lookup.web.urls import BaseUrl, operation_url
+from profile_lookup.web.pagination import PageTokensOfApp, ResultsPage, fetch_page
+from profile_lookup.web.urls import operation_url
+from profile_lookup.web.wire import Error
 
-router = APIRouter(prefix="/v1/ControlPlane/Operations", tags=["Operations"], route_class=BodyLastRoute)
+router = APIRouter(prefix="/v1/ControlPlane/Operations", tags=["Operations"], route_class=ContractRoute)
 
 
 async def _operation_of_caller(

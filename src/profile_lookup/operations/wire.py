@@ -1,19 +1,15 @@
 """Operations on the wire."""
 
 from typing import Annotated, Any, Literal, Self
-from uuid import UUID
 
-from fastapi import Response
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 from sqlalchemy import Row
 
 from profile_lookup.web import ids
-from profile_lookup.web.errors import Error, more_info, title_of
-from profile_lookup.web.openapi import answer, header
-from profile_lookup.web.pagination import Meta
+from profile_lookup.web.contract import more_info, title_of
 from profile_lookup.web.urls import operation_url, results_url
-from profile_lookup.web.wire import AnswerModel, WireTime
+from profile_lookup.web.wire import AnswerModel, Error, Meta, WireTime
 
 RETRY_AFTER = 1
 """Seconds until it is worth asking again."""
@@ -92,24 +88,3 @@ class ItemResults(AnswerModel):
 class OperationAccepted(AnswerModel):
     message: str = Field(max_length=512)
     status_url: str = Field(max_length=512, description="Where its progress is told.")
-
-
-def accepted(response: Response, base_url: str, operation: UUID, message: str) -> OperationAccepted:
-    """The answer to a request that is now an operation, with its headers."""
-    operation_id = ids.operation_id(operation)
-    status_url = operation_url(base_url, operation_id)
-    response.headers.update({"Operation-Id": operation_id, "Location": status_url, "Retry-After": str(RETRY_AFTER)})
-    return OperationAccepted(message=message, status_url=status_url)
-
-
-def accepted_answer(description: str, message: str, **more: str) -> dict[str, Any]:
-    """For `responses`. `more`: what the body has beside."""
-    return answer(
-        description,
-        {"message": message, "statusUrl": operation_url("http://127.0.0.1:8000", ids.EXAMPLE_OPERATION_ID), **more},
-        {
-            "Operation-Id": header("string", "The operation to ask after.", maxLength=512),
-            "Location": header("string", "Where it is.", maxLength=512),
-            "Retry-After": header("integer", "Seconds until it is worth asking."),
-        },
-    )

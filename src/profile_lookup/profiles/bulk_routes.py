@@ -2,31 +2,27 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Annotated
 
 from fastapi import APIRouter, Response
 
-from profile_lookup.database.pool import Transaction
 from profile_lookup.errors import RequestRefused
-from profile_lookup.jobs.bulk import UPDATE_PROFILES_BULK
 from profile_lookup.operations import items
+from profile_lookup.operations.dependencies import accepted, accepted_answer
+from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queries import enqueue
-from profile_lookup.operations.wire import accepted, accepted_answer
 from profile_lookup.profiles import wire
-from profile_lookup.stores.admission import StoreOfAccount
-from profile_lookup.stores.routes import STORE_ERRORS
+from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
 from profile_lookup.web import ids
-from profile_lookup.web.body import BodyLastRoute
+from profile_lookup.web.body import BodyLimits, ContractRoute, json_body
+from profile_lookup.web.dependencies import BaseUrl, Transaction
 from profile_lookup.web.openapi import error_answers, request_example
-from profile_lookup.web.urls import BaseUrl
 
 _ACCEPTED = "Profile batch accepted for processing."
 
+LIMITS = BodyLimits(size=16 << 20, values=1_000_000)
 
-class _BulkRoute(BodyLastRoute):
-    max_body = 16 << 20
-
-
-router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles/Bulk", route_class=_BulkRoute)
+router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles/Bulk", route_class=ContractRoute)
 
 
 @router.put(
@@ -46,7 +42,7 @@ router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles/Bulk", route_class=_Bul
             RequestRefused("profiles: List should have at most 1000 items after validation, not 1001"),
             *STORE_ERRORS,
             has_body=True,
-            max_body=_BulkRoute.max_body,
+            max_body=LIMITS.size,
         ),
     },
     openapi_extra=request_example(
@@ -59,7 +55,11 @@ router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles/Bulk", route_class=_Bul
     ),
 )
 async def update_profiles_bulk(
-    store: StoreOfAccount, body: wire.ProfileBatch, transaction: Transaction, base_url: BaseUrl, response: Response
+    store: StoreOfAccount,
+    body: Annotated[wire.ProfileBatch, json_body(wire.ProfileBatch, LIMITS)],
+    transaction: Transaction,
+    base_url: BaseUrl,
+    response: Response,
 ) -> wire.BatchAccepted:
     """Each as if it were created on its own, in this order; one that is refused fails alone.
 
@@ -71,7 +71,7 @@ async def update_profiles_bulk(
         transaction,
         store.account_id,
         store.id,
-        kind=UPDATE_PROFILES_BULK,
+        kind=OperationKind.UPDATE_PROFILES_BULK,
         to_do={"requested_at": requested_at.isoformat()},
         created_at=requested_at,
     )

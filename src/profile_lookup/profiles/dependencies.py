@@ -1,21 +1,21 @@
-"""Which profile the path names, to who may have it."""
+"""The profile that a path names, for callers who may use its store."""
 
 from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Path
+from fastapi import Depends, Path, Request
 
-from profile_lookup.accounts.credentials import PresentedCredentials
-from profile_lookup.database.pool import DatabaseOfApp
+from profile_lookup.accounts.dependencies import PresentedCredentials
 from profile_lookup.errors import ProfileIdMalformed, ProfileNotFound
-from profile_lookup.stores.admission import Store, StoreIdInPath, admit
-from profile_lookup.stores.routes import STORE_ERRORS
+from profile_lookup.stores.dependencies import STORE_ERRORS, StoreIdInPath, admitted
+from profile_lookup.stores.rules_cache import Store
 from profile_lookup.web import ids
 
 PROFILE_ERRORS = (*STORE_ERRORS, ProfileIdMalformed(), ProfileNotFound())
+"""What every operation on a profile may answer, for its documentation."""
 
-# As with the store's: the pattern is told, not enforced.
+# As with the store's, the pattern is documented and not enforced.
 ProfileIdInPath = Annotated[
     str,
     Path(
@@ -29,17 +29,17 @@ ProfileIdInPath = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class AddressedProfile:
-    """Of a store that the caller may use; whether there is such a profile is not known yet."""
+    """A profile of a store that the caller may use. Whether it exists is not known yet."""
 
     store: Store
     id: UUID
 
 
 async def _addressed(
-    store_id: StoreIdInPath, profile_id: ProfileIdInPath, credentials: PresentedCredentials, database: DatabaseOfApp
+    request: Request, store_id: StoreIdInPath, profile_id: ProfileIdInPath, credentials: PresentedCredentials
 ) -> AddressedProfile:
     is_well_formed = ids.is_well_formed(ids.PROFILE_ID_PATTERN, profile_id)
-    store = await admit(database, credentials, store_id, "full", None if is_well_formed else ProfileIdMalformed())
+    store = await admitted(request, credentials, store_id, None if is_well_formed else ProfileIdMalformed())
     uuid = ids.decoded(profile_id)
     if uuid is None:
         raise ProfileNotFound

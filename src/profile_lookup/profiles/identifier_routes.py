@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from sqlalchemy import Row
 
-from profile_lookup.database.pool import DatabaseOfApp, Snapshot
 from profile_lookup.errors import (
     IdentifierConflict,
     IdentifierNotFound,
@@ -24,13 +23,15 @@ from profile_lookup.ingest.ingest import ingest
 from profile_lookup.ingest.removals import remove_identifiers
 from profile_lookup.profiles import queries, wire
 from profile_lookup.profiles.dependencies import PROFILE_ERRORS, ProfileOfStore
-from profile_lookup.stores.admission import Store
-from profile_lookup.web.body import BodyLastRoute
+from profile_lookup.stores.rules_cache import Store
+from profile_lookup.web.body import ContractRoute, json_body
+from profile_lookup.web.dependencies import DatabaseOfApp, Snapshot
+from profile_lookup.web.identifier_wire import IdentifierBody
 from profile_lookup.web.openapi import answer, error_answers, request_example
 from profile_lookup.web.redirects import moved_answer
 
 router = APIRouter(
-    prefix="/v1/Stores/{storeId}/Profiles/{profileId}/Identifiers", tags=["Identifiers"], route_class=BodyLastRoute
+    prefix="/v1/Stores/{storeId}/Profiles/{profileId}/Identifiers", tags=["Identifiers"], route_class=ContractRoute
 )
 
 _ADDED = "Identifier accepted for processing."
@@ -87,7 +88,9 @@ async def list_identifiers(addressed: ProfileOfStore, snapshot: Snapshot) -> wir
     openapi_extra=request_example({"idType": "phone", "value": "+13175556789"}),
 )
 async def add_identifier(
-    addressed: ProfileOfStore, body: wire.IdentifierBody, database: DatabaseOfApp
+    addressed: ProfileOfStore,
+    body: Annotated[IdentifierBody, json_body(IdentifierBody)],
+    database: DatabaseOfApp,
 ) -> wire.Accepted:
     """If another profile has a value of a unique type, that is the same person, and the two merge into the earliest.
 
@@ -139,7 +142,10 @@ async def fetch_identifiers(addressed: ProfileOfStore, id_type: IdTypeInPath, sn
     openapi_extra=request_example({"idType": "phone", "oldValue": "+13175556789", "newValue": "+13175556798"}),
 )
 async def patch_identifier(
-    addressed: ProfileOfStore, id_type: IdTypeInPath, body: wire.IdentifierUpdate, database: DatabaseOfApp
+    addressed: ProfileOfStore,
+    id_type: IdTypeInPath,
+    body: Annotated[wire.IdentifierUpdate, json_body(wire.IdentifierUpdate)],
+    database: DatabaseOfApp,
 ) -> wire.Accepted:
     """The new value counts as added now. If another profile has it, see adding an identifier."""
     if body.id_type != id_type:

@@ -1,219 +1,46 @@
-"""Profiles and identifiers in SQL: the questions."""
+"""Profiles and identifiers in SQL: the queries."""
 
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, select, text
+from sqlalchemy import Row, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.accounts.credentials import Credentials
-from profile_lookup.database.fuzzy_key import fuzzy_key
-from profile_lookup.database.tables import alias, identifier, profile, trait, trait_group
-from profile_lookup.errors import ProfileMoved, ProfileNotFound
+from profile_lookup.database.keyset import Key
+from profile_lookup.database.tables import identifier, profile, trait, trait_group
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.stores.admission import Store
-from profile_lookup.web.pagination import Key
-
-MAX_PROFILES = 100
-"""The most profiles that a Lookup answers."""
+from profile_lookup.ingest.aliases import whereabouts
+from profile_lookup.stores.rules_cache import Store
 
 PROFILES_KEY = Key((profile.c.id,))
 TRAITS_KEY = Key((trait.c.written_at, trait.c.group_name, trait.c.name))
 
 
-LOOKUP = f"""
-    select
-        store.revision,
-        array(
-            select identifier.profile_id
-            from identifier
-            where identifier.store_id = store.id
-                and identifier.id_type = $4
-                and identifier.value = $5
-            order by identifier.profile_id
-            limit {MAX_PROFILES}
-        ) as profile_ids
-    from credential
-    join store on store.account_id = credential.account_id
-    where credential.sid = $1
-        and credential.secret_sha256 = $2
-        and store.id = $3
-        and store.status = 'ACTIVE'
-"""  # noqa: S608 -- made of the constant above
-"""Who has an identifier, earliest first, and under which rules; no row if the caller may not ask.
-
-$1 SID and $2 digest of the caller, $3 store, $4 type and $5 value of the identifier.
-"""
-
-# `offset 0` keeps the search for the caller apart: it is done once, whatever the planner believes of the tables.
-LOOKUPS_OF_ONE_CALLER = f"""
-    select
-        caller.revision,
-        array(
-            select identifier.profile_id
-            from identifier
-            where identifier.store_id = $3
-                and identifier.id_type = asked.id_type
-                and identifier.value = asked.value
-            order by identifier.profile_id
-            limit {MAX_PROFILES}
-        ) as profile_ids
-    from (
-        select store.revision
-        from credential
-        join store on store.account_id = credential.account_id
-        where credential.sid = $1
-            and credential.secret_sha256 = $2
-            and store.id = $3
-            and store.status = 'ACTIVE'
-        offset 0
-    ) as caller
-    cross join unnest($4::text[], $5::text[]) with ordinality as asked (id_type, value, position)
-    order by asked.position
-"""  # noqa: S608 -- made of the constant above
-"""Several of them at once: a row for each, in order; no rows if the caller may not ask.
-
-$1 SID and $2 digest of the caller, $3 store, $4 types and $5 values of the identifiers.
-"""
-
-# `offset 0` keeps the probes apart, one after the other by their indexes, whatever the planner believes of the tables.
-LOOKUPS = f"""
-    with caller as materialized (
-        select presented.number, admitted.id, admitted.revision
-        from unnest($1::text[], $2::bytea[], $3::uuid[])
-            with ordinality as presented (sid, secret_sha256, store_id, number)
-        cross join lateral (
-            select store.id, store.revision
-            from credential
-            join store on store.account_id = credential.account_id
-            where credential.sid = presented.sid
-                and credential.secret_sha256 = presented.secret_sha256
-                and store.id = presented.store_id
-                and store.status = 'ACTIVE'
-            offset 0
-        ) as admitted
-    )
-    select
-        caller.revision,
-        array(
-            select identifier.profile_id
-            from identifier
-            where identifier.store_id = caller.id
-                and identifier.id_type = asked.id_type
-                and identifier.value = asked.value
-            order by identifier.profile_id
-            limit {MAX_PROFILES}
-        ) as profile_ids
-    from unnest($4::bigint[], $5::text[], $6::text[]) with ordinality as asked (caller, id_type, value, position)
-    left join caller on caller.number = asked.caller
-    order by asked.position
-"""  # noqa: S608 -- made of the constant above
-"""Several of several callers: a row for each, in order, whose revision is null if the caller may not ask.
-
-$1 SIDs, $2 digests and $3 stores of the callers; of each identifier its $4 caller, from 1, $5 type and $6 value.
-"""
-
-
-async def similar_profile_ids(
-    connection: AsyncConnection,
-    credentials: Credentials,
-    store: Store,
-    identifier: NormalizedIdentifier,
-) -> Row[int, list[UUID]] | None:
-    """(revision, profile_ids) as LOOKUP, by values as similar as the type's threshold asks; most similar first."""
-    threshold = store.settings.config(identifier.id_type).matching_threshold
-    parameters = {
-        "sid": credentials.sid,
-        "secret_sha256": credentials.secret_sha256,
-        "store_id": store.id,
-        "id_type": identifier.id_type,
-        "value": identifier.value,
-        "max_profiles": MAX_PROFILES,
-        "fuzzy_key": fuzzy_key(store.settings, store.id, identifier.id_type),
-        # A little less: what it is compared with is a float, whose 0.7 is less than the 0.7 of a double. No two
-        # similarities of values of 255 characters are that close to each other.
-        "threshold": f"{threshold / 100 - 1e-6:.6f}",
-    }
-    return (await connection.execute(_SIMILAR_PROFILE_IDS, parameters)).one_or_none()
-
-
-# `%` is true from a threshold on that is a setting of the session. It is set for this statement alone, in a row that
-# the search is joined to, and so before the search begins. `offset 0` keeps the search apart, which can then use no
-# index but the one of trigrams; that its key may, once in 2**64, stand for another store or type too is seen to after.
-# An equal value is always found. One of punctuation alone has no trigrams: the index would be read from end to end.
-_SIMILAR_PROFILE_IDS = text("""
-    with threshold as materialized (
-        select set_config('pg_trgm.similarity_threshold', :threshold, true) as is_set
-    )
-    select
-        store.revision,
-        array(
-            select found.profile_id
-            from (
-                select similar_one.profile_id, similarity(similar_one.value, :value) as likeness
-                from threshold
-                cross join lateral (
-                    select identifier.*
-                    from identifier
-                    where identifier.fuzzy_key = :fuzzy_key
-                        and identifier.value % :value
-                        and threshold.is_set is not null
-                        and show_trgm(:value) <> '{}'
-                    offset 0
-                ) as similar_one
-                where similar_one.store_id = store.id and similar_one.id_type = :id_type
-                union all
-                select equal_one.profile_id, 1
-                from identifier as equal_one
-                where equal_one.store_id = store.id
-                    and equal_one.id_type = :id_type
-                    and equal_one.value = :value
-            ) as found
-            group by found.profile_id
-            order by max(found.likeness) desc, found.profile_id
-            limit :max_profiles
-        ) as profile_ids
-    from credential
-    join store on store.account_id = credential.account_id
-    where credential.sid = :sid
-        and credential.secret_sha256 = :secret_sha256
-        and store.id = :store_id
-        and store.status = 'ACTIVE'
-""")
-
-
 async def is_stored(connection: AsyncConnection, store: Store, identifier_: NormalizedIdentifier) -> bool:
-    question = select(identifier.c.profile_id).where(
+    query = select(identifier.c.profile_id).where(
         identifier.c.store_id == store.id,
         identifier.c.id_type == identifier_.id_type,
         identifier.c.value == identifier_.value,
     )
-    return (await connection.execute(question.limit(1))).first() is not None
+    return (await connection.execute(query.limit(1))).first() is not None
 
 
 def profiles_of(store: Store) -> Select[Any]:
-    """To be fetched page by page."""
+    """Return a query that is fetched page by page."""
     return select(profile.c.id).where(profile.c.store_id == store.id)
 
 
 async def fetch_profile(connection: AsyncConnection, store: Store, profile_id: UUID) -> Row[Any]:
     """Raises `ProfileMoved` or `ProfileNotFound`."""
-    question = select(profile).where(profile.c.store_id == store.id, profile.c.id == profile_id)
-    found = (await connection.execute(question)).one_or_none()
+    query = select(profile).where(profile.c.store_id == store.id, profile.c.id == profile_id)
+    found = (await connection.execute(query)).one_or_none()
     if found is None:
         raise await whereabouts(connection, store, profile_id)
     return found
 
 
-async def whereabouts(connection: AsyncConnection, store: Store, profile_id: UUID) -> ProfileMoved | ProfileNotFound:
-    """What became of a profile that is not there."""
-    question = select(alias.c.profile_id).where(alias.c.store_id == store.id, alias.c.id == profile_id)
-    canonical_id = await connection.scalar(question)
-    return ProfileNotFound() if canonical_id is None else ProfileMoved(canonical_id)
-
-
 def identifiers_of(store: Store, profile_id: UUID) -> Select[Any]:
-    """In chronological order."""
+    """Return a query of a profile's identifiers, in chronological order."""
     return (
         select(identifier.c.id_type, identifier.c.value)
         .where(identifier.c.store_id == store.id, identifier.c.profile_id == profile_id)
@@ -222,11 +49,14 @@ def identifiers_of(store: Store, profile_id: UUID) -> Select[Any]:
 
 
 def traits_of(store: Store, profile_id: UUID, groups: list[str] | None) -> Select[Any]:
-    """Of these groups, or of all; only those that are defined: what no longer is, a worker is about to erase."""
+    """Return a query of a profile's traits in these groups, or in all.
+
+    Only defined traits are in it: a worker is about to erase the others.
+    """
     defined = select(trait_group.c.name).where(
         trait_group.c.store_id == trait.c.store_id,
         trait_group.c.name == trait.c.group_name,
         trait_group.c.traits.has_key(trait.c.name),
     )
-    question = select(trait).where(trait.c.store_id == store.id, trait.c.profile_id == profile_id, defined.exists())
-    return question if groups is None else question.where(trait.c.group_name.in_(groups))
+    query = select(trait).where(trait.c.store_id == store.id, trait.c.profile_id == profile_id, defined.exists())
+    return query if groups is None else query.where(trait.c.group_name.in_(groups))

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from pydantic.json_schema import SkipJsonSchema
 
-from profile_lookup.database.pool import DatabaseOfApp, Snapshot
+from profile_lookup.database.keyset import DEFAULT_PAGE_SIZE
 from profile_lookup.errors import (
     IdentifierConflict,
     PageTokenRefused,
@@ -19,17 +19,19 @@ from profile_lookup.identity.change import Change
 from profile_lookup.identity.traits import read_trait_changes
 from profile_lookup.ingest.ingest import ingest
 from profile_lookup.ingest.removals import erase_profile
+from profile_lookup.ingest.wire import ProfileData
 from profile_lookup.profiles import queries, wire
 from profile_lookup.profiles.dependencies import PROFILE_ERRORS, ProfileOfStore
-from profile_lookup.stores.admission import Store, StoreOfAccount
-from profile_lookup.stores.routes import STORE_ERRORS
+from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
+from profile_lookup.stores.rules_cache import Store
 from profile_lookup.web import ids
-from profile_lookup.web.body import BodyLastRoute
+from profile_lookup.web.body import ContractRoute, json_body
+from profile_lookup.web.dependencies import DatabaseOfApp, Snapshot
 from profile_lookup.web.openapi import answer, error_answers, header, request_example
-from profile_lookup.web.pagination import DEFAULT_PAGE_SIZE, DataPlanePage, PageTokensOfApp, fetch_page
+from profile_lookup.web.pagination import DataPlanePage, PageTokensOfApp, fetch_page
 from profile_lookup.web.redirects import CANONICAL_PROFILE_ID, moved_answer
 
-router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles", route_class=BodyLastRoute)
+router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles", route_class=ContractRoute)
 
 _CHANGED = "Trait modifications accepted for processing."
 _ERASED = "Profile accepted for deletion."
@@ -129,7 +131,9 @@ async def fetch_profile(
     },
     openapi_extra=request_example({"traits": {"Contact": {"city": "Indianapolis"}}}),
 )
-async def patch_profile(addressed: ProfileOfStore, body: wire.ProfileData, database: DatabaseOfApp) -> wire.Accepted:
+async def patch_profile(
+    addressed: ProfileOfStore, body: Annotated[ProfileData, json_body(ProfileData)], database: DatabaseOfApp
+) -> wire.Accepted:
     """Traits that are left out stay; null removes one, but not the identifier that it was promoted to.
 
     A trait that is promoted adds an identifier; if that shows somebody else to be this person, the profiles merge.

@@ -6,61 +6,17 @@ from typing import Annotated, Any, Self
 from pydantic import ConfigDict, Field
 from sqlalchemy import Row
 
-from profile_lookup.identity.identifier import Identifier
 from profile_lookup.identity.normalization import MAX_LENGTH
+from profile_lookup.ingest.wire import ProfileData, Traits
 from profile_lookup.web import ids
-from profile_lookup.web.pagination import Meta
-from profile_lookup.web.wire import AnswerModel, Body, MayBeAbsent, WireModel, WireTime
-
-ProfileId = Annotated[str, Field(pattern=ids.PROFILE_ID_PATTERN, examples=[ids.EXAMPLE_PROFILE_ID])]
-IdType = Annotated[
-    str, Field(min_length=2, max_length=30, description="An identifier type of the store.", examples=["phone"])
-]
-Value = Annotated[
-    str,
-    Field(
-        min_length=1,
-        max_length=MAX_LENGTH,
-        description="As you have it; it is normalized as the store's settings say.",
-        examples=["+13175556789"],
-    ),
-]
-Traits = Annotated[
-    dict[str, Annotated[dict[str, Any], Field(max_length=99)]],
-    Field(
-        max_length=50,
-        description="Trait group, trait, value: a string, an integer, a boolean, or a flat array of these.",
-    ),
-]
-
-
-class LeanIdentifierBody(Body):
-    """An `IdentifierBody` that takes no null for what was left out. What it refuses, FastAPI is asked about."""
-
-    id_type: IdType
-    value: Value
-
-    def to_domain(self) -> Identifier:
-        return Identifier(self.id_type, self.value)
-
-
-class IdentifierBody(WireModel, LeanIdentifierBody):
-    pass
+from profile_lookup.web.identifier_wire import IdType, ProfileId, Value
+from profile_lookup.web.wire import AnswerModel, Meta, WireModel, WireTime
 
 
 class IdentifierUpdate(WireModel):
     id_type: IdType
     old_value: Value
     new_value: Value
-
-
-class LookupAnswer(AnswerModel):
-    normalized_value: str = Field(max_length=MAX_LENGTH, examples=["+13175556789"])
-    profiles: list[ProfileId] = Field(max_length=100, description="Canonical profiles, earliest first.")
-
-
-class ProfileData(WireModel):
-    traits: Annotated[Traits | None, MayBeAbsent] = None
 
 
 class ProfileBatch(WireModel):
@@ -74,11 +30,6 @@ class BatchAccepted(AnswerModel):
     operation_id: str = Field(max_length=512)
     created_at: WireTime
     status_url: str = Field(max_length=512, description="Where its progress is told.")
-
-
-class ProfileCreated(AnswerModel):
-    message: str = Field(max_length=255)
-    id: ProfileId
 
 
 class Accepted(AnswerModel):

@@ -3,35 +3,19 @@
 - What it refuses by itself gets the contract's error body as well. A request that cannot even be parsed never becomes
   one: no application sees it, and no middleware. So its answer is written right onto the connection, which then ends.
 - An answer's head and body, which uvicorn writes one after the other, go out as one segment.
-- A request may know whether its client has gone (`is_gone`), so that nobody works for nobody; and what is remembered
-  of the connection that it came over (`memory_of_connection`).
+- A request may know whether its client has gone, so that nothing is done for nobody, and it has a memory that lasts as
+  long as its connection (`web/connection.py`).
 """
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
-from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from profile_lookup.errors import RequestRefused
+from profile_lookup.web.connection import IS_CLOSING, MEMORY
 from profile_lookup.web.errors import answer_to
 from profile_lookup.web.request_id import HEADER, new_request_id
-
-_IS_CLOSING = "connection_is_closing"
-_MEMORY = "connection_memory"
-
-
-def is_gone(scope: Scope) -> Callable[[], bool] | None:
-    """A question to ask at any time, of requests that came over this protocol."""
-    question: Callable[[], bool] | None = scope["state"].get(_IS_CLOSING)
-    return question
-
-
-def memory_of_connection(scope: Scope) -> dict[str, Any]:
-    """Lasts as long as the client's connection; of requests that came another way, nothing is remembered."""
-    memory: dict[str, Any] = scope["state"].get(_MEMORY, {})
-    return memory
 
 
 class ContractHttpProtocol(HttpToolsProtocol):
@@ -42,8 +26,8 @@ class ContractHttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["state"][_IS_CLOSING] = self.transport.is_closing
-        self.scope["state"][_MEMORY] = self._memory
+        self.scope["state"][IS_CLOSING] = self.transport.is_closing
+        self.scope["state"][MEMORY] = self._memory
 
     def on_response_complete(self) -> None:
         self._one_segment.flush()

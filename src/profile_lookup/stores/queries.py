@@ -15,9 +15,6 @@ from profile_lookup.errors import StoreLimitReached, StoreNameTaken, StoreNotFou
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.identity.trait_definitions import CONTACT
 
-ERASE_STORE = "ERASE_STORE"
-"""The kind of operation that `profiles/erasure.py` does."""
-
 
 async def create(
     connection: AsyncConnection,
@@ -27,7 +24,7 @@ async def create(
     description: str | None,
     max_stores: int,
 ) -> UUID:
-    """A new store with the default settings and trait group. Raises `StoreNameTaken` or `StoreLimitReached`."""
+    """Create a store with the default settings and trait group. Raises `StoreNameTaken` or `StoreLimitReached`."""
     await _lock_names(connection, account_id)
     if await find(connection, account_id, display_name) is not None:
         raise StoreNameTaken
@@ -65,37 +62,37 @@ async def find(connection: AsyncConnection, account_id: UUID, display_name: str)
 
 
 def stores_of(account_id: UUID) -> Select[Any]:
-    """To be fetched page by page."""
+    """Return the query for the IDs of an account's stores, which is to be fetched page by page."""
     return select(store.c.id).where(store.c.account_id == account_id)
 
 
 async def of_account(connection: AsyncConnection, account_id: UUID) -> Sequence[Row[UUID, str, str, datetime]]:
-    """(id, display_name, status, created_at) of an account's stores, oldest first."""
-    question = (
+    """Return (id, display_name, status, created_at) of an account's stores, oldest first."""
+    query = (
         select(store.c.id, store.c.display_name, store.c.status, store.c.created_at)
         .where(store.c.account_id == account_id)
         .order_by(store.c.id)
     )
-    return (await connection.execute(question)).all()
+    return (await connection.execute(query)).all()
 
 
 async def lock(connection: AsyncConnection, account_id: UUID, store_id: UUID) -> Row[Any]:
-    """The whole row, which nobody else changes until the transaction ends. Raises `StoreNotFound`."""
+    """Lock the names of the account's stores until the transaction ends, and return the row. Raises `StoreNotFound`."""
     await _lock_names(connection, account_id)
     return await fetch(connection, account_id, store_id)
 
 
 async def fetch(connection: AsyncConnection, account_id: UUID, store_id: UUID) -> Row[Any]:
-    """Raises `StoreNotFound`."""
-    question = select(store).where(store.c.account_id == account_id, store.c.id == store_id)
-    found = (await connection.execute(question)).one_or_none()
+    """Return the whole row of a store. Raises `StoreNotFound`."""
+    query = select(store).where(store.c.account_id == account_id, store.c.id == store_id)
+    found = (await connection.execute(query)).one_or_none()
     if found is None:
         raise StoreNotFound
     return found
 
 
 async def rename(connection: AsyncConnection, locked: Row[Any], *, display_name: str, description: str | None) -> None:
-    """Raises `StoreNameTaken`."""
+    """Change the name and description of a locked store. Raises `StoreNameTaken`."""
     if await find(connection, locked.account_id, display_name) not in (None, locked.id):
         raise StoreNameTaken
     await connection.execute(
@@ -106,13 +103,13 @@ async def rename(connection: AsyncConnection, locked: Row[Any], *, display_name:
 
 
 async def remove(connection: AsyncConnection, account_id: UUID, store_id: UUID) -> None:
-    """The store and its trait groups; its profiles and imports are left to a worker."""
+    """Delete a store and its trait groups; a worker erases its profiles and imports later."""
     await connection.execute(delete(trait_group).where(trait_group.c.store_id == store_id))
     await connection.execute(delete(store).where(store.c.account_id == account_id, store.c.id == store_id))
 
 
 async def _lock_names(connection: AsyncConnection, account_id: UUID) -> None:
-    """One at a time makes or names stores of an account, so that what is then counted or found stays true."""
+    """Let one transaction at a time create or rename stores of an account, so that counts and names stay true."""
     await connection.execute(select(account.c.id).where(account.c.id == account_id).with_for_update(key_share=True))
 
 

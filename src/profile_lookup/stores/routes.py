@@ -1,36 +1,35 @@
 """`/v1/ControlPlane/Stores`."""
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
 
-from profile_lookup.accounts.access import AccountOfCaller
-from profile_lookup.database.pool import Transaction
+from fastapi import APIRouter, Response
+
+from profile_lookup.accounts.dependencies import AccountOfCaller
+from profile_lookup.database.keyset import Key
 from profile_lookup.database.tables import store as store_table
 from profile_lookup.errors import (
     Outdated,
     PageTokenRefused,
     RequestRefused,
-    StoreIdMalformed,
     StoreLimitReached,
     StoreNameTaken,
-    StoreNotActive,
-    StoreNotFound,
 )
+from profile_lookup.operations.dependencies import accepted, accepted_answer
+from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queries import enqueue, record_completed
-from profile_lookup.operations.wire import OperationAccepted, accepted, accepted_answer
+from profile_lookup.operations.wire import OperationAccepted
 from profile_lookup.stores import queries
-from profile_lookup.stores.admission import StoreOfAccount
+from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.stores.wire import Store, StoreList, StorePatch, StoreRequest
 from profile_lookup.web import ids
-from profile_lookup.web.body import BodyLastRoute
-from profile_lookup.web.etags import ETAG, IfMatch, etag, refuse_outdated
-from profile_lookup.web.openapi import answer, error_answers, request_example
-from profile_lookup.web.pagination import ControlPlanePage, Key, PageTokensOfApp, fetch_page
-from profile_lookup.web.urls import BaseUrl
+from profile_lookup.web.body import ContractRoute, json_body
+from profile_lookup.web.dependencies import BaseUrl, IfMatch, SettingsOfApp, Transaction
+from profile_lookup.web.etags import etag, refuse_outdated
+from profile_lookup.web.openapi import ETAG, answer, error_answers, request_example
+from profile_lookup.web.pagination import ControlPlanePage, PageTokensOfApp, fetch_page
 
-router = APIRouter(prefix="/v1/ControlPlane/Stores", tags=["Store"], route_class=BodyLastRoute)
-
-STORE_ERRORS = (StoreIdMalformed(), StoreNotFound(), StoreNotActive())
+router = APIRouter(prefix="/v1/ControlPlane/Stores", tags=["Store"], route_class=ContractRoute)
 
 _CREATED = "Memory Store creation accepted for processing."
 _CHANGED = "Memory Store update request accepted for processing."
@@ -52,10 +51,10 @@ _REMOVED = "Memory Store deletion request accepted for processing."
 )
 async def create_store(
     account_id: AccountOfCaller,
-    body: StoreRequest,
+    body: Annotated[StoreRequest, json_body(StoreRequest)],
     transaction: Transaction,
     base_url: BaseUrl,
-    request: Request,
+    settings: SettingsOfApp,
     response: Response,
 ) -> OperationAccepted:
     """The new store has the default settings.
@@ -68,10 +67,10 @@ async def create_store(
         account_id,
         display_name=body.display_name,
         description=body.description,
-        max_stores=request.app.state.settings.max_stores,
+        max_stores=settings.max_stores,
     )
     operation = await record_completed(
-        transaction, account_id, store_id, kind="CREATE_STORE", result_id=ids.store_id(store_id)
+        transaction, account_id, store_id, kind=OperationKind.CREATE_STORE, result_id=ids.store_id(store_id)
     )
     return accepted(response, base_url, operation, _CREATED)
 
@@ -152,7 +151,7 @@ async def fetch_store(store: StoreOfAccount, transaction: Transaction, response:
 )
 async def patch_store(
     store: StoreOfAccount,
-    body: StorePatch,
+    body: Annotated[StorePatch, json_body(StorePatch)],
     transaction: Transaction,
     base_url: BaseUrl,
     response: Response,
@@ -168,7 +167,7 @@ async def patch_store(
         description=body.description or row.description,
     )
     operation = await record_completed(
-        transaction, store.account_id, store.id, kind="UPDATE_STORE", result_id=ids.store_id(store.id)
+        transaction, store.account_id, store.id, kind=OperationKind.UPDATE_STORE, result_id=ids.store_id(store.id)
     )
     return accepted(response, base_url, operation, _CHANGED)
 
@@ -193,5 +192,5 @@ async def delete_store(
     """
     await lock_rules(transaction, store.account_id, store.id)
     await queries.remove(transaction, store.account_id, store.id)
-    operation = await enqueue(transaction, store.account_id, store.id, kind=queries.ERASE_STORE, to_do={})
+    operation = await enqueue(transaction, store.account_id, store.id, kind=OperationKind.ERASE_STORE, to_do={})
     return accepted(response, base_url, operation, _REMOVED)

@@ -8,8 +8,7 @@ from pydantic_core import PydanticCustomError
 from sqlalchemy import Row
 
 from profile_lookup.web import ids
-from profile_lookup.web.pagination import Meta
-from profile_lookup.web.wire import AnswerModel, MayBeAbsent, Storable, WireModel
+from profile_lookup.web.wire import AnswerModel, MayBeAbsent, Meta, Storable, WireModel
 
 DISPLAY_NAME_PATTERN = "^[a-zA-Z0-9-]+$"
 

@@ -1,6 +1,6 @@
-"""Changing a store's trait groups: what may be defined, and what becomes of the values of what no longer is.
+"""Changes of a store's trait groups: which definitions are allowed, and the deletion of values of removed traits.
 
-Each is done with the store's rules held alone, in the request's transaction, and gives the operation that it became.
+Each change takes the exclusive lock on the store's rules, in the request's transaction, and returns its operation's ID.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,24 +12,25 @@ from profile_lookup.database.documents import trait_group_of
 from profile_lookup.errors import DefinitionProtected, DefinitionRefused, StillBeingRemoved
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import CONTACT, TraitDefinition, TraitGroup
+from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queries import enqueue, record_completed, unfinished_inputs
-from profile_lookup.stores.admission import Store
+from profile_lookup.stores.rules_cache import Store
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.trait_groups import queries
 from profile_lookup.web.etags import etag, refuse_outdated
 
-FORGET_TRAITS = "FORGET_TRAITS"
-"""The kind of operation that `profiles/erasure.py` does: `group`, and which of its `traits`; null is all of them."""
-
 
 async def create(connection: AsyncConnection, store: Store, group: TraitGroup, description: str | None) -> UUID:
-    """Raises `DefinitionRefused`, `StillBeingRemoved`, `TraitGroupNameTaken` or `TraitGroupLimitReached`."""
+    """Create a trait group.
+
+    Raises `DefinitionRefused`, `StillBeingRemoved`, `TraitGroupNameTaken` or `TraitGroupLimitReached`.
+    """
     store = await lock_rules(connection, store.account_id, store.id)
     _refuse_unknown_promotions(store.settings, group.traits.values())
     await _refuse_while_removed(connection, store, group.name, group.traits)
     await queries.create(connection, store, group, description)
     return await record_completed(
-        connection, store.account_id, store.id, kind="CREATE_TRAIT_GROUP", result_id=group.name
+        connection, store.account_id, store.id, kind=OperationKind.CREATE_TRAIT_GROUP, result_id=group.name
     )
 
 
@@ -41,7 +42,7 @@ async def amend(
     description: str | None,
     if_match: str | None,
 ) -> UUID:
-    """None removes a trait, and its values everywhere; a description that is None stays.
+    """Change a trait group. None removes a trait and all its values; if `description` is None, it stays as it is.
 
     Raises `TraitGroupNotFound`, `Outdated`, `DefinitionRefused`, `DefinitionProtected`, `TraitLimitReached` or
     `StillBeingRemoved`.
@@ -50,7 +51,7 @@ async def amend(
     row = await queries.fetch(connection, store, name)
     refuse_outdated(if_match, etag(row.version, row.created_at))
     before = trait_group_of(name, row.traits)
-    # What a trait was promoted to before, it may be so still, though the store does not know the type any more.
+    # A trait may keep its promotion, even if the store does not have that identifier type any more.
     new = [
         definition
         for trait, definition in changes.items()
@@ -61,23 +62,25 @@ async def amend(
     await _refuse_while_removed(connection, store, name, changes.keys() - before.traits.keys())
     await queries.replace(connection, store, row, after, row.description if description is None else description)
     if removed := sorted(before.traits.keys() - after.traits.keys()):
-        return await _forget(connection, store, name, removed)
-    return await record_completed(connection, store.account_id, store.id, kind="UPDATE_TRAIT_GROUP", result_id=name)
+        return await _enqueue_deletion(connection, store, name, removed)
+    return await record_completed(
+        connection, store.account_id, store.id, kind=OperationKind.UPDATE_TRAIT_GROUP, result_id=name
+    )
 
 
 async def remove(connection: AsyncConnection, store: Store, name: str) -> UUID:
-    """With its values everywhere. Raises `TraitGroupNotFound` or `DefinitionProtected`."""
+    """Remove a trait group and all values of its traits. Raises `TraitGroupNotFound` or `DefinitionProtected`."""
     store = await lock_rules(connection, store.account_id, store.id)
     await queries.fetch(connection, store, name)
     if name == CONTACT.name:
         raise DefinitionProtected(name)
     await queries.remove(connection, store, name)
-    return await _forget(connection, store, name, None)
+    return await _enqueue_deletion(connection, store, name, None)
 
 
-async def _forget(connection: AsyncConnection, store: Store, group: str, traits: list[str] | None) -> UUID:
+async def _enqueue_deletion(connection: AsyncConnection, store: Store, group: str, traits: list[str] | None) -> UUID:
     to_do = {"group": group, "traits": traits}
-    return await enqueue(connection, store.account_id, store.id, kind=FORGET_TRAITS, to_do=to_do)
+    return await enqueue(connection, store.account_id, store.id, kind=OperationKind.FORGET_TRAITS, to_do=to_do)
 
 
 def _refuse_unknown_promotions(settings: IdentityResolutionSettings, definitions: Iterable[TraitDefinition]) -> None:
@@ -89,8 +92,8 @@ def _refuse_unknown_promotions(settings: IdentityResolutionSettings, definitions
 
 
 async def _refuse_while_removed(connection: AsyncConnection, store: Store, group: str, added: Iterable[str]) -> None:
-    """What is defined anew must not be taken for what a worker is still erasing. Raises `StillBeingRemoved`."""
+    """Raise `StillBeingRemoved` if a worker still has to delete values of a trait that is defined anew."""
     added = set(added)
-    for removal in await unfinished_inputs(connection, store.id, FORGET_TRAITS):
+    for removal in await unfinished_inputs(connection, store.id, OperationKind.FORGET_TRAITS):
         if removal["group"] == group and (removal["traits"] is None or added & set(removal["traits"])):
             raise StillBeingRemoved

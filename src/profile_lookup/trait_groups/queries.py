@@ -1,4 +1,4 @@
-"""Trait groups in SQL. Whoever changes them holds the store's rules alone (`stores/locks.py`)."""
+"""Trait groups in SQL. To change them, a caller must hold the exclusive lock of `stores/rules_lock.py`."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -7,12 +7,12 @@ from sqlalchemy import Row, Select, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.documents import traits_document
+from profile_lookup.database.keyset import Key
 from profile_lookup.database.tables import store as store_table
 from profile_lookup.database.tables import trait_group
 from profile_lookup.errors import TraitGroupLimitReached, TraitGroupNameTaken, TraitGroupNotFound
 from profile_lookup.identity.trait_definitions import TraitGroup
-from profile_lookup.stores.admission import Store
-from profile_lookup.web.pagination import Key
+from profile_lookup.stores.rules_cache import Store
 
 MAX_GROUPS = 50
 
@@ -20,13 +20,13 @@ KEY = Key((trait_group.c.created_at, trait_group.c.name))
 
 
 def groups_of(store: Store) -> Select[Any]:
-    """To be fetched page by page."""
+    """Return the query for a store's trait groups, which is to be fetched page by page."""
     return select(trait_group).where(trait_group.c.store_id == store.id)
 
 
 async def fetch(connection: AsyncConnection, store: Store, name: str) -> Row[Any]:
-    """Raises `TraitGroupNotFound`."""
-    if name not in store.trait_groups:  # so that no name reaches the database that it could not hold
+    """Return a trait group's row. Raises `TraitGroupNotFound`."""
+    if name not in store.trait_groups:  # the database might not be able to hold such a name
         raise TraitGroupNotFound
     found: Row[Any] | None = (
         await connection.execute(groups_of(store).where(trait_group.c.name == name))
@@ -37,7 +37,7 @@ async def fetch(connection: AsyncConnection, store: Store, name: str) -> Row[Any
 
 
 async def create(connection: AsyncConnection, store: Store, group: TraitGroup, description: str | None) -> None:
-    """Raises `TraitGroupNameTaken` or `TraitGroupLimitReached`."""
+    """Create a trait group. Raises `TraitGroupNameTaken` or `TraitGroupLimitReached`."""
     if group.name in store.trait_groups:
         raise TraitGroupNameTaken
     if len(store.trait_groups) >= MAX_GROUPS:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 
-from profile_lookup.database.pool import Transaction
+from profile_lookup.database.keyset import DEFAULT_PAGE_SIZE
 from profile_lookup.errors import (
     DefinitionProtected,
     DefinitionRefused,
@@ -18,19 +18,20 @@ from profile_lookup.errors import (
     TraitLimitReached,
 )
 from profile_lookup.identity.trait_definitions import CONTACT, MAX_NAME, MAX_TRAITS
-from profile_lookup.operations.wire import OperationAccepted, accepted, accepted_answer
-from profile_lookup.stores.admission import StoreOfAccount
-from profile_lookup.stores.routes import STORE_ERRORS
+from profile_lookup.operations.dependencies import accepted, accepted_answer
+from profile_lookup.operations.wire import OperationAccepted
+from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
 from profile_lookup.trait_groups import changes, queries, wire
 from profile_lookup.trait_groups.queries import MAX_GROUPS
-from profile_lookup.web.body import BodyLastRoute
-from profile_lookup.web.etags import ETAG, IfMatch, etag
-from profile_lookup.web.openapi import answer, error_answers, request_example
-from profile_lookup.web.pagination import DEFAULT_PAGE_SIZE, ControlPlanePage, Meta, PageTokensOfApp, fetch_page
-from profile_lookup.web.urls import BaseUrl
+from profile_lookup.web.body import ContractRoute, json_body
+from profile_lookup.web.dependencies import BaseUrl, IfMatch, Transaction
+from profile_lookup.web.etags import etag
+from profile_lookup.web.openapi import ETAG, answer, error_answers, request_example
+from profile_lookup.web.pagination import ControlPlanePage, PageTokensOfApp, fetch_page
+from profile_lookup.web.wire import Meta
 
 router = APIRouter(
-    prefix="/v1/ControlPlane/Stores/{storeId}/TraitGroups", tags=["TraitGroup"], route_class=BodyLastRoute
+    prefix="/v1/ControlPlane/Stores/{storeId}/TraitGroups", tags=["TraitGroup"], route_class=ContractRoute
 )
 
 _CREATED = "TraitGroup creation request accepted."
@@ -119,7 +120,7 @@ async def list_trait_groups(
 )
 async def create_trait_group(
     store: StoreOfAccount,
-    body: wire.TraitGroupRequest,
+    body: Annotated[wire.TraitGroupRequest, json_body(wire.TraitGroupRequest)],
     transaction: Transaction,
     base_url: BaseUrl,
     response: Response,
@@ -189,7 +190,7 @@ async def fetch_trait_group(
 async def patch_trait_group(
     store: StoreOfAccount,
     name: TraitGroupName,
-    body: wire.TraitGroupPatch,
+    body: Annotated[wire.TraitGroupPatch, json_body(wire.TraitGroupPatch)],
     transaction: Transaction,
     base_url: BaseUrl,
     response: Response,

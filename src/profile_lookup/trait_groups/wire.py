@@ -13,8 +13,7 @@ from profile_lookup.errors import DefinitionRefused
 from profile_lookup.identity import trait_definitions as domain
 from profile_lookup.identity.patterns import MAX_PATTERN
 from profile_lookup.identity.trait_definitions import MAX_NAME, MAX_TRAITS, RULE_OF_TYPE, DataType
-from profile_lookup.web.pagination import Meta
-from profile_lookup.web.wire import AnswerModel, MayBeAbsent, Storable, WireModel
+from profile_lookup.web.wire import AnswerModel, MayBeAbsent, Meta, Storable, WireModel
 
 Text = Annotated[str, Field(max_length=1024), Storable]
 Pattern = Annotated[str, Field(max_length=MAX_PATTERN), Storable]

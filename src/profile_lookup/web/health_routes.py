@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 
 from profile_lookup.database.migrations import is_current
-from profile_lookup.database.pool import DatabaseOfApp
 from profile_lookup.errors import NotMigrated
+from profile_lookup.web.dependencies import DatabaseOfApp
 
 router = APIRouter(include_in_schema=False)
 

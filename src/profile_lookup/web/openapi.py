@@ -9,9 +9,10 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from profile_lookup import errors
-from profile_lookup.web.body import MAX_BODY
-from profile_lookup.web.errors import CRASH, Error
+from profile_lookup.web.body import USUAL_LIMITS
+from profile_lookup.web.errors import CRASH
 from profile_lookup.web.request_id import HEADER as REQUEST_ID
+from profile_lookup.web.wire import Error
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -26,7 +27,8 @@ _DESCRIPTIONS = {
     415: "The request body is not JSON.",
     429: "Too many requests. Reserved by the contract; this version sets no rate limit and never sends it.",
     500: "A defect of the service; the log has more under the answer's X-Request-Id.",
-    503: "The database is away, overloaded or too slow. Nothing was done.",
+    503: "The database is away, overloaded or too slow. Nothing was done, unless the message says that it may have "
+    "been: then a create may be repeated, and before another write is repeated, look whether it was done.",
 }
 
 _EVERYWHERE = (
@@ -40,6 +42,10 @@ _WITH_CREDENTIALS = (Error.of_domain(errors.Unauthenticated()), Error.of_domain(
 def header(kind: str, description: str, *, required: bool = True, **facets: Any) -> dict[str, Any]:
     """`required`: whether every answer of its status has it."""
     return {"description": description, "required": required, "schema": {"type": kind, **facets}}
+
+
+ETAG = {"ETag": header("string", "Of this state, for `If-Match`.", maxLength=512)}
+"""For `answer`."""
 
 
 def request_example(body: Any) -> dict[str, Any]:
@@ -57,7 +63,10 @@ def answer(description: str, example: Any, headers: dict[str, Any] | None = None
 
 
 def error_answers(
-    *specific: errors.ProfileLookupError, has_body: bool, max_body: int = MAX_BODY, needs_credentials: bool = True
+    *specific: errors.ProfileLookupError,
+    has_body: bool,
+    max_body: int = USUAL_LIMITS.size,
+    needs_credentials: bool = True,
 ) -> Responses:
     """All error answers of an operation: `specific` ones, each as it is sent, and those that every operation has."""
     of_body = (errors.BodyTooLarge(max_body), errors.MediaTypeRefused()) if has_body else ()

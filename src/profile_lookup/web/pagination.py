@@ -1,46 +1,24 @@
-"""Lists, page by page: opaque tokens over keyset pagination.
+"""Lists, page by page: the query parameters, and the opaque tokens that name a page.
 
-A page is told by the key of the row it begins after, or ends before, not by a number: rows that come and go elsewhere
-move nothing. A token is signed, for one list and one order; it holds IDs, names and times, never an identifier's value.
+A token is signed for one list and one order. It holds IDs, names and times, never an identifier's value.
 """
 
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
 from itsdangerous import BadData, URLSafeSerializer
-from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
-from sqlalchemy import ColumnElement, Row, Select, tuple_
+from sqlalchemy import Row, Select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.database.keyset import DEFAULT_PAGE_SIZE, MAX_TOKEN, Key, Order, Position, fetch_rows
 from profile_lookup.errors import PageTokenRefused
-from profile_lookup.web.signing import SigningSecret
-from profile_lookup.web.wire import AnswerModel
-
-Order = Literal["ASC", "DESC"]
-
-DEFAULT_PAGE_SIZE = 50
-MAX_TOKEN = 4096  # characters
-
-Token = Annotated[str, Field(max_length=MAX_TOKEN)]
-
-
-class Meta(AnswerModel):
-    """What every list has beside its items."""
-
-    key: str = Field(max_length=64, description="The name of the property with the items.", examples=["profiles"])
-    page_size: int = Field(examples=[DEFAULT_PAGE_SIZE])
-    next_token: Token | SkipJsonSchema[None] = Field(
-        default=None, description="The `pageToken` of the next page, if there is one."
-    )
-    previous_token: Token | SkipJsonSchema[None] = Field(
-        default=None, description="The `pageToken` of the page before, if there is one."
-    )
+from profile_lookup.web.dependencies import SigningSecret
+from profile_lookup.web.wire import Meta
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +26,11 @@ class PageRequest:
     size: int
     token: str | None
     order: Order | None
-    """None: that of the token."""
+    """None means the order of the token."""
 
 
 def page_request(max_size: int, first: Order = "DESC") -> Callable[..., Awaitable[PageRequest]]:
-    """The query parameters of a list, as a dependency. `first`: its order, unless the request asks for another."""
+    """Return a dependency that reads a list's query parameters. `first` is the order if the request names none."""
 
     async def read(
         request: Request,
@@ -86,30 +64,8 @@ ControlPlanePage = Annotated[PageRequest, Depends(page_request(100))]
 ResultsPage = Annotated[PageRequest, Depends(page_request(1000, first="ASC"))]
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """The order of a list: columns that together are unique, with a total order."""
-
-    columns: tuple[ColumnElement[Any], ...]
-
-    def of(self, row: Row[Any]) -> list[str]:
-        return [_written(row._mapping[column]) for column in self.columns]  # noqa: SLF001 -- the public way to it
-
-    def read(self, values: Sequence[str]) -> list[Any]:
-        return [_read(value, column) for value, column in zip(values, self.columns, strict=True)]
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where a page is: after (or before) a row, or with it; at the very start without any."""
-
-    values: list[str] | None = None
-    is_backwards: bool = False
-    is_inclusive: bool = False
-
-
 class PageTokens:
-    """Signs and reads tokens. `scope` says of which list: its name, store and whatever selects its rows."""
+    """Signs and reads tokens. `scope` names the list: its name, its store and whatever else selects its rows."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
@@ -120,7 +76,7 @@ class PageTokens:
         return token
 
     def read(self, token: str | None, order: Order | None, *scope: str) -> tuple[Position, Order]:
-        """The order is the token's if the request asks for none: the SDKs do not repeat it everywhere.
+        """Return the position and the order, which is the token's if the request names none: SDKs do not repeat it.
 
         Raises `PageTokenRefused`.
         """
@@ -152,60 +108,26 @@ class Page:
 
 async def fetch_page(
     connection: AsyncConnection,
-    question: Select[Any],
+    query: Select[Any],
     key: Key,
     request: PageRequest,
     tokens: PageTokens,
     *scope: str,
 ) -> Page:
-    """One page of what `question` selects, in the order of `key`; `scope[0]` is the name of the list on the wire.
+    """Return one page of what `query` selects, in the order of `key`. `scope[0]` is the list's name on the wire.
 
     Raises `PageTokenRefused`.
     """
     position, order = tokens.read(request.token, request.order, *scope)
-    asked = _at(question, key, position, order).limit(request.size + 1)
-    found = (await connection.execute(asked)).all()
-    rows, has_more = found[: request.size], len(found) > request.size
-    if position.is_backwards:
-        rows = rows[::-1]
+    found = await fetch_rows(connection, query, key, position, order, request.size)
 
-    def token(*, is_there: bool, is_backwards: bool) -> str | None:
-        if not is_there:
-            return None
-        if rows:
-            there = Position(key.of(rows[0 if is_backwards else -1]), is_backwards)
-        else:  # what was here is gone: the neighbour begins at the very row that this page was after
-            there = Position(position.values, is_backwards, is_inclusive=True)
-        return tokens.write(there, order, *scope)
+    def token(there: Position | None) -> str | None:
+        return None if there is None else tokens.write(there, order, *scope)
 
-    has_token = position.values is not None
-    return Page(
-        rows,
-        Meta(
-            key=scope[0],
-            page_size=request.size,
-            next_token=token(is_there=has_token if position.is_backwards else has_more, is_backwards=False),
-            previous_token=token(is_there=has_more if position.is_backwards else has_token, is_backwards=True),
-        ),
+    meta = Meta(
+        key=scope[0],
+        page_size=request.size,
+        next_token=token(found.following),
+        previous_token=token(found.preceding),
     )
-
-
-def _at(question: Select[Any], key: Key, position: Position, order: Order) -> Select[Any]:
-    is_ascending = (order == "ASC") != position.is_backwards
-    if position.values is not None:
-        here = tuple_(*key.columns)
-        there = tuple_(*key.read(position.values), types=[column.type for column in key.columns])
-        if position.is_inclusive:
-            question = question.where(here >= there if is_ascending else here <= there)
-        else:
-            question = question.where(here > there if is_ascending else here < there)
-    return question.order_by(*[column.asc() if is_ascending else column.desc() for column in key.columns])
-
-
-def _written(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
-
-
-def _read(value: str, column: ColumnElement[Any]) -> object:
-    kind = column.type.python_type
-    return datetime.fromisoformat(value) if kind is datetime else kind(value)
+    return Page(found.rows, meta)

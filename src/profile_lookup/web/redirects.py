@@ -12,9 +12,9 @@ from pydantic import Field
 
 from profile_lookup.errors import ProfileMoved, RequestRefused
 from profile_lookup.web import ids
+from profile_lookup.web.dependencies import base_url_of
 from profile_lookup.web.errors import answer_to
 from profile_lookup.web.openapi import header
-from profile_lookup.web.urls import base_url_of
 from profile_lookup.web.wire import AnswerModel
 
 CANONICAL_PROFILE_ID = "Canonical-Profile-Id"

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid4  # the standard library's asks the system each time, for 4 µs
 
 from profile_lookup.errors import Unavailable
-from profile_lookup.web.errors import CRASH, answer_to
+from profile_lookup.web.errors import CRASH, answer_of, answer_to
 
 HEADER = "X-Request-Id"
 _RAW_HEADER = HEADER.lower().encode()
@@ -56,7 +56,7 @@ class RequestIdMiddleware:
             log.exception("request crashed", extra={"request_id": request_id})
             if status is not None:
                 raise  # the answer is on its way: all that is left is to break the connection
-            await CRASH.answer()(scope, receive, send_with_id)
+            await answer_of(CRASH)(scope, receive, send_with_id)
         finally:
             if self.log_requests:
                 log.info(

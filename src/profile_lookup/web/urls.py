@@ -1,28 +1,16 @@
 """Absolute addresses of this service, as its clients see it."""
 
-from typing import Annotated
-
-from fastapi import Depends, Request
-
 from profile_lookup.errors import RequestRefused
 
-_MAX_LENGTH = 400  # the contract's addresses have 512 with their path
+_MAX_LENGTH = 400  # characters; with their path, the contract's addresses have 512
 
 
-def base_url_of(request: Request) -> str:
-    """`PUBLIC_URL`, or the request's own origin; without a final slash. Raises `RequestRefused`."""
-    public_url: str | None = request.app.state.settings.public_url
-    base_url = public_url or str(request.base_url).rstrip("/")
-    if len(base_url) > _MAX_LENGTH:
+def base_url(public_url: str | None, origin: str) -> str:
+    """Return `public_url`, or else the request's own origin, without a final slash. Raises `RequestRefused`."""
+    chosen = public_url or origin.rstrip("/")
+    if len(chosen) > _MAX_LENGTH:
         raise RequestRefused(f"Host: expected at most {_MAX_LENGTH} characters")
-    return base_url
-
-
-async def _base_url(request: Request) -> str:
-    return base_url_of(request)
-
-
-BaseUrl = Annotated[str, Depends(_base_url)]
+    return chosen
 
 
 def operation_url(base_url: str, operation_id: str) -> str:

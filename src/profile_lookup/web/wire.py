@@ -1,21 +1,30 @@
 """What every JSON body has in common: camelCase names, no coercion, nothing unknown."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Self, get_args
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Field,
     GetCoreSchemaHandler,
     PlainSerializer,
+    ValidationError,
     WithJsonSchema,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError
 
+from profile_lookup.database.keyset import DEFAULT_PAGE_SIZE, MAX_TOKEN
+from profile_lookup.errors import ProfileLookupError, nameable
 from profile_lookup.identity.normalization import is_storable
+from profile_lookup.web.contract import MAX_MESSAGE, message_of, more_info, status_and_code_of, status_of
+
+_MAX_MISTAKES = 10  # in one message
 
 
 class Body(BaseModel):
@@ -29,23 +38,23 @@ class Body(BaseModel):
 
 
 class WireModel(Body):
-    """What clients send."""
+    """A body that clients send."""
 
     @model_validator(mode="before")
     @classmethod
     def _null_is_absent(cls, sent: Any) -> Any:
-        """The official SDKs send null for what was left out."""
+        """Remove nulls: the official SDKs send null for what was left out."""
         return {name: value for name, value in sent.items() if value is not None} if isinstance(sent, dict) else sent
 
 
 class AnswerModel(Body):
-    """What we send, and so make by our own names; what is absent is absent, never null."""
+    """A body that we send, built by our own names. An absent member is left out; it is never null."""
 
     model_config = ConfigDict(populate_by_name=True)
 
 
 class _MayBeAbsent:
-    """For `Annotated[Text | None, MayBeAbsent] = None`: what is there is judged as text; no message speaks of null."""
+    """Marks `Annotated[Text | None, MayBeAbsent] = None`: a value is validated as text, so no message mentions null."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         (present,) = [kind for kind in get_args(source) if kind is not type(None)]
@@ -53,7 +62,7 @@ class _MayBeAbsent:
 
 
 MayBeAbsent = _MayBeAbsent()
-"""Of a field that clients may leave out, or send as null: `WireModel` takes that out before."""
+"""Marks a field that clients may leave out, or send as null, which `WireModel` removes before."""
 
 
 def _whole_seconds(moment: datetime) -> str:
@@ -67,7 +76,8 @@ def _storable(text: str) -> str:
 
 
 Storable = AfterValidator(_storable)
-"""Of text for people: PostgreSQL can store it. After its other constraints, which then speak of characters."""
+"""Marks text that PostgreSQL must be able to store. It stands after the field's other constraints, whose messages
+speak of characters."""
 
 WireTime = Annotated[
     datetime,
@@ -75,3 +85,67 @@ WireTime = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-01-15T10:15:30Z"]}),
 ]
 """UTC with whole seconds: the official SDKs parse nothing finer."""
+
+Token = Annotated[str, Field(max_length=MAX_TOKEN)]
+
+
+class Meta(AnswerModel):
+    """What every list has beside its items."""
+
+    key: str = Field(max_length=64, description="The name of the property with the items.", examples=["profiles"])
+    page_size: int = Field(examples=[DEFAULT_PAGE_SIZE])
+    next_token: Token | SkipJsonSchema[None] = Field(
+        default=None, description="The `pageToken` of the next page, if there is one."
+    )
+    previous_token: Token | SkipJsonSchema[None] = Field(
+        default=None, description="The `pageToken` of the page before, if there is one."
+    )
+
+
+class Error(BaseModel):
+    """The body of every error answer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    code: int = Field(ge=100, le=999999, description="What exactly was wrong.")
+    message: str = Field(max_length=MAX_MESSAGE, description="What was expected, for a person.")
+    more_info: str = Field(description="Where the code is explained.")
+    status: int = Field(ge=100, le=599, description="The HTTP status.")
+
+    @classmethod
+    def of(cls, status: int, code: int, message: str) -> Self:
+        return cls(code=code, message=message[:MAX_MESSAGE], more_info=more_info(code), status=status)
+
+    @classmethod
+    def of_code(cls, code: int, message: str) -> Self:
+        """Return an error that was recorded earlier, by its code."""
+        return cls.of(status_of(code), code, message)
+
+    @classmethod
+    def of_domain(cls, error: ProfileLookupError) -> Self:
+        return cls.of(*status_and_code_of(error), message_of(error))
+
+
+def mistakes_in(error: ValidationError, root: str) -> str:
+    """Return in words what a model found wrong with what was sent. `root` is the name of the whole."""
+    found = error.errors(include_url=False, include_input=False)
+    return mistakes([each | {"loc": (root, *each["loc"])} for each in found])
+
+
+def mistakes(found: Sequence[Any]) -> str:
+    """Return in words what pydantic found wrong. The first part of each location, such as `body`, names the whole."""
+    return "; ".join(f"{_place(each['loc'])}: {_reason(each)}" for each in found[:_MAX_MISTAKES])
+
+
+def _reason(found: Mapping[str, Any]) -> str:
+    """Return pydantic's own words, except where they repeat what was sent or name what is ours."""
+    if found["type"] == "union_tag_invalid":
+        return f"Input should be one of {found['ctx']['expected_tags']}"
+    if found["type"] == "model_type":  # which names a class of ours
+        return "Input should be a valid dictionary"
+    return str(found["msg"])
+
+
+def _place(location: Sequence[str | int]) -> str:
+    names = [str(part) if isinstance(part, int) else nameable(part) for part in location[1:]]
+    return ".".join(names) or str(location[0])

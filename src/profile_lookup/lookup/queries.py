@@ -1,0 +1,178 @@
+"""The statements of lookups. Each also verifies the caller and returns the revision of the rules in force."""
+
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from profile_lookup.accounts.credentials import Credentials
+from profile_lookup.database.fuzzy_key import fuzzy_key
+from profile_lookup.identity.identifier import NormalizedIdentifier
+from profile_lookup.stores.rules_cache import Store
+
+MAX_PROFILES = 100
+"""The most profiles that a Lookup returns."""
+
+LOOKUP = f"""
+    select
+        store.revision,
+        array(
+            select identifier.profile_id
+            from identifier
+            where identifier.store_id = store.id
+                and identifier.id_type = $4
+                and identifier.value = $5
+            order by identifier.profile_id
+            limit {MAX_PROFILES}
+        ) as profile_ids
+    from credential
+    join store on store.account_id = credential.account_id
+    where credential.sid = $1
+        and credential.secret_sha256 = $2
+        and store.id = $3
+        and store.status = 'ACTIVE'
+"""  # noqa: S608 -- made of the constant above
+"""Returns the profiles that have an identifier, earliest first, and the revision; no row if the caller may not look up.
+
+$1 SID and $2 digest of the caller, $3 store, $4 type and $5 value of the identifier.
+"""
+
+# `offset 0` keeps the search for the caller apart: it is done once, whatever the planner believes of the tables.
+LOOKUPS_OF_ONE_CALLER = f"""
+    select
+        caller.revision,
+        array(
+            select identifier.profile_id
+            from identifier
+            where identifier.store_id = $3
+                and identifier.id_type = sought.id_type
+                and identifier.value = sought.value
+            order by identifier.profile_id
+            limit {MAX_PROFILES}
+        ) as profile_ids
+    from (
+        select store.revision
+        from credential
+        join store on store.account_id = credential.account_id
+        where credential.sid = $1
+            and credential.secret_sha256 = $2
+            and store.id = $3
+            and store.status = 'ACTIVE'
+        offset 0
+    ) as caller
+    cross join unnest($4::text[], $5::text[]) with ordinality as sought (id_type, value, position)
+    order by sought.position
+"""  # noqa: S608 -- made of the constant above
+"""Looks up several identifiers: returns a row for each, in order; no rows if the caller may not look up.
+
+$1 SID and $2 digest of the caller, $3 store, $4 types and $5 values of the identifiers.
+"""
+
+# `offset 0` keeps the probes apart, one after the other by their indexes, whatever the planner believes of the tables.
+LOOKUPS = f"""
+    with caller as materialized (
+        select presented.number, admitted.id, admitted.revision
+        from unnest($1::text[], $2::bytea[], $3::uuid[])
+            with ordinality as presented (sid, secret_sha256, store_id, number)
+        cross join lateral (
+            select store.id, store.revision
+            from credential
+            join store on store.account_id = credential.account_id
+            where credential.sid = presented.sid
+                and credential.secret_sha256 = presented.secret_sha256
+                and store.id = presented.store_id
+                and store.status = 'ACTIVE'
+            offset 0
+        ) as admitted
+    )
+    select
+        caller.revision,
+        array(
+            select identifier.profile_id
+            from identifier
+            where identifier.store_id = caller.id
+                and identifier.id_type = sought.id_type
+                and identifier.value = sought.value
+            order by identifier.profile_id
+            limit {MAX_PROFILES}
+        ) as profile_ids
+    from unnest($4::bigint[], $5::text[], $6::text[]) with ordinality as sought (caller, id_type, value, position)
+    left join caller on caller.number = sought.caller
+    order by sought.position
+"""  # noqa: S608 -- made of the constant above
+"""Looks up several identifiers of several callers: returns a row for each, in order, whose revision is null if its
+caller may not look up.
+
+$1 SIDs, $2 digests and $3 stores of the callers; of each identifier its $4 caller, from 1, $5 type and $6 value.
+"""
+
+
+async def similar_profile_ids(
+    connection: AsyncConnection,
+    credentials: Credentials,
+    store: Store,
+    identifier: NormalizedIdentifier,
+) -> Row[int, list[UUID]] | None:
+    """Return (revision, profile_ids) as LOOKUP does, of values as similar as the type's threshold asks.
+
+    The most similar come first.
+    """
+    threshold = store.settings.config(identifier.id_type).matching_threshold
+    parameters = {
+        "sid": credentials.sid,
+        "secret_sha256": credentials.secret_sha256,
+        "store_id": store.id,
+        "id_type": identifier.id_type,
+        "value": identifier.value,
+        "max_profiles": MAX_PROFILES,
+        "fuzzy_key": fuzzy_key(store.settings, store.id, identifier.id_type),
+        # A little less: what it is compared with is a float, whose 0.7 is less than the 0.7 of a double. No two
+        # similarities of values of 255 characters are that close to each other.
+        "threshold": f"{threshold / 100 - 1e-6:.6f}",
+    }
+    return (await connection.execute(_SIMILAR_PROFILE_IDS, parameters)).one_or_none()
+
+
+# `%` is true from a threshold on that is a setting of the session. It is set for this statement alone, in a row that
+# the search is joined to, and so before the search begins. `offset 0` keeps the search apart, which can then use no
+# index but the one of trigrams; that its key may, once in 2**64, stand for another store or type too is seen to after.
+# An equal value is always found. One of punctuation alone has no trigrams: the index would be read from end to end.
+_SIMILAR_PROFILE_IDS = text("""
+    with threshold as materialized (
+        select set_config('pg_trgm.similarity_threshold', :threshold, true) as is_set
+    )
+    select
+        store.revision,
+        array(
+            select found.profile_id
+            from (
+                select similar_one.profile_id, similarity(similar_one.value, :value) as likeness
+                from threshold
+                cross join lateral (
+                    select identifier.*
+                    from identifier
+                    where identifier.fuzzy_key = :fuzzy_key
+                        and identifier.value % :value
+                        and threshold.is_set is not null
+                        and show_trgm(:value) <> '{}'
+                    offset 0
+                ) as similar_one
+                where similar_one.store_id = store.id and similar_one.id_type = :id_type
+                union all
+                select equal_one.profile_id, 1
+                from identifier as equal_one
+                where equal_one.store_id = store.id
+                    and equal_one.id_type = :id_type
+                    and equal_one.value = :value
+            ) as found
+            group by found.profile_id
+            order by max(found.likeness) desc, found.profile_id
+            limit :max_profiles
+        ) as profile_ids
+    from credential
+    join store on store.account_id = credential.account_id
+    where credential.sid = :sid
+        and credential.secret_sha256 = :secret_sha256
+        and store.id = :store_id
+        and store.status = 'ACTIVE'
+""")

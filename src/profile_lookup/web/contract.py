@@ -1,0 +1,79 @@
+"""The contract's statuses and codes: the one table from error type to what a client sees of it.
+
+It needs no web framework: operations, which a worker without one works on, fail with the same codes.
+"""
+
+from http import HTTPStatus
+
+from profile_lookup import errors
+
+STATUS_AND_CODE: dict[type[errors.ProfileLookupError], tuple[int, int]] = {
+    errors.RequestRefused: (400, 520046),
+    errors.StoreIdMalformed: (400, 520049),
+    errors.OperationIdMalformed: (400, 520051),
+    errors.BodyTooLarge: (413, 20413),
+    errors.MediaTypeRefused: (415, 20415),
+    errors.IdentifierRefused: (400, 520046),
+    errors.TraitsRefused: (400, 520005),
+    errors.TraitValueRefused: (400, 520063),
+    errors.SettingsRefused: (400, 520024),
+    errors.DefinitionProtected: (400, 520050),
+    errors.StoreLimitReached: (400, 520044),
+    errors.TraitGroupLimitReached: (400, 520053),
+    errors.TraitLimitReached: (400, 520054),
+    errors.Unauthenticated: (401, 20003),
+    errors.ScopeMissing: (403, 403),
+    errors.UploadRefused: (403, 403),
+    errors.NotFound: (404, 20404),
+    errors.StoreNotFound: (404, 520041),
+    errors.StoreNotActive: (404, 520042),
+    errors.OperationNotFound: (404, 520052),
+    errors.TraitGroupNotFound: (404, 520047),
+    errors.NothingToReplace: (404, 520014),
+    errors.NothingToRemove: (404, 520017),
+    errors.StoreNameTaken: (409, 520045),
+    errors.TraitGroupNameTaken: (409, 520055),
+    errors.Conflict: (409, 20409),
+    errors.Outdated: (412, 520043),
+    errors.Unavailable: (503, 20503),
+}
+"""A type that is missing here has the status and code of its nearest ancestor that is listed."""
+
+CRASH_STATUS, CRASH_CODE = 500, 20500
+CRASH_MESSAGE = "Internal Server Error"
+"""A defect of the service. Only the log says what it was."""
+
+CODE_OF_STATUS = {400: 520046, 404: 20404, 405: 20405, 413: 20413, 415: 20415}
+"""The codes of what the web framework refuses by itself."""
+
+MAX_MESSAGE = 1024  # characters
+
+
+def status_and_code_of(error: errors.ProfileLookupError) -> tuple[int, int]:
+    """Return the HTTP status and the contract's code of an error."""
+    return next(STATUS_AND_CODE[kind] for kind in type(error).__mro__ if kind in STATUS_AND_CODE)
+
+
+def code_of(error: errors.ProfileLookupError) -> int:
+    """Return the contract's code of an error."""
+    return status_and_code_of(error)[1]
+
+
+def message_of(error: errors.ProfileLookupError) -> str:
+    """Return what a client reads, as long as the contract allows."""
+    return str(error)[:MAX_MESSAGE]
+
+
+def status_of(code: int) -> int:
+    """Return the HTTP status that goes with a code; 500 for a code that is not in the table."""
+    return next((status for status, known in STATUS_AND_CODE.values() if known == code), 500)
+
+
+def title_of(code: int) -> str:
+    """Return the HTTP status that goes with a code, in words."""
+    return HTTPStatus(status_of(code)).phrase
+
+
+def more_info(code: int) -> str:
+    """Return the address of the page that explains a code."""
+    return f"https://www.twilio.com/docs/api/errors/{code}"

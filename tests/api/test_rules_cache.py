@@ -1,0 +1,106 @@
+"""Rules are read when they changed: one entry per store, bounded by definitions, the least recently used leave first."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from profile_lookup.accounts.credentials import Credentials, digest
+from profile_lookup.database.pool import Database
+from profile_lookup.identity.rules import DEFAULT_SETTINGS
+from profile_lookup.identity.trait_definitions import CONTACT, TraitGroup
+from profile_lookup.stores.admission import Admissions
+from profile_lookup.stores.rules_cache import RULES, RulesCache, Store
+from tests.conftest import make_profile
+
+GROUP = {"displayName": "Billing", "traits": {"plan": {"dataType": "STRING"}}}
+
+
+def _store(number: int, revision: int = 1, groups: Mapping[str, TraitGroup] | None = None) -> Store:
+    return Store(UUID(int=0), UUID(int=number), DEFAULT_SETTINGS, 1, groups or {}, revision, datetime.now(UTC))
+
+
+def test_a_newer_revision_replaces_an_older_one_and_never_the_other_way() -> None:
+    cache = RulesCache()
+    cache.put(_store(1, revision=2))
+    cache.put(_store(1, revision=1))
+    assert cache.get(UUID(int=1)) == _store_of_revision(cache, 2)
+    cache.put(_store(1, revision=3))
+    assert cache.get(UUID(int=1)) == _store_of_revision(cache, 3)
+
+
+def _store_of_revision(cache: RulesCache, revision: int) -> Store | None:
+    found = cache.get(UUID(int=1))
+    return found if found is not None and found.revision == revision else None
+
+
+def test_the_least_recently_used_entries_leave_first() -> None:
+    cache = RulesCache(max_definitions=3)
+    for number in (1, 2, 3):
+        cache.put(_store(number))
+    cache.get(UUID(int=1))
+    cache.put(_store(4))
+    assert [number for number in range(1, 5) if cache.get(UUID(int=number))] == [1, 3, 4]
+
+
+def test_a_large_entry_makes_room_for_itself_and_may_be_the_only_one() -> None:
+    cache = RulesCache(max_definitions=5)
+    for number in (1, 2):
+        cache.put(_store(number))
+    cache.put(_store(3, groups={CONTACT.name: CONTACT}))  # of more traits than the cache holds
+    assert [number for number in range(1, 4) if cache.get(UUID(int=number))] == [3]
+    cache.put(_store(4))
+    assert [number for number in range(1, 5) if cache.get(UUID(int=number))] == [4]
+
+
+async def test_the_documents_are_sent_only_to_whom_they_are_new(
+    client: httpx.AsyncClient, store_id: str, account: tuple[str, str], database: Database
+) -> None:
+    admissions = Admissions(database)
+    caller = Credentials(account[0], digest(account[1]))
+    first = await admissions.admit(caller, store_id, "full")
+    assert await admissions.admit(caller, store_id, "full") is first
+    await client.post(f"/v1/ControlPlane/Stores/{store_id}/TraitGroups", json=GROUP)
+    changed = await admissions.admit(caller, store_id, "full")
+    assert (changed.revision, set(changed.trait_groups)) == (first.revision + 1, {"Contact", "Billing"})
+    assert await admissions.admit(caller, store_id, "full") is changed
+
+
+async def test_rules_that_were_replaced_meanwhile_are_not_mixed(
+    client: httpx.AsyncClient, store_id: str, account: tuple[str, str], database: Database
+) -> None:
+    """The revision that is sent belongs to the entry that is used, also if the cache has another one by then."""
+    admissions = Admissions(database)
+    caller = Credentials(account[0], digest(account[1]))
+    store = await admissions.admit(caller, store_id, "full")
+    RULES.discard(store.id)
+    again = await admissions.admit(caller, store_id, "full")
+    assert again == store
+    assert again is not store
+
+
+async def test_a_caller_who_lost_the_right_is_not_known_any_more(
+    client: httpx.AsyncClient, store_id: str, account: tuple[str, str], database: Database
+) -> None:
+    await make_profile(client, store_id, chat="c-1")
+    path = f"/v1/Stores/{store_id}/Profiles"
+    lookup = {"idType": "chat", "value": "c-1"}
+    assert (await client.post(f"{path}/Lookup", json=lookup)).status_code == 200
+    async with database.transaction() as connection:
+        await connection.execute(text("update credential set secret_sha256 = '' where sid = :sid"), {"sid": account[0]})
+    for address, sent in ((path, {"traits": {"Contact": {"chat": "c-2"}}}), (f"{path}/Lookup", lookup), (path, {})):
+        assert (await client.post(address, json=sent)).status_code == 401
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+async def test_a_change_is_seen_by_the_next_request(client: httpx.AsyncClient, store_id: str, method: str) -> None:
+    groups = f"/v1/ControlPlane/Stores/{store_id}/TraitGroups"
+    profile_id = await make_profile(client, store_id, chat="c-1")
+    await client.post(groups, json=GROUP)
+    sent = {"traits": {"Billing": {"plan": "free"}}}
+    path = f"/v1/Stores/{store_id}/Profiles/{profile_id}"
+    answer = await client.request(method, path, json=sent if method == "PATCH" else None)
+    assert answer.status_code == (202 if method == "PATCH" else 200)
