@@ -1,6 +1,7 @@
-"""Whether what comes from elsewhere, as it is, could be in a store with these rules.
+"""Checks of identifiers and traits that are brought into a store unchanged, as by a restore.
 
-Limits and validation rules are not looked at: they count from the next write on.
+A store with these rules must be able to hold them. Limits and validation rules are not checked: they count from the
+next write on.
 """
 
 from collections.abc import Mapping
@@ -14,14 +15,14 @@ from profile_lookup.identity.traits import refuse_unstorable
 
 
 def refuse_unlike_normalized(settings: IdentityResolutionSettings, identifier: NormalizedIdentifier) -> None:
-    """Raises `UnknownIdentifierType` or `ValueRefused`."""
+    """Refuse a value that normalization would change. Raises `UnknownIdentifierType` or `ValueRefused`."""
     if settings.normalize(Identifier(identifier.id_type, identifier.value)) != identifier:
-        raise ValueRefused("expected it as the normalization of its type leaves it")
+        raise ValueRefused("expected it as the normalization of its type returns it")
 
 
 def refuse_unlike_defined(groups: Mapping[str, TraitGroup], traits: Mapping[TraitName, Trait]) -> None:
-    """Raises `TraitsRefused`."""
+    """Refuse traits that are not defined, or that no definition allows. Raises `TraitsRefused`."""
     for name, trait in traits.items():
         if name.group not in groups or name.name not in groups[name.group].traits:
-            raise TraitsRefused("traits: expected only such as the trait groups define")
+            raise TraitsRefused("traits: expected only traits that the trait groups define")
         refuse_unstorable(name, trait.value)
