@@ -20,12 +20,14 @@ class Change:
     - `traits`: values to write; None removes a trait
     - `replaced`: an identifier to remove in favour of the incoming one, which then gets the request's time
     - `blocked`: what the traits would have added, had it not been blocked
+    - `sent`: the values as they were sent, of identifiers that may be stored in an earlier form
     """
 
     incoming: tuple[NormalizedIdentifier, ...] = ()
     traits: Mapping[TraitName, TraitValue | None] = field(default_factory=dict)
     replaced: NormalizedIdentifier | None = None
     blocked: tuple[BlockedTrait, ...] = ()
+    sent: Mapping[NormalizedIdentifier, str] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of_traits(
@@ -37,4 +39,4 @@ class Change:
     ) -> Self:
         """Return the change that writes these traits and adds their identifiers. Raises `TraitValueRefused`."""
         promotion = promote(groups, settings, traits, blocked_values)
-        return cls(promotion.identifiers, traits, blocked=promotion.blocked)
+        return cls(promotion.identifiers, traits, blocked=promotion.blocked, sent=promotion.sent)

@@ -5,12 +5,13 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
+from types import MappingProxyType
 from typing import Literal
 from uuid import UUID
 
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.identity.merging import combined
+from profile_lookup.identity.merging import combined, united_identifiers
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.resolution import Create, Merge, Resolution, Update, profiles_of, resolve
 from profile_lookup.identity.rules import IdentityResolutionSettings
@@ -81,12 +82,20 @@ class ProfileReplay:
         self._changed: set[UUID] = set()
         self._merges: list[RecordedMerge] = []
 
-    def apply(self, change: Change, requested_at: datetime, known: UUID | None = None) -> Written:
+    def apply(
+        self,
+        change: Change,
+        requested_at: datetime,
+        known: UUID | None = None,
+        former: Mapping[NormalizedIdentifier, NormalizedIdentifier] = MappingProxyType({}),
+    ) -> Written:
         """Apply the change to the known profile, or to the one that the identifiers name.
 
-        Raises `IdentifierConflict`; nothing has changed then.
+        `former` are earlier forms of identifiers of the change. Who holds one is treated as if it held today's form,
+        and holds that from then on. Raises `IdentifierConflict`; nothing has changed then.
         """
-        candidates = [self._now[profile_id] for profile_id in self._candidates(change.incoming, known)]
+        incoming = (*change.incoming, *former)
+        candidates = [_with_todays(self._now[each], former) for each in self._candidates(incoming, known)]
         resolution = resolve(self._settings, change.incoming, candidates, known)
         identifiers, traits = combined(self._settings, profiles_of(resolution), change, requested_at)
         return self.become(resolution, identifiers, traits, requested_at)
@@ -108,16 +117,21 @@ class ProfileReplay:
             case Merge(canonical):
                 written = Written("merged", canonical.id)
                 self._merges.append(RecordedMerge(self._new_id(), resolution, at))
-        before = profiles_of(resolution)
-        for profile in before:
-            del self._now[profile.id]
-            kept = identifiers.keys() if profile.id == written.profile_id else ()
-            for identifier in profile.identifiers.keys() - kept:
+        held: Iterable[NormalizedIdentifier] = ()
+        for profile in profiles_of(resolution):
+            before = self._now.pop(profile.id).identifiers.keys()
+            if profile.id == written.profile_id:
+                held = before
+            for identifier in before - (identifiers.keys() if profile.id == written.profile_id else ()):
                 self._holders[identifier].discard(profile.id)
-        self._hold(written.profile_id, identifiers.keys() - (before[0].identifiers.keys() if before else ()))
+        self._hold(written.profile_id, identifiers.keys() - held)
         self._now[written.profile_id] = Profile(written.profile_id, identifiers, traits)
         self._changed.add(written.profile_id)
         return written
+
+    def holders(self, identifier: NormalizedIdentifier) -> Collection[UUID]:
+        """Return the profiles that hold the identifier by now."""
+        return self._holders.get(identifier, ())
 
     def difference(self) -> Difference:
         """Return the rows to insert, update and delete so that the tables match the profiles in memory."""
@@ -171,6 +185,16 @@ class ProfileReplay:
     def _hold(self, profile_id: UUID, identifiers: Iterable[NormalizedIdentifier]) -> None:
         for identifier in identifiers:
             self._holders.setdefault(identifier, set()).add(profile_id)
+
+
+def _with_todays(profile: Profile, former: Mapping[NormalizedIdentifier, NormalizedIdentifier]) -> Profile:
+    """Return the profile with today's forms of the identifiers that it holds in an earlier form, with their times."""
+    if not profile.identifiers.keys() & former.keys():
+        return profile
+    todays = united_identifiers(
+        Profile(profile.id, {former.get(each, each): at}, {}) for each, at in profile.identifiers.items()
+    )
+    return Profile(profile.id, todays, profile.traits)
 
 
 _NOTHING = Profile(UUID(int=0), {}, {})

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from profile_lookup.errors import TraitsRefused, ValueRefused
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
+from profile_lookup.identity.normalization import MAX_LENGTH, is_storable
 from profile_lookup.identity.profile import Trait, TraitName
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import TraitGroup
@@ -18,6 +19,13 @@ def refuse_unlike_normalized(settings: IdentityResolutionSettings, identifier: N
     """Refuse a value that normalization would change. Raises `UnknownIdentifierType` or `ValueRefused`."""
     if settings.normalize(Identifier(identifier.id_type, identifier.value)) != identifier:
         raise ValueRefused("expected it as the normalization of its type returns it")
+
+
+def refuse_never_normalized(settings: IdentityResolutionSettings, identifier: NormalizedIdentifier) -> None:
+    """Refuse a value that no version of the rules can have made. Raises `UnknownIdentifierType` or `ValueRefused`."""
+    settings.config(identifier.id_type)
+    if not 0 < len(identifier.value) <= MAX_LENGTH or not is_storable(identifier.value):
+        raise ValueRefused(f"expected 1-{MAX_LENGTH} characters, without NUL or lone surrogates")
 
 
 def refuse_unlike_defined(groups: Mapping[str, TraitGroup], traits: Mapping[TraitName, Trait]) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from profile_lookup.errors import TraitsRefused, TraitValueRefused, ValueRefused, nameable
 from profile_lookup.identity.blocked_values import PLACEHOLDERS_ALONE, Block, BlockedValues
@@ -49,10 +49,14 @@ class BlockedTrait:
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """The identifiers among some traits, each once, in the request's order, and what was left out of them."""
+    """The identifiers among some traits, each once, in the request's order, and what was left out of them.
+
+    `sent`: the value of each as it was sent.
+    """
 
     identifiers: tuple[NormalizedIdentifier, ...]
     blocked: tuple[BlockedTrait, ...] = ()
+    sent: Mapping[NormalizedIdentifier, str] = field(default_factory=dict, compare=False, repr=False)
 
 
 def promote(
@@ -66,7 +70,7 @@ def promote(
     A promotion to a type that the store no longer configures makes the trait just a trait.
     Raises `TraitValueRefused` for a value that does not normalize.
     """
-    identifiers: dict[NormalizedIdentifier, None] = {}
+    identifiers: dict[NormalizedIdentifier, str] = {}
     blocked: list[BlockedTrait] = []
     for trait, value in traits.items():
         id_type = groups[trait.group].traits[trait.name].id_type_promotion
@@ -80,8 +84,8 @@ def promote(
             if isinstance(judged, Block):
                 blocked.append(BlockedTrait(trait, id_type, judged))
             else:
-                identifiers[judged] = None
-    return Promotion(tuple(identifiers), tuple(blocked))
+                identifiers.setdefault(judged, item)
+    return Promotion(tuple(identifiers), tuple(blocked), identifiers)
 
 
 def refuse_unstorable(trait: TraitName, value: object) -> None:
