@@ -137,11 +137,8 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,  # a redirect would make clients send their credentials twice
-        telemetry={
-            "tracing": False,
-            "metrics": False,
-            "logs": False,
-        },  # bodies, which are personal data, would be in it
+        # Telemetry would contain bodies, which are personal data.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.log_requests = settings.log_requests
     # uvicorn would do this for all requests, but no answer of a hot route contains an address.

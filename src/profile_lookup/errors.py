@@ -5,12 +5,9 @@
     ├── ScopeMissing                the API key may not do this
     ├── UploadRefused               the upload's address is invalid or has expired
     ├── RequestRefused              the request itself is not well-formed
-    │   ├── StoreIdMalformed
-    │   ├── ProfileIdMalformed
-    │   ├── OperationIdMalformed
+    │   ├── StoreIdMalformed, ProfileIdMalformed, OperationIdMalformed, ImportIdMalformed
     │   ├── PageTokenRefused        not a token of this list
     │   ├── DefinitionRefused       a trait's definition contradicts itself
-    │   ├── ImportIdMalformed
     │   ├── FileRefused             an import's file is not what was announced, or cannot be read
     │   ├── RowRefused              a row of an import's file cannot be applied
     │   ├── BodyTooLarge

@@ -2,6 +2,7 @@
 
 import re
 import socket
+from collections.abc import AsyncIterator
 from http.client import HTTPResponse
 from urllib.parse import urlsplit
 
@@ -157,16 +158,36 @@ def test_head_requests_to_pages_are_answered_like_get(service_url: str, path: st
         assert head.headers.get(name) == got.headers.get(name)
 
 
-@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", ""])
+@pytest.mark.parametrize("path", ["/v1/Stores/{store}/Profiles/Lookup", "/v1/ControlPlane/Stores"])
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "", None])
 async def test_another_media_type_than_json_is_refused(
-    client: httpx.AsyncClient, store_id: str, media_type: str
+    client: httpx.AsyncClient, store_id: str, path: str, media_type: str | None
 ) -> None:
     answer = await client.post(
-        f"/v1/Stores/{store_id}/Profiles/Lookup",
+        path.format(store=store_id),
         content=b'{"idType":"phone","value":"+13175551234"}',
-        headers={"Content-Type": media_type},
+        headers={} if media_type is None else {"Content-Type": media_type},
     )
     assert _is_contract_body(answer, 415, 20415)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/v1/Stores/{store}/Profiles/Lookup", 200), ("/v1/ControlPlane/Stores", 202)]
+)
+async def test_a_body_may_come_without_its_length(
+    client: httpx.AsyncClient, store_id: str, path: str, status: int
+) -> None:
+    body = b'{"idType":"phone","value":"+13175551234"}' if status == 200 else b'{"displayName":"in-chunks"}'
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield body[:5]
+        yield body[5:]
+
+    answer = await client.post(
+        path.format(store=store_id), content=chunks(), headers={"Content-Type": "application/json"}
+    )
+    assert "Content-Length" not in answer.request.headers
+    assert answer.status_code == status, answer.text
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,10 @@ def _answer(connection: socket.socket) -> HTTPResponse:
     return answer
 
 
-@pytest.mark.parametrize("length", [f"Content-Length: {MAX_DISCARDED + 1}", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize(
+    "length",
+    [f"Content-Length: {MAX_DISCARDED + 1}", f"Content-Length: {MAX_DISCARDED + 1:030}", "Transfer-Encoding: chunked"],
+)
 def test_a_long_body_is_refused_before_it_is_sent_and_the_connection_ends(
     connection: socket.socket, length: str
 ) -> None:

@@ -186,7 +186,7 @@ async def _fetch_import(settings: Settings, account: str | None, import_id: str)
 
 
 async def _stage(settings: Settings, store: StoreRules, file: BinaryIO, name: str, plan: _Plan) -> UUID:
-    """StoreRules the import and its whole file, in one transaction, and return the import's ID."""
+    """Store the import and its whole file, in one transaction, and return the import's ID."""
     now = datetime.now(UTC)
     async with open_database(settings) as database, database.transaction() as connection:
         import_id = await queries.create(

@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect
 from profile_lookup.errors import AlreadyUploaded, BodyTooLarge, FileRefused, UploadRefused
 from profile_lookup.imports import queries
 from profile_lookup.imports.uploads import read_token, scratch_file
+from profile_lookup.web.body import announced_size, headers_of
 from profile_lookup.web.dependencies import DatabaseOfApp, SettingsOfApp, SigningSecret
 from profile_lookup.web.openapi import error_answers
 
@@ -78,9 +79,9 @@ async def upload_file(
 
 def _refuse_announced(request: Request, file_size: int) -> None:
     """Check the announced length before anything is read. Raises `BodyTooLarge` or `FileRefused`."""
-    announced = request.headers.get("Content-Length")
+    announced = announced_size(headers_of(request.scope))
     if announced is not None:
-        _refuse_other_size(int(announced), file_size)
+        _refuse_other_size(announced, file_size)
 
 
 async def _receive(request: Request, file_size: int, file: BinaryIO) -> None:

@@ -147,8 +147,8 @@ async def fetch_identifiers(addressed: ProfileOfStore, id_type: IdTypeInPath, sn
 )
 async def patch_identifier(
     addressed: ProfileOfStore,
-    id_type: IdTypeInPath,
     body: Annotated[wire.IdentifierUpdate, json_body(wire.IdentifierUpdate)],
+    id_type: IdTypeInPath,
     database: DatabaseOfApp,
 ) -> wire.Accepted:
     """The new value counts as added now. If another profile has it, that has the same effect as when it is added."""

@@ -45,14 +45,14 @@ _RULES = """
 """The database sends the documents only if the store's revision differs from the cached one."""
 
 _ADMISSION = f"""
-    select credential.scope, {_RULES.format(known_revision="$4::integer")}
+    select credential.scope, {_RULES.format(known_revision="$4::bigint")}
     from credential
     left join store on store.account_id = credential.account_id and store.id = $3
     where credential.sid = $1 and credential.secret_sha256 = $2
 """  # noqa: S608 -- made of the constant above
 
 _IN_FORCE = text(f"""
-    select {_RULES.format(known_revision="cast(:known_revision as integer)")}
+    select {_RULES.format(known_revision="cast(:known_revision as bigint)")}
     from store where store.account_id = :account_id and store.id = :store_id
 """)  # noqa: S608 -- made of the constant above
 

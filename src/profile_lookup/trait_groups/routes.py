@@ -192,8 +192,8 @@ async def fetch_trait_group(
 )
 async def patch_trait_group(
     store: StoreOfAccount,
-    name: TraitGroupName,
     body: Annotated[wire.TraitGroupPatch, json_body(wire.TraitGroupPatch)],
+    name: TraitGroupName,
     transaction: Transaction,
     base_url: BaseUrl,
     response: Response,

@@ -1,8 +1,9 @@
 """Request bodies: they are read after the caller was admitted, limited in size and number of values, and then parsed.
 
-FastAPI would read and parse a declared body before it solves any dependency. Here a body is itself a dependency, the
-last one of its endpoint. Dependencies are solved in the order of the endpoint's parameters, so the body is not read if
-an earlier one refuses the request. See docs/decisions/0005-what-is-checked-first.md.
+FastAPI would read and parse a declared body before it solves any dependency. Here a body is itself a dependency.
+Dependencies are solved in the order of the endpoint's parameters, so the body is not read if one before it refuses the
+request. Parameters that are no dependencies, such as a header, are validated after all of these, so they stand after
+the body. See docs/decisions/0005-what-is-checked-first.md.
 """
 
 import json
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
-from starlette.types import Receive
+from starlette.types import Receive, Scope
 
 from profile_lookup.errors import BodyTooLarge, MediaTypeRefused, RequestRefused, TooManyValues
 from profile_lookup.web.wire import mistakes_in
@@ -35,21 +36,32 @@ class BodyLimits(NamedTuple):
 USUAL_LIMITS = BodyLimits()
 
 
-async def read_json_body(headers: Mapping[Any, Any], receive: Receive, limits: BodyLimits = USUAL_LIMITS) -> bytes:
-    """Return the body of a request that declares it as JSON. The headers' names and values may be bytes, as in ASGI.
+def headers_of(scope: Scope) -> dict[bytes, bytes]:
+    """Return the headers of a request. If one is repeated, the first counts, as everywhere in FastAPI."""
+    return dict(scope["headers"][::-1])
+
+
+def announced_size(headers: Mapping[bytes, bytes]) -> int | None:
+    """Return the size that a request announces for its body, or None if it announces none."""
+    announced = headers.get(b"content-length", b"")
+    # Zeros may precede it, as many as a client likes. More than 20 digits are too many for any limit.
+    return int(announced.lstrip(b"0")[:20] or b"0") if announced.isdigit() else None
+
+
+async def read_json_body(headers: Mapping[bytes, bytes], receive: Receive, limits: BodyLimits = USUAL_LIMITS) -> bytes:
+    """Return the body of a request that declares it as JSON. `headers` are those that `headers_of` returns.
 
     Raises `MediaTypeRefused`, `BodyTooLarge` (before anything is read, if the length is announced), `TooManyValues`,
     and `RequestRefused` if there is no body or the connection ends before the body does.
     """
-    announced = _header(headers, "content-length")
-    if announced.isdecimal() and int(announced[:20]) > limits.size:
+    if (announced_size(headers) or 0) > limits.size:
         raise BodyTooLarge(limits.size)
     part = await _next_part(receive)
     while part.has_more and not part.body:
         part = await _next_part(receive)
     if not part.body:
         raise RequestRefused("body: Field required")
-    if not _is_json(_header(headers, "content-type")):
+    if not _is_json(headers.get(b"content-type", b"").decode("latin-1")):
         raise MediaTypeRefused
     values = _values_in(part.body)
     _refuse_beyond(limits, len(part.body), values)
@@ -85,12 +97,6 @@ def _refuse_beyond(limits: BodyLimits, size: int, values: int) -> None:
         raise BodyTooLarge(limits.size)
     if values > limits.values:
         raise TooManyValues(limits.values)
-
-
-def _header(headers: Mapping[Any, Any], name: str) -> str:
-    """Return the value of a header, from Starlette's headers or from raw ones; it is empty if there is none."""
-    value = headers.get(name) or headers.get(name.encode()) or ""
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
 def _is_json(content_type: str) -> bool:
@@ -137,7 +143,7 @@ class JsonBody:
         self.limits = limits
 
     async def __call__(self, request: Request) -> BaseModel:
-        return validated(self.model, await read_json_body(request.headers, request.receive, self.limits))
+        return validated(self.model, await read_json_body(headers_of(request.scope), request.receive, self.limits))
 
 
 def json_body(model: type[BaseModel], limits: BodyLimits = USUAL_LIMITS) -> Any:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from profile_lookup.errors import ProfileLookupError, RequestRefused
 from profile_lookup.web import connection
-from profile_lookup.web.body import USUAL_LIMITS, BodyLimits, ContractRoute, read_json_body
+from profile_lookup.web.body import USUAL_LIMITS, BodyLimits, ContractRoute, headers_of, read_json_body
 from profile_lookup.web.dependencies import services_of
 from profile_lookup.web.errors import logged_answer_to
 from profile_lookup.web.unread_body import answer_then_discard, may_be_long
@@ -29,8 +29,7 @@ class HotRequest(Request):
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         super().__init__(scope, receive)
-        # If a header is repeated, the first one counts, as everywhere in FastAPI.
-        self.raw_headers: dict[bytes, bytes] = dict(scope["headers"][::-1])
+        self.raw_headers = headers_of(scope)
         self._body_or_refusal: bytes | RequestRefused | None = None
 
     @property

@@ -6,19 +6,20 @@ says `Connection: close`, and what still arrives is discarded for a moment befor
 """
 
 import asyncio
+from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from profile_lookup.web.body import announced_size, headers_of
 
 MAX_DISCARDED = 64 << 10  # bytes; a longer body, or one whose length is not announced, ends the connection
 LINGER = 1.0  # seconds
 
 
-def may_be_long(headers: dict[bytes, bytes]) -> bool:
+def may_be_long(headers: Mapping[bytes, bytes]) -> bool:
     """Return whether the body of a request with these headers is, or may be, longer than `MAX_DISCARDED`."""
-    announced = headers.get(b"content-length")
-    if announced is None:
-        return b"transfer-encoding" in headers
-    return not announced.isdigit() or int(announced[:20]) > MAX_DISCARDED
+    size = announced_size(headers)
+    return b"transfer-encoding" in headers if size is None else size > MAX_DISCARDED
 
 
 class UnreadBodyMiddleware:
@@ -26,7 +27,7 @@ class UnreadBodyMiddleware:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and may_be_long(dict(scope["headers"])):
+        if scope["type"] == "http" and may_be_long(headers_of(scope)):
             await answer_then_discard(self._app, scope, receive, send)
         else:
             await self._app(scope, receive, send)
