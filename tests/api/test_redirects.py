@@ -129,8 +129,8 @@ async def test_a_merged_profile_is_in_no_list(client: httpx.AsyncClient, store_i
 async def test_a_percent_encoded_slash_leads_to_the_same_resource(client: httpx.AsyncClient, store_id: str) -> None:
     """A client that follows a redirect of a DELETE must not erase more than it requested."""
     canonical = await make_profile(client, store_id, chat="c")
-    merged = await make_profile(client, store_id, email="e")
-    await make_profile(client, store_id, chat="c", email="e")
+    merged = await make_profile(client, store_id, email="e@x")
+    await make_profile(client, store_id, chat="c", email="e@x")
     profiles = f"/v1/Stores/{store_id}/Profiles"
     moved = await client.delete(f"{profiles}/{merged}%2FIdentifiers%2Femail")
     assert (moved.status_code, moved.headers["Location"]) == (

@@ -41,23 +41,23 @@ async def _identifiers(database: Database) -> list[tuple[Any, ...]]:
 
 
 async def test_stored_values_are_renormalized(client: httpx.AsyncClient, store_id: str) -> None:
-    profile_id = await make_profile(client, store_id, chat="Ada L", phone="+13175551234")
+    profile_id = await make_profile(client, store_id, chat="Ada L@x", phone="+13175551234")
     assert (await change_settings(client, store_id, chat={"normalization": "email"}))["status"] == "COMPLETED"
     sets = (await client.get(f"/v1/Stores/{store_id}/Profiles/{profile_id}/Identifiers")).json()
     assert sets["identifiers"] == [
-        {"idType": "phone", "values": ["+13175551234"]}, {"idType": "chat", "values": ["adal"]},
+        {"idType": "phone", "values": ["+13175551234"]}, {"idType": "chat", "values": ["adal@x"]},
     ]  # fmt: skip
-    assert await look_up(client, store_id, "chat", "ADA L") == [profile_id]
+    assert await look_up(client, store_id, "chat", "ADA L@x") == [profile_id]
 
 
 async def test_values_of_a_profile_that_become_equal_become_one_with_the_earliest_time(
     client: httpx.AsyncClient, store_id: str
 ) -> None:
-    for chat in ("ADA", "zoe", "Ada", "ada"):
+    for chat in ("ADA@x", "zoe@x", "Ada@x", "ada@x"):
         profile_id = await make_profile(client, store_id, phone="+13175551234", chat=chat)
     await change_settings(client, store_id, chat={"normalization": "email"})
     values = (await client.get(f"/v1/Stores/{store_id}/Profiles/{profile_id}/Identifiers/chat")).json()["values"]
-    assert values == ["ada", "zoe"]  # in chronological order
+    assert values == ["ada@x", "zoe@x"]  # in chronological order
 
 
 async def test_profiles_whose_values_become_equal_merge_into_the_earliest(
@@ -65,13 +65,13 @@ async def test_profiles_whose_values_become_equal_merge_into_the_earliest(
 ) -> None:
     people = [
         await make_profile(client, store_id, chat=chat, email=f"{number}@example.com", city=f"city {number}")
-        for number, chat in enumerate(["ADA", "zoe", "Ada", "ada"])
+        for number, chat in enumerate(["ADA@x", "zoe@x", "Ada@x", "ada@x"])
     ]
     await change_settings(client, store_id, chat={"normalization": "email"})
-    assert await look_up(client, store_id, "chat", "aDa") == [people[0]]
+    assert await look_up(client, store_id, "chat", "aDa@x") == [people[0]]
     for number in (0, 2, 3):
         assert await look_up(client, store_id, "email", f"{number}@example.com") == [people[0]]
-    assert await look_up(client, store_id, "chat", "zoe") == [people[1]]
+    assert await look_up(client, store_id, "chat", "zoe@x") == [people[1]]
     merged = await client.get(f"/v1/Stores/{store_id}/Profiles/{people[3]}")
     assert merged.headers["Canonical-Profile-Id"] == people[0]
     profile = (await client.get(f"/v1/Stores/{store_id}/Profiles/{people[0]}")).json()
@@ -80,24 +80,24 @@ async def test_profiles_whose_values_become_equal_merge_into_the_earliest(
         ((rule, moved),) = (await connection.execute(text("select rule, moved from merge"))).all()
     assert rule == "chat"
     before = [value for each in moved for id_type, value, _ in each["identifiers"] if id_type == "chat"]
-    assert before == ["ADA", "Ada", "ada"]
+    assert before == ["ADA@x", "Ada@x", "ada@x"]
 
 
 async def test_profiles_that_collide_in_a_chain_become_one(client: httpx.AsyncClient, store_id: str) -> None:
     people = []
     for number in range(6):  # each shares a value with the next if case is ignored
-        people.append(await make_profile(client, store_id, chat=f"x{number}", email=f"{number}@example.com"))
-        await make_profile(client, store_id, chat=f"X{number + 1}", email=f"{number}@example.com")
+        people.append(await make_profile(client, store_id, chat=f"x{number}@x", email=f"{number}@example.com"))
+        await make_profile(client, store_id, chat=f"X{number + 1}@x", email=f"{number}@example.com")
     assert (await change_settings(client, store_id, chat={"normalization": "email"}))["status"] == "COMPLETED"
-    found = {tuple(await look_up(client, store_id, "chat", f"x{number}")) for number in range(7)}
+    found = {tuple(await look_up(client, store_id, "chat", f"x{number}@x")) for number in range(7)}
     assert found == {(people[0],)}
 
 
 async def test_types_that_change_together_merge_by_the_first_rule(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
-    await make_profile(client, store_id, chat="A", whatsapp="W")
-    await make_profile(client, store_id, chat="a", whatsapp="w")
+    await make_profile(client, store_id, chat="A@x", whatsapp="W@x")
+    await make_profile(client, store_id, chat="a@x", whatsapp="w@x")
     lower = {"normalization": "email"}
     operation = await change_settings(client, store_id, rules=["chat", "whatsapp"], chat=lower, whatsapp=lower)
     assert operation["status"] == "COMPLETED"
@@ -107,7 +107,10 @@ async def test_types_that_change_together_merge_by_the_first_rule(
 
 @pytest.mark.parametrize(
     ("chats", "message"),
-    [(["+13175551234", "nobody"], "1 stored value of chat"), (["ada", "zoe", "3175551234"], "2 stored values of chat")],
+    [
+        (["+13175551234", "nobody"], "1 stored value of chat"),
+        (["ada@x", "zoe@x", "3175551234"], "2 stored values of chat"),
+    ],
 )
 async def test_a_change_that_would_refuse_a_stored_value_fails_and_changes_nothing(
     client: httpx.AsyncClient, store_id: str, database: Database, chats: list[str], message: str
@@ -127,7 +130,7 @@ async def test_a_change_by_which_values_collide_outside_the_rules_fails_and_chan
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     await change_settings(client, store_id, rules=["email"])
-    for number, chat in enumerate(["ADA", "ada", "Zoe", "zoe", "Ada"]):
+    for number, chat in enumerate(["ADA@x", "ada@x", "Zoe@x", "zoe@x", "Ada@x"]):
         await make_profile(client, store_id, chat=chat, email=f"{number}@example.com")
     before = await _stored(database, "identifier")
     operation = await change_settings(client, store_id, chat={"normalization": "email"})
@@ -141,18 +144,19 @@ async def test_values_that_are_not_unique_become_equal_without_a_merge(
 ) -> None:
     await change_settings(client, store_id, chat={"enforceUnique": False})
     people = [
-        await make_profile(client, store_id, chat=chat, email=f"{chat}@example.com") for chat in ("ADA", "ada-2", "Ada")
+        await make_profile(client, store_id, chat=chat, email=f"{chat}.example")
+        for chat in ("ADA@x", "ada-2@x", "Ada@x")
     ]
-    await make_profile(client, store_id, chat="ADA-2", email="ADA@example.com")
+    await make_profile(client, store_id, chat="ADA-2@x", email="ADA@x.example")
     await change_settings(client, store_id, chat={"normalization": "email"})
-    assert await look_up(client, store_id, "chat", "ada-2") == [people[0], people[1]]
+    assert await look_up(client, store_id, "chat", "ada-2@x") == [people[0], people[1]]
 
 
 async def test_values_that_become_equal_cannot_become_unique_in_the_same_change(
     client: httpx.AsyncClient, store_id: str
 ) -> None:
     await change_settings(client, store_id, chat={"enforceUnique": False})
-    for number, chat in enumerate(["ADA", "ada"]):
+    for number, chat in enumerate(["ADA@x", "ada@x"]):
         await make_profile(client, store_id, chat=chat, email=f"{number}@example.com")
     operation = await change_settings(client, store_id, chat={"normalization": "email", "enforceUnique": True})
     assert (operation["status"], operation["error"]["code"]) == ("FAILED", 520024)
@@ -170,8 +174,8 @@ async def test_values_that_become_equal_cannot_become_unique_in_the_same_change(
 async def test_the_flags_of_a_type_are_stored_with_its_identifiers_and_no_others(
     client: httpx.AsyncClient, store_id: str, database: Database, changes: dict[str, object], marks: tuple[bool, bool]
 ) -> None:
-    for chat in ("ADA", "zoe"):
-        await make_profile(client, store_id, chat=chat, email=f"{chat}@example.com")
+    for chat in ("ADA@x", "zoe@x"):
+        await make_profile(client, store_id, chat=chat, email=f"{chat}.example")
     await change_settings(client, store_id, chat=changes)
     rows = await _identifiers(database)
     assert {row[2:] for row in rows if row[0] == "chat"} == {marks}
@@ -181,8 +185,8 @@ async def test_the_flags_of_a_type_are_stored_with_its_identifiers_and_no_others
 
 
 async def test_a_new_limit_is_applied_to_merged_profiles(client: httpx.AsyncClient, store_id: str) -> None:
-    first = await make_profile(client, store_id, chat="X", email="1@example.com")
-    for chat, number in (("x", 2), ("X", 3), ("x", 4)):
+    first = await make_profile(client, store_id, chat="X@x", email="1@example.com")
+    for chat, number in (("x@x", 2), ("X@x", 3), ("x@x", 4)):
         await make_profile(client, store_id, chat=chat, email=f"{number}@example.com")
     operation = await change_settings(client, store_id, chat={"normalization": "email"}, email={"limit": 2})
     assert operation["status"] == "COMPLETED"
@@ -218,22 +222,22 @@ async def test_the_old_settings_are_in_force_until_the_operation_has_ended(
 ) -> None:
     client, store_id = without_worker, await _make_store(without_worker)
     url = f"/v1/ControlPlane/Stores/{store_id}/IdentityResolutionSettings"
-    profile_id = await make_profile(client, store_id, chat="ADA")
+    profile_id = await make_profile(client, store_id, chat="ADA@x")
     accepted = await client.put(url, json=await _changed(client, url, normalization="email"))
     assert (await client.get(accepted.headers["Location"])).json()["status"] == "PENDING"
     assert (await client.get(accepted.headers["Location"])).headers["Retry-After"].isdecimal()
     assert (await client.get(url)).json()["version"] == 1
-    assert await look_up(client, store_id, "chat", "ada") == []
-    late = await make_profile(client, store_id, chat="Zoe")
+    assert await look_up(client, store_id, "chat", "ada@x") == []
+    late = await make_profile(client, store_id, chat="Zoe@x")
     assert [each["status"] for each in await _work(settings, client, accepted)] == ["COMPLETED"]
-    assert await look_up(client, store_id, "chat", "ada") == [profile_id]
-    assert await look_up(client, store_id, "chat", "ZOE") == [late]
+    assert await look_up(client, store_id, "chat", "ada@x") == [profile_id]
+    assert await look_up(client, store_id, "chat", "ZOE@x") == [late]
 
 
 async def test_a_change_waits_for_the_one_before_it(without_worker: httpx.AsyncClient, settings: Settings) -> None:
     client, store_id = without_worker, await _make_store(without_worker)
     url = f"/v1/ControlPlane/Stores/{store_id}/IdentityResolutionSettings"
-    await make_profile(client, store_id, chat="ADA")
+    await make_profile(client, store_id, chat="ADA@x")
     changes: list[dict[str, object]] = [
         {"normalization": "email"}, {"limit": 7}, {"normalization": "none", "limit": 9},
     ]  # fmt: skip
@@ -250,7 +254,7 @@ async def test_a_change_that_waited_is_validated_against_the_result_of_the_previ
 ) -> None:
     client, store_id = without_worker, await _make_store(without_worker)
     url = f"/v1/ControlPlane/Stores/{store_id}/IdentityResolutionSettings"
-    await make_profile(client, store_id, chat="ADA")
+    await make_profile(client, store_id, chat="ADA@x")
     etag = (await client.get(url)).headers["ETag"]
     first = await client.put(url, json=await _changed(client, url, normalization="email"))
     without_chat = await _changed(client, url)
@@ -276,7 +280,7 @@ async def test_concurrent_writes_and_lookups_never_mix_old_rules_with_new_values
     async def write(writer: int) -> None:
         number = 0
         while not has_ended.is_set():
-            value = f"Chat {writer}-{number}"
+            value = f"Chat {writer}-{number}@x"
             await make_profile(client, store_id, chat=value)
             written.append(value)
             number += 1

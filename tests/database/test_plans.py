@@ -130,7 +130,7 @@ async def test_exactly_matched_identifiers_are_not_in_the_fuzzy_index(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     await change_settings(client, store_id, chat={"matchingAlgo": "fuzzy"})
-    await make_profile(client, store_id, chat="c", email="e", phone="+13175551234", whatsapp="w")
+    await make_profile(client, store_id, chat="c", email="e@x", phone="+13175551234", whatsapp="w")
     async with database.statements() as connection:
         query = "select id_type from identifier where fuzzy_key is not null"
         assert list((await connection.execute(text(query))).scalars()) == ["chat"]

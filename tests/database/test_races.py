@@ -252,8 +252,8 @@ async def test_64_concurrent_requests_with_the_same_new_phone_leave_one_profile(
 
 
 async def test_64_concurrent_chained_pairs_leave_the_earliest_profile(client: httpx.AsyncClient, store_id: str) -> None:
-    # (chat 0, e-mail 0), (chat 0, e-mail 1), (chat 1, e-mail 1), …: each request shares one value with the next.
-    pairs = [{"chat": f"{number // 2}", "email": f"{(number + 1) // 2}@example.com"} for number in range(64)]
+    # (chat c0, e-mail 0), (chat c0, e-mail 1), (chat c1, e-mail 1), …: each request shares one value with the next.
+    pairs = [{"chat": f"c{number // 2}", "email": f"{(number + 1) // 2}@example.com"} for number in range(64)]
     answers = await asyncio.gather(*[make_profile(client, store_id, **pair) for pair in pairs])
     found = {tuple(await look_up(client, store_id, "chat", pair["chat"])) for pair in pairs}
     assert found == {(min(answers),)}

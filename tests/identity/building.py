@@ -1,4 +1,4 @@
-"""Short ways to make what the domain works on."""
+"""Short ways to build identifiers, profiles and changes."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -33,7 +33,7 @@ def timed(**times: float) -> dict[NormalizedIdentifier, datetime]:
 
 
 def holder(number: int, *texts: str) -> Profile:
-    """The profile with this ID and these identifiers."""
+    """Return the profile with this ID and these identifiers."""
     return Profile(UUID(int=number), dict.fromkeys(identifiers(*texts), at(0)), {})
 
 
@@ -50,5 +50,5 @@ def contact(name: str) -> TraitName:
 
 
 def trait(value: TraitValue, seconds: float) -> dict[TraitName, Trait]:
-    """The city, written at this second."""
+    """Return the city, written at this second."""
     return {contact("city"): Trait(value, at(seconds))}

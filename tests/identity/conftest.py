@@ -1,4 +1,4 @@
-"""Hypothesis draws the same examples in every run and every worker, and leaves nothing behind."""
+"""Hypothesis draws the same examples in every run and every worker, and leaves no files behind."""
 
 from hypothesis import settings
 

@@ -1,4 +1,4 @@
-"""What an identifier type may be called, and that values stay out of logs."""
+"""Names of identifier types are restricted, and values stay out of logs."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def test_an_id_type_is_2_to_30_letters_digits_hyphens_and_underscores(text: str)
 @pytest.mark.parametrize(
     "text", ["", "a", "a" * 31, "a b", "a.b", "a:b", "ab\n", "\nab", "é1", "ａｂ", "٣٣", "a\0", "ab\ud800"]
 )
-def test_anything_else_is_no_id_type(text: str) -> None:
+def test_any_other_text_is_not_an_id_type(text: str) -> None:
     assert not is_id_type(text)
 
 

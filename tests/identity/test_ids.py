@@ -1,4 +1,4 @@
-"""IDs on the wire, and the order they are made in."""
+"""IDs on the wire, and the order in which they are generated."""
 
 import re
 from collections.abc import Callable
@@ -34,24 +34,26 @@ uuids = st.uuids() | st.integers(0, 2**128 - 1).map(lambda number: UUID(int=numb
 
 @pytest.mark.parametrize(("written", "pattern", "prefix"), FORMS)
 @given(uuid=uuids)
-def test_what_is_written_is_read_back(written: Callable[[UUID], str], pattern: str, prefix: str, uuid: UUID) -> None:
+def test_an_encoded_id_decodes_to_its_uuid(
+    written: Callable[[UUID], str], pattern: str, prefix: str, uuid: UUID
+) -> None:
     assert decoded(written(uuid)) == uuid
 
 
 @pytest.mark.parametrize(("written", "pattern", "prefix"), FORMS)
 @given(uuid=uuids)
-def test_what_is_written_is_well_formed(written: Callable[[UUID], str], pattern: str, prefix: str, uuid: UUID) -> None:
+def test_an_encoded_id_is_well_formed(written: Callable[[UUID], str], pattern: str, prefix: str, uuid: UUID) -> None:
     assert is_well_formed(pattern, written(uuid))
     assert re.fullmatch(f"{prefix}[0-7][0-9a-z]{{25}}", written(uuid))
 
 
 @given(uuids, uuids)
-def test_ids_are_in_the_order_of_their_uuids(one: UUID, other: UUID) -> None:
+def test_ids_sort_like_their_uuids(one: UUID, other: UUID) -> None:
     assert (profile_id(one) < profile_id(other)) == (one.int < other.int)
 
 
 @pytest.mark.parametrize(("written", "pattern", "prefix"), FORMS)
-def test_an_id_is_a_type_id(written: Callable[[UUID], str], pattern: str, prefix: str) -> None:
+def test_an_id_is_a_typeid(written: Callable[[UUID], str], pattern: str, prefix: str) -> None:
     assert written(EXAMPLE) == prefix + SUFFIX
 
 
@@ -59,7 +61,7 @@ def test_an_id_is_a_type_id(written: Callable[[UUID], str], pattern: str, prefix
     ("uuid", "suffix"),
     [(UUID(int=0), "0" * 26), (UUID(int=2**128 - 1), "7" + "z" * 25), (UUID(int=31), "0" * 25 + "z")],
 )
-def test_the_bounds_are_written_in_full(uuid: UUID, suffix: str) -> None:
+def test_the_smallest_and_largest_uuid_have_26_characters(uuid: UUID, suffix: str) -> None:
     assert profile_id(uuid) == f"mem_profile_{suffix}"
     assert decoded(f"mem_profile_{suffix}") == uuid
 
@@ -78,7 +80,7 @@ def test_an_id_with_a_letter_outside_the_alphabet_is_well_formed_but_names_nothi
 
 
 @given(st.from_regex("mem_profile_[0-7][0-9a-z]{25}", fullmatch=True))
-def test_a_well_formed_id_names_nothing_or_what_is_written_just_so(wire_id: str) -> None:
+def test_a_well_formed_id_names_nothing_or_encodes_to_itself(wire_id: str) -> None:
     uuid = decoded(wire_id)
     assert (uuid is None) == any(letter in wire_id[-26:] for letter in "ilou")
     assert uuid is None or profile_id(uuid) == wire_id
@@ -106,12 +108,12 @@ def test_a_well_formed_id_names_nothing_or_what_is_written_just_so(wire_id: str)
     ],
 )
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_anything_else_is_not_well_formed(pattern: str, wire_id: str) -> None:
+def test_any_other_text_is_not_well_formed(pattern: str, wire_id: str) -> None:
     assert not is_well_formed(pattern, wire_id)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_an_id_fits_the_pattern_of_its_own_kind_alone(pattern: str) -> None:
+def test_an_id_fits_only_the_pattern_of_its_own_kind(pattern: str) -> None:
     written = [store_id(EXAMPLE), profile_id(EXAMPLE), operation_id(EXAMPLE)]
     assert sum(is_well_formed(pattern, wire_id) for wire_id in written) == 1
 

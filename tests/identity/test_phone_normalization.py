@@ -1,4 +1,4 @@
-"""`normalize("phone", …)`: E.164, or refused."""
+"""`normalize("phone", …)` returns E.164 or refuses the value."""
 
 import os
 import random
@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType, phonenumberutil
 
 from profile_lookup.errors import ValueRefused
-from profile_lookup.identity.normalization import _PLAIN_US_NUMBER, _phone_by_the_rules, normalize
+from profile_lookup.identity.normalization import normalize
+from profile_lookup.identity.phone_numbers import _PLAIN_US_NUMBER, _by_the_rules
 
 CANADIAN_LOCAL_ONLY = "+13101234"
 
 
 def phone(value: str) -> str | None:
-    """None: refused."""
+    """Return None for a value that is refused."""
     try:
         return normalize("phone", value)
     except ValueRefused:
@@ -56,9 +57,31 @@ def phone(value: str) -> str | None:
         "𝟑𝟏𝟕𝟱𝟱𝟱𝟼𝟽𝟾𝟿",
         "001 317 555 6789",
         "011 1 317 555 6789",
+        "whatsapp:+13175556789",
+        "WhatsApp: 3175556789",
+        "sms:+13175556789",
+        " SMS:\t317-555-6789",
+        "13175556789@c.us",
+        "+1 317 555 6789 @C.US ",
+        "13175556789@s.whatsapp.net",
+        "13175556789:47@s.whatsapp.net",
+        "whatsapp:13175556789:0@c.us",
+        "3175556789.0",
+        "3175556789.00",
+        "+13175556789.0",
+        "＋13175556789.00",
+        "tel:13175556789.0",
+        "13175556789.0@c.us",
+        "٣١٧٥٥٥٦٧٨٩.0",
+        "\u200e+13175556789",
+        "\u202a+13175556789\u202c",
+        "\ufeff3175556789",
+        "317\u200b5556789",
+        "wh\u00adatsapp:\u200b+13175556789",
+        "\u2068 +1 317 555 6789 \u2069",
     ],
 )
-def test_one_number_has_one_form(value: str) -> None:
+def test_all_spellings_of_a_number_have_one_normal_form(value: str) -> None:
     assert phone(value) == "+13175556789"
 
 
@@ -73,12 +96,17 @@ def test_one_number_has_one_form(value: str) -> None:
         ("011 44 20 7946 0958", "+442079460958"),
         ("+39 06 6982 1234", "+390669821234"),
         ("24762889", "+24762889"),
-        ("8 495 123-45-67", "+84951234567"),  # meant for Moscow; semantics section 2 says so, and advises +
+        ("8 495 123-45-67", "+84951234567"),  # meant for Moscow; the documentation says so and advises +
         ("498001234567890", "+498001234567890"),
         ("00 376 712 345", "+376712345"),
+        ("4532123456@c.us", "+4532123456"),  # before @c.us every number begins with its country code
+        ("3175556789@s.whatsapp.net", "+3175556789"),
+        ("34612345678.0", "+34612345678"),
+        ("+49 30 90182.0", "+4930901820"),  # blanks before the .0: no spreadsheet wrote it
+        ("4155550121.5", "+41555501215"),
     ],
 )
-def test_an_international_number_is_known_by_its_country_code(value: str, e164: str) -> None:
+def test_an_international_number_is_recognized_by_its_country_code(value: str, e164: str) -> None:
     assert phone(value) == e164
 
 
@@ -93,12 +121,12 @@ def test_an_international_number_is_known_by_its_country_code(value: str, e164: 
         ("2222222222", "+12222222222"),  # the form counts, not today's area codes
     ],
 )
-def test_ten_digits_of_the_us_form_are_a_us_number_whatever_their_country(value: str, e164: str) -> None:
+def test_ten_digits_of_the_us_form_are_a_us_number_whatever_country_was_meant(value: str, e164: str) -> None:
     assert phone(value) == e164
 
 
 @pytest.mark.parametrize(("possible", "e164"), [("+65 1111 1111", "+6511111111"), ("+46 999 999 999", "+46999999999")])
-def test_with_a_plus_a_possible_number_is_enough_and_without_it_must_be_valid(possible: str, e164: str) -> None:
+def test_a_number_with_a_plus_must_be_possible_and_without_one_valid(possible: str, e164: str) -> None:
     assert phone(possible) == e164
     assert phone(possible.lstrip("+")) is None
     assert phone(possible.replace("+", "00")) is None
@@ -108,28 +136,30 @@ def test_with_a_plus_a_possible_number_is_enough_and_without_it_must_be_valid(po
     "value",
     [
         *("12345", "11234567890", "1234567890", "113175556789", "03175556789", "3171556789", "1 317 155 6789"),
-        *("020 7946 0958", "06 12 34 56 78", "8 (800) 555-35-35"),  # national formats of elsewhere
+        *("020 7946 0958", "06 12 34 56 78", "8 (800) 555-35-35"),  # national formats of other countries
         *("011 2345 6789", "011 4123-4567", "(011) 2345 6789", "011 15 1234 5678"),  # Delhi, Buenos Aires
         *("011 376 712 345", "4702000", "00 4702000", "000 442079460958", "011011442079460958"),
-        *("(44) 20 7946 0958", "44 (0)20 7946 0958", "65 (9123) 4567"),  # bare and in parentheses
+        *("(44) 20 7946 0958", "44 (0)20 7946 0958", "65 (9123) 4567"),  # no + and parentheses
         *("1-800-FLOWERS", "+1-800-FLOWERS", "+1317555678O", "Ada"),
         *("+1 317 555 6789 x2", "+13175556789;ext=2", "+13175556789 ext. 2", "+13175556789,2", "317#"),
-        *("whatsapp:+13175556789", "sip:+13175556789", "tel:", "tel:tel:3175556789", "+tel:13175556789"),
+        *("sip:+13175556789", "tel:", "tel:tel:3175556789", "+tel:13175556789", "whatsapp:", "sms:tel:3175556789"),
+        *("13175556789@lid", "13175556789:3@lid", "13175556789@g.us", "13175556789@c.us.example", "@c.us", "a@c.us"),
+        *("13175556789:@c.us", "13175556789:a@c.us", "0013175556789@c.us", "whatsapp:13175556789@c.us@c.us"),
         *("+", "＋", "++13175556789", "+＋13175556789", "1+3175556789", "3175556789+", "(+1) 317 555 6789"),
         *("-+13175556789", "()", "-", "./", "+()"),
-        *("\u200e+13175556789", "\u202a+13175556789\u202c", "\ufeff3175556789", "317\u200b5556789"),
+        *("4155550121.000", "4155550121.0.0", "4155550121.1x", ".0", "+.0", "1.0", "4155550121.٠x"),
         *("📞3175556789", "3️⃣175556789", "317555678⁹", "③175556789", "317555678Ⅸ"),
         *("317_555_6789", "317,555,6789", "317:555:6789", "*3175556789", "~3175556789", "[317] 5556789"),
         *("+1 317 555 678", "+1 317 555 67890", "+999 1234567", "+0 317 555 6789", "+1", "+44"),
         *(CANADIAN_LOCAL_ONLY, "+" + "4" * 30, "4" * 30, "+1317555678" + "9" * 200),
     ],
 )  # fmt: skip
-def test_what_cannot_be_e164_is_refused(value: str) -> None:
+def test_a_value_that_cannot_be_e164_is_refused(value: str) -> None:
     assert phone(value) is None
 
 
 @pytest.mark.parametrize("value", ["+971 0 0 1234567", "+49 0 0 1512 3456789", "+86 0 1131 2345 6789"])
-def test_a_number_whose_normal_form_would_be_read_as_another_is_refused(value: str) -> None:
+def test_a_number_that_would_not_normalize_to_itself_is_refused(value: str) -> None:
     assert phone(value) is None
 
 
@@ -148,7 +178,7 @@ def test_a_number_with_prefixes_after_its_country_code_is_refused_or_normalizes_
 
 @settings(max_examples=500)
 @given(st.from_regex(r"[0-9]{1,16}", fullmatch=True))
-def test_bare_digits_are_never_guessed_beyond_the_rules(digits: str) -> None:
+def test_bare_digits_are_read_by_the_rules_alone(digits: str) -> None:
     normalized = phone(digits)
     if re.fullmatch("1?[2-9][0-9]{2}[2-9][0-9]{6}", digits):
         assert normalized == f"+1{digits[-10:]}"
@@ -204,11 +234,11 @@ def test_the_example_numbers_of_every_region_normalize_to_themselves() -> None:
 
 
 SAMPLES = int(os.environ.get("PHONE_SAMPLES", "50000"))
-"""More of them by `PHONE_SAMPLES=5000000 python3 run.py test tests/identity/test_phone_normalization.py -k glance`."""
+"""`PHONE_SAMPLES=5000000 python3 run.py test tests/identity/test_phone_normalization.py -k fast_path` tries more."""
 
 
-def test_what_is_seen_at_a_glance_is_what_the_rules_say() -> None:
-    """Strings around the usual ways to write a US number, most of them not quite."""
+def test_the_fast_path_of_us_numbers_returns_what_the_rules_return() -> None:
+    """The strings resemble the usual spellings of a US number; most of them are slightly different."""
     chance = random.Random(17)
     seen = 0
     for _ in range(SAMPLES):
@@ -225,5 +255,5 @@ def test_what_is_seen_at_a_glance_is_what_the_rules_say() -> None:
         value = "".join(written)
         if plain := _PLAIN_US_NUMBER.fullmatch(value):
             seen += 1
-            assert phone(value) == _phone_by_the_rules(value) == f"+1{plain[1]}{plain[2]}{plain[3]}", value
+            assert phone(value) == _by_the_rules(value) == f"+1{plain[1]}{plain[2]}{plain[3]}", value
     assert seen > SAMPLES / 20

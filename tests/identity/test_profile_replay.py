@@ -1,4 +1,4 @@
-"""Many changes in memory equal the same changes each on its own."""
+"""A replay of many changes in memory gives what the same changes give one by one."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -44,7 +44,7 @@ def people(*stored: Profile) -> ProfileReplay:
 
 
 class OneByOne:
-    """Each change is resolved among all there are."""
+    """Each change is resolved among all profiles."""
 
     def __init__(self) -> None:
         self.profiles: dict[UUID, Profile] = {}
@@ -65,28 +65,28 @@ class OneByOne:
 
 
 def written(stored: dict[UUID, Profile], difference: Difference) -> dict[UUID, Profile]:
-    """What is stored once the difference is."""
+    """Return the stored profiles once the difference is written."""
     after = {each.id: Profile(each.id, dict(each.identifiers), dict(each.traits)) for each in stored.values()}
     after |= {profile_id: Profile(profile_id, {}, {}) for profile_id in difference.created}
     identifiers: dict[UUID, dict[object, datetime]] = {each.id: each.identifiers for each in after.values()}  # type: ignore[misc]
     traits: dict[UUID, dict[TraitName, Trait]] = {each.id: each.traits for each in after.values()}  # type: ignore[misc]
-    for profile_id, dropped in difference.dropped:
-        del identifiers[profile_id][dropped]
-    for profile_id, name in difference.forgotten:
+    for profile_id, deleted in difference.deleted_identifiers:
+        del identifiers[profile_id][deleted]
+    for profile_id, name in difference.deleted_traits:
         del traits[profile_id][name]
     for profile_id in difference.aliases.keys() & after.keys():
         assert not identifiers[profile_id]
         del after[profile_id]
-    for profile_id, each, added_at in difference.put:
+    for profile_id, each, added_at in difference.upserted_identifiers:
         identifiers[profile_id][each] = added_at
-    for profile_id, name, trait in difference.written:
+    for profile_id, name, trait in difference.upserted_traits:
         traits[profile_id][name] = trait
     return after
 
 
 @settings(max_examples=300)
 @given(st.lists(st.lists(CHANGES, min_size=1, max_size=8), min_size=1, max_size=4))
-def test_changes_together_equal_each_on_its_own(chunks: Sequence[Sequence[Change]]) -> None:
+def test_a_replay_gives_what_the_changes_give_one_by_one(chunks: Sequence[Sequence[Change]]) -> None:
     one_by_one = OneByOne()
     stored: dict[UUID, Profile] = {}
     aliases: dict[UUID, UUID] = {}
@@ -110,7 +110,7 @@ def test_changes_together_equal_each_on_its_own(chunks: Sequence[Sequence[Change
         assert aliases == one_by_one.aliases
 
 
-def test_what_is_made_and_merged_at_once_was_never_stored_but_is_an_alias() -> None:
+def test_a_profile_created_and_merged_in_one_replay_is_an_alias_but_never_stored() -> None:
     together = people(holder(1, "email:a"))
     made = together.apply(adding("phone:a"), at(1))
     merged = together.apply(adding("email:a", "phone:a"), at(2))
@@ -118,10 +118,10 @@ def test_what_is_made_and_merged_at_once_was_never_stored_but_is_an_alias() -> N
     assert (made.how, merged.how, merged.profile_id) == ("created", "merged", UUID(int=1))
     assert difference.created == {}
     assert difference.aliases == {made.profile_id: UUID(int=1)}
-    assert list(difference.put) == [(UUID(int=1), identifier("phone:a"), at(1))]
+    assert list(difference.upserted_identifiers) == [(UUID(int=1), identifier("phone:a"), at(1))]
 
 
-def test_an_alias_names_who_is_canonical_in_the_end() -> None:
+def test_an_alias_names_the_last_canonical_profile() -> None:
     together = people(holder(1, "email:a"), holder(2, "email:b"), holder(3, "email:c"))
     together.apply(adding("email:b", "email:c"), at(1))
     together.apply(adding("email:a", "email:b"), at(2))
@@ -140,14 +140,14 @@ def test_a_conflict_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("pair", list(combinations(("cookie:a", "device:a", "visit:a"), 2)))
-def test_who_shares_two_values_is_found_among_many_who_share_one(pair: tuple[str, str]) -> None:
+def test_a_profile_that_shares_two_values_is_found_among_many_that_share_one(pair: tuple[str, str]) -> None:
     many = [*["cookie:a"] * 3, *["device:a"] * 4, *["visit:a"] * 5]
     together = people(holder(50, *pair), *(holder(number, each) for number, each in enumerate(many, start=1)))
     assert together.apply(adding("cookie:a", "device:a", "visit:a"), at(1)) == Written("updated", UUID(int=50))
 
 
-def test_what_thousands_share_is_quickly_resolved() -> None:
-    """Not by asking each of them at each change: that would take a minute."""
+def test_a_value_that_thousands_share_is_resolved_quickly() -> None:
+    """Looking at each of them for each change would take a minute."""
     together = people(*(holder(number, "cookie:a") for number in range(1, 20_000)))
     for number in range(1000):
         assert together.apply(adding(f"email:{number}", "cookie:a"), at(1)).how == "created"

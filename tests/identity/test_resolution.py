@@ -1,4 +1,4 @@
-"""Which profile is this? Each clause of the rule, then the rule against an oracle of its own."""
+"""One test for each clause of resolution; test_resolution_properties.py compares it with an oracle."""
 
 import re
 from uuid import UUID
@@ -22,7 +22,7 @@ SETTINGS = IdentityResolutionSettings(
     ),
     matching_rules=("device", "phone", "email", "cookie"),
 )
-"""Unique and not, in the rules; then unique and not, outside them."""
+"""Two unique types and two others are in the rules; one of each is outside."""
 
 
 def outcome(sent: str, *candidates: Profile, known: int | None = None) -> str:
@@ -44,7 +44,7 @@ def outcome(sent: str, *candidates: Profile, known: int | None = None) -> str:
             return f"merge {numbers} by {rule}"
 
 
-def test_whoever_shares_nothing_with_anybody_is_new() -> None:
+def test_a_request_that_shares_nothing_creates_a_profile() -> None:
     assert outcome("email:a") == "create"
 
 
@@ -60,7 +60,7 @@ def test_two_strong_matches_are_one_person() -> None:
     assert outcome("email:a phone:a", holder(1, "email:a"), holder(2, "phone:a")) == "merge 1 2 by phone"
 
 
-def test_more_than_two_strong_matches_are_one_person_too() -> None:
+def test_three_strong_matches_are_one_person() -> None:
     candidates = [holder(3, "email:a"), holder(1, "phone:a"), holder(2, "email:b")]
     assert outcome("email:a phone:a email:b", *candidates) == "merge 1 2 3 by phone"
 
@@ -84,34 +84,34 @@ def test_equal_values_of_different_types_do_not_match() -> None:
     assert outcome("email:a", holder(1, "phone:a", "cookie:a")) == "create"
 
 
-def test_a_single_weak_match_is_meant() -> None:
+def test_a_single_weak_match_is_the_person() -> None:
     assert outcome("cookie:a cookie:x device:x", holder(1, "cookie:a", "device:a")) == "update 1"
 
 
-def test_several_weak_matches_mean_nobody() -> None:
+def test_several_weak_matches_name_nobody() -> None:
     assert outcome("cookie:a device:b", holder(1, "cookie:a"), holder(2, "device:b")) == "create"
 
 
-def test_beside_a_strong_match_a_weak_one_does_not_count() -> None:
+def test_a_weak_match_does_not_count_if_there_is_a_strong_one() -> None:
     assert outcome("email:a cookie:a", holder(1, "cookie:a"), holder(2, "email:a")) == "update 2"
 
 
-def test_beside_a_strong_match_several_weak_ones_do_not_count() -> None:
+def test_several_weak_matches_do_not_count_if_there_is_a_strong_one() -> None:
     candidates = [holder(1, "cookie:a"), holder(2, "email:a"), holder(3, "cookie:a")]
     assert outcome("email:a cookie:a", *candidates) == "update 2"
 
 
-def test_a_merge_leaves_weak_matches_alone() -> None:
+def test_a_merge_does_not_absorb_weak_matches() -> None:
     candidates = [holder(1, "cookie:a"), holder(2, "email:a"), holder(3, "phone:a")]
     assert outcome("email:a phone:a cookie:a", *candidates) == "merge 2 3 by phone"
 
 
-def test_the_trigger_is_the_first_rule_that_matched_whichever_profile_it_found() -> None:
+def test_the_trigger_is_the_first_rule_that_matched_any_of_the_profiles() -> None:
     candidates = [holder(1, "email:a"), holder(2, "cookie:a", "cookie:b")]
     assert outcome("cookie:a cookie:b email:a", *candidates) == "merge 1 2 by email"
 
 
-def test_a_rule_that_only_a_bystander_matched_is_not_the_trigger() -> None:
+def test_a_rule_by_which_only_a_weak_match_matched_is_not_the_trigger() -> None:
     candidates = [holder(1, "email:a"), holder(2, "email:b"), holder(3, "device:a")]
     assert outcome("device:a email:a email:b", *candidates) == "merge 1 2 by email"
 
@@ -121,7 +121,7 @@ def test_types_outside_the_rules_identify_nobody(sent: str) -> None:
     assert outcome(sent, holder(1, "tag:a", "tag:b")) == "create"
 
 
-def test_types_outside_the_rules_make_no_weak_match_strong() -> None:
+def test_types_outside_the_rules_do_not_make_a_weak_match_strong() -> None:
     candidates = [holder(1, "cookie:a", "tag:a"), holder(2, "cookie:a", "tag:a")]
     assert outcome("cookie:a tag:a", *candidates) == "create"
 
@@ -135,26 +135,26 @@ def test_a_unique_value_outside_the_rules_cannot_merge() -> None:
     assert outcome("email:a passport:a", *candidates) == "conflict of passport"
 
 
-def test_a_merge_does_not_take_a_unique_value_from_a_bystander() -> None:
+def test_a_merge_does_not_take_a_unique_value_from_a_weak_match() -> None:
     candidates = [holder(1, "email:a"), holder(2, "phone:a"), holder(3, "cookie:a", "passport:a")]
     assert outcome("email:a phone:a cookie:a passport:a", *candidates) == "conflict of passport"
 
 
-def test_several_weak_matches_of_which_one_holds_the_unique_value_are_a_conflict() -> None:
+def test_a_unique_value_that_one_of_several_weak_matches_holds_is_a_conflict() -> None:
     candidates = [holder(1, "cookie:a", "passport:a"), holder(2, "cookie:a")]
     assert outcome("cookie:a passport:a", *candidates) == "conflict of passport"
 
 
-def test_a_unique_value_outside_the_rules_that_the_person_holds_is_no_conflict() -> None:
+def test_a_unique_value_outside_the_rules_that_the_strong_match_holds_is_no_conflict() -> None:
     assert outcome("email:a passport:a", holder(1, "email:a", "passport:a")) == "update 1"
 
 
-def test_a_unique_value_outside_the_rules_that_the_weakly_matched_person_holds_is_no_conflict() -> None:
+def test_a_unique_value_outside_the_rules_that_the_weak_match_holds_is_no_conflict() -> None:
     assert outcome("cookie:a passport:a", holder(1, "cookie:a", "passport:a")) == "update 1"
 
 
 @pytest.mark.parametrize("owner", [1, 2])
-def test_a_unique_value_outside_the_rules_held_within_the_merge_is_no_conflict(owner: int) -> None:
+def test_a_unique_value_outside_the_rules_that_a_merged_profile_holds_is_no_conflict(owner: int) -> None:
     candidates = [
         holder(1, "email:a", *["passport:a"] * (owner == 1)),
         holder(2, "phone:a", *["passport:a"] * (owner == 2)),
@@ -177,11 +177,11 @@ def test_resolution_compares_exactly_even_where_lookup_is_fuzzy() -> None:
     assert resolve(fuzzy, identifiers("name:Ada Lovelac"), [holder(1, "name:Ada Lovelace")]) == Create()
 
 
-def test_a_new_person_has_no_profile_yet() -> None:
+def test_a_new_person_has_no_profile() -> None:
     assert profiles_of(Create()) == ()
 
 
-def test_an_update_is_of_its_profile() -> None:
+def test_an_update_has_one_profile() -> None:
     assert profiles_of(Update(holder(1))) == (holder(1),)
 
 
@@ -190,37 +190,37 @@ def test_a_merge_lists_the_canonical_profile_first() -> None:
     assert profiles_of(merge) == (holder(1), holder(2), holder(3))
 
 
-def test_a_request_to_a_known_profile_is_about_them_whatever_they_share() -> None:
+def test_a_request_to_a_known_profile_is_about_it_whatever_it_shares() -> None:
     for sent in ("", "email:new", "cookie:new", "tag:new", "passport:new", "email:a"):
         assert outcome(sent, holder(1, "email:a"), known=1) == "update 1"
 
 
-def test_a_known_profile_merges_with_who_matches_strongly_into_the_earliest() -> None:
+def test_a_known_profile_and_a_strong_match_merge_into_the_earlier_one() -> None:
     known, other = holder(2, "email:a"), holder(1, "phone:a")
     assert outcome("phone:a", known, other, known=2) == "merge 1 2 by phone"
     assert outcome("phone:a", holder(1, "email:a"), holder(2, "phone:a"), known=1) == "merge 1 2 by phone"
 
 
-def test_what_a_known_profile_shares_with_itself_is_no_trigger() -> None:
+def test_a_value_that_the_known_profile_holds_itself_is_no_trigger() -> None:
     candidates = [holder(1, "device:a", "device:b"), holder(2, "email:a")]
     assert outcome("device:a device:b email:a", *candidates, known=1) == "merge 1 2 by email"
 
 
-def test_a_known_profile_shares_a_value_that_may_be_shared_and_does_not_merge() -> None:
+def test_a_known_profile_that_shares_one_non_unique_value_does_not_merge() -> None:
     assert outcome("cookie:a", holder(1, "email:a"), holder(2, "cookie:a"), known=1) == "update 1"
 
 
-def test_beside_a_known_profile_a_single_weak_match_is_not_meant() -> None:
+def test_a_single_weak_match_does_not_count_beside_a_known_profile() -> None:
     candidates = [holder(1, "cookie:a"), holder(2)]
     assert outcome("cookie:a", *candidates, known=2) == "update 2"
 
 
-def test_two_values_of_non_unique_types_merge_a_known_profile_too() -> None:
+def test_two_values_of_non_unique_types_merge_a_known_profile() -> None:
     candidates = [holder(1), holder(2, "cookie:a", "device:a")]
     assert outcome("cookie:a device:a", *candidates, known=1) == "merge 1 2 by device"
 
 
-def test_a_known_profile_cannot_have_a_unique_value_outside_the_rules_of_somebody_else() -> None:
+def test_a_known_profile_cannot_take_a_unique_value_outside_the_rules_from_another() -> None:
     assert outcome("passport:a", holder(1), holder(2, "passport:a"), known=1) == "conflict of passport"
     assert outcome("passport:a", holder(1, "passport:a"), known=1) == "update 1"
     both = [holder(1), holder(2, "passport:a", "email:a")]

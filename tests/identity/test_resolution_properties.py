@@ -1,4 +1,4 @@
-"""`resolve` under every kind of settings, against an oracle written from the semantics (section 5)."""
+"""`resolve` gives what an independent oracle gives, under every kind of settings."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ def cases(draw: st.DrawFn) -> Case:
     ]
     rules = draw(st.sampled_from(RULES))
     incoming = draw(st.lists(st.sampled_from(IDENTIFIERS), min_size=1, max_size=5))
-    # Mostly of what was sent: profiles that share nothing are all alike.
+    # Most identifiers are those sent: profiles that share nothing are all alike.
     held = st.lists(st.sampled_from([*incoming, *incoming, *IDENTIFIERS]), min_size=1, max_size=3)
     people = draw(st.lists(held, max_size=4))
     numbers = draw(st.sampled_from(NUMBERINGS))
@@ -53,7 +53,7 @@ def written(value: NormalizedIdentifier) -> str:
 
 
 def answer(case: Case) -> Resolution | None:
-    """None: a conflict."""
+    """Return None for a conflict."""
     try:
         return resolve(case.settings, case.incoming, case.candidates)
     except IdentifierConflict:
@@ -61,7 +61,7 @@ def answer(case: Case) -> Resolution | None:
 
 
 def shared(case: Case, profile: Profile) -> list[NormalizedIdentifier]:
-    """What the request and the profile have in common, of types in the rules."""
+    """Return the identifiers of types in the rules that the request and the profile have in common."""
     common = [one for one in IDENTIFIERS if one in case.incoming and one in profile.identifiers]
     return [one for one in common if one.id_type in case.settings.matching_rules]
 
@@ -76,13 +76,13 @@ def strong_matches(case: Case) -> list[Profile]:
 
 
 def never_shared(case: Case) -> list[NormalizedIdentifier]:
-    """What was sent of unique types outside the rules."""
+    """Return the identifiers sent whose types are unique and outside the rules."""
     outside = [one for one in case.incoming if one.id_type not in case.settings.matching_rules]
     return [one for one in outside if case.settings.config(one.id_type).enforce_unique]
 
 
 def oracle(case: Case) -> Resolution | None:
-    """The sentences of section 5, one after the other."""
+    """Apply the documented rules literally, one after the other."""
     strong = strong_matches(case)
     weak = [profile for profile in case.candidates if len(shared(case, profile)) == 1 and profile not in strong]
     person: list[Profile] = []
@@ -112,13 +112,13 @@ def shuffled(items: Sequence[T], seed: int) -> list[T]:
 
 @settings(max_examples=600)
 @given(cases())
-def test_the_rule_is_what_the_semantics_say(case: Case) -> None:
+def test_resolve_gives_what_the_oracle_gives(case: Case) -> None:
     assert answer(case) == oracle(case)
 
 
 @settings(max_examples=200)
 @given(cases(), st.integers())
-def test_neither_the_order_of_candidates_nor_of_identifiers_matters(case: Case, seed: int) -> None:
+def test_the_order_of_candidates_and_identifiers_does_not_matter(case: Case, seed: int) -> None:
     other = Case(case.settings, shuffled(case.incoming, seed), shuffled(case.candidates, seed))
     assert answer(other) == answer(case)
 

@@ -1,4 +1,4 @@
-"""How many values of a type a profile keeps, and which."""
+"""Each type's limit and policy decide which values a profile keeps."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ def limited(limit: int, policy: LimitPolicy, *others: IdentifierConfig) -> Ident
 
 
 def kept(limit: int, policy: LimitPolicy, held: str, carried: str = "") -> str:
-    """Values in the order they were added, one letter each."""
+    """Return the values that are kept; each is one letter, in the order in which they were added."""
     times = timed(**{value: seconds for seconds, value in enumerate(held)})
     remaining = retained(limited(limit, policy), times, [identifier(f"email:{value}") for value in carried])
     return "".join(sorted((one.value for one in remaining), key=held.index))
@@ -51,7 +51,7 @@ def cases(draw: st.DrawFn) -> Case:
     configs = [
         IdentifierConfig(id_type, limit=draw(st.integers(1, 5)), limit_policy=draw(policies)) for id_type in ID_TYPES
     ]
-    seconds = st.integers(0, 5).map(at)  # few, so that there are ties
+    seconds = st.integers(0, 5).map(at)  # few different times, so that there are ties
     held = draw(st.dictionaries(st.sampled_from(IDENTIFIERS), seconds, max_size=12))
     carried = draw(st.lists(st.sampled_from(IDENTIFIERS), max_size=6))
     return Case(IdentityResolutionSettings(tuple(configs), ID_TYPES), held, carried)
@@ -97,7 +97,7 @@ def test_lifo_drops_the_newest(limit: int, held: str, remaining: str) -> None:
         (3, "abc", "a", "abc"),
     ],
 )
-def test_fifo_never_drops_what_the_request_carries_for_what_it_does_not(
+def test_fifo_never_drops_a_carried_value_in_favour_of_another(
     limit: int, held: str, carried: str, remaining: str
 ) -> None:
     assert kept(limit, "fifo", held, carried) == remaining
@@ -107,7 +107,7 @@ def test_fifo_never_drops_what_the_request_carries_for_what_it_does_not(
     ("limit", "held", "carried", "remaining"),
     [(2, "abcd", "abd", "bd"), (1, "abcd", "abcd", "d"), (2, "abcd", "cab", "bc")],
 )
-def test_fifo_drops_the_oldest_carried_value_when_those_alone_exceed_the_limit(
+def test_fifo_drops_the_oldest_carried_value_if_the_carried_values_exceed_the_limit(
     limit: int, held: str, carried: str, remaining: str
 ) -> None:
     assert kept(limit, "fifo", held, carried) == remaining
@@ -117,13 +117,13 @@ def test_lifo_does_not_keep_a_carried_value_that_is_over_the_limit() -> None:
     assert kept(2, "lifo", "abc", carried="c") == "ab"
 
 
-def test_values_of_one_instant_are_kept_alike_in_whatever_order_they_are_held() -> None:
+def test_ties_are_broken_independently_of_the_order_of_the_input() -> None:
     one_instant = timed(a=1, b=1, c=1)
     turned = dict(reversed(one_instant.items()))
     assert retained(limited(2, "fifo"), one_instant, []) == retained(limited(2, "fifo"), turned, [])
 
 
-def test_a_type_at_its_limit_takes_nothing_from_another() -> None:
+def test_the_limit_of_one_type_does_not_affect_another() -> None:
     phones = {identifier(f"phone:{number}"): at(number) for number in range(5)}
     remaining = retained(limited(1, "fifo", IdentifierConfig("phone")), timed(a=1, b=2) | phones, [])
     assert remaining == timed(b=2) | phones
@@ -131,20 +131,20 @@ def test_a_type_at_its_limit_takes_nothing_from_another() -> None:
 
 @settings(max_examples=150)
 @given(cases())
-def test_what_remains_was_held_since_the_same_time(case: Case) -> None:
+def test_a_kept_value_keeps_its_time(case: Case) -> None:
     assert case.remaining.items() <= case.held.items()
 
 
 @settings(max_examples=300)
 @given(cases())
-def test_a_type_has_as_many_values_as_it_may_and_never_more(case: Case) -> None:
+def test_a_type_keeps_as_many_values_as_its_limit_allows(case: Case) -> None:
     for config in case.settings.identifier_configs:
         assert len(case.of(config, case.remaining)) == min(config.limit, len(case.of(config, case.held)))
 
 
 @settings(max_examples=300)
 @given(cases())
-def test_fifo_keeps_all_carried_values_or_nothing_else(case: Case) -> None:
+def test_fifo_keeps_all_carried_values_or_only_carried_values(case: Case) -> None:
     for config in case.settings.identifier_configs:
         if config.limit_policy == "fifo":
             carried, remaining = case.of(config, case.carried), case.of(config, case.remaining)
@@ -153,7 +153,7 @@ def test_fifo_keeps_all_carried_values_or_nothing_else(case: Case) -> None:
 
 @settings(max_examples=300)
 @given(cases())
-def test_fifo_drops_nothing_newer_than_what_it_keeps_with_the_same_claim(case: Case) -> None:
+def test_fifo_drops_no_value_newer_than_a_kept_one_of_the_same_claim(case: Case) -> None:
     for config in case.settings.identifier_configs:
         if config.limit_policy == "fifo":
             remaining = case.of(config, case.remaining)
@@ -164,7 +164,7 @@ def test_fifo_drops_nothing_newer_than_what_it_keeps_with_the_same_claim(case: C
 
 @settings(max_examples=300)
 @given(cases())
-def test_lifo_drops_nothing_older_than_what_it_keeps(case: Case) -> None:
+def test_lifo_drops_no_value_older_than_a_kept_one(case: Case) -> None:
     for config in case.settings.identifier_configs:
         if config.limit_policy == "lifo":
             remaining = case.of(config, case.remaining)
@@ -182,18 +182,18 @@ def test_types_do_not_depend_on_each_other(case: Case) -> None:
 
 @settings(max_examples=150)
 @given(cases())
-def test_the_limits_change_nothing_the_second_time(case: Case) -> None:
+def test_applying_the_limits_again_changes_nothing(case: Case) -> None:
     assert retained(case.settings, case.remaining, case.carried) == case.remaining
 
 
 @pytest.mark.parametrize(("policy", "goes"), [("fifo", "b"), ("lifo", "c")])
-def test_the_first_to_go_is_the_one_that_the_policy_drops(policy: LimitPolicy, goes: str) -> None:
+def test_the_first_value_to_be_evicted_depends_on_the_policy(policy: LimitPolicy, goes: str) -> None:
     config = IdentifierConfig("email", limit_policy=policy)
     assert first_to_go(config, timed(a=2, b=1, c=3)) == identifier(f"email:{goes}")
 
 
 @pytest.mark.parametrize(("policy", "goes"), [("fifo", "a"), ("lifo", "b")])
-def test_of_equally_old_values_it_is_always_the_same(policy: LimitPolicy, goes: str) -> None:
+def test_ties_of_the_first_value_to_be_evicted_are_always_broken_alike(policy: LimitPolicy, goes: str) -> None:
     config = IdentifierConfig("email", limit_policy=policy)
     for held in (timed(a=1, b=1), timed(b=1, a=1)):
         assert first_to_go(config, held) == identifier(f"email:{goes}")
@@ -201,7 +201,7 @@ def test_of_equally_old_values_it_is_always_the_same(policy: LimitPolicy, goes: 
 
 @settings(max_examples=100)
 @given(cases())
-def test_a_limit_of_one_less_drops_the_first_to_go(case: Case) -> None:
+def test_a_limit_one_below_the_count_drops_the_first_value_to_be_evicted(case: Case) -> None:
     for config in case.settings.identifier_configs:
         held = {one: case.held[one] for one in case.of(config, case.held)}
         if len(held) > 1:

@@ -1,4 +1,4 @@
-"""A store's identity resolution settings."""
+"""A store's identity resolution settings are always valid, and normalize values as configured."""
 
 from collections.abc import Callable
 
@@ -44,7 +44,7 @@ def test_a_new_store_matches_by_email_then_whatsapp_then_phone_then_chat() -> No
     assert DEFAULT_SETTINGS.matching_rules == ("email", "whatsapp", "phone", "chat")
 
 
-def test_a_type_of_which_only_the_name_is_given_takes_the_contracts_defaults() -> None:
+def test_a_type_given_by_name_alone_takes_the_contracts_defaults() -> None:
     assert IdentifierConfig("loyalty") == IdentifierConfig(
         "loyalty",
         matching_algo="exact",
@@ -83,7 +83,7 @@ def test_settings_that_contradict_themselves_are_refused(reason: str) -> None:
 @pytest.mark.parametrize(
     ("threshold", "limit", "algorithm", "policy"), [(50, 1, "exact", "lifo"), (99, 100, "fuzzy", "fifo")]
 )
-def test_what_lies_on_a_bound_is_accepted(
+def test_values_on_the_bounds_are_accepted(
     threshold: int, limit: int, algorithm: MatchingAlgo, policy: LimitPolicy
 ) -> None:
     assert IdentifierConfig("loyalty", algorithm, threshold, limit, policy)
@@ -93,7 +93,7 @@ def test_fifteen_types_and_fifteen_rules_are_accepted() -> None:
     assert configured(*numbered(15), rules=numbered(15)[::-1]).matching_rules[0] == "type-14"
 
 
-def test_types_that_differ_in_case_are_two_types() -> None:
+def test_names_of_types_are_case_sensitive() -> None:
     assert configured("email", "Email", rules=("Email",)).id_types == ("email", "Email")
 
 
@@ -112,10 +112,10 @@ def test_a_value_is_normalized_as_its_type_says(id_type: str, value: str, normal
 
 def test_a_value_that_its_type_cannot_hold_is_refused() -> None:
     with pytest.raises(ValueRefused):
-        DEFAULT_SETTINGS.normalize(Identifier("phone", "whatsapp:+13175556789"))
+        DEFAULT_SETTINGS.normalize(Identifier("phone", "sip:+13175556789"))
 
 
-def test_an_unknown_type_is_refused_by_naming_the_configured_ones() -> None:
+def test_the_refusal_of_an_unknown_type_names_the_configured_ones() -> None:
     with pytest.raises(UnknownIdentifierType, match=r"email, whatsapp, phone, chat$"):
         DEFAULT_SETTINGS.normalize(Identifier("Email", "ada@example.com"))
 

@@ -1,4 +1,4 @@
-"""What a change of settings means for what is stored."""
+"""A change of settings says which stored identifiers have to be rewritten."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,27 +40,27 @@ def test_a_type_that_is_left_out_is_removed() -> None:
     assert change.rewritten == []
 
 
-def test_a_new_type_has_nothing_stored_that_could_change() -> None:
+def test_a_new_type_rewrites_nothing() -> None:
     before = configured(IdentifierConfig("chat"))
     after = configured(IdentifierConfig("chat"), IdentifierConfig("crm", normalization="email", enforce_unique=False))
     assert SettingsChange(before, after).rewritten == []
 
 
-def test_another_normalization_rewrites_what_is_stored() -> None:
+def test_another_normalization_rewrites_the_stored_identifiers() -> None:
     before, after = (configured(IdentifierConfig("chat", normalization=each)) for each in ("trim", "email"))
     change = SettingsChange(before, after)
     assert (change.renormalized, change.made_unique, change.remarked) == (["chat"], [], [])
     assert change.rewritten == ["chat"]
 
 
-def test_only_a_type_that_was_not_unique_is_made_so() -> None:
+def test_only_a_type_that_was_not_unique_is_made_unique() -> None:
     shared, unique = (configured(IdentifierConfig("chat", enforce_unique=each)) for each in (False, True))
     assert SettingsChange(shared, unique).made_unique == ["chat"]
     assert SettingsChange(unique, shared).made_unique == []
     assert SettingsChange(unique, shared).remarked == SettingsChange(shared, unique).remarked == ["chat"]
 
 
-def test_another_algorithm_is_marked_but_another_threshold_or_limit_is_not() -> None:
+def test_another_algorithm_rewrites_but_another_threshold_or_limit_does_not() -> None:
     exact, fuzzy = IdentifierConfig("chat"), IdentifierConfig("chat", matching_algo="fuzzy")
     assert SettingsChange(configured(exact), configured(fuzzy)).remarked == ["chat"]
     other = IdentifierConfig("chat", matching_threshold=50, limit=1, limit_policy="lifo")
@@ -68,7 +68,7 @@ def test_another_algorithm_is_marked_but_another_threshold_or_limit_is_not() -> 
 
 
 @given(documents(), documents())
-def test_a_type_is_removed_new_or_kept_and_only_what_is_kept_is_rewritten(
+def test_only_types_configured_before_and_after_are_rewritten(
     before: IdentityResolutionSettings, after: IdentityResolutionSettings
 ) -> None:
     change = SettingsChange(before, after)
@@ -80,7 +80,7 @@ def test_a_type_is_removed_new_or_kept_and_only_what_is_kept_is_rewritten(
 
 
 @given(documents(), documents())
-def test_what_is_rewritten_there_is_rewritten_on_the_way_back(
+def test_the_reverse_change_rewrites_the_same_types(
     before: IdentityResolutionSettings, after: IdentityResolutionSettings
 ) -> None:
     there, back = SettingsChange(before, after), SettingsChange(after, before)

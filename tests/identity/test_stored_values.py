@@ -1,4 +1,4 @@
-"""What is brought into a store as it is must be what that store could hold."""
+"""Values that are brought into a store unchanged must be values that it could hold."""
 
 from datetime import UTC, datetime
 
@@ -16,7 +16,7 @@ GROUPS = {"Billing": TraitGroup("Billing", {"plan": TraitDefinition("STRING", va
 
 
 @pytest.mark.parametrize(("id_type", "value"), [("phone", "+13175556789"), ("email", "a@b.c"), ("chat", "A b")])
-def test_a_normalized_value_may_stay(id_type: str, value: str) -> None:
+def test_a_normalized_value_is_accepted(id_type: str, value: str) -> None:
     refuse_unlike_normalized(DEFAULT_SETTINGS, NormalizedIdentifier(id_type, NormalizedValue(value)))
 
 
@@ -24,13 +24,13 @@ def test_a_normalized_value_may_stay(id_type: str, value: str) -> None:
     ("id_type", "value"),
     [("phone", "3175556789"), ("phone", "x"), ("email", "A@b.c"), ("chat", " c"), ("chat", ""), ("fax", "c")],
 )
-def test_another_value_or_type_may_not(id_type: str, value: str) -> None:
+def test_any_other_value_or_type_is_refused(id_type: str, value: str) -> None:
     with pytest.raises(IdentifierRefused):
         refuse_unlike_normalized(DEFAULT_SETTINGS, NormalizedIdentifier(id_type, NormalizedValue(value)))
 
 
 @pytest.mark.parametrize("value", ["free", 7, True, ["a", 1, False]])
-def test_a_trait_may_be_what_another_definition_allowed_when_it_was_written(value: object) -> None:
+def test_a_trait_value_that_another_definition_would_allow_is_accepted(value: object) -> None:
     refuse_unlike_defined(GROUPS, {TraitName("Billing", "plan"): Trait(value, NOW)})  # type: ignore[arg-type]
 
 
@@ -48,6 +48,6 @@ def test_a_trait_may_be_what_another_definition_allowed_when_it_was_written(valu
         (TraitName("Billing", "plan"), ["x" * 1025]),
     ],
 )
-def test_a_trait_may_not_be_what_no_definition_allows(name: TraitName, value: object) -> None:
+def test_a_trait_value_that_no_definition_allows_is_refused(name: TraitName, value: object) -> None:
     with pytest.raises(TraitsRefused):
         refuse_unlike_defined(GROUPS, {name: Trait(value, NOW)})  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What a trait group may define, and the rules that values must keep."""
+"""Trait groups define traits, and validation rules that values must satisfy."""
 
 from collections.abc import Callable, Mapping
 
@@ -52,7 +52,7 @@ def numbered(count: int) -> dict[str, TraitDefinition]:
         (StringRule("^[a-z]+$", 2, 3), ["ab", "abc"], ["a", "abcd", "AB"]),
     ],
 )
-def test_a_string_keeps_its_pattern_and_lengths(rule: StringRule, kept: list[str], broken: list[str]) -> None:
+def test_a_string_must_match_its_pattern_and_lengths(rule: StringRule, kept: list[str], broken: list[str]) -> None:
     assert [value for value in kept if rule.broken_by(value)] == []
     assert [value for value in broken if not rule.broken_by(value)] == []
 
@@ -67,7 +67,7 @@ def test_a_string_keeps_its_pattern_and_lengths(rule: StringRule, kept: list[str
         (NumberRule(min=3, max=3), [3], [2, 4]),
     ],
 )
-def test_a_number_keeps_its_bounds(rule: NumberRule, kept: list[int], broken: list[int]) -> None:
+def test_a_number_must_be_within_its_bounds(rule: NumberRule, kept: list[int], broken: list[int]) -> None:
     assert [value for value in kept if rule.broken_by(value)] == []
     assert [value for value in broken if not rule.broken_by(value)] == []
 
@@ -80,7 +80,7 @@ def test_a_number_keeps_its_bounds(rule: NumberRule, kept: list[int], broken: li
         (ArrayRule(max_items=0), [0], [1]),
     ],
 )
-def test_an_array_keeps_its_size(rule: ArrayRule, kept: list[int], broken: list[int]) -> None:
+def test_an_array_must_have_an_allowed_size(rule: ArrayRule, kept: list[int], broken: list[int]) -> None:
     assert [size for size in kept if rule.broken_by(["x"] * size)] == []
     assert [size for size in broken if not rule.broken_by(["x"] * size)] == []
 
@@ -101,7 +101,7 @@ def test_a_broken_rule_says_what_was_expected(rule: ValidationRule, value: objec
     assert rule.broken_by(value) == said  # type: ignore[arg-type]
 
 
-def test_what_a_pattern_does_not_match_is_not_told() -> None:
+def test_the_message_carries_neither_pattern_nor_value() -> None:
     assert StringRule("^s3cr3t$").broken_by("v4lu3") == "expected what the trait's pattern matches"
 
 
@@ -109,12 +109,12 @@ def test_what_a_pattern_does_not_match_is_not_told() -> None:
     "pattern",
     [
         "(abc", "abc)", "[abc", "*abc", "abc**", r"abc\q", "[z-a]", "(?z)abc",
-        "(?=a)", "(?!a)", "(?<=a)", r"(a)\1",  # of other kinds of regular expressions
+        "(?=a)", "(?!a)", "(?<=a)", r"(a)\1",  # syntax of other kinds of regular expressions
         "a{1001}", "((a{100}){100}){100}", r"\p{L}{100}",  # too large
         "x" * 1001, "a\0", "\ud800",
     ],
 )  # fmt: skip
-def test_a_pattern_that_re2_does_not_take_is_refused_without_repeating_it(pattern: str) -> None:
+def test_a_pattern_that_re2_refuses_is_refused_and_not_echoed(pattern: str) -> None:
     with pytest.raises(DefinitionRefused, match=r"^validationRule\.pattern: expected ") as refused:
         StringRule(pattern).refuse_bad_pattern()
     assert pattern not in str(refused.value)
@@ -125,15 +125,15 @@ def test_a_pattern_that_re2_does_not_take_is_refused_without_repeating_it(patter
     ["(a+)+$", "(a|a)*b", "(a|aa)+$", "(.*a){20}b", "(.*)*(.*)*(.*)*z", "^(([a-z])+.)+[A-Z]([a-z])+$", "(a?){300}a{300}b",
      "(.{0,20}é){0,5}z$"],
 )  # fmt: skip
-def test_a_pattern_that_would_take_others_for_ever_is_harmless(pattern: str) -> None:
-    """That this ends is all there is to see."""
+def test_a_pattern_with_catastrophic_backtracking_elsewhere_is_harmless(pattern: str) -> None:
+    """The test passes if it ends."""
     rule = StringRule(pattern)
     for value in ("a" * 1024, "ab" * 512, "é" * 1024, "a" * 1023 + "!"):
         rule.broken_by(value)
 
 
 @given(st.text(max_size=30))
-def test_any_text_is_a_pattern_or_refused(pattern: str) -> None:
+def test_any_text_is_a_pattern_or_is_refused(pattern: str) -> None:
     try:
         rule = StringRule(pattern)
         rule.refuse_bad_pattern()
@@ -150,13 +150,13 @@ def test_any_text_is_a_pattern_or_refused(pattern: str) -> None:
         lambda: NumberRule(min=2, max=1),
     ],
 )
-def test_bounds_that_are_crossed_are_refused(crossed: Callable[[], ValidationRule]) -> None:
+def test_a_minimum_above_the_maximum_is_refused(crossed: Callable[[], ValidationRule]) -> None:
     with pytest.raises(DefinitionRefused, match=r"^validationRule: expected min\w* to be at most max"):
         crossed()
 
 
 @pytest.mark.parametrize("data_type", RULES)
-def test_a_rule_is_for_values_of_its_traits_type(data_type: DataType) -> None:
+def test_a_rule_must_fit_its_traits_data_type(data_type: DataType) -> None:
     for of, rule in RULES.items():
         if of == data_type:
             assert TraitDefinition(data_type, validation_rule=rule)
@@ -177,17 +177,17 @@ def test_a_group_has_at_most_95_traits() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "x" * 65, "a\0", "\ud800"])
-def test_a_traits_name_is_of_1_to_64_storable_characters(name: str) -> None:
+def test_a_name_that_is_empty_too_long_or_unstorable_is_refused(name: str) -> None:
     with pytest.raises(DefinitionRefused, match=r"^traits\.\(a name\): expected a name of 1-64 characters"):
         TraitGroup("Billing", {name: STRING})
 
 
 @pytest.mark.parametrize("name", ["x", "x" * 64, "two words", "é", "a.b", "👩" * 64])
-def test_any_other_name_is_one(name: str) -> None:
+def test_any_other_name_is_accepted(name: str) -> None:
     assert TraitGroup("Billing", {name: STRING}).traits == {name: STRING}
 
 
-def test_an_amendment_replaces_adds_removes_and_leaves_the_rest() -> None:
+def test_an_amendment_replaces_adds_and_removes_traits_and_keeps_the_rest() -> None:
     before = group(a=STRING, b=STRING, c=STRING)
     number = TraitDefinition("NUMBER")
     after = before.amended({"b": number, "c": None, "d": number, "nothing": None})
@@ -195,7 +195,7 @@ def test_an_amendment_replaces_adds_removes_and_leaves_the_rest() -> None:
     assert before == group(a=STRING, b=STRING, c=STRING)
 
 
-def test_what_is_removed_makes_room_for_what_is_added() -> None:
+def test_a_removed_trait_makes_room_for_a_new_one() -> None:
     full = TraitGroup("Many", numbered(95))
     with pytest.raises(TraitLimitReached):
         full.amended({"more": STRING})
@@ -214,17 +214,17 @@ def test_what_is_removed_makes_room_for_what_is_added() -> None:
         {"firstName": TraitDefinition("STRING", "chat")},
     ],
 )
-def test_the_traits_of_a_contact_stay_what_they_are(changes: Mapping[str, TraitDefinition | None]) -> None:
+def test_the_protected_traits_of_contact_cannot_be_changed(changes: Mapping[str, TraitDefinition | None]) -> None:
     with pytest.raises(DefinitionProtected, match=rf"^Contact\.{next(iter(changes))} is there in every store"):
         CONTACT.amended(changes)
 
 
-def test_a_contact_may_be_described_have_rules_and_more_traits() -> None:
+def test_contact_may_get_descriptions_rules_and_more_traits() -> None:
     email = TraitDefinition("STRING", "email", "Where we write to", StringRule("@"))
     amended = CONTACT.amended({"email": email, "shoeSize": TraitDefinition("NUMBER")})
     assert amended.traits["email"] == email
     assert "shoeSize" not in amended.amended({"shoeSize": None}).traits
 
 
-def test_a_trait_of_another_group_may_have_the_name_of_one_of_a_contact() -> None:
+def test_another_group_may_have_a_trait_named_like_one_of_contact() -> None:
     assert group(email=STRING).amended({"email": None}).traits == {}

@@ -1,4 +1,4 @@
-"""Which traits a request may carry, and which of them identify a person."""
+"""Traits of a request are checked against their definitions, and some are promoted to identifiers."""
 
 import pytest
 
@@ -16,7 +16,7 @@ from profile_lookup.identity.trait_definitions import (
     TraitDefinition,
     TraitGroup,
 )
-from profile_lookup.identity.traits import promoted_identifiers, read_trait_changes, read_traits
+from profile_lookup.identity.traits import Promotion, promote, read_trait_changes, read_traits
 from tests.identity.building import contact, identifiers
 
 SECRET = "s3cr3t"
@@ -59,7 +59,7 @@ def read(data_type: DataType, value: object) -> TraitValue:
 
 
 def promoted(traits: Promotable) -> list[tuple[str, str]]:
-    return [(each.id_type, each.value) for each in promoted_identifiers(GROUPS, DEFAULT_SETTINGS, traits)]
+    return [(each.id_type, each.value) for each in promote(GROUPS, DEFAULT_SETTINGS, traits).identifiers]
 
 
 def test_a_new_store_has_the_traits_of_a_contact() -> None:
@@ -91,7 +91,7 @@ def test_a_new_store_has_the_traits_of_a_contact() -> None:
         *(("ARRAY", items) for items in ([], ["a", 1, True, "a"], list(range(100)), ["a" * 1024] * 100)),
     ],
 )
-def test_a_value_of_its_traits_type_is_read_as_it_is(data_type: DataType, value: TraitValue) -> None:
+def test_a_value_of_its_traits_type_is_read_unchanged(data_type: DataType, value: TraitValue) -> None:
     given = read(data_type, value)
     assert (given, type(given)) == (value, type(value))
 
@@ -103,7 +103,7 @@ def test_a_value_of_its_traits_type_is_read_as_it_is(data_type: DataType, value:
         *(("ARRAY", ["a", item]) for item in WRONG_ITEMS),
     ],
 )
-def test_any_other_value_is_refused_by_naming_the_trait(data_type: DataType, value: object) -> None:
+def test_the_refusal_of_any_other_value_names_the_trait(data_type: DataType, value: object) -> None:
     with pytest.raises(TraitValueRefused, match=rf"^traits\.Orders\.{NAME_OF[data_type]}: expected "):
         read(data_type, value)
 
@@ -140,7 +140,7 @@ def test_the_names_of_groups_are_exact(name: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["ada@example.com", "+13175556789", "3175556789", "Ada Lovelace"])
-def test_a_value_in_the_place_of_a_name_is_not_repeated(value: str) -> None:
+def test_a_value_sent_as_a_name_is_not_echoed(value: str) -> None:
     for group, name in ((value, "email"), ("Contact", value)):
         with pytest.raises(TraitsRefused) as refused:
             read_traits(GROUPS, {group: {name: "a"}})
@@ -156,7 +156,7 @@ def test_traits_of_several_groups_are_read_in_the_requests_order() -> None:
     ]
 
 
-def test_a_promoted_trait_is_an_identifier_as_its_type_normalizes_it() -> None:
+def test_a_promoted_trait_is_an_identifier_normalized_by_its_type() -> None:
     assert promoted({contact("phone"): "(317) 555-6789"}) == [("phone", "+13175556789")]
 
 
@@ -203,10 +203,10 @@ def test_a_promotion_to_a_type_that_the_store_does_not_configure_is_ignored() ->
     assert promoted(traits) == [("email", "a@x")]
 
 
-def test_a_promotion_counts_once_its_type_is_configured() -> None:
+def test_a_promotion_counts_if_its_type_is_configured() -> None:
     loyalty = IdentityResolutionSettings((IdentifierConfig("loyalty"),), ("loyalty",))
     traits: Promotable = {TraitName("Orders", "loyalty"): " 7 ", contact("email"): "not normalized: \0"}
-    assert promoted_identifiers(GROUPS, loyalty, traits) == identifiers("loyalty:7")
+    assert promote(GROUPS, loyalty, traits) == Promotion(tuple(identifiers("loyalty:7")))
 
 
 @pytest.mark.parametrize(
@@ -219,18 +219,18 @@ def test_a_promotion_counts_once_its_type_is_configured() -> None:
         (EMAILS, ["a@x", ""]),
     ],
 )
-def test_a_value_that_does_not_normalize_is_refused_by_naming_its_trait(trait: TraitName, value: TraitValue) -> None:
+def test_the_refusal_of_a_promoted_value_names_its_trait(trait: TraitName, value: TraitValue) -> None:
     with pytest.raises(TraitValueRefused, match=rf"^traits\.{trait.group}\.{trait.name}: expected ") as refused:
         promoted({trait: value})
     assert SECRET not in repr(refused.value)
     assert "12345" not in repr(refused.value)
 
 
-def test_what_is_no_string_is_promoted_as_its_json() -> None:
+def test_an_item_that_is_not_a_string_is_promoted_as_its_json() -> None:
     groups = {"Group": TraitGroup("Group", {"codes": TraitDefinition("ARRAY", "chat")})}
     traits = read_traits(groups, {"Group": {"codes": [7, True, "x"]}})
-    promoted = promoted_identifiers(groups, DEFAULT_SETTINGS, traits)
-    assert [identifier.value for identifier in promoted] == ["7", "true", "x"]
+    promotion = promote(groups, DEFAULT_SETTINGS, traits)
+    assert [identifier.value for identifier in promotion.identifiers] == ["7", "true", "x"]
 
 
 RULED = {
@@ -250,7 +250,7 @@ RULED = {
 @pytest.mark.parametrize(
     ("name", "value"), [("note", "abc"), ("note", ""), ("count", 2), ("paid", False), ("tags", ["x"]), ("code", "a")]
 )
-def test_a_value_that_keeps_its_traits_rule_is_read(name: str, value: TraitValue) -> None:
+def test_a_value_that_satisfies_its_traits_rule_is_read(name: str, value: TraitValue) -> None:
     assert read_traits(RULED, {"Orders": {name: value}}) == {TraitName("Orders", name): value}
 
 
@@ -265,56 +265,53 @@ def test_a_value_that_keeps_its_traits_rule_is_read(name: str, value: TraitValue
         ("tags", ["a", "b", "c"], "at most 2 items"),
     ],
 )
-def test_a_value_that_breaks_its_traits_rule_is_refused_by_naming_the_trait(
-    name: str, value: TraitValue, said: str
-) -> None:
+def test_the_refusal_of_a_value_that_breaks_its_rule_names_the_trait(name: str, value: TraitValue, said: str) -> None:
     with pytest.raises(TraitValueRefused, match=rf"^traits\.Orders\.{name}: expected {said}$"):
         read_traits(RULED, {"Orders": {name: value}})
 
 
 @pytest.mark.parametrize("value", [None, 1, True, "x" * 1025, "a\0"])
-def test_the_type_is_judged_before_the_rule(value: object) -> None:
+def test_the_type_is_checked_before_the_rule(value: object) -> None:
     with pytest.raises(TraitValueRefused, match=r"^traits\.Orders\.note: expected (a string|at most 1024)"):
         read_traits(RULED, {"Orders": {"note": value}})
 
 
-def test_a_rule_is_for_the_value_as_it_was_sent_not_as_it_is_normalized() -> None:
+def test_a_rule_checks_the_value_as_sent_not_as_normalized() -> None:
     traits = read_traits(RULED, {"Orders": {"code": " a"}})
-    assert promoted_identifiers(RULED, DEFAULT_SETTINGS, traits) == identifiers("chat:a")
+    assert promote(RULED, DEFAULT_SETTINGS, traits) == Promotion(tuple(identifiers("chat:a")))
 
 
-def test_null_removes_a_trait_in_a_change_and_there_alone() -> None:
+def test_null_removes_a_trait_only_in_a_change() -> None:
     sent: dict[str, dict[str, object]] = {"Contact": {"city": None, "state": "IN"}}
     assert read_trait_changes(GROUPS, sent) == {contact("city"): None, contact("state"): "IN"}
     with pytest.raises(TraitValueRefused, match=r"^traits\.Contact\.city: expected a string$"):
         read_traits(GROUPS, sent)
 
 
-def test_a_removal_keeps_no_rule() -> None:
+def test_a_removal_is_not_checked_against_the_rule() -> None:
     assert read_trait_changes(RULED, {"Orders": {"tags": None, "count": None}}) == {
         TraitName("Orders", "tags"): None, TraitName("Orders", "count"): None,
     }  # fmt: skip
 
 
-def test_what_is_not_defined_cannot_be_removed() -> None:
+def test_a_trait_that_is_not_defined_cannot_be_removed() -> None:
     for sent in ({"Contact": {"emial": None}}, {"Invoices": {"city": None}}):
         with pytest.raises(TraitsRefused, match="no such trait"):
             read_trait_changes(GROUPS, sent)
 
 
 def test_a_removed_trait_promotes_nothing() -> None:
-    assert promoted_identifiers(
-        GROUPS, DEFAULT_SETTINGS, {contact("email"): None, contact("chat"): "c"}
-    ) == identifiers("chat:c")
+    traits = {contact("email"): None, contact("chat"): "c"}
+    assert promote(GROUPS, DEFAULT_SETTINGS, traits) == Promotion(tuple(identifiers("chat:c")))
 
 
-def test_a_change_by_traits_writes_them_all_and_adds_who_they_identify() -> None:
+def test_a_change_of_traits_writes_them_all_and_adds_their_identifiers() -> None:
     traits = {contact("email"): "A@x", contact("city"): "Rome", contact("chat"): None}
     assert Change.of_traits(GROUPS, DEFAULT_SETTINGS, traits) == Change(tuple(identifiers("email:a@x")), traits)
 
 
-def test_patterns_that_would_take_too_long_on_all_of_a_request_are_refused() -> None:
-    """In all: what one value may take is little, but a request may hold a thousand of them."""
+def test_a_request_whose_patterns_would_take_too_long_is_refused() -> None:
+    """One value costs little, but a request may hold a thousand of them."""
     slow = TraitDefinition("STRING", validation_rule=StringRule("(?:a?){200}a{200}"))
     groups = {"Slow": TraitGroup("Slow", {f"t{number}": slow for number in range(90)})}
     sent = {f"t{number}": "a" * 1024 for number in range(90)}

@@ -115,7 +115,7 @@ async def test_a_file_is_imported_by_the_names_of_its_columns(
 async def test_ctrl_c_leaves_an_import_that_can_be_resumed_and_each_row_is_applied_once(
     database_url: str, store: str, connection: "asyncpg.Connection[Any]", tmp_path: Path
 ) -> None:
-    rows = [f"{number}@x.org,{number % 700}" for number in range(1000)]
+    rows = [f"{number}@x.org,{number % 700 or 700}" for number in range(1000)]
     settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path}
     await connection.execute(INSERT_KNOWN_PROFILE)
     path = _write_file(tmp_path, "\n".join(["email,chat", *rows]))

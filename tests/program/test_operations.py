@@ -31,7 +31,7 @@ FILL = """
         returning store_id, id
     )
     insert into identifier (store_id, id_type, value, profile_id, is_unique, added_at)
-    select store_id, 'chat', 'Chat-' || row_number() over (), id, true, now() from made
+    select store_id, 'chat', 'Chat-' || row_number() over () || '@x', id, true, now() from made
 """
 # A plain `for update` with an offset would also lock the rows that are skipped.
 _LOCK_PROFILE = "select from profile where id = (select id from profile order by id offset $1 limit 1) for update"
@@ -131,7 +131,9 @@ async def test_a_batch_continues_after_a_kill_and_each_profile_is_written_once(
     with serving(**served_settings) as (process, printed):
         async with _client(printed) as client:
             store_id = await make_store(client)
-            profiles = [{"traits": {"Contact": {"email": f"{n}@x.org", "chat": f"{n % 700}"}}} for n in range(1000)]
+            profiles = [
+                {"traits": {"Contact": {"email": f"{n}@x.org", "chat": f"{n % 700 or 700}"}}} for n in range(1000)
+            ]
             url = f"/v1/Stores/{store_id}/Profiles"
             await client.post(url, json=profiles[500])
             async with connection.transaction():
@@ -164,7 +166,7 @@ async def test_a_batch_continues_after_a_kill_and_each_profile_is_written_once(
 async def test_an_import_continues_after_a_kill_and_each_row_is_applied_once(
     served_settings: dict[str, object], connection: "asyncpg.Connection[Any]", tmp_path: Path
 ) -> None:
-    rows = [f"{number}@x.org,{number % 700}," for number in range(1000)]
+    rows = [f"{number}@x.org,{number % 700 or 700}," for number in range(1000)]
     rows[100:100] = ["", "bad"] * 5
     content = "\n".join(["E-mail,chat,First", *rows])
     with serving(**served_settings, UPLOAD_DIR=tmp_path) as (process, printed):
@@ -221,7 +223,7 @@ async def test_a_change_of_settings_is_rolled_back_by_a_kill_and_then_repeated(
         async with _client(printed) as client, asyncio.timeout(PATIENCE):
             while await _rows(connection, "operation where completed_at is null"):
                 await asyncio.sleep(0.05)
-            assert len(await look_up(client, store_id, "chat", "CHAT-7")) == 1
+            assert len(await look_up(client, store_id, "chat", "CHAT-7@x")) == 1
     assert await connection.fetchval("select count(*) from identifier where value like 'chat-%'") == PROFILES
 
 

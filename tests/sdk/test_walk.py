@@ -151,14 +151,14 @@ def _change(memory: V1, store_id: str, id_type: str, if_match: str | None = None
 
 
 def test_settings_are_changed_with_data_in_the_store_and_stored_values_follow(memory: V1, store_id: str) -> None:
-    profile_id = make_profile(memory, store_id, chat="MiXeD")
+    profile_id = make_profile(memory, store_id, chat="MiXeD@x")
     accepted = _change(memory, store_id, "chat", normalization="email")
     operation = finished(memory, accepted.status_url)
     assert (operation.status, operation.result["id"]) == ("COMPLETED", store_id)
     settings = memory.identity_resolution_settings(store_id).fetch()
     assert settings.version == 2
     assert settings.matching_rules == ["email", "whatsapp", "phone", "chat"]
-    assert identifiers_of(memory, store_id, profile_id) == {"chat": ["mixed"]}
+    assert identifiers_of(memory, store_id, profile_id) == {"chat": ["mixed@x"]}
 
 
 def test_settings_that_stored_values_do_not_allow_fail_with_the_reason_and_nothing_changes(

@@ -21,11 +21,17 @@ from profile_lookup.database.documents import serialized_profile
 from profile_lookup.database.fuzzy_key import fuzzy_key
 from profile_lookup.database.tables import profile
 from profile_lookup.errors import IdentifierRefused, ProfileLookupError, RequestRefused, TraitsRefused
-from profile_lookup.identity.stored_values import refuse_unlike_defined, refuse_unlike_normalized
+from profile_lookup.identity.normalization_version import CURRENT, UNVERSIONED
+from profile_lookup.identity.stored_values import (
+    refuse_never_normalized,
+    refuse_unlike_defined,
+    refuse_unlike_normalized,
+)
 from profile_lookup.identity.trait_definitions import CONTACT
 from profile_lookup.identity_settings import queries as identity_settings
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queries import unfinished_inputs
+from profile_lookup.stores.normalization import queue_renormalization, set_normalization
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.trait_groups import queries as trait_groups
 
@@ -105,7 +111,14 @@ async def _replace_rules(connection: AsyncConnection, store: StoreRules, header:
             await trait_groups.replace(connection, store, current, group, archived.description)
         else:
             await trait_groups.create(connection, remaining, group, archived.description)
-    return replace(store, settings=settings, trait_groups=groups)
+    made_by = header.normalization
+    version = UNVERSIONED if made_by is None else made_by.version
+    kept_values = 0 if made_by is None else made_by.kept_values
+    if version != store.normalization or kept_values:
+        await set_normalization(connection, store.account_id, store.id, version, kept_values)
+    if CURRENT.is_newer_than(version):
+        await queue_renormalization(connection, store.account_id, store.id)
+    return replace(store, settings=settings, trait_groups=groups, normalization=version, kept_values=kept_values)
 
 
 def _parse(kind: type[T], number: int, line: bytes) -> T:
@@ -141,7 +154,10 @@ def _refuse_unfit(store: StoreRules, number: int, archived: ArchivedProfile) -> 
             raise RestoreRefused(str(error), number) from None
     for position, identifier in enumerate(archived.to_domain().identifiers):
         try:
-            refuse_unlike_normalized(store.settings, identifier)
+            if store.may_hold_former_values:
+                refuse_never_normalized(store.settings, identifier)
+            else:
+                refuse_unlike_normalized(store.settings, identifier)
         except IdentifierRefused as error:
             raise RestoreRefused(f"identifiers.{position}.{error}", number) from None
     if archived.aliases and archived.aliases[0] <= archived.id:

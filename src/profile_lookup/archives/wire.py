@@ -10,11 +10,13 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainSerializer, ValidationError
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from profile_lookup.errors import RequestRefused
 from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
 from profile_lookup.identity.normalization import MAX_LENGTH
+from profile_lookup.identity.normalization_version import NormalizationVersion
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.trait_definitions import MAX_NAME
 from profile_lookup.identity_settings.wire import IdentityResolutionSettingsBody, IdType
@@ -116,6 +118,30 @@ class ArchivedProfile(ArchivedPerson):
     merges: list[ArchivedMerge]
 
 
+class ArchivedNormalization(AnswerModel):
+    """The version by which the values were made, and how many of them are kept unlike it."""
+
+    rules: int
+    phonenumbers: str
+    idna: str
+    unicode: str
+    kept_values: int = Field(ge=0)
+
+    @classmethod
+    def of_domain(cls, version: NormalizationVersion, kept_values: int) -> Self:
+        return cls(
+            rules=version.rules,
+            phonenumbers=version.phonenumbers,
+            idna=version.idna,
+            unicode=version.unicode,
+            kept_values=kept_values,
+        )
+
+    @property
+    def version(self) -> NormalizationVersion:
+        return NormalizationVersion(self.rules, self.phonenumbers, self.idna, self.unicode)
+
+
 class ArchiveHeader(AnswerModel):
     """The store's rules, and how many profiles follow: an archive with fewer lines is incomplete."""
 
@@ -125,6 +151,7 @@ class ArchiveHeader(AnswerModel):
     profiles: int = Field(ge=0)
     settings: IdentityResolutionSettingsBody
     trait_groups: list[TraitGroupRequest] = Field(max_length=MAX_GROUPS)
+    normalization: ArchivedNormalization | SkipJsonSchema[None] = None
 
 
 T = TypeVar("T", ArchiveHeader, ArchivedProfile)

@@ -14,6 +14,8 @@ Values of identifiers and traits are in `identifier.value`, `trait.value` and `m
 until the item is done, in `operation_piece.content` until the import has ended, and nowhere else.
 """
 
+import json
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -33,6 +35,8 @@ from sqlalchemy import (
     Uuid,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from profile_lookup.identity.normalization_version import UNVERSIONED
 
 metadata = MetaData(
     naming_convention={
@@ -87,6 +91,10 @@ store = Table(
     # The contract's IdentityResolutionSettingsCore; `settings_version` changes whenever the document does.
     Column("settings", JSONB, nullable=False),
     Column("settings_version", BigInteger, nullable=False),
+    # The normalization version by which the stored values were made, and how many values are kept though today's rules
+    # refuse them. The defaults are for an earlier release that creates stores beside this one.
+    Column("normalization", JSONB, nullable=False, server_default=json.dumps(UNVERSIONED.to_document())),
+    Column("kept_values", BigInteger, nullable=False, server_default="0"),
     # Changes whenever the settings or a trait group change: what a process has cached of a store is valid until then.
     Column("revision", BigInteger, nullable=False),
     _time("created_at"),

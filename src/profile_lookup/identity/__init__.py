@@ -1,1 +1,1 @@
-"""The domain: which profile does an identifier name? Pure: no I/O, no clock, nothing to await."""
+"""The domain decides which profile an identifier names. It is pure: no I/O, no clock, nothing to await."""

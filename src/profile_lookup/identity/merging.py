@@ -1,4 +1,4 @@
-"""Which profile is canonical, and how what is known of several becomes one."""
+"""A merge chooses the canonical profile and combines the identifiers and traits of all profiles."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from profile_lookup.identity.rules import IdentityResolutionSettings
 
 
 def earliest_first(profiles: Iterable[Profile]) -> list[Profile]:
-    """In the order in which they may be canonical: the first is.
+    """Return the profiles in the order of their IDs; the first one is the canonical profile of a merge.
 
     IDs are time-ordered, so the smallest is the earliest profile, whatever the order of events.
     """
@@ -20,7 +20,7 @@ def earliest_first(profiles: Iterable[Profile]) -> list[Profile]:
 
 
 def united_identifiers(profiles: Iterable[Profile]) -> dict[NormalizedIdentifier, datetime]:
-    """The union; an identifier that several profiles held keeps its earliest time."""
+    """Return the identifiers of all profiles; one that several profiles held keeps its earliest time."""
     united: dict[NormalizedIdentifier, datetime] = {}
     for profile in profiles:
         both = {each: min(at, united[each]) for each, at in profile.identifiers.items() if each in united}
@@ -30,10 +30,10 @@ def united_identifiers(profiles: Iterable[Profile]) -> dict[NormalizedIdentifier
 
 
 def united_traits(profiles: Iterable[Profile]) -> dict[TraitName, Trait]:
-    """Per name, the most recently written value.
+    """Return, per name, the most recently written value.
 
-    Of two written in the same instant, the one whose JSON is the greater: by the value, not by the profile, so that it
-    makes no difference in which order profiles were merged.
+    Of two values written in the same instant, the one whose JSON is greater wins. The values decide, not the profiles,
+    so that the order in which profiles were merged makes no difference.
     """
     united: dict[TraitName, Trait] = {}
     for profile in profiles:
@@ -54,7 +54,7 @@ def added(
     incoming: Sequence[NormalizedIdentifier],
     requested_at: datetime,
 ) -> dict[NormalizedIdentifier, datetime]:
-    """`held` and what the request adds; an identifier that is held already keeps its time.
+    """Return `held` and what the request adds; an identifier that is held already keeps its time.
 
     The values of one request count in the request's order: each is a microsecond later than the one before.
     """
@@ -72,7 +72,10 @@ def combined(
     change: Change,
     requested_at: datetime,
 ) -> tuple[dict[NormalizedIdentifier, datetime], dict[TraitName, Trait]]:
-    """All that the one person has once the change is applied to the profiles that are them; none for a new one."""
+    """Return the person's identifiers and traits once the change is applied.
+
+    `profiles` are those that are this person; there are none if the person is new.
+    """
     held = united_identifiers(profiles)
     if change.replaced is not None:
         held = {each: at for each, at in held.items() if each != change.replaced and each not in change.incoming}

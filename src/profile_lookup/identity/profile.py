@@ -1,4 +1,4 @@
-"""A profile as resolution and merging see it: what identifies a person and what is known of them."""
+"""A profile as resolution and merging see it: the identifiers and the traits of one person."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

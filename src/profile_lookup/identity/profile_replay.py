@@ -1,16 +1,17 @@
-"""Many changes in memory, one after the other, and what is to be written of all of them at the end."""
+"""A replay applies many changes in memory, one after the other, and returns the rows that all of them change."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
+from types import MappingProxyType
 from typing import Literal
 from uuid import UUID
 
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.identity.merging import combined
+from profile_lookup.identity.merging import combined, united_identifiers
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.resolution import Create, Merge, Resolution, Update, profiles_of, resolve
 from profile_lookup.identity.rules import IdentityResolutionSettings
@@ -18,7 +19,7 @@ from profile_lookup.identity.rules import IdentityResolutionSettings
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a change came to, and the canonical profile of its person at that time."""
+    """What a change did, and the canonical profile of its person at that time."""
 
     how: Literal["created", "updated", "merged"]
     profile_id: UUID
@@ -26,7 +27,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class RecordedMerge:
-    """`merge` holds each profile as it was before."""
+    """A merge and its time. `merge` holds each profile as it was before."""
 
     id: UUID
     merge: Merge
@@ -35,35 +36,36 @@ class RecordedMerge:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Between what is stored and what is so.
+    """The rows to insert, update and delete so that the tables match the replayed profiles.
 
     - `created`: new canonical profiles, each with its time
-    - `put`, `dropped`: identifiers, each with its profile; `written`, `forgotten`: traits of canonical ones
-    - `aliases`: whoever was merged, also of those that were never stored, and who they are now
+    - `upserted_identifiers`, `deleted_identifiers`: each with its profile
+    - `upserted_traits`, `deleted_traits`: traits of canonical profiles
+    - `aliases`: each merged profile, also one that was never stored, with its canonical profile
     - `merges`: in the order in which they happened
     """
 
     created: Mapping[UUID, datetime] = field(default_factory=dict)
-    put: Sequence[tuple[UUID, NormalizedIdentifier, datetime]] = ()
-    dropped: Sequence[tuple[UUID, NormalizedIdentifier]] = ()
-    written: Sequence[tuple[UUID, TraitName, Trait]] = ()
-    forgotten: Sequence[tuple[UUID, TraitName]] = ()
+    upserted_identifiers: Sequence[tuple[UUID, NormalizedIdentifier, datetime]] = ()
+    deleted_identifiers: Sequence[tuple[UUID, NormalizedIdentifier]] = ()
+    upserted_traits: Sequence[tuple[UUID, TraitName, Trait]] = ()
+    deleted_traits: Sequence[tuple[UUID, TraitName]] = ()
     aliases: Mapping[UUID, UUID] = field(default_factory=dict)
     merges: Sequence[RecordedMerge] = ()
 
     @property
-    def is_of_new_profiles(self) -> bool:
-        """And of nothing else."""
-        return not (self.dropped or self.forgotten or self.aliases) and all(
-            each[0] in self.created for changes in (self.put, self.written) for each in changes
+    def only_creates_profiles(self) -> bool:
+        """Return whether no row of a stored profile changes."""
+        return not (self.deleted_identifiers or self.deleted_traits or self.aliases) and all(
+            each[0] in self.created for rows in (self.upserted_identifiers, self.upserted_traits) for each in rows
         )
 
 
 class ProfileReplay:
-    """The canonical profiles that changes may be about: each change meets what those before it left.
+    """Canonical profiles in memory; each change is applied to the result of the changes before it.
 
-    `stored` must be all that hold any identifier of the changes that tells people apart. `new_id` gives IDs that never
-    go backwards.
+    `stored` must hold every profile that has an identifying identifier of the changes (`is_identifying`). `new_id`
+    returns IDs that never go backwards.
     """
 
     def __init__(
@@ -80,9 +82,20 @@ class ProfileReplay:
         self._changed: set[UUID] = set()
         self._merges: list[RecordedMerge] = []
 
-    def apply(self, change: Change, requested_at: datetime, known: UUID | None = None) -> Written:
-        """To the known profile, or to whoever the identifiers name. Raises `IdentifierConflict`: nothing changes."""
-        candidates = [self._now[profile_id] for profile_id in self._candidates(change.incoming, known)]
+    def apply(
+        self,
+        change: Change,
+        requested_at: datetime,
+        known: UUID | None = None,
+        former: Mapping[NormalizedIdentifier, NormalizedIdentifier] = MappingProxyType({}),
+    ) -> Written:
+        """Apply the change to the known profile, or to the one that the identifiers name.
+
+        `former` are earlier forms of identifiers of the change. Who holds one is treated as if it held today's form,
+        and holds that from then on. Raises `IdentifierConflict`; nothing has changed then.
+        """
+        incoming = (*change.incoming, *former)
+        candidates = [_with_todays(self._now[each], former) for each in self._candidates(incoming, known)]
         resolution = resolve(self._settings, change.incoming, candidates, known)
         identifiers, traits = combined(self._settings, profiles_of(resolution), change, requested_at)
         return self.become(resolution, identifiers, traits, requested_at)
@@ -94,7 +107,7 @@ class ProfileReplay:
         traits: Mapping[TraitName, Trait],
         at: datetime,
     ) -> Written:
-        """The profiles that are one person have these identifiers and traits, and nothing else, from now on."""
+        """Give the resolution's person exactly these identifiers and traits."""
         match resolution:
             case Create():
                 written = Written("created", self._new_id())
@@ -104,44 +117,55 @@ class ProfileReplay:
             case Merge(canonical):
                 written = Written("merged", canonical.id)
                 self._merges.append(RecordedMerge(self._new_id(), resolution, at))
-        before = profiles_of(resolution)
-        for profile in before:
-            del self._now[profile.id]
-            kept = identifiers.keys() if profile.id == written.profile_id else ()
-            for identifier in profile.identifiers.keys() - kept:
+        held: Iterable[NormalizedIdentifier] = ()
+        for profile in profiles_of(resolution):
+            before = self._now.pop(profile.id).identifiers.keys()
+            if profile.id == written.profile_id:
+                held = before
+            for identifier in before - (identifiers.keys() if profile.id == written.profile_id else ()):
                 self._holders[identifier].discard(profile.id)
-        self._hold(written.profile_id, identifiers.keys() - (before[0].identifiers.keys() if before else ()))
+        self._hold(written.profile_id, identifiers.keys() - held)
         self._now[written.profile_id] = Profile(written.profile_id, identifiers, traits)
         self._changed.add(written.profile_id)
         return written
 
+    def holders(self, identifier: NormalizedIdentifier) -> Collection[UUID]:
+        """Return the profiles that hold the identifier by now."""
+        return self._holders.get(identifier, ())
+
     def difference(self) -> Difference:
-        """Between what was stored and what is so now."""
+        """Return the rows to insert, update and delete so that the tables match the profiles in memory."""
         aliases: dict[UUID, UUID] = {}
-        for each in reversed(self._merges):  # who was canonical then may be an alias by now
+        for each in reversed(self._merges):  # a later merge may have made this merge's canonical profile an alias
             canonical_id = aliases.get(each.merge.canonical.id, each.merge.canonical.id)
             aliases |= dict.fromkeys((profile.id for profile in each.merge.absorbed), canonical_id)
-        put: list[tuple[UUID, NormalizedIdentifier, datetime]] = []
-        dropped: list[tuple[UUID, NormalizedIdentifier]] = []
-        written: list[tuple[UUID, TraitName, Trait]] = []
-        forgotten: list[tuple[UUID, TraitName]] = []
+        upserted_identifiers: list[tuple[UUID, NormalizedIdentifier, datetime]] = []
+        deleted_identifiers: list[tuple[UUID, NormalizedIdentifier]] = []
+        upserted_traits: list[tuple[UUID, TraitName, Trait]] = []
+        deleted_traits: list[tuple[UUID, TraitName]] = []
         for profile_id in self._changed - aliases.keys():
             before, after = self._stored.get(profile_id, _NOTHING), self._now[profile_id]
             held, had = before.identifiers, before.traits
-            put += [(profile_id, each, at) for each, at in after.identifiers.items() if held.get(each) != at]
-            dropped += [(profile_id, each) for each in held if each not in after.identifiers]
-            written += [(profile_id, name, trait) for name, trait in after.traits.items() if had.get(name) != trait]
-            forgotten += [(profile_id, name) for name in had if name not in after.traits]
+            upserted_identifiers += [
+                (profile_id, each, at) for each, at in after.identifiers.items() if held.get(each) != at
+            ]
+            deleted_identifiers += [(profile_id, each) for each in held if each not in after.identifiers]
+            upserted_traits += [
+                (profile_id, name, trait) for name, trait in after.traits.items() if had.get(name) != trait
+            ]
+            deleted_traits += [(profile_id, name) for name in had if name not in after.traits]
         for profile_id in aliases.keys() & self._stored.keys():
-            dropped += [(profile_id, each) for each in self._stored[profile_id].identifiers]
+            deleted_identifiers += [(profile_id, each) for each in self._stored[profile_id].identifiers]
         created = {profile_id: at for profile_id, at in self._created.items() if profile_id not in aliases}
-        return Difference(created, put, dropped, written, forgotten, aliases, self._merges)
+        return Difference(
+            created, upserted_identifiers, deleted_identifiers, upserted_traits, deleted_traits, aliases, self._merges
+        )
 
     def _candidates(self, incoming: Collection[NormalizedIdentifier], known: UUID | None) -> set[UUID]:
-        """Those of the holders on whom the resolution can depend.
+        """Return the profiles on which the resolution can depend.
 
-        Thousands may share a value that is not unique. Of those who match by it alone two are as good as all: several
-        weak matches mean nobody.
+        Thousands of profiles may share a value that is not unique. Two of those that match by this value alone give
+        the same resolution as all of them, because several weak matches name nobody.
         """
         named = set() if known is None else {known}
         shared = []
@@ -163,11 +187,21 @@ class ProfileReplay:
             self._holders.setdefault(identifier, set()).add(profile_id)
 
 
+def _with_todays(profile: Profile, former: Mapping[NormalizedIdentifier, NormalizedIdentifier]) -> Profile:
+    """Return the profile with today's forms of the identifiers that it holds in an earlier form, with their times."""
+    if not profile.identifiers.keys() & former.keys():
+        return profile
+    todays = united_identifiers(
+        Profile(profile.id, {former.get(each, each): at}, {}) for each, at in profile.identifiers.items()
+    )
+    return Profile(profile.id, todays, profile.traits)
+
+
 _NOTHING = Profile(UUID(int=0), {}, {})
 
 
 def _in_several(sets: Iterable[AbstractSet[UUID]]) -> set[UUID]:
-    """Without going through the largest one."""
+    """Return the IDs that are in at least two of the sets, without iterating over the largest one."""
     *smaller, largest = sorted(sets, key=len)
     seen: set[UUID] = set()
     several: set[UUID] = set()

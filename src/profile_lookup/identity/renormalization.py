@@ -1,4 +1,4 @@
-"""What stored identifiers become when a store's settings change, and who turns out to be one person by it."""
+"""Stored identifiers are normalized anew when a store's settings change; profiles that then share values are merged."""
 
 from collections.abc import Collection, Iterable, Mapping
 from uuid import UUID
@@ -10,20 +10,20 @@ from profile_lookup.identity.rules import IdentityResolutionSettings
 
 
 def renormalized(settings: IdentityResolutionSettings, id_types: Collection[str], profile: Profile) -> Profile:
-    """With identifiers of these types as the settings would have stored them; of equal ones, the earliest time.
+    """Return the profile with its identifiers of these types normalized anew.
 
-    Raises `ValueRefused`.
+    Of identifiers that become equal, the earliest time stays. Raises `ValueRefused`.
     """
-    became = [
+    normalized = [
         (settings.normalize(Identifier(held.id_type, held.value)) if held.id_type in id_types else held, added_at)
         for held, added_at in profile.identifiers.items()
     ]
-    united = united_identifiers(Profile(profile.id, {identifier: added_at}, {}) for identifier, added_at in became)
+    united = united_identifiers(Profile(profile.id, {identifier: added_at}, {}) for identifier, added_at in normalized)
     return Profile(profile.id, united, profile.traits)
 
 
 def one_person_each(collisions: Iterable[Iterable[UUID]]) -> list[list[UUID]]:
-    """Profiles that share a value, directly or through others, are one person: the connected groups."""
+    """Return the connected groups: profiles that share a value, directly or through others, are one person."""
     parent: dict[UUID, UUID] = {}
 
     def root(profile_id: UUID) -> UUID:
@@ -44,7 +44,7 @@ def one_person_each(collisions: Iterable[Iterable[UUID]]) -> list[list[UUID]]:
 def collision_rules(
     settings: IdentityResolutionSettings, collisions: Mapping[str, list[list[UUID]]]
 ) -> dict[UUID, str]:
-    """Which rule merges each profile: the first, by the rules' order, whose type it shares a value of."""
+    """Return the rule that merges each profile: the first one by whose type it shares a value."""
     return {
         profile_id: id_type
         for id_type in reversed(settings.matching_rules)

@@ -1,4 +1,4 @@
-"""Which profile is this? A pure rule over a request's identifiers and the profiles that share any of them."""
+"""Resolution decides, from a request's identifiers and the profiles that share any of them, which person is meant."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from profile_lookup.identity.rules import IdentityResolutionSettings
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Nobody that is known: a new profile."""
+    """The request is about a new person."""
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Somebody who is known: this profile."""
+    """The request is about the person of this profile."""
 
     profile: Profile
 
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """These profiles are one person. `rule` is the idType that triggered it: the first, by the rules' order."""
+    """These profiles are one person. `rule` is the first of the matching rules by which they matched."""
 
     canonical: Profile
     absorbed: tuple[Profile, ...]
@@ -36,7 +36,7 @@ Resolution = Create | Update | Merge
 
 
 def profiles_of(resolution: Resolution) -> tuple[Profile, ...]:
-    """The profiles that are the person, canonical first; none for a new one."""
+    """Return the person's profiles, the canonical one first; a new person has none."""
     match resolution:
         case Create():
             return ()
@@ -52,13 +52,13 @@ def resolve(
     candidates: Iterable[Profile],
     known: UUID | None = None,
 ) -> Resolution:
-    """Decide what a request's identifiers mean.
+    """Decide which person a request is about.
 
     Only types in the matching rules match. A profile matches *strongly* by one value of a unique type or by two
-    identifiers of other types, *weakly* by a single one of those. All strong matches are one person; without any,
-    a single weak match is meant; several weak ones mean nobody.
+    identifiers of other types, and *weakly* by a single one of those. All strong matches are one person. Without a
+    strong match, a single weak match is the person; several weak matches name nobody, so the person is new.
 
-    A request to a `known` profile is about that person, and everybody who matches strongly is them too.
+    A request to a `known` profile is about that person, and all strong matches are the same person.
 
     Raises `IdentifierConflict` for a value of a unique type outside the rules that somebody else holds.
     """
@@ -103,7 +103,7 @@ def _refuse_conflicts(
     incoming: Collection[NormalizedIdentifier],
     strangers: Iterable[Profile],
 ) -> None:
-    """What the request shares with somebody else must be of a type that may be shared."""
+    """Raise `IdentifierConflict` if the request carries a value of a unique type that one of these profiles holds."""
     for profile in strangers:
         for identifier in incoming:
             if identifier in profile.identifiers and settings.is_unique(identifier.id_type):

@@ -1,4 +1,4 @@
-"""How many values of a type a profile keeps, and which."""
+"""Retention decides how many values of a type a profile keeps, and which ones."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -12,10 +12,10 @@ def retained(
     held: Mapping[NormalizedIdentifier, datetime],
     carried: Collection[NormalizedIdentifier],
 ) -> dict[NormalizedIdentifier, datetime]:
-    """Apply each type's limit to all that a profile would hold.
+    """Return the identifiers that a profile keeps once each type's limit is applied.
 
-    `held` gives the time each identifier was added, the request's own included; `carried` are those the request
-    brings: `fifo` never drops them for older values, so that what was just written is found.
+    `held` maps all identifiers, those of the request included, to the time when each was added. `carried` are those of
+    the request: `fifo` never evicts them in favour of older values, so that a value just written is found.
     """
     by_type: dict[str, dict[NormalizedIdentifier, datetime]] = {}
     for identifier, added_at in held.items():
@@ -27,7 +27,7 @@ def retained(
 
 
 def first_to_go(config: IdentifierConfig, held: Mapping[NormalizedIdentifier, datetime]) -> NormalizedIdentifier:
-    """Which one of some values of a type its policy removes: `fifo` the oldest, `lifo` the newest."""
+    """Return the value of a type that its policy evicts first: `fifo` the oldest, `lifo` the newest."""
     oldest_first = _oldest_first(held)
     return oldest_first[0 if config.limit_policy == "fifo" else -1]
 

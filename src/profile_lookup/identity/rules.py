@@ -1,4 +1,4 @@
-"""A store's identity resolution settings: which identifier types it knows and which of them identify a person."""
+"""A store's identity resolution settings say which identifier types it knows and which of them identify a person."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +21,7 @@ MAX_RULES = 15
 class IdentifierConfig:
     """One identifier type. The defaults are the contract's.
 
-    - `matching_threshold`: percent, of `fuzzy` matching only
+    - `matching_threshold`: percent; it counts for `fuzzy` matching only
     - `limit`: how many values of this type a profile keeps; `limit_policy` says which
     - `enforce_unique`: no two profiles share a value; otherwise a merge needs two matching identifiers
     """
@@ -49,7 +49,7 @@ class IdentifierConfig:
 
 @dataclass(frozen=True)
 class IdentityResolutionSettings:
-    """The whole document. `matching_rules` are identifier types in priority order, with OR between them.
+    """The whole settings document. `matching_rules` are identifier types in priority order, with OR between them.
 
     Raises `SettingsRefused` when the parts contradict each other, so that a settings object is always valid.
     """
@@ -79,7 +79,7 @@ class IdentityResolutionSettings:
         return tuple(self._by_type)
 
     def config(self, id_type: str) -> IdentifierConfig:
-        """Raises `UnknownIdentifierType`."""
+        """Return the configuration of a type. Raises `UnknownIdentifierType`."""
         try:
             return self._by_type[id_type]
         except KeyError:
@@ -87,11 +87,11 @@ class IdentityResolutionSettings:
 
     @cached_property
     def fuzzy_types(self) -> frozenset[str]:
-        """Types whose values a Lookup also finds by similarity."""
+        """The types whose values a Lookup also finds by similarity."""
         return frozenset(config.id_type for config in self.identifier_configs if config.matching_algo == "fuzzy")
 
     def normalize(self, identifier: Identifier) -> NormalizedIdentifier:
-        """Raises `UnknownIdentifierType` or `ValueRefused`."""
+        """Return the identifier as a store keeps it. Raises `UnknownIdentifierType` or `ValueRefused`."""
         config = self.config(identifier.id_type)
         return NormalizedIdentifier(config.id_type, normalize(config.normalization, identifier.value))
 
@@ -99,7 +99,7 @@ class IdentityResolutionSettings:
         return self.config(id_type).enforce_unique
 
     def is_identifying(self, id_type: str) -> bool:
-        """Whether it matters who else holds a value of this type: it matches, or may not be shared."""
+        """Return whether other holders of a value of this type matter: the type matches, or its values are unique."""
         return id_type in self.matching_rules or self.is_unique(id_type)
 
 
@@ -112,4 +112,4 @@ DEFAULT_SETTINGS = IdentityResolutionSettings(
     ),
     matching_rules=("email", "whatsapp", "phone", "chat"),
 )
-"""What a new store has: the four reserved types, each unique."""
+"""The settings of a new store: the four reserved types, each unique."""

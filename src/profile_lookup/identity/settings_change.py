@@ -1,4 +1,4 @@
-"""What a change of a store's identity resolution settings means for what is stored."""
+"""A change of a store's identity resolution settings, and what has to be done to its stored identifiers."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,29 +8,29 @@ from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSe
 
 @dataclass(frozen=True)
 class SettingsChange:
-    """From settings in force to others. Each property names identifier types, in the order of the new settings."""
+    """The settings before and after. Each property lists identifier types, in the order of the new settings."""
 
     before: IdentityResolutionSettings
     after: IdentityResolutionSettings
 
     @property
     def removed(self) -> list[str]:
-        """No longer configured, in the order of the old settings."""
+        """The types that are no longer configured, in the order of the old settings."""
         return [id_type for id_type in self.before.id_types if id_type not in self.after.id_types]
 
     @property
     def renormalized(self) -> list[str]:
-        """Stored values are no longer what the same input would now give."""
+        """The types whose stored values have to be normalized anew."""
         return [old.id_type for old, new in self._kept if old.normalization != new.normalization]
 
     @property
     def made_unique(self) -> list[str]:
-        """Profiles may no longer share values."""
+        """The types whose values profiles may no longer share."""
         return [old.id_type for old, new in self._kept if new.enforce_unique and not old.enforce_unique]
 
     @property
     def remarked(self) -> list[str]:
-        """What each stored identifier repeats of its type's settings is another now."""
+        """The types of which each stored identifier repeats a setting (uniqueness, algorithm) that changes."""
         return [
             old.id_type
             for old, new in self._kept
@@ -39,7 +39,7 @@ class SettingsChange:
 
     @property
     def rewritten(self) -> list[str]:
-        """What is stored of these types has to be written anew."""
+        """The types whose stored identifiers have to be rewritten."""
         return list(dict.fromkeys([*self.renormalized, *self.remarked]))
 
     @cached_property

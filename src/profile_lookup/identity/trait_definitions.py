@@ -1,34 +1,27 @@
-"""Which traits a store's trait groups define: what each may hold, and which of them identify a person.
+"""A store's trait groups define its traits: what each may hold, and which of them identify a person.
 
 A definition's `id_type_promotion` makes a trait's value an identifier of that type as well.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Literal
-
-import re2
 
 from profile_lookup.errors import DefinitionProtected, DefinitionRefused, TraitLimitReached, nameable
 from profile_lookup.identity.normalization import is_storable
+from profile_lookup.identity.patterns import effort, matches, why_no_pattern
 from profile_lookup.identity.profile import TraitName
 
 DataType = Literal["STRING", "NUMBER", "BOOLEAN", "ARRAY"]
 
 MAX_TRAITS = 95
 MAX_NAME = 64
-MAX_PATTERN = 1000
-MAX_BOUND = 2**53  # of a rule; what every reader of JSON keeps exactly
-
-_RE2 = re2.Options()
-_RE2.log_errors = False
-_RE2.max_mem = 1 << 16  # bytes; what would need more is refused when it is compiled
+MAX_BOUND = 2**53  # every JSON parser keeps integers up to this one exactly
 
 
 @dataclass(frozen=True, slots=True)
 class StringRule:
-    """Lengths in characters. `pattern` is of RE2's syntax, in time linear in the value; it may match anywhere in it."""
+    """Lengths are in characters. `pattern` has RE2's syntax and may match anywhere in the value, in linear time."""
 
     pattern: str | None = None
     min_length: int | None = None
@@ -38,16 +31,19 @@ class StringRule:
         _refuse_crossed("Length", self.min_length, self.max_length)
 
     def refuse_bad_pattern(self) -> None:
-        """When it is defined, not whenever it is read back: compiling takes time. Raises `DefinitionRefused`."""
-        if self.pattern is not None:
-            _compiled(self.pattern)
+        """Compile the pattern. Raises `DefinitionRefused`.
+
+        Call it when a trait is defined, not whenever a definition is loaded: compiling takes time.
+        """
+        if self.pattern is not None and (expected := why_no_pattern(self.pattern)):
+            raise DefinitionRefused(f"validationRule.pattern: {expected}")
 
     def effort(self, value: str) -> int:
-        """What it may take, at worst, to compile the pattern and to try it: some five nanoseconds each."""
-        return 0 if self.pattern is None else int(_compiled(self.pattern).programsize) * (len(value) + 40)
+        """Return the cost, at worst, of compiling and trying the pattern, in steps of some five nanoseconds."""
+        return 0 if self.pattern is None else effort(self.pattern, len(value))
 
     def broken_by(self, value: str) -> str | None:
-        if self.pattern is not None and not _compiled(self.pattern).search(value):
+        if self.pattern is not None and not matches(self.pattern, value):
             return "expected what the trait's pattern matches"
         return _outside("character", self.min_length, self.max_length, len(value))
 
@@ -70,7 +66,7 @@ class NumberRule:
 
 @dataclass(frozen=True, slots=True)
 class BooleanRule:
-    """There is nothing to break."""
+    """A rule that no value can break."""
 
     def broken_by(self, _value: bool) -> str | None:
         return None
@@ -100,7 +96,7 @@ RULE_OF_TYPE: dict[DataType, type[ValidationRule]] = {
 
 @dataclass(frozen=True, slots=True)
 class TraitDefinition:
-    """Raises `DefinitionRefused` when its parts contradict each other."""
+    """One trait. Raises `DefinitionRefused` when its parts contradict each other."""
 
     data_type: DataType
     id_type_promotion: str | None = None
@@ -112,13 +108,13 @@ class TraitDefinition:
             raise DefinitionRefused(f"validationRule: expected a ruleType of {self.data_type}, the dataType")
 
     def identifies_as(self, other: "TraitDefinition") -> bool:
-        """Whether a value means the same for identity under both."""
+        """Return whether both definitions promote a value to the same identifier."""
         return (self.data_type, self.id_type_promotion) == (other.data_type, other.id_type_promotion)
 
 
 @dataclass(frozen=True, slots=True)
 class TraitGroup:
-    """Raises `TraitLimitReached`, or `DefinitionRefused` for a name that is none."""
+    """Traits under one name. Raises `TraitLimitReached`, or `DefinitionRefused` for a name that is not allowed."""
 
     name: str
     traits: Mapping[str, TraitDefinition]
@@ -134,14 +130,17 @@ class TraitGroup:
                 )
 
     def keeps(self, protected: "TraitGroup") -> bool:
-        """Whether each of the other's traits is there and means the same for identity."""
+        """Return whether this group has each of the other's traits, with the same type and promotion."""
         return all(
             name in self.traits and self.traits[name].identifies_as(definition)
             for name, definition in protected.traits.items()
         )
 
     def amended(self, changes: Mapping[str, TraitDefinition | None]) -> "TraitGroup":
-        """With these traits defined so; None removes one. Raises `DefinitionProtected` also."""
+        """Return the group with these traits defined as given; None removes one.
+
+        Raises what the constructor raises, and `DefinitionProtected`.
+        """
         if self.name == CONTACT.name:
             for name in changes.keys() & CONTACT.traits.keys():
                 definition = changes[name]
@@ -163,20 +162,7 @@ CONTACT = TraitGroup(
     }
     | {id_type: TraitDefinition("STRING", id_type) for id_type in ("email", "phone", "whatsapp", "chat")},
 )  # fmt: skip
-"""What a new store has, protected. The published service names some of these traits; the full list is ours."""
-
-
-@lru_cache(maxsize=256)
-def _compiled(pattern: str) -> Any:
-    """By RE2: patterns are what clients send, and no value may make one of them take longer than linear time."""
-    if len(pattern) > MAX_PATTERN or not is_storable(pattern):
-        raise DefinitionRefused(
-            f"validationRule.pattern: expected at most {MAX_PATTERN} characters, without NUL or lone surrogates"
-        )
-    try:
-        return re2.compile(pattern, _RE2)
-    except re2.error:
-        raise DefinitionRefused("validationRule.pattern: expected a regular expression of RE2's syntax") from None
+"""The protected trait group of every store. The published service names some of its traits; the full list is ours."""
 
 
 def _refuse_crossed(what: str, least: float | None, most: float | None) -> None:

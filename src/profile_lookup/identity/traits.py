@@ -1,9 +1,11 @@
-"""Traits: what is known of a person, read as their groups define them, and the identifiers among them."""
+"""Traits describe a person. They are read as their groups define them, and some of them are identifiers as well."""
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from profile_lookup.errors import TraitsRefused, TraitValueRefused, ValueRefused, nameable
+from profile_lookup.identity.blocked_values import PLACEHOLDERS_ALONE, Block, BlockedValues
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.identity.normalization import is_storable
 from profile_lookup.identity.profile import TraitName, TraitValue
@@ -13,51 +15,81 @@ from profile_lookup.identity.trait_definitions import DataType, StringRule, Trai
 MAX_TEXT = 1024
 MAX_ITEMS = 100
 MAX_EFFORT = 20_000_000
-"""With patterns, in a request; some tenths of a second at worst, in which a process does nothing else."""
+"""The most that the patterns of one request may cost (`StringRule.effort`).
+
+It is some tenths of a second at worst, during which a process does nothing else.
+"""
 
 
 def read_traits(
     groups: Mapping[str, TraitGroup], sent: Mapping[str, Mapping[str, object]]
 ) -> dict[TraitName, TraitValue]:
-    """The traits of a request as their groups define them. Raises `TraitsRefused`."""
+    """Return the traits of a request, checked against their groups. Raises `TraitsRefused`."""
     return {trait: _read_value(trait, definition, value) for trait, definition, value in _defined(groups, sent)}
 
 
 def read_trait_changes(
     groups: Mapping[str, TraitGroup], sent: Mapping[str, Mapping[str, object]]
 ) -> dict[TraitName, TraitValue | None]:
-    """As `read_traits`, but None for a trait that is to be removed."""
+    """Do what `read_traits` does, but map a trait that is to be removed to None."""
     return {
         trait: None if value is None else _read_value(trait, definition, value)
         for trait, definition, value in _defined(groups, sent)
     }
 
 
-def promoted_identifiers(
+@dataclass(frozen=True, slots=True)
+class BlockedTrait:
+    """A trait of which a value would be an identifier of this type, but is blocked. The trait keeps the value."""
+
+    trait: TraitName
+    id_type: str
+    block: Block
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """The identifiers among some traits, each once, in the request's order, and what was left out of them.
+
+    `sent`: the value of each as it was sent.
+    """
+
+    identifiers: tuple[NormalizedIdentifier, ...]
+    blocked: tuple[BlockedTrait, ...] = ()
+    sent: Mapping[NormalizedIdentifier, str] = field(default_factory=dict, compare=False, repr=False)
+
+
+def promote(
     groups: Mapping[str, TraitGroup],
     settings: IdentityResolutionSettings,
     traits: Mapping[TraitName, TraitValue | None],
-) -> list[NormalizedIdentifier]:
-    """The identifiers among the traits, each once, in the request's order; an array promotes each of its items.
+    blocked_values: BlockedValues = PLACEHOLDERS_ALONE,
+) -> Promotion:
+    """Return the identifiers among the traits; an array promotes each of its items. Blocked values are left out.
 
     A promotion to a type that the store no longer configures makes the trait just a trait.
     Raises `TraitValueRefused` for a value that does not normalize.
     """
-    identifiers: dict[NormalizedIdentifier, None] = {}
+    identifiers: dict[NormalizedIdentifier, str] = {}
+    blocked: list[BlockedTrait] = []
     for trait, value in traits.items():
         id_type = groups[trait.group].traits[trait.name].id_type_promotion
         if value is None or id_type is None or id_type not in settings.id_types:
             continue
         for item in _items(value):
             try:
-                identifiers[settings.normalize(Identifier(id_type, item))] = None
+                judged = blocked_values.judge(settings, Identifier(id_type, item))
             except ValueRefused as refused:
                 raise TraitValueRefused(str(trait), refused.reason) from None
-    return list(identifiers)
+            if isinstance(judged, Block):
+                blocked.append(BlockedTrait(trait, id_type, judged))
+            else:
+                identifiers.setdefault(judged, item)
+    return Promotion(tuple(identifiers), tuple(blocked), identifiers)
 
 
 def refuse_unstorable(trait: TraitName, value: object) -> None:
-    """What was written by another definition may stay; what none would allow may not. Raises `TraitValueRefused`."""
+    """Refuse a value that no definition would allow, whatever the current one says. Raises `TraitValueRefused`."""
     if isinstance(value, list):
         _read_items(trait, value)
     else:
@@ -99,7 +131,7 @@ def _read_value(trait: TraitName, definition: TraitDefinition, value: object) ->
             read = _read_items(trait, value)
         case _:
             raise TraitValueRefused(str(trait), f"expected {_DESCRIPTIONS[definition.data_type]}")
-    # The definition has seen to it that its rule is for values of its type.
+    # `TraitDefinition` guarantees that its rule is for values of its type.
     broken = definition.validation_rule and definition.validation_rule.broken_by(read)  # type: ignore[arg-type]
     if broken:
         raise TraitValueRefused(str(trait), broken)

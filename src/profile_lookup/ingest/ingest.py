@@ -1,6 +1,7 @@
 """The only path by which profiles get identifiers: gather candidates, resolve and write, in one transaction."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -10,13 +11,17 @@ from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import IdentifierConflict, NothingToReplace, ProfileLookupError, TraitsRefused
 from profile_lookup.identity.change import Change
-from profile_lookup.identity.identifier import NormalizedIdentifier
+from profile_lookup.identity.former_values import former_values, named_identifiers
+from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.profile_replay import ProfileReplay, Written
 from profile_lookup.identity.traits import read_traits
 from profile_lookup.ingest.identity_locks import Write, lock_and_gather, write_in_transaction
 from profile_lookup.ingest.writes import write
 from profile_lookup.stores.rules_cache import StoreRules
+
+Former = Mapping[NormalizedIdentifier, NormalizedIdentifier]
+"""Earlier forms of identifiers, each with the form that today's normalization gives it."""
 
 MAX_IDENTIFIERS = 1500
 """Per transaction: 15 types of 100 values. Each takes an advisory lock, and PostgreSQL's table of locks is limited."""
@@ -66,10 +71,12 @@ async def ingest(
             raise refusal
 
         async def ingest_one(connection: AsyncConnection) -> UUID:
-            candidates = await lock_and_gather(connection, store, _identifying(store, change.incoming), known)
-            _refuse_without_replaced(candidates, change, known)
+            former = former_forms(store, [change])
+            identifying = _identifying(store, [*change.incoming, *former])
+            candidates = await lock_and_gather(connection, store, identifying, known)
+            replaceable = _with_stored_replaced(store, candidates, change, known)
             replay = ProfileReplay(store.settings, candidates, new_id)
-            written = replay.apply(change, requested_at, known)
+            written = replay.apply(replaceable, requested_at, known, former)
             await write(connection, store.settings, store.id, replay.difference())
             return written.profile_id
 
@@ -92,11 +99,13 @@ async def ingest_together(
     `lock_and_gather` does.
     """
     fitting = list(_take_fitting(attempts))
-    incoming = (each for change, _ in fitting if isinstance(change, Change) for each in change.incoming)
+    changes = [change for change, _ in fitting if isinstance(change, Change)]
+    former = former_forms(store, changes)
+    incoming = [*(each for change in changes for each in change.incoming), *former]
     replay = ProfileReplay(
         store.settings, await lock_and_gather(connection, store, _identifying(store, incoming)), new_id
     )
-    outcomes = [_apply(replay, change, requested_at) for change, requested_at in fitting]
+    outcomes = [_apply(replay, change, requested_at, _of_change(former, change)) for change, requested_at in fitting]
     on_resolved(outcomes)
     await write(connection, store.settings, store.id, replay.difference())
     return outcomes
@@ -120,11 +129,20 @@ def _take_fitting(attempts: Iterable[Attempt]) -> Iterator[Attempt]:
         yield attempted, requested_at
 
 
-def _apply(replay: ProfileReplay, change: Change | ProfileLookupError, requested_at: datetime) -> Outcome:
+def _of_change(former: Former, change: Change | ProfileLookupError) -> Former:
+    """Return the earlier forms of the change's own identifiers: those of others have no bearing on it."""
+    if not former or isinstance(change, ProfileLookupError):
+        return {}
+    return {each: today for each, today in former.items() if today in change.incoming}
+
+
+def _apply(
+    replay: ProfileReplay, change: Change | ProfileLookupError, requested_at: datetime, former: Former
+) -> Outcome:
     if isinstance(change, ProfileLookupError):
         return change
     try:
-        return replay.apply(change, requested_at)
+        return replay.apply(change, requested_at, former=former)
     except IdentifierConflict as conflict:
         return conflict
 
@@ -135,8 +153,36 @@ def _refusal(change: Change) -> TraitsRefused | None:
     return TraitsRefused(f"traits: expected 1-{MAX_IDENTIFIERS} values that are promoted to identifiers")
 
 
-def _refuse_without_replaced(candidates: Sequence[Profile], change: Change, known: UUID | None) -> None:
-    if change.replaced is not None:
-        (profile,) = [profile for profile in candidates if profile.id == known]
-        if change.replaced not in profile.identifiers:
-            raise NothingToReplace
+def _with_stored_replaced(
+    store: StoreRules, candidates: Sequence[Profile], change: Change, known: UUID | None
+) -> Change:
+    """Return the change with the identifier that it replaces as the known profile holds it.
+
+    Raises `NothingToReplace` if the profile does not hold it, in its earlier forms neither.
+    """
+    if change.replaced is None:
+        return change
+    (profile,) = [profile for profile in candidates if profile.id == known]
+    if change.replaced in profile.identifiers:
+        return change
+    if store.may_hold_former_values and change.replaced in change.sent:
+        sent = Identifier(change.replaced.id_type, change.sent[change.replaced])
+        for identifier in named_identifiers(store.settings, sent):
+            if identifier in profile.identifiers:
+                return replace(change, replaced=identifier)
+    raise NothingToReplace
+
+
+def former_forms(store: StoreRules, changes: Iterable[Change]) -> Former:
+    """Return the earlier forms in which the identifiers of the changes may be stored; mostly there are none."""
+    if not store.may_hold_former_values:
+        return {}
+    return {
+        NormalizedIdentifier(today.id_type, value): today
+        for change in changes
+        for today in change.incoming
+        for value in former_values(
+            store.settings.config(today.id_type).normalization, change.sent.get(today, today.value)
+        )
+        if value != today.value
+    }

@@ -28,7 +28,7 @@ async def remove_identifiers(
         if not held:
             raise NothingToRemove
         dropped = held.keys() if remove_all else {first_to_go(store.settings.config(id_type), held)}
-        difference = Difference(dropped=[(profile_id, each) for each in dropped])
+        difference = Difference(deleted_identifiers=[(profile_id, each) for each in dropped])
         await write(connection, store.settings, store.id, difference)
 
     await write_in_transaction(database, store, lambda store: partial(remove, store))

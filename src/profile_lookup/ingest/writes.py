@@ -25,7 +25,7 @@ async def write(
     """Write the difference to the tables, of one profile or of hundreds, by one statement."""
     if difference.aliases:
         statement = _MERGE
-    elif difference.is_of_new_profiles:
+    elif difference.only_creates_profiles:
         statement = _CREATE
     else:
         statement = _UPDATE
@@ -58,17 +58,20 @@ _COLUMNS = {
 
 
 def _parameters(settings: IdentityResolutionSettings, store_id: UUID, difference: Difference) -> dict[str, Any]:
-    id_types = {identifier.id_type for _, identifier, _ in difference.put}
+    id_types = {identifier.id_type for _, identifier, _ in difference.upserted_identifiers}
     marks = {each: (settings.is_unique(each), fuzzy_key(settings, store_id, each)) for each in id_types}
     rows: dict[str, Iterable[Sequence[object]]] = {
         "created": difference.created.items(),
-        "put": [(profile_id, *each, *marks[each.id_type], added_at) for profile_id, each, added_at in difference.put],
-        "dropped": [(profile_id, *each) for profile_id, each in difference.dropped],
+        "put": [
+            (profile_id, *each, *marks[each.id_type], added_at)
+            for profile_id, each, added_at in difference.upserted_identifiers
+        ],
+        "dropped": [(profile_id, *each) for profile_id, each in difference.deleted_identifiers],
         "written": [
             (profile_id, *name, json.dumps(trait.value), trait.written_at)
-            for profile_id, name, trait in difference.written
+            for profile_id, name, trait in difference.upserted_traits
         ],
-        "forgotten": [(profile_id, *name) for profile_id, name in difference.forgotten],
+        "forgotten": [(profile_id, *name) for profile_id, name in difference.deleted_traits],
         "aliased": difference.aliases.items(),
         "recorded": [_record(recorded) for recorded in difference.merges],
     }

@@ -1,32 +1,47 @@
 """Which handler does which kind of operation, and the worker that runs the handlers."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 
 from profile_lookup.database.pool import Database
+from profile_lookup.errors import Unavailable
 from profile_lookup.imports.import_job import import_handler
 from profile_lookup.imports.s3 import bucket_of
 from profile_lookup.jobs.bulk import update_profiles_bulk
 from profile_lookup.jobs.erasure import erase_store, forget_traits
+from profile_lookup.jobs.normalization_drift import queue_renormalizations, renormalize_values
 from profile_lookup.jobs.renormalization import update_settings
 from profile_lookup.operations.job_worker import MAX_RUNNING, MAX_RUNNING_LONG, Handler, run_worker
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.settings import Settings
 
+log = logging.getLogger(__name__)
+
 HANDLERS: dict[str, Handler] = {
     OperationKind.ERASE_STORE: erase_store,
+    OperationKind.RENORMALIZE_VALUES: renormalize_values,
     OperationKind.FORGET_TRAITS: forget_traits,
     OperationKind.UPDATE_PROFILES_BULK: update_profiles_bulk,
     OperationKind.UPDATE_SETTINGS: update_settings,
 }
 """The handler of each kind of operation. Operations of one store are sequential, in the order of their requests."""
 
-INDEPENDENT = frozenset({OperationKind.UPDATE_PROFILES_BULK, OperationKind.IMPORT_PROFILES})
+INDEPENDENT = frozenset(
+    {OperationKind.UPDATE_PROFILES_BULK, OperationKind.IMPORT_PROFILES, OperationKind.RENORMALIZE_VALUES}
+)
 """Kinds that wait only for earlier operations of the same kind, and that no other kind waits for: their steps are
 ordinary writes, each of which checks the store's rules under the locks."""
 
-LONG = frozenset({OperationKind.IMPORT_PROFILES, OperationKind.ERASE_STORE, OperationKind.FORGET_TRAITS})
+LONG = frozenset(
+    {
+        OperationKind.IMPORT_PROFILES,
+        OperationKind.ERASE_STORE,
+        OperationKind.FORGET_TRAITS,
+        OperationKind.RENORMALIZE_VALUES,
+    }
+)
 """Kinds that may take minutes. A worker limits how many of them it does at a time, so that others need not wait."""
 
 CONNECTIONS = MAX_RUNNING + MAX_RUNNING_LONG + 2  # an import does two steps at the same time
@@ -47,6 +62,11 @@ async def running_worker(settings: Settings, kinds: Collection[str] | None = Non
     }
     if kinds is not None:
         handlers = {kind: handlers[kind] for kind in kinds}
+    else:
+        try:
+            await queue_renormalizations(database)
+        except Unavailable as error:  # the next start does it; the worker itself waits for the database
+            log.warning("stores were not compared with the normalization version", exc_info=error)
     worker = asyncio.create_task(run_worker(database, handlers, independent=INDEPENDENT, long=LONG))
     try:
         yield

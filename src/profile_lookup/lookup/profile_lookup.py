@@ -13,9 +13,10 @@ from uuid import UUID
 from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import IdentifierRefused, RequestRefused, Unavailable
+from profile_lookup.identity.former_values import named_identifiers
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier, NormalizedValue
 from profile_lookup.lookup.coalescing import Found, IsGone, Lookups
-from profile_lookup.lookup.queries import similar_profile_ids
+from profile_lookup.lookup.queries import MAX_PROFILES, profile_ids_of_any, similar_profile_ids
 from profile_lookup.stores.admission import Admissions
 from profile_lookup.stores.rules_cache import StoreRules
 
@@ -73,6 +74,8 @@ class ProfileLookup:
         self, credentials: Credentials, store: StoreRules, identifier: Identifier, is_gone: IsGone | None
     ) -> LookupResult | None:
         """Return the profiles; None if the store has other rules by now, or if the caller may no longer look up."""
+        if store.may_hold_former_values:
+            return await self._find_in_any_form(credentials, store, identifier)
         normalized = store.settings.normalize(identifier)
         if normalized.id_type in store.settings.fuzzy_types:
             found = await self._find_similar(credentials, store, normalized)
@@ -81,6 +84,26 @@ class ProfileLookup:
         if found is None or found.revision != store.revision:
             return None
         return LookupResult(normalized.value, found.profile_ids)
+
+    async def _find_in_any_form(
+        self, credentials: Credentials, store: StoreRules, identifier: Identifier
+    ) -> LookupResult | None:
+        """Do as `_find`, in a store whose values were made by another normalization version, or that keeps some.
+
+        Raises `ValueRefused` if today's rules refuse the value, and it is not stored as it was sent.
+        """
+        named = named_identifiers(store.settings, identifier)
+        today = named[0]
+        async with self._database.statements() as connection:
+            rows = [await profile_ids_of_any(connection, credentials, store, named)]
+            if today.id_type in store.settings.fuzzy_types:
+                rows.insert(0, await similar_profile_ids(connection, credentials, store, today))
+        if any(row is None or row.revision != store.revision for row in rows):
+            return None
+        profile_ids = list(dict.fromkeys(each for row in rows if row is not None for each in row.profile_ids))
+        if not profile_ids:
+            today = store.settings.normalize(identifier)
+        return LookupResult(today.value, profile_ids[:MAX_PROFILES])
 
     async def _find_similar(
         self, credentials: Credentials, store: StoreRules, identifier: NormalizedIdentifier

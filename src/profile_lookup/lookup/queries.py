@@ -1,5 +1,6 @@
 """The statements of lookups. Each also verifies the caller and returns the revision of the rules in force."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import Row, text
@@ -105,6 +106,45 @@ caller may not look up.
 
 $1 SIDs, $2 digests and $3 stores of the callers; of each identifier its $4 caller, from 1, $5 type and $6 value.
 """
+
+
+async def profile_ids_of_any(
+    connection: AsyncConnection,
+    credentials: Credentials,
+    store: StoreRules,
+    identifiers: Sequence[NormalizedIdentifier],
+) -> Row[int, list[UUID]] | None:
+    """Return (revision, profile_ids) as LOOKUP does, of profiles that have any of these values of one type."""
+    parameters = {
+        "sid": credentials.sid,
+        "secret_sha256": credentials.secret_sha256,
+        "store_id": store.id,
+        "id_type": identifiers[0].id_type,
+        "values": [identifier.value for identifier in identifiers],
+        "max_profiles": MAX_PROFILES,
+    }
+    return (await connection.execute(_PROFILE_IDS_OF_ANY, parameters)).one_or_none()
+
+
+_PROFILE_IDS_OF_ANY = text("""
+    select
+        store.revision,
+        array(
+            select distinct identifier.profile_id
+            from identifier
+            where identifier.store_id = store.id
+                and identifier.id_type = :id_type
+                and identifier.value = any (cast(:values as text[]))
+            order by identifier.profile_id
+            limit :max_profiles
+        ) as profile_ids
+    from credential
+    join store on store.account_id = credential.account_id
+    where credential.sid = :sid
+        and credential.secret_sha256 = :secret_sha256
+        and store.id = :store_id
+        and store.status = 'ACTIVE'
+""")
 
 
 async def similar_profile_ids(

@@ -17,6 +17,7 @@ from profile_lookup.errors import (
     ValueRefused,
 )
 from profile_lookup.identity.change import Change
+from profile_lookup.identity.former_values import named_identifiers
 from profile_lookup.identity.identifier import Identifier
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.ingest.ingest import ingest
@@ -100,7 +101,8 @@ async def add_identifier(
     """
 
     def read(store: StoreRules) -> Change:
-        return Change((store.settings.normalize(body.to_domain()),))
+        identifier = store.settings.normalize(body.to_domain())
+        return Change((identifier,), sent={identifier: body.value})
 
     await ingest(database, addressed.store, read, datetime.now(UTC), addressed.id)
     return wire.Accepted(message=_ADDED)
@@ -154,8 +156,13 @@ async def patch_identifier(
         raise RequestRefused("idType: expected the same in path and body")
 
     def read(store: StoreRules) -> Change:
-        old, new = (store.settings.normalize(Identifier(id_type, value)) for value in (body.old_value, body.new_value))
-        return Change((new,), replaced=old)
+        sent = Identifier(id_type, body.old_value)
+        if store.may_hold_former_values:  # the value may be one that today's rules refuse
+            old, *_ = named_identifiers(store.settings, sent)
+        else:
+            old = store.settings.normalize(sent)
+        new = store.settings.normalize(Identifier(id_type, body.new_value))
+        return Change((new,), replaced=old, sent={old: body.old_value, new: body.new_value})
 
     await ingest(database, addressed.store, read, datetime.now(UTC), addressed.id)
     return wire.Accepted(message=_CHANGED)

@@ -26,6 +26,7 @@ from profile_lookup.errors import (
     Unauthenticated,
     Unavailable,
 )
+from profile_lookup.identity.normalization_version import NormalizationVersion
 from profile_lookup.stores.rules_cache import RULES, StoreRules
 from profile_lookup.web import ids
 
@@ -34,6 +35,7 @@ MAX_KNOWN_CALLERS = 10_000
 
 _RULES = """
     store.account_id, store.id, store.status, store.settings_version, store.revision, store.created_at,
+    store.normalization::text as normalization, store.kept_values,
     case when store.revision is distinct from {known_revision} then store.settings::text end as settings,
     case when store.revision is distinct from {known_revision} then (
         select jsonb_object_agg(trait_group.name, trait_group.traits) from trait_group
@@ -113,6 +115,8 @@ def _store_of(row: asyncpg.Record | RowMapping, cached: StoreRules | None) -> St
         {name: trait_group_of(name, traits) for name, traits in trait_groups.items()},
         row["revision"],
         row["created_at"],
+        NormalizationVersion.from_document(json.loads(row["normalization"])),
+        row["kept_values"],
     )
     RULES.put(store)
     return store

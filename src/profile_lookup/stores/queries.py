@@ -12,6 +12,7 @@ from profile_lookup.database.documents import settings_document, traits_document
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.tables import account, store, trait_group
 from profile_lookup.errors import StoreLimitReached, StoreNameTaken, StoreNotFound
+from profile_lookup.identity.normalization_version import CURRENT
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.identity.trait_definitions import CONTACT
 
@@ -42,6 +43,8 @@ async def create(
             version=1,
             settings=settings_document(DEFAULT_SETTINGS),
             settings_version=1,
+            normalization=CURRENT.to_document(),
+            kept_values=0,
             revision=1,
             created_at=now,
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from profile_lookup.identity.normalization_version import CURRENT, NormalizationVersion
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import TraitGroup
 
@@ -29,6 +30,13 @@ class StoreRules:
     trait_groups: Mapping[str, TraitGroup]
     revision: int
     created_at: datetime
+    normalization: NormalizationVersion = CURRENT
+    kept_values: int = 0
+
+    @property
+    def may_hold_former_values(self) -> bool:
+        """Whether values may be stored in another form than the one that today's normalization gives them."""
+        return self.normalization != CURRENT or self.kept_values > 0
 
     @property
     def definitions(self) -> int:

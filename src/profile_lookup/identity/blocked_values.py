@@ -1,0 +1,161 @@
+"""Blocked values identify nobody: a placeholder, or an address that many share, would make strangers one person.
+
+The trait keeps a blocked value, but no identifier is made of it, so that resolution never sees it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, Self
+
+from profile_lookup.errors import RequestRefused
+from profile_lookup.identity.built_in_blocked_values import built_in_blocked_value, is_placeholder
+from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
+from profile_lookup.identity.normalization import MAX_LENGTH, Normalization
+from profile_lookup.identity.patterns import effort, matches, why_no_pattern
+from profile_lookup.identity.rules import IdentityResolutionSettings
+
+MAX_VALUES = 1000
+MAX_ALLOWED = 1000
+MAX_PATTERNS = 100
+MAX_EFFORT = 4_000_000
+"""The most that trying all patterns on one value may cost (`patterns.effort`): some hundredths of a second at worst."""
+
+PROFILES_PER_VALUE = range(2, 1001)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Why a value identifies nobody. `reason` is for people and never carries the value."""
+
+    by: Literal["placeholder", "builtIn", "value", "pattern"]
+    reason: str
+
+
+_PLACEHOLDER = Block("placeholder", "a word that stands for no value")
+_VALUE = Block("value", "one of the store's blocked values")
+_PATTERN = Block("pattern", "a value that a pattern of the store's blocked values matches")
+
+
+@dataclass(frozen=True, slots=True)
+class BlockedPattern:
+    """`pattern` has RE2's syntax and may match anywhere in a normalized value of this type."""
+
+    id_type: str
+    pattern: str
+
+
+@dataclass(frozen=True)
+class BlockedValues:
+    """What a store blocks, beside the placeholders that every store blocks.
+
+    - `built_in`: whether the built-in list counts
+    - `values`, `patterns`: what the store blocks of its own
+    - `allowed`: exempt from the built-in list, the patterns and `max_profiles_per_value`, but not from `values`
+    - `max_profiles_per_value`: under how many names a value may join writes to one person; None is no limit
+
+    Raises `RequestRefused`, so that an object is always valid.
+    """
+
+    built_in: bool = False
+    values: tuple[NormalizedIdentifier, ...] = ()
+    patterns: tuple[BlockedPattern, ...] = ()
+    allowed: tuple[NormalizedIdentifier, ...] = ()
+    max_profiles_per_value: int | None = None
+
+    def __post_init__(self) -> None:
+        _refuse_more("values", len(self.values), MAX_VALUES)
+        _refuse_more("patterns", len(self.patterns), MAX_PATTERNS)
+        _refuse_more("allowed", len(self.allowed), MAX_ALLOWED)
+        if self.max_profiles_per_value is not None and self.max_profiles_per_value not in PROFILES_PER_VALUE:
+            raise RequestRefused("maxProfilesPerValue: expected 2-1000")
+
+    @classmethod
+    def of(
+        cls,
+        settings: IdentityResolutionSettings,
+        *,
+        built_in: bool,
+        values: Iterable[Identifier] = (),
+        patterns: Iterable[BlockedPattern] = (),
+        allowed: Iterable[Identifier] = (),
+        max_profiles_per_value: int | None = None,
+    ) -> Self:
+        """Return what a client asks to block, each value normalized and once, each pattern compiled.
+
+        Raises `RequestRefused`; `UnknownIdentifierType` or `ValueRefused` of a value.
+        """
+        patterns = tuple(dict.fromkeys(patterns))
+        blocked_values = cls(
+            built_in,
+            tuple(dict.fromkeys(map(settings.normalize, values))),
+            patterns,
+            tuple(dict.fromkeys(map(settings.normalize, allowed))),
+            max_profiles_per_value,
+        )
+        _refuse_bad_patterns(settings, patterns)
+        return blocked_values
+
+    def judge(self, settings: IdentityResolutionSettings, sent: Identifier) -> NormalizedIdentifier | Block:
+        """Return the identifier as a store keeps it, or why it identifies nobody.
+
+        Raises `UnknownIdentifierType` or `ValueRefused`. A placeholder is blocked also where its type would refuse it.
+        """
+        config = settings.config(sent.id_type)
+        if is_placeholder(sent.value):
+            return _PLACEHOLDER
+        identifier = settings.normalize(sent)
+        return self.block(config.normalization, identifier) or identifier
+
+    def block(self, normalization: Normalization, identifier: NormalizedIdentifier) -> Block | None:
+        """Return why a normalized identifier, of a type with this normalization, identifies nobody; None if it does.
+
+        It does not know placeholders: these are judged as they were sent.
+        """
+        if identifier in self._values:
+            return _VALUE
+        if self.is_allowed(identifier):
+            return None
+        if self.built_in and (entry := built_in_blocked_value(normalization, identifier.value)):
+            return Block("builtIn", entry.reason)
+        if any(matches(pattern, identifier.value) for pattern in self._patterns.get(identifier.id_type, ())):
+            return _PATTERN
+        return None
+
+    def is_allowed(self, identifier: NormalizedIdentifier) -> bool:
+        return identifier in self._allowed
+
+    @cached_property
+    def _values(self) -> frozenset[NormalizedIdentifier]:
+        return frozenset(self.values)
+
+    @cached_property
+    def _allowed(self) -> frozenset[NormalizedIdentifier]:
+        return frozenset(self.allowed)
+
+    @cached_property
+    def _patterns(self) -> dict[str, list[str]]:
+        by_type: dict[str, list[str]] = {}
+        for each in self.patterns:
+            by_type.setdefault(each.id_type, []).append(each.pattern)
+        return by_type
+
+
+def _refuse_more(field: str, count: int, limit: int) -> None:
+    if count > limit:
+        raise RequestRefused(f"{field}: expected at most {limit}")
+
+
+def _refuse_bad_patterns(settings: IdentityResolutionSettings, patterns: Iterable[BlockedPattern]) -> None:
+    cost = 0
+    for each in patterns:
+        settings.config(each.id_type)
+        if expected := why_no_pattern(each.pattern):
+            raise RequestRefused(f"patterns: {expected}")
+        cost += effort(each.pattern, MAX_LENGTH)
+    if cost > MAX_EFFORT:
+        raise RequestRefused("patterns: expected fewer or simpler ones")
+
+
+PLACEHOLDERS_ALONE = BlockedValues()
+"""What a store blocks that has no blocked values of its own."""
