@@ -26,6 +26,7 @@ from profile_lookup.database.embedded.server import EmbeddedPostgres
 from profile_lookup.database.migrations import migrate
 from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import store, trait_group
+from profile_lookup.identity.normalization_version import CURRENT
 from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import CONTACT
 from profile_lookup.web import ids
@@ -158,6 +159,7 @@ async def _make_store(url: str) -> None:
             insert(store).values(
                 account_id=account_id, id=STORE_ID, display_name="benchmark", status="ACTIVE", version=1,
                 settings=settings_document(_SETTINGS), settings_version=1, revision=1, created_at=now,
+                normalization=CURRENT.to_document(), kept_values=0,
             )
         )  # fmt: skip
         await connection.execute(

@@ -10,6 +10,7 @@ from profile_lookup.database.documents import settings_document, traits_document
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import store, trait_group
+from profile_lookup.identity.normalization_version import CURRENT
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import CONTACT
 from profile_lookup.stores.admission import rules_in_force
@@ -23,7 +24,9 @@ async def make_store(database: Database, settings: IdentityResolutionSettings) -
         await connection.execute(
             insert(store).values(
                 account_id=account_id, id=store_id, display_name="test", status="ACTIVE", version=1,
-                settings=settings_document(settings), settings_version=1, revision=1, created_at=now,
+                settings=settings_document(settings), settings_version=1, revision=1,
+                normalization=CURRENT.to_document(),
+                kept_values=0, created_at=now,
             )
         )  # fmt: skip
         await connection.execute(
