@@ -63,8 +63,8 @@ class Difference:
 class ProfileReplay:
     """Canonical profiles in memory; each change is applied to the result of the changes before it.
 
-    `stored` must hold every profile that has an identifying identifier of the changes (`is_identifying`). `new_id`
-    returns IDs that never go backwards.
+    `stored` must hold every profile on which a decision about the changes can depend, as `lock_and_gather` returns
+    them. `new_id` returns IDs that never go backwards.
     """
 
     def __init__(

@@ -10,7 +10,6 @@ from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import IdentifierConflict, NothingToReplace, ProfileLookupError, TraitsRefused
 from profile_lookup.identity.change import Change
-from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.profile_replay import ProfileReplay, Written
 from profile_lookup.identity.traits import read_traits
@@ -66,7 +65,7 @@ async def ingest(
             raise refusal
 
         async def ingest_one(connection: AsyncConnection) -> UUID:
-            candidates = await lock_and_gather(connection, store, _identifying(store, change.incoming), known)
+            candidates = await lock_and_gather(connection, store, [change.incoming], known)
             _refuse_without_replaced(candidates, change, known)
             replay = ProfileReplay(store.settings, candidates, new_id)
             written = replay.apply(change, requested_at, known)
@@ -92,22 +91,12 @@ async def ingest_together(
     `lock_and_gather` does.
     """
     fitting = list(_take_fitting(attempts))
-    incoming = (each for change, _ in fitting if isinstance(change, Change) for each in change.incoming)
-    replay = ProfileReplay(
-        store.settings, await lock_and_gather(connection, store, _identifying(store, incoming)), new_id
-    )
+    requests = [change.incoming for change, _ in fitting if isinstance(change, Change)]
+    replay = ProfileReplay(store.settings, await lock_and_gather(connection, store, requests), new_id)
     outcomes = [_apply(replay, change, requested_at) for change, requested_at in fitting]
     on_resolved(outcomes)
     await write(connection, store.settings, store.id, replay.difference())
     return outcomes
-
-
-def _identifying(store: StoreRules, incoming: Iterable[NormalizedIdentifier]) -> list[NormalizedIdentifier]:
-    """Return the identifiers of types that identify, each once.
-
-    Who holds the others has no bearing on the decision, and a whole store may hold the same value.
-    """
-    return [each for each in dict.fromkeys(incoming) if store.settings.is_identifying(each.id_type)]
 
 
 def _take_fitting(attempts: Iterable[Attempt]) -> Iterator[Attempt]:
