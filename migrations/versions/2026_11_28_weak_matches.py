@@ -200,9 +200,16 @@ def upgrade() -> None:
     op.execute("drop function lock_and_gather")
     op.execute(DECIDING_HOLDERS)
     op.execute(LOCK_AND_GATHER)
+    # The defaults serve processes of the version before, which create imports during an update.
+    op.execute("""
+        alter table profile_import
+            add column cells_ignored integer not null default 0,
+            add column evicted integer not null default 0
+    """)
 
 
 def downgrade() -> None:
+    op.execute("alter table profile_import drop column cells_ignored, drop column evicted")
     op.execute("drop function lock_and_gather")
     op.execute("drop function deciding_holders")
     environment = op.get_context().environment_context

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from typing import Literal
@@ -10,7 +10,7 @@ from uuid import UUID
 
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.identity.merging import combined
+from profile_lookup.identity.merging import combined, evicted
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.resolution import Create, Merge, Resolution, Update, profiles_of, resolve
 from profile_lookup.identity.rules import IdentityResolutionSettings
@@ -18,10 +18,11 @@ from profile_lookup.identity.rules import IdentityResolutionSettings
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a change did, and the canonical profile of its person at that time."""
+    """What a change did, the canonical profile of its person at that time, and the identifiers that a limit dropped."""
 
     how: Literal["created", "updated", "merged"]
     profile_id: UUID
+    evicted: tuple[NormalizedIdentifier, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,10 @@ class ProfileReplay:
         """
         candidates = [self._now[profile_id] for profile_id in self._candidates(change.incoming, known)]
         resolution = resolve(self._settings, change.incoming, candidates, known)
-        identifiers, traits = combined(self._settings, profiles_of(resolution), change, requested_at)
-        return self.become(resolution, identifiers, traits, requested_at)
+        profiles = profiles_of(resolution)
+        identifiers, traits = combined(self._settings, profiles, change, requested_at)
+        written = self.become(resolution, identifiers, traits, requested_at)
+        return replace(written, evicted=evicted(profiles, change, identifiers))
 
     def become(
         self,

@@ -13,6 +13,7 @@ from profile_lookup.identity.change import Change
 from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.profile_replay import ProfileReplay, Written
 from profile_lookup.identity.traits import read_traits
+from profile_lookup.ingest.evictions import log_evictions
 from profile_lookup.ingest.identity_locks import Write, lock_and_gather, write_in_transaction
 from profile_lookup.ingest.writes import write
 from profile_lookup.stores.rules_cache import StoreRules
@@ -58,23 +59,25 @@ async def ingest(
     `StoreNotFound`; `Unavailable`. In each case nothing is written.
     """
 
-    def prepare(store: StoreRules) -> Write[UUID]:
+    def prepare(store: StoreRules) -> Write[Written]:
         change = read(store)
         refusal = _refusal(change)
         if refusal is not None and (known is None or change.incoming):
             raise refusal
 
-        async def ingest_one(connection: AsyncConnection) -> UUID:
+        async def ingest_one(connection: AsyncConnection) -> Written:
             candidates = await lock_and_gather(connection, store, [change.incoming], known)
             _refuse_without_replaced(candidates, change, known)
             replay = ProfileReplay(store.settings, candidates, new_id)
             written = replay.apply(change, requested_at, known)
             await write(connection, store.settings, store.id, replay.difference())
-            return written.profile_id
+            return written
 
         return ingest_one
 
-    return await write_in_transaction(database, store, prepare)
+    written = await write_in_transaction(database, store, prepare)
+    log_evictions(store.id, [written])
+    return written.profile_id
 
 
 async def ingest_together(
