@@ -138,5 +138,18 @@ async def test_evictions_are_logged_with_type_and_count_and_without_values(
     assert not _secrets_in(str(logged()))
 
 
+async def test_evictions_by_a_change_of_settings_are_logged(
+    client: httpx.AsyncClient, logged: Callable[[], Events]
+) -> None:
+    store_id = await make_store(client)
+    await change_settings(client, store_id, chat={"normalization": "none"}, phone={"limit": 1})
+    for chat, phone in (("c", "+13175551234"), (" c", "+13175551235")):
+        await make_profile(client, store_id, chat=chat, phone=phone)
+    await change_settings(client, store_id, chat={"normalization": "trim"})
+    (eviction,) = [event for event in logged() if event["event"] == "limits evicted identifiers"]
+    assert (eviction["store"], eviction["evicted"]) == (store_id, {"phone": 1})
+    assert not _secrets_in(str(logged()))
+
+
 def _secrets_in(text: str) -> list[str]:
     return [secret for secret in SECRETS if secret in text]
