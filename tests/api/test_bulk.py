@@ -168,3 +168,25 @@ async def test_a_batch_may_be_larger_than_other_requests(client: httpx.AsyncClie
     assert {each["status"] for each in found} == {"created"}
     too_large = await client.put(f"/v1/Stores/{store_id}/Profiles/Bulk", content=b" " * ((16 << 20) + 1))
     assert (too_large.status_code, too_large.json()["code"]) == (413, 20413)
+
+
+async def test_a_placeholder_in_a_profile_identifies_nobody_and_the_rest_counts(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    sent = [
+        contact(email="n/a", phone="+13175556789"),
+        contact(email="N/A", phone="+13175556780", chat="undefined"),
+        contact(email="none"),
+    ]
+    first, second, third = await results(client, store_id, sent)
+    assert (first["status"], second["status"], third["status"]) == ("created", "created", "failed")
+    assert await look_up(client, store_id, "phone", "+13175556789") == [first["profileId"]]
+    traits = (await client.get(f"/v1/Stores/{store_id}/Profiles/{second['profileId']}")).json()["traits"]["Contact"]
+    assert (traits["email"], traits["chat"]) == ("N/A", "undefined")
+
+
+async def test_a_placeholder_evicts_nothing_at_a_limit_of_one(client: httpx.AsyncClient, store_id: str) -> None:
+    await change_settings(client, store_id, email={"limit": 1})
+    known = await make_profile(client, store_id, chat="c", email="a@example.com")
+    await results(client, store_id, [contact(chat="c", email="n/a")])
+    assert await look_up(client, store_id, "email", "a@example.com") == [known]

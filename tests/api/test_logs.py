@@ -1,5 +1,6 @@
 """Logs are JSON with one line per event, and never contain an identifier value, even after an error."""
 
+import asyncio
 import io
 import json
 import logging
@@ -16,7 +17,7 @@ from profile_lookup.database.pool import Database
 from profile_lookup.logs import configure_logging
 from profile_lookup.settings import Settings
 from profile_lookup.web.dependencies import services_of
-from tests.conftest import make_profile, make_store
+from tests.conftest import change_settings, finished, make_profile, make_store
 
 SECRETS = ("3175551234", "secret@example.com", "Secretname")
 
@@ -117,6 +118,37 @@ async def test_each_request_is_logged_in_one_line_without_values(
     ]  # fmt: skip
     assert not _secrets_in(str(events))
     assert not _secrets_in("".join(answer.text for answer in answers[1:]))
+
+
+async def test_evictions_are_logged_with_type_and_count_and_without_values(
+    client: httpx.AsyncClient, logged: Callable[[], Events]
+) -> None:
+    store_id = await make_store(client)
+    await change_settings(client, store_id, phone={"limit": 1})
+    path = f"/v1/Stores/{store_id}/Profiles"
+    profile_id = await make_profile(client, store_id, chat="c", phone="+13175551234")
+    await client.patch(f"{path}/{profile_id}", json={"traits": {"Contact": {"phone": "+13175551235"}}})
+    await asyncio.gather(*[make_profile(client, store_id, chat="c", phone=f"+1317555124{n}") for n in range(3)])
+    changed = [{"traits": {"Contact": {"chat": "c", "phone": f"+1317555123{number}"}}} for number in (6, 7)]
+    await finished(client, await client.put(f"{path}/Bulk", json={"profiles": changed}))
+    evictions = [event for event in logged() if event["event"] == "limits evicted identifiers"]
+    assert {(event["level"], event["store"], *event["evicted"]) for event in evictions} == {("INFO", store_id, "phone")}
+    counts = [event["evicted"]["phone"] for event in evictions]
+    assert (counts[0], sum(counts[1:-1]), counts[-1]) == (1, 3, 2)
+    assert not _secrets_in(str(logged()))
+
+
+async def test_evictions_by_a_change_of_settings_are_logged(
+    client: httpx.AsyncClient, logged: Callable[[], Events]
+) -> None:
+    store_id = await make_store(client)
+    await change_settings(client, store_id, chat={"normalization": "none"}, phone={"limit": 1})
+    for chat, phone in (("c", "+13175551234"), (" c", "+13175551235")):
+        await make_profile(client, store_id, chat=chat, phone=phone)
+    await change_settings(client, store_id, chat={"normalization": "trim"})
+    (eviction,) = [event for event in logged() if event["event"] == "limits evicted identifiers"]
+    assert (eviction["store"], eviction["evicted"]) == (store_id, {"phone": 1})
+    assert not _secrets_in(str(logged()))
 
 
 def _secrets_in(text: str) -> list[str]:

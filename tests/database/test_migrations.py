@@ -55,7 +55,9 @@ def test_the_migrations_create_exactly_the_tables_of_the_program(database_url: s
     assert migrated == created
 
 
-def test_the_function_of_the_identity_locks_is_the_one_in_its_file(database_url: str, empty_database_url: str) -> None:
+def test_the_functions_of_the_identity_locks_are_those_in_their_file(
+    database_url: str, empty_database_url: str
+) -> None:
     file = files("profile_lookup.database") / "identity_locks.sql"
 
     async def create() -> None:
@@ -64,8 +66,9 @@ def test_the_function_of_the_identity_locks_is_the_one_in_its_file(database_url:
         await connection.close()
 
     asyncio.run(create())
-    definition = "select pg_get_functiondef('lock_and_gather'::regproc)"
-    assert _fetch_value(database_url, definition) == _fetch_value(empty_database_url, definition)
+    for function in ("lock_and_gather", "deciding_holders"):
+        definition = f"select pg_get_functiondef('{function}'::regproc)"
+        assert _fetch_value(database_url, definition) == _fetch_value(empty_database_url, definition)
 
 
 def test_a_downgrade_removes_everything_and_an_upgrade_creates_it_again(database_url: str) -> None:

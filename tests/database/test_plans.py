@@ -224,10 +224,13 @@ async def test_writes_find_their_rows_by_more_than_the_store_even_on_empty_table
             )
 
 
+@pytest.mark.parametrize("are_unique", [True, False])
 async def test_writes_on_empty_tables_use_no_sequential_scan(
-    client: httpx.AsyncClient, store_id: str, database: Database
+    client: httpx.AsyncClient, store_id: str, database: Database, are_unique: bool
 ) -> None:
     """A connection keeps a generic plan that it made while a table was empty, so that must be the right plan."""
+    is_unique = {"enforceUnique": are_unique}
+    await change_settings(client, store_id, chat=is_unique, whatsapp=is_unique)
     async with database.statements() as connection:
         for table in ("identifier", "profile", "trait", "alias"):
             await connection.execute(text(f"truncate {table} cascade"))
@@ -246,4 +249,6 @@ async def test_writes_on_empty_tables_use_no_sequential_scan(
     await make_profile(client, store_id, email="a@example.com")
     await make_profile(client, store_id, chat="c-1", city="Gary")
     await make_profile(client, store_id, chat="c-1", email="a@example.com")
+    await make_profile(client, store_id, chat="c-1", whatsapp="w-1")
+    await make_profile(client, store_id, chat="c-1", whatsapp="w-1")
     assert await sequential_scans() == before

@@ -62,7 +62,7 @@ DRAW = (
     """
     create function lock_and_gather(
         in_store uuid, in_revision bigint, store_key bigint, lock_keys bigint[], match_types text[],
-        match_values text[], known uuid
+        match_values text[], known uuid, shared_types text[], shared_values text[], shared_requests integer[]
     )
     returns table (
         profile_id uuid, is_locked boolean, identifier_types text[], identifier_values text[],
@@ -72,7 +72,8 @@ DRAW = (
     language plpgsql volatile as $$
     begin
         return query select * from lock_and_gather_of_the_product(
-            in_store, in_revision, store_key, lock_keys, match_types, match_values, known
+            in_store, in_revision, store_key, lock_keys, match_types, match_values, known,
+            shared_types, shared_values, shared_requests
         );
         raise notice 'drew % for %', nextval('draw'), (
             select string_agg(match.value, ' ' order by match.place)
@@ -134,8 +135,12 @@ class Model:
         self.profiles[canonical_id] = Profile(canonical_id, identifiers, all_traits)
 
 
-def _requests(seed: int, count: int) -> list[Request]:
-    """Return requests that use small, moving pools of values, so that they overlap, chain and merge all the time."""
+def _requests(seed: int, count: int, shared_values: int) -> list[Request]:
+    """Return requests that use small, moving pools of values, so that they overlap, chain and merge all the time.
+
+    `shared_values`: the size of the pools of the types that are not unique.
+    """
+    pool_sizes = {"device": shared_values, "cookie": shared_values}
     chance = random.Random(seed)
     began = datetime(2026, 1, 1, tzinfo=UTC)
     requests = []
@@ -146,7 +151,7 @@ def _requests(seed: int, count: int) -> list[Request]:
             (4, 4, 4, 4, 1),
             k=chance.choice((1, 2, 2, 3, 3, 4, 6)),
         )
-        named = [Identifier(id_type, f"{window}.{chance.randrange(12)}") for id_type in types]
+        named = [Identifier(id_type, f"{window}.{chance.randrange(pool_sizes.get(id_type, 12))}") for id_type in types]
         named.append(Identifier("request", str(number)))
         incoming = list(dict.fromkeys(map(SETTINGS.normalize, named)))
         requests.append(Request(number, incoming, f"city {number}", began + timedelta(seconds=number)))
@@ -178,15 +183,25 @@ async def _ingest_in_groups(group: GroupIngest, store: StoreRules, queue: Iterat
 
 
 @pytest.mark.parametrize(
-    ("seed", "chunk_sizes", "in_groups"),
-    [(0, (), 0), (1, (), 24), (2, (6, 12, 30), 0), (3, (6, 12, 30), 12)],
+    ("seed", "chunk_sizes", "in_groups", "shared_values"),
+    [
+        (0, (), 0, 12),
+        (1, (), 24, 12),
+        (2, (6, 12, 30), 0, 12),
+        (3, (6, 12, 30), 12, 12),
+        (4, (), 0, 2),
+        (5, (6, 12, 30), 12, 2),
+    ],
 )
 async def test_a_serial_order_explains_concurrent_writes(
-    database_url: str, seed: int, chunk_sizes: tuple[int, ...], in_groups: int
+    database_url: str, seed: int, chunk_sizes: tuple[int, ...], in_groups: int, shared_values: int
 ) -> None:
-    """Some transactions write a single request, some a chunk, and some a group of concurrent requests."""
+    """Some transactions write a single request, some a chunk, and some a group of concurrent requests.
+
+    With few shared values, each is held by so many profiles that most of these are not locked.
+    """
     database = Database(database_url, pool_size=24)
-    requests = _requests(seed, 900)
+    requests = _requests(seed, 900, shared_values)
 
     def on_notice(_connection: object, message: Any) -> None:
         drawn, numbers = re.fullmatch(r"drew (\d+) for ([\d ]+)", message.message).groups()  # type: ignore[union-attr]
@@ -267,14 +282,14 @@ async def test_a_transaction_starts_over_if_a_profile_is_merged_while_it_waits(d
     canonical_id = await ingest(database, store, lambda _: Change((email,)), now)
     await ingest(database, store, lambda _: Change((phone, device)), now)
     async with database.transaction() as merging:
-        replay = ProfileReplay(SETTINGS, await lock_and_gather(merging, store, [email, phone]), new_id)
+        replay = ProfileReplay(SETTINGS, await lock_and_gather(merging, store, [[email, phone]]), new_id)
         assert replay.apply(Change((email, phone)), now).how == "merged"
         await write(merging, SETTINGS, store.id, replay.difference())
 
         async def gather() -> list[Profile]:
             async with database.transaction() as waiting:
                 return await lock_and_gather(
-                    waiting, store, [device]
+                    waiting, store, [[device]]
                 )  # the key of the identifier is free, but the profile is locked
 
         gathered = asyncio.create_task(gather())

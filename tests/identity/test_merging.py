@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from profile_lookup.identity.change import Change
-from profile_lookup.identity.merging import added, combined, earliest_first, united_identifiers, united_traits
+from profile_lookup.identity.merging import added, combined, earliest_first, evicted, united_identifiers, united_traits
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings, LimitPolicy
 from tests.identity.building import adding, at, contact, identifier, identifiers, profile, timed, trait
@@ -165,6 +165,22 @@ def test_lifo_keeps_the_oldest_values_of_all_merged_profiles() -> None:
     profiles = [profile(1, timed(c=3, d=4)), profile(2, timed(a=1, b=2))]
     held, _ = combined(of_limit(2, "lifo"), profiles, adding("email:c"), at(5))
     assert held == timed(a=1, b=2)
+
+
+@pytest.mark.parametrize(("policy", "dropped"), [("fifo", ("email:a", "email:b")), ("lifo", ("email:d", "email:e"))])
+def test_identifiers_over_the_limit_are_evicted_whether_held_or_carried(
+    policy: LimitPolicy, dropped: tuple[str, ...]
+) -> None:
+    profiles = [profile(1, timed(a=1, b=2)), profile(2, timed(c=3))]
+    change = adding("email:d", "email:e")
+    held, _ = combined(of_limit(3, policy), profiles, change, at(5))
+    assert evicted(profiles, change, held) == tuple(identifiers(*dropped))
+
+
+def test_a_value_that_is_replaced_is_not_evicted() -> None:
+    change = replacing("email:a", "email:b")
+    held, _ = combined(of_limit(1, "fifo"), [profile(1, timed(a=1))], change, at(5))
+    assert evicted([profile(1, timed(a=1))], change, held) == ()
 
 
 def test_the_repr_of_a_trait_leaves_its_value_out() -> None:

@@ -1,6 +1,7 @@
 """A replay of many changes in memory gives what the same changes give one by one."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import combinations, count
 from uuid import UUID
@@ -16,6 +17,7 @@ from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.profile_replay import Difference, ProfileReplay, Written
 from profile_lookup.identity.resolution import Create, profiles_of, resolve
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
+from profile_lookup.identity.trait_definitions import CONTACT
 from tests.identity.building import adding, at, contact, holder, identifier
 
 SETTINGS = IdentityResolutionSettings(
@@ -137,6 +139,21 @@ def test_a_conflict_changes_nothing() -> None:
     with pytest.raises(IdentifierConflict):
         together.apply(adding("email:a", "passport:a"), at(1))
     assert together.difference() == people().difference()
+
+
+def test_a_change_returns_what_it_evicted() -> None:
+    together = people(holder(1, "email:a", "phone:a"))
+    assert together.apply(adding("email:a", "phone:b"), at(1)).evicted == (identifier("phone:a"),)
+    assert together.apply(adding("email:a"), at(2)).evicted == ()
+
+
+def test_a_placeholder_evicts_nobody_at_a_limit_of_one() -> None:
+    together = people(holder(1, "email:a", "phone:+13175551234"))
+    sent = {contact("email"): "a", contact("phone"): "n/a"}
+    change = Change.of_traits({CONTACT.name: CONTACT}, replace(SETTINGS, matching_rules=("email", "phone")), sent)
+    assert (change.incoming, len(change.blocked)) == ((identifier("email:a"),), 1)
+    assert together.apply(change, at(1)) == Written("updated", UUID(int=1))
+    assert together.difference().deleted_identifiers == []
 
 
 @pytest.mark.parametrize("pair", list(combinations(("cookie:a", "device:a", "visit:a"), 2)))

@@ -214,9 +214,7 @@ def test_a_promotion_counts_if_its_type_is_configured() -> None:
     [
         (contact("phone"), f"+{SECRET}"),
         (contact("phone"), "12345"),
-        (contact("email"), " "),
         (contact("email"), SECRET * 100),
-        (EMAILS, ["a@x", ""]),
     ],
 )
 def test_the_refusal_of_a_promoted_value_names_its_trait(trait: TraitName, value: TraitValue) -> None:
@@ -298,6 +296,13 @@ def test_a_trait_that_is_not_defined_cannot_be_removed() -> None:
     for sent in ({"Contact": {"emial": None}}, {"Invoices": {"city": None}}):
         with pytest.raises(TraitsRefused, match="no such trait"):
             read_trait_changes(GROUPS, sent)
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t\n", "\u3000"])
+def test_a_blank_trait_identifies_nobody_and_stays_a_trait(blank: str) -> None:
+    traits: Promotable = {contact("email"): blank, contact("chat"): "c", EMAILS: [blank, "a@x"]}
+    change = Change.of_traits(GROUPS, DEFAULT_SETTINGS, traits)
+    assert change == Change(tuple(identifiers("chat:c", "email:a@x")), traits)
 
 
 def test_a_removed_trait_promotes_nothing() -> None:

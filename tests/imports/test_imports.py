@@ -32,7 +32,9 @@ async def test_every_row_creates_a_profile_that_lookup_finds(client: httpx.Async
     answer, refused = await imported(client, store_id, PEOPLE)
     assert answer["status"] == "COMPLETED"
     assert answer["summary"] == {"errors": 0, "warnings": 0}
-    assert answer["progress"] == {"rowsDone": 2, "rowsTotal": 2, "created": 2, "updated": 0, "merged": 0}
+    assert answer["progress"] == {
+        "rowsDone": 2, "rowsTotal": 2, "created": 2, "updated": 0, "merged": 0, "cellsIgnored": 0, "evicted": 0,
+    }  # fmt: skip
     assert (answer["filename"], answer["fileSize"]) == ("people.csv", len(PEOPLE))
     assert answer["columnMappings"] == mappings()
     assert refused == []
@@ -41,6 +43,40 @@ async def test_every_row_creates_a_profile_that_lookup_finds(client: httpx.Async
     assert await look_up(client, store_id, "email", "A@Example.com") == [ann]
     profile = (await client.get(f"/v1/Stores/{store_id}/Profiles/{ann}")).json()
     assert profile["traits"]["Contact"] == {"email": "a@example.com", "phone": "317-555-6789", "firstName": "Ann"}
+
+
+async def test_a_cell_that_holds_a_placeholder_costs_the_cell_and_not_the_row(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    content = "E-mail,Phone,First\nn/a,3175556789,Ann\nN/A,+4930123456,Null\nb@example.com,-,Bob\nnone,unknown,Cy\n"
+    answer, refused = await imported(client, store_id, content)
+    assert answer["progress"] == {
+        "rowsDone": 4, "rowsTotal": 4, "created": 3, "updated": 0, "merged": 0, "cellsIgnored": 3, "evicted": 0,
+    }  # fmt: skip
+    assert [line.split(",")[0] for line in refused] == ["5"]  # nothing in it identifies
+    (ann,) = await look_up(client, store_id, "phone", "+13175556789")
+    profile = (await client.get(f"/v1/Stores/{store_id}/Profiles/{ann}")).json()
+    assert profile["traits"]["Contact"] == {"email": "n/a", "phone": "3175556789", "firstName": "Ann"}
+    identifiers = (await client.get(f"/v1/Stores/{store_id}/Profiles/{ann}/Identifiers")).json()["identifiers"]
+    assert [each["idType"] for each in identifiers] == ["phone"]
+
+
+async def test_a_bad_value_that_is_no_placeholder_refuses_the_row(client: httpx.AsyncClient, store_id: str) -> None:
+    answer, refused = await imported(client, store_id, "E-mail,Phone,First\nnobody,3175556789,Ann\n")
+    assert (answer["summary"]["errors"], answer["progress"]["cellsIgnored"]) == (1, 0)
+    assert refused[0].startswith("2,E-mail,")
+
+
+async def test_evicted_identifiers_are_counted(client: httpx.AsyncClient, store_id: str) -> None:
+    await change_settings(client, store_id, phone={"limit": 1}, email={"limit": 1, "limitPolicy": "lifo"})
+    rows = ["a@example.com,3175556789,", "a@example.com,3175556780,", "a@example.com,n/a,", "b@example.com,3175556780,"]
+    answer, _ = await imported(client, store_id, "\n".join(["E-mail,Phone,First", *rows]))
+    assert answer["progress"] == {
+        "rowsDone": 4, "rowsTotal": 4, "created": 1, "updated": 3, "merged": 0, "cellsIgnored": 1, "evicted": 2,
+    }  # fmt: skip
+    assert await look_up(client, store_id, "phone", "3175556789") == []
+    assert len(await look_up(client, store_id, "phone", "3175556780")) == 1
+    assert await look_up(client, store_id, "email", "b@example.com") == []
 
 
 async def test_all_refused_rows_are_counted_and_the_first_ones_reported(
@@ -58,7 +94,9 @@ async def test_rows_update_and_merge_like_created_profiles(client: httpx.AsyncCl
     second = await make_profile(client, store_id, phone="+13175556789")
     content = "E-mail,Phone,First\na@example.com,,New\na@example.com,3175556789,\nc@example.com,,\nC@example.com,,Cy\n"
     answer, _ = await imported(client, store_id, content)
-    assert answer["progress"] == {"rowsDone": 4, "rowsTotal": 4, "created": 1, "updated": 2, "merged": 1}
+    assert answer["progress"] == {
+        "rowsDone": 4, "rowsTotal": 4, "created": 1, "updated": 2, "merged": 1, "cellsIgnored": 0, "evicted": 0,
+    }  # fmt: skip
     assert await look_up(client, store_id, "phone", "+13175556789") == [first]
     moved = await client.get(f"/v1/Stores/{store_id}/Profiles/{second}")
     assert moved.status_code == 301
@@ -124,7 +162,9 @@ async def test_all_good_rows_are_imported_and_each_bad_one_is_explained_without_
     ]
     assert answer["status"] == "COMPLETED"
     assert answer["summary"] == {"errors": 13, "warnings": 1}
-    assert answer["progress"] == {"rowsDone": 15, "rowsTotal": 15, "created": 2, "updated": 0, "merged": 0}
+    assert answer["progress"] == {
+        "rowsDone": 15, "rowsTotal": 15, "created": 2, "updated": 0, "merged": 0, "cellsIgnored": 0, "evicted": 0,
+    }  # fmt: skip
     assert len(await look_up(client, store_id, "email", "good1@example.com")) == 1
     assert await look_up(client, store_id, "ref", "R2") == await look_up(client, store_id, "email", "good2@example.com")
     assert "sesame" not in str([rows for name, rows in (await contents(database)).items() if name != "trait"])
@@ -158,7 +198,9 @@ async def test_nothing_is_applied_of_an_unreadable_file(
     await upload(client, created["url"], content)
     answer = await ended(client, store_id, created)
     assert (answer["status"], answer["error"]["detail"], answer["error"]["code"]) == ("FAILED", detail, 520046)
-    assert answer["progress"] == {"rowsDone": 0, "created": 0, "updated": 0, "merged": 0}
+    assert answer["progress"] == {
+        "rowsDone": 0, "created": 0, "updated": 0, "merged": 0, "cellsIgnored": 0, "evicted": 0,
+    }  # fmt: skip
     operation = (await client.get(created["statusUrl"])).json()
     assert (operation["status"], operation["error"]) == ("FAILED", answer["error"])
     assert (await client.get(f"/v1/Stores/{store_id}/Profiles")).json()["profiles"] == []
@@ -210,6 +252,7 @@ async def test_rows_keep_their_order_across_steps(client: httpx.AsyncClient, sto
     half = reading.ROWS_PER_STEP + 10
     assert answer["progress"] == {
         "rowsDone": 2 * half + 10, "rowsTotal": 2 * half + 10, "created": half, "updated": half, "merged": 0,
+        "cellsIgnored": 0, "evicted": 0,
     }  # fmt: skip
     assert answer["summary"] == {"errors": 10, "warnings": 10}
     assert [line.split(",")[0] for line in refused] == [str(number) for number in range(103, 123, 2)]

@@ -112,6 +112,17 @@ async def test_a_file_is_imported_by_the_names_of_its_columns(
     assert await connection.fetchval("select value from trait where name = 'city'") == '"5"'
 
 
+def test_ignored_cells_and_evicted_identifiers_are_counted(database_url: str, store: str, tmp_path: Path) -> None:
+    settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path}
+    rows = [f"a@x.org,{number}" for number in range(102)]
+    path = _write_file(tmp_path, "\n".join(["email,chat", *rows, "n/a,0.5", "b@x.org,null"]))
+    done = command("import", path, "--store", store, **settings)
+    assert done.returncode == 0
+    assert "\n3 cells identify nobody:" in done.stdout  # n/a, null, and the chat 0
+    assert "\n1 identifiers were dropped" in done.stdout
+    assert '"evicted": {"chat": 1}' in done.stderr
+
+
 async def test_ctrl_c_leaves_an_import_that_can_be_resumed_and_each_row_is_applied_once(
     database_url: str, store: str, connection: "asyncpg.Connection[Any]", tmp_path: Path
 ) -> None:

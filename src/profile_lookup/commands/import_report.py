@@ -96,6 +96,10 @@ def show_result(row: Row[Any]) -> None:
         [(*(f"{count:,}" for count in counts), f"{seconds:,.1f}", f"{_done(row) / max(seconds, 0.001):,.0f}")],
         justify="right",
     )
+    if row.cells_ignored:
+        say(f"{row.cells_ignored:,} cells identify nobody: they hold a placeholder or another blocked value")
+    if row.evicted:
+        say(f"{row.evicted:,} identifiers were dropped by the limit of their type")
 
 
 def show_refused(row: Row[Any], first: Sequence[Sequence[str]], path: Path | None) -> None:

@@ -298,6 +298,10 @@ profile_import = Table(
     Column("updated", Integer, nullable=False),
     Column("merged", Integer, nullable=False),
     Column("refused", Integer, nullable=False),
+    # Cells of these rows that identify nobody, and identifiers that a limit dropped. The defaults serve processes of
+    # the version before, which create imports during an update.
+    Column("cells_ignored", Integer, nullable=False, server_default="0"),
+    Column("evicted", Integer, nullable=False, server_default="0"),
     _time("created_at"),
     _time("updated_at"),
     PrimaryKeyConstraint("store_id", "id"),

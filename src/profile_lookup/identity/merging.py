@@ -1,7 +1,7 @@
 """A merge chooses the canonical profile and combines the identifiers and traits of all profiles."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from profile_lookup.identity.change import Change
@@ -64,6 +64,17 @@ def added(
     }
     times |= held
     return times
+
+
+def evicted(
+    profiles: Iterable[Profile], change: Change, kept: Collection[NormalizedIdentifier]
+) -> tuple[NormalizedIdentifier, ...]:
+    """Return the identifiers that a limit dropped, also those of the request that it did not let in.
+
+    `kept` are the person's identifiers once the change is applied to the profiles.
+    """
+    before = {*change.incoming}.union(*(profile.identifiers for profile in profiles)) - {change.replaced}
+    return tuple(sorted(before.difference(kept)))
 
 
 def combined(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from types import MappingProxyType
@@ -11,7 +11,7 @@ from uuid import UUID
 
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.identity.merging import combined, united_identifiers
+from profile_lookup.identity.merging import combined, evicted, united_identifiers
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.resolution import Create, Merge, Resolution, Update, profiles_of, resolve
 from profile_lookup.identity.rules import IdentityResolutionSettings
@@ -19,10 +19,11 @@ from profile_lookup.identity.rules import IdentityResolutionSettings
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a change did, and the canonical profile of its person at that time."""
+    """What a change did, the canonical profile of its person at that time, and the identifiers that a limit dropped."""
 
     how: Literal["created", "updated", "merged"]
     profile_id: UUID
+    evicted: tuple[NormalizedIdentifier, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,8 @@ class Difference:
 class ProfileReplay:
     """Canonical profiles in memory; each change is applied to the result of the changes before it.
 
-    `stored` must hold every profile that has an identifying identifier of the changes (`is_identifying`). `new_id`
-    returns IDs that never go backwards.
+    `stored` must hold every profile on which a decision about the changes can depend, as `lock_and_gather` returns
+    them. `new_id` returns IDs that never go backwards.
     """
 
     def __init__(
@@ -97,8 +98,10 @@ class ProfileReplay:
         incoming = (*change.incoming, *former)
         candidates = [_with_todays(self._now[each], former) for each in self._candidates(incoming, known)]
         resolution = resolve(self._settings, change.incoming, candidates, known)
-        identifiers, traits = combined(self._settings, profiles_of(resolution), change, requested_at)
-        return self.become(resolution, identifiers, traits, requested_at)
+        profiles = profiles_of(resolution)
+        identifiers, traits = combined(self._settings, profiles, change, requested_at)
+        written = self.become(resolution, identifiers, traits, requested_at)
+        return replace(written, evicted=evicted(profiles, change, identifiers))
 
     def become(
         self,

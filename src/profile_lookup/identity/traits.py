@@ -67,6 +67,7 @@ def promote(
 ) -> Promotion:
     """Return the identifiers among the traits; an array promotes each of its items. Blocked values are left out.
 
+    What is blank identifies nobody and is just a trait.
     A promotion to a type that the store no longer configures makes the trait just a trait.
     Raises `TraitValueRefused` for a value that does not normalize.
     """
@@ -76,7 +77,7 @@ def promote(
         id_type = groups[trait.group].traits[trait.name].id_type_promotion
         if value is None or id_type is None or id_type not in settings.id_types:
             continue
-        for item in _items(value):
+        for item in filter(str.strip, _items(value)):
             try:
                 judged = blocked_values.judge(settings, Identifier(id_type, item))
             except ValueRefused as refused:

@@ -21,12 +21,18 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class RowCounts:
-    """How many rows of an import had which outcome."""
+    """How many rows of an import had which outcome.
+
+    - `cells_ignored`: cells of written rows whose value is blocked, so that it identifies nobody
+    - `evicted`: identifiers that a limit dropped
+    """
 
     created: int = 0
     updated: int = 0
     merged: int = 0
     refused: int = 0
+    cells_ignored: int = 0
+    evicted: int = 0
 
 
 async def create(
@@ -73,6 +79,8 @@ async def create(
             updated=0,
             merged=0,
             refused=0,
+            cells_ignored=0,
+            evicted=0,
             created_at=created_at,
             updated_at=created_at,
         )
@@ -188,6 +196,8 @@ async def save_step(
         updated=profile_import.c.updated + row_counts.updated,
         merged=profile_import.c.merged + row_counts.merged,
         refused=profile_import.c.refused + row_counts.refused,
+        cells_ignored=profile_import.c.cells_ignored + row_counts.cells_ignored,
+        evicted=profile_import.c.evicted + row_counts.evicted,
     )
     if report:
         await connection.execute(

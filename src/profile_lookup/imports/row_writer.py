@@ -15,11 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.errors import IdentifierConflict, ProfileLookupError, RowRefused
 from profile_lookup.identity.change import Change
+from profile_lookup.identity.profile_replay import Written
 from profile_lookup.imports import queries
 from profile_lookup.imports.column_mapping import MappedColumn, identifying_columns, refuse_mapping
 from profile_lookup.imports.csv_file import Layout, Record
 from profile_lookup.imports.refused_rows import MAX_REPORTED, as_csv
 from profile_lookup.imports.row_reader import Row, change_or_refusal, next_rows
+from profile_lookup.ingest.evictions import log_evictions
 from profile_lookup.ingest.identity_locks import write_in_step
 from profile_lookup.ingest.ingest import Attempt, Outcome, ingest_together, time_after
 from profile_lookup.operations.job_worker import Job
@@ -105,7 +107,7 @@ async def _apply_step(
     one, and is committed after this one or not at all.
     """
 
-    async def write(connection: AsyncConnection, store: StoreRules) -> None:
+    async def write(connection: AsyncConnection, store: StoreRules) -> Sequence[Outcome]:
         if store.revision == rules.revision:
             attempts = [row.attempt for row in rows]
         else:
@@ -125,17 +127,17 @@ async def _apply_step(
             for row, outcome in zip(rows, outcomes, strict=False)
             if isinstance(outcome, ProfileLookupError)
         ]
-        counts: Counter[str] = Counter(each.how for each in outcomes if not isinstance(each, ProfileLookupError))
-        row_counts = queries.RowCounts(counts["created"], counts["updated"], counts["merged"], len(refused))
         if previous_step is not None:
             await previous_step
         refused_before = job.progress.get("refused", 0)
         report = as_csv(refused[: max(MAX_REPORTED - refused_before, 0)])
-        await queries.save_step(connection, job.store_id, job.id, row_counts, position.rows_done, report)
+        counts = _counts(attempts, outcomes)
+        await queries.save_step(connection, job.store_id, job.id, counts, position.rows_done, report)
         progress = {"rows_done": position.rows_done + len(outcomes), "refused": refused_before + len(refused)}
         await job.save(connection, **progress, time=time_after(timed[len(outcomes) - 1]).isoformat())
+        return outcomes
 
-    await write_in_step(job, write, job.overlapping_step)
+    log_evictions(job.store_id, await write_in_step(job, write, job.overlapping_step))
 
 
 def _timed(attempts: Sequence[Change | RowRefused], time: datetime) -> list[Attempt]:
@@ -145,6 +147,23 @@ def _timed(attempts: Sequence[Change | RowRefused], time: datetime) -> list[Atte
         timed.append((attempt, time))
         time = time_after(timed[-1])
     return timed
+
+
+def _counts(attempts: Sequence[Change | RowRefused], outcomes: Sequence[Outcome]) -> queries.RowCounts:
+    written = [
+        (attempt, outcome)
+        for attempt, outcome in zip(attempts, outcomes, strict=False)
+        if isinstance(attempt, Change) and isinstance(outcome, Written)
+    ]
+    how = Counter(outcome.how for _, outcome in written)
+    return queries.RowCounts(
+        created=how["created"],
+        updated=how["updated"],
+        merged=how["merged"],
+        refused=sum(isinstance(outcome, ProfileLookupError) for outcome in outcomes),
+        cells_ignored=sum(len({blocked.trait for blocked in attempt.blocked}) for attempt, _ in written),
+        evicted=sum(len(outcome.evicted) for _, outcome in written),
+    )
 
 
 def _column_and_reason(

@@ -85,6 +85,11 @@ class ImportProgress(AnswerModel):
     created: int = Field(description="Rows that created a profile.")
     updated: int = Field(description="Rows that updated a profile.")
     merged: int = Field(description="Rows that merged several profiles.")
+    cells_ignored: int = Field(
+        description="Cells that identify nobody, since they hold a placeholder or another blocked value. "
+        "The rest of the row counts, and the profile keeps the trait."
+    )
+    evicted: int = Field(description="Identifiers that the `limit` of their type dropped.")
 
 
 class Import(AnswerModel):
@@ -125,6 +130,8 @@ class Import(AnswerModel):
                 created=row.created,
                 updated=row.updated,
                 merged=row.merged,
+                cells_ignored=row.cells_ignored,
+                evicted=row.evicted,
             ),
             refused_rows_url=f"{import_url}/RefusedRows" if row.refused else None,
             error=OperationError.of(row.error_code, row.error_detail) if row.error_code else None,

@@ -22,6 +22,7 @@ from profile_lookup.database.pool import Database
 from profile_lookup.errors import ProfileLookupError, Unavailable
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.profile_replay import Written
+from profile_lookup.ingest.evictions import log_evictions
 from profile_lookup.ingest.identity_locks import Write, write_in_transaction
 from profile_lookup.ingest.ingest import Outcome, ingest, ingest_together
 from profile_lookup.stores.admission import Admissions
@@ -178,6 +179,7 @@ class GroupIngest:
             for request in group:
                 self._start_alone(store, request)
             return ()
+        log_evictions(store.id, outcomes)
         for request, outcome in zip(group, outcomes, strict=False):
             request.settle(outcome.profile_id if isinstance(outcome, Written) else outcome)
         return group[len(outcomes) :]

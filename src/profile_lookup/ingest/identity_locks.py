@@ -5,7 +5,7 @@ What goes wrong without each lock is in docs/decisions/0003-resolution-under-rac
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from hashlib import blake2b
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ from profile_lookup.database.pool import Database
 from profile_lookup.errors import Unavailable
 from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
 from profile_lookup.identity.profile import Profile, Trait, TraitName
+from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import TraitGroup
 from profile_lookup.ingest.aliases import moved_or_not_found
 from profile_lookup.operations.job_worker import Job
@@ -90,22 +91,28 @@ async def _back_off(attempt: int) -> None:
 async def lock_and_gather(
     connection: AsyncConnection,
     store: StoreRules,
-    identifiers: Sequence[NormalizedIdentifier] = (),
+    requests: Iterable[Iterable[NormalizedIdentifier]] = (),
     known: UUID | None = None,
 ) -> list[Profile]:
-    """Lock the profiles that hold any of the identifiers, and the known one, until we commit, and return them.
+    """Lock the profiles on which the decision about the requests can depend, and the known one, and return them.
 
-    Raises `RulesChanged` or `CandidateMoved`, upon which the caller must release the locks and start over, and
-    `ProfileMoved` or `ProfileNotFound` if the known profile does not exist any more.
+    `requests` holds the identifiers of each request. The locks are held until we commit. Of the profiles that share a
+    value, few are locked (docs/decisions/0024-weak-matches-are-two.md). Raises `RulesChanged` or `CandidateMoved`, upon
+    which the caller must release the locks and start over, and `ProfileMoved` or `ProfileNotFound` if the known profile
+    does not exist any more.
     """
+    unique, shared = _identifying(store.settings, requests)
     parameters = {
         "store_id": store.id,
         "revision": store.revision,
         "store_key": store_key(store.id),
-        "keys": sorted({_lock_key(store.id, identifier) for identifier in identifiers}),
-        "id_types": [identifier.id_type for identifier in identifiers],
-        "values": [identifier.value for identifier in identifiers],
+        "keys": sorted({_lock_key(store.id, each) for each in (*unique, *(identifier for _, identifier in shared))}),
+        "id_types": [identifier.id_type for identifier in unique],
+        "values": [identifier.value for identifier in unique],
         "known": known,
+        "shared_types": [identifier.id_type for _, identifier in shared],
+        "shared_values": [identifier.value for _, identifier in shared],
+        "shared_requests": [request for request, _ in shared],
     }
     rows = (await connection.execute(_LOCK_AND_GATHER, parameters)).all()
     if any(row.profile_id is None for row in rows):
@@ -119,8 +126,29 @@ async def lock_and_gather(
 
 
 _LOCK_AND_GATHER = text("""
-    select * from lock_and_gather(:store_id, :revision, :store_key, :keys, :id_types, :values, :known)
+    select * from lock_and_gather(
+        :store_id, :revision, :store_key, :keys, :id_types, :values, :known,
+        :shared_types, :shared_values, :shared_requests
+    )
 """)
+
+
+def _identifying(
+    settings: IdentityResolutionSettings, requests: Iterable[Iterable[NormalizedIdentifier]]
+) -> tuple[list[NormalizedIdentifier], list[tuple[int, NormalizedIdentifier]]]:
+    """Return the identifiers of unique types, and those of other types in the rules, each with its request's number.
+
+    Who holds the others has no bearing on the decision, and a whole store may hold the same value.
+    """
+    unique: dict[NormalizedIdentifier, None] = {}
+    shared: dict[tuple[int, NormalizedIdentifier], None] = {}
+    for number, incoming in enumerate(requests):
+        for identifier in incoming:
+            if settings.is_unique(identifier.id_type):
+                unique[identifier] = None
+            elif settings.is_identifying(identifier.id_type):
+                shared[number, identifier] = None
+    return list(unique), list(shared)
 
 
 def _lock_key(store_id: UUID, identifier: NormalizedIdentifier) -> int:

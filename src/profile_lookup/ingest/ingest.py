@@ -16,6 +16,7 @@ from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.profile_replay import ProfileReplay, Written
 from profile_lookup.identity.traits import read_traits
+from profile_lookup.ingest.evictions import log_evictions
 from profile_lookup.ingest.identity_locks import Write, lock_and_gather, write_in_transaction
 from profile_lookup.ingest.writes import write
 from profile_lookup.stores.rules_cache import StoreRules
@@ -64,25 +65,26 @@ async def ingest(
     `StoreNotFound`; `Unavailable`. In each case nothing is written.
     """
 
-    def prepare(store: StoreRules) -> Write[UUID]:
+    def prepare(store: StoreRules) -> Write[Written]:
         change = read(store)
         refusal = _refusal(change)
         if refusal is not None and (known is None or change.incoming):
             raise refusal
 
-        async def ingest_one(connection: AsyncConnection) -> UUID:
-            former = former_forms(store, [change])
-            identifying = _identifying(store, [*change.incoming, *former])
-            candidates = await lock_and_gather(connection, store, identifying, known)
+        async def ingest_one(connection: AsyncConnection) -> Written:
+            former = former_forms(store, change)
+            candidates = await lock_and_gather(connection, store, [(*change.incoming, *former)], known)
             replaceable = _with_stored_replaced(store, candidates, change, known)
             replay = ProfileReplay(store.settings, candidates, new_id)
             written = replay.apply(replaceable, requested_at, known, former)
             await write(connection, store.settings, store.id, replay.difference())
-            return written.profile_id
+            return written
 
         return ingest_one
 
-    return await write_in_transaction(database, store, prepare)
+    written = await write_in_transaction(database, store, prepare)
+    log_evictions(store.id, [written])
+    return written.profile_id
 
 
 async def ingest_together(
@@ -99,24 +101,20 @@ async def ingest_together(
     `lock_and_gather` does.
     """
     fitting = list(_take_fitting(attempts))
-    changes = [change for change, _ in fitting if isinstance(change, Change)]
-    former = former_forms(store, changes)
-    incoming = [*(each for change in changes for each in change.incoming), *former]
-    replay = ProfileReplay(
-        store.settings, await lock_and_gather(connection, store, _identifying(store, incoming)), new_id
-    )
-    outcomes = [_apply(replay, change, requested_at, _of_change(former, change)) for change, requested_at in fitting]
+    former = [former_forms(store, change) if isinstance(change, Change) else {} for change, _ in fitting]
+    requests = [
+        (*change.incoming, *forms)
+        for (change, _), forms in zip(fitting, former, strict=True)
+        if isinstance(change, Change)
+    ]
+    replay = ProfileReplay(store.settings, await lock_and_gather(connection, store, requests), new_id)
+    outcomes = [
+        _apply(replay, change, requested_at, forms)
+        for (change, requested_at), forms in zip(fitting, former, strict=True)
+    ]
     on_resolved(outcomes)
     await write(connection, store.settings, store.id, replay.difference())
     return outcomes
-
-
-def _identifying(store: StoreRules, incoming: Iterable[NormalizedIdentifier]) -> list[NormalizedIdentifier]:
-    """Return the identifiers of types that identify, each once.
-
-    Who holds the others has no bearing on the decision, and a whole store may hold the same value.
-    """
-    return [each for each in dict.fromkeys(incoming) if store.settings.is_identifying(each.id_type)]
 
 
 def _take_fitting(attempts: Iterable[Attempt]) -> Iterator[Attempt]:
@@ -127,13 +125,6 @@ def _take_fitting(attempts: Iterable[Attempt]) -> Iterator[Attempt]:
         if total > MAX_IDENTIFIERS:
             return
         yield attempted, requested_at
-
-
-def _of_change(former: Former, change: Change | ProfileLookupError) -> Former:
-    """Return the earlier forms of the change's own identifiers: those of others have no bearing on it."""
-    if not former or isinstance(change, ProfileLookupError):
-        return {}
-    return {each: today for each, today in former.items() if today in change.incoming}
 
 
 def _apply(
@@ -173,16 +164,14 @@ def _with_stored_replaced(
     raise NothingToReplace
 
 
-def former_forms(store: StoreRules, changes: Iterable[Change]) -> Former:
-    """Return the earlier forms in which the identifiers of the changes may be stored; mostly there are none."""
+def former_forms(store: StoreRules, change: Change) -> Former:
+    """Return the earlier forms in which the identifiers of the change may be stored; mostly there are none."""
     if not store.may_hold_former_values:
         return {}
     return {
         NormalizedIdentifier(today.id_type, value): today
-        for change in changes
         for today in change.incoming
         for value in former_values(
             store.settings.config(today.id_type).normalization, change.sent.get(today, today.value)
         )
-        if value != today.value
     }

@@ -1,7 +1,7 @@
 """Handles the operation that writes a batch of profiles: each as if created alone, in the request's order."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from profile_lookup.errors import ProfileLookupError
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.profile_replay import Written
+from profile_lookup.ingest.evictions import log_evictions
 from profile_lookup.ingest.identity_locks import write_in_step
 from profile_lookup.ingest.ingest import Attempt, Outcome, change_of, ingest_together, time_after
 from profile_lookup.operations import items
@@ -27,13 +28,13 @@ async def update_profiles_bulk(job: Job) -> None:
     Raises `StoreNotFound`; the steps before that stay done.
     """
 
-    async def write_next(connection: AsyncConnection, store: StoreRules) -> bool:
-        """Write the next profiles, and return whether there were any."""
+    async def write_next(connection: AsyncConnection, store: StoreRules) -> Sequence[Outcome]:
+        """Write the next profiles, and return their outcomes; there are none at the end."""
         done: int = job.progress.get("done", 0)
         inputs = await items.staged(connection, job, done, PROFILES_PER_STEP)
         if not inputs:
             await job.complete(connection, ids.store_id(store.id))
-            return False
+            return ()
         attempts: list[Attempt] = []
 
         def read_attempts() -> Iterator[Attempt]:
@@ -48,10 +49,10 @@ async def update_profiles_bulk(job: Job) -> None:
         await items.record(connection, job, done, [_item_outcome(outcome) for outcome in outcomes])
         time = time_after(attempts[len(outcomes) - 1])
         await job.save(connection, done=done + len(outcomes), time=time.isoformat())
-        return True
+        return outcomes
 
-    while await write_in_step(job, write_next):
-        pass
+    while outcomes := await write_in_step(job, write_next):
+        log_evictions(job.store_id, outcomes)
 
 
 def _change_or_refusal(store: StoreRules, sent: str) -> Change | ProfileLookupError:

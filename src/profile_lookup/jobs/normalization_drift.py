@@ -130,7 +130,7 @@ async def _rewrite_unique(
     if not held:
         return
     forms = [form for each in held for form in (each.stored, each.today)]
-    profiles = await lock_and_gather(connection, store, list(dict.fromkeys(forms)))
+    profiles = await lock_and_gather(connection, store, [forms])
     replay = ProfileReplay(store.settings, profiles, new_id)
     for each in held:
         for profile_id in list(replay.holders(each.stored)):

@@ -5,6 +5,7 @@ new.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace as replaced
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -17,13 +18,14 @@ from profile_lookup.database.ids import new_id
 from profile_lookup.database.tables import identifier
 from profile_lookup.errors import Outdated, SettingsRefused, ValueRefused
 from profile_lookup.identity.change import Change
-from profile_lookup.identity.merging import combined
+from profile_lookup.identity.merging import combined, evicted
 from profile_lookup.identity.normalization import normalize
-from profile_lookup.identity.profile_replay import ProfileReplay
+from profile_lookup.identity.profile_replay import ProfileReplay, Written
 from profile_lookup.identity.renormalization import collision_rules, one_person_each, renormalized
 from profile_lookup.identity.resolution import Merge
 from profile_lookup.identity.settings_change import SettingsChange
 from profile_lookup.identity_settings.queries import refuse_contradictions, replace, shared_values_refusal
+from profile_lookup.ingest.evictions import log_evictions
 from profile_lookup.ingest.identity_locks import lock_and_gather
 from profile_lookup.ingest.writes import write
 from profile_lookup.operations.job_worker import Job
@@ -45,17 +47,20 @@ async def update_settings(job: Job) -> None:
             raise Outdated
         change = SettingsChange(store.settings, settings_of(job.input["settings"]))
         await refuse_contradictions(connection, store, change)
-        await _renormalize(connection, store, change)
+        merged = await _renormalize(connection, store, change)
         for id_type in change.remarked:
             await connection.execute(_UPDATE_MARKS, _marks(store, change, id_type))
         await replace(connection, store, change.after)
         await job.complete(connection, ids.store_id(store.id))
+    log_evictions(store.id, merged)
 
 
 _FOR_MANY_ROWS = ("statement_timeout = 0", "plan_cache_mode = auto", "enable_seqscan = on")
 
 
-async def _renormalize(connection: AsyncConnection, store: StoreRules, change: SettingsChange) -> None:
+async def _renormalize(connection: AsyncConnection, store: StoreRules, change: SettingsChange) -> list[Written]:
+    """Rewrite the values, and return the merges of profiles that turn out to be one person."""
+    merged = []
     await connection.execute(_STAGING_TABLE)
     for id_type in change.renormalized:
         await _stage(connection, store, change, id_type)
@@ -68,9 +73,10 @@ async def _renormalize(connection: AsyncConnection, store: StoreRules, change: S
     rules = collision_rules(change.after, collisions)
     for profile_ids in one_person_each([shared_by for found in collisions.values() for shared_by in found]):
         rule = min((rules[profile_id] for profile_id in profile_ids), key=change.after.matching_rules.index)
-        await _merge(connection, store, change, profile_ids, rule)
+        merged.append(await _merge(connection, store, change, profile_ids, rule))
     for id_type in change.renormalized:
         await connection.execute(_REWRITE, _marks(store, change, id_type))
+    return merged
 
 
 async def _stage(connection: AsyncConnection, store: StoreRules, change: SettingsChange, id_type: str) -> None:
@@ -117,7 +123,7 @@ async def _collisions(
 
 async def _merge(
     connection: AsyncConnection, store: StoreRules, change: SettingsChange, profile_ids: Sequence[UUID], rule: str
-) -> None:
+) -> Written:
     profiles = []
     for profile_id in sorted(profile_ids):
         profiles += await lock_and_gather(connection, store, known=profile_id)
@@ -126,8 +132,9 @@ async def _merge(
     identifiers, traits = combined(change.after, became, Change(), now)
     merge = Merge(profiles[0], tuple(profiles[1:]), rule)
     replay = ProfileReplay(change.after, profiles, new_id)
-    replay.become(merge, identifiers, traits, now)
+    written = replay.become(merge, identifiers, traits, now)
     await write(connection, change.after, store.id, replay.difference())
+    return replaced(written, evicted=evicted(became, Change(), identifiers))
 
 
 def _marks(store: StoreRules, change: SettingsChange, id_type: str) -> dict[str, object]:
