@@ -16,6 +16,7 @@ from sqlalchemy import exists, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.archives.wire import ArchivedProfile, ArchiveHeader, parse_line
+from profile_lookup.blocked_values import queries as blocked_values_queries
 from profile_lookup.database.connections import translating_errors
 from profile_lookup.database.documents import serialized_profile
 from profile_lookup.database.fuzzy_key import fuzzy_key
@@ -82,9 +83,14 @@ async def _refuse_unless_empty(connection: AsyncConnection, store: StoreRules) -
 
 
 async def _replace_rules(connection: AsyncConnection, store: StoreRules, header: ArchiveHeader) -> StoreRules:
-    """Put the archive's settings and trait groups in force, and return the store with them."""
+    """Put the archive's settings, blocked values and trait groups in force, and return the store with them."""
     try:
         settings = header.settings.to_domain()
+        blocked_values = (
+            store.blocked_values.adapted_to(settings)
+            if header.blocked_values is None
+            else header.blocked_values.to_domain(settings)
+        )
         groups = {group.display_name: group.to_domain() for group in header.trait_groups}
     except ProfileLookupError as error:
         raise RestoreRefused(str(error), 1) from None
@@ -94,6 +100,8 @@ async def _replace_rules(connection: AsyncConnection, store: StoreRules, header:
         raise RestoreRefused(f"traitGroups: expected {CONTACT.name} with the traits that every store has", 1)
     if settings != store.settings:
         await identity_settings.replace(connection, store, settings)
+    if header.blocked_values is not None:
+        await blocked_values_queries.replace(connection, store, blocked_values)
     for name in store.trait_groups.keys() - groups.keys():
         await trait_groups.remove(connection, store, name)
     kept_groups = {name: group for name, group in store.trait_groups.items() if name in groups}
@@ -105,7 +113,7 @@ async def _replace_rules(connection: AsyncConnection, store: StoreRules, header:
             await trait_groups.replace(connection, store, current, group, archived.description)
         else:
             await trait_groups.create(connection, remaining, group, archived.description)
-    return replace(store, settings=settings, trait_groups=groups)
+    return replace(store, settings=settings, trait_groups=groups, blocked_values=blocked_values)
 
 
 def _parse(kind: type[T], number: int, line: bytes) -> T:

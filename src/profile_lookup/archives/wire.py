@@ -12,6 +12,7 @@ from uuid import UUID
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainSerializer, ValidationError
 from pydantic_core import PydanticCustomError
 
+from profile_lookup.blocked_values.wire import BlockedValuesBody
 from profile_lookup.errors import RequestRefused
 from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
 from profile_lookup.identity.normalization import MAX_LENGTH
@@ -125,6 +126,8 @@ class ArchiveHeader(AnswerModel):
     profiles: int = Field(ge=0)
     settings: IdentityResolutionSettingsBody
     trait_groups: list[TraitGroupRequest] = Field(max_length=MAX_GROUPS)
+    blocked_values: BlockedValuesBody | None = None
+    """None in an archive of a version that had none: the store keeps its own."""
 
 
 T = TypeVar("T", ArchiveHeader, ArchivedProfile)

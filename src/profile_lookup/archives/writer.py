@@ -8,6 +8,7 @@ from sqlalchemy import Row, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.archives.wire import ArchivedMerge, ArchivedPerson, ArchivedProfile, ArchiveHeader
+from profile_lookup.blocked_values.wire import BlockedValuesBody
 from profile_lookup.database.documents import Document, parsed_profile, trait_group_of
 from profile_lookup.database.tables import profile
 from profile_lookup.identity.trait_definitions import TraitGroup
@@ -36,6 +37,7 @@ async def header_of(connection: AsyncConnection, store: StoreRules) -> ArchiveHe
             matching_rules=list(settings.matching_rules),
         ),
         trait_groups=[_archived_group(row) for row in groups],
+        blocked_values=BlockedValuesBody.of_domain(store.blocked_values),
     )
 
 

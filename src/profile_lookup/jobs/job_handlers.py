@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from profile_lookup.database.pool import Database
 from profile_lookup.imports.import_job import import_handler
 from profile_lookup.imports.s3 import bucket_of
+from profile_lookup.jobs.blocked_values import update_blocked_values
 from profile_lookup.jobs.bulk import update_profiles_bulk
 from profile_lookup.jobs.erasure import erase_store, forget_traits
 from profile_lookup.jobs.renormalization import update_settings
@@ -17,6 +18,7 @@ from profile_lookup.settings import Settings
 HANDLERS: dict[str, Handler] = {
     OperationKind.ERASE_STORE: erase_store,
     OperationKind.FORGET_TRAITS: forget_traits,
+    OperationKind.UPDATE_BLOCKED_VALUES: update_blocked_values,
     OperationKind.UPDATE_PROFILES_BULK: update_profiles_bulk,
     OperationKind.UPDATE_SETTINGS: update_settings,
 }
@@ -26,7 +28,14 @@ INDEPENDENT = frozenset({OperationKind.UPDATE_PROFILES_BULK, OperationKind.IMPOR
 """Kinds that wait only for earlier operations of the same kind, and that no other kind waits for: their steps are
 ordinary writes, each of which checks the store's rules under the locks."""
 
-LONG = frozenset({OperationKind.IMPORT_PROFILES, OperationKind.ERASE_STORE, OperationKind.FORGET_TRAITS})
+LONG = frozenset(
+    {
+        OperationKind.IMPORT_PROFILES,
+        OperationKind.ERASE_STORE,
+        OperationKind.FORGET_TRAITS,
+        OperationKind.UPDATE_BLOCKED_VALUES,
+    }
+)
 """Kinds that may take minutes. A worker limits how many of them it does at a time, so that others need not wait."""
 
 CONNECTIONS = MAX_RUNNING + MAX_RUNNING_LONG + 2  # an import does two steps at the same time

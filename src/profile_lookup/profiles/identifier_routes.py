@@ -100,7 +100,7 @@ async def add_identifier(
     """
 
     def read(store: StoreRules) -> Change:
-        return Change((store.settings.normalize(body.to_domain()),))
+        return Change((store.blocked_values.refuse_blocked(store.settings, body.to_domain()),))
 
     await ingest(database, addressed.store, read, datetime.now(UTC), addressed.id)
     return wire.Accepted(message=_ADDED)
@@ -154,7 +154,8 @@ async def patch_identifier(
         raise RequestRefused("idType: expected the same in path and body")
 
     def read(store: StoreRules) -> Change:
-        old, new = (store.settings.normalize(Identifier(id_type, value)) for value in (body.old_value, body.new_value))
+        old = store.settings.normalize(Identifier(id_type, body.old_value))
+        new = store.blocked_values.refuse_blocked(store.settings, Identifier(id_type, body.new_value))
         return Change((new,), replaced=old)
 
     await ingest(database, addressed.store, read, datetime.now(UTC), addressed.id)

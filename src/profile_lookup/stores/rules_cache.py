@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from profile_lookup.identity.blocked_values import PLACEHOLDERS_ALONE, BlockedValues
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import TraitGroup
 
 MAX_DEFINITIONS = 200_000
-"""The maximum number of trait definitions in all entries: some hundred megabytes if each has its longest texts."""
+"""The maximum number of definitions (of traits and blocked values) in all entries: some hundred megabytes if each has
+its longest texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +30,13 @@ class StoreRules:
     trait_groups: Mapping[str, TraitGroup]
     revision: int
     created_at: datetime
+    blocked_values: BlockedValues = PLACEHOLDERS_ALONE
+    blocked_values_version: int = 1
 
     @property
     def definitions(self) -> int:
-        """The number of definitions in the rules, plus one for the store itself."""
-        return 1 + sum(len(group.traits) for group in self.trait_groups.values())
+        """The number of definitions in the rules, blocked values included, plus one for the store itself."""
+        return 1 + self.blocked_values.definitions + sum(len(group.traits) for group in self.trait_groups.values())
 
 
 class RulesCache:
