@@ -3,7 +3,7 @@
 The trait keeps a blocked value, but no identifier is made of it, so that resolution never sees it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -129,15 +129,17 @@ class BlockedValues:
         return self._listed(normalization, identifier)
 
     def _listed(self, normalization: Normalization, identifier: NormalizedIdentifier) -> Block | None:
-        if identifier in self._values:
+        if self.values and identifier in self._values:
             return _VALUE
-        if self.is_allowed(identifier):
-            return None
+        block = None
         if self.built_in and (entry := built_in_blocked_value(normalization, identifier.value)):
-            return Block("builtIn", entry.reason)
-        if any(matches(pattern, identifier.value) for pattern in self._patterns.get(identifier.id_type, ())):
-            return _PATTERN
-        return None
+            block = Block("builtIn", entry.reason)
+        elif self.patterns and any(matches(each, identifier.value) for each in self._patterns_of(identifier.id_type)):
+            block = _PATTERN
+        return None if block and self.is_allowed(identifier) else block
+
+    def _patterns_of(self, id_type: str) -> Sequence[str]:
+        return self._patterns.get(id_type, ())
 
     def adapted_to(self, settings: IdentityResolutionSettings) -> Self:
         """Return what is blocked under other settings: values are normalized anew.

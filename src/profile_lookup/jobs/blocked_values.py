@@ -79,7 +79,7 @@ async def _next_values(
     parameters = {
         "store_id": store.id, "id_type": after.id_type, "value": after.value, "limit": VALUES_PER_STEP,
     }  # fmt: skip
-    rows = await connection.execute(_NEXT_VALUES, parameters)
+    rows = await connection.execute(NEXT_VALUES, parameters)
     return [NormalizedIdentifier(row.id_type, NormalizedValue(row.value)) for row in rows]
 
 
@@ -109,7 +109,7 @@ def _parameters(store: StoreRules, identifiers: Sequence[NormalizedIdentifier]) 
     }
 
 
-_NEXT_VALUES = text("""
+NEXT_VALUES = text("""
     select distinct id_type, value
     from identifier
     where store_id = :store_id and (id_type, value) > (:id_type, :value)
