@@ -10,6 +10,7 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from profile_lookup.blocked_values import routes as blocked_values
 from profile_lookup.database.busy_poll import BusyPoll
 from profile_lookup.database.pool import Database
 from profile_lookup.database.signing_key import SigningKey
@@ -59,6 +60,7 @@ _TAGS = [
         "name": "IdentityResolutionSettings",
         "description": "The identifier types of a store, and the rules by which profiles are the same person.",
     },
+    {"name": "BlockedValues", "description": "The values that identify nobody, such as placeholders **(ours)**."},
     {"name": "TraitGroup", "description": "The traits that profiles may have, and which of them identify a person."},
     {"name": "Operations", "description": "The progress and the result of accepted requests."},
 ]
@@ -66,7 +68,7 @@ _TAGS = [
 
 FEATURES = (
     lookup_routes, bulk_routes, imports, upload_routes, create_routes, profiles, identifier_routes, stores,
-    identity_settings, trait_groups, operations, health,
+    identity_settings, blocked_values, trait_groups, operations, health,
 )  # fmt: skip
 """The modules that have a `router`, in the order of the documentation."""
 

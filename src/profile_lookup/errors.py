@@ -28,7 +28,8 @@
     │   ├── UnknownIdentifierType   its type is not configured in the store
     │   └── ValueRefused            its value does not normalize
     ├── TraitsRefused               the store's trait groups do not define the traits, or the traits identify nobody
-    │   └── TraitValueRefused       a trait's definition does not allow the value
+    │   ├── TraitValueRefused       a trait's definition does not allow the value
+    │   └── NothingUnblocked        all values that are promoted to identifiers are blocked
     ├── SettingsRefused             identity resolution settings contradict themselves or the stored data
     ├── DefinitionProtected         every store has this trait group or trait
     ├── NameTaken
@@ -53,8 +54,10 @@ Messages are for people, and clients read them. They say what was expected, and 
 """
 
 import re
+from collections.abc import Iterable
 from uuid import UUID
 
+_MAX_NAMED = 5  # blocked values in one message
 _LOOKS_LIKE_A_NAME = re.compile("[A-Za-z][A-Za-z_-]{0,29}[0-9]{0,3}")
 
 
@@ -229,6 +232,15 @@ class TraitValueRefused(TraitsRefused):
         super().__init__(f"traits.{trait}: {expected}")
         self.trait = trait
         self.expected = expected
+
+
+class NothingUnblocked(TraitsRefused):
+    """`blocked` names each trait, or column, with the reason why its value identifies nobody."""
+
+    def __init__(self, blocked: Iterable[tuple[str, str]]) -> None:
+        named = list(dict.fromkeys(f"{name} ({reason})" for name, reason in blocked))
+        listed = named if len(named) <= _MAX_NAMED else [*named[:_MAX_NAMED], "…"]
+        super().__init__(f"expected a value that identifies somebody; blocked: {', '.join(listed)}")
 
 
 class SettingsRefused(ProfileLookupError):

@@ -1,6 +1,7 @@
 """Rules are read when they changed: one entry per store, bounded by definitions, the least recently used leave first."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -10,6 +11,8 @@ from sqlalchemy import text
 
 from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.database.pool import Database
+from profile_lookup.identity.blocked_values import BlockedPattern, BlockedValues
+from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.identity.trait_definitions import CONTACT, TraitGroup
 from profile_lookup.stores.admission import Admissions
@@ -54,6 +57,12 @@ def test_a_large_entry_makes_room_for_itself_and_may_be_the_only_one() -> None:
     assert [number for number in range(1, 4) if cache.get(UUID(int=number))] == [3]
     cache.put(_store(4))
     assert [number for number in range(1, 5) if cache.get(UUID(int=number))] == [4]
+
+
+def test_blocked_values_count_as_definitions() -> None:
+    values = tuple(NormalizedIdentifier("chat", NormalizedValue(f"{number}")) for number in range(5))
+    store = replace(_store(1), blocked_values=BlockedValues(values=values, patterns=(BlockedPattern("chat", "x"),)))
+    assert store.definitions == 1 + 6
 
 
 async def test_the_documents_are_sent_only_to_whom_they_are_new(

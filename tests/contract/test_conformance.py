@@ -13,7 +13,10 @@ from tests.contract.conforming import FORMATS
 from tests.contract.documents import Json, Operation, contract, operations, our_openapi, ours
 
 ADDITIONAL = {
-    "ListOperationResults": "the result for each profile of a batch",
+    "ListOperationResults": "the result for each profile of a batch, or how many identifiers were removed",
+    "FetchBlockedValues": "which values identify nobody",
+    "UpdateBlockedValues": "which values identify nobody",
+    "ListBuiltInBlockedValues": "the values that identify nobody in any store",
     "FetchProfileImportRefusedRows": "which rows of an import were refused, and why",
     "UploadProfilesImport": "the target of an import's url, unless that is S3",
 }
@@ -71,6 +74,9 @@ CODES = {
     "DeleteStore": STORE,
     "FetchIdentityResolutionSettings": STORE,
     "UpdateIdentityResolutionSettings": STORE | BODY | {520024, 520043},
+    "FetchBlockedValues": STORE,
+    "UpdateBlockedValues": STORE | BODY | {520043},
+    "ListBuiltInBlockedValues": set(),
     "ListTraitGroups": STORE | {520046},
     "CreateTraitGroup": STORE | BODY | {520053, 520054, 520055, 20409},
     "FetchTraitGroup": STORE | {520046, 520047},

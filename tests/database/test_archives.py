@@ -22,7 +22,7 @@ from profile_lookup.stores.admission import rules_in_force
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
-from tests.conftest import change_settings, look_up, make_store
+from tests.conftest import change_settings, finished, look_up, make_store
 
 SECRET = "Sesame"
 
@@ -143,6 +143,43 @@ async def test_a_store_without_profiles_can_be_exported_and_restored(
     (header,) = await _exported(database, store_id)
     assert await _restore(database, copy, [header]) == 0
     assert await _exported(database, copy) == [header.replace(store_id.encode(), copy.encode())]
+
+
+async def test_blocked_values_are_restored(client: httpx.AsyncClient, original: str, database: Database) -> None:
+    document = {
+        "builtIn": False,
+        "values": [{"idType": "email", "value": "office@acme.example"}],
+        "patterns": [{"idType": "crm", "pattern": "^x"}],
+        "allowed": [{"idType": "email", "value": "unknown@acme.example"}],
+        "maxProfilesPerValue": 50,
+    }
+    await finished(client, await client.put(f"/v1/ControlPlane/Stores/{original}/BlockedValues", json=document))
+    copy = await make_store(client, "copy")
+    await client.get(f"/v1/ControlPlane/Stores/{copy}/BlockedValues")  # the service now caches its rules
+    await _restore(database, copy, await _exported(database, original))
+    assert (await client.get(f"/v1/ControlPlane/Stores/{copy}/BlockedValues")).json() == document
+
+
+async def test_an_archive_without_blocked_values_leaves_the_stores_own(
+    client: httpx.AsyncClient, original: str, database: Database
+) -> None:
+    lines = await _exported(database, original)
+    header = json.loads(lines[0])
+    del header["blockedValues"]
+    copy = await make_store(client, "copy")
+    await _restore(database, copy, [json.dumps(header).encode(), *lines[1:]])
+    assert (await client.get(f"/v1/ControlPlane/Stores/{copy}/BlockedValues")).json()["builtIn"] is True
+
+
+async def test_blocked_values_that_do_not_fit_the_settings_are_refused(
+    client: httpx.AsyncClient, original: str, database: Database
+) -> None:
+    lines = await _exported(database, original)
+    header = json.loads(lines[0])
+    header["blockedValues"]["values"] = [{"idType": "fax", "value": SECRET}]
+    copy = await make_store(client, "copy")
+    with pytest.raises(RestoreRefused, match=r"^line 1: values\.0\.idType: not configured"):
+        await _restore(database, copy, [json.dumps(header).encode(), *lines[1:]])
 
 
 async def test_profiles_are_read_in_chunks(original: str, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

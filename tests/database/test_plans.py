@@ -21,9 +21,11 @@ from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedV
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.ingest.ingest import ingest
+from profile_lookup.jobs.blocked_values import NEXT_VALUES
 from profile_lookup.lookup.queries import LOOKUP, LOOKUPS, LOOKUPS_OF_ONE_CALLER, similar_profile_ids
 from profile_lookup.settings import Settings
 from profile_lookup.stores.rules_cache import StoreRules
+from profile_lookup.web import ids
 from tests.conftest import BASE_URL, change_settings, look_up, make_profile
 from tests.contract.conforming import ConformingTransport
 from tests.database.stores import make_store
@@ -252,3 +254,20 @@ async def test_writes_on_empty_tables_use_no_sequential_scan(
     await make_profile(client, store_id, chat="c-1", whatsapp="w-1")
     await make_profile(client, store_id, chat="c-1", whatsapp="w-1")
     assert await sequential_scans() == before
+
+
+@pytest.mark.parametrize("is_filled", [False, True])
+async def test_the_values_of_a_store_are_read_in_the_order_of_the_primary_key(
+    client: httpx.AsyncClient, store_id: str, database: Database, is_filled: bool
+) -> None:
+    if is_filled:
+        async with database.transaction() as connection:
+            await connection.execute(text(_FILL))
+        async with database.statements() as connection:
+            await connection.execute(text("vacuum analyze"))
+    async with database.statements() as connection:
+        parameters = {"store_id": ids.decoded(store_id), "id_type": "chat", "value": "chat-1", "limit": 500}
+        explained = await connection.execute(text(f"explain (format json) {NEXT_VALUES}"), parameters)
+    (scan,) = [node for node in _nodes(explained.scalar_one()[0]["Plan"]) if "Relation Name" in node]
+    assert (scan["Node Type"], scan["Index Name"]) == ("Index Only Scan", "identifier_pkey")
+    assert "ROW(id_type, value)" in scan["Index Cond"]

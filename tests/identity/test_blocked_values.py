@@ -1,16 +1,15 @@
 """Blocked values identify nobody: placeholders, the built-in list, and a store's own values and patterns."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from profile_lookup.errors import (
-    IdentifierRefused,
     RequestRefused,
     TraitValueRefused,
-    UnknownIdentifierType,
     ValueRefused,
 )
 from profile_lookup.identity.blocked_values import PLACEHOLDERS_ALONE, Block, BlockedPattern, BlockedValues
@@ -22,9 +21,9 @@ from profile_lookup.identity.built_in_blocked_values import (
 )
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import Identifier
-from profile_lookup.identity.normalization import normalize
+from profile_lookup.identity.normalization import Normalization, normalize
 from profile_lookup.identity.profile import TraitName, TraitValue
-from profile_lookup.identity.rules import DEFAULT_SETTINGS
+from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import CONTACT, TraitDefinition, TraitGroup
 from profile_lookup.identity.traits import BlockedTrait, promote
 from tests.identity.building import contact, identifier, identifiers
@@ -176,8 +175,10 @@ REFUSED: dict[str, Callable[[], object]] = {
     "values: expected at most 1000": lambda: blocking(*(f"chat:{number}" for number in range(1, 1002))),
     "allowed: expected at most 1000": lambda: blocking(allowed=tuple(f"chat:{number}" for number in range(1, 1002))),
     "patterns: expected at most 100": lambda: blocking(patterns=tuple(("chat", f"{number}") for number in range(101))),
-    "patterns: expected a regular expression of RE2's syntax": lambda: blocking(patterns=(("chat", "(a"),)),
-    "patterns: expected at most 1000 characters": lambda: blocking(patterns=(("chat", "a" * 1001),)),
+    "patterns.1.pattern: expected a regular expression of RE2's syntax": lambda: blocking(
+        patterns=(("chat", "a"), ("chat", "(a"))
+    ),
+    "patterns.0.pattern: expected at most 1000 characters": lambda: blocking(patterns=(("chat", "a" * 1001),)),
     "patterns: expected fewer or simpler ones": lambda: blocking(
         patterns=tuple(("chat", f"[a-y]{{200}}{number}") for number in range(100))
     ),
@@ -199,22 +200,60 @@ def test_values_on_the_bounds_are_accepted() -> None:
 
 
 @pytest.mark.parametrize(
-    "of",
+    ("place", "of"),
     [
-        lambda: blocking("fax:1"),
-        lambda: blocking(allowed=("fax:1",)),
-        lambda: blocking(patterns=(("fax", "1"),)),
+        ("values.1", lambda: blocking("chat:1", "fax:1")),
+        ("allowed.0", lambda: blocking(allowed=("fax:1",))),
+        ("patterns.0", lambda: blocking(patterns=(("fax", "1"),))),
     ],
 )
-def test_a_type_that_is_not_configured_is_refused(of: Callable[[], object]) -> None:
-    with pytest.raises(UnknownIdentifierType):
+def test_a_type_that_is_not_configured_is_refused(place: str, of: Callable[[], object]) -> None:
+    with pytest.raises(RequestRefused, match=f"^{place}.idType: not configured in this store; expected one of email"):
         of()
 
 
 @pytest.mark.parametrize("value", ["email:nobody", "phone:12345", "chat: "])
 def test_a_value_that_does_not_normalize_cannot_be_blocked(value: str) -> None:
-    with pytest.raises(IdentifierRefused):
-        blocking(value)
+    with pytest.raises(RequestRefused, match=r"^values\.1\.value: expected "):
+        blocking("chat:1", value)
+
+
+def test_a_value_that_is_normalized_already_is_blocked_like_the_one_that_was_sent() -> None:
+    own = blocking(f"email:{OFFICE}", built_in=True, patterns=(("chat", "bot"),))
+    settings = with_kinds(chat="none")
+    for text in (f"email:{OFFICE}", "phone:+12222222222", "chat:a bot", "chat: N/A ", "whatsapp:none"):
+        assert own.block(settings, identifier(text)), text
+    for text in ("email:a@x.example", "chat:bo t", "chat:n/a?"):
+        assert own.block(settings, identifier(text)) is None, text
+
+
+def test_a_blocked_identifier_is_refused_where_it_is_sent_by_itself() -> None:
+    own = blocking(f"email:{OFFICE}")
+    assert own.refuse_blocked(DEFAULT_SETTINGS, sent("email: A@x.example")) == identifier("email:a@x.example")
+    for text in (f"email:{OFFICE}", "phone:n/a"):
+        with pytest.raises(
+            ValueRefused, match=r"^value: expected a value that identifies somebody; this one is blocked"
+        ):
+            own.refuse_blocked(DEFAULT_SETTINGS, sent(text))
+
+
+def test_values_are_normalized_anew_for_other_settings() -> None:
+    own = blocking(
+        "chat: Ada@X ", "chat:ada@x", "chat:bob", "phone:3175556789", patterns=(("phone", "1"), ("chat", "b"))
+    )
+    adapted = own.adapted_to(with_kinds(without="phone", chat="email"))
+    assert adapted.values == tuple(identifiers("chat:ada@x"))
+    assert [each.id_type for each in adapted.patterns] == ["chat"]
+    assert own.adapted_to(DEFAULT_SETTINGS) == own
+
+
+def with_kinds(*, without: str | None = None, **kinds: Normalization) -> IdentityResolutionSettings:
+    configs = tuple(
+        replace(config, normalization=kinds.get(config.id_type, config.normalization))
+        for config in DEFAULT_SETTINGS.identifier_configs
+        if config.id_type != without
+    )
+    return IdentityResolutionSettings(configs, tuple(config.id_type for config in configs))
 
 
 GROUPS = {

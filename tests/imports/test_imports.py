@@ -508,3 +508,31 @@ async def _wait_for_rows(client: httpx.AsyncClient, store_id: str, created: dict
     async with asyncio.timeout(PATIENCE):
         while (await client.get(path_of(store_id, created))).json()["progress"]["rowsDone"] == 0:
             await asyncio.sleep(0.01)
+
+
+async def test_people_who_share_a_placeholder_stay_apart(client: httpx.AsyncClient, store_id: str) -> None:
+    """150 customers without an e-mail address: each has a profile, and each phone finds its own."""
+    phones = [f"+1317555{number:04}" for number in range(150)]
+    rows = "".join(f"{'n/a' if number % 3 else 'N/A '},{phone},Guest\r\n" for number, phone in enumerate(phones))
+    answer, refused = await imported(client, store_id, f"E-mail,Phone,First\r\n{rows}")
+    assert refused == []
+    assert answer["progress"] == {"rowsDone": 150, "rowsTotal": 150, "created": 150, "updated": 0, "merged": 0}
+    found = [await look_up(client, store_id, "phone", phone) for phone in phones]
+    assert all(len(each) == 1 for each in found)
+    assert len({each[0] for each in found}) == 150
+    kept = await client.get(f"/v1/Stores/{store_id}/Profiles/{found[1][0]}")
+    assert kept.json()["traits"]["Contact"]["email"] == "n/a"
+
+
+async def test_a_row_whose_values_are_all_blocked_is_refused_with_the_reason(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    rows = "n/a,555-555-5555,Ada\r\n,-,Bo\r\n,,Cy\r\n"
+    _, refused = await imported(client, store_id, f"E-mail,Phone,First\r\n{rows}")
+    reason = "expected a value that identifies somebody; blocked:"
+    filler = "ten equal digits are typed to fill a field; North America has no such area code"
+    assert refused == [
+        f'2,,"{reason} E-mail (a word that stands for no value), Phone ({filler})"',
+        f"3,,{reason} Phone (a word that stands for no value)",
+        '4,,"expected a value in a column that identifies: E-mail, Phone"',
+    ]

@@ -16,12 +16,13 @@ from sqlalchemy import exists, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.archives.wire import ArchivedProfile, ArchiveHeader, parse_line
+from profile_lookup.blocked_values import queries as blocked_values_queries
 from profile_lookup.database.connections import translating_errors
 from profile_lookup.database.documents import serialized_profile
 from profile_lookup.database.fuzzy_key import fuzzy_key
 from profile_lookup.database.tables import profile
 from profile_lookup.errors import IdentifierRefused, ProfileLookupError, RequestRefused, TraitsRefused
-from profile_lookup.identity.normalization_version import CURRENT, UNVERSIONED
+from profile_lookup.identity.normalization_version import CURRENT, UNVERSIONED, NormalizationVersion
 from profile_lookup.identity.stored_values import (
     refuse_never_normalized,
     refuse_unlike_defined,
@@ -88,9 +89,14 @@ async def _refuse_unless_empty(connection: AsyncConnection, store: StoreRules) -
 
 
 async def _replace_rules(connection: AsyncConnection, store: StoreRules, header: ArchiveHeader) -> StoreRules:
-    """Put the archive's settings and trait groups in force, and return the store with them."""
+    """Put the archive's settings, blocked values and trait groups in force, and return the store with them."""
     try:
         settings = header.settings.to_domain()
+        blocked_values = (
+            store.blocked_values.adapted_to(settings)
+            if header.blocked_values is None
+            else header.blocked_values.to_domain(settings)
+        )
         groups = {group.display_name: group.to_domain() for group in header.trait_groups}
     except ProfileLookupError as error:
         raise RestoreRefused(str(error), 1) from None
@@ -100,6 +106,8 @@ async def _replace_rules(connection: AsyncConnection, store: StoreRules, header:
         raise RestoreRefused(f"traitGroups: expected {CONTACT.name} with the traits that every store has", 1)
     if settings != store.settings:
         await identity_settings.replace(connection, store, settings)
+    if header.blocked_values is not None:
+        await blocked_values_queries.replace(connection, store, blocked_values)
     for name in store.trait_groups.keys() - groups.keys():
         await trait_groups.remove(connection, store, name)
     kept_groups = {name: group for name, group in store.trait_groups.items() if name in groups}
@@ -111,6 +119,24 @@ async def _replace_rules(connection: AsyncConnection, store: StoreRules, header:
             await trait_groups.replace(connection, store, current, group, archived.description)
         else:
             await trait_groups.create(connection, remaining, group, archived.description)
+    version, kept_values = await _replace_normalization(connection, store, header)
+    return replace(
+        store,
+        settings=settings,
+        trait_groups=groups,
+        normalization=version,
+        kept_values=kept_values,
+        blocked_values=blocked_values,
+    )
+
+
+async def _replace_normalization(
+    connection: AsyncConnection, store: StoreRules, header: ArchiveHeader
+) -> tuple[NormalizationVersion, int]:
+    """Give the store the version of the archive's values, and queue the operation that normalizes them anew.
+
+    Return the version, and how many values the archived store kept though its rules refused them.
+    """
     made_by = header.normalization
     version = UNVERSIONED if made_by is None else made_by.version
     kept_values = 0 if made_by is None else made_by.kept_values
@@ -118,7 +144,7 @@ async def _replace_rules(connection: AsyncConnection, store: StoreRules, header:
         await set_normalization(connection, store.account_id, store.id, version, kept_values)
     if CURRENT.is_newer_than(version):
         await queue_renormalization(connection, store.account_id, store.id)
-    return replace(store, settings=settings, trait_groups=groups, normalization=version, kept_values=kept_values)
+    return version, kept_values
 
 
 def _parse(kind: type[T], number: int, line: bytes) -> T:

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, Plai
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
+from profile_lookup.blocked_values.wire import BlockedValuesBody
 from profile_lookup.errors import RequestRefused
 from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
 from profile_lookup.identity.normalization import MAX_LENGTH
@@ -152,6 +153,8 @@ class ArchiveHeader(AnswerModel):
     settings: IdentityResolutionSettingsBody
     trait_groups: list[TraitGroupRequest] = Field(max_length=MAX_GROUPS)
     normalization: ArchivedNormalization | SkipJsonSchema[None] = None
+    blocked_values: BlockedValuesBody | None = None
+    """None in an archive of a version that had none: the store keeps its own."""
 
 
 T = TypeVar("T", ArchiveHeader, ArchivedProfile)

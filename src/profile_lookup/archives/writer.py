@@ -14,6 +14,7 @@ from profile_lookup.archives.wire import (
     ArchivedProfile,
     ArchiveHeader,
 )
+from profile_lookup.blocked_values.wire import BlockedValuesBody
 from profile_lookup.database.documents import Document, parsed_profile, trait_group_of
 from profile_lookup.database.tables import profile
 from profile_lookup.identity.trait_definitions import TraitGroup
@@ -43,6 +44,7 @@ async def header_of(connection: AsyncConnection, store: StoreRules) -> ArchiveHe
         ),
         trait_groups=[_archived_group(row) for row in groups],
         normalization=ArchivedNormalization.of_domain(store.normalization, store.kept_values),
+        blocked_values=BlockedValuesBody.of_domain(store.blocked_values),
     )
 
 

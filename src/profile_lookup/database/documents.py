@@ -1,11 +1,12 @@
-"""Converts the JSONB documents: a store's settings, a trait group's traits, and a profile as it was before a merge."""
+"""Converts the JSONB documents: a store's settings and blocked values, a trait group's traits, a profile in a merge."""
 
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from profile_lookup.errors import SettingsRefused
+from profile_lookup.errors import RequestRefused, SettingsRefused
+from profile_lookup.identity.blocked_values import BlockedPattern, BlockedValues
 from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
@@ -29,6 +30,30 @@ def settings_of(document: Document) -> IdentityResolutionSettings:
         )
     except SettingsRefused as error:
         raise ValueError("settings were stored that are not valid") from error  # a defect of ours, not a refusal
+
+
+def blocked_values_document(blocked_values: BlockedValues) -> Document:
+    return {
+        "built_in": blocked_values.built_in,
+        "values": [list(identifier) for identifier in blocked_values.values],
+        "patterns": [[each.id_type, each.pattern] for each in blocked_values.patterns],
+        "allowed": [list(identifier) for identifier in blocked_values.allowed],
+        "max_profiles_per_value": blocked_values.max_profiles_per_value,
+    }
+
+
+def blocked_values_of(document: Document) -> BlockedValues:
+    """Return the blocked values. The document of a store that never had any is empty."""
+    try:
+        return BlockedValues(
+            document.get("built_in", False),
+            tuple(NormalizedIdentifier(*each) for each in document.get("values", ())),
+            tuple(BlockedPattern(*each) for each in document.get("patterns", ())),
+            tuple(NormalizedIdentifier(*each) for each in document.get("allowed", ())),
+            document.get("max_profiles_per_value"),
+        )
+    except RequestRefused as error:
+        raise ValueError("blocked values were stored that are not valid") from error  # a defect of ours, not a refusal
 
 
 def traits_document(group: TraitGroup) -> Document:

@@ -11,7 +11,8 @@ constraints are alarms: in a correct run none of them fires, and a mistake fails
   holds only identifiers that are searched by it.
 
 Values of identifiers and traits are in `identifier.value`, `trait.value` and `merge.moved`, in `operation_item.input`
-until the item is done, in `operation_piece.content` until the import has ended, and nowhere else.
+until the item is done, in `operation_piece.content` until the import has ended, and nowhere else. Those that a store
+blocks are also in `store.blocked_values`.
 """
 
 import json
@@ -95,7 +96,11 @@ store = Table(
     # refuse them. The defaults are for an earlier release that creates stores beside this one.
     Column("normalization", JSONB, nullable=False, server_default=json.dumps(UNVERSIONED.to_document())),
     Column("kept_values", BigInteger, nullable=False, server_default="0"),
-    # Changes whenever the settings or a trait group change: what a process has cached of a store is valid until then.
+    # `identity/blocked_values.py`; the values in it are normalized. `blocked_values_version` changes whenever it does.
+    Column("blocked_values", JSONB, nullable=False, server_default="{}"),
+    Column("blocked_values_version", BigInteger, nullable=False, server_default="1"),
+    # Changes whenever the settings, the blocked values or a trait group change: what a process has cached of a store is
+    # valid until then.
     Column("revision", BigInteger, nullable=False),
     _time("created_at"),
     PrimaryKeyConstraint("account_id", "id"),

@@ -3,12 +3,13 @@
 The trait keeps a blocked value, but no identifier is made of it, so that resolution never sees it.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, Self
 
-from profile_lookup.errors import RequestRefused
+from profile_lookup.errors import IdentifierRefused, RequestRefused, UnknownIdentifierType, ValueRefused
 from profile_lookup.identity.built_in_blocked_values import built_in_blocked_value, is_placeholder
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.identity.normalization import MAX_LENGTH, Normalization
@@ -31,6 +32,9 @@ class Block:
     by: Literal["placeholder", "builtIn", "value", "pattern"]
     reason: str
 
+
+_KEEP_WORDS = frozenset[Normalization](("trim", "none"))
+"""The kinds by which a placeholder normalizes; the others refuse it."""
 
 _PLACEHOLDER = Block("placeholder", "a word that stands for no value")
 _VALUE = Block("value", "one of the store's blocked values")
@@ -83,17 +87,17 @@ class BlockedValues:
     ) -> Self:
         """Return what a client asks to block, each value normalized and once, each pattern compiled.
 
-        Raises `RequestRefused`; `UnknownIdentifierType` or `ValueRefused` of a value.
+        Raises `RequestRefused`, also for a value that its type refuses.
         """
-        patterns = tuple(dict.fromkeys(patterns))
+        sent_patterns = list(patterns)
         blocked_values = cls(
             built_in,
-            tuple(dict.fromkeys(map(settings.normalize, values))),
-            patterns,
-            tuple(dict.fromkeys(map(settings.normalize, allowed))),
+            _normalized(settings, "values", values),
+            tuple(dict.fromkeys(sent_patterns)),
+            _normalized(settings, "allowed", allowed),
             max_profiles_per_value,
         )
-        _refuse_bad_patterns(settings, patterns)
+        _refuse_bad_patterns(settings, sent_patterns)
         return blocked_values
 
     def judge(self, settings: IdentityResolutionSettings, sent: Identifier) -> NormalizedIdentifier | Block:
@@ -105,22 +109,54 @@ class BlockedValues:
         if is_placeholder(sent.value):
             return _PLACEHOLDER
         identifier = settings.normalize(sent)
-        return self.block(config.normalization, identifier) or identifier
+        return self._listed(config.normalization, identifier) or identifier
 
-    def block(self, normalization: Normalization, identifier: NormalizedIdentifier) -> Block | None:
-        """Return why a normalized identifier, of a type with this normalization, identifies nobody; None if it does.
+    def refuse_blocked(self, settings: IdentityResolutionSettings, sent: Identifier) -> NormalizedIdentifier:
+        """Return the identifier as a store keeps it.
 
-        It does not know placeholders: these are judged as they were sent.
+        Raises what `judge` raises, and `ValueRefused` if the identifier is blocked.
         """
-        if identifier in self._values:
+        judged = self.judge(settings, sent)
+        if isinstance(judged, Block):
+            raise ValueRefused(f"expected a value that identifies somebody; this one is blocked ({judged.reason})")
+        return judged
+
+    def block(self, settings: IdentityResolutionSettings, identifier: NormalizedIdentifier) -> Block | None:
+        """Return why an identifier that is normalized already identifies nobody; None if it does."""
+        normalization = settings.config(identifier.id_type).normalization
+        if normalization in _KEEP_WORDS and is_placeholder(identifier.value):
+            return _PLACEHOLDER
+        return self._listed(normalization, identifier)
+
+    def _listed(self, normalization: Normalization, identifier: NormalizedIdentifier) -> Block | None:
+        if self.values and identifier in self._values:
             return _VALUE
-        if self.is_allowed(identifier):
-            return None
+        block = None
         if self.built_in and (entry := built_in_blocked_value(normalization, identifier.value)):
-            return Block("builtIn", entry.reason)
-        if any(matches(pattern, identifier.value) for pattern in self._patterns.get(identifier.id_type, ())):
-            return _PATTERN
-        return None
+            block = Block("builtIn", entry.reason)
+        elif self.patterns and any(matches(each, identifier.value) for each in self._patterns_of(identifier.id_type)):
+            block = _PATTERN
+        return None if block and self.is_allowed(identifier) else block
+
+    def _patterns_of(self, id_type: str) -> Sequence[str]:
+        return self._patterns.get(id_type, ())
+
+    def adapted_to(self, settings: IdentityResolutionSettings) -> Self:
+        """Return what is blocked under other settings: values are normalized anew.
+
+        Those that the settings refuse, or whose type is no longer configured, are left out.
+        """
+        return replace(
+            self,
+            values=tuple(dict.fromkeys(_normalizable(settings, self.values))),
+            patterns=tuple(each for each in self.patterns if each.id_type in settings.id_types),
+            allowed=tuple(dict.fromkeys(_normalizable(settings, self.allowed))),
+        )
+
+    @property
+    def definitions(self) -> int:
+        """The number of values and patterns."""
+        return len(self.values) + len(self.patterns) + len(self.allowed)
 
     def is_allowed(self, identifier: NormalizedIdentifier) -> bool:
         return identifier in self._allowed
@@ -141,6 +177,26 @@ class BlockedValues:
         return by_type
 
 
+def _normalized(
+    settings: IdentityResolutionSettings, field: str, sent: Iterable[Identifier]
+) -> tuple[NormalizedIdentifier, ...]:
+    normalized: dict[NormalizedIdentifier, None] = {}
+    for position, each in enumerate(sent):
+        try:
+            normalized[settings.normalize(each)] = None
+        except IdentifierRefused as refused:
+            raise RequestRefused(f"{field}.{position}.{refused}") from None
+    return tuple(normalized)
+
+
+def _normalizable(
+    settings: IdentityResolutionSettings, identifiers: Iterable[NormalizedIdentifier]
+) -> Iterator[NormalizedIdentifier]:
+    for each in identifiers:
+        with suppress(IdentifierRefused):
+            yield settings.normalize(Identifier(each.id_type, each.value))
+
+
 def _refuse_more(field: str, count: int, limit: int) -> None:
     if count > limit:
         raise RequestRefused(f"{field}: expected at most {limit}")
@@ -148,10 +204,11 @@ def _refuse_more(field: str, count: int, limit: int) -> None:
 
 def _refuse_bad_patterns(settings: IdentityResolutionSettings, patterns: Iterable[BlockedPattern]) -> None:
     cost = 0
-    for each in patterns:
-        settings.config(each.id_type)
+    for position, each in enumerate(patterns):
+        if each.id_type not in settings.id_types:
+            raise RequestRefused(f"patterns.{position}.{UnknownIdentifierType(settings.id_types)}")
         if expected := why_no_pattern(each.pattern):
-            raise RequestRefused(f"patterns: {expected}")
+            raise RequestRefused(f"patterns.{position}.pattern: {expected}")
         cost += effort(each.pattern, MAX_LENGTH)
     if cost > MAX_EFFORT:
         raise RequestRefused("patterns: expected fewer or simpler ones")
@@ -159,3 +216,6 @@ def _refuse_bad_patterns(settings: IdentityResolutionSettings, patterns: Iterabl
 
 PLACEHOLDERS_ALONE = BlockedValues()
 """What a store blocks that has no blocked values of its own."""
+
+NEW_STORES_BLOCKED_VALUES = BlockedValues(built_in=True)
+"""What a new store blocks until its owner says otherwise."""

@@ -4,6 +4,7 @@ All of this is ours; docs/values.md shows it.
 """
 
 from dataclasses import dataclass
+from typing import get_args
 
 from profile_lookup.identity.invisible_characters import trimmed
 from profile_lookup.identity.normalization import Normalization
@@ -45,18 +46,23 @@ BUILT_IN_BLOCKED_VALUES = (
 )
 """+18888888888 is not among them: it is in use, as are such numbers of other countries."""
 
-_VALUES = {(each.normalization, each.value): each for each in BUILT_IN_BLOCKED_VALUES if each.value}
+_LONGEST = max(map(len, PLACEHOLDERS))
+_VALUES: dict[Normalization, dict[str, BuiltInValue]] = {
+    kind: {each.value: each for each in BUILT_IN_BLOCKED_VALUES if each.value and each.normalization == kind}
+    for kind in get_args(Normalization)
+}
 _LOCAL_PARTS = {each.local_part: each for each in BUILT_IN_BLOCKED_VALUES if each.local_part}
 
 
 def is_placeholder(value: str) -> bool:
     """Return whether a value, as a client sent it, is a word that stands for no value."""
-    return trimmed(value).casefold() in PLACEHOLDERS
+    word = trimmed(value)
+    return len(word) <= _LONGEST and word.casefold() in PLACEHOLDERS
 
 
 def built_in_blocked_value(normalization: Normalization, normalized: str) -> BuiltInValue | None:
     """Return the entry that blocks a normalized value, if there is one."""
-    entry = _VALUES.get((normalization, normalized))
+    entry = _VALUES[normalization].get(normalized)
     if entry is None and normalization == "email":
         entry = _LOCAL_PARTS.get(normalized.partition("@")[0])
     return entry

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.database.documents import settings_document
+from profile_lookup.database.documents import blocked_values_document, settings_document
 from profile_lookup.database.tables import store as store_table
 from profile_lookup.errors import SettingsRefused
 from profile_lookup.identity.rules import IdentityResolutionSettings
@@ -69,13 +69,19 @@ def shared_values_refusal(id_type: str, count: int) -> SettingsRefused:
 
 
 async def replace(connection: AsyncConnection, store: StoreRules, settings: IdentityResolutionSettings) -> None:
-    """Put these settings in force. The caller holds the exclusive lock on the store's rules."""
+    """Put these settings in force, and adapt the blocked values to them.
+
+    The caller holds the exclusive lock on the store's rules.
+    """
+    blocked_values = store.blocked_values.adapted_to(settings)
     await connection.execute(
         update(store_table)
         .where(store_table.c.account_id == store.account_id, store_table.c.id == store.id)
         .values(
             settings=settings_document(settings),
             settings_version=store.settings_version + 1,
+            blocked_values=blocked_values_document(blocked_values),
+            blocked_values_version=store.blocked_values_version + (blocked_values != store.blocked_values),
             revision=store.revision + 1,
         )
     )

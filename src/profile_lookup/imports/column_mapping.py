@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from profile_lookup.errors import RequestRefused, RowRefused, TraitsRefused, TraitValueRefused
+from profile_lookup.errors import NothingUnblocked, RequestRefused, RowRefused, TraitsRefused, TraitValueRefused
+from profile_lookup.identity.blocked_values import PLACEHOLDERS_ALONE, BlockedValues
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.identity.rules import IdentityResolutionSettings
@@ -54,8 +55,11 @@ def read_row(
     settings: IdentityResolutionSettings,
     mapping: Sequence[MappedColumn],
     cells: Sequence[str],
+    blocked_values: BlockedValues = PLACEHOLDERS_ALONE,
 ) -> Change:
     """Return the change that a row asks for. Its cells are in the order of the mapping; an empty cell is ignored.
+
+    A blocked value costs its cell alone: the trait is written, and the rest of the row counts.
 
     The mapping must have passed `refuse_mapping`. Raises `RowRefused`.
     """
@@ -65,12 +69,16 @@ def read_row(
             data_type = groups[trait.group].traits[trait.name].data_type
             sent.setdefault(trait.group, {})[trait.name] = _read_cell(column, data_type, cell)
     try:
-        change = Change.of_traits(groups, settings, read_traits(groups, sent))
+        change = Change.of_traits(groups, settings, read_traits(groups, sent), blocked_values)
     except TraitValueRefused as refused:
         column = next(each.column for each in mapping if str(each.trait) == refused.trait)
         raise RowRefused(column, refused.expected) from None
     except TraitsRefused as refused:
         raise RowRefused(None, str(refused)) from None
+    if change.blocked and not change.incoming:
+        columns_of = {each.trait: each.column for each in mapping}
+        nobody = NothingUnblocked((columns_of[each.trait], each.block.reason) for each in change.blocked)
+        raise RowRefused(None, str(nobody))
     if not change.incoming:
         columns = list(identifying_columns(groups, settings, mapping))
         listed = columns if len(columns) <= _MAX_NAMED else [*columns[:_MAX_NAMED], "…"]

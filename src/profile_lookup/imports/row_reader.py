@@ -47,6 +47,6 @@ def next_rows(
 
 def change_or_refusal(store: StoreRules, mapping: Sequence[MappedColumn], cells: Sequence[str]) -> Change | RowRefused:
     try:
-        return read_row(store.trait_groups, store.settings, mapping, cells)
+        return read_row(store.trait_groups, store.settings, mapping, cells, store.blocked_values)
     except RowRefused as refused:
         return refused

@@ -9,7 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
-from profile_lookup.errors import IdentifierConflict, NothingToReplace, ProfileLookupError, TraitsRefused
+from profile_lookup.errors import (
+    IdentifierConflict,
+    NothingToReplace,
+    NothingUnblocked,
+    ProfileLookupError,
+    TraitsRefused,
+)
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.former_values import former_values, named_identifiers
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
@@ -35,7 +41,8 @@ Outcome = Written | ProfileLookupError
 
 def change_of(store: StoreRules, sent: Mapping[str, Mapping[str, object]]) -> Change:
     """Return the change that writes these traits, given as they were sent. Raises `TraitsRefused`."""
-    return Change.of_traits(store.trait_groups, store.settings, read_traits(store.trait_groups, sent))
+    traits = read_traits(store.trait_groups, sent)
+    return Change.of_traits(store.trait_groups, store.settings, traits, store.blocked_values)
 
 
 def time_after(attempt: Attempt) -> datetime:
@@ -141,6 +148,8 @@ def _apply(
 def _refusal(change: Change) -> TraitsRefused | None:
     if 1 <= len(change.incoming) <= MAX_IDENTIFIERS:
         return None
+    if change.blocked and not change.incoming:
+        return NothingUnblocked((f"traits.{each.trait}", each.block.reason) for each in change.blocked)
     return TraitsRefused(f"traits: expected 1-{MAX_IDENTIFIERS} values that are promoted to identifiers")
 
 

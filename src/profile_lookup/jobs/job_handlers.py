@@ -9,6 +9,7 @@ from profile_lookup.database.pool import Database
 from profile_lookup.errors import Unavailable
 from profile_lookup.imports.import_job import import_handler
 from profile_lookup.imports.s3 import bucket_of
+from profile_lookup.jobs.blocked_values import update_blocked_values
 from profile_lookup.jobs.bulk import update_profiles_bulk
 from profile_lookup.jobs.erasure import erase_store, forget_traits
 from profile_lookup.jobs.normalization_drift import queue_renormalizations, renormalize_values
@@ -23,6 +24,7 @@ HANDLERS: dict[str, Handler] = {
     OperationKind.ERASE_STORE: erase_store,
     OperationKind.RENORMALIZE_VALUES: renormalize_values,
     OperationKind.FORGET_TRAITS: forget_traits,
+    OperationKind.UPDATE_BLOCKED_VALUES: update_blocked_values,
     OperationKind.UPDATE_PROFILES_BULK: update_profiles_bulk,
     OperationKind.UPDATE_SETTINGS: update_settings,
 }
@@ -40,6 +42,7 @@ LONG = frozenset(
         OperationKind.ERASE_STORE,
         OperationKind.FORGET_TRAITS,
         OperationKind.RENORMALIZE_VALUES,
+        OperationKind.UPDATE_BLOCKED_VALUES,
     }
 )
 """Kinds that may take minutes. A worker limits how many of them it does at a time, so that others need not wait."""

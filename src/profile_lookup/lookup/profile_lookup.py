@@ -83,6 +83,8 @@ class ProfileLookup:
             found = await self._lookups.find(credentials, store.id, normalized, is_gone)
         if found is None or found.revision != store.revision:
             return None
+        if found.profile_ids and store.blocked_values.block(store.settings, normalized):
+            return LookupResult(normalized.value, ())  # the operation that removes the value has not come to it yet
         return LookupResult(normalized.value, found.profile_ids)
 
     async def _find_in_any_form(

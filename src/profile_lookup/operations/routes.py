@@ -15,7 +15,14 @@ from profile_lookup.errors import (
     TraitsRefused,
 )
 from profile_lookup.operations import items, queries
-from profile_lookup.operations.wire import RETRY_AFTER, ItemResult, ItemResults, Operation
+from profile_lookup.operations.wire import (
+    RETRY_AFTER,
+    ItemResult,
+    ItemResults,
+    Operation,
+    RemovedIdentifiers,
+    counts_removed,
+)
 from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute
 from profile_lookup.web.dependencies import BaseUrl, DatabaseOfApp, Snapshot
@@ -99,11 +106,11 @@ async def fetch_operation(operation: OperationOfCaller, base_url: BaseUrl, respo
 @router.get(
     "/{operationId}/Results",
     operation_id="ListOperationResults",
-    summary="List the results of the items of an accepted request",
+    summary="Fetch the results of an accepted request",
     response_model_exclude_none=True,
     responses={
         200: answer(
-            "Results, in the request's order",
+            "Results, in the request's order; or how many identifiers were removed",
             {
                 "results": [
                     {"index": 0, "status": "merged", "profileId": ids.EXAMPLE_PROFILE_ID},
@@ -129,11 +136,16 @@ async def fetch_operation(operation: OperationOfCaller, base_url: BaseUrl, respo
 )
 async def list_results(
     operation: OperationOfCaller, page: ResultsPage, tokens: PageTokensOfApp, snapshot: Snapshot
-) -> ItemResults:
-    """The results of the items that are done so far, in the request's order **(ours)**. Not every operation has items.
+) -> ItemResults | RemovedIdentifiers:
+    """The results so far **(ours)**. Not every operation has any; if it has, its `resultUrl` is this address.
 
-    A result contains the profile's ID at that time. The profile may have been merged or erased since.
+    A batch of profiles has a result for each, in the request's order, page by page. It contains the profile's ID at
+    that time. The profile may have been merged or erased since.
+
+    A change of the blocked values has one result, `{"removed": 3}`: how many identifiers were removed from profiles.
     """
+    if counts_removed(operation):
+        return RemovedIdentifiers(removed=operation.progress.get("removed", 0))
     query = items.results_of(operation.account_id, operation.id)
     scope = ("results", str(operation.account_id), str(operation.id))
     found = await fetch_page(snapshot, query, items.RESULTS_KEY, page, tokens, *scope)

@@ -6,6 +6,7 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 from sqlalchemy import Row
 
+from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.web import ids
 from profile_lookup.web.contract import more_info, title_of
 from profile_lookup.web.urls import operation_url, results_url
@@ -43,7 +44,7 @@ class Operation(AnswerModel):
     result_url: str | SkipJsonSchema[None] = Field(
         default=None,
         json_schema_extra={"format": "uri"},
-        description="The address of the results of the items, if the operation has any **(ours)**.",
+        description="The address of the results, if the operation has any **(ours)**.",
     )
     error: OperationError | SkipJsonSchema[None] = Field(
         default=None, description="It is present when the status is FAILED."
@@ -59,7 +60,7 @@ class Operation(AnswerModel):
             completed_at=row.completed_at,
             status_url=operation_url(base_url, operation_id),
             result=OperationResult(type="RESOURCE_ID", id=row.result_id) if row.result_id else None,
-            result_url=results_url(base_url, operation_id) if row.has_items else None,
+            result_url=results_url(base_url, operation_id) if row.has_items or counts_removed(row) else None,
             error=OperationError.of(row.error_code, row.error_detail) if row.error_code else None,
         )
 
@@ -87,6 +88,15 @@ class ItemResult(AnswerModel):
 class ItemResults(AnswerModel):
     results: list[ItemResult] = Field(max_length=1000)
     meta: Meta
+
+
+class RemovedIdentifiers(AnswerModel):
+    removed: int = Field(ge=0, description="How many identifiers were removed from profiles so far.")
+
+
+def counts_removed(operation: Row[Any]) -> bool:
+    """Return whether the result of an operation is a number of removed identifiers."""
+    return bool(operation.kind == OperationKind.UPDATE_BLOCKED_VALUES)
 
 
 class OperationAccepted(AnswerModel):

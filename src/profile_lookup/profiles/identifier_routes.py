@@ -101,7 +101,7 @@ async def add_identifier(
     """
 
     def read(store: StoreRules) -> Change:
-        identifier = store.settings.normalize(body.to_domain())
+        identifier = store.blocked_values.refuse_blocked(store.settings, body.to_domain())
         return Change((identifier,), sent={identifier: body.value})
 
     await ingest(database, addressed.store, read, datetime.now(UTC), addressed.id)
@@ -161,7 +161,7 @@ async def patch_identifier(
             old, *_ = named_identifiers(store.settings, sent)
         else:
             old = store.settings.normalize(sent)
-        new = store.settings.normalize(Identifier(id_type, body.new_value))
+        new = store.blocked_values.refuse_blocked(store.settings, Identifier(id_type, body.new_value))
         return Change((new,), replaced=old, sent={old: body.old_value, new: body.new_value})
 
     await ingest(database, addressed.store, read, datetime.now(UTC), addressed.id)

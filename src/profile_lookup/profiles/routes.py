@@ -144,7 +144,7 @@ async def patch_profile(
 
     def read(store: StoreRules) -> Change:
         traits = read_trait_changes(store.trait_groups, body.traits or {})
-        return Change.of_traits(store.trait_groups, store.settings, traits)
+        return Change.of_traits(store.trait_groups, store.settings, traits, store.blocked_values)
 
     await ingest(database, addressed.store, read, datetime.now(UTC), addressed.id)
     return wire.Accepted(message=_CHANGED)

@@ -14,7 +14,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials, Scope
-from profile_lookup.database.documents import settings_of, trait_group_of
+from profile_lookup.database.documents import blocked_values_of, settings_of, trait_group_of
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import (
     ProfileLookupError,
@@ -36,7 +36,9 @@ MAX_KNOWN_CALLERS = 10_000
 _RULES = """
     store.account_id, store.id, store.status, store.settings_version, store.revision, store.created_at,
     store.normalization::text as normalization, store.kept_values,
+    store.blocked_values_version,
     case when store.revision is distinct from {known_revision} then store.settings::text end as settings,
+    case when store.revision is distinct from {known_revision} then store.blocked_values::text end as blocked_values,
     case when store.revision is distinct from {known_revision} then (
         select jsonb_object_agg(trait_group.name, trait_group.traits) from trait_group
         where trait_group.store_id = store.id
@@ -117,6 +119,8 @@ def _store_of(row: asyncpg.Record | RowMapping, cached: StoreRules | None) -> St
         row["created_at"],
         NormalizationVersion.from_document(json.loads(row["normalization"])),
         row["kept_values"],
+        blocked_values_of(json.loads(row["blocked_values"])),
+        row["blocked_values_version"],
     )
     RULES.put(store)
     return store

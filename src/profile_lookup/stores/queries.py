@@ -8,10 +8,11 @@ from uuid import UUID
 from sqlalchemy import Row, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.database.documents import settings_document, traits_document
+from profile_lookup.database.documents import blocked_values_document, settings_document, traits_document
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.tables import account, store, trait_group
 from profile_lookup.errors import StoreLimitReached, StoreNameTaken, StoreNotFound
+from profile_lookup.identity.blocked_values import NEW_STORES_BLOCKED_VALUES
 from profile_lookup.identity.normalization_version import CURRENT
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.identity.trait_definitions import CONTACT
@@ -45,6 +46,8 @@ async def create(
             settings_version=1,
             normalization=CURRENT.to_document(),
             kept_values=0,
+            blocked_values=blocked_values_document(NEW_STORES_BLOCKED_VALUES),
+            blocked_values_version=1,
             revision=1,
             created_at=now,
         )

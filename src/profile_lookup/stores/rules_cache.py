@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from profile_lookup.identity.blocked_values import PLACEHOLDERS_ALONE, BlockedValues
 from profile_lookup.identity.normalization_version import CURRENT, NormalizationVersion
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import TraitGroup
 
 MAX_DEFINITIONS = 200_000
-"""The maximum number of trait definitions in all entries. One with its longest texts takes 2.4 KB, or 8.4 KB if these
-are emoji; a usual one takes some hundred bytes."""
+"""The maximum number of definitions, of traits and blocked values, in all entries.
+
+A trait's with its longest texts takes 2.4 KB, or 8.4 KB if these are emoji; a usual one takes some hundred bytes.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class StoreRules:
     created_at: datetime
     normalization: NormalizationVersion = CURRENT
     kept_values: int = 0
+    blocked_values: BlockedValues = PLACEHOLDERS_ALONE
+    blocked_values_version: int = 1
 
     @property
     def may_hold_former_values(self) -> bool:
@@ -40,8 +45,8 @@ class StoreRules:
 
     @property
     def definitions(self) -> int:
-        """The number of definitions in the rules, plus one for the store itself."""
-        return 1 + sum(len(group.traits) for group in self.trait_groups.values())
+        """The number of definitions in the rules, blocked values included, plus one for the store itself."""
+        return 1 + self.blocked_values.definitions + sum(len(group.traits) for group in self.trait_groups.values())
 
 
 class RulesCache:

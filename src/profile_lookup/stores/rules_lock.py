@@ -19,6 +19,15 @@ def store_key(store_id: UUID) -> int:
     return int.from_bytes(blake2b(store_id.bytes, digest_size=8).digest(), signed=True)
 
 
+async def share_rules(connection: AsyncConnection, account_id: UUID, store_id: UUID) -> StoreRules:
+    """Let nobody change the rules until the transaction ends, as every write does, and return the store.
+
+    Raises `StoreNotFound` if the store was deleted meanwhile.
+    """
+    await connection.execute(select(func.pg_advisory_xact_lock_shared(store_key(store_id))))
+    return await rules_in_force(connection, account_id, store_id)
+
+
 async def lock_rules(connection: AsyncConnection, account_id: UUID, store_id: UUID) -> StoreRules:
     """Wait for the writes under way, let no other begin, and return the store as it is then.
 

@@ -1,0 +1,1 @@
+"""Blocked values: the values of a store that identify nobody, such as placeholders."""
