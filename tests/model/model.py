@@ -313,6 +313,8 @@ class Model:
             if value is None or promotion is None or promotion not in self.settings.configs:
                 continue
             for item in value if isinstance(value, list) else [value]:
+                if isinstance(item, str) and not item.strip():
+                    continue
                 try:
                     identifier = self.normalized(promotion, item if isinstance(item, str) else json.dumps(item))
                 except Refused:
