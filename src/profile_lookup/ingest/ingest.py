@@ -1,5 +1,6 @@
 """The only path by which profiles get identifiers: gather candidates, resolve and write, in one transaction."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -17,12 +18,16 @@ from profile_lookup.errors import (
 )
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import NormalizedIdentifier
+from profile_lookup.identity.person_names import depend_on_names
 from profile_lookup.identity.profile import Profile
-from profile_lookup.identity.profile_replay import ProfileReplay, Written
+from profile_lookup.identity.profile_replay import ProfileReplay, SharedValue, Written
 from profile_lookup.identity.traits import read_traits
-from profile_lookup.ingest.identity_locks import Write, lock_and_gather, write_in_transaction
+from profile_lookup.ingest.identity_locks import Write, lock_and_gather, with_names, write_in_transaction
 from profile_lookup.ingest.writes import write
 from profile_lookup.stores.rules_cache import StoreRules
+from profile_lookup.web import ids
+
+log = logging.getLogger(__name__)
 
 MAX_IDENTIFIERS = 1500
 """Per transaction: 15 types of 100 values. Each takes an advisory lock, and PostgreSQL's table of locks is limited."""
@@ -73,11 +78,10 @@ async def ingest(
             raise refusal
 
         async def ingest_one(connection: AsyncConnection) -> UUID:
-            candidates = await lock_and_gather(connection, store, _identifying(store, change.incoming), known)
-            _refuse_without_replaced(candidates, change, known)
-            replay = ProfileReplay(store.settings, candidates, new_id)
+            replay = await _replay(connection, store, [change], known)
             written = replay.apply(change, requested_at, known)
             await write(connection, store.settings, store.id, replay.difference())
+            _log_shared_values(store, replay.shared_values)
             return written.profile_id
 
         return ingest_one
@@ -99,14 +103,34 @@ async def ingest_together(
     `lock_and_gather` does.
     """
     fitting = list(_take_fitting(attempts))
-    incoming = (each for change, _ in fitting if isinstance(change, Change) for each in change.incoming)
-    replay = ProfileReplay(
-        store.settings, await lock_and_gather(connection, store, _identifying(store, incoming)), new_id
-    )
+    replay = await _replay(connection, store, [change for change, _ in fitting if isinstance(change, Change)])
     outcomes = [_apply(replay, change, requested_at) for change, requested_at in fitting]
     on_resolved(outcomes)
     await write(connection, store.settings, store.id, replay.difference())
+    _log_shared_values(store, replay.shared_values)
     return outcomes
+
+
+async def _replay(
+    connection: AsyncConnection, store: StoreRules, changes: Sequence[Change], known: UUID | None = None
+) -> ProfileReplay:
+    """Lock all profiles on which the changes depend, and return the replay with them.
+
+    Raises what `lock_and_gather` raises, and `NothingToReplace`.
+    """
+    incoming = (each for change in changes for each in change.incoming)
+    candidates = await lock_and_gather(connection, store, _identifying(store, incoming), known)
+    for change in changes:
+        _refuse_without_replaced(candidates, change, known)
+    if depend_on_names(candidates, changes):
+        candidates = await with_names(connection, store, candidates)
+    return ProfileReplay(store.settings, candidates, new_id, store.blocked_values)
+
+
+def _log_shared_values(store: StoreRules, shared_values: Iterable[SharedValue]) -> None:
+    for each in shared_values:
+        fields = {"store_id": ids.store_id(store.id), "id_type": each.id_type, "names": each.names}
+        log.warning("a value was written under many names", extra=fields)
 
 
 def _identifying(store: StoreRules, incoming: Iterable[NormalizedIdentifier]) -> list[NormalizedIdentifier]:
@@ -132,8 +156,8 @@ def _apply(replay: ProfileReplay, change: Change | ProfileLookupError, requested
         return change
     try:
         return replay.apply(change, requested_at)
-    except IdentifierConflict as conflict:
-        return conflict
+    except (IdentifierConflict, TraitsRefused) as refused:
+        return refused
 
 
 def _refusal(change: Change) -> TraitsRefused | None:

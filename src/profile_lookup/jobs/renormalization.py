@@ -173,16 +173,18 @@ _REWRITE = text("""
             and renormalized.id_type = identifier.id_type
             and renormalized.profile_id = identifier.profile_id
             and renormalized.value = identifier.value
-        returning identifier.profile_id, renormalized.became, identifier.added_at
+        returning identifier.profile_id, renormalized.became, identifier.added_at, identifier.names
     )
-    insert into identifier (store_id, id_type, value, profile_id, is_unique, fuzzy_key, added_at)
+    insert into identifier (store_id, id_type, value, profile_id, is_unique, fuzzy_key, added_at, names)
     select
         :store_id, :id_type, became, profile_id,
-        cast(:is_unique as boolean), cast(:fuzzy_key as bigint), min(added_at)
+        cast(:is_unique as boolean), cast(:fuzzy_key as bigint), min(added_at), max(names)
     from gone
     group by became, profile_id
     on conflict on constraint identifier_pkey
-        do update set added_at = least(identifier.added_at, excluded.added_at)
+        do update set
+            added_at = least(identifier.added_at, excluded.added_at),
+            names = coalesce(identifier.names, excluded.names)
 """)
 
 _UPDATE_MARKS = text("""
