@@ -27,6 +27,8 @@ from profile_lookup.identity_settings.queries import refuse_contradictions, repl
 from profile_lookup.ingest.identity_locks import lock_and_gather
 from profile_lookup.ingest.writes import write
 from profile_lookup.operations.job_worker import Job
+from profile_lookup.operations.kinds import OperationKind
+from profile_lookup.operations.queries import enqueue
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
@@ -49,6 +51,9 @@ async def update_settings(job: Job) -> None:
         for id_type in change.remarked:
             await connection.execute(_UPDATE_MARKS, _marks(store, change, id_type))
         await replace(connection, store, change.after)
+        if change.renormalized:  # some values may be blocked as they are written now
+            kind = OperationKind.UPDATE_BLOCKED_VALUES
+            await enqueue(connection, job.account_id, job.store_id, kind=kind, job_input={})
         await job.complete(connection, ids.store_id(store.id))
 
 
