@@ -10,8 +10,10 @@ import pytest
 from sqlalchemy import text
 
 from profile_lookup.database.pool import Database
+from profile_lookup.errors import Unavailable
+from profile_lookup.ingest.writes import write
 from profile_lookup.jobs import blocked_values
-from tests.conftest import change_settings, finished, look_up, make_profile, make_store
+from tests.conftest import PATIENCE, change_settings, finished, look_up, make_profile, make_store
 from tests.database.contents import contents
 
 OFFICE = {"idType": "email", "value": "office@acme.example"}
@@ -258,6 +260,37 @@ async def test_many_identifiers_are_removed_in_steps(
     assert await look_up(client, store_id, "phone", "+13175550003") != []
 
 
+async def test_an_interrupted_removal_goes_on_and_counts_all(
+    client: httpx.AsyncClient, store_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = 0
+
+    async def write_or_fail(*arguments: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise Unavailable
+        await write(*arguments)
+
+    monkeypatch.setattr(blocked_values, "IDENTIFIERS_PER_STEP", 2)
+    monkeypatch.setattr(blocked_values, "write", write_or_fail)
+    for number in range(5):
+        await make_profile(client, store_id, phone=f"+1317555000{number}", email=f"bot{number}@x.example")
+    assert await removed_by(client, store_id, patterns=[{"idType": "email", "pattern": "^bot"}]) == 5
+    assert calls == 4
+
+
+async def test_values_that_a_new_normalization_makes_blocked_are_removed(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    person = await make_profile(client, store_id, chat="TEST@test.com", phone="+13175551234")
+    assert (await change_settings(client, store_id, chat={"normalization": "email"}))["status"] == "COMPLETED"
+    assert await look_up(client, store_id, "chat", "test@test.com") == []
+    async with asyncio.timeout(PATIENCE):
+        while "chat" in await identifiers_of(client, store_id, person):
+            await asyncio.sleep(0.05)
+
+
 async def test_a_blocked_value_is_found_by_nobody_from_the_answer_on(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
@@ -337,6 +370,15 @@ async def test_no_message_holds_a_blocked_value(
     await removed_by(client, store_id, values=[{"idType": "chat", "value": "s3cr3t"}])
     assert "s3cr3t" not in (await create(client, store_id, chat="s3cr3t")).text
     assert "s3cr3t" not in caplog.text
+
+
+async def test_a_document_of_the_largest_size_is_accepted(client: httpx.AsyncClient, store_id: str) -> None:
+    def values(kind: str) -> list[dict[str, str]]:
+        return [{"idType": "chat", "value": f"{kind}{number:04}".ljust(255, "ü")} for number in range(1000)]
+
+    patterns = [{"idType": "chat", "pattern": f"^{number}$"} for number in range(100)]
+    assert await removed_by(client, store_id, values=values("v"), allowed=values("a"), patterns=patterns) == 0
+    assert len((await client.get(path_of(store_id))).json()["allowed"]) == 1000
 
 
 async def test_stores_block_values_independently(client: httpx.AsyncClient, store_id: str) -> None:

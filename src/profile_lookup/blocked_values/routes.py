@@ -15,12 +15,15 @@ from profile_lookup.operations.queries import enqueue
 from profile_lookup.operations.wire import OperationAccepted
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
 from profile_lookup.stores.rules_lock import lock_rules
-from profile_lookup.web.body import ContractRoute, json_body
+from profile_lookup.web.body import BodyLimits, ContractRoute, json_body
 from profile_lookup.web.dependencies import BaseUrl, IfMatch, Transaction
 from profile_lookup.web.etags import etag, refuse_outdated
 from profile_lookup.web.openapi import ETAG, answer, error_answers, request_example
 
 router = APIRouter(prefix="/v1/ControlPlane", tags=["BlockedValues"], route_class=ContractRoute)
+
+LIMITS = BodyLimits(size=4 << 20)
+"""The longest document fits: 2,000 values of 255 characters."""
 
 _ACCEPTED = "Blocked values accepted for processing."
 _EXAMPLE: dict[str, Any] = {
@@ -66,13 +69,19 @@ async def fetch_blocked_values(store: StoreOfAccount, response: Response) -> Blo
             "block; its `resultUrl` says how many were removed.",
             _ACCEPTED,
         ),
-        **error_answers(RequestRefused("builtIn: Field required"), *STORE_ERRORS, Outdated(), has_body=True),
+        **error_answers(
+            RequestRefused("builtIn: Field required"),
+            *STORE_ERRORS,
+            Outdated(),
+            has_body=True,
+            max_body=LIMITS.size,
+        ),
     },
     openapi_extra=request_example(_EXAMPLE),
 )
 async def update_blocked_values(
     store: StoreOfAccount,
-    body: Annotated[BlockedValuesBody, json_body(BlockedValuesBody)],
+    body: Annotated[BlockedValuesBody, json_body(BlockedValuesBody, LIMITS)],
     transaction: Transaction,
     base_url: BaseUrl,
     response: Response,

@@ -223,6 +223,8 @@ identifier = Table(
     Column("is_unique", Boolean, nullable=False),
     _time("added_at"),
     Column("fuzzy_key", BigInteger),
+    # Hashes of the different names under which it was written, if there are several: `identity/person_names.py`.
+    Column("names", ARRAY(BigInteger)),
     # A Lookup is one index-only scan of this key, already in canonical order.
     PrimaryKeyConstraint("store_id", "id_type", "value", "profile_id"),
     ForeignKeyConstraint(["store_id", "profile_id"], ["profile.store_id", "profile.id"]),

@@ -29,8 +29,12 @@ class Trait:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A canonical profile: its identifiers with the time each was added, and its traits."""
+    """A canonical profile: its identifiers with the time each was added, and its traits.
+
+    `names` are the counted names of identifiers, of which there are several; see `person_names.py`.
+    """
 
     id: UUID
     identifiers: Mapping[NormalizedIdentifier, datetime]
     traits: Mapping[TraitName, Trait]
+    names: Mapping[NormalizedIdentifier, tuple[int, ...]] = field(default_factory=dict)

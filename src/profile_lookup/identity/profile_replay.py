@@ -9,9 +9,12 @@ from types import MappingProxyType
 from typing import Literal
 from uuid import UUID
 
+from profile_lookup.errors import TraitsRefused
+from profile_lookup.identity.blocked_values import PLACEHOLDERS_ALONE, BlockedValues
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.merging import combined, evicted, united_identifiers
+from profile_lookup.identity.person_names import MIN_NAMES, NOTICE_FROM, Count, count, held_name, written_name
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.resolution import Create, Merge, Resolution, Update, profiles_of, resolve
 from profile_lookup.identity.rules import IdentityResolutionSettings
@@ -41,6 +44,7 @@ class Difference:
 
     - `created`: new canonical profiles, each with its time
     - `upserted_identifiers`, `deleted_identifiers`: each with its profile
+    - `names`: the counted names of those upserted identifiers whose names change
     - `upserted_traits`, `deleted_traits`: traits of canonical profiles
     - `aliases`: each merged profile, also one that was never stored, with its canonical profile
     - `merges`: in the order in which they happened
@@ -49,6 +53,7 @@ class Difference:
     created: Mapping[UUID, datetime] = field(default_factory=dict)
     upserted_identifiers: Sequence[tuple[UUID, NormalizedIdentifier, datetime]] = ()
     deleted_identifiers: Sequence[tuple[UUID, NormalizedIdentifier]] = ()
+    names: Mapping[tuple[UUID, NormalizedIdentifier], tuple[int, ...]] = field(default_factory=dict)
     upserted_traits: Sequence[tuple[UUID, TraitName, Trait]] = ()
     deleted_traits: Sequence[tuple[UUID, TraitName]] = ()
     aliases: Mapping[UUID, UUID] = field(default_factory=dict)
@@ -62,6 +67,14 @@ class Difference:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class SharedValue:
+    """A value of this type was written under so many different names that it may be nobody's own."""
+
+    id_type: str
+    names: int
+
+
 class ProfileReplay:
     """Canonical profiles in memory; each change is applied to the result of the changes before it.
 
@@ -70,9 +83,15 @@ class ProfileReplay:
     """
 
     def __init__(
-        self, settings: IdentityResolutionSettings, stored: Iterable[Profile], new_id: Callable[[], UUID]
+        self,
+        settings: IdentityResolutionSettings,
+        stored: Iterable[Profile],
+        new_id: Callable[[], UUID],
+        blocked_values: BlockedValues = PLACEHOLDERS_ALONE,
     ) -> None:
         self._settings = settings
+        self._blocked_values = blocked_values
+        self.shared_values: list[SharedValue] = []
         self._new_id = new_id
         self._stored = {profile.id: profile for profile in stored}
         self._now = dict(self._stored)
@@ -93,14 +112,20 @@ class ProfileReplay:
         """Apply the change to the known profile, or to the one that the identifiers name.
 
         `former` are earlier forms of identifiers of the change. Who holds one is treated as if it held today's form,
-        and holds that from then on. Raises `IdentifierConflict`; nothing has changed then.
+        and holds that from then on. Raises `IdentifierConflict`, or `TraitsRefused` if the change carries no other
+        values than those that joined too many names already; nothing has changed then.
         """
-        incoming = (*change.incoming, *former)
+        counts = self._counts(change, known)
+        if not all(each.may_join for each in counts.values()):
+            change = _joining(change, counts, known)
+        incoming = (*change.incoming, *(each for each, today in former.items() if today in change.incoming))
         candidates = [_with_todays(self._now[each], former) for each in self._candidates(incoming, known)]
         resolution = resolve(self._settings, change.incoming, candidates, known)
         profiles = profiles_of(resolution)
         identifiers, traits = combined(self._settings, profiles, change, requested_at)
         written = self.become(resolution, identifiers, traits, requested_at)
+        for identifier, counted in counts.items():
+            self._keep_names(identifier, counted.names)
         return replace(written, evicted=evicted(profiles, change, identifiers))
 
     def become(
@@ -128,7 +153,11 @@ class ProfileReplay:
             for identifier in before - (identifiers.keys() if profile.id == written.profile_id else ()):
                 self._holders[identifier].discard(profile.id)
         self._hold(written.profile_id, identifiers.keys() - held)
-        self._now[written.profile_id] = Profile(written.profile_id, identifiers, traits)
+        participants = profiles_of(resolution)
+        names = {
+            each: counted for profile in participants for each, counted in profile.names.items() if each in identifiers
+        }
+        self._now[written.profile_id] = Profile(written.profile_id, identifiers, traits, names)
         self._changed.add(written.profile_id)
         return written
 
@@ -144,13 +173,18 @@ class ProfileReplay:
             aliases |= dict.fromkeys((profile.id for profile in each.merge.absorbed), canonical_id)
         upserted_identifiers: list[tuple[UUID, NormalizedIdentifier, datetime]] = []
         deleted_identifiers: list[tuple[UUID, NormalizedIdentifier]] = []
+        names: dict[tuple[UUID, NormalizedIdentifier], tuple[int, ...]] = {}
         upserted_traits: list[tuple[UUID, TraitName, Trait]] = []
         deleted_traits: list[tuple[UUID, TraitName]] = []
         for profile_id in self._changed - aliases.keys():
             before, after = self._stored.get(profile_id, _NOTHING), self._now[profile_id]
             held, had = before.identifiers, before.traits
+            renamed = {each: counted for each, counted in after.names.items() if before.names.get(each) != counted}
+            names |= {(profile_id, each): counted for each, counted in renamed.items()}
             upserted_identifiers += [
-                (profile_id, each, at) for each, at in after.identifiers.items() if held.get(each) != at
+                (profile_id, each, at)
+                for each, at in after.identifiers.items()
+                if held.get(each) != at or each in renamed
             ]
             deleted_identifiers += [(profile_id, each) for each in held if each not in after.identifiers]
             upserted_traits += [
@@ -161,8 +195,47 @@ class ProfileReplay:
             deleted_identifiers += [(profile_id, each) for each in self._stored[profile_id].identifiers]
         created = {profile_id: at for profile_id, at in self._created.items() if profile_id not in aliases}
         return Difference(
-            created, upserted_identifiers, deleted_identifiers, upserted_traits, deleted_traits, aliases, self._merges
+            created,
+            upserted_identifiers,
+            deleted_identifiers,
+            names,
+            upserted_traits,
+            deleted_traits,
+            aliases,
+            self._merges,
         )
+
+    def _counts(self, change: Change, known: UUID | None) -> dict[NormalizedIdentifier, Count]:
+        """Return the count of names of each value by which the change would join somebody who has another name."""
+        counts: dict[NormalizedIdentifier, Count] = {}
+        for identifier in change.incoming:
+            holder = self._unique_holder(identifier)
+            if holder is None or holder.id == known or self._blocked_values.is_allowed(identifier):
+                continue
+            written, held = written_name(change.traits), held_name(holder.traits)
+            if written is not None and written != held:
+                limit = self._blocked_values.max_profiles_per_value
+                counts[identifier] = count(holder.names.get(identifier, ()), held, written, limit)
+        return counts
+
+    def _unique_holder(self, identifier: NormalizedIdentifier) -> Profile | None:
+        """Return the profile that a value joins by itself, if there is one."""
+        holders = self._holders.get(identifier)
+        if not holders or not self._settings.is_unique(identifier.id_type):
+            return None
+        if identifier.id_type not in self._settings.matching_rules:
+            return None
+        (profile_id,) = holders
+        return self._now[profile_id]
+
+    def _keep_names(self, identifier: NormalizedIdentifier, names: tuple[int, ...]) -> None:
+        holder = self._unique_holder(identifier)
+        if holder is None or len(names) < MIN_NAMES or names == holder.names.get(identifier):
+            return  # its type's limit has removed it, or there is nothing new
+        self._now[holder.id] = replace(holder, names={**holder.names, identifier: names})
+        self._changed.add(holder.id)
+        if len(names) >= NOTICE_FROM:
+            self.shared_values.append(SharedValue(identifier.id_type, len(names)))
 
     def _candidates(self, incoming: Collection[NormalizedIdentifier], known: UUID | None) -> set[UUID]:
         """Return the profiles on which the resolution can depend.
@@ -197,7 +270,18 @@ def _with_todays(profile: Profile, former: Mapping[NormalizedIdentifier, Normali
     todays = united_identifiers(
         Profile(profile.id, {former.get(each, each): at}, {}) for each, at in profile.identifiers.items()
     )
-    return Profile(profile.id, todays, profile.traits)
+    names = {former.get(each, each): counted for each, counted in profile.names.items()}
+    return Profile(profile.id, todays, profile.traits, names)
+
+
+def _joining(change: Change, counts: Mapping[NormalizedIdentifier, Count], known: UUID | None) -> Change:
+    """Return the change without the values that may not join. Raises `TraitsRefused` if none is left."""
+    incoming = tuple(each for each in change.incoming if each not in counts or counts[each].may_join)
+    if not incoming and known is None:
+        raise TraitsRefused(
+            "traits: expected a value that identifies somebody; others have joined more names than maxProfilesPerValue"
+        )
+    return replace(change, incoming=incoming)
 
 
 _NOTHING = Profile(UUID(int=0), {}, {})

@@ -5,8 +5,9 @@ What goes wrong without each lock is in docs/decisions/0003-resolution-under-rac
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, TypeVar
 from uuid import UUID
@@ -124,6 +125,27 @@ async def lock_and_gather(
         raise await moved_or_not_found(connection, store, known)
     return profiles
 
+
+async def with_names(connection: AsyncConnection, store: StoreRules, profiles: Sequence[Profile]) -> list[Profile]:
+    """Return locked profiles with the counted names of their identifiers."""
+    parameters = {"store_id": store.id, "profile_ids": [profile.id for profile in profiles]}
+    names: dict[UUID, dict[NormalizedIdentifier, tuple[int, ...]]] = {}
+    for row in await connection.execute(_NAMES, parameters):
+        identifier = NormalizedIdentifier(row.id_type, NormalizedValue(row.value))
+        names.setdefault(row.profile_id, {})[identifier] = tuple(row.names)
+    return [replace(profile, names=names.get(profile.id, {})) for profile in profiles]
+
+
+# The lateral subquery with its offset is one index probe per profile, whatever the planner believes of the tables.
+_NAMES = text("""
+    select known.*
+    from unnest(cast(:profile_ids as uuid[])) as sought (profile_id)
+    cross join lateral (
+        select i.profile_id, i.id_type, i.value, i.names from identifier i
+        where i.store_id = :store_id and i.profile_id = sought.profile_id and i.names is not null
+        offset 0
+    ) known
+""")
 
 _LOCK_AND_GATHER = text("""
     select * from lock_and_gather(

@@ -1,5 +1,6 @@
 """The only path by which profiles get identifiers: gather candidates, resolve and write, in one transaction."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,13 +20,17 @@ from profile_lookup.errors import (
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.former_values import former_values, named_identifiers
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
+from profile_lookup.identity.person_names import depend_on_names
 from profile_lookup.identity.profile import Profile
-from profile_lookup.identity.profile_replay import ProfileReplay, Written
+from profile_lookup.identity.profile_replay import ProfileReplay, SharedValue, Written
 from profile_lookup.identity.traits import read_traits
 from profile_lookup.ingest.evictions import log_evictions
-from profile_lookup.ingest.identity_locks import Write, lock_and_gather, write_in_transaction
+from profile_lookup.ingest.identity_locks import Write, lock_and_gather, with_names, write_in_transaction
 from profile_lookup.ingest.writes import write
 from profile_lookup.stores.rules_cache import StoreRules
+from profile_lookup.web import ids
+
+log = logging.getLogger(__name__)
 
 Former = Mapping[NormalizedIdentifier, NormalizedIdentifier]
 """Earlier forms of identifiers, each with the form that today's normalization gives it."""
@@ -80,11 +85,10 @@ async def ingest(
 
         async def ingest_one(connection: AsyncConnection) -> Written:
             former = former_forms(store, change)
-            candidates = await lock_and_gather(connection, store, [(*change.incoming, *former)], known)
-            replaceable = _with_stored_replaced(store, candidates, change, known)
-            replay = ProfileReplay(store.settings, candidates, new_id)
-            written = replay.apply(replaceable, requested_at, known, former)
+            replay, candidates = await _replay(connection, store, [(change, former)], known)
+            written = replay.apply(_with_stored_replaced(store, candidates, change, known), requested_at, known, former)
             await write(connection, store.settings, store.id, replay.difference())
+            _log_shared_values(store, replay.shared_values)
             return written
 
         return ingest_one
@@ -109,19 +113,38 @@ async def ingest_together(
     """
     fitting = list(_take_fitting(attempts))
     former = [former_forms(store, change) if isinstance(change, Change) else {} for change, _ in fitting]
-    requests = [
-        (*change.incoming, *forms)
-        for (change, _), forms in zip(fitting, former, strict=True)
-        if isinstance(change, Change)
+    changes = [
+        (change, forms) for (change, _), forms in zip(fitting, former, strict=True) if isinstance(change, Change)
     ]
-    replay = ProfileReplay(store.settings, await lock_and_gather(connection, store, requests), new_id)
+    replay, _ = await _replay(connection, store, changes)
     outcomes = [
         _apply(replay, change, requested_at, forms)
         for (change, requested_at), forms in zip(fitting, former, strict=True)
     ]
     on_resolved(outcomes)
     await write(connection, store.settings, store.id, replay.difference())
+    _log_shared_values(store, replay.shared_values)
     return outcomes
+
+
+async def _replay(
+    connection: AsyncConnection, store: StoreRules, changes: Sequence[tuple[Change, Former]], known: UUID | None = None
+) -> tuple[ProfileReplay, Sequence[Profile]]:
+    """Lock all profiles on which the changes depend, and return the replay with them, and the profiles.
+
+    Raises what `lock_and_gather` raises.
+    """
+    requests = [(*change.incoming, *former) for change, former in changes]
+    candidates = await lock_and_gather(connection, store, requests, known)
+    if depend_on_names(candidates, [change for change, _ in changes]):
+        candidates = await with_names(connection, store, candidates)
+    return ProfileReplay(store.settings, candidates, new_id, store.blocked_values), candidates
+
+
+def _log_shared_values(store: StoreRules, shared_values: Iterable[SharedValue]) -> None:
+    for each in shared_values:
+        fields = {"store_id": ids.store_id(store.id), "id_type": each.id_type, "names": each.names}
+        log.warning("a value was written under many names", extra=fields)
 
 
 def _take_fitting(attempts: Iterable[Attempt]) -> Iterator[Attempt]:
@@ -141,8 +164,8 @@ def _apply(
         return change
     try:
         return replay.apply(change, requested_at, former=former)
-    except IdentifierConflict as conflict:
-        return conflict
+    except (IdentifierConflict, TraitsRefused) as refused:
+        return refused
 
 
 def _refusal(change: Change) -> TraitsRefused | None:

@@ -41,7 +41,7 @@ _COLUMNS = {
     "created": {"id": "uuid", "created_at": "timestamptz"},
     "put": {
         "profile_id": "uuid", "id_type": "text", "value": "text",
-        "is_unique": "boolean", "fuzzy_key": "bigint", "added_at": "timestamptz",
+        "is_unique": "boolean", "fuzzy_key": "bigint", "added_at": "timestamptz", "names": "text",
     },
     "dropped": {"profile_id": "uuid", "id_type": "text", "value": "text"},
     "written": {
@@ -63,7 +63,7 @@ def _parameters(settings: IdentityResolutionSettings, store_id: UUID, difference
     rows: dict[str, Iterable[Sequence[object]]] = {
         "created": difference.created.items(),
         "put": [
-            (profile_id, *each, *marks[each.id_type], added_at)
+            (profile_id, *each, *marks[each.id_type], added_at, _array(difference.names.get((profile_id, each))))
             for profile_id, each, added_at in difference.upserted_identifiers
         ],
         "dropped": [(profile_id, *each) for profile_id, each in difference.deleted_identifiers],
@@ -87,11 +87,16 @@ def _record(recorded: RecordedMerge) -> tuple[object, ...]:
     return (
         recorded.id,
         canonical.id,
-        f"{{{','.join(str(profile.id) for profile in absorbed)}}}",  # arrays of several lengths do not fit in an array
+        _array([profile.id for profile in absorbed]),
         recorded.merge.rule,
         json.dumps([serialized_profile(profile) for profile in people]),
         recorded.merged_at,
     )
+
+
+def _array(items: Sequence[object] | None) -> str | None:
+    """Return PostgreSQL's text of an array, since arrays of several lengths do not fit in an array."""
+    return None if items is None else f"{{{','.join(map(str, items))}}}"
 
 
 def _rows(table: str) -> str:
@@ -109,8 +114,10 @@ _PUT_PROFILES = f"""
 """  # noqa: S608 -- made of the constants above
 
 _PUT_IDENTIFIERS = f"""
-    insert into identifier (store_id, id_type, value, profile_id, is_unique, fuzzy_key, added_at)
-    select :store_id, put.id_type, put.value, put.profile_id, put.is_unique, put.fuzzy_key, put.added_at
+    insert into identifier (store_id, id_type, value, profile_id, is_unique, fuzzy_key, added_at, names)
+    select
+        :store_id, put.id_type, put.value, put.profile_id, put.is_unique, put.fuzzy_key, put.added_at,
+        {{names}}
     from {_rows("put")}
 """  # noqa: S608 -- made of the constants above
 
@@ -125,13 +132,14 @@ _PUT_TRAITS = f"""
 _CREATE = text(f"""
     with
     created_profiles as ({_PUT_PROFILES}),
-    identified as ({_PUT_IDENTIFIERS})
+    identified as ({_PUT_IDENTIFIERS.format(names="cast(put.names as bigint[])")})
     {_PUT_TRAITS}
 """)
 
 # Rows are deleted before others are inserted, since only one row may hold a unique value at any time: `where (select
 # count(*) from gone)` makes the insert wait for the deletes. Each row is found by one index probe, whatever the planner
-# believes of a table that was once empty, as in `lock_and_gather`.
+# believes of a table that was once empty, as in `lock_and_gather`. An identifier that moves to another profile keeps
+# its counted names, also if they were not loaded.
 _AMEND = f"""
     created_profiles as ({_PUT_PROFILES}),
     gone as (
@@ -146,12 +154,15 @@ _AMEND = f"""
                 offset 0
             ) held
         ))
-        returning 1
+        returning id_type, value, names
     ),
     identified as (
-        {_PUT_IDENTIFIERS}
+        {_PUT_IDENTIFIERS.format(names="coalesce(cast(put.names as bigint[]), moved.names)")}
+        left join gone as moved
+            on put.is_unique and moved.names is not null and moved.id_type = put.id_type and moved.value = put.value
         where (select count(*) from gone) >= 0
-        on conflict on constraint identifier_pkey do update set added_at = excluded.added_at
+        on conflict on constraint identifier_pkey
+            do update set added_at = excluded.added_at, names = coalesce(excluded.names, identifier.names)
     ),
     undescribed as (
         delete from trait

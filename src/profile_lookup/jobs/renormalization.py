@@ -29,6 +29,8 @@ from profile_lookup.ingest.evictions import log_evictions
 from profile_lookup.ingest.identity_locks import lock_and_gather
 from profile_lookup.ingest.writes import write
 from profile_lookup.operations.job_worker import Job
+from profile_lookup.operations.kinds import OperationKind
+from profile_lookup.operations.queries import enqueue
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
@@ -51,6 +53,9 @@ async def update_settings(job: Job) -> None:
         for id_type in change.remarked:
             await connection.execute(_UPDATE_MARKS, _marks(store, change, id_type))
         await replace(connection, store, change.after)
+        if change.renormalized:  # some values may be blocked as they are written now
+            kind = OperationKind.UPDATE_BLOCKED_VALUES
+            await enqueue(connection, job.account_id, job.store_id, kind=kind, job_input={})
         await job.complete(connection, ids.store_id(store.id))
     log_evictions(store.id, merged)
 
@@ -180,16 +185,18 @@ _REWRITE = text("""
             and renormalized.id_type = identifier.id_type
             and renormalized.profile_id = identifier.profile_id
             and renormalized.value = identifier.value
-        returning identifier.profile_id, renormalized.became, identifier.added_at
+        returning identifier.profile_id, renormalized.became, identifier.added_at, identifier.names
     )
-    insert into identifier (store_id, id_type, value, profile_id, is_unique, fuzzy_key, added_at)
+    insert into identifier (store_id, id_type, value, profile_id, is_unique, fuzzy_key, added_at, names)
     select
         :store_id, :id_type, became, profile_id,
-        cast(:is_unique as boolean), cast(:fuzzy_key as bigint), min(added_at)
+        cast(:is_unique as boolean), cast(:fuzzy_key as bigint), min(added_at), max(names)
     from gone
     group by became, profile_id
     on conflict on constraint identifier_pkey
-        do update set added_at = least(identifier.added_at, excluded.added_at)
+        do update set
+            added_at = least(identifier.added_at, excluded.added_at),
+            names = coalesce(identifier.names, excluded.names)
 """)
 
 _UPDATE_MARKS = text("""

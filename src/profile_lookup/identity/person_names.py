@@ -1,0 +1,70 @@
+"""The names under which a value was written: a value that joins very many names to one person is nobody's own.
+
+Names are counted by 64-bit hashes, in the order in which they came. Of a value that has no counted names yet, the name
+of the profile that holds it counts as the first.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from unicodedata import normalize
+
+from profile_lookup.identity.change import Change
+from profile_lookup.identity.profile import Profile, Trait, TraitName, TraitValue
+from profile_lookup.identity.trait_definitions import CONTACT
+
+MIN_NAMES = 2
+"""Fewer names are not stored: a single one is that of the profile."""
+MAX_NAMES = 1000
+"""The most names that are counted per value."""
+NOTICE_FROM = 50
+"""A value with so many names is worth a notice, whether or not there is a limit."""
+
+_PARTS = tuple(TraitName(CONTACT.name, part) for part in ("firstName", "lastName"))
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Whether a write may join by a value, and the value's names once this write is counted."""
+
+    may_join: bool
+    names: tuple[int, ...]
+
+
+def written_name(traits: Mapping[TraitName, TraitValue | None]) -> str | None:
+    """Return the name that a write carries; None if it carries none."""
+    return _name(traits.get)
+
+
+def held_name(traits: Mapping[TraitName, Trait]) -> str | None:
+    """Return the name of a profile; None if it has none."""
+    return _name(lambda part: traits[part].value if part in traits else None)
+
+
+def count(names: Sequence[int], held: str | None, written: str, limit: int | None) -> Count:
+    """Count a name that is written with a value, and return whether the value still joins under it.
+
+    `names` are those of the value; if there are none, `held`, its holder's name, is the first. `limit` is the number of
+    names under which a value joins; None is no limit.
+    """
+    counted = tuple(names) or (() if held is None else (_hash(held),))
+    name = _hash(written)
+    if name not in counted and len(counted) < MAX_NAMES:
+        counted = (*counted, name)
+    return Count(limit is None or name in counted[:limit], counted)
+
+
+def depend_on_names(profiles: Collection[Profile], changes: Collection[Change]) -> bool:
+    """Return whether the counted names of the profiles' values may matter when the changes are applied."""
+    written = {written_name(change.traits) for change in changes} - {None}
+    return bool(written) and any({held_name(profile.traits)} != written for profile in profiles)
+
+
+def _name(part_of: Callable[[TraitName], object]) -> str | None:
+    parts = [part for part in map(part_of, _PARTS) if isinstance(part, str)]
+    folded = normalize("NFC", normalize("NFC", " ".join(parts)).casefold())
+    return " ".join(folded.split()) or None
+
+
+def _hash(name: str) -> int:
+    return int.from_bytes(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), signed=True)
