@@ -22,4 +22,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("alter table store drop column blocked_values, drop column blocked_values_version")
-    op.execute("delete from operation where kind = 'UPDATE_BLOCKED_VALUES'")
+    op.execute("delete from operation where kind = 'UPDATE_BLOCKED_VALUES' and completed_at is null")
