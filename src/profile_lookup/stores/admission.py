@@ -170,5 +170,4 @@ class Admissions:
         known = self._known.get((credentials, store_id))
         if known is None or (needed == "full" and known.scope != "full"):
             return None
-        self._known.move_to_end((credentials, store_id))
         return RULES.get(known.store_id)

@@ -6,7 +6,7 @@ cached revision, and the database returns the documents only if it has another o
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -38,10 +38,12 @@ class StoreRules:
     blocked_values: BlockedValues = PLACEHOLDERS_ALONE
     blocked_values_version: int = 1
 
-    @property
-    def may_hold_former_values(self) -> bool:
-        """Whether values may be stored in another form than the one that today's normalization gives them."""
-        return self.normalization != CURRENT or self.kept_values > 0
+    may_hold_former_values: bool = field(init=False)
+    """Whether values may be stored in another form than the one that today's normalization gives them."""
+
+    def __post_init__(self) -> None:
+        # Every lookup asks for it, and to compare versions takes longer than to read a field.
+        object.__setattr__(self, "may_hold_former_values", self.normalization != CURRENT or self.kept_values > 0)
 
     @property
     def definitions(self) -> int:
@@ -55,27 +57,27 @@ class RulesCache:
     def __init__(self, max_definitions: int = MAX_DEFINITIONS) -> None:
         self._max_definitions = max_definitions
         self._definitions = 0
-        self._stores: OrderedDict[UUID, tuple[StoreRules, int]] = OrderedDict()
+        self._stores: OrderedDict[int, tuple[StoreRules, int]] = OrderedDict()
 
     def get(self, store_id: UUID | None) -> StoreRules | None:
-        found = self._stores.get(store_id) if store_id is not None else None
-        if found is None:
+        found = None if store_id is None else self._stores.get(store_id.int)
+        if found is None or store_id is None:
             return None
-        self._stores.move_to_end(found[0].id)
+        self._stores.move_to_end(store_id.int)
         return found[0]
 
     def put(self, store: StoreRules) -> None:
-        known = self._stores.get(store.id)
+        known = self._stores.get(store.id.int)
         if known is not None and known[0].revision > store.revision:
             return  # a slower reader read it before the last change
         self.discard(store.id)
-        self._stores[store.id] = store, store.definitions
+        self._stores[store.id.int] = store, store.definitions
         self._definitions += store.definitions
         while self._definitions > self._max_definitions and len(self._stores) > 1:
-            self.discard(next(iter(self._stores)))
+            self.discard(UUID(int=next(iter(self._stores))))
 
     def discard(self, store_id: UUID) -> None:
-        _, definitions = self._stores.pop(store_id, (None, 0))
+        _, definitions = self._stores.pop(store_id.int, (None, 0))
         self._definitions -= definitions
 
 

@@ -6,11 +6,10 @@ operation are handled in this way: usual ones, odd ones and those that are refus
 """
 
 from collections.abc import Awaitable, Iterable
-from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from fastapi import Request
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from profile_lookup.errors import ProfileLookupError, RequestRefused
@@ -24,12 +23,22 @@ if TYPE_CHECKING:
     from profile_lookup.services import Services
 
 
-class HotRequest(Request):
-    """A raw request. Its body is not read before the endpoint calls `json_body`."""
+_SHORT_DIGITS = 4  # less than 10,000 bytes
+
+
+class HotRequest(HTTPConnection):
+    """A raw request. Its body is not read before the endpoint calls `json_body`.
+
+    `may_be_long`: whether the body is, or may be, so long that it is read only if the caller was admitted just now.
+    """
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
-        super().__init__(scope, receive)
+        super().__init__(scope)
+        self.receive = receive
         self.raw_headers = headers_of(scope)
+        announced = self.raw_headers.get(b"content-length", b"")
+        is_short = len(announced) <= _SHORT_DIGITS and announced.isdigit()  # this decides nearly always
+        self.may_be_long = not is_short and may_be_long(self.raw_headers)
         self._body_or_refusal: bytes | RequestRefused | None = None
 
     @property
@@ -41,21 +50,18 @@ class HotRequest(Request):
         """A function that returns whether the client has gone; None if the server does not know."""
         return connection.is_gone(self.scope)
 
-    @cached_property
-    def may_be_long(self) -> bool:
-        """Whether the body is, or may be, so long that it is read only if the caller was admitted just now."""
-        return may_be_long(self.raw_headers)
-
     async def json_body(self, limits: BodyLimits = USUAL_LIMITS) -> bytes:
         """Return the unparsed body. Raises what `read_json_body` raises. Every call has the outcome of the first."""
-        if self._body_or_refusal is None:
+        outcome = self._body_or_refusal
+        if outcome is None:
             try:
-                self._body_or_refusal = await read_json_body(self.raw_headers, self.receive, limits)
+                outcome = await read_json_body(self.raw_headers, self.receive, limits)
             except RequestRefused as refusal:
-                self._body_or_refusal = refusal
-        if isinstance(self._body_or_refusal, RequestRefused):
-            raise self._body_or_refusal
-        return self._body_or_refusal
+                outcome = refusal
+            self._body_or_refusal = outcome
+        if isinstance(outcome, RequestRefused):
+            raise outcome
+        return outcome
 
 
 class HotRoute(ContractRoute):
@@ -70,35 +76,40 @@ class HotRoute(ContractRoute):
         self._prefix, _, rest = path.partition("{")
         self._parameter, _, self._suffix = rest.partition("}")
         self._status = self.status_code or HTTPStatus.OK
-        self.app = self.serve
+        self.app = self.serve_routed
 
-    def matched(self, scope: Scope) -> bool:
-        """Return whether the request is for this route. If so, save its parameter in `scope` as Starlette would."""
+    def parameter_in(self, scope: Scope) -> str | None:
+        """Return the parameter in the path of a request for this route; None if it is for another route."""
         path: str = scope["path"]
         if not path.endswith(self._suffix) or not path.startswith(self._prefix):
-            return False
+            return None
         value = path[len(self._prefix) : -len(self._suffix)]
         if not value or "/" in value or scope["method"] not in (self.methods or ()) or scope["root_path"]:
-            return False
-        scope["route"] = self
-        scope["path_params"] = {self._parameter: value}
-        return True
+            return None
+        return value
 
-    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve_routed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request that Starlette has routed, as in an application that is mounted below a path."""
+        await self.serve(scope["path_params"][self._parameter], scope, receive, send)
+
+    def serve(self, parameter: str, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serve a request whose path has this parameter."""
+        scope["route"] = self  # for the log of requests
         request = HotRequest(scope, receive)
-        if request.may_be_long:
-            await answer_then_discard(self._answer_raw, scope, receive, send)
-        else:
-            await self._answer(request, send)
+        if not request.may_be_long:
+            return self._answer(request, parameter, send)
 
-    async def _answer_raw(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._answer(HotRequest(scope, receive), send)
+        async def answer(_scope: Scope, receive: Receive, send: Send) -> None:
+            request.receive = receive
+            await self._answer(request, parameter, send)
 
-    async def _answer(self, request: HotRequest, send: Send) -> None:
-        scope = request.scope
+        return answer_then_discard(answer, scope, receive, send)
+
+    async def _answer(self, request: HotRequest, parameter: str, send: Send) -> None:
         try:
-            answer: bytes = await self.endpoint(request, scope["path_params"][self._parameter])
+            answer: bytes = await self.endpoint(request, parameter)
         except ProfileLookupError as error:
+            scope = request.scope
             await logged_answer_to(error, scope["state"]["request_id"])(scope, request.receive, send)
             return
         headers = [(b"content-length", b"%d" % len(answer)), (b"content-type", b"application/json")]
@@ -116,6 +127,6 @@ class HotRoutesMiddleware:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "http":
             for route in self._routes:
-                if route.matched(scope):
-                    return route.serve(scope, receive, send)
+                if parameter := route.parameter_in(scope):
+                    return route.serve(parameter, scope, receive, send)
         return self._app(scope, receive, send)
