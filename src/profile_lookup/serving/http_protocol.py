@@ -1,7 +1,8 @@
-"""uvicorn's HTTP protocol, with two differences: how it refuses, and what it says of the connection.
+"""uvicorn's HTTP protocol, with three differences: how it refuses, how it writes, and what it says of the connection.
 
 - If the protocol itself refuses a request, the answer has the contract's error body, too. A request that cannot be
   parsed reaches no application and no middleware, so its answer is written directly to the connection, which then ends.
+- An answer's head and body, which uvicorn writes one after the other, are sent as one segment.
 - A request can find out whether its client has gone, so that no work is done in vain, and has a cache that lasts as
   long as its connection (`web/connection.py`).
 """
@@ -21,11 +22,16 @@ class ContractHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._cache: dict[str, Any] = {}
+        self.transport = self._one_segment = _OneSegmentTransport(transport)  # type: ignore[assignment]
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope["state"][IS_CLOSING] = self.transport.is_closing
         self.scope["state"][CACHE] = self._cache
+
+    def on_response_complete(self) -> None:
+        self._one_segment.flush()
+        super().on_response_complete()
 
     def send_400_response(self, _remark: str) -> None:
         """Answer a malformed request. Neither the answer nor the remark, which is logged, quotes the request."""
@@ -39,3 +45,35 @@ class ContractHttpProtocol(HttpToolsProtocol):
         head = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
         self.transport.write(STATUS_LINE[400] + head + b"\r\n" + bytes(answer.body))
         self.transport.close()
+
+
+class _OneSegmentTransport:
+    """A transport that holds back the head of an answer until its body is written, or the answer ends without one."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head: bytes | None = None
+        self._write = transport.write
+        self.is_closing = transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        head = self._head
+        if head is not None:
+            self._head = None
+            self._write(head + data)
+        elif data.startswith(b"HTTP/1.1 2"):
+            self._head = data
+        else:
+            self._write(data)
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
+
+    def flush(self) -> None:
+        if self._head is not None:
+            head, self._head = self._head, None
+            self._write(head)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
