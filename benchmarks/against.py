@@ -18,16 +18,17 @@ from pathlib import Path
 from typing import TypeVar
 
 from benchmarks import csv_files, importing
-from benchmarks.checkouts import Product, product_here, product_of
+from benchmarks.checkouts import Product, dataset_of, product_here, product_of
 from benchmarks.comparison import AGAIN, HERE, Comparison
-from benchmarks.contenders import Server, postmaster, serving_product
-from benchmarks.datasets import Dataset, embedded_postgres, empty_dataset, ensure_dataset
+from benchmarks.contenders import CpuMeter, Server, postmaster, serving_product
+from benchmarks.datasets import Dataset, embedded_postgres, migrations_of
 from benchmarks.errors import BenchmarkError
 from benchmarks.load import Load, Outcome
 from benchmarks.processes import cpu_seconds, free_port, idle_memory, plain_environment, resident_memory, running
 from benchmarks.progress import say
 from benchmarks.workload import REQUESTS, Workload
 from benchmarks.write_database import WRITES, WriteDatabase
+from profile_lookup.database.embedded.server import EmbeddedPostgres
 from profile_lookup.settings import PREFIX
 
 _STRIDE = 20_011
@@ -66,8 +67,17 @@ class _Run:
             for contender in (*contenders[turn:], *contenders[:turn]):
                 yield round_, contender
 
-    def start_servers(self, stack: ExitStack, dataset: Dataset) -> list[Server]:
-        return [stack.enter_context(serving_product(each, dataset, 1, self.load)) for each in self.products]
+    def datasets(self, postgres: EmbeddedPostgres, purpose: str) -> dict[str, Dataset]:
+        """Return the database of each product, by its name."""
+        here, other, _ = self.products
+        dataset = dataset_of(here, postgres, self.data, purpose, self.options.size)
+        is_shared = migrations_of(other.root) == migrations_of(here.root)
+        of_other = dataset if is_shared else dataset_of(other, postgres, self.data, purpose, self.options.size)
+        return {HERE: dataset, other.name: of_other, AGAIN: dataset}
+
+    def start_servers(self, stack: ExitStack, datasets: Mapping[str, Dataset]) -> list[Server]:
+        servers = (serving_product(each, datasets[each.name], 1, self.load) for each in self.products)
+        return [stack.enter_context(server) for server in servers]
 
     def add_load(
         self, what: str, server: Server, round_: int, outcome: Outcome, cpu: float | None, postgres_cpu: float | None
@@ -95,10 +105,10 @@ def measure_against(options: AgainstOptions, load: Load, data: Path, comparison:
 def _lookups(run: _Run) -> None:
     with ExitStack() as stack:
         database = stack.enter_context(embedded_postgres(run.data))
-        dataset = ensure_dataset(database, run.options.size)
-        workload = Workload(dataset.population, "phones", "uniform")
-        servers = run.start_servers(stack, dataset)
-        meter = _CpuMeter(postmaster(database.url))
+        datasets = run.datasets(database, "lookups")
+        workload = Workload(datasets[HERE].population, "phones", "uniform")
+        servers = run.start_servers(stack, datasets)
+        meter = CpuMeter(postmaster(database.url))
         for server in servers:
             server.check(workload)
         for server, connections in itertools.product(servers, run.options.connections):
@@ -113,22 +123,26 @@ def _lookups(run: _Run) -> None:
 
 def _writes(run: _Run) -> None:
     with ExitStack() as stack:
-        server = stack.enter_context(embedded_postgres(run.data))
-        database = WriteDatabase(ensure_dataset(server, run.options.size, purpose="writes"), run.options.seconds)
-        servers = run.start_servers(stack, database.dataset)
-        meter = _CpuMeter(postmaster(server.url))
-        for contender in servers:
-            database.race(contender)
-        for contender, kind in itertools.product(servers, WRITES):
-            database.write(contender, kind, database.batch(kind, _WRITE_CONNECTIONS))  # warm-up
+        postgres = stack.enter_context(embedded_postgres(run.data))
+        datasets = run.datasets(postgres, "writes")
+        by_url = {each.database_url: WriteDatabase(each, run.options.seconds) for each in datasets.values()}
+        databases = {name: by_url[dataset.database_url] for name, dataset in datasets.items()}
+        servers = run.start_servers(stack, datasets)
+        meter = CpuMeter(postmaster(postgres.url))
+        for server in servers:
+            databases[server.name].race(server)
+        for server, kind in itertools.product(servers, WRITES):
+            database = databases[server.name]
+            database.write(server, kind, database.batch(kind, _WRITE_CONNECTIONS))  # warm-up
         for kind in WRITES:
             what = f"{kind}, {_WRITE_CONNECTIONS} connections"
-            for round_, contender in run.turns(what, servers):
+            for round_, server in run.turns(what, servers):
+                database = databases[server.name]
                 batch = database.batch(kind, _WRITE_CONNECTIONS)
-                meter.start(contender)
-                outcome = database.write(contender, kind, batch)
-                run.add_load(what, contender, round_, outcome, *meter.stop())
-                database.check(contender, kind, batch, outcome)
+                meter.start(server)
+                outcome = database.write(server, kind, batch)
+                run.add_load(what, server, round_, outcome, *meter.stop())
+                database.check(server, kind, batch, outcome)
 
 
 def _start(run: _Run) -> None:
@@ -179,9 +193,9 @@ def _cpu_of_children() -> float:
 
 def _memory(run: _Run) -> None:
     with embedded_postgres(run.data) as database:
-        dataset = ensure_dataset(database, run.options.size)
+        datasets = run.datasets(database, "lookups")
         for round_, product in run.turns("memory", run.products):
-            with serving_product(product, dataset, 1, run.load) as server:
+            with serving_product(product, datasets[product.name], 1, run.load) as server:
                 whole = idle_memory(server.process_id)
                 serving = resident_memory(server.process_id)
             for what, size in (("the process that serves, resident", serving), ("it and its worker, PSS", whole)):
@@ -193,9 +207,9 @@ def _imports(run: _Run) -> None:
         database = stack.enter_context(embedded_postgres(run.data))
         file = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=run.data))) / "people.csv"
         csv_files.write(file, csv_files.People(run.options.rows))
-        meter = _CpuMeter(postmaster(database.url))
+        meter = CpuMeter(postmaster(database.url))
         for round_, product in run.turns("import", run.products):
-            dataset = empty_dataset(database, "against")
+            dataset = dataset_of(product, database, run.data, "imported", "")
             with serving_product(product, dataset, 1, run.load) as server:
                 idle_memory(server.process_id)  # its worker has started
                 meter.start(server)
@@ -210,27 +224,6 @@ def _imports(run: _Run) -> None:
                 ("CPU-s per 1000 rows, PostgreSQL", postgres_cpu and postgres_cpu / rows * 1000),
             ):
                 run.comparison.add(f"import: {what}", product.name, round_, value)
-
-
-class _CpuMeter:
-    """Measures the CPU time of a server and of PostgreSQL between two moments."""
-
-    def __init__(self, postgres: int) -> None:
-        self._postgres = postgres
-
-    def start(self, server: Server) -> None:
-        self._server = server
-        self._before = self._used()
-
-    def stop(self) -> tuple[float | None, float | None]:
-        mine, postgres = (
-            None if before is None or after is None else after - before
-            for before, after in zip(self._before, self._used(), strict=True)
-        )
-        return mine, postgres
-
-    def _used(self) -> tuple[float | None, float | None]:
-        return self._server.cpu_seconds(), cpu_seconds(self._postgres)
 
 
 PARTS: Mapping[str, Callable[[_Run], None]] = {

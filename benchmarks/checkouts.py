@@ -9,12 +9,22 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
+from benchmarks.datasets import Dataset, empty_dataset, ensure_dataset, migrations_of, named_dataset
 from benchmarks.errors import BenchmarkError
 from benchmarks.processes import ROOT, plain_environment
 from benchmarks.progress import say
+from profile_lookup.database.embedded.server import EmbeddedPostgres
 
 _LOCK = "requirements-dev.lock"
 _INSTALL = "import run; run.install(run.DEVELOPMENT)"
+_LOAD = """
+import sys
+from pathlib import Path
+from benchmarks.datasets import embedded_postgres, empty_dataset, ensure_dataset
+directory, purpose, size = sys.argv[1:]
+with embedded_postgres(Path(directory)) as server:
+    ensure_dataset(server, size, purpose=purpose) if size else empty_dataset(server, purpose)
+"""
 _WHERE = "import profile_lookup; print(profile_lookup.__file__)"
 
 
@@ -54,6 +64,20 @@ def product_of(revision: str, directory: Path) -> Product:
     if not Path(where).is_relative_to(root):
         raise BenchmarkError(f"{revision} has no product of its own: {where} is used")
     return product
+
+
+def dataset_of(product: Product, server: EmbeddedPostgres, data: Path, purpose: str, size: str) -> Dataset:
+    """Return a database for a product. Products with the same migrations share it; size "": an empty store.
+
+    If the migrations differ, the benchmark of the other checkout creates it.
+    """
+    if migrations_of(product.root) == migrations_of(ROOT):
+        return ensure_dataset(server, size, purpose=purpose) if size else empty_dataset(server, purpose)
+    say(f"{product.name} has other migrations: loading its own database …")
+    own_purpose = f"{purpose}_{product.name}"
+    command = [str(product.python), "-c", _LOAD, str(data), own_purpose, size]
+    _run(command, product.root, {"PYTHONPATH": f"{product.root / 'src'}:{product.root}"})
+    return named_dataset(server, f"{own_purpose}_{size}".lower() if size else own_purpose, size)
 
 
 def _extract(commit: str, root: Path) -> None:

@@ -199,3 +199,24 @@ def postmaster(database_url: str) -> int:
             await connection.close()
 
     return asyncio.run(fetch())
+
+
+class CpuMeter:
+    """Measures the CPU time of a server and of PostgreSQL between two moments."""
+
+    def __init__(self, postgres: int) -> None:
+        self._postgres = postgres
+
+    def start(self, server: Server) -> None:
+        self._server = server
+        self._before = self._used()
+
+    def stop(self) -> tuple[float | None, float | None]:
+        mine, postgres = (
+            None if before is None or after is None else after - before
+            for before, after in zip(self._before, self._used(), strict=True)
+        )
+        return mine, postgres
+
+    def _used(self) -> tuple[float | None, float | None]:
+        return self._server.cpu_seconds(), cpu_seconds(self._postgres)

@@ -18,6 +18,7 @@ from benchmarks.population import (
     PROFILE_ID_SQL,
     Population,
 )
+from benchmarks.processes import ROOT
 from benchmarks.progress import say
 from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.accounts.queries import add_key, ensure_account
@@ -36,7 +37,7 @@ API_KEY, API_SECRET = "SKbenchmark", "the benchmark's secret, which guards nothi
 STORE_ID = UUID("01900000-0000-7000-8000-000000000001")
 
 LAYOUT = 1
-"""The version of the content of a database. If it changes, kept databases are created again."""
+"""The version of the content of a database. If it or the migrations change, kept databases are created again."""
 
 POSTGRES_SETTINGS = {
     "shared_buffers": "1GB",
@@ -90,24 +91,29 @@ def parse_size(text: str) -> int:
 def ensure_dataset(server: EmbeddedPostgres, size: str, *, purpose: str = "lookups") -> Dataset:
     """Return the database of this size. Create it if it is missing, or always for writes, because they change it."""
     name = f"{purpose}_{size}".lower()
-    url = server.url.replace("/profile_lookup?", f"/{name}?")
-    dataset = Dataset(size, Population(parse_size(size)), name, url)
+    dataset = named_dataset(server, name, size)
     if purpose == "lookups" and asyncio.run(_is_complete(server.url, name)):
-        asyncio.run(_warm(url))
+        asyncio.run(_warm(dataset.database_url))
         return dataset
     say(f"Loading {size} identifiers …")
     started_at = time.monotonic()
     _make_database(server, dataset)
     asyncio.run(_load(dataset))
-    asyncio.run(_warm(url))
+    asyncio.run(_warm(dataset.database_url))
     asyncio.run(_complete(server.url, name))
     say(f"Loaded in {time.monotonic() - started_at:.0f} s")
     return dataset
 
 
+def named_dataset(server: EmbeddedPostgres, name: str, size: str) -> Dataset:
+    """Return what is known of a database of this name. `size` "": its store is empty."""
+    population = Population(parse_size(size) if size else 0)
+    return Dataset(size or "0", population, name, server.url.replace("/profile_lookup?", f"/{name}?"))
+
+
 def empty_dataset(server: EmbeddedPostgres, name: str) -> Dataset:
     """Create a database with an empty store, and replace any old one."""
-    dataset = Dataset("0", Population(0), name, server.url.replace("/profile_lookup?", f"/{name}?"))
+    dataset = named_dataset(server, name, "")
     _make_database(server, dataset)
     return dataset
 
@@ -123,7 +129,7 @@ async def _is_complete(url: str, name: str) -> bool:
     try:
         query = "select shobj_description(oid, 'pg_database') from pg_database where datname = $1"
         found: str | None = await connection.fetchval(query, name)
-        return found == f"complete {LAYOUT}"
+        return found == _mark()
     finally:
         await connection.close()
 
@@ -137,8 +143,18 @@ async def _create_database(url: str, name: str) -> None:
 
 async def _complete(url: str, name: str) -> None:
     connection = await asyncpg.connect(url)
-    await connection.execute(f"comment on database \"{name}\" is 'complete {LAYOUT}'")
+    await connection.execute(f"comment on database \"{name}\" is '{_mark()}'")
     await connection.close()
+
+
+def _mark() -> str:
+    """Return the comment of a complete database."""
+    return f"complete {LAYOUT} {' '.join(migrations_of(ROOT))}"
+
+
+def migrations_of(root: Path) -> list[str]:
+    """Return the names of a checkout's migrations. Checkouts with the same ones can use the same database."""
+    return sorted(path.stem for path in (root / "migrations" / "versions").glob("*.py"))
 
 
 async def _warm(url: str) -> None:
