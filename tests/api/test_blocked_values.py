@@ -265,6 +265,7 @@ async def test_an_interrupted_removal_goes_on_and_counts_all(
 ) -> None:
     calls = 0
 
+    # No fault of the database can be timed between two steps of the operation, so the second step's write fails here.
     async def write_or_fail(*arguments: Any) -> None:
         nonlocal calls
         calls += 1

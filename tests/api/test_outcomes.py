@@ -35,7 +35,7 @@ async def test_a_write_whose_commit_was_not_confirmed_says_that_it_may_have_been
         assert "it may have been done" in answer.json()["message"]
 
 
-async def test_a_write_that_was_rolled_back_says_nothing_of_the_kind(
+async def test_a_write_that_was_rolled_back_does_not_say_that_it_may_have_been_done(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     """A deferred constraint trigger that fails is a COMMIT of which the server says that it did not happen."""
