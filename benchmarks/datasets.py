@@ -27,9 +27,9 @@ from profile_lookup.database.embedded.server import EmbeddedPostgres
 from profile_lookup.database.migrations import migrate
 from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import store, trait_group
-from profile_lookup.identity.normalization_version import CURRENT
 from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import CONTACT
+from profile_lookup.identity.values.normalization_version import CURRENT
 from profile_lookup.web import ids
 
 ACCOUNT_SID, AUTH_TOKEN = "ACbenchmark", "the benchmark's token, which guards nothing"

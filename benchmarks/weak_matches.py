@@ -21,8 +21,9 @@ from profile_lookup.database.embedded.server import EmbeddedPostgres
 from profile_lookup.database.migrations import migrate
 from profile_lookup.database.pool import Database
 from profile_lookup.identity.change import Change
-from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
+from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
+from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.identity_settings import queries as identity_settings
 from profile_lookup.ingest.ingest import ingest
 from profile_lookup.stores import queries as stores

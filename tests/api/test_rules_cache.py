@@ -12,9 +12,10 @@ from sqlalchemy import text
 from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.database.pool import Database
 from profile_lookup.identity.blocked_values import BlockedPattern, BlockedValues
-from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
+from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.identity.trait_definitions import CONTACT, TraitGroup
+from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.stores.admission import Admissions
 from profile_lookup.stores.rules_cache import RULES, RulesCache, StoreRules
 from tests.conftest import make_profile

@@ -10,9 +10,9 @@ from profile_lookup.database.documents import settings_document, traits_document
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import store, trait_group
-from profile_lookup.identity.normalization_version import CURRENT
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import CONTACT
+from profile_lookup.identity.values.normalization_version import CURRENT
 from profile_lookup.stores.admission import rules_in_force
 from profile_lookup.stores.rules_cache import StoreRules
 

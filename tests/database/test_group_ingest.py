@@ -27,8 +27,9 @@ from profile_lookup.errors import (
     Unavailable,
 )
 from profile_lookup.identity.change import Change
-from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
+from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentityResolutionSettings
+from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.ingest import group_ingest
 from profile_lookup.ingest.group_ingest import MAX_GROUP_BYTES, MAX_TRANSACTIONS, GroupIngest
 from profile_lookup.stores.admission import Admissions

@@ -15,10 +15,11 @@ from sqlalchemy import text
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import IdentifierConflict, ProfileLookupError, TraitsRefused
 from profile_lookup.identity.change import Change
-from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
+from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.identity.profile_replay import Written
 from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentifierConfig, IdentityResolutionSettings
+from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.ingest.identity_locks import RulesChanged
 from profile_lookup.ingest.ingest import MAX_IDENTIFIERS, Attempt, Outcome, ingest, ingest_together
 from profile_lookup.stores.rules_cache import StoreRules

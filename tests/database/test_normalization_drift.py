@@ -19,8 +19,8 @@ from profile_lookup.archives.writer import header_of, profiles_of
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
 from profile_lookup.identity.former_values import former_values
-from profile_lookup.identity.normalization_version import CURRENT, UNVERSIONED
-from profile_lookup.identity.renumbering import RENUMBERINGS
+from profile_lookup.identity.values.normalization_version import CURRENT, UNVERSIONED
+from profile_lookup.identity.values.renumbering import RENUMBERINGS
 from profile_lookup.jobs.job_handlers import HANDLERS
 from profile_lookup.jobs.normalization_drift import queue_renormalizations
 from profile_lookup.operations.job_worker import run_until_idle

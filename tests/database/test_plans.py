@@ -17,9 +17,10 @@ from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.app import create_app
 from profile_lookup.database.pool import Database
 from profile_lookup.identity.change import Change
-from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
+from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
+from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.ingest.ingest import ingest
 from profile_lookup.jobs.blocked_values import NEXT_VALUES
 from profile_lookup.lookup.queries import LOOKUP, LOOKUPS, LOOKUPS_OF_ONE_CALLER, similar_profile_ids

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from profile_lookup.identity.change import Change
-from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
+from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile, Trait, TraitName, TraitValue
+from profile_lookup.identity.values.normalization import NormalizedValue
 
 
 def at(seconds: float) -> datetime:

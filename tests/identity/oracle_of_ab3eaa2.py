@@ -8,7 +8,7 @@ from typing import Literal
 import phonenumbers
 
 from profile_lookup.errors import ValueRefused
-from profile_lookup.identity.identifier import NormalizedValue
+from profile_lookup.identity.values.normalization import NormalizedValue
 
 Normalization = Literal["phone", "email", "trim", "none"]
 

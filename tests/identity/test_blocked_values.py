@@ -21,11 +21,11 @@ from profile_lookup.identity.built_in_blocked_values import (
 )
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import Identifier
-from profile_lookup.identity.normalization import Normalization, normalize
 from profile_lookup.identity.profile import TraitName, TraitValue
 from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import CONTACT, TraitDefinition, TraitGroup
 from profile_lookup.identity.traits import BlockedTrait, promote
+from profile_lookup.identity.values.normalization import Normalization, normalize
 from tests.identity.building import contact, identifier, identifiers
 
 OFFICE = "office@acme.example"

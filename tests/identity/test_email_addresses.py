@@ -8,8 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from profile_lookup.errors import ValueRefused
-from profile_lookup.identity.invisible_characters import without_invisible
-from profile_lookup.identity.normalization import normalize
+from profile_lookup.identity.values.invisible_characters import without_invisible
+from profile_lookup.identity.values.normalization import normalize
 
 CHEROKEE_CAPITALS = "\u13e3\u13b3\u13a9"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profile_lookup.identity.invisible_characters import _DEFAULT_IGNORABLE, trimmed, without_invisible
+from profile_lookup.identity.values.invisible_characters import _DEFAULT_IGNORABLE, trimmed, without_invisible
 
 INVISIBLE = {chr(code) for first, last in _DEFAULT_IGNORABLE for code in range(first, last + 1)}
 text = st.text(st.sampled_from([*"aé \t\u00a0\u3000", *sorted(INVISIBLE)[:40], "\U000e0001", "👩"]), max_size=12)

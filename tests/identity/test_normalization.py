@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from profile_lookup.errors import ValueRefused
-from profile_lookup.identity.normalization import MAX_LENGTH, Normalization, normalize
+from profile_lookup.identity.values.normalization import MAX_LENGTH, Normalization, normalize
 
 KINDS: tuple[Normalization, ...] = get_args(Normalization)
 

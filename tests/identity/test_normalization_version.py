@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profile_lookup.identity.normalization_version import (
+from profile_lookup.identity.values.normalization_version import (
     CURRENT,
     RULES_REVISION,
     UNVERSIONED,
     NormalizationVersion,
 )
-from profile_lookup.identity.renumbering import RENUMBERINGS
+from profile_lookup.identity.values.renumbering import RENUMBERINGS
 
 OLDEST_FIRST = [
     NormalizationVersion(1, "9.0.43", "3.20", "14.0.0"),

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType, phonenumberutil
 
 from profile_lookup.errors import ValueRefused
-from profile_lookup.identity.normalization import normalize
-from profile_lookup.identity.phone_numbers import _PLAIN_US_NUMBER, _by_the_rules
+from profile_lookup.identity.values.normalization import normalize
+from profile_lookup.identity.values.phone_numbers import _PLAIN_US_NUMBER, _by_the_rules
 
 CANADIAN_LOCAL_ONLY = "+13101234"
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from profile_lookup.errors import ValueRefused
-from profile_lookup.identity.normalization import normalize
-from profile_lookup.identity.renumbering import RENUMBERINGS, Change, Renumbering, renumbered
+from profile_lookup.identity.values.normalization import normalize
+from profile_lookup.identity.values.renumbering import RENUMBERINGS, Change, Renumbering, renumbered
 
 PAGE = (Path(__file__).parents[2] / "docs" / "renumbering.md").read_text(encoding="utf-8")
 CHANGES = [(renumbering, change) for renumbering in RENUMBERINGS for change in renumbering.changes]

@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 import pytest
 
 from profile_lookup.errors import IdentifierRefused, TraitsRefused
-from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
+from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Trait, TraitName
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.identity.stored_values import refuse_unlike_defined, refuse_unlike_normalized
 from profile_lookup.identity.trait_definitions import StringRule, TraitDefinition, TraitGroup
+from profile_lookup.identity.values.normalization import NormalizedValue
 
 NOW = datetime(2026, 1, 15, tzinfo=UTC)
 GROUPS = {"Billing": TraitGroup("Billing", {"plan": TraitDefinition("STRING", validation_rule=StringRule("^paid$"))})}

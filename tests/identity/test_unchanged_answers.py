@@ -11,8 +11,8 @@ import pytest
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
 from profile_lookup.errors import ValueRefused
-from profile_lookup.identity.invisible_characters import without_invisible
-from profile_lookup.identity.normalization import Normalization, normalize
+from profile_lookup.identity.values.invisible_characters import without_invisible
+from profile_lookup.identity.values.normalization import Normalization, normalize
 from tests.identity import oracle_of_ab3eaa2 as oracle
 
 SAMPLES = 100_000

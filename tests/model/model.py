@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from profile_lookup.errors import ValueRefused
-from profile_lookup.identity.normalization import Normalization, normalize
+from profile_lookup.identity.values.normalization import Normalization, normalize
 from tests.model import requests
 from tests.model.requests import Json, Request, Traits
 

@@ -22,13 +22,13 @@ from profile_lookup.database.documents import serialized_profile
 from profile_lookup.database.fuzzy_key import fuzzy_key
 from profile_lookup.database.tables import profile
 from profile_lookup.errors import IdentifierRefused, ProfileLookupError, RequestRefused, TraitsRefused
-from profile_lookup.identity.normalization_version import CURRENT, UNVERSIONED, NormalizationVersion
 from profile_lookup.identity.stored_values import (
     refuse_never_normalized,
     refuse_unlike_defined,
     refuse_unlike_normalized,
 )
 from profile_lookup.identity.trait_definitions import CONTACT
+from profile_lookup.identity.values.normalization_version import CURRENT, UNVERSIONED, NormalizationVersion
 from profile_lookup.identity_settings import queries as identity_settings
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queries import unfinished_inputs

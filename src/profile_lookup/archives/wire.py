@@ -15,11 +15,11 @@ from pydantic_core import PydanticCustomError
 
 from profile_lookup.blocked_values.wire import BlockedValuesBody
 from profile_lookup.errors import RequestRefused
-from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
-from profile_lookup.identity.normalization import MAX_LENGTH
-from profile_lookup.identity.normalization_version import NormalizationVersion
+from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.trait_definitions import MAX_NAME
+from profile_lookup.identity.values.normalization import MAX_LENGTH, NormalizedValue
+from profile_lookup.identity.values.normalization_version import NormalizationVersion
 from profile_lookup.identity_settings.wire import IdentityResolutionSettingsBody, IdType
 from profile_lookup.trait_groups.queries import MAX_GROUPS
 from profile_lookup.trait_groups.wire import TraitGroupRequest

@@ -10,7 +10,7 @@ from profile_lookup.accounts import queries as accounts
 from profile_lookup.accounts.credentials import Credentials, Scope, digest, new_account_sid, new_key_sid, new_secret
 from profile_lookup.commands.database import configure, run_in_transaction
 from profile_lookup.commands.errors import CommandError
-from profile_lookup.identity.normalization import is_storable
+from profile_lookup.identity.values.normalization import is_storable
 
 account_commands = typer.Typer(help="Accounts: who may call.", no_args_is_help=True)
 key_commands = typer.Typer(help="API keys of an account.", no_args_is_help=True)

@@ -7,10 +7,11 @@ from uuid import UUID
 
 from profile_lookup.errors import RequestRefused, SettingsRefused
 from profile_lookup.identity.blocked_values import BlockedPattern, BlockedValues
-from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
+from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import RULE_OF_TYPE, TraitDefinition, TraitGroup
+from profile_lookup.identity.values.normalization import NormalizedValue
 
 Document = dict[str, Any]
 

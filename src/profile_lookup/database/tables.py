@@ -37,7 +37,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from profile_lookup.identity.normalization_version import UNVERSIONED
+from profile_lookup.identity.values.normalization_version import UNVERSIONED
 
 metadata = MetaData(
     naming_convention={

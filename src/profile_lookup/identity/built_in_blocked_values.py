@@ -6,8 +6,8 @@ All of this is ours; docs/values.md shows it.
 from dataclasses import dataclass
 from typing import get_args
 
-from profile_lookup.identity.invisible_characters import trimmed
-from profile_lookup.identity.normalization import Normalization
+from profile_lookup.identity.values.invisible_characters import trimmed
+from profile_lookup.identity.values.normalization import Normalization
 
 PLACEHOLDERS = frozenset(
     {

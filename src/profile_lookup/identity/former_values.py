@@ -8,11 +8,17 @@ import re
 from collections.abc import Iterator
 
 from profile_lookup.errors import ValueRefused
-from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier, NormalizedValue
-from profile_lookup.identity.normalization import MAX_LENGTH, Normalization, is_storable, normalize
-from profile_lookup.identity.renumbering import RENUMBERINGS
-from profile_lookup.identity.renumbering import Change as RenumberingChange
+from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.identity.rules import IdentityResolutionSettings
+from profile_lookup.identity.values.normalization import (
+    MAX_LENGTH,
+    Normalization,
+    NormalizedValue,
+    is_storable,
+    normalize,
+)
+from profile_lookup.identity.values.renumbering import RENUMBERINGS
+from profile_lookup.identity.values.renumbering import Change as RenumberingChange
 
 
 def named_identifiers(settings: IdentityResolutionSettings, sent: Identifier) -> list[NormalizedIdentifier]:

@@ -2,12 +2,11 @@
 
 import re
 from dataclasses import dataclass, field
-from typing import NamedTuple, NewType
+from typing import NamedTuple
+
+from profile_lookup.identity.values.normalization import NormalizedValue
 
 ID_TYPE_PATTERN = r"^[A-Za-z0-9_-]{2,30}$"
-
-NormalizedValue = NewType("NormalizedValue", str)
-"""A value that `normalize()` returned or that was read from a store; no other value is stored or searched."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from profile_lookup.errors import SettingsRefused, UnknownIdentifierType
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier, is_id_type
-from profile_lookup.identity.normalization import Normalization, normalize
+from profile_lookup.identity.values.normalization import Normalization, normalize
 
 MatchingAlgo = Literal["exact", "fuzzy"]
 LimitPolicy = Literal["fifo", "lifo"]

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 
 from profile_lookup.errors import TraitsRefused, ValueRefused
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
-from profile_lookup.identity.normalization import MAX_LENGTH, is_storable
 from profile_lookup.identity.profile import Trait, TraitName
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import TraitGroup
 from profile_lookup.identity.traits import refuse_unstorable
+from profile_lookup.identity.values.normalization import MAX_LENGTH, is_storable
 
 
 def refuse_unlike_normalized(settings: IdentityResolutionSettings, identifier: NormalizedIdentifier) -> None:

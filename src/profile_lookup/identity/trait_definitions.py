@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from profile_lookup.errors import DefinitionProtected, DefinitionRefused, TraitLimitReached, nameable
-from profile_lookup.identity.normalization import is_storable
-from profile_lookup.identity.patterns import effort, matches, why_no_pattern
 from profile_lookup.identity.profile import TraitName
+from profile_lookup.identity.values.normalization import is_storable
+from profile_lookup.identity.values.patterns import effort, matches, why_no_pattern
 
 DataType = Literal["STRING", "NUMBER", "BOOLEAN", "ARRAY"]
 

@@ -5,7 +5,6 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from profile_lookup.identity.normalization import Normalization
 from profile_lookup.identity.rules import (
     LIMITS,
     MATCHING_THRESHOLDS,
@@ -16,6 +15,7 @@ from profile_lookup.identity.rules import (
     LimitPolicy,
     MatchingAlgo,
 )
+from profile_lookup.identity.values.normalization import Normalization
 from profile_lookup.web.wire import WireModel
 
 IdType = Annotated[str, Field(min_length=2, max_length=30, examples=["phone"])]

@@ -17,10 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import Unavailable
-from profile_lookup.identity.identifier import NormalizedIdentifier, NormalizedValue
+from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import TraitGroup
+from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.ingest.aliases import moved_or_not_found
 from profile_lookup.operations.job_worker import Job
 from profile_lookup.stores.admission import rules_in_force

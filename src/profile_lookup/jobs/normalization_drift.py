@@ -20,8 +20,8 @@ from profile_lookup.database.tables import store as store_table
 from profile_lookup.errors import IdentifierConflict, ValueRefused
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
-from profile_lookup.identity.normalization_version import CURRENT, NormalizationVersion
 from profile_lookup.identity.profile_replay import Difference, ProfileReplay
+from profile_lookup.identity.values.normalization_version import CURRENT, NormalizationVersion
 from profile_lookup.ingest.identity_locks import lock_and_gather, write_in_step
 from profile_lookup.ingest.writes import write
 from profile_lookup.operations.job_worker import Job

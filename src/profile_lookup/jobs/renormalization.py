@@ -19,11 +19,11 @@ from profile_lookup.database.tables import identifier
 from profile_lookup.errors import Outdated, SettingsRefused, ValueRefused
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.merging import combined, evicted
-from profile_lookup.identity.normalization import normalize
 from profile_lookup.identity.profile_replay import ProfileReplay, Written
 from profile_lookup.identity.renormalization import collision_rules, one_person_each, renormalized
 from profile_lookup.identity.resolution import Merge
 from profile_lookup.identity.settings_change import SettingsChange
+from profile_lookup.identity.values.normalization import normalize
 from profile_lookup.identity_settings.queries import refuse_contradictions, replace, shared_values_refusal
 from profile_lookup.ingest.evictions import log_evictions
 from profile_lookup.ingest.identity_locks import lock_and_gather

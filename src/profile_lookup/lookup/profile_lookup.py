@@ -14,7 +14,8 @@ from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import IdentifierRefused, RequestRefused, Unavailable
 from profile_lookup.identity.former_values import named_identifiers
-from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier, NormalizedValue
+from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
+from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.lookup.coalescing import Found, IsGone, Lookups
 from profile_lookup.lookup.queries import MAX_PROFILES, profile_ids_of_any, similar_profile_ids
 from profile_lookup.stores.admission import Admissions

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from profile_lookup.identity.normalization import MAX_LENGTH
+from profile_lookup.identity.values.normalization import MAX_LENGTH
 from profile_lookup.web.identifier_wire import ProfileId
 from profile_lookup.web.wire import AnswerModel
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import ConfigDict, Field
 from sqlalchemy import Row
 
-from profile_lookup.identity.normalization import MAX_LENGTH
+from profile_lookup.identity.values.normalization import MAX_LENGTH
 from profile_lookup.ingest.wire import ProfileData, Traits
 from profile_lookup.web import ids
 from profile_lookup.web.identifier_wire import IdType, ProfileId, Value

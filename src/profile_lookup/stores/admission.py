@@ -26,7 +26,7 @@ from profile_lookup.errors import (
     Unauthenticated,
     Unavailable,
 )
-from profile_lookup.identity.normalization_version import NormalizationVersion
+from profile_lookup.identity.values.normalization_version import NormalizationVersion
 from profile_lookup.stores.rules_cache import RULES, StoreRules
 from profile_lookup.web import ids
 

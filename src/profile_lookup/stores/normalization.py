@@ -6,7 +6,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.tables import operation, store
-from profile_lookup.identity.normalization_version import CURRENT, NormalizationVersion
+from profile_lookup.identity.values.normalization_version import CURRENT, NormalizationVersion
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queries import enqueue
 

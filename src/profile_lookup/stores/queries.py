@@ -13,9 +13,9 @@ from profile_lookup.database.ids import new_id
 from profile_lookup.database.tables import account, store, trait_group
 from profile_lookup.errors import StoreLimitReached, StoreNameTaken, StoreNotFound
 from profile_lookup.identity.blocked_values import NEW_STORES_BLOCKED_VALUES
-from profile_lookup.identity.normalization_version import CURRENT
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.identity.trait_definitions import CONTACT
+from profile_lookup.identity.values.normalization_version import CURRENT
 
 
 async def create(

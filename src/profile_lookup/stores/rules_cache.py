@@ -11,9 +11,9 @@ from datetime import datetime
 from uuid import UUID
 
 from profile_lookup.identity.blocked_values import PLACEHOLDERS_ALONE, BlockedValues
-from profile_lookup.identity.normalization_version import CURRENT, NormalizationVersion
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import TraitGroup
+from profile_lookup.identity.values.normalization_version import CURRENT, NormalizationVersion
 
 MAX_DEFINITIONS = 200_000
 """The maximum number of definitions, of traits and blocked values, in all entries.

@@ -11,8 +11,8 @@ from sqlalchemy import Row
 from profile_lookup.database.documents import trait_group_of
 from profile_lookup.errors import DefinitionRefused
 from profile_lookup.identity import trait_definitions as domain
-from profile_lookup.identity.patterns import MAX_PATTERN
 from profile_lookup.identity.trait_definitions import MAX_NAME, MAX_TRAITS, RULE_OF_TYPE, DataType
+from profile_lookup.identity.values.patterns import MAX_PATTERN
 from profile_lookup.web.wire import AnswerModel, MayBeAbsent, Meta, Storable, WireModel
 
 Text = Annotated[str, Field(max_length=1024), Storable]

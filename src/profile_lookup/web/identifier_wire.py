@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from profile_lookup.identity.identifier import Identifier
-from profile_lookup.identity.normalization import MAX_LENGTH
+from profile_lookup.identity.values.normalization import MAX_LENGTH
 from profile_lookup.web import ids
 from profile_lookup.web.wire import Body, WireModel
 

@@ -6,7 +6,7 @@ import unicodedata
 import idna
 
 from profile_lookup.errors import ValueRefused
-from profile_lookup.identity.invisible_characters import without_invisible
+from profile_lookup.identity.values.invisible_characters import without_invisible
 
 _LABEL_SEPARATORS = re.compile("[.\u3002\uff0e\uff61]")  # of UTS 46: all are dots
 _NOT_IN_AN_ADDRESS = re.compile(r"[,;<>()\":\x00-\x1f\x7f-\x9f]")

@@ -5,7 +5,7 @@ from typing import Any
 
 import re2
 
-from profile_lookup.identity.normalization import is_storable
+from profile_lookup.identity.values.normalization import is_storable
 
 MAX_PATTERN = 1000
 

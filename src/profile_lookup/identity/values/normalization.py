@@ -6,13 +6,15 @@ nothing but `ValueRefused` is ever raised.
 
 import re
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, NewType
 
 from profile_lookup.errors import ValueRefused
-from profile_lookup.identity.email_addresses import normalized_email
-from profile_lookup.identity.identifier import NormalizedValue
-from profile_lookup.identity.invisible_characters import trimmed
-from profile_lookup.identity.phone_numbers import normalized_phone
+from profile_lookup.identity.values.email_addresses import normalized_email
+from profile_lookup.identity.values.invisible_characters import trimmed
+from profile_lookup.identity.values.phone_numbers import normalized_phone
+
+NormalizedValue = NewType("NormalizedValue", str)
+"""A value that `normalize()` returned or that was read from a store; no other value is stored or searched."""
 
 Normalization = Literal["phone", "email", "trim", "none"]
 

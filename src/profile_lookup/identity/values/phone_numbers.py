@@ -6,8 +6,8 @@ from unicodedata import category, decimal
 import phonenumbers
 
 from profile_lookup.errors import ValueRefused
-from profile_lookup.identity.invisible_characters import without_invisible
-from profile_lookup.identity.renumbering import renumbered
+from profile_lookup.identity.values.invisible_characters import without_invisible
+from profile_lookup.identity.values.renumbering import renumbered
 
 _US_NUMBER = re.compile("1?([2-9][0-9]{2}[2-9][0-9]{6})")
 # ASCII only. The rules, which read digit by digit, must return the same (tests/identity/test_phone_normalization.py).
