@@ -21,7 +21,7 @@ from profile_lookup.identity.profile_replay import Written
 from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.ingest.identity_locks import RulesChanged
-from profile_lookup.ingest.ingest import MAX_IDENTIFIERS, Attempt, Outcome, ingest, ingest_together
+from profile_lookup.ingest.ingest import MAX_IDENTIFIERS, MAX_KEYS_TOGETHER, Attempt, Outcome, ingest, ingest_together
 from profile_lookup.stores.rules_cache import StoreRules
 from tests.database.stores import make_store
 
@@ -172,7 +172,7 @@ async def test_an_invalid_attempt_fails_alone(database: Database) -> None:
 
 async def test_a_chunk_has_a_limited_number_of_identifiers(database: Database) -> None:
     store = await make_store(database, DEFAULT_SETTINGS)
-    attempts = iter([(chat(*(f"{row}.{value}" for value in range(400))), START) for row in range(9)])
+    attempts = iter([(chat(*(f"{row}.{value}" for value in range(MAX_KEYS_TOGETHER // 3))), START) for row in range(9)])
     async with database.transaction() as connection:
         assert len(await ingest_together(connection, store, attempts)) == 3
     assert len(list(attempts)) == 5  # it consumed one more, which did not fit

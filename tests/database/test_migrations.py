@@ -66,7 +66,7 @@ def test_the_functions_of_the_identity_locks_are_those_in_their_file(
         await connection.close()
 
     asyncio.run(create())
-    for function in ("lock_and_gather", "deciding_holders"):
+    for function in ("lock_and_gather", "deciding_holders", "take_turn"):
         definition = f"select pg_get_functiondef('{function}'::regproc)"
         assert _fetch_value(database_url, definition) == _fetch_value(empty_database_url, definition)
 

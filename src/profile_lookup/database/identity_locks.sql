@@ -100,6 +100,36 @@ begin
 end
 $$;
 
+-- Lets a write of many lock keys wait for its turn, until it commits: all such writes together hold at most 4,060 keys,
+-- whatever stores and processes they are of, and PostgreSQL's table of locks has room for more. There are 8 turns for
+-- 65-128 keys, 2 for 129-768, and 1 for more. Writes of up to 64 keys wait for nobody: see
+-- docs/decisions/0025-turns-for-large-writes.md.
+create function take_turn(key_count integer)
+returns void
+language plpgsql volatile
+as $$
+declare
+    -- The two numbers of an advisory lock; locks of one 64-bit number, such as those of identifiers, are never equal.
+    size integer := case when key_count <= 128 then 128 when key_count <= 768 then 768 else 1500 end;
+    turns integer := case size when 128 then 8 when 768 then 2 else 1 end;
+begin
+    if key_count <= 64 then
+        return;
+    end if;
+    -- Only with earlier forms of its values does a request have more than 1,500 keys. It also takes the turns below.
+    if key_count > 1500 then
+        perform pg_advisory_xact_lock(1500, 1), pg_advisory_xact_lock(768, 1), pg_advisory_xact_lock(768, 2);
+        return;
+    end if;
+    for turn in 1..turns loop
+        if pg_try_advisory_xact_lock(size, turn) then
+            return;
+        end if;
+    end loop;
+    perform pg_advisory_xact_lock(size, 1 + pg_backend_pid() % turns);
+end
+$$;
+
 create function lock_and_gather(
     in_store uuid,
     in_revision bigint,
@@ -140,6 +170,8 @@ begin
         return next;
         return;
     end if;
+
+    perform take_turn(cardinality(lock_keys));
 
     -- The keys come sorted. A key stands for an identifier that may not exist yet: no row could be locked for it.
     perform pg_advisory_xact_lock(k.key) from unnest(lock_keys) as k (key);

@@ -32,6 +32,8 @@ MAX_TRANSACTIONS = 2
 """Concurrent transactions of a caller in a store: while PostgreSQL writes the one, the next is resolved."""
 MAX_GROUP_SIZE = 64
 MAX_GROUP_BYTES = 16_384  # of request bodies in a group, since nobody else is served while a group is read
+MAX_GROUP_KEYS = 128
+"""Identifiers of a group: `take_turn` in `database/identity_locks.sql` has eight turns for writes of this size."""
 MAX_WAITING = 2048  # requests of a caller in a store
 MAX_WAIT = 5.0  # seconds in the queue
 SOLO_TURN = 0.1  # seconds that a create that is written alone holds up the queue
@@ -164,7 +166,7 @@ class GroupIngest:
                 nonlocal is_to_commit
                 await connection.execute(_SHORT_LOCK_TIMEOUT)
                 attempts = ((_change_or_refusal(store, request), request.requested_at) for request in group)
-                outcomes = await ingest_together(connection, store, attempts)
+                outcomes = await ingest_together(connection, store, attempts, max_keys=MAX_GROUP_KEYS)
                 is_to_commit = True
                 return outcomes
 

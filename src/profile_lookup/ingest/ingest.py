@@ -36,7 +36,13 @@ Former = Mapping[NormalizedIdentifier, NormalizedIdentifier]
 """Earlier forms of identifiers, each with the form that today's normalization gives it."""
 
 MAX_IDENTIFIERS = 1500
-"""Per transaction: 15 types of 100 values. Each takes an advisory lock, and PostgreSQL's table of locks is limited."""
+"""Per request: 15 types of 100 values. Each takes an advisory lock, and PostgreSQL's table of locks is limited."""
+
+MAX_KEYS_TOGETHER = 768
+"""Identifiers of several requests in one transaction, with the earlier forms of their values.
+
+`take_turn` in `database/identity_locks.sql` has two turns for transactions of this size.
+"""
 
 Attempt = tuple[Change | ProfileLookupError, datetime]
 """A change, or why a request is refused, and the time of the request."""
@@ -103,16 +109,22 @@ async def ingest_together(
     store: StoreRules,
     attempts: Iterable[Attempt],
     on_resolved: Callable[[Sequence[Outcome]], None] = lambda _: None,
+    max_keys: int = MAX_KEYS_TOGETHER,
 ) -> list[Outcome]:
     """Write as many attempts as fit in one transaction, at least the first, each as `ingest` would write it alone.
+
+    Those fit that together have at most `max_keys` identifiers and earlier forms of these.
 
     The iterable is read only up to the first attempt that does not fit. The caller continues after as many attempts as
     there are outcomes. An attempt that fails changes nothing, and the others are written. `on_resolved` is called with
     the outcomes before they are written, when all locks are held. Raises `RulesChanged` or `CandidateMoved`, as
     `lock_and_gather` does.
     """
-    fitting = list(_take_fitting(attempts))
-    former = [former_forms(store, change) if isinstance(change, Change) else {} for change, _ in fitting]
+    fitting: list[Attempt] = []
+    former: list[Former] = []
+    for attempt, forms in _take_fitting(store, attempts, max_keys):
+        fitting.append(attempt)
+        former.append(forms)
     changes = [
         (change, forms) for (change, _), forms in zip(fitting, former, strict=True) if isinstance(change, Change)
     ]
@@ -147,14 +159,18 @@ def _log_shared_values(store: StoreRules, shared_values: Iterable[SharedValue]) 
         log.warning("a value was written under many names", extra=fields)
 
 
-def _take_fitting(attempts: Iterable[Attempt]) -> Iterator[Attempt]:
+def _take_fitting(store: StoreRules, attempts: Iterable[Attempt], max_keys: int) -> Iterator[tuple[Attempt, Former]]:
+    """Yield each attempt with the earlier forms of its identifiers."""
     total = 0
     for change, requested_at in attempts:
         attempted = change if isinstance(change, ProfileLookupError) else _refusal(change) or change
-        total += len(attempted.incoming) if isinstance(attempted, Change) else 0
-        if total > MAX_IDENTIFIERS:
+        keys_before = total
+        former = former_forms(store, attempted) if isinstance(attempted, Change) else {}
+        if isinstance(attempted, Change):
+            total += len(attempted.incoming) + len(former)
+        if keys_before and total > max_keys:
             return
-        yield attempted, requested_at
+        yield (attempted, requested_at), former
 
 
 def _apply(
