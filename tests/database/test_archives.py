@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from copy import deepcopy
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +16,7 @@ from profile_lookup.archives.wire import line_of
 from profile_lookup.archives.writer import header_of, profiles_of
 from profile_lookup.database.pool import Database
 from profile_lookup.operations.kinds import OperationKind
-from profile_lookup.operations.queries import enqueue
+from profile_lookup.operations.queue import enqueue
 from profile_lookup.stores.admission import rules_in_force
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.stores.rules_lock import lock_rules
@@ -208,16 +207,8 @@ async def test_restoring_into_a_store_with_profiles_or_pending_changes_is_refuse
     copy = await make_store(client, "copy")
     store = await _store(database, copy)
     async with database.transaction() as connection:
-        later = datetime.now(UTC) + timedelta(hours=1)
         job_input = {"group": "Billing", "traits": None}
-        await enqueue(
-            connection,
-            store.account_id,
-            store.id,
-            kind=OperationKind.FORGET_TRAITS,
-            job_input=job_input,
-            waits_until=later,
-        )
+        await enqueue(connection, store.account_id, store.id, kind=OperationKind.FORGET_TRAITS, job_input=job_input)
     with pytest.raises(RestoreRefused, match="still being changed"):
         await _restore(database, copy, lines)
 

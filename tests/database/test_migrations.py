@@ -26,7 +26,7 @@ def _fetch_value(url: str, query: str) -> object:
 DEFINITIONS = """
     select string_agg(definition, E'\\n' order by definition) from (
         select conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) from pg_constraint
-        where connamespace = 'public'::regnamespace and conrelid <> 'alembic_version'::regclass and contype <> 'n'
+        where connamespace = 'public'::regnamespace and conrelid <> 'alembic_version'::regclass and contype not in ('n', 't')
         union all
         select indexdef from pg_indexes where schemaname = 'public' and tablename <> 'alembic_version'
         union all
@@ -55,19 +55,24 @@ def test_the_migrations_create_exactly_the_tables_of_the_program(database_url: s
     assert migrated == created
 
 
-def test_the_functions_of_the_identity_locks_are_those_in_their_file(
-    database_url: str, empty_database_url: str
-) -> None:
-    file = files("profile_lookup.database") / "identity_locks.sql"
+def test_functions_and_triggers_are_those_in_their_files(database_url: str, empty_database_url: str) -> None:
+    package = files("profile_lookup.database")
 
     async def create() -> None:
         connection = await asyncpg.connect(empty_database_url)
-        await connection.execute(file.read_text())
+        await connection.execute("create table operation (completed_at timestamptz, waits_until timestamptz)")
+        for file in ("identity_locks.sql", "operation_turns.sql"):
+            await connection.execute((package / file).read_text())
         await connection.close()
 
     asyncio.run(create())
-    for function in ("lock_and_gather", "deciding_holders", "take_turn"):
-        definition = f"select pg_get_functiondef('{function}'::regproc)"
+    for definition in (
+        "select pg_get_functiondef('lock_and_gather'::regproc)",
+        "select pg_get_functiondef('deciding_holders'::regproc)",
+        "select pg_get_functiondef('take_turn'::regproc)",
+        "select pg_get_functiondef('make_turn'::regproc)",
+        "select pg_get_triggerdef(oid) from pg_trigger where tgname = 'operation_enters_queue'",
+    ):
         assert _fetch_value(database_url, definition) == _fetch_value(empty_database_url, definition)
 
 

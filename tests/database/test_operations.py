@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import Row, select, text, update
 
 from profile_lookup.database.pool import Database
-from profile_lookup.database.tables import operation
+from profile_lookup.database.tables import operation, operation_turn
 from profile_lookup.errors import SettingsRefused, Unavailable
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
-from profile_lookup.operations import queries
+from profile_lookup.operations import queries, queue
 from profile_lookup.operations.job_worker import (
     KEPT_FOR,
     LEASE,
@@ -28,6 +28,8 @@ from profile_lookup.operations.job_worker import (
     run_until_idle,
     run_worker,
 )
+from profile_lookup.operations.kinds import OperationKind
+from profile_lookup.operations.queue import Taken
 from profile_lookup.stores.rules_cache import StoreRules
 from tests.conftest import PATIENCE
 from tests.database.stores import make_store
@@ -46,9 +48,7 @@ async def _enqueue(
     database: Database, store: StoreRules, kind: str = "COUNT", *, store_id: UUID | None = None, **more: Any
 ) -> UUID:
     async with database.transaction() as connection:
-        return await queries.enqueue(
-            connection, store.account_id, store_id or store.id, kind=kind, job_input={}, **more
-        )
+        return await queue.enqueue(connection, store.account_id, store_id or store.id, kind=kind, job_input={}, **more)
 
 
 async def _row(database: Database, operation_id: UUID) -> Row[Any]:
@@ -69,8 +69,16 @@ async def _steps(database: Database) -> list[tuple[UUID, int]]:
 
 
 async def _expire_leases(database: Database) -> None:
+    """Let all times pass that workers wait for."""
+    past = text("clock_timestamp() - interval '1s'")
     async with database.transaction() as connection:
-        await connection.execute(update(operation).values(leased_until=text("clock_timestamp() - interval '1s'")))
+        await connection.execute(update(operation_turn).values(ready_at=past))
+        await connection.execute(update(operation).values(leased_until=past, ready_at=past))
+
+
+async def _take(database: Database, *kinds: str) -> Taken | None:
+    async with database.transaction() as connection:
+        return await queue.take(connection, kinds or HANDLERS, uuid4(), LEASE)
 
 
 async def _record(job: Job, number: int, worker: str = "") -> None:
@@ -134,8 +142,7 @@ async def test_the_operations_of_a_store_are_sequential(database: Database, stor
 async def test_a_busy_store_does_not_delay_other_stores(database: Database, store: StoreRules) -> None:
     await _enqueue(database, store)
     other = await _enqueue(database, store, store_id=uuid4())
-    async with database.statements() as connection:
-        assert await queries.take(connection, HANDLERS, uuid4(), LEASE)  # a worker took the first operation and is slow
+    assert await _take(database)  # a worker took the first operation and is slow
     await run_until_idle(database, HANDLERS)
     assert await _statuses(database) == ["RUNNING", "COMPLETED"]
     assert {each for each, _ in await _steps(database)} == {other}
@@ -145,8 +152,9 @@ async def test_an_independent_kind_waits_only_for_its_own_kind_and_delays_no_oth
     database: Database, store: StoreRules
 ) -> None:
     order: list[UUID] = []
-    first = {kind: await _enqueue(database, store, kind) for kind in ("IMPORT", "BULK", "COUNT")}
-    second = {kind: await _enqueue(database, store, kind) for kind in ("BULK", "IMPORT", "COUNT")}
+    kinds = [OperationKind.IMPORT_PROFILES, OperationKind.UPDATE_PROFILES_BULK, "COUNT"]
+    first = {kind: await _enqueue(database, store, kind) for kind in kinds}
+    second = {kind: await _enqueue(database, store, kind) for kind in kinds}
     may_end = asyncio.Event()
 
     async def record_and_wait(job: Job) -> None:
@@ -154,9 +162,7 @@ async def test_an_independent_kind_waits_only_for_its_own_kind_and_delays_no_oth
         await may_end.wait()
         await _complete(job)
 
-    working = asyncio.create_task(
-        run_until_idle(database, dict.fromkeys(first, record_and_wait), independent={"IMPORT", "BULK"})
-    )
+    working = asyncio.create_task(run_until_idle(database, dict.fromkeys(first, record_and_wait)))
     async with _running(working), asyncio.timeout(PATIENCE):
         while len(order) < 3:
             await asyncio.sleep(0.01)
@@ -176,33 +182,61 @@ async def test_a_waiting_operation_is_not_taken_and_delays_nothing_until_it_is_r
     await run_until_idle(database, HANDLERS)
     assert await _statuses(database) == ["PENDING", "COMPLETED"]
     async with database.transaction() as connection:
-        assert await queries.mark_ready(connection, store.account_id, waiting)
-        assert not await queries.mark_ready(connection, store.account_id, waiting)
+        assert await queue.mark_ready(connection, store.account_id, waiting)
+        assert not await queue.mark_ready(connection, store.account_id, waiting)
     await run_until_idle(database, HANDLERS)
     assert await _statuses(database) == ["COMPLETED", "COMPLETED"]
     assert list(dict.fromkeys(each for each, _ in await _steps(database))) == [other, waiting]
 
 
-async def test_thousands_of_waiting_operations_delay_no_other(database: Database, store: StoreRules) -> None:
-    """A query that compares each with each would exceed the statement timeout."""
-    many = """
-        insert into operation
-            (account_id, id, store_id, kind, status, input, progress, leased_until, attempts, created_at)
-        select :account_id, gen_random_uuid(), :store_id, :kind, 'PENDING', '{}', '{}', cast(:until as timestamptz), 0, now()
-        from generate_series(1, 5000)
-    """
-    for kind, until in (("IMPORT", datetime.now(UTC) + timedelta(hours=1)), ("BULK", None)):
-        async with database.transaction() as connection:
-            values = {"account_id": store.account_id, "store_id": store.id, "kind": kind, "until": until}
-            await connection.execute(text(many), values)
+async def test_all_that_one_store_has_enqueued_delays_another_by_one_operation(
+    database: Database, store: StoreRules
+) -> None:
+    """A worker goes from store to store, whoever came first."""
+    for _ in range(5):
+        await _enqueue(database, store)
     other = await _enqueue(database, store, store_id=uuid4())
-    async with database.statements() as connection:
-        taken = [
-            await queries.take(connection, ["BULK", "COUNT"], uuid4(), LEASE, independent=["BULK"]) for _ in range(3)
-        ]
-    assert [each.kind if each else None for each in taken] == ["BULK", "COUNT", None]
-    assert taken[1]
-    assert taken[1].id == other
+    order = []
+    while taken := await _take(database):
+        order.append(taken.id)
+        async with database.transaction() as connection:
+            await queue.complete(connection, taken, "mem_store_x")
+    assert order[1] == other
+
+
+async def test_the_next_operation_costs_the_same_however_many_wait(database: Database, store: StoreRules) -> None:
+    """What a worker reads is counted, not timed: pages of the tables of the queue."""
+    many = text("""
+        insert into operation (account_id, id, store_id, kind, status, input, progress, attempts, created_at, waits_until)
+        select :account_id, gen_random_uuid(), case when :is_one_store then cast(:store_id as uuid)
+            else gen_random_uuid() end, 'COUNT', 'PENDING', '{}', '{}', 0, now(), cast(:until as timestamptz)
+        from generate_series(1, 5000)
+    """)
+    later = datetime.now(UTC) + timedelta(hours=1)
+    assert await _enqueue(database, store)
+    few = await _pages_read(database)
+    for is_one_store, until in ((True, None), (False, None), (True, later)):
+        async with database.transaction() as connection:
+            values = {"account_id": store.account_id, "store_id": store.id}
+            await connection.execute(many, values | {"is_one_store": is_one_store, "until": until})
+    assert await _pages_read(database) < few + 50
+
+
+async def _pages_read(database: Database) -> int:
+    """Return how many pages of the tables and indexes of the queue it takes to take an operation."""
+    pages = text("""
+        select sum(coalesce(heap_blks_read + heap_blks_hit, 0) + coalesce(idx_blks_read + idx_blks_hit, 0))
+        from pg_statio_user_tables where relname in ('operation', 'operation_turn')
+    """)
+    async with database.transaction() as connection:
+        await connection.execute(text("select pg_stat_force_next_flush()"))
+    async with database.transaction() as connection:
+        before = (await connection.execute(pages)).scalar_one()
+    async with database.transaction() as connection:
+        assert await queue.take(connection, HANDLERS, uuid4(), LEASE)
+        await connection.execute(text("select pg_stat_force_next_flush()"))
+    async with database.transaction() as connection:
+        return int((await connection.execute(pages)).scalar_one() - before)
 
 
 async def test_an_operation_that_becomes_ready_waits_for_a_later_one_that_is_running(
@@ -210,16 +244,32 @@ async def test_an_operation_that_becomes_ready_waits_for_a_later_one_that_is_run
 ) -> None:
     waiting = await _enqueue(database, store, waits_until=datetime.now(UTC) + timedelta(hours=1))
     later = await _enqueue(database, store)
-    async with database.statements() as connection:
-        begun = await queries.take(connection, HANDLERS, uuid4(), LEASE)
-        await queries.mark_ready(connection, store.account_id, waiting)
-        assert await queries.take(connection, HANDLERS, uuid4(), LEASE) is None
-        assert begun
-        await queries.retry_later(connection, begun, timedelta(0))
-        taken = await queries.take(connection, HANDLERS, uuid4(), LEASE)
+    begun = await _take(database)
+    assert begun
     assert begun.id == later
+    async with database.transaction() as connection:
+        assert await queue.mark_ready(connection, store.account_id, waiting)
+    assert await _take(database) is None
+    async with database.transaction() as connection:
+        await queue.complete(connection, begun, "mem_store_x")
+    taken = await _take(database)
     assert taken
     assert taken.id == waiting
+
+
+async def test_an_operation_that_has_begun_goes_on_before_an_earlier_one_that_became_ready(
+    database: Database, store: StoreRules
+) -> None:
+    waiting = await _enqueue(database, store, waits_until=datetime.now(UTC) + timedelta(hours=1))
+    later = await _enqueue(database, store)
+    begun = await _take(database)
+    assert begun
+    async with database.transaction() as connection:
+        await queue.mark_ready(connection, store.account_id, waiting)
+        await queue.retry_later(connection, begun, timedelta(0))
+    taken = await _take(database)
+    assert taken
+    assert taken.id == begun.id == later
 
 
 async def test_a_waiting_operation_that_never_becomes_ready_is_taken_after_its_deadline(
@@ -227,7 +277,8 @@ async def test_a_waiting_operation_that_never_becomes_ready_is_taken_after_its_d
 ) -> None:
     waiting = await _enqueue(database, store, waits_until=datetime.now(UTC) - timedelta(seconds=1))
     async with database.transaction() as connection:
-        assert not await queries.mark_ready(connection, store.account_id, waiting)
+        assert not await queue.mark_ready(connection, store.account_id, waiting)
+        await queue.end_waits(connection)
     await run_until_idle(database, HANDLERS)
     assert await _statuses(database) == ["COMPLETED"]
 
@@ -254,17 +305,15 @@ async def test_long_operations_never_fill_a_worker(database: Database, store: St
 
 async def test_a_leased_operation_is_not_taken(database: Database, store: StoreRules) -> None:
     await _enqueue(database, store)
-    async with database.statements() as connection:
-        assert await queries.take(connection, HANDLERS, uuid4(), LEASE)
-        assert await queries.take(connection, HANDLERS, uuid4(), LEASE) is None
+    assert await _take(database)
+    assert await _take(database) is None
 
 
 async def test_after_a_lease_expires_the_next_worker_continues_after_the_last_step(
     database: Database, store: StoreRules
 ) -> None:
     await _enqueue(database, store)
-    async with database.statements() as connection:
-        taken = await queries.take(connection, HANDLERS, uuid4(), LEASE)
+    taken = await _take(database)
     assert taken
     for number in (1, 2, 3):
         await _record(Job(database, taken), number, "who dies")
@@ -304,7 +353,10 @@ async def test_a_lease_cannot_be_lost_within_a_step_however_long_it_takes(
 
     async def in_one_long_step(job: Job) -> None:
         async with job.step() as connection:
-            await connection.execute(update(operation).values(leased_until=text("clock_timestamp() - interval '1s'")))
+            past = text("clock_timestamp() - interval '1s'")
+            await connection.execute(update(operation).values(leased_until=past))
+            async with database.transaction() as other_connection:
+                await other_connection.execute(update(operation_turn).values(ready_at=past))
             is_within.set()
             await may_end.wait()
             await job.complete(connection, "mem_store_x")
@@ -376,8 +428,7 @@ async def test_an_operation_that_makes_no_progress_is_given_up(
     """This happens if the operation crashes the whole process every time."""
     operation_id = await _enqueue(database, store)
     for _ in range(MAX_ATTEMPTS):
-        async with database.statements() as connection:
-            assert await queries.take(connection, HANDLERS, uuid4(), LEASE)
+        assert await _take(database)
         await _expire_leases(database)
     await run_until_idle(database, HANDLERS)
     row = await _row(database, operation_id)
@@ -389,8 +440,7 @@ async def test_an_operation_that_makes_no_progress_is_given_up(
 async def test_progress_resets_the_attempts(database: Database, store: StoreRules) -> None:
     operation_id = await _enqueue(database, store)
     for number in range(1, MAX_ATTEMPTS + 5):
-        async with database.statements() as connection:
-            taken = await queries.take(connection, HANDLERS, uuid4(), LEASE)
+        taken = await _take(database)
         assert taken
         await _record(Job(database, taken), number)
         await _expire_leases(database)
@@ -483,8 +533,7 @@ async def test_a_relentless_operation_is_never_given_up(database: Database, stor
     handlers: dict[str, Handler] = {"ERASE": retried_forever(crash)}
     for _ in range(MAX_ATTEMPTS + 2):
         await run_until_idle(database, handlers)
-        async with database.transaction() as connection:
-            await connection.execute(update(operation).values(leased_until=None))
+        await _expire_leases(database)
     assert crashes == MAX_ATTEMPTS + 2
     assert (await _row(database, operation_id)).completed_at is None
 
@@ -509,7 +558,7 @@ async def test_completed_operations_are_kept_for_seven_days_and_then_removed(
                 update(operation).where(operation.c.id == operation_id).values(completed_at=datetime.now(UTC) - age)
             )
         await connection.execute(update(operation).values(created_at=datetime.now(UTC) - max(ages)))
-        assert await queries.take(connection, HANDLERS, uuid4(), LEASE)  # so that no worker works on the unfinished one
+    assert await _take(database)  # so that no worker works on the unfinished one
     assert timedelta(days=7) == KEPT_FOR
     async with _running(asyncio.create_task(run_worker(database, HANDLERS))), asyncio.timeout(PATIENCE):
         while len(await _statuses(database)) == 3:

@@ -501,7 +501,7 @@ async def _expire_upload(database: Database) -> None:
     """Make the time for the upload end now instead of after an hour."""
     async with database.transaction() as connection:
         await connection.execute(text("update profile_import set upload_until = now()"))
-        await connection.execute(text("update operation set leased_until = now() where completed_at is null"))
+        await connection.execute(text("update operation set waits_until = now() where waits_until is not null"))
 
 
 async def _wait_for_rows(client: httpx.AsyncClient, store_id: str, created: dict[str, Any]) -> None:

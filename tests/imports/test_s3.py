@@ -130,11 +130,14 @@ def test_a_missing_s3_library_is_reported_in_one_line(monkeypatch: pytest.Monkey
 async def _look_for_file(database: Database) -> None:
     """Make the worker look for the file now instead of after some seconds, and wait until it has."""
     async with database.transaction() as connection:
-        await connection.execute(text("update operation set leased_until = now() where completed_at is null"))
+        await connection.execute(
+            text("update operation set ready_at = now(), waits_until = null where completed_at is null")
+        )
+        await connection.execute(text("update operation_turn set ready_at = now()"))
     async with asyncio.timeout(PATIENCE), database.statements() as connection:
         while await connection.scalar(text(
             "select count(*) from operation where completed_at is null"
-            " and (lease is not null or leased_until < clock_timestamp())"
+            " and (lease is not null or ready_at < clock_timestamp())"
         )):  # fmt: skip
             await asyncio.sleep(0.02)
 

@@ -11,7 +11,7 @@ from profile_lookup.errors import Outdated, RequestRefused
 from profile_lookup.identity.built_in_blocked_values import BUILT_IN_BLOCKED_VALUES, PLACEHOLDERS
 from profile_lookup.operations.dependencies import accepted, accepted_answer
 from profile_lookup.operations.kinds import OperationKind
-from profile_lookup.operations.queries import enqueue
+from profile_lookup.operations.queue import enqueue
 from profile_lookup.operations.wire import OperationAccepted
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
 from profile_lookup.stores.rules_lock import lock_rules

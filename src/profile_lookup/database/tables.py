@@ -34,6 +34,8 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    and_,
+    func,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
@@ -141,6 +143,11 @@ operation = Table(
     Column("result_id", Text),
     Column("error_code", Integer),
     Column("error_detail", Text),
+    # It must not overlap others of this store and this name. Until `waits_until` it is not in the queue, since it waits
+    # for an upload; no worker takes it before `ready_at`.
+    Column("sequence", Text, nullable=False, server_default=""),
+    _time("waits_until", nullable=True),
+    Column("ready_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
     # Which worker has it, until when, and how often it was taken since it last made progress.
     Column("lease", Uuid),
     _time("leased_until", nullable=True),
@@ -154,8 +161,25 @@ operation = Table(
     CheckConstraint("(status = 'FAILED') = (error_code is not null)", name="error"),
 )
 
-Index("operation_unfinished_idx", operation.c.id, postgresql_where=operation.c.completed_at.is_(None))
+_is_queued = and_(operation.c.completed_at.is_(None), operation.c.waits_until.is_(None))
+_waits = and_(operation.c.completed_at.is_(None), operation.c.waits_until.is_not(None))
+_of_sequence = (operation.c.store_id, operation.c.sequence, operation.c.status, operation.c.id)
+Index("operation_queued_idx", *_of_sequence, postgresql_where=_is_queued)
+Index("operation_waiting_idx", operation.c.waits_until, postgresql_where=_waits)
+Index("operation_of_store_waiting_idx", operation.c.store_id, postgresql_where=_waits)
 Index("operation_completed_at_idx", operation.c.completed_at, postgresql_where=operation.c.completed_at.is_not(None))
+
+# The sequences with operations in the queue, and when a worker looks at each next. A trigger makes the rows, at the
+# commit of whoever enqueues: database/operation_turns.sql.
+operation_turn = Table(
+    "operation_turn",
+    metadata,
+    Column("store_id", Uuid),
+    Column("sequence", Text),
+    _time("ready_at"),
+    PrimaryKeyConstraint("store_id", "sequence"),
+    Index(None, "sequence", "ready_at"),
+)
 
 # The inputs that an operation handles one by one, and the outcome of each. They are deleted with the operation.
 operation_item = Table(

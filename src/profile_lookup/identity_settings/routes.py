@@ -15,7 +15,8 @@ from profile_lookup.identity_settings.wire import (
 )
 from profile_lookup.operations.dependencies import accepted, accepted_answer
 from profile_lookup.operations.kinds import OperationKind
-from profile_lookup.operations.queries import enqueue, record_completed, unfinished_inputs
+from profile_lookup.operations.queries import record_completed, unfinished_inputs
+from profile_lookup.operations.queue import enqueue
 from profile_lookup.operations.wire import OperationAccepted
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
 from profile_lookup.stores.rules_lock import lock_rules

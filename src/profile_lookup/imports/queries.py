@@ -14,7 +14,7 @@ from profile_lookup.database.tables import import_refusals, operation, profile_i
 from profile_lookup.errors import AlreadyUploaded, ImportNotFound, StoreNotFound, UploadRefused
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.pieces import stage_file
-from profile_lookup.operations.queries import enqueue, mark_ready
+from profile_lookup.operations.queue import enqueue, mark_ready
 
 Document = dict[str, Any]
 

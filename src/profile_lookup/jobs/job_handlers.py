@@ -28,13 +28,7 @@ HANDLERS: dict[str, Handler] = {
     OperationKind.UPDATE_PROFILES_BULK: update_profiles_bulk,
     OperationKind.UPDATE_SETTINGS: update_settings,
 }
-"""The handler of each kind of operation. Operations of one store are sequential, in the order of their requests."""
-
-INDEPENDENT = frozenset(
-    {OperationKind.UPDATE_PROFILES_BULK, OperationKind.IMPORT_PROFILES, OperationKind.RENORMALIZE_VALUES}
-)
-"""Kinds that wait only for earlier operations of the same kind, and that no other kind waits for: their steps are
-ordinary writes, each of which checks the store's rules under the locks."""
+"""The handler of each kind of operation."""
 
 LONG = frozenset(
     {
@@ -70,7 +64,7 @@ async def running_worker(settings: Settings, kinds: Collection[str] | None = Non
             await queue_renormalizations(database)
         except Unavailable as error:  # the next start does it; the worker itself waits for the database
             log.warning("stores were not compared with the normalization version", exc_info=error)
-    worker = asyncio.create_task(run_worker(database, handlers, independent=INDEPENDENT, long=LONG))
+    worker = asyncio.create_task(run_worker(database, handlers, long=LONG))
     try:
         yield
     finally:

@@ -30,7 +30,7 @@ from profile_lookup.ingest.identity_locks import lock_and_gather
 from profile_lookup.ingest.writes import write
 from profile_lookup.operations.job_worker import Job
 from profile_lookup.operations.kinds import OperationKind
-from profile_lookup.operations.queries import enqueue
+from profile_lookup.operations.queue import enqueue
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids

@@ -19,8 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import ProfileLookupError, Unavailable
-from profile_lookup.operations import queries
-from profile_lookup.operations.queries import Document, Taken
+from profile_lookup.operations import queries, queue
+from profile_lookup.operations.queue import Document, Taken
 from profile_lookup.web.contract import CRASH_CODE, CRASH_MESSAGE, code_of, message_of
 
 LEASE = timedelta(seconds=15)
@@ -29,6 +29,7 @@ LEASE = timedelta(seconds=15)
 MAX_RUNNING = 4  # operations of one worker at the same time
 MAX_RUNNING_LONG = 2  # of these, operations that may take minutes, so that the others need not wait for them
 POLL_INTERVAL = 0.2  # seconds
+WAITS_INTERVAL = 2.0  # seconds
 MAX_ATTEMPTS = 10  # without progress
 LONGEST_RETRY_DELAY = 300  # seconds; ten attempts take a quarter of an hour, as long as a change of settings may
 RELEASE_TIMEOUT = 5.0  # seconds, when the worker ends
@@ -71,7 +72,7 @@ class Job:
     async def step(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction that commits only while this worker has the lease, and lock the operation."""
         async with self._database.transaction() as connection:
-            if not await queries.renew(connection, self._taken, LEASE):
+            if not await queue.renew(connection, self._taken, LEASE):
                 raise _LeaseLost
             yield connection
 
@@ -83,7 +84,7 @@ class Job:
         """
         async with self._database.transaction() as connection:
             yield connection
-            if not await queries.renew(connection, self._taken, LEASE):
+            if not await queue.renew(connection, self._taken, LEASE):
                 raise _LeaseLost
 
     async def hold_until(self, task: "asyncio.Task[T]") -> T:
@@ -98,29 +99,29 @@ class Job:
 
     async def save(self, connection: AsyncConnection, **progress: Any) -> None:
         """Save, within a step, where to go on after it."""
-        await queries.save_progress(connection, self._taken, progress)
+        await queue.save_progress(connection, self._taken, progress)
         self.progress = progress
 
     async def complete(self, connection: AsyncConnection, result_id: str) -> None:
         """Complete the operation, within its last step. `result_id` is the wire ID of what was created or changed."""
-        await queries.complete(connection, self._taken, result_id)
+        await queue.complete(connection, self._taken, result_id)
 
     async def fail(self, code: int, detail: str) -> None:
         async with self.step() as connection:
-            await queries.fail(connection, self._taken, code, detail)
+            await queue.fail(connection, self._taken, code, detail)
 
     async def defer(self, wait: timedelta) -> None:
         """Let the operation be taken again after a while, and be PENDING until then, since it still waits."""
         async with self.step() as connection:
-            await queries.defer(connection, self._taken, wait)
+            await queue.defer(connection, self._taken, wait)
 
     async def retry_later(self, wait: timedelta) -> None:
         async with self.step() as connection:
-            await queries.retry_later(connection, self._taken, wait)
+            await queue.retry_later(connection, self._taken, wait)
 
     async def release(self) -> None:
         async with self.step() as connection:
-            await queries.release(connection, self._taken)
+            await queue.release(connection, self._taken)
 
 
 Handler = Callable[[Job], Awaitable[None]]
@@ -143,22 +144,24 @@ async def run_worker(
     database: Database,
     handlers: Mapping[str, Handler],
     *,
-    independent: Collection[str] = (),
     long: Collection[str] = (),
 ) -> None:
     """Handle operations until cancelled.
 
-    `independent`: the kinds of which each waits for its own kind only; `long`: the kinds that may take minutes.
+    `long`: the kinds that may take minutes.
     """
 
     async def remove_old() -> None:
         async with database.statements() as connection:
             await queries.remove_old(connection, KEPT_FOR)
 
+    async def end_waits() -> None:
+        async with database.statements() as connection:
+            await queue.end_waits(connection)
+
     async with asyncio.TaskGroup() as group:
-        group.create_task(
-            _repeat(POLL_INTERVAL, partial(run_until_idle, database, handlers, independent=independent, long=long))
-        )
+        group.create_task(_repeat(POLL_INTERVAL, partial(run_until_idle, database, handlers, long=long)))
+        group.create_task(_repeat(WAITS_INTERVAL, end_waits))
         group.create_task(_repeat(3600, remove_old))
 
 
@@ -173,7 +176,6 @@ async def run_until_idle(
     database: Database,
     handlers: Mapping[str, Handler],
     *,
-    independent: Collection[str] = (),
     long: Collection[str] = (),
 ) -> None:
     """Handle operations until there is none of the handlers' kinds; other kinds are for workers of a newer version."""
@@ -184,8 +186,8 @@ async def run_until_idle(
             return None
         has_long_enough = sum(kind in long for kind in running.values()) == MAX_RUNNING_LONG
         kinds = handlers.keys() - set(long) if has_long_enough else handlers
-        async with database.statements() as connection:
-            return await queries.take(connection, kinds, uuid4(), LEASE, independent=independent)
+        async with database.transaction() as connection:
+            return await queue.take(connection, kinds, uuid4(), LEASE)
 
     async with asyncio.TaskGroup() as group:
         while True:

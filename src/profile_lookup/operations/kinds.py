@@ -18,3 +18,15 @@ class OperationKind(StrEnum):
     CREATE_TRAIT_GROUP = "CREATE_TRAIT_GROUP"
     UPDATE_STORE = "UPDATE_STORE"
     UPDATE_TRAIT_GROUP = "UPDATE_TRAIT_GROUP"
+
+
+INDEPENDENT = frozenset(
+    {OperationKind.UPDATE_PROFILES_BULK, OperationKind.IMPORT_PROFILES, OperationKind.RENORMALIZE_VALUES}
+)
+"""Kinds that wait only for earlier operations of the same kind, and that no other kind waits for: their steps are
+ordinary writes, each of which checks the store's rules under the locks."""
+
+
+def sequence_of(kind: str) -> str:
+    """Return the name of the operations of a store that this kind must not overlap: its own, or "" for all others."""
+    return kind if kind in INDEPENDENT else ""

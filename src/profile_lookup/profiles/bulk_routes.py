@@ -10,7 +10,7 @@ from profile_lookup.errors import RequestRefused
 from profile_lookup.operations import items
 from profile_lookup.operations.dependencies import accepted, accepted_answer
 from profile_lookup.operations.kinds import OperationKind
-from profile_lookup.operations.queries import enqueue
+from profile_lookup.operations.queue import enqueue
 from profile_lookup.profiles import wire
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
 from profile_lookup.web import ids

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from profile_lookup.database.tables import operation, store
 from profile_lookup.identity.values.normalization_version import CURRENT, NormalizationVersion
 from profile_lookup.operations.kinds import OperationKind
-from profile_lookup.operations.queries import enqueue
+from profile_lookup.operations.queue import enqueue
 
 
 async def set_normalization(

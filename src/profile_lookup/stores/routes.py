@@ -16,7 +16,8 @@ from profile_lookup.errors import (
 )
 from profile_lookup.operations.dependencies import accepted, accepted_answer
 from profile_lookup.operations.kinds import OperationKind
-from profile_lookup.operations.queries import enqueue, record_completed
+from profile_lookup.operations.queries import record_completed
+from profile_lookup.operations.queue import enqueue
 from profile_lookup.operations.wire import OperationAccepted
 from profile_lookup.stores import queries
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount

@@ -13,7 +13,8 @@ from profile_lookup.errors import DefinitionProtected, DefinitionRefused, StillB
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import CONTACT, TraitDefinition, TraitGroup
 from profile_lookup.operations.kinds import OperationKind
-from profile_lookup.operations.queries import enqueue, record_completed, unfinished_inputs
+from profile_lookup.operations.queries import record_completed, unfinished_inputs
+from profile_lookup.operations.queue import enqueue
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.trait_groups import queries
