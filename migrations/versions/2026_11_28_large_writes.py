@@ -1,6 +1,6 @@
 """Writes of many identifiers take turns, so that PostgreSQL's table of locks has room for all.
 
-docs/decisions/0025-turns-for-large-writes.md explains the functions. This migration expands: processes of the version
+docs/decisions/0030-turns-for-large-writes.md explains the functions. This migration expands: processes of the version
 before go on with the function that they call.
 """
 

@@ -1,6 +1,6 @@
 """A queue whose next operation costs the same however many wait: turns of sequences.
 
-docs/decisions/0026-turns-of-sequences.md explains them. This migration expands: workers of the version before go on
+docs/decisions/0031-turns-of-sequences.md explains them. This migration expands: workers of the version before go on
 with the columns that they know.
 """
 

@@ -103,7 +103,7 @@ $$;
 -- Lets a write of many lock keys wait for its turn, until it commits: all such writes together hold at most 4,060 keys,
 -- whatever stores and processes they are of, and PostgreSQL's table of locks has room for more. There are 8 turns for
 -- 65-128 keys, 2 for 129-768, and 1 for more. Writes of up to 64 keys wait for nobody: see
--- docs/decisions/0025-turns-for-large-writes.md.
+-- docs/decisions/0030-turns-for-large-writes.md.
 create function take_turn(key_count integer)
 returns void
 language plpgsql volatile

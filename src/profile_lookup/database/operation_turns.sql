@@ -1,5 +1,5 @@
 -- Makes the turn of a sequence whose operation enters the queue: see operations/queue.py and
--- docs/decisions/0026-turns-of-sequences.md. A migration puts this in force, with a copy of its own.
+-- docs/decisions/0031-turns-of-sequences.md. A migration puts this in force, with a copy of its own.
 -- tests/database/test_migrations.py compares this file with what a migrated database has.
 
 -- The trigger is deferred, so that others who enqueue in this sequence wait for the commit alone.

@@ -4,7 +4,7 @@ An operation that has not ended is in the queue unless it waits for something, s
 not overlap form a *sequence*: those of one store, or those of one store and one kind. The table `operation_turn` has a
 row for each sequence that has operations in the queue, with the time at which a worker should look at it next. So the
 next operation costs the same however many wait, and a sequence that was served goes to the end: nobody waits for all
-that another has enqueued. See docs/decisions/0026-turns-of-sequences.md.
+that another has enqueued. See docs/decisions/0031-turns-of-sequences.md.
 """
 
 from collections.abc import Collection, Sequence
