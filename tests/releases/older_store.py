@@ -36,6 +36,9 @@ PEOPLE = {
     "Mexico, before 2019": Person("phone", "+5215587654321", ["+5215587654321", "+525587654321"]),
     "Nigeria": Person("phone", "+23418040123", ["+23418040123", "+2342018040123"]),
     "Viet Nam": Person("phone", "+841695678945", ["+841695678945", "+84395678945"]),
+    "NFD": Person("email", "ann@bu\u0308cher.example", ["ann@bu\u0308cher.example"], ["ann@b\u00fccher.example"]),
+    "Invisible": Person("email", "cid\u200b@example.com", ["cid\u200b@example.com"], ["cid@example.com"]),
+    "Invisible, in a chat": Person("chat", "\u200bdan", ["\u200bdan"], ["dan"]),
     "IDNA": Person("email", "bea@xn--bcher-kva.example", ["bea@xn--bcher-kva.example"], ["bea@b\u00fccher.example"]),
 }
 CROWD = [f"+553196{number:06}" for number in range(900_000, 900_250)]
