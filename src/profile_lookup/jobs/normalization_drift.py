@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.blocked_values import queries as blocked_values
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import identifier
@@ -34,6 +35,7 @@ from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queries import enqueue
 from profile_lookup.stores.normalization import queue_renormalization, set_normalization
 from profile_lookup.stores.rules_cache import StoreRules
+from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
 
 VALUES_PER_STEP = 500
@@ -98,9 +100,18 @@ async def renormalize_values(job: Job) -> None:
     if NormalizationVersion.from_document(job.input["version"]).is_newer_than(CURRENT):
         await job.defer(NEWER_WORKER_DELAY)
         return
+    async with job.step() as connection:
+        await _renormalize_blocked_values(connection, await lock_rules(connection, job.account_id, job.store_id))
     position: _Position | None = _Position()
     while position is not None:
         position = await write_in_step(job, partial(_renormalize_after, job, position))
+
+
+async def _renormalize_blocked_values(connection: AsyncConnection, store: StoreRules) -> None:
+    """Give the store's blocked values today's form, so that they go on to block. Refused ones are left out."""
+    adapted = store.blocked_values.adapted_to(store.settings)
+    if adapted != store.blocked_values:
+        await blocked_values.replace(connection, store, adapted)
 
 
 async def _renormalize_after(
