@@ -161,6 +161,7 @@ async def test_a_stored_value_is_replaced_by_the_string_that_it_is_stored_as(
     for (id_type, old), new in (
         (KEPT, "new@example.com"),
         (("phone", "+22997123456"), "+2290197123457"),
+        (("email", NFD_ADDRESS), "ann@b\u00fccher.example"),  # today's form of it
     ):
         body = {"idType": id_type, "oldValue": old, "newValue": new}
         answer = await client.patch(f"{path}/{former[id_type, old]}/Identifiers/{id_type}", json=body)
