@@ -25,8 +25,14 @@ from profile_lookup.identity.values.normalization_version import CURRENT, Normal
 from profile_lookup.ingest.identity_locks import lock_and_gather, write_in_step
 from profile_lookup.ingest.writes import write
 from profile_lookup.operations.job_worker import Job
-from profile_lookup.stores.normalization import queue_renormalization, set_normalization
+from profile_lookup.stores.normalization import (
+    begin_renormalization,
+    complete_renormalization,
+    queue_renormalization,
+    set_normalization,
+)
 from profile_lookup.stores.rules_cache import StoreRules
+from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
 
 VALUES_PER_STEP = 500
@@ -72,8 +78,18 @@ async def renormalize_values(job: Job) -> None:
     if NormalizationVersion.from_document(job.input["version"]).is_newer_than(CURRENT):
         await job.defer(NEWER_WORKER_DELAY)
         return
+    if not job.progress:
+        await _begin(job)
     while await write_in_step(job, lambda connection, store: _renormalize_next(job, connection, store)):
         pass
+
+
+async def _begin(job: Job) -> None:
+    """Wait for the writes under way. From now on, an older process takes the store back before it writes."""
+    async with job.step() as connection:
+        store = await lock_rules(connection, job.account_id, job.store_id)
+        await begin_renormalization(connection, store.account_id, store.id)
+        await job.save(connection, changed=0, merged=0, kept=0)
 
 
 async def _renormalize_next(job: Job, connection: AsyncConnection, store: StoreRules) -> bool:
@@ -81,7 +97,7 @@ async def _renormalize_next(job: Job, connection: AsyncConnection, store: StoreR
     counts = {name: job.progress.get(name, 0) for name in ("changed", "merged", "kept")}
     rows = await _stored_after(connection, store, job.progress.get("after"))
     if not rows:
-        await set_normalization(connection, store.account_id, store.id, CURRENT, counts["kept"])
+        await _end(connection, store, counts["kept"])
         await job.complete(connection, ids.store_id(store.id))
         log.info("values were normalized anew", extra={"store": ids.store_id(store.id), **counts})
         return False
@@ -105,6 +121,15 @@ async def _renormalize_next(job: Job, connection: AsyncConnection, store: StoreR
     done = rows[last]
     await job.save(connection, after=[done.id_type, done.value, str(done.profile_id)], **counts)
     return True
+
+
+async def _end(connection: AsyncConnection, store: StoreRules, kept: int) -> None:
+    """Store that the values are of this version, unless an older process may have added others meanwhile."""
+    store = await lock_rules(connection, store.account_id, store.id)
+    if store.renormalized_by == CURRENT:
+        await complete_renormalization(connection, store, kept)
+    else:
+        log.warning("an older version wrote meanwhile", extra={"store": ids.store_id(store.id)})
 
 
 async def _stored_after(connection: AsyncConnection, store: StoreRules, after: list[str] | None) -> Sequence[Any]:

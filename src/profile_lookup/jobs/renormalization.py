@@ -18,8 +18,8 @@ from profile_lookup.database.ids import new_id
 from profile_lookup.database.tables import identifier
 from profile_lookup.errors import Outdated, SettingsRefused, ValueRefused
 from profile_lookup.identity.change import Change
-from profile_lookup.identity.merging import combined, evicted
 from profile_lookup.identity.identifier import NormalizedIdentifier
+from profile_lookup.identity.merging import combined, evicted
 from profile_lookup.identity.profile_replay import Difference, ProfileReplay, Written
 from profile_lookup.identity.renormalization import collision_rules, one_person_each, renormalized
 from profile_lookup.identity.resolution import Merge
@@ -32,6 +32,7 @@ from profile_lookup.ingest.writes import write
 from profile_lookup.operations.job_worker import Job
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queries import enqueue
+from profile_lookup.stores.normalization import taken_back
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
@@ -45,7 +46,7 @@ async def update_settings(job: Job) -> None:
     async with job.step() as connection:
         for setting in _FOR_MANY_ROWS:
             await connection.execute(text(f"set local {setting}"))
-        store = await lock_rules(connection, job.account_id, job.store_id)
+        store = await taken_back(connection, await lock_rules(connection, job.account_id, job.store_id))
         if job.input["expected_version"] not in (None, store.settings_version):
             raise Outdated
         change = SettingsChange(store.settings, settings_of(job.input["settings"]))
