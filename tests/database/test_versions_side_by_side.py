@@ -15,7 +15,7 @@ from profile_lookup.jobs.normalization_drift import queue_renormalizations
 from profile_lookup.operations.job_worker import run_until_idle
 from profile_lookup.settings import Settings
 from tests.conftest import change_settings, look_up, make_profile
-from tests.database.earlier_versions import insert_profile, renormalized_by, set_version
+from tests.database.former_values import insert_former, renormalize, set_versions
 
 NEWER = replace(CURRENT, rules=CURRENT.rules + 1)
 OLD, NEW = "+22997123456", "+2290197123456"
@@ -43,8 +43,7 @@ async def test_an_older_process_takes_the_store_back_before_it_writes(
     """This process is the older one here. It has cached the rules, and a newer one begins or completes its work."""
     first = await make_profile(client, store_id, phone=NEW)
     async with database.transaction() as connection:
-        await set_version(connection, NEWER if is_done else CURRENT)
-        await renormalized_by(connection, NEWER)
+        await set_versions(connection, NEWER if is_done else CURRENT, NEWER)
     assert await look_up(client, store_id, "phone", OLD) == [first]
     assert await _versions(database) == (NEWER if is_done else CURRENT, NEWER)  # a lookup writes nothing
     assert await make_profile(client, store_id, phone=OLD) == first
@@ -59,7 +58,7 @@ async def test_an_older_worker_takes_the_store_back_before_it_changes_settings(
     for number, chat in enumerate(["ADA@x", "ada@x"]):
         await make_profile(client, store_id, chat=chat, phone=f"+1317555000{number}")
     async with database.transaction() as connection:
-        await set_version(connection, NEWER)
+        await set_versions(connection, NEWER, NEWER)
     changing = asyncio.create_task(change_settings(client, store_id, chat={"normalization": "email"}))
     while not changing.done():
         await run_until_idle(database, HANDLERS)
@@ -72,8 +71,8 @@ async def test_what_an_older_process_writes_meanwhile_is_found_and_normalized_by
     client: httpx.AsyncClient, store_id: str, database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with database.transaction() as connection:
-        waiting = await insert_profile(connection, store_id, {"phone": "+22998000000"})
-        await set_version(connection)
+        waiting = await insert_former(connection, store_id, "phone", "+22998000000")
+        await set_versions(connection, UNVERSIONED)
     await queue_renormalizations(database)
     async with database.transaction() as held:
         await held.execute(text("select from profile for update"))
@@ -81,16 +80,14 @@ async def test_what_an_older_process_writes_meanwhile_is_found_and_normalized_by
         while await _versions(database) != (UNVERSIONED, CURRENT):
             await asyncio.sleep(0.01)
         async with database.transaction() as older:  # it takes the store back, and writes behind the operation
-            await set_version(older)
-            await renormalized_by(older, None)
-            late = await insert_profile(older, store_id, {"phone": OLD})
+            await set_versions(older, UNVERSIONED)
+            late = await insert_former(older, store_id, "phone", OLD)
     with caplog.at_level(logging.WARNING):
         await normalizing
     assert "an older version wrote meanwhile" in caplog.messages
     assert await _versions(database) == (UNVERSIONED, None)
     assert await look_up(client, store_id, "phone", NEW) == [late]
     assert await look_up(client, store_id, "phone", "+22998000000") == [waiting]
-    await queue_renormalizations(database)
-    await run_until_idle(database, HANDLERS)
+    await renormalize(database)
     assert await _versions(database) == (CURRENT, CURRENT)
     assert await look_up(client, store_id, "phone", NEW) == [late]

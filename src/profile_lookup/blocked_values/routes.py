@@ -8,7 +8,7 @@ from profile_lookup.accounts.dependencies import AccountOfCaller
 from profile_lookup.blocked_values import queries
 from profile_lookup.blocked_values.wire import BlockedValuesBody, BuiltInBlockedValue, BuiltInBlockedValues
 from profile_lookup.errors import Outdated, RequestRefused
-from profile_lookup.identity.built_in_blocked_values import BUILT_IN_BLOCKED_VALUES, PLACEHOLDERS
+from profile_lookup.identity.values.built_in_blocked_values import BUILT_IN_BLOCKED_VALUES, PLACEHOLDERS
 from profile_lookup.operations.dependencies import accepted, accepted_answer
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queries import enqueue

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -136,9 +137,14 @@ async def _replay(
     """
     requests = [(*change.incoming, *former) for change, former in changes]
     candidates = await lock_and_gather(connection, store, requests, known)
-    if depend_on_names(candidates, [change for change, _ in changes]):
+    former = {form for _, forms in changes for form in forms}
+    if depend_on_names(candidates, [change for change, _ in changes]) or _hold_any(candidates, former):
         candidates = await with_names(connection, store, candidates)
     return ProfileReplay(store.settings, candidates, new_id, store.blocked_values), candidates
+
+
+def _hold_any(profiles: Iterable[Profile], identifiers: AbstractSet[NormalizedIdentifier]) -> bool:
+    return bool(identifiers) and any(profile.identifiers.keys() & identifiers for profile in profiles)
 
 
 def _log_shared_values(store: StoreRules, shared_values: Iterable[SharedValue]) -> None:

@@ -6,8 +6,10 @@ for each such store; lookups and writes find values in their earlier forms meanw
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select, tuple_
@@ -17,14 +19,19 @@ from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import identifier
 from profile_lookup.database.tables import store as store_table
-from profile_lookup.errors import IdentifierConflict, ValueRefused
+from profile_lookup.errors import IdentifierConflict, ProfileMoved, ProfileNotFound, ValueRefused
 from profile_lookup.identity.change import Change
+from profile_lookup.identity.difference import Difference
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
-from profile_lookup.identity.profile_replay import Difference, ProfileReplay
+from profile_lookup.identity.profile import Profile
+from profile_lookup.identity.profile_replay import ProfileReplay
+from profile_lookup.identity.renormalization import rewritten
 from profile_lookup.identity.values.normalization_version import CURRENT, NormalizationVersion
-from profile_lookup.ingest.identity_locks import lock_and_gather, write_in_step
+from profile_lookup.ingest.identity_locks import lock_and_gather, with_names, write_in_step
 from profile_lookup.ingest.writes import write
 from profile_lookup.operations.job_worker import Job
+from profile_lookup.operations.kinds import OperationKind
+from profile_lookup.operations.queries import enqueue
 from profile_lookup.stores.normalization import (
     begin_renormalization,
     complete_renormalization,
@@ -61,78 +68,102 @@ async def queue_renormalizations(database: Database) -> None:
                 await set_normalization(connection, row.account_id, row.id, CURRENT, row.kept_values)
 
 
+class _Stored(NamedTuple):
+    """A stored identifier, who holds it, and since when."""
+
+    identifier: NormalizedIdentifier
+    profile_id: UUID
+    added_at: datetime
+
+
 class _Held(NamedTuple):
     """A stored identifier, and what it is today."""
 
-    profile_id: UUID
-    stored: NormalizedIdentifier
+    stored: _Stored
     today: NormalizedIdentifier
-    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Position:
+    """Where the operation is, and how many values it has kept on the way.
+
+    It is held in memory alone, since a value must not be in `operation.progress`. The next worker begins anew, finds
+    what the one before it has changed, and counts the kept values again.
+    """
+
+    after: _Stored | None = None
+    kept: int = 0
 
 
 async def renormalize_values(job: Job) -> None:
     """Handle the operation. Values that today's rules would refuse, or that may not be shared, are kept as they are.
 
-    Raises `StoreNotFound`; what was done before is done.
+    Its result is how many values were changed and kept, and how many profiles merged. Raises `StoreNotFound`; what was
+    done before is done.
     """
     if NormalizationVersion.from_document(job.input["version"]).is_newer_than(CURRENT):
         await job.defer(NEWER_WORKER_DELAY)
         return
-    if not job.progress:
-        await _begin(job)
-    while await write_in_step(job, lambda connection, store: _renormalize_next(job, connection, store)):
-        pass
+    await _begin(job)
+    position: _Position | None = _Position()
+    while position is not None:
+        position = await write_in_step(job, partial(_renormalize_after, job, position))
 
 
 async def _begin(job: Job) -> None:
     """Wait for the writes under way. From now on, an older process takes the store back before it writes."""
     async with job.step() as connection:
         store = await lock_rules(connection, job.account_id, job.store_id)
-        await begin_renormalization(connection, store.account_id, store.id)
-        await job.save(connection, changed=0, merged=0, kept=0)
+        await begin_renormalization(connection, store)
 
 
-async def _renormalize_next(job: Job, connection: AsyncConnection, store: StoreRules) -> bool:
-    """Return whether there may be more to do."""
-    counts = {name: job.progress.get(name, 0) for name in ("changed", "merged", "kept")}
-    rows = await _stored_after(connection, store, job.progress.get("after"))
-    if not rows:
-        await _end(connection, store, counts["kept"])
-        await job.complete(connection, ids.store_id(store.id))
-        log.info("values were normalized anew", extra={"store": ids.store_id(store.id), **counts})
-        return False
+async def _renormalize_after(
+    job: Job, position: _Position, connection: AsyncConnection, store: StoreRules
+) -> _Position | None:
+    """Normalize the next values anew, and return the position after them, or None after the last value."""
+    counts = {name: job.progress.get(name, 0) for name in ("changed", "merged")} | {"kept": position.kept}
+    stored = await _stored_after(connection, store, position)
+    if not stored:
+        await _complete(job, connection, store, counts)
+        return None
     changes: list[_Held] = []
-    for last, row in enumerate(rows):  # noqa: B007 -- it is where the next step goes on
-        stored = NormalizedIdentifier(row.id_type, row.value)
+    for row in stored:
+        position = replace(position, after=row)
         try:
-            today = store.settings.normalize(Identifier(*stored))
+            today = store.settings.normalize(Identifier(*row.identifier))
         except ValueRefused:
             counts["kept"] += 1
             continue
-        if today != stored:
-            changes.append(_Held(row.profile_id, stored, today, row.added_at))
+        if today != row.identifier:
+            changes.append(_Held(row, today))
         if len(changes) == CHANGES_PER_STEP:
             break
-    unique = [each for each in changes if store.settings.is_unique(each.stored.id_type)]
+    unique = [each for each in changes if store.settings.is_unique(each.today.id_type)]
     await _rewrite_unique(connection, store, unique, counts)
     for each in changes:
-        if not store.settings.is_unique(each.stored.id_type):
+        if not store.settings.is_unique(each.today.id_type):
             await _rewrite_shared(connection, store, each, counts)
-    done = rows[last]
-    await job.save(connection, after=[done.id_type, done.value, str(done.profile_id)], **counts)
-    return True
+    await job.save(connection, **counts)
+    return replace(position, kept=counts["kept"])
 
 
-async def _end(connection: AsyncConnection, store: StoreRules, kept: int) -> None:
-    """Store that the values are of this version, unless an older process may have added others meanwhile."""
+async def _complete(job: Job, connection: AsyncConnection, store: StoreRules, counts: dict[str, int]) -> None:
+    """Complete the operation. Some of the changed values may be blocked as they are written now."""
+    fields = {"store": ids.store_id(store.id), "operation": ids.operation_id(job.id), **counts}
     store = await lock_rules(connection, store.account_id, store.id)
     if store.renormalized_by == CURRENT:
-        await complete_renormalization(connection, store, kept)
+        await complete_renormalization(connection, store, counts["kept"])
     else:
-        log.warning("an older version wrote meanwhile", extra={"store": ids.store_id(store.id)})
+        log.warning("an older version wrote meanwhile", extra=fields)
+    if counts["changed"]:
+        kind = OperationKind.UPDATE_BLOCKED_VALUES
+        await enqueue(connection, store.account_id, store.id, kind=kind, job_input={})
+    await job.save(connection, **counts)
+    await job.complete(connection, ids.store_id(store.id))
+    log.info("values were normalized anew", extra=fields)
 
 
-async def _stored_after(connection: AsyncConnection, store: StoreRules, after: list[str] | None) -> Sequence[Any]:
+async def _stored_after(connection: AsyncConnection, store: StoreRules, position: _Position) -> list[_Stored]:
     """Return the next stored identifiers, in the order of the primary key, of types that are normalized at all."""
     kinds = [config.id_type for config in store.settings.identifier_configs if config.normalization != "none"]
     key = (identifier.c.id_type, identifier.c.value, identifier.c.profile_id)
@@ -142,10 +173,10 @@ async def _stored_after(connection: AsyncConnection, store: StoreRules, after: l
         .order_by(*key)
         .limit(VALUES_PER_STEP)
     )
-    if after is not None:
-        id_type, value, profile_id = after
-        query = query.where(tuple_(*key) > tuple_(id_type, value, UUID(profile_id)))
-    return (await connection.execute(query)).all()
+    if position.after is not None:
+        query = query.where(tuple_(*key) > tuple_(*position.after.identifier, position.after.profile_id))
+    rows = (await connection.execute(query)).all()
+    return [_Stored(NormalizedIdentifier(row.id_type, row.value), row.profile_id, row.added_at) for row in rows]
 
 
 async def _rewrite_unique(
@@ -154,14 +185,15 @@ async def _rewrite_unique(
     """Give each holder today's form; profiles that hold the same one by now are one person."""
     if not held:
         return
-    forms = [form for each in held for form in (each.stored, each.today)]
-    profiles = await lock_and_gather(connection, store, [forms])
+    forms = [form for each in held for form in (each.stored.identifier, each.today)]
+    profiles = await with_names(connection, store, await lock_and_gather(connection, store, [forms]))
     replay = ProfileReplay(store.settings, profiles, new_id)
     for each in held:
-        for profile_id in list(replay.holders(each.stored)):
-            change = Change((each.today,), replaced=each.stored)
+        stored = each.stored.identifier
+        for profile_id in list(replay.holders(stored)):
+            change, former = Change((each.today,)), {stored: each.today}
             try:
-                written = replay.apply(change, each.added_at, profile_id)
+                written = replay.apply(change, each.stored.added_at, profile_id, former)
             except IdentifierConflict:  # somebody else has it, and it may neither be shared nor merge the two
                 counts["kept"] += 1
             else:
@@ -172,12 +204,26 @@ async def _rewrite_unique(
 
 async def _rewrite_shared(connection: AsyncConnection, store: StoreRules, held: _Held, counts: dict[str, int]) -> None:
     """Give the holder today's form, of a type whose values are shared: this alone merges nobody."""
-    (profile,) = await lock_and_gather(connection, store, known=held.profile_id)
-    if held.stored not in profile.identifiers:
+    stored = held.stored.identifier
+    profile = await _locked_holder(connection, store, held.stored.profile_id)
+    if profile is None or stored not in profile.identifiers:
         return  # a write has changed it meanwhile
-    times = [profile.identifiers[each] for each in (held.stored, held.today) if each in profile.identifiers]
+    became = rewritten(profile, {stored: held.today})
     difference = Difference(
-        upserted_identifiers=[(profile.id, held.today, min(times))], deleted_identifiers=[(profile.id, held.stored)]
+        upserted_identifiers=[(profile.id, held.today, became.identifiers[held.today])],
+        deleted_identifiers=[(profile.id, stored)],
+        names={(profile.id, held.today): became.names[held.today]} if held.today in became.names else {},
     )
     await write(connection, store.settings, store.id, difference)
     counts["changed"] += 1
+
+
+async def _locked_holder(connection: AsyncConnection, store: StoreRules, profile_id: UUID) -> Profile | None:
+    """Lock and return the profile, or the one that it was merged into meanwhile; None if it was erased."""
+    try:
+        (profile,) = await with_names(connection, store, await lock_and_gather(connection, store, known=profile_id))
+    except ProfileMoved as moved:
+        return await _locked_holder(connection, store, moved.canonical_id)
+    except ProfileNotFound:
+        return None
+    return profile

@@ -17,11 +17,11 @@ from profile_lookup.errors import (
 from profile_lookup.operations import items, queries
 from profile_lookup.operations.wire import (
     RETRY_AFTER,
+    Counts,
     ItemResult,
     ItemResults,
     Operation,
-    RemovedIdentifiers,
-    counts_removed,
+    counts_of,
 )
 from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute
@@ -110,7 +110,7 @@ async def fetch_operation(operation: OperationOfCaller, base_url: BaseUrl, respo
     response_model_exclude_none=True,
     responses={
         200: answer(
-            "Results, in the request's order; or how many identifiers were removed",
+            "Results, in the request's order; or counts",
             {
                 "results": [
                     {"index": 0, "status": "merged", "profileId": ids.EXAMPLE_PROFILE_ID},
@@ -136,16 +136,17 @@ async def fetch_operation(operation: OperationOfCaller, base_url: BaseUrl, respo
 )
 async def list_results(
     operation: OperationOfCaller, page: ResultsPage, tokens: PageTokensOfApp, snapshot: Snapshot
-) -> ItemResults | RemovedIdentifiers:
+) -> ItemResults | Counts:
     """The results so far **(ours)**. Not every operation has any; if it has, its `resultUrl` is this address.
 
     A batch of profiles has a result for each, in the request's order, page by page. It contains the profile's ID at
     that time. The profile may have been merged or erased since.
 
     A change of the blocked values has one result, `{"removed": 3}`: how many identifiers were removed from profiles.
+    The operation that normalizes stored values anew has one, too: `{"changed": 7, "merged": 1, "kept": 2}`.
     """
-    if counts_removed(operation):
-        return RemovedIdentifiers(removed=operation.progress.get("removed", 0))
+    if (counts := counts_of(operation)) is not None:
+        return counts
     query = items.results_of(operation.account_id, operation.id)
     scope = ("results", str(operation.account_id), str(operation.id))
     found = await fetch_page(snapshot, query, items.RESULTS_KEY, page, tokens, *scope)

@@ -60,7 +60,7 @@ class Operation(AnswerModel):
             completed_at=row.completed_at,
             status_url=operation_url(base_url, operation_id),
             result=OperationResult(type="RESOURCE_ID", id=row.result_id) if row.result_id else None,
-            result_url=results_url(base_url, operation_id) if row.has_items or counts_removed(row) else None,
+            result_url=results_url(base_url, operation_id) if row.has_items or counts_of(row) else None,
             error=OperationError.of(row.error_code, row.error_detail) if row.error_code else None,
         )
 
@@ -94,9 +94,30 @@ class RemovedIdentifiers(AnswerModel):
     removed: int = Field(ge=0, description="How many identifiers were removed from profiles so far.")
 
 
-def counts_removed(operation: Row[Any]) -> bool:
-    """Return whether the result of an operation is a number of removed identifiers."""
-    return bool(operation.kind == OperationKind.UPDATE_BLOCKED_VALUES)
+class RenormalizedValues(AnswerModel):
+    changed: int = Field(ge=0, description="How many stored values got a new form so far.")
+    merged: int = Field(ge=0, description="How many of them merged profiles that hold the same value by now.")
+    kept: int = Field(
+        ge=0,
+        description="How many values stay as they are, since today's rules refuse them, or since another profile holds "
+        "the new form and may neither share it nor merge.",
+    )
+
+
+Counts = RemovedIdentifiers | RenormalizedValues
+
+
+def counts_of(operation: Row[Any]) -> Counts | None:
+    """Return the result of an operation whose result is counts so far, or None if it is no such operation."""
+    progress = operation.progress
+    match operation.kind:
+        case OperationKind.UPDATE_BLOCKED_VALUES:
+            return RemovedIdentifiers(removed=progress.get("removed", 0))
+        case OperationKind.RENORMALIZE_VALUES:
+            return RenormalizedValues(
+                changed=progress.get("changed", 0), merged=progress.get("merged", 0), kept=progress.get("kept", 0)
+            )
+    return None
 
 
 class OperationAccepted(AnswerModel):

@@ -34,11 +34,11 @@ async def set_normalization(
     )
 
 
-async def begin_renormalization(connection: AsyncConnection, account_id: UUID, store_id: UUID) -> None:
+async def begin_renormalization(connection: AsyncConnection, rules: StoreRules) -> None:
     """Store that this version normalizes the values anew. The caller holds the exclusive lock on the store's rules."""
     await connection.execute(
         update(store)
-        .where(store.c.account_id == account_id, store.c.id == store_id)
+        .where(store.c.account_id == rules.account_id, store.c.id == rules.id)
         .values(renormalized_by=CURRENT.to_document(), revision=store.c.revision + 1)
     )
 
