@@ -106,6 +106,8 @@ class ProfileLookup:
         profile_ids = list(dict.fromkeys(each for row in rows if row is not None for each in row.profile_ids))
         if not profile_ids:
             today = store.settings.normalize(identifier)
+        elif store.blocked_values.block(store.settings, today):
+            profile_ids = []
         return LookupResult(today.value, profile_ids[:MAX_PROFILES])
 
     async def _find_similar(
