@@ -14,12 +14,7 @@
     │   ├── TooManyValues           a JSON body has so many values that parsing it would delay all other requests
     │   └── MediaTypeRefused
     ├── NotFound
-    │   ├── StoreNotFound
-    │   ├── StoreNotActive
-    │   ├── OperationNotFound
-    │   ├── TraitGroupNotFound
-    │   ├── ProfileNotFound
-    │   ├── ImportNotFound
+    │   ├── StoreNotFound, StoreNotActive, OperationNotFound, TraitGroupNotFound, ProfileNotFound, ImportNotFound
     │   ├── IdentifierNotFound      the profile has no identifier of this type
     │   ├── NothingToReplace        the profile does not have the value that should be replaced
     │   └── NothingToRemove         the profile has no value that could be removed
@@ -48,22 +43,13 @@
         ├── OutcomeUnknown          the connection was lost during a commit, so the write may have been done
         └── NotMigrated             the database does not have this version's schema
 
-`OperatorError` is not one of them: it is raised when a command cannot be carried out.
-
 Messages are for people, and clients read them. They say what was expected, and never contain an identifier's value.
 """
 
-import re
 from collections.abc import Iterable
 from uuid import UUID
 
 _MAX_NAMED = 5  # blocked values in one message
-_LOOKS_LIKE_A_NAME = re.compile("[A-Za-z][A-Za-z_-]{0,29}[0-9]{0,3}")
-
-
-def nameable(name: str) -> str:
-    """Return the name of a field or trait for a message, or a placeholder if it may be a value that a client sent."""
-    return name if _LOOKS_LIKE_A_NAME.fullmatch(name) else "(a name)"
 
 
 class ProfileLookupError(Exception):

@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import text
 
 from profile_lookup.archives import writer as exporting
-from profile_lookup.archives.reader import RestoreRefused, restore
+from profile_lookup.archives.errors import RestoreRefused
+from profile_lookup.archives.reader import restore
 from profile_lookup.archives.wire import line_of
 from profile_lookup.archives.writer import header_of, profiles_of
 from profile_lookup.database.pool import Database

@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from profile_lookup.errors import TraitsRefused, TraitValueRefused, ValueRefused, nameable
+from profile_lookup.errors import TraitsRefused, TraitValueRefused, ValueRefused
 from profile_lookup.identity.blocked_values import PLACEHOLDERS_ALONE, Block, BlockedValues
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.identity.profile import TraitName, TraitValue
 from profile_lookup.identity.rules import IdentityResolutionSettings
-from profile_lookup.identity.trait_definitions import DataType, StringRule, TraitDefinition, TraitGroup
+from profile_lookup.identity.trait_definitions import DataType, StringRule, TraitDefinition, TraitGroup, nameable
 from profile_lookup.identity.values.invisible_characters import trimmed
 from profile_lookup.identity.values.normalization import is_storable
 

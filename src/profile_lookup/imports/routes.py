@@ -1,31 +1,23 @@
 """`/v1/Stores/{storeId}/Profiles/Imports`."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
-from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
-from profile_lookup.accounts.dependencies import PresentedCredentials
 from profile_lookup.database.keyset import DEFAULT_PAGE_SIZE, Key
 from profile_lookup.database.tables import profile_import
-from profile_lookup.errors import (
-    ImportIdMalformed,
-    ImportNotFound,
-    PageTokenRefused,
-    RequestRefused,
-    TraitsRefused,
-)
+from profile_lookup.errors import PageTokenRefused, RequestRefused, TraitsRefused
 from profile_lookup.imports import queries, wire
 from profile_lookup.imports.column_mapping import refuse_mapping
+from profile_lookup.imports.dependencies import IMPORT_ERRORS, AddressedImport, BucketOfApp, ImportOfStore
 from profile_lookup.imports.refused_rows import HEADER, as_csv
-from profile_lookup.imports.s3 import SHORTEST_POLL, Bucket
+from profile_lookup.imports.s3 import SHORTEST_POLL
 from profile_lookup.imports.uploads import upload_url
-from profile_lookup.stores.dependencies import STORE_ERRORS, StoreIdInPath, StoreOfAccount, admitted
-from profile_lookup.stores.rules_cache import StoreRules
+from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
 from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute, json_body
 from profile_lookup.web.dependencies import (
@@ -35,7 +27,6 @@ from profile_lookup.web.dependencies import (
     SigningSecret,
     Snapshot,
     Transaction,
-    services_of,
 )
 from profile_lookup.web.openapi import answer, error_answers, header, request_example
 from profile_lookup.web.pagination import DataPlanePage, PageTokensOfApp, fetch_page
@@ -44,51 +35,11 @@ from profile_lookup.web.urls import operation_url
 router = APIRouter(route_class=ContractRoute, tags=["Profile"])
 
 _IMPORTS = "/v1/Stores/{storeId}/Profiles/Imports"
-_IMPORT_ERRORS = (*STORE_ERRORS, ImportIdMalformed(), ImportNotFound())
 _EXAMPLE_URL = f"http://127.0.0.1:8000/v1/Stores/{ids.EXAMPLE_STORE_ID}/Profiles/Imports/{ids.EXAMPLE_IMPORT_ID}"
 _EXAMPLE_MAPPINGS = [
     {"columnName": "E-mail", "traitGroup": "Contact", "traitName": "email"},
     {"columnName": "City", "traitGroup": "Contact", "traitName": "city"},
 ]
-
-ImportIdInPath = Annotated[
-    str,
-    Path(
-        alias="importId",
-        description="The ID of the import.",
-        json_schema_extra={"pattern": ids.IMPORT_ID_PATTERN},
-        examples=[ids.EXAMPLE_IMPORT_ID],
-    ),
-]
-
-
-@dataclass(frozen=True, slots=True)
-class AddressedImport:
-    """The ID of an import in a store that the caller may use. The import need not exist."""
-
-    store: StoreRules
-    id: UUID
-
-
-async def _addressed(
-    request: Request, store_id: StoreIdInPath, import_id: ImportIdInPath, credentials: PresentedCredentials
-) -> AddressedImport:
-    is_well_formed = ids.is_well_formed(ids.IMPORT_ID_PATTERN, import_id)
-    store = await admitted(request, credentials, store_id, None if is_well_formed else ImportIdMalformed())
-    uuid = ids.decoded(import_id)
-    if uuid is None:
-        raise ImportNotFound
-    return AddressedImport(store, uuid)
-
-
-ImportOfStore = Annotated[AddressedImport, Depends(_addressed)]
-
-
-async def _bucket(request: Request) -> Bucket | None:
-    return services_of(request.scope).bucket
-
-
-BucketOfApp = Annotated[Bucket | None, Depends(_bucket)]
 
 
 def _import_url(base_url: str, addressed: AddressedImport) -> str:
@@ -222,7 +173,7 @@ async def list_imports(
                 "refusedRowsUrl": f"{_EXAMPLE_URL}/RefusedRows",
             },
         ),
-        **error_answers(*_IMPORT_ERRORS, has_body=False),
+        **error_answers(*IMPORT_ERRORS, has_body=False),
     },
 )
 async def fetch_import(addressed: ImportOfStore, transaction: Transaction, base_url: BaseUrl) -> wire.Import:
@@ -252,7 +203,7 @@ async def fetch_import(addressed: ImportOfStore, transaction: Transaction, base_
                 }
             },
         },
-        **error_answers(*_IMPORT_ERRORS, has_body=False),
+        **error_answers(*IMPORT_ERRORS, has_body=False),
     },
 )
 async def fetch_refused_rows(addressed: ImportOfStore, database: DatabaseOfApp) -> StreamingResponse:

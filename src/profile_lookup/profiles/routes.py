@@ -13,9 +13,9 @@ from profile_lookup.errors import (
     RequestRefused,
     TraitsRefused,
     TraitValueRefused,
-    nameable,
 )
 from profile_lookup.identity.change import Change
+from profile_lookup.identity.trait_definitions import nameable
 from profile_lookup.identity.traits import read_trait_changes
 from profile_lookup.ingest.ingest import ingest
 from profile_lookup.ingest.removals import erase_profile

@@ -20,7 +20,8 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from profile_lookup.database.keyset import DEFAULT_PAGE_SIZE, MAX_TOKEN
-from profile_lookup.errors import ProfileLookupError, nameable
+from profile_lookup.errors import ProfileLookupError
+from profile_lookup.identity.trait_definitions import nameable
 from profile_lookup.identity.values.normalization import is_storable
 from profile_lookup.web.contract import MAX_MESSAGE, message_of, more_info, status_and_code_of, status_of
 
