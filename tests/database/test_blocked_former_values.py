@@ -33,6 +33,18 @@ async def test_a_blocked_value_that_is_stored_is_found_by_nobody(
     assert await look_up(client, store_id, "chat", "N/A") == []
 
 
+async def test_a_placeholder_that_an_earlier_version_stored_is_removed(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    async with database.transaction() as connection:
+        holder = await insert_former(connection, store_id, "chat", "n/a")
+        await insert_former(connection, store_id, "phone", "+13175556789", holder=holder)
+        await make_unversioned(connection)
+    await renormalize(database)
+    answer = await client.get(f"/v1/Stores/{store_id}/Profiles/{holder}/Identifiers")
+    assert answer.json()["identifiers"] == [{"idType": "phone", "values": ["+13175556789"]}]
+
+
 async def test_values_that_become_equal_and_blocked_merge_nobody_and_are_removed(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:

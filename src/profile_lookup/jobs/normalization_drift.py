@@ -147,16 +147,15 @@ def _next_changes(store: StoreRules, stored: Iterable[Stored], position: _Positi
 
 
 async def _complete(job: Job, connection: AsyncConnection, store: StoreRules, counts: dict[str, int]) -> None:
-    """Complete the operation. Some of the changed values may be blocked as they are written now."""
+    """Complete the operation, and have the values removed that this version blocks: its lists may be longer."""
     fields = {"store": ids.store_id(store.id), "operation": ids.operation_id(job.id), **counts}
     store = await lock_rules(connection, store.account_id, store.id)
     if store.renormalized_by == CURRENT:
         await complete_renormalization(connection, store, counts["kept"])
     else:
         log.warning("an older version wrote meanwhile", extra=fields)
-    if counts["changed"]:
-        kind = OperationKind.UPDATE_BLOCKED_VALUES
-        await enqueue(connection, store.account_id, store.id, kind=kind, job_input={})
+    kind = OperationKind.UPDATE_BLOCKED_VALUES
+    await enqueue(connection, store.account_id, store.id, kind=kind, job_input={})
     await job.save(connection, **counts)
     await job.complete(connection, ids.store_id(store.id))
     log.info("values were normalized anew", extra=fields)
