@@ -25,12 +25,17 @@ async def set_normalization(
 ) -> None:
     """Store the version, and how many values are kept though its rules refuse them. It is one of the store's rules.
 
-    It is the oldest version by which values may have been made.
+    It is the oldest version by which values may have been made. An operation that is under way does not claim them.
     """
     await connection.execute(
         update(store)
         .where(store.c.account_id == account_id, store.c.id == store_id)
-        .values(normalization=version.to_document(), kept_values=kept_values, revision=store.c.revision + 1)
+        .values(
+            normalization=version.to_document(),
+            kept_values=kept_values,
+            renormalized_by=null(),
+            revision=store.c.revision + 1,
+        )
     )
 
 
