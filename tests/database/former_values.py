@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
-from profile_lookup.identity.values.normalization_version import UNVERSIONED
+from profile_lookup.identity.values.normalization_version import UNVERSIONED, NormalizationVersion
 from profile_lookup.jobs.job_handlers import HANDLERS
 from profile_lookup.jobs.normalization_drift import queue_renormalizations
 from profile_lookup.operations.job_worker import run_until_idle
@@ -51,9 +51,24 @@ async def insert_former(
 
 async def make_unversioned(connection: AsyncConnection) -> None:
     """Make the stores look like those of an earlier release, which did not store any version."""
+    await set_versions(connection, UNVERSIONED)
+
+
+async def set_versions(
+    connection: AsyncConnection, made_by: NormalizationVersion, renormalized_by: NormalizationVersion | None = None
+) -> None:
+    """Say of the stores which version made their values, and which one normalizes them anew."""
     await connection.execute(
-        text("update store set normalization = cast(:version as jsonb), revision = revision + 1"),
-        {"version": json.dumps(UNVERSIONED.to_document())},
+        text("""
+            update store set
+                normalization = cast(:made_by as jsonb),
+                renormalized_by = cast(:renormalized_by as jsonb),
+                revision = revision + 1
+        """),
+        {
+            "made_by": json.dumps(made_by.to_document()),
+            "renormalized_by": renormalized_by and json.dumps(renormalized_by.to_document()),
+        },
     )
 
 

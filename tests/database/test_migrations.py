@@ -67,7 +67,9 @@ def test_the_functions_of_the_identity_locks_are_those_in_their_file(
 
     asyncio.run(create())
     for function in ("lock_and_gather", "deciding_holders"):
-        definition = f"select pg_get_functiondef('{function}'::regproc)"
+        definition = f"""
+            select string_agg(pg_get_functiondef(oid), '' order by pronargs) from pg_proc where proname = '{function}'
+        """
         assert _fetch_value(database_url, definition) == _fetch_value(empty_database_url, definition)
 
 

@@ -27,7 +27,7 @@ from profile_lookup.stores.admission import rules_in_force
 from profile_lookup.stores.rules_cache import RULES
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
-from tests.conftest import change_settings, look_up, make_store
+from tests.conftest import WAITING, change_settings, look_up, make_store
 from tests.database.contents import contents
 from tests.database.former_values import insert_former, make_unversioned, renormalize, result_of_renormalization
 
@@ -140,6 +140,7 @@ async def test_a_stored_value_is_replaced_by_the_string_that_it_is_stored_as(
     for (id_type, old), new in (
         (KEPT, "new@example.com"),
         (("phone", "+22997123456"), "+2290197123457"),
+        (("email", NFD_ADDRESS), "ann@b\u00fccher.example"),  # today's form of it
     ):
         body = {"idType": id_type, "oldValue": old, "newValue": new}
         answer = await client.patch(f"{path}/{former[id_type, old]}/Identifiers/{id_type}", json=body)
@@ -293,3 +294,59 @@ async def test_a_store_that_is_behind_is_exported_and_restored_as_it_is(
         for spelling in spellings:
             assert await look_up(client, other, id_type, spelling) == [former[id_type, value]], spelling
     assert await look_up(client, other, *KEPT) == [former[KEPT]]
+
+
+async def test_a_shared_value_that_a_merge_moves_behind_the_operation_is_rewritten(
+    client: httpx.AsyncClient, store_id: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("profile_lookup.jobs.normalization_drift.VALUES_PER_STEP", 2)
+    async with database.transaction() as connection:
+        earliest = await insert_former(connection, store_id, "email", "ann@example.com")
+        holders = [await insert_former(connection, store_id, "device", "\u200bd1", is_unique=False) for _ in range(3)]
+        await make_unversioned(connection)
+        device = {"id_type": "device", "enforce_unique": False}
+        await connection.execute(
+            text("""
+                update store set settings = jsonb_insert(
+                    settings, '{identifier_configs, 0}', cast(:config as jsonb)
+                )
+            """),
+            {"config": json.dumps(device)},
+        )
+    await queue_renormalizations(database)
+    async with database.transaction() as held:
+        parameters = {"second": ids.decoded(holders[1])}
+        await held.execute(text("select from profile where id = :second for update"), parameters)
+        normalizing = asyncio.create_task(run_until_idle(database, HANDLERS))
+        await _until_somebody_waits_for_a_lock(database)
+        async with database.transaction() as merging:
+            parameters = {"earliest": ids.decoded(earliest), "last": ids.decoded(holders[2])}
+            await merging.execute(
+                text("update identifier set profile_id = :earliest where profile_id = :last"), parameters
+            )
+    await normalizing
+    async with database.statements() as connection:
+        devices = await connection.execute(text("select distinct value from identifier where id_type = 'device'"))
+        assert list(devices.scalars()) == ["d1"]
+    assert await look_up(client, store_id, "device", "d1") == [earliest, *holders[:2]]
+
+
+async def _until_somebody_waits_for_a_lock(database: Database) -> None:
+    async with database.statements() as connection:
+        while not await connection.scalar(text(WAITING)):
+            await asyncio.sleep(0.01)
+
+
+async def test_what_a_limit_drops_when_values_become_one_is_logged(
+    client: httpx.AsyncClient, store_id: str, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    await change_settings(client, store_id, email={"limit": 1})
+    async with database.transaction() as connection:
+        for phone, email in (("+22997123456", "a@example.com"), ("+2290197123456", "b@example.com")):
+            holder = await insert_former(connection, store_id, "phone", phone)
+            await insert_former(connection, store_id, "email", email, holder=holder)
+        await make_unversioned(connection)
+    with caplog.at_level(logging.INFO):
+        await renormalize(database)
+    (record,) = [record for record in caplog.records if record.message == "limits evicted identifiers"]
+    assert vars(record)["evicted"] == {"email": 1}

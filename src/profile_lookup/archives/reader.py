@@ -26,7 +26,7 @@ from profile_lookup.identity.trait_definitions import CONTACT
 from profile_lookup.identity.values.normalization_version import CURRENT, UNVERSIONED, NormalizationVersion
 from profile_lookup.identity_settings import queries as identity_settings
 from profile_lookup.operations.kinds import OperationKind
-from profile_lookup.operations.queries import unfinished_inputs
+from profile_lookup.operations.queries import enqueue, unfinished_inputs
 from profile_lookup.stores.normalization import queue_renormalization, set_normalization
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.trait_groups import queries as trait_groups
@@ -63,6 +63,9 @@ async def restore(
         on_progress(written, header.profiles)
     if written != header.profiles:
         raise RestoreRefused(f"expected {header.profiles} profiles, as the first line says, and not {written}")
+    # The archive may hold identifiers that its own blocked values, or those of the store, block.
+    kind = OperationKind.UPDATE_BLOCKED_VALUES
+    await enqueue(connection, store.account_id, store.id, kind=kind, job_input={})
     return written
 
 

@@ -88,6 +88,8 @@ store = Table(
     # refuse them. The defaults are for an earlier release that creates stores beside this one.
     Column("normalization", JSONB, nullable=False, server_default=json.dumps(UNVERSIONED.to_document())),
     Column("kept_values", BigInteger, nullable=False, server_default="0"),
+    # The version that normalizes them anew, or did so last; null if an older process has written since.
+    Column("renormalized_by", JSONB),
     # `identity/blocked_values.py`; the values in it are normalized. `blocked_values_version` changes whenever it does.
     Column("blocked_values", JSONB, nullable=False, server_default="{}"),
     Column("blocked_values_version", BigInteger, nullable=False, server_default="1"),

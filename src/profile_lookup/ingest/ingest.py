@@ -187,7 +187,7 @@ def _with_stored_replaced(
 ) -> Change:
     """Return the change with the identifier that it replaces as the known profile holds it.
 
-    Raises `NothingToReplace` if the profile does not hold it, in its earlier forms neither.
+    Raises `NothingToReplace` if the profile holds it neither in today's form nor in an earlier one.
     """
     if change.replaced is None:
         return change

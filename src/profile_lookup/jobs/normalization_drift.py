@@ -5,35 +5,34 @@ for each such store; lookups and writes find values in their earlier forms meanw
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
-from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.blocked_values import queries as blocked_values
-from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import identifier
 from profile_lookup.database.tables import store as store_table
-from profile_lookup.errors import IdentifierConflict, ProfileMoved, ProfileNotFound, ValueRefused
-from profile_lookup.identity.change import Change
-from profile_lookup.identity.difference import Difference
+from profile_lookup.errors import ValueRefused
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
-from profile_lookup.identity.profile import Profile
-from profile_lookup.identity.profile_replay import ProfileReplay
-from profile_lookup.identity.renormalization import rewritten
+from profile_lookup.identity.profile_replay import Written
 from profile_lookup.identity.values.normalization_version import CURRENT, NormalizationVersion
-from profile_lookup.ingest.identity_locks import lock_and_gather, with_names, write_in_step
-from profile_lookup.ingest.writes import write
+from profile_lookup.ingest.evictions import log_evictions
+from profile_lookup.ingest.identity_locks import write_in_step
+from profile_lookup.jobs.rewritten_values import Held, Stored, rewrite_shared, rewrite_unique
 from profile_lookup.operations.job_worker import Job
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queries import enqueue
-from profile_lookup.stores.normalization import queue_renormalization, set_normalization
+from profile_lookup.stores.normalization import (
+    begin_renormalization,
+    complete_renormalization,
+    queue_renormalization,
+    set_normalization,
+)
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
@@ -41,6 +40,8 @@ from profile_lookup.web import ids
 VALUES_PER_STEP = 500
 CHANGES_PER_STEP = 100  # each takes two locks, of today's form and of the earlier one
 NEWER_WORKER_DELAY = timedelta(minutes=1)
+NO_PROFILE = UUID(int=0)
+"""It comes before the IDs of all profiles."""
 
 log = logging.getLogger(__name__)
 
@@ -64,30 +65,17 @@ async def queue_renormalizations(database: Database) -> None:
                 await set_normalization(connection, row.account_id, row.id, CURRENT, row.kept_values)
 
 
-class _Stored(NamedTuple):
-    """A stored identifier, who holds it, and since when."""
-
-    identifier: NormalizedIdentifier
-    profile_id: UUID
-    added_at: datetime
-
-
-class _Held(NamedTuple):
-    """A stored identifier, and what it is today."""
-
-    stored: _Stored
-    today: NormalizedIdentifier
-
-
 @dataclass(frozen=True, slots=True)
 class _Position:
-    """Where the operation is, and how many values it has kept on the way.
+    """The last identifier that the operation has come to, and how many values it has kept on the way.
 
     It is held in memory alone, since a value must not be in `operation.progress`. The next worker begins anew, finds
     what the one before it has changed, and counts the kept values again.
     """
 
-    after: _Stored | None = None
+    id_type: str = ""
+    value: str = ""
+    profile_id: UUID = NO_PROFILE
     kept: int = 0
 
 
@@ -100,123 +88,89 @@ async def renormalize_values(job: Job) -> None:
     if NormalizationVersion.from_document(job.input["version"]).is_newer_than(CURRENT):
         await job.defer(NEWER_WORKER_DELAY)
         return
-    async with job.step() as connection:
-        await _renormalize_blocked_values(connection, await lock_rules(connection, job.account_id, job.store_id))
+    await _begin(job)
     position: _Position | None = _Position()
     while position is not None:
-        position = await write_in_step(job, partial(_renormalize_after, job, position))
+        position, written = await write_in_step(job, partial(_renormalize_after, job, position))
+        log_evictions(job.store_id, written)
 
 
-async def _renormalize_blocked_values(connection: AsyncConnection, store: StoreRules) -> None:
-    """Give the store's blocked values today's form, so that they go on to block. Refused ones are left out."""
-    adapted = store.blocked_values.adapted_to(store.settings)
-    if adapted != store.blocked_values:
-        await blocked_values.replace(connection, store, adapted)
+async def _begin(job: Job) -> None:
+    """Wait for the writes under way. From now on, an older process takes the store back before it writes."""
+    async with job.step() as connection:
+        store = await lock_rules(connection, job.account_id, job.store_id)
+        await begin_renormalization(connection, store)
 
 
 async def _renormalize_after(
     job: Job, position: _Position, connection: AsyncConnection, store: StoreRules
-) -> _Position | None:
-    """Normalize the next values anew, and return the position after them, or None after the last value."""
-    counts = {name: job.progress.get(name, 0) for name in ("changed", "merged")} | {"kept": position.kept}
+) -> tuple[_Position | None, Sequence[Written]]:
+    """Normalize the next values anew, and return the position after them, or None at the end, and what was written."""
     stored = await _stored_after(connection, store, position)
+    changes, position = _next_changes(store, stored, position)
+    counts = {name: job.progress.get(name, 0) for name in ("changed", "merged")} | {"kept": position.kept}
+    written: Sequence[Written] = ()
     if not stored:
         await _complete(job, connection, store, counts)
-        return None
-    changes: list[_Held] = []
-    for row in stored:
-        position = replace(position, after=row)
-        try:
-            today = store.settings.normalize(Identifier(*row.identifier))
-        except ValueRefused:
-            counts["kept"] += 1
-            continue
-        if today != row.identifier:
-            changes.append(_Held(row, today))
-        if len(changes) == CHANGES_PER_STEP:
-            break
-    unique = [each for each in changes if store.settings.is_unique(each.today.id_type)]
-    await _rewrite_unique(connection, store, unique, counts)
-    for each in changes:
-        if not store.settings.is_unique(each.today.id_type):
-            await _rewrite_shared(connection, store, each, counts)
+        return None, written
+    if changes and store.settings.is_unique(position.id_type):
+        written = await rewrite_unique(connection, store, changes, counts)
+    elif changes:
+        await rewrite_shared(connection, store, changes, counts)
+        if changes[-1].stored.identifier.value == position.value:
+            # It may have more holders. The next step begins before all of them, since a merge may move the value from
+            # one of them to an earlier profile.
+            position = replace(position, profile_id=NO_PROFILE)
     await job.save(connection, **counts)
-    return replace(position, kept=counts["kept"])
+    return replace(position, kept=counts["kept"]), written
+
+
+def _next_changes(store: StoreRules, stored: Iterable[Stored], position: _Position) -> tuple[Sequence[Held], _Position]:
+    """Return the identifiers that have another form today, as far as one step rewrites them, and the position there.
+
+    They are of one type, so that a step locks all profiles in their order.
+    """
+    changes: list[Held] = []
+    for each in stored:
+        if len(changes) == CHANGES_PER_STEP or (changes and each.identifier.id_type != position.id_type):
+            break
+        position = _Position(*each.identifier, each.profile_id, position.kept)
+        try:
+            today = store.settings.normalize(Identifier(*each.identifier))
+        except ValueRefused:
+            position = replace(position, kept=position.kept + 1)
+            continue
+        if today != each.identifier:
+            is_blocked = store.blocked_values.block(store.settings, today) is not None
+            changes.append(Held(each, None if is_blocked else today))
+    return changes, position
 
 
 async def _complete(job: Job, connection: AsyncConnection, store: StoreRules, counts: dict[str, int]) -> None:
-    """Complete the operation. Some of the changed values may be blocked as they are written now."""
-    await set_normalization(connection, store.account_id, store.id, CURRENT, counts["kept"])
-    if counts["changed"]:
-        kind = OperationKind.UPDATE_BLOCKED_VALUES
-        await enqueue(connection, store.account_id, store.id, kind=kind, job_input={})
+    """Complete the operation, and have the values removed that this version blocks: its lists may be longer."""
+    fields = {"store": ids.store_id(store.id), "operation": ids.operation_id(job.id), **counts}
+    store = await lock_rules(connection, store.account_id, store.id)
+    if store.renormalized_by == CURRENT:
+        await complete_renormalization(connection, store, counts["kept"])
+    else:
+        log.warning("an older version wrote meanwhile", extra=fields)
+    kind = OperationKind.UPDATE_BLOCKED_VALUES
+    await enqueue(connection, store.account_id, store.id, kind=kind, job_input={})
     await job.save(connection, **counts)
     await job.complete(connection, ids.store_id(store.id))
-    fields = {"store": ids.store_id(store.id), "operation": ids.operation_id(job.id), **counts}
     log.info("values were normalized anew", extra=fields)
 
 
-async def _stored_after(connection: AsyncConnection, store: StoreRules, position: _Position) -> list[_Stored]:
+async def _stored_after(connection: AsyncConnection, store: StoreRules, position: _Position) -> list[Stored]:
     """Return the next stored identifiers, in the order of the primary key, of types that are normalized at all."""
     kinds = [config.id_type for config in store.settings.identifier_configs if config.normalization != "none"]
     key = (identifier.c.id_type, identifier.c.value, identifier.c.profile_id)
     query = (
         select(*key, identifier.c.added_at)
         .where(identifier.c.store_id == store.id, identifier.c.id_type.in_(kinds))
+        .where(tuple_(*key) > tuple_(position.id_type, position.value, position.profile_id))
         .order_by(*key)
         .limit(VALUES_PER_STEP)
     )
-    if position.after is not None:
-        query = query.where(tuple_(*key) > tuple_(*position.after.identifier, position.after.profile_id))
     rows = (await connection.execute(query)).all()
-    return [_Stored(NormalizedIdentifier(row.id_type, row.value), row.profile_id, row.added_at) for row in rows]
-
-
-async def _rewrite_unique(
-    connection: AsyncConnection, store: StoreRules, held: Sequence[_Held], counts: dict[str, int]
-) -> None:
-    """Give each holder today's form; profiles that hold the same one by now are one person."""
-    if not held:
-        return
-    forms = [form for each in held for form in (each.stored.identifier, each.today)]
-    profiles = await with_names(connection, store, await lock_and_gather(connection, store, [forms]))
-    replay = ProfileReplay(store.settings, profiles, new_id)
-    for each in held:
-        stored = each.stored.identifier
-        for profile_id in list(replay.holders(stored)):
-            change, former = Change((each.today,)), {stored: each.today}
-            try:
-                written = replay.apply(change, each.stored.added_at, profile_id, former)
-            except IdentifierConflict:  # somebody else has it, and it may neither be shared nor merge the two
-                counts["kept"] += 1
-            else:
-                counts["changed"] += 1
-                counts["merged"] += written.how == "merged"
-    await write(connection, store.settings, store.id, replay.difference())
-
-
-async def _rewrite_shared(connection: AsyncConnection, store: StoreRules, held: _Held, counts: dict[str, int]) -> None:
-    """Give the holder today's form, of a type whose values are shared: this alone merges nobody."""
-    stored = held.stored.identifier
-    profile = await _locked_holder(connection, store, held.stored.profile_id)
-    if profile is None or stored not in profile.identifiers:
-        return  # a write has changed it meanwhile
-    became = rewritten(profile, {stored: held.today})
-    difference = Difference(
-        upserted_identifiers=[(profile.id, held.today, became.identifiers[held.today])],
-        deleted_identifiers=[(profile.id, stored)],
-        names={(profile.id, held.today): became.names[held.today]} if held.today in became.names else {},
-    )
-    await write(connection, store.settings, store.id, difference)
-    counts["changed"] += 1
-
-
-async def _locked_holder(connection: AsyncConnection, store: StoreRules, profile_id: UUID) -> Profile | None:
-    """Lock and return the profile, or the one that it was merged into meanwhile; None if it was erased."""
-    try:
-        (profile,) = await with_names(connection, store, await lock_and_gather(connection, store, known=profile_id))
-    except ProfileMoved as moved:
-        return await _locked_holder(connection, store, moved.canonical_id)
-    except ProfileNotFound:
-        return None
-    return profile
+    return [Stored(NormalizedIdentifier(row.id_type, row.value), row.profile_id, row.added_at) for row in rows]

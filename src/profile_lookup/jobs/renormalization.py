@@ -18,6 +18,8 @@ from profile_lookup.database.ids import new_id
 from profile_lookup.database.tables import identifier
 from profile_lookup.errors import Outdated, SettingsRefused, ValueRefused
 from profile_lookup.identity.change import Change
+from profile_lookup.identity.difference import Difference
+from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.merging import combined, evicted
 from profile_lookup.identity.person_names import MAX_NAMES, united_names
 from profile_lookup.identity.profile_replay import ProfileReplay, Written
@@ -32,6 +34,7 @@ from profile_lookup.ingest.writes import write
 from profile_lookup.operations.job_worker import Job
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queries import enqueue
+from profile_lookup.stores.normalization import taken_back
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
@@ -45,7 +48,7 @@ async def update_settings(job: Job) -> None:
     async with job.step() as connection:
         for setting in _FOR_MANY_ROWS:
             await connection.execute(text(f"set local {setting}"))
-        store = await lock_rules(connection, job.account_id, job.store_id)
+        store = await taken_back(connection, await lock_rules(connection, job.account_id, job.store_id))
         if job.input["expected_version"] not in (None, store.settings_version):
             raise Outdated
         change = SettingsChange(store.settings, settings_of(job.input["settings"]))
@@ -86,8 +89,12 @@ async def _renormalize(connection: AsyncConnection, store: StoreRules, change: S
 
 
 async def _stage(connection: AsyncConnection, store: StoreRules, change: SettingsChange, id_type: str) -> None:
-    """Stage the new form of each value that changes. Raises `SettingsRefused` if the new rules refuse a value."""
+    """Stage the new form of each value that changes, and delete those whose new form is blocked: they merge nobody.
+
+    Raises `SettingsRefused` if the new rules refuse a value.
+    """
     normalization = change.after.config(id_type).normalization
+    blocked_values = store.blocked_values.adapted_to(change.after)
     refused = 0
     query = select(identifier.c.profile_id, identifier.c.value).where(
         identifier.c.store_id == store.id, identifier.c.id_type == id_type
@@ -95,18 +102,25 @@ async def _stage(connection: AsyncConnection, store: StoreRules, change: Setting
     stored = await connection.stream(query, execution_options={"yield_per": VALUES_PER_BATCH})
     async for rows in stored.partitions(VALUES_PER_BATCH):
         changed = []
+        blocked = []
         for profile_id, value in rows:
             try:
                 became = normalize(normalization, value)
             except ValueRefused:
                 refused += 1
             else:
-                if became != value:
+                if became == value:
+                    continue
+                if blocked_values.block(change.after, NormalizedIdentifier(id_type, became)):
+                    blocked.append((profile_id, NormalizedIdentifier(id_type, value)))
+                else:
                     changed.append((profile_id, value, became))
         if changed:
             profile_ids, values, becames = zip(*changed, strict=True)
             parameters = {"id_type": id_type, "profile_ids": profile_ids, "values": values, "becames": becames}
             await connection.execute(_STAGE, parameters)
+        if blocked:
+            await write(connection, change.before, store.id, Difference(deleted_identifiers=blocked))
     if refused:
         raise SettingsRefused(
             f"normalization: {refused} stored value{'s' if refused > 1 else ''} of {id_type} would be refused "

@@ -162,7 +162,7 @@ async def patch_identifier(
         else:
             old = store.settings.normalize(sent)
         new = store.blocked_values.refuse_blocked(store.settings, Identifier(id_type, body.new_value))
-        return Change((new,), replaced=old, sent={old: body.old_value, new: body.new_value})
+        return Change((new,), replaced=old, sent={new: body.new_value, old: body.old_value})
 
     await ingest(database, addressed.store, read, datetime.now(UTC), addressed.id)
     return wire.Accepted(message=_CHANGED)
