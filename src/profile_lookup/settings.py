@@ -120,7 +120,10 @@ class Settings(BaseSettings):
     ] = None
     bootstrap_auth_token: Annotated[
         SecretStr | None,
-        Field(description=f"The auth token of that account, at least {MIN_TOKEN_LENGTH} characters."),
+        Field(
+            description=f"The auth token of that account, at least {MIN_TOKEN_LENGTH} characters. They should be letters "
+            "and digits, because the Go SDK sends no others."
+        ),
     ] = None
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
