@@ -121,8 +121,8 @@ class Settings(BaseSettings):
     bootstrap_auth_token: Annotated[
         SecretStr | None,
         Field(
-            description=f"The auth token of that account, at least {MIN_TOKEN_LENGTH} characters. They should be letters "
-            "and digits, because the Go SDK sends no others."
+            description=f"The auth token of that account, at least {MIN_TOKEN_LENGTH} characters. They should be "
+            "letters and digits, because the Go SDK sends no others."
         ),
     ] = None
     log_level: Annotated[

@@ -136,7 +136,7 @@ async def test_an_operation_without_items_has_no_results(client: httpx.AsyncClie
     operation = await finished(client, accepted)
     assert "resultUrl" not in operation
     answer = await client.get(f"{accepted.headers['Location']}/Results")
-    assert answer.json() == {"results": [], "meta": {"key": "results", "pageSize": 50}}
+    assert answer.json() == {"results": [], "meta": {"key": "results", "pageSize": 0}}
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,8 @@ async def test_types_are_listed_in_the_order_of_the_settings_and_values_in_the_o
             {"idType": "email", "values": ["a@x.com"]},
             {"idType": "phone", "values": ["+13175551234"]},
             {"idType": "chat", "values": ["c-1", "b", "a"]},
-        ]
+        ],
+        "meta": {"key": "identifiers", "pageSize": 3},
     }
     assert (await client.get(f"{url}/chat")).json() == {"idType": "chat", "values": ["c-1", "b", "a"]}
 
@@ -226,12 +227,12 @@ async def test_removing_all_values_of_a_type_keeps_other_types(client: httpx.Asy
     for id_type, value in (("chat", "c-2"), ("email", "a@example.com")):
         await _add(client, url, id_type, value)
     await client.delete(f"{url}/chat", params={"removeAll": "true"})
-    assert (await client.get(url)).json() == {"identifiers": [{"idType": "email", "values": ["a@example.com"]}]}
+    assert (await client.get(url)).json()["identifiers"] == [{"idType": "email", "values": ["a@example.com"]}]
 
 
 async def test_a_profile_without_identifiers_still_exists(client: httpx.AsyncClient, url: str) -> None:
     await client.delete(f"{url}/chat")
-    assert (await client.get(url)).json() == {"identifiers": []}
+    assert (await client.get(url)).json()["identifiers"] == []
     assert (await client.get(url.removesuffix("/Identifiers"))).json()["traits"] == {"Contact": {"chat": "c-1"}}
     assert (await _add(client, url, "chat", "c-2")).status_code == 202
 

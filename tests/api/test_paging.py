@@ -36,7 +36,7 @@ class Listed:
         assert answer.status_code == 200, answer.text
         body = answer.json()
         assert body.keys() == {self.name, "meta"}
-        assert (body["meta"]["key"], body["meta"]["pageSize"]) == (self.name, size)
+        assert (body["meta"]["key"], body["meta"]["pageSize"]) == (self.name, len(body[self.name]))
         return [_name(item) for item in body[self.name]], body["meta"]
 
     async def pages(self, order: str, size: int) -> AsyncIterator[tuple[list[str], dict[str, Any]]]:
@@ -124,6 +124,49 @@ async def test_going_forward_and_back_returns_to_the_same_page(listed: Listed) -
 async def test_a_token_may_be_used_with_another_page_size(listed: Listed) -> None:
     _, meta = await listed.page("ASC", 2)
     assert (await listed.page("ASC", 5, meta["nextToken"]))[0] == listed.in_order("ASC")[2:7]
+
+
+async def test_the_go_sdk_pages_with_its_own_parameter_names(listed: Listed) -> None:
+    seen: list[str] = []
+    parameters = {"PageSize": "4"}
+    for size in (4, 4, COUNT - 8):
+        answer = (await listed.client.get(listed.url, params=parameters)).json()
+        assert answer["meta"]["pageSize"] == size
+        seen += [_name(item) for item in answer[listed.name]]
+        parameters["PageToken"] = answer["meta"].get("nextToken", "")
+    assert parameters["PageToken"] == ""
+    assert seen == listed.in_order("DESC")
+
+
+async def test_the_documented_name_of_a_parameter_takes_precedence(listed: Listed) -> None:
+    _, meta = await listed.page("DESC", 2)
+    parameters = {"pageSize": "3", "PageSize": "50", "pageToken": meta["nextToken"], "PageToken": "x"}
+    answer = (await listed.client.get(listed.url, params=parameters)).json()
+    assert [_name(item) for item in answer[listed.name]] == listed.in_order("DESC")[2:5]
+
+
+@pytest.mark.parametrize("parameters", [{"PageSize": "0"}, {"PageSize": "1001"}, {"PageToken": "x"}])
+async def test_the_other_names_of_parameters_are_checked_likewise(listed: Listed, parameters: dict[str, str]) -> None:
+    answer = await listed.client.get(listed.url, params=parameters)
+    assert (answer.status_code, answer.json()["code"]) == (400, 520046)
+
+
+async def test_a_page_of_traits_has_at_most_100(client: httpx.AsyncClient, store_id: str) -> None:
+    names = [f"trait-{number:02}" for number in range(95)]
+    for group in ("One", "Two"):
+        definitions = {name: {"dataType": "STRING"} for name in names}
+        url = f"/v1/ControlPlane/Stores/{store_id}/TraitGroups"
+        assert (await client.post(url, json={"displayName": group, "traits": definitions})).status_code == 202
+    values = dict.fromkeys(names, "x")
+    traits = {"Contact": {"chat": "c-1"}, "One": values, "Two": values}
+    created = await client.post(f"/v1/Stores/{store_id}/Profiles", json={"traits": traits})
+    url = f"/v1/Stores/{store_id}/Profiles/{created.json()['id']}/Traits"
+    first = (await client.get(url, params={"pageSize": 1000})).json()
+    assert (len(first["traits"]), first["meta"]["pageSize"]) == (100, 100)
+    second = (await client.get(url, params={"pageSize": 1000, "pageToken": first["meta"]["nextToken"]})).json()
+    assert (len(second["traits"]), second["meta"]["pageSize"]) == (91, 91)
+    assert "nextToken" not in second["meta"]
+    assert "source" not in first["traits"][0]
 
 
 async def test_a_token_of_the_other_order_is_refused(listed: Listed) -> None:

@@ -189,7 +189,7 @@ async def test_a_store_of_another_account_is_neither_shown_nor_changed(
 async def test_stores_are_listed_newest_first_by_default(client: httpx.AsyncClient) -> None:
     created = [await make_store(client, f"store-{number}") for number in range(5)]
     answer = (await client.get(STORES)).json()
-    assert answer == {"stores": created[::-1], "meta": {"key": "stores", "pageSize": 50}}
+    assert answer == {"stores": created[::-1], "meta": {"key": "stores", "pageSize": len(created)}}
     assert (await client.get(STORES, params={"orderBy": "ASC"})).json()["stores"] == created
 
 

@@ -61,6 +61,20 @@ async def test_a_group_is_fetched_as_it_was_created(client: httpx.AsyncClient, b
     assert answer.headers["ETag"]
 
 
+@pytest.mark.parametrize("query", ["pageSize=1&orderBy=ASC", "pageSize=100&orderBy=DESC", "PageSize=2"])
+async def test_a_group_is_one_page_whatever_its_size_and_order(
+    client: httpx.AsyncClient, billing: str, query: str
+) -> None:
+    assert (await client.get(f"{billing}?{query}")).json() == (await client.get(billing)).json()
+
+
+@pytest.mark.parametrize("query", ["pageSize=0", "pageSize=101", "orderBy=asc", "pageToken=x", "PageToken=x"])
+async def test_a_request_for_another_page_of_a_group_is_refused(
+    client: httpx.AsyncClient, billing: str, query: str
+) -> None:
+    assert _refusal(await client.get(f"{billing}?{query}")) == (400, 520046)
+
+
 async def test_a_group_needs_only_a_name(client: httpx.AsyncClient, groups: str) -> None:
     accepted = await client.post(groups, json={"displayName": "a.b-c_D9"})
     assert accepted.json()["message"] == "TraitGroup creation request accepted."
@@ -82,7 +96,7 @@ async def test_a_list_contains_the_definitions_only_on_request(
         {"displayName": "Billing", "description": "What they pay", "version": 1},
         {"displayName": "Contact", "version": 1},
     ]
-    assert answer["meta"] == {"key": "traitGroups", "pageSize": 50}
+    assert answer["meta"] == {"key": "traitGroups", "pageSize": 2}
     answer = (await client.get(groups, params={"includeTraits": "true", "orderBy": "ASC"})).json()
     assert [group["displayName"] for group in answer["traitGroups"]] == ["Contact", "Billing"]
     assert answer["traitGroups"][1] == BILLING | {"version": 1}

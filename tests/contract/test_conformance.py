@@ -31,6 +31,7 @@ DEVIATIONS = {
     "PatchProfileIdentifier request.oldValue: minLength: contract None, ours 1": EMPTY_VALUE,
     "PatchProfileIdentifier request.newValue: minLength: contract None, ours 1": EMPTY_VALUE,
     "CreateTraitGroup request: required: contract False, ours True": "it contains the displayName, which is required",
+    "FetchTraitGroup query.pageSize: only we have it": "a comment of the contract has it, too",
     "FetchStore 200.dataAsOf: only the contract's": "it is optional, and our data never lags behind",
     "UpdateProfilesBulk request: required: contract None, ours ['profiles']": NO_BATCH,
     "UpdateProfilesBulk request: additionalProperties: contract None, ours False": NO_BATCH,

@@ -126,6 +126,13 @@ def test_stores_are_listed_page_by_page_without_the_caller_seeing_pages(memory: 
     assert list(second.previous_page()) == created[:2:-1]
 
 
+def test_pages_with_headers_have_the_size_that_the_sdk_asks_for_as_page_size(memory: V1, store_id: str) -> None:
+    for number in range(3):
+        make_profile(memory, store_id, chat=f"c-{number}")
+    page = memory.profiles(store_id).page_with_http_info(page_size=2).data
+    assert (page.page_size, len(list(page))) == (2, 2)
+
+
 def test_a_store_is_changed_only_with_its_current_etag(memory: V1, store_id: str) -> None:
     context = memory.stores(store_id)
     etag = context.fetch_with_http_info().headers["etag"]

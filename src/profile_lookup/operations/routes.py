@@ -6,7 +6,6 @@ from fastapi import APIRouter, Depends, Path, Response
 from sqlalchemy import Row
 
 from profile_lookup.accounts.dependencies import VerifiedCaller
-from profile_lookup.database.keyset import DEFAULT_PAGE_SIZE
 from profile_lookup.errors import (
     OperationIdMalformed,
     OperationNotFound,
@@ -122,7 +121,7 @@ async def fetch_operation(operation: OperationOfCaller, base_url: BaseUrl, respo
                         ).model_dump(),
                     },
                 ],
-                "meta": {"key": "results", "pageSize": DEFAULT_PAGE_SIZE},
+                "meta": {"key": "results", "pageSize": 2},
             },
         ),
         **error_answers(

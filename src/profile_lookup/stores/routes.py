@@ -82,7 +82,7 @@ async def create_store(
     response_model_exclude_none=True,
     responses={
         200: answer(
-            "The IDs of the stores", {"stores": [ids.EXAMPLE_STORE_ID], "meta": {"key": "stores", "pageSize": 50}}
+            "The IDs of the stores", {"stores": [ids.EXAMPLE_STORE_ID], "meta": {"key": "stores", "pageSize": 1}}
         ),
         **error_answers(RequestRefused("pageSize: Input should be less than or equal to 100"), PageTokenRefused(),
                         has_body=False),
