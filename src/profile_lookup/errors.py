@@ -9,7 +9,7 @@
     │   ├── PageTokenRefused        not a token of this list
     │   ├── DefinitionRefused       a trait's definition contradicts itself
     │   ├── FileRefused             an import's file is not what was announced, or cannot be read
-    │   ├── RowRefused              a row of an import's file cannot be applied
+    │   ├── RowRefused              a profile of a batch, or a row of an import's file, cannot be applied
     │   ├── BodyTooLarge
     │   ├── TooManyValues           a JSON body has so many values that parsing it would delay all other requests
     │   └── MediaTypeRefused
@@ -121,7 +121,7 @@ class FileRefused(RequestRefused):
 
 
 class RowRefused(RequestRefused):
-    """`column` is None when the row is refused as a whole."""
+    """`column` is None when the row is refused as a whole, and for a profile of a batch."""
 
     def __init__(self, column: str | None, reason: str) -> None:
         super().__init__(reason)

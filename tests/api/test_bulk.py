@@ -62,7 +62,8 @@ async def test_the_results_are_in_the_order_of_the_request(client: httpx.AsyncCl
     assert [each["index"] for each in found] == list(range(7))
     assert [each["status"] for each in found] == ["created", "updated", "merged", *["failed"] * 4]
     assert found[0]["profileId"] == found[1]["profileId"] != found[2]["profileId"] == known
-    assert [each["error"]["code"] for each in found[3:]] == [520005, 520063, 520005, 520005]
+    assert [each["error"]["code"] for each in found[3:]] == [520010] * 4
+    assert {each["error"]["status"] for each in found[3:]} == {400}
     assert found[5]["error"]["message"] == "traits.Billing: no such trait group in this store"
     assert await look_up(client, store_id, "email", "a@example.com") == [known]
     moved = await client.get(f"/v1/Stores/{store_id}/Profiles/{found[0]['profileId']}")

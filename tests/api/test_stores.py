@@ -144,7 +144,7 @@ async def test_a_fetched_store_has_the_fields_of_the_contract(client: httpx.Asyn
     answer = await client.get(f"{STORES}/{store_id}")
     assert answer.json() == {
         "displayName": "customers", "description": "All of them", "id": store_id, "status": "ACTIVE",
-        "intelligenceServiceId": None, "version": 1,
+        "intelligenceServiceId": None, "version": 1, "dataAsOf": answer.json()["dataAsOf"],
     }  # fmt: skip
     assert re.fullmatch('"[^"]+"', answer.headers["ETag"])
 

@@ -139,11 +139,11 @@ async def test_an_empty_patch_changes_nothing(
         ({"Contact": {"shoeSize": "s3cr3t"}}, 520005),
         ({"Contact": {"shoeSize": None}}, 520005),
         ({"Nothing": {}}, 520005),
-        ({"Contact": {"city": 1}}, 520063),
-        ({"Contact": {"city": ["s3cr3t"]}}, 520063),
-        ({"Contact": {"phone": "s3cr3t"}}, 520063),
+        ({"Contact": {"city": 1}}, 520005),
+        ({"Contact": {"city": ["s3cr3t"]}}, 520005),
+        ({"Contact": {"phone": "s3cr3t"}}, 520005),
         ({"Contact": "s3cr3t"}, 520046),
-        ({"Billing": {"tags": [None]}}, 520063),
+        ({"Billing": {"tags": [None]}}, 520005),
     ],
 )
 async def test_a_refused_patch_changes_nothing(

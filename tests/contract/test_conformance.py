@@ -32,14 +32,13 @@ DEVIATIONS = {
     "PatchProfileIdentifier request.newValue: minLength: contract None, ours 1": EMPTY_VALUE,
     "CreateTraitGroup request: required: contract False, ours True": "it contains the displayName, which is required",
     "FetchTraitGroup query.pageSize: only we have it": "a comment of the contract has it, too",
-    "FetchStore 200.dataAsOf: only the contract's": "it is optional, and our data never lags behind",
     "UpdateProfilesBulk request: required: contract None, ours ['profiles']": NO_BATCH,
     "UpdateProfilesBulk request: additionalProperties: contract None, ours False": NO_BATCH,
 }
 """Where our document differs from the contract, and why."""
 
 STATUS_OF_CODE = {
-    520046: 400, 520049: 400, 520051: 400, 520005: 400, 520063: 400, 520024: 400, 520044: 400, 520053: 400,
+    520046: 400, 520049: 400, 520051: 400, 520005: 400, 520024: 400, 520044: 400, 520053: 400,
     520054: 400, 520050: 400, 20003: 401, 403: 403, 520041: 404, 520042: 404, 20404: 404, 520047: 404, 520052: 404,
     520014: 404, 520017: 404, 520045: 409, 520055: 409, 20409: 409, 520043: 412, 20413: 413, 20415: 415, 20429: 429,
     20500: 500, 20503: 503,
@@ -52,7 +51,7 @@ IMPORT = STORE | {520046, 20404}
 CODES = {
     "CreateProfilesLookup": STORE | BODY,
     "ListProfiles": STORE | {520046},
-    "CreateProfile": STORE | BODY | {520005, 520063, 20409},
+    "CreateProfile": STORE | BODY | {520005, 20409},
     "UpdateProfilesBulk": STORE | BODY,
     "CreateProfilesImportV2": STORE | BODY | {520005},
     "ListProfileImportsV2": STORE | {520046},
@@ -60,7 +59,7 @@ CODES = {
     "FetchProfileImportRefusedRows": IMPORT,
     "UploadProfilesImport": {520046, 20409, 20413},
     "FetchProfile": PROFILE,
-    "PatchProfileTraits": PROFILE | BODY | {520005, 520063, 20409},
+    "PatchProfileTraits": PROFILE | BODY | {520005, 20409},
     "DeleteProfile": PROFILE,
     "ListProfileTraits": PROFILE,
     "ListProfileIdentifiers": PROFILE,
@@ -68,8 +67,8 @@ CODES = {
     "FetchProfileIdentifier": PROFILE,
     "PatchProfileIdentifier": PROFILE | BODY | {520014, 20409},
     "DeleteProfileIdentifier": PROFILE | {520017},
-    "CreateStore": BODY | {520044, 520045},
-    "ListStores": {520046},
+    "CreateStore": BODY | {520044, 520045, 20404},
+    "ListStores": {520046, 20404},
     "FetchStore": STORE,
     "PatchStore": STORE | BODY | {520045, 520043},
     "DeleteStore": STORE,

@@ -300,7 +300,7 @@ class Model:
                 if definition is None:
                     raise Refused(400, 520005)
                 if not (may_remove and value is None) and not _is_of_type(definition.data_type, value):
-                    raise Refused(400, 520063)
+                    raise Refused(400, 520005)
                 traits[group, name] = value
             if group not in self.groups:
                 raise Refused(400, 520005)
@@ -318,7 +318,7 @@ class Model:
                 try:
                     identifier = self.normalized(promotion, item if isinstance(item, str) else json.dumps(item))
                 except Refused:
-                    raise Refused(400, 520063) from None
+                    raise Refused(400, 520005) from None
                 if identifier not in incoming:
                     incoming.append(identifier)
         return incoming

@@ -11,7 +11,7 @@ from profile_lookup.errors import (
     OperationNotFound,
     PageTokenRefused,
     RequestRefused,
-    TraitsRefused,
+    RowRefused,
 )
 from profile_lookup.operations import items, queries
 from profile_lookup.operations.wire import (
@@ -117,7 +117,7 @@ async def fetch_operation(operation: OperationOfCaller, base_url: BaseUrl, respo
                         "index": 1,
                         "status": "failed",
                         "error": Error.of_domain(
-                            TraitsRefused("traits.Billing: no such trait group in this store")
+                            RowRefused(None, "traits.Billing: no such trait group in this store")
                         ).model_dump(),
                     },
                 ],

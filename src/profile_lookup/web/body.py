@@ -16,10 +16,11 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from starlette.types import Message, Receive, Scope
 
-from profile_lookup.errors import BodyTooLarge, MediaTypeRefused, RequestRefused, TooManyValues
+from profile_lookup.errors import BodyTooLarge, MediaTypeRefused, RequestRefused, SettingsRefused, TooManyValues
 from profile_lookup.web.wire import mistakes_in
 
 Model = TypeVar("Model", bound=BaseModel)
+Refusal = type[RequestRefused] | type[SettingsRefused]
 
 
 class BodyLimits(NamedTuple):
@@ -137,32 +138,38 @@ def _refuse_constant(_name: str) -> None:
     raise ValueError
 
 
-def validated(model: type[Model], body: bytes) -> Model:
-    """Return the body as a model. Raises `RequestRefused`, which says what was wrong and never quotes the body."""
+def validated(model: type[Model], body: bytes, refusal: Refusal = RequestRefused) -> Model:
+    """Return the body as a model.
+
+    Raises `RequestRefused` if it is not JSON, and `refusal` if it does not fit the model. Both say what was wrong and
+    never quote the body.
+    """
     parsed = parse_json(body)
     try:
         return model.model_validate(parsed)
     except ValidationError as error:
-        raise RequestRefused(mistakes_in(error, "body")) from None
+        raise refusal(mistakes_in(error, "body")) from None
 
 
 class JsonBody:
-    """A dependency that reads the body and validates it with a model."""
+    """A dependency that reads the body and validates it with a model. `refusal` is raised if it does not fit."""
 
-    def __init__(self, model: type[BaseModel], limits: BodyLimits = USUAL_LIMITS) -> None:
+    def __init__(self, model: type[BaseModel], limits: BodyLimits, refusal: Refusal) -> None:
         self.model = model
         self.limits = limits
+        self.refusal = refusal
 
     async def __call__(self, request: Request) -> BaseModel:
-        return validated(self.model, await read_json_body(headers_of(request.scope), request.receive, self.limits))
+        body = await read_json_body(headers_of(request.scope), request.receive, self.limits)
+        return validated(self.model, body, self.refusal)
 
 
-def json_body(model: type[BaseModel], limits: BodyLimits = USUAL_LIMITS) -> Any:
+def json_body(model: type[BaseModel], limits: BodyLimits = USUAL_LIMITS, refusal: Refusal = RequestRefused) -> Any:
     """Return the dependency of the parameter that takes an endpoint's body.
 
     Declare it as `body: Annotated[Model, json_body(Model)]`, after the parameters that admit the caller.
     """
-    return Depends(JsonBody(model, limits))
+    return Depends(JsonBody(model, limits, refusal))
 
 
 class ContractRoute(APIRoute):
