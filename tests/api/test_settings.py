@@ -42,8 +42,8 @@ def _numbered(count: int) -> list[dict[str, Any]]:
     return [{"idType": f"type-{number}"} for number in range(count)]
 
 
-async def test_a_new_store_has_the_four_reserved_types(client: httpx.AsyncClient, url: str) -> None:
-    normalizations = {"email": "email", "whatsapp": "trim", "phone": "phone", "chat": "trim"}
+async def test_a_new_store_has_the_five_reserved_types(client: httpx.AsyncClient, url: str) -> None:
+    normalizations = {"email": "email", "whatsapp": "trim", "phone": "phone", "chat": "trim", "pushUserID": "trim"}
     answer = await client.get(url)
     assert answer.json() == {
         "identifierConfigs": [

@@ -176,7 +176,7 @@ async def test_a_bound_that_cannot_be_stored_is_refused(client: httpx.AsyncClien
 async def test_a_promotion_must_name_a_configured_type(client: httpx.AsyncClient, groups: str, store_id: str) -> None:
     group = {"displayName": "Crm", "traits": {"number": {"dataType": "STRING", "idTypePromotion": "crm"}}}
     answer = await client.post(groups, json=group)
-    assert answer.json()["message"].endswith("expected one of email, whatsapp, phone, chat")
+    assert answer.json()["message"].endswith("expected one of email, whatsapp, phone, chat, pushUserID")
     await change_settings(client, store_id, crm={}, rules=["crm"])
     assert (await client.post(groups, json=group)).status_code == 202
     body = {"traits": {"Crm": {"number": " 7 "}}}

@@ -93,7 +93,7 @@ def test_a_wrong_token_raises_401_with_its_code(
 
 def test_a_refused_request_raises_its_code_and_reason(memory: V1, store_id: str) -> None:
     fax = LookupList.Identifier({"idType": "fax", "value": "1"})
-    with pytest.raises(TwilioRestException, match="email, whatsapp, phone, chat") as raised:
+    with pytest.raises(TwilioRestException, match="email, whatsapp, phone, chat, pushUserID") as raised:
         memory.lookup(store_id).create(fax)
     assert (raised.value.status, raised.value.code) == (400, 520046)
 
@@ -164,7 +164,7 @@ def test_settings_are_changed_with_data_in_the_store_and_stored_values_follow(me
     assert (operation.status, operation.result["id"]) == ("COMPLETED", store_id)
     settings = memory.identity_resolution_settings(store_id).fetch()
     assert settings.version == 2
-    assert settings.matching_rules == ["email", "whatsapp", "phone", "chat"]
+    assert settings.matching_rules == ["email", "whatsapp", "phone", "chat", "pushUserID"]
     assert identifiers_of(memory, store_id, profile_id) == {"chat": ["mixed@x"]}
 
 

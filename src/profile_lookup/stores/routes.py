@@ -64,8 +64,8 @@ async def create_store(
 ) -> OperationAccepted:
     """The new store has the default settings and trait group.
 
-    The settings have four identifier types (`email`, `whatsapp`, `phone`, `chat`), each of which is unique and a
-    matching rule. The trait group is `Contact`.
+    The settings have five identifier types (`email`, `whatsapp`, `phone`, `chat`, `pushUserID`), each of which is
+    unique and a matching rule. The trait group is `Contact`.
     """
     store_id = await queries.create(
         transaction,
