@@ -21,6 +21,9 @@ def _profile_id(url: str) -> str:
     return url.split("/")[-2]
 
 
+CHANGED = {"message": "Identifier update accepted."}
+
+
 def _refusal(answer: httpx.Response) -> tuple[int, int]:
     return answer.status_code, answer.json()["code"]
 
@@ -120,7 +123,7 @@ async def test_a_unique_value_of_another_profile_outside_the_rules_is_a_conflict
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ({"idType": "fax", "value": "1"}, "email, whatsapp, phone, chat"),
+        ({"idType": "fax", "value": "1"}, "email, whatsapp, phone, chat, pushUserID"),
         ({"idType": "phone", "value": "s3cr3t"}, "value: expected"),
         ({"idType": "chat", "value": " "}, "empty"),
         ({"idType": "chat", "value": ""}, "value"),
@@ -197,6 +200,29 @@ async def test_a_missing_identifier_cannot_be_replaced(
     before = await _identifiers(database)
     for old in ("c-2", "of-somebody-else"):
         assert _refusal(await _replace(client, url, "chat", old, "c-3")) == (404, 520014)
+    assert await _identifiers(database) == before
+
+
+@pytest.mark.parametrize("id_type", ["chat", "email"])
+async def test_a_replacement_that_is_repeated_is_answered_like_the_first(
+    client: httpx.AsyncClient, url: str, database: Database, id_type: str
+) -> None:
+    for value in ("old@example.com", "other@example.com"):
+        await _add(client, url, id_type, value)
+    first = await _replace(client, url, id_type, "old@example.com", "new@example.com")
+    before = await _identifiers(database)
+    again = await _replace(client, url, id_type, " old@example.com", "new@example.com ")
+    assert (again.status_code, again.json()) == (first.status_code, first.json()) == (202, CHANGED)
+    assert await _identifiers(database) == before
+    assert _refusal(await _replace(client, url, id_type, "old@example.com", "x@example.com")) == (404, 520014)
+
+
+async def test_a_replacement_is_not_repeated_if_somebody_else_has_the_new_value(
+    client: httpx.AsyncClient, url: str, store_id: str, database: Database
+) -> None:
+    await make_profile(client, store_id, chat="of-somebody-else")
+    before = await _identifiers(database)
+    assert _refusal(await _replace(client, url, "chat", "c-2", "of-somebody-else")) == (404, 520014)
     assert await _identifiers(database) == before
 
 

@@ -69,8 +69,14 @@ class Settings:
 
 
 DEFAULT_SETTINGS = Settings(
-    {"email": Config("email"), "whatsapp": Config("trim"), "phone": Config("phone"), "chat": Config("trim")},
-    ["email", "whatsapp", "phone", "chat"],
+    {
+        "email": Config("email"),
+        "whatsapp": Config("trim"),
+        "phone": Config("phone"),
+        "chat": Config("trim"),
+        "pushUserID": Config("trim"),
+    },
+    ["email", "whatsapp", "phone", "chat", "pushUserID"],
 )
 
 
@@ -146,9 +152,10 @@ class Model:
                 self._write(at, [self.normalized(id_type, value)], known=profile)
             case requests.PatchIdentifier(profile, id_type, old_value, new_value):
                 old, new = self.normalized(id_type, old_value), self.normalized(id_type, new_value)
-                if old not in self.person(profile, 308).identifiers:
+                held = self.person(profile, 308).identifiers
+                if old not in held and new not in held:
                     raise Refused(404, 520014)
-                self._write(at, [new], known=profile, replaced=old)
+                self._write(at, [new], known=profile, replaced=old if old in held else None)
             case requests.RemoveIdentifiers(profile, id_type, remove_all):
                 self._remove(profile, id_type, remove_all=remove_all)
             case requests.EraseProfile(profile):

@@ -160,7 +160,10 @@ async def patch_identifier(
     id_type: IdTypeInPath,
     database: DatabaseOfApp,
 ) -> wire.Accepted:
-    """The new value counts as added now. If another profile has it, that has the same effect as when it is added."""
+    """The new value counts as added now. If another profile has it, that has the same effect as when it is added.
+
+    A repeated request, after which the profile has the new value and not the old one, is answered like the first.
+    """
     if body.id_type != id_type:
         raise RequestRefused("idType: expected the same in path and body")
 
