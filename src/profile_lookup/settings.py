@@ -67,6 +67,15 @@ class Settings(BaseSettings):
             "Turn it off if you run `profile-lookup worker` yourself."
         ),
     ] = True
+    keep_alive_seconds: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=3600,
+            description="How long a connection without a request stays open, in seconds. It must be longer than a load "
+            "balancer keeps one, or clients get 502: nginx and ALB keep one for 60 seconds.",
+        ),
+    ] = 75
     public_url: Annotated[
         str | None,
         Field(
