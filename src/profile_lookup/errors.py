@@ -12,7 +12,8 @@
     │   ├── RowRefused              a profile of a batch, or a row of an import's file, cannot be applied
     │   ├── BodyTooLarge
     │   ├── TooManyValues           a JSON body has so many values that parsing it would delay all other requests
-    │   └── MediaTypeRefused
+    │   ├── MediaTypeRefused
+    │   └── ContentEncodingRefused  the body is compressed
     ├── NotFound
     │   ├── StoreNotFound
     │   ├── StoreNotActive
@@ -21,6 +22,7 @@
     │   ├── ProfileNotFound
     │   ├── ImportNotFound
     │   ├── IdentifierNotFound      the profile has no identifier of this type
+    │   ├── MemoryHalfAbsent        the address belongs to the half of the API that this service does not have
     │   ├── NothingToReplace        the profile does not have the value that should be replaced
     │   └── NothingToRemove         the profile has no value that could be removed
     ├── ProfileMoved                the profile was merged into the profile `canonical_id`
@@ -153,6 +155,11 @@ class MediaTypeRefused(RequestRefused):
         super().__init__("Unsupported media type: expected Content-Type: application/json")
 
 
+class ContentEncodingRefused(RequestRefused):
+    def __init__(self) -> None:
+        super().__init__("Unsupported Content-Encoding: expected a body that is not compressed")
+
+
 class NotFound(ProfileLookupError):
     def __init__(self) -> None:
         super().__init__("Not Found")
@@ -184,6 +191,15 @@ class ImportNotFound(NotFound):
 
 class IdentifierNotFound(NotFound):
     pass
+
+
+class MemoryHalfAbsent(NotFound):
+    def __init__(self) -> None:
+        ProfileLookupError.__init__(
+            self,
+            "This service has no Observations, ConversationSummaries and Recall: it has the identity half of the API "
+            "only. The profile may exist",
+        )
 
 
 class NothingToReplace(NotFound):

@@ -16,7 +16,14 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from starlette.types import Message, Receive, Scope
 
-from profile_lookup.errors import BodyTooLarge, MediaTypeRefused, RequestRefused, SettingsRefused, TooManyValues
+from profile_lookup.errors import (
+    BodyTooLarge,
+    ContentEncodingRefused,
+    MediaTypeRefused,
+    RequestRefused,
+    SettingsRefused,
+    TooManyValues,
+)
 from profile_lookup.web.wire import mistakes_in
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -53,8 +60,8 @@ def announced_size(headers: Mapping[bytes, bytes]) -> int | None:
 async def read_json_body(headers: Mapping[bytes, bytes], receive: Receive, limits: BodyLimits = USUAL_LIMITS) -> bytes:
     """Return the body of a request that declares it as JSON. `headers` are those that `headers_of` returns.
 
-    Raises `MediaTypeRefused`, `BodyTooLarge` (before anything is read, if the length is announced), `TooManyValues`,
-    and `RequestRefused` if there is no body or the connection ends before the body does.
+    Raises `MediaTypeRefused`, `ContentEncodingRefused`, `BodyTooLarge` (before anything is read, if the length is
+    announced), `TooManyValues`, and `RequestRefused` if there is no body or the connection ends before the body does.
     """
     if len(headers.get(b"content-length", b"")) > _SHORT_DIGITS and (announced_size(headers) or 0) > limits.size:
         raise BodyTooLarge(limits.size)
@@ -63,12 +70,15 @@ async def read_json_body(headers: Mapping[bytes, bytes], receive: Receive, limit
     is_whole = not message.get("more_body", False)
     # Nearly every body arrives whole, and has fewer bytes than it may have values.
     if is_whole and 0 < len(body) <= limits.values and headers.get(b"content-type") == b"application/json":
+        if b"content-encoding" in headers:
+            refuse_compressed(headers)
         return body
     part = _part_of(message)
     while part.has_more and not part.body:
         part = await _next_part(receive)
     if not part.body:
         raise RequestRefused("body: Field required")
+    refuse_compressed(headers)
     if not _is_json(headers.get(b"content-type", b"").decode("latin-1")):
         raise MediaTypeRefused
     values = _values_in(part.body)
@@ -82,6 +92,12 @@ async def read_json_body(headers: Mapping[bytes, bytes], receive: Receive, limit
         values += _values_in(part.body)
         _refuse_beyond(limits, len(received), values)
     return bytes(received)
+
+
+def refuse_compressed(headers: Mapping[bytes, bytes]) -> None:
+    """Raise `ContentEncodingRefused` if the headers say that the body is encoded in any way."""
+    if headers.get(b"content-encoding", b"").strip().lower() not in (b"", b"identity"):
+        raise ContentEncodingRefused
 
 
 class _Part(NamedTuple):

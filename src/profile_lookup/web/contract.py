@@ -13,6 +13,7 @@ STATUS_AND_CODE: dict[type[errors.ProfileLookupError], tuple[int, int]] = {
     errors.OperationIdMalformed: (400, 520051),
     errors.BodyTooLarge: (413, 20413),
     errors.MediaTypeRefused: (415, 20415),
+    errors.ContentEncodingRefused: (415, 20415),
     errors.RowRefused: (400, 520010),
     errors.IdentifierRefused: (400, 520046),
     errors.TraitsRefused: (400, 520005),
