@@ -158,6 +158,7 @@ async def test_errors_of_the_framework_have_the_form_of_the_contract(
         ("PUT", f"/v1/Stores/{ABSENT_STORE}/Profiles", "GET, POST"),
         ("GET", "/v1/Uploads/x", "PUT"),
         ("POST", "/docs", "GET, HEAD"),
+        ("POST", "/docs/assets/swagger-ui.css", "GET, HEAD"),
     ],
 )
 async def test_another_method_is_answered_with_all_methods_of_the_path(

@@ -43,11 +43,19 @@ class BodyLimits(NamedTuple):
 
 USUAL_LIMITS = BodyLimits()
 _SHORT_DIGITS = 4  # no limit is below 10,000 bytes
+_HEADERS = "headers"  # the key of the scope's `state`
 
 
 def headers_of(scope: Scope) -> dict[bytes, bytes]:
-    """Return the headers of a request. If one is repeated, the first counts, as everywhere in FastAPI."""
-    return dict(scope["headers"][::-1])
+    """Return the headers of a request. If one is repeated, the first counts, as everywhere in FastAPI.
+
+    The dictionary is made once per request, because a Lookup needs it in two places.
+    """
+    state = scope["state"]
+    headers: dict[bytes, bytes] | None = state.get(_HEADERS)
+    if headers is None:
+        headers = state[_HEADERS] = dict(scope["headers"][::-1])
+    return headers
 
 
 def announced_size(headers: Mapping[bytes, bytes]) -> int | None:

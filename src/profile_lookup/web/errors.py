@@ -21,6 +21,8 @@ _HEADERS: dict[type[errors.ProfileLookupError], dict[str, str]] = {
     errors.ContentEncodingRefused: {"Accept-Encoding": "identity"},
 }
 
+_METHODS_OF_FILES = ("GET", "HEAD")
+
 log = logging.getLogger(__name__)
 
 
@@ -67,12 +69,12 @@ async def _on_framework_error(request: Request, error: Exception) -> JSONRespons
     code = CODE_OF_STATUS.get(error.status_code, 20000 + error.status_code)
     headers = error.headers
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:  # Starlette names only the methods of one route
-        headers = {"Allow": ", ".join(_methods_of_path(request))}
+        headers = {"Allow": ", ".join(_methods_of_path(request) or _METHODS_OF_FILES)}
     return answer_of(Error.of(error.status_code, code, error.detail), headers)
 
 
 def _methods_of_path(request: Request) -> list[str]:
-    """Return the methods of all routes that have the path of the route which was found."""
+    """Return the methods of all routes that have the path of the route which was found; none if it leads to files."""
     path = request.scope["route"].path
     routes = [route for route in request.app.routes if isinstance(route, Route) and route.path == path]
     return sorted({method for route in routes for method in route.methods or ()})

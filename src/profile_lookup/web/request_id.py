@@ -4,12 +4,13 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid4  # the standard library's calls the system each time, which takes 4 µs
 
 from profile_lookup.errors import Unavailable
+from profile_lookup.web.body import headers_of
 from profile_lookup.web.errors import CRASH, answer_of, answer_to
 
 HEADERS = ("X-Request-Id", "Twilio-Request-Id")
@@ -27,12 +28,10 @@ def new_request_id() -> str:
     return f"RQ{uuid4().hex}"
 
 
-def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
+def request_id_of(headers: Mapping[bytes, bytes]) -> str:
     """Return the ID that the caller sent as `X-Request-Id`, if it is safe, or else a new one."""
-    for name, value in headers:
-        if name == _SENT_BY_CALLER:
-            return value.decode() if _SAFE.fullmatch(value) else new_request_id()
-    return new_request_id()
+    sent = headers.get(_SENT_BY_CALLER)
+    return new_request_id() if sent is None or _SAFE.fullmatch(sent) is None else sent.decode()
 
 
 def with_request_id(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
@@ -44,8 +43,8 @@ def with_request_id(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> 
 class RequestIdMiddleware:
     """Wraps even the framework's own middleware, so that no answer is sent without the ID of its request.
 
-    A caller may choose the ID, so that its log and ours have the same one. Others, such as sentences or addresses, are
-    replaced: they could bring personal data into the log.
+    A caller may choose the ID, so that its log and ours have the same one. An ID that has other characters than `_SAFE`
+    is replaced: it could bring an e-mail address, or anything else, into the log.
     """
 
     def __init__(self, app: ASGIApp, *, log_requests: bool) -> None:
@@ -56,8 +55,8 @@ class RequestIdMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = request_id_of(scope["headers"])
-        scope.setdefault("state", {})["request_id"] = request_id
+        state = scope.setdefault("state", {})
+        request_id = state["request_id"] = request_id_of(headers_of(scope))
         started_at = time.perf_counter()
         status: int | None = None
 
