@@ -75,6 +75,8 @@ async def _on_framework_error(request: Request, error: Exception) -> JSONRespons
 
 def _methods_of_path(request: Request) -> list[str]:
     """Return the methods of all routes that have the path of the route which was found; none if it leads to files."""
-    path = request.scope["route"].path
-    routes = [route for route in request.app.routes if isinstance(route, Route) and route.path == path]
+    found = request.scope.get("route")
+    if not isinstance(found, Route):
+        return []
+    routes = [route for route in request.app.routes if isinstance(route, Route) and route.path == found.path]
     return sorted({method for route in routes for method in route.methods or ()})
