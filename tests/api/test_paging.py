@@ -151,24 +151,6 @@ async def test_the_other_names_of_parameters_are_checked_likewise(listed: Listed
     assert (answer.status_code, answer.json()["code"]) == (400, 520046)
 
 
-async def test_a_page_of_traits_has_at_most_100(client: httpx.AsyncClient, store_id: str) -> None:
-    names = [f"trait-{number:02}" for number in range(95)]
-    for group in ("One", "Two"):
-        definitions = {name: {"dataType": "STRING"} for name in names}
-        url = f"/v1/ControlPlane/Stores/{store_id}/TraitGroups"
-        assert (await client.post(url, json={"displayName": group, "traits": definitions})).status_code == 202
-    values = dict.fromkeys(names, "x")
-    traits = {"Contact": {"chat": "c-1"}, "One": values, "Two": values}
-    created = await client.post(f"/v1/Stores/{store_id}/Profiles", json={"traits": traits})
-    url = f"/v1/Stores/{store_id}/Profiles/{created.json()['id']}/Traits"
-    first = (await client.get(url, params={"pageSize": 1000})).json()
-    assert (len(first["traits"]), first["meta"]["pageSize"]) == (100, 100)
-    second = (await client.get(url, params={"pageSize": 1000, "pageToken": first["meta"]["nextToken"]})).json()
-    assert (len(second["traits"]), second["meta"]["pageSize"]) == (91, 91)
-    assert "nextToken" not in second["meta"]
-    assert "source" not in first["traits"][0]
-
-
 async def test_a_token_of_the_other_order_is_refused(listed: Listed) -> None:
     _, meta = await listed.page("ASC", 2)
     answer = await listed.request_page("DESC", 2, meta["nextToken"])

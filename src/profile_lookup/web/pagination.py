@@ -64,16 +64,16 @@ def page_request(
                 "If a request with a `pageToken` leaves it out, the order of the token applies.",
             ),
         ] = default_order,
-        size_of_go: Annotated[
+        other_page_size: Annotated[
             int | SkipJsonSchema[None], Query(alias="PageSize", ge=1, le=max_size, include_in_schema=False)
         ] = None,
-        token_of_go: Annotated[
+        other_page_token: Annotated[
             str | SkipJsonSchema[None], Query(alias="PageToken", max_length=MAX_TOKEN, include_in_schema=False)
         ] = None,
     ) -> PageRequest:
         sent = request.query_params
-        size = page_size if size_of_go is None or "pageSize" in sent else size_of_go
-        token = token_of_go if page_token is None else page_token
+        size = page_size if other_page_size is None or "pageSize" in sent else other_page_size
+        token = other_page_token if page_token is None else page_token
         keeps_order = token is not None and "orderBy" not in sent
         return PageRequest(min(size, max_page or size), token, None if keeps_order else order_by)
 
