@@ -172,7 +172,7 @@ async def store_id(client: httpx.AsyncClient) -> str:
 def service_url(settings: Settings) -> Iterator[str]:
     """The service's URL over real TCP, for clients that cannot call the ASGI application directly."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn_config(app_with_worker(settings)))
+        server = uvicorn.Server(uvicorn_config(app_with_worker(settings), settings))
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -26,7 +26,7 @@ from profile_lookup.lookup import routes as lookup_routes
 from profile_lookup.lookup.coalescing import Lookups
 from profile_lookup.lookup.profile_lookup import ProfileLookup
 from profile_lookup.operations import routes as operations
-from profile_lookup.profiles import bulk_routes, identifier_routes
+from profile_lookup.profiles import bulk_routes, identifier_routes, memory_routes
 from profile_lookup.profiles import routes as profiles
 from profile_lookup.services import Services
 from profile_lookup.settings import Settings, load_settings
@@ -67,8 +67,8 @@ _TAGS = [
 
 
 FEATURES = (
-    lookup_routes, bulk_routes, imports, upload_routes, create_routes, profiles, identifier_routes, stores,
-    identity_settings, blocked_values, trait_groups, operations, health,
+    lookup_routes, bulk_routes, imports, upload_routes, create_routes, profiles, identifier_routes,
+    memory_routes, stores, identity_settings, blocked_values, trait_groups, operations, health,
 )  # fmt: skip
 """The modules that have a `router`, in the order of the documentation."""
 

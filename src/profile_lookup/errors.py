@@ -9,13 +9,15 @@
     │   ├── PageTokenRefused        not a token of this list
     │   ├── DefinitionRefused       a trait's definition contradicts itself
     │   ├── FileRefused             an import's file is not what was announced, or cannot be read
-    │   ├── RowRefused              a row of an import's file cannot be applied
+    │   ├── RowRefused              a profile of a batch, or a row of an import's file, cannot be applied
     │   ├── BodyTooLarge
     │   ├── TooManyValues           a JSON body has so many values that parsing it would delay all other requests
-    │   └── MediaTypeRefused
+    │   ├── MediaTypeRefused
+    │   └── ContentEncodingRefused  the body is compressed
     ├── NotFound
     │   ├── StoreNotFound, StoreNotActive, OperationNotFound, TraitGroupNotFound, ProfileNotFound, ImportNotFound
     │   ├── IdentifierNotFound      the profile has no identifier of this type
+    │   ├── MemoryHalfAbsent        the address belongs to the half of the API that this service does not have
     │   ├── NothingToReplace        the profile does not have the value that should be replaced
     │   └── NothingToRemove         the profile has no value that could be removed
     ├── ProfileMoved                the profile was merged into the profile `canonical_id`
@@ -107,7 +109,7 @@ class FileRefused(RequestRefused):
 
 
 class RowRefused(RequestRefused):
-    """`column` is None when the row is refused as a whole."""
+    """`column` is None when the row is refused as a whole, and for a profile of a batch."""
 
     def __init__(self, column: str | None, reason: str) -> None:
         super().__init__(reason)
@@ -137,6 +139,11 @@ class TooManyValues(BodyTooLarge):
 class MediaTypeRefused(RequestRefused):
     def __init__(self) -> None:
         super().__init__("Unsupported media type: expected Content-Type: application/json")
+
+
+class ContentEncodingRefused(RequestRefused):
+    def __init__(self) -> None:
+        super().__init__("Unsupported Content-Encoding: expected a body that is not compressed")
 
 
 class NotFound(ProfileLookupError):
@@ -170,6 +177,15 @@ class ImportNotFound(NotFound):
 
 class IdentifierNotFound(NotFound):
     pass
+
+
+class MemoryHalfAbsent(NotFound):
+    def __init__(self) -> None:
+        ProfileLookupError.__init__(
+            self,
+            "This service has no Observations, ConversationSummaries and Recall: it has the identity half of the API "
+            "only. The profile may exist",
+        )
 
 
 class NothingToReplace(NotFound):

@@ -67,6 +67,15 @@ class Settings(BaseSettings):
             "Turn it off if you run `profile-lookup worker` yourself."
         ),
     ] = True
+    keep_alive_seconds: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=3600,
+            description="How long a connection without a request stays open, in seconds. It must be longer than a load "
+            "balancer keeps one, or clients get 502: nginx and ALB keep one for 60 seconds.",
+        ),
+    ] = 75
     public_url: Annotated[
         str | None,
         Field(
@@ -120,7 +129,10 @@ class Settings(BaseSettings):
     ] = None
     bootstrap_auth_token: Annotated[
         SecretStr | None,
-        Field(description=f"The auth token of that account, at least {MIN_TOKEN_LENGTH} characters."),
+        Field(
+            description=f"The auth token of that account, at least {MIN_TOKEN_LENGTH} characters. They should be "
+            "letters and digits, because the Go SDK sends no others."
+        ),
     ] = None
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],

@@ -4,13 +4,18 @@ import asyncio
 import json
 import shlex
 import signal
+import socket
 import subprocess
+from http.client import HTTPResponse
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
 import pytest
 
+from profile_lookup.serving.processes import uvicorn_config
+from profile_lookup.settings import load_settings
 from tests.conftest import PATIENCE
 from tests.program.conftest import command, serving
 
@@ -82,6 +87,22 @@ async def test_a_running_request_is_finished_before_the_end_and_new_clients_are_
             assert (await under_way).status_code == 202
         await connection.close()
         assert process.wait(PATIENCE) == 0
+
+
+def test_an_idle_connection_is_kept_as_long_as_the_setting_says(database_url: str) -> None:
+    """The default is longer than this test waits, so it passes only if the setting is in force."""
+    kept = load_settings(database_url=database_url).keep_alive_seconds
+    assert uvicorn_config("", load_settings(database_url=database_url)).timeout_keep_alive == kept == 75
+    assert kept > PATIENCE
+    with serving(DATABASE_URL=database_url, KEEP_ALIVE_SECONDS=1) as (_, printed):
+        address = urlsplit(printed[0].rpartition(" ")[2])
+        with socket.create_connection((address.hostname, address.port), timeout=PATIENCE) as connection:
+            for _ in range(2):
+                connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+                answer = HTTPResponse(connection)
+                answer.begin()
+                assert (answer.status, answer.read()) == (200, b'{"status":"ok"}')
+            assert connection.recv(1) == b""
 
 
 async def _is_refused(base_url: str) -> bool:

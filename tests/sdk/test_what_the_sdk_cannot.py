@@ -69,14 +69,6 @@ def test_identifiers_cannot_be_listed_with_their_headers(memory: V1, store_id: s
         memory.identifiers(store_id, profile_id).list_with_http_info()
 
 
-def test_pages_with_headers_have_the_default_size_of_the_server(memory: V1, store_id: str) -> None:
-    """The SDK sends `PageSize`, but the contract says `pageSize`."""
-    for number in range(3):
-        make_profile(memory, store_id, chat=f"c-{number}")
-    page = memory.profiles(store_id).page_with_http_info(page_size=2).data
-    assert (page.page_size, len(list(page))) == (50, 3)
-
-
 def test_header_names_are_case_sensitive(memory: V1, store_id: str) -> None:
     """HTTP ignores the case of header names, but the SDK puts them into a plain dict, where ours are in lower case."""
     headers = memory.stores(store_id).fetch_with_http_info().headers

@@ -2,19 +2,22 @@
 
 import asyncio
 import json
+import logging
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
-from profile_lookup.accounts.credentials import Credentials, digest
+from profile_lookup.accounts.credentials import Credentials, digest, is_sent_by_all_sdks
 from profile_lookup.accounts.queries import ensure_account
 from profile_lookup.commands.database import configure, open_database, running_database
 from profile_lookup.commands.demo import Demo, ensure_demo
 from profile_lookup.database.pool import Database
 from profile_lookup.garbage_collection import collector_paused
 from profile_lookup.serving.listener import address, listening
-from profile_lookup.settings import Settings
+from profile_lookup.settings import PREFIX, Settings
+
+log = logging.getLogger(__name__)
 
 
 def serve(
@@ -64,7 +67,10 @@ async def _ensure_start_data(settings: Settings, *, with_demo: bool) -> Demo | N
 async def _ensure_bootstrap_account(database: Database, settings: Settings) -> None:
     if settings.bootstrap_account_sid is None or settings.bootstrap_auth_token is None:
         return
-    token = Credentials(settings.bootstrap_account_sid, digest(settings.bootstrap_auth_token.get_secret_value()))
+    secret = settings.bootstrap_auth_token.get_secret_value()
+    if not is_sent_by_all_sdks(secret):
+        log.warning("%sBOOTSTRAP_AUTH_TOKEN is not letters and digits only: the Go SDK cannot send it", PREFIX)
+    token = Credentials(settings.bootstrap_account_sid, digest(secret))
     async with database.transaction() as connection:
         await ensure_account(connection, "bootstrap", token)
 

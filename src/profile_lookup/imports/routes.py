@@ -1,14 +1,13 @@
 """`/v1/Stores/{storeId}/Profiles/Imports`."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
-from profile_lookup.database.keyset import DEFAULT_PAGE_SIZE, Key
+from profile_lookup.database.keyset import Key
 from profile_lookup.database.tables import profile_import
 from profile_lookup.errors import PageTokenRefused, RequestRefused, TraitsRefused
 from profile_lookup.imports import queries, wire
@@ -29,7 +28,7 @@ from profile_lookup.web.dependencies import (
     Transaction,
 )
 from profile_lookup.web.openapi import answer, error_answers, header, request_example
-from profile_lookup.web.pagination import DataPlanePage, PageTokensOfApp, fetch_page
+from profile_lookup.web.pagination import PageTokensOfApp, ShortPage, fetch_page
 from profile_lookup.web.urls import operation_url
 
 router = APIRouter(route_class=ContractRoute, tags=["Profile"])
@@ -122,7 +121,7 @@ async def create_import(
     responses={
         200: answer(
             "The IDs of the imports",
-            {"imports": [ids.EXAMPLE_IMPORT_ID], "meta": {"key": "imports", "pageSize": DEFAULT_PAGE_SIZE}},
+            {"imports": [ids.EXAMPLE_IMPORT_ID], "meta": {"key": "imports", "pageSize": 1}},
         ),
         **error_answers(
             RequestRefused("pageSize: Input should be less than or equal to 1000"),
@@ -133,13 +132,12 @@ async def create_import(
     },
 )
 async def list_imports(
-    store: StoreOfAccount, page: DataPlanePage, tokens: PageTokensOfApp, snapshot: Snapshot
+    store: StoreOfAccount, page: ShortPage, tokens: PageTokensOfApp, snapshot: Snapshot
 ) -> wire.ImportList:
-    """The newest import comes first, unless `orderBy` says otherwise. A page has at most 100 imports.
+    """The newest import comes first, unless `orderBy` says otherwise.
 
     Imports are kept for seven days after they ended, like their operations **(ours)**.
     """
-    page = replace(page, size=min(page.size, wire.MAX_PAGE))
     key = Key((profile_import.c.id,))
     found = await fetch_page(snapshot, queries.imports_of(store.id), key, page, tokens, "imports", str(store.id))
     return wire.ImportList(imports=[ids.import_id(row.id) for row in found.rows], meta=found.meta)

@@ -13,10 +13,9 @@ from profile_lookup.imports.notices import MAX_FIRST_LINES, MAX_NOTICES
 from profile_lookup.operations.wire import OperationError
 from profile_lookup.web import ids
 from profile_lookup.web.identifier_wire import IdType
-from profile_lookup.web.wire import AnswerModel, Meta, Storable, WireModel, WireTime
+from profile_lookup.web.wire import MAX_SHORT_PAGE, AnswerModel, Meta, Storable, WireModel, WireTime
 
 MAX_FILE_SIZE = 100 << 20  # bytes
-MAX_PAGE = 100  # imports; the contract accepts a larger `pageSize`, but allows no larger page
 
 ImportId = Annotated[str, Field(pattern=ids.IMPORT_ID_PATTERN, examples=[ids.EXAMPLE_IMPORT_ID])]
 Filename = Annotated[str, Field(max_length=255, description="The name of the file on your side."), Storable]
@@ -166,5 +165,5 @@ class Import(AnswerModel):
 
 
 class ImportList(AnswerModel):
-    imports: list[ImportId] = Field(max_length=MAX_PAGE)
+    imports: list[ImportId] = Field(max_length=MAX_SHORT_PAGE)
     meta: Meta

@@ -46,8 +46,10 @@ Outcome = Written | ProfileLookupError
 
 
 def change_of(store: StoreRules, sent: Mapping[str, Mapping[str, object]]) -> Change:
-    """Return the change that writes these traits, given as they were sent. Raises `TraitsRefused`."""
+    """Return the change of a create with these traits, given as they were sent. Raises `TraitsRefused`."""
     traits = read_traits(store.trait_groups, sent)
+    if not traits:
+        raise TraitsRefused("Traits are required to create a profile")
     return Change.of_traits(store.trait_groups, store.settings, traits, store.blocked_values)
 
 
@@ -87,7 +89,8 @@ async def ingest(
         async def ingest_one(connection: AsyncConnection) -> Written:
             former = former_forms(store, change)
             replay, candidates = await _replay(connection, store, [(change, former)], known)
-            written = replay.apply(_with_stored_replaced(store, candidates, change, known), requested_at, known, former)
+            stored = _with_stored_replaced(store, candidates, change, known, former)
+            written = replay.apply(stored, requested_at, known, former)
             await write(connection, store.settings, store.id, replay.difference())
             _log_shared_values(store, replay.shared_values)
             return written
@@ -183,11 +186,12 @@ def _refusal(change: Change) -> TraitsRefused | None:
 
 
 def _with_stored_replaced(
-    store: StoreRules, candidates: Sequence[Profile], change: Change, known: UUID | None
+    store: StoreRules, candidates: Sequence[Profile], change: Change, known: UUID | None, former: Former
 ) -> Change:
     """Return the change with the identifier that it replaces as the known profile holds it.
 
-    Raises `NothingToReplace` if the profile holds it neither in today's form nor in an earlier one.
+    If the profile holds only the new identifier, the request is a repeated one, and its change replaces nothing.
+    Raises `NothingToReplace` if it holds neither of them, today's forms and earlier ones alike.
     """
     if change.replaced is None:
         return change
@@ -199,6 +203,8 @@ def _with_stored_replaced(
         for identifier in named_identifiers(store.settings, sent):
             if identifier in profile.identifiers:
                 return replace(change, replaced=identifier)
+    if any(identifier in profile.identifiers for identifier in (*change.incoming, *former)):
+        return replace(change, replaced=None)
     raise NothingToReplace
 
 

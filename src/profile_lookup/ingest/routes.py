@@ -38,6 +38,7 @@ router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles", route_class=HotRoute)
         ),
         **error_answers(
             RequestRefused("traits: Input should be a valid dictionary"),
+            TraitsRefused("Traits are required to create a profile"),
             TraitsRefused("traits: expected 1-1500 values that are promoted to identifiers"),
             TraitValueRefused("Contact.phone", "expected at most 255 characters"),
             IdentifierConflict("phone"),

@@ -6,13 +6,12 @@ from fastapi import APIRouter, Depends, Path, Response
 from sqlalchemy import Row
 
 from profile_lookup.accounts.dependencies import VerifiedCaller
-from profile_lookup.database.keyset import DEFAULT_PAGE_SIZE
 from profile_lookup.errors import (
     OperationIdMalformed,
     OperationNotFound,
     PageTokenRefused,
     RequestRefused,
-    TraitsRefused,
+    RowRefused,
 )
 from profile_lookup.operations import items, queries
 from profile_lookup.operations.wire import (
@@ -118,11 +117,11 @@ async def fetch_operation(operation: OperationOfCaller, base_url: BaseUrl, respo
                         "index": 1,
                         "status": "failed",
                         "error": Error.of_domain(
-                            TraitsRefused("traits.Billing: no such trait group in this store")
+                            RowRefused(None, "traits.Billing: no such trait group in this store")
                         ).model_dump(),
                     },
                 ],
-                "meta": {"key": "results", "pageSize": DEFAULT_PAGE_SIZE},
+                "meta": {"key": "results", "pageSize": 2},
             },
         ),
         **error_answers(

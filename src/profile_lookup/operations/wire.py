@@ -72,7 +72,8 @@ class ItemResult(AnswerModel):
         default=None, description="The canonical profile when the item was done. It is absent if the item failed."
     )
     error: Error | SkipJsonSchema[None] = Field(
-        default=None, description="If the item failed, the error that a request for this item alone would have got."
+        default=None,
+        description="The error of a failed item. If it was refused, the code is 520010.",
     )
 
     @classmethod

@@ -30,6 +30,7 @@ from profile_lookup.web.dependencies import DatabaseOfApp, Snapshot
 from profile_lookup.web.identifier_wire import IdentifierBody
 from profile_lookup.web.openapi import answer, error_answers, request_example
 from profile_lookup.web.redirects import moved_answer
+from profile_lookup.web.wire import Meta
 
 router = APIRouter(
     prefix="/v1/Stores/{storeId}/Profiles/{profileId}/Identifiers", tags=["Identifiers"], route_class=ContractRoute
@@ -63,17 +64,25 @@ IdTypeInPath = Annotated[
     "",
     operation_id="ListProfileIdentifiers",
     summary="List a profile's identifiers",
+    response_model_exclude_none=True,
     responses={
-        200: answer("The profile's values by type", {"identifiers": [_SET_EXAMPLE]}),
+        200: answer(
+            "The profile's values by type",
+            {"identifiers": [_SET_EXAMPLE], "meta": {"key": "identifiers", "pageSize": 1}},
+        ),
         **moved_answer(301),
         **error_answers(*PROFILE_ERRORS, has_body=False),
     },
 )
 async def list_identifiers(addressed: ProfileOfStore, snapshot: Snapshot) -> wire.IdentifierSets:
-    """Types are in the order of the store's settings, and values in chronological order."""
+    """Types are in the order of the store's settings, and values in chronological order.
+
+    All identifiers are on one page. Its `meta` is ours: the Ruby SDK needs it.
+    """
     await queries.fetch_profile(snapshot, addressed.store, addressed.id)
     stored = await snapshot.execute(queries.identifiers_of(addressed.store, addressed.id))
-    return wire.IdentifierSets(identifiers=_sets(addressed.store, stored))
+    sets = _sets(addressed.store, stored)
+    return wire.IdentifierSets(identifiers=sets, meta=Meta(key="identifiers", page_size=len(sets)))
 
 
 @router.post(
@@ -151,7 +160,10 @@ async def patch_identifier(
     id_type: IdTypeInPath,
     database: DatabaseOfApp,
 ) -> wire.Accepted:
-    """The new value counts as added now. If another profile has it, that has the same effect as when it is added."""
+    """The new value counts as added now. If another profile has it, that has the same effect as when it is added.
+
+    A repeated request, after which the profile has the new value and not the old one, is answered like the first.
+    """
     if body.id_type != id_type:
         raise RequestRefused("idType: expected the same in path and body")
 

@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from profile_lookup.errors import RequestRefused
 from profile_lookup.web.connection import CACHE, IS_CLOSING
 from profile_lookup.web.errors import answer_to
-from profile_lookup.web.request_id import HEADER, new_request_id
+from profile_lookup.web.request_id import new_request_id, with_request_id
 
 
 class ContractHttpProtocol(HttpToolsProtocol):
@@ -38,8 +38,7 @@ class ContractHttpProtocol(HttpToolsProtocol):
         answer = answer_to(RequestRefused("The request is not well-formed HTTP"))
         headers = [
             *self.server_state.default_headers,
-            *answer.raw_headers,
-            (HEADER.lower().encode(), new_request_id().encode()),
+            *with_request_id(answer.raw_headers, new_request_id()),
             (b"connection", b"close"),
         ]
         head = b"".join(name + b": " + value + b"\r\n" for name, value in headers)

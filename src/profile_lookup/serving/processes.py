@@ -31,7 +31,7 @@ def serve(settings: Settings, listener: socket.socket, announce: Callable[[], No
     os.environ[f"{PREFIX}WORKERS"] = str(settings.workers)
     worker = worker_process(os.environ) if settings.run_operations else nullcontext()
     if settings.workers == 1:
-        service = uvicorn.Server(uvicorn_config(app_to_serve(settings)))
+        service = uvicorn.Server(uvicorn_config(app_to_serve(settings), settings))
         # uvicorn handles signals only once its loop runs, and one that comes earlier must not be lost.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, service.handle_exit)
@@ -39,7 +39,7 @@ def serve(settings: Settings, listener: socket.socket, announce: Callable[[], No
         with worker:
             service.run([listener])
     else:
-        config = uvicorn_config("profile_lookup.app:app_from_environment", settings.workers)
+        config = uvicorn_config("profile_lookup.app:app_from_environment", settings)
         supervisor = _Supervisor(config, [listener])
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, supervisor.handle_exit)
@@ -65,11 +65,12 @@ class _Supervisor(Multiprocess):
         super().terminate_all()
 
 
-def uvicorn_config(app: FastAPI | str, workers: int = 1) -> uvicorn.Config:
+def uvicorn_config(app: FastAPI | str, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         factory=isinstance(app, str),
-        workers=workers,
+        workers=settings.workers,
+        timeout_keep_alive=settings.keep_alive_seconds,
         log_config=None,
         access_log=False,
         server_header=False,

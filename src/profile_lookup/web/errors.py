@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from profile_lookup import errors
 from profile_lookup.web.contract import CODE_OF_STATUS, CRASH_CODE, CRASH_MESSAGE, CRASH_STATUS
@@ -16,7 +18,10 @@ from profile_lookup.web.wire import Error, mistakes
 _HEADERS: dict[type[errors.ProfileLookupError], dict[str, str]] = {
     errors.Unauthenticated: {"WWW-Authenticate": 'Basic realm="profile-lookup", charset="UTF-8"'},
     errors.Unavailable: {"Retry-After": "1"},
+    errors.ContentEncodingRefused: {"Accept-Encoding": "identity"},
 }
+
+_METHODS_OF_FILES = ("GET", "HEAD")
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +64,19 @@ async def _on_invalid_parameters(_request: Request, error: Exception) -> JSONRes
     return answer_to(errors.RequestRefused(mistakes(error.errors())))
 
 
-async def _on_framework_error(_request: Request, error: Exception) -> JSONResponse:
+async def _on_framework_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     code = CODE_OF_STATUS.get(error.status_code, 20000 + error.status_code)
-    return answer_of(Error.of(error.status_code, code, error.detail), error.headers)
+    headers = error.headers
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:  # Starlette names only the methods of one route
+        headers = {"Allow": ", ".join(_methods_of_path(request) or _METHODS_OF_FILES)}
+    return answer_of(Error.of(error.status_code, code, error.detail), headers)
+
+
+def _methods_of_path(request: Request) -> list[str]:
+    """Return the methods of all routes that have the path of the route which was found; none if it leads to files."""
+    found = request.scope.get("route")
+    if not isinstance(found, Route):
+        return []
+    routes = [route for route in request.app.routes if isinstance(route, Route) and route.path == found.path]
+    return sorted({method for route in routes for method in route.methods or ()})

@@ -1,6 +1,7 @@
 """What the OpenAPI descriptions of all operations share: error answers with examples, and common headers."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
@@ -11,7 +12,7 @@ from starlette.routing import BaseRoute
 from profile_lookup import errors
 from profile_lookup.web.body import USUAL_LIMITS
 from profile_lookup.web.errors import CRASH
-from profile_lookup.web.request_id import HEADER as REQUEST_ID
+from profile_lookup.web.request_id import HEADERS as REQUEST_ID_HEADERS
 from profile_lookup.web.wire import Error
 
 Responses = dict[int | str, dict[str, Any]]
@@ -24,7 +25,7 @@ _DESCRIPTIONS = {
     409: "The request would contradict something that already exists.",
     412: "The resource has changed: it no longer has the ETag in `If-Match`.",
     413: "The request body is too large.",
-    415: "The request body is not JSON.",
+    415: "The request body is not JSON, or it is compressed.",
     429: "Too many requests. Reserved by the contract; this version sets no rate limit and never sends it.",
     500: "The service has a defect; its log says more about it under the answer's X-Request-Id.",
     503: "The database is unreachable, overloaded or too slow. Nothing was done, unless the message says that it may "
@@ -69,8 +70,8 @@ def error_answers(
     needs_credentials: bool = True,
 ) -> Responses:
     """Return all error answers of an operation, for `responses`: `specific` ones and those that every operation has."""
-    of_body = (errors.BodyTooLarge(max_body), errors.MediaTypeRefused()) if has_body else ()
-    examples = [Error.of_domain(error) for error in (*specific, *of_body)]
+    of_body = (errors.BodyTooLarge(max_body), errors.MediaTypeRefused(), errors.ContentEncodingRefused())
+    examples = [Error.of_domain(error) for error in (*specific, *(of_body if has_body else ()))]
     examples += _WITH_CREDENTIALS if needs_credentials else ()
     answers: Responses = {}
     for example in sorted((*examples, *_EVERYWHERE), key=lambda error: error.status):
@@ -89,6 +90,10 @@ def error_answers(
         }
     if needs_credentials:
         answers[401]["headers"] = {"WWW-Authenticate": header("string", "`Basic`")}
+    if (encoded := HTTPStatus.UNSUPPORTED_MEDIA_TYPE) in answers:
+        answers[encoded]["headers"] = {
+            "Accept-Encoding": header("string", "`identity`, if it is encoded.", required=False)
+        }
     for status in (429, 503):
         answers[status]["headers"] = {"Retry-After": header("string", "Seconds to wait.", pattern="^[0-9]+$")}
     return answers
@@ -113,7 +118,8 @@ def describe(app: FastAPI, tags: Sequence[dict[str, str]], routes: Sequence[Base
                 for operation in path.values():
                     operation["responses"].pop("422", None)
                     for response in operation["responses"].values():
-                        response.setdefault("headers", {})[REQUEST_ID] = header("string", "The ID of this request.")
+                        for name in REQUEST_ID_HEADERS:
+                            response.setdefault("headers", {})[name] = header("string", "The ID of this request.")
             for unused in ("HTTPValidationError", "ValidationError"):
                 document["components"]["schemas"].pop(unused, None)
             app.openapi_schema = document

@@ -19,11 +19,13 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError
 
-from profile_lookup.database.keyset import DEFAULT_PAGE_SIZE, MAX_TOKEN
+from profile_lookup.database.keyset import MAX_TOKEN
 from profile_lookup.errors import ProfileLookupError
 from profile_lookup.identity.trait_definitions import nameable
 from profile_lookup.identity.values.normalization import is_storable
 from profile_lookup.web.contract import MAX_MESSAGE, message_of, more_info, status_and_code_of, status_of
+
+MAX_SHORT_PAGE = 100  # items of lists for which the contract accepts a larger `pageSize`, but allows no larger page
 
 _MAX_MISTAKES = 10  # in one message
 
@@ -94,7 +96,7 @@ class Meta(AnswerModel):
     """Information about a page of a list."""
 
     key: str = Field(max_length=64, description="The name of the property with the items.", examples=["profiles"])
-    page_size: int = Field(examples=[DEFAULT_PAGE_SIZE])
+    page_size: int = Field(description="How many items this page has.", examples=[1])
     next_token: Token | SkipJsonSchema[None] = Field(
         default=None, description="The `pageToken` of the next page, if there is one."
     )
