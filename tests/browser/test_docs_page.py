@@ -1,8 +1,11 @@
 """The docs page, used in a browser like a new user does."""
 
+import re
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 import httpx
+import pytest
 from selenium.common.exceptions import (
     ElementClickInterceptedException,
     ElementNotInteractableException,
@@ -28,10 +31,10 @@ NOT_YET = (
 class DocsPage:
     """The opened `/docs`. Every action is repeated until it works, because the page redraws itself at any time."""
 
-    def __init__(self, browser: Chrome, base_url: str) -> None:
+    def __init__(self, browser: Chrome, base_url: str, fragment: str = "") -> None:
         self.browser = browser
         self.wait = WebDriverWait(browser, PATIENCE, ignored_exceptions=NOT_YET)
-        browser.get(f"{base_url}/docs")
+        browser.get(f"{base_url}/docs{fragment}")
 
     def click(self, css: str) -> None:
         def clicked(browser: Chrome) -> bool:
@@ -129,3 +132,39 @@ def test_authorize_and_try_it_out_show_a_profile_or_an_error(
     page.click(f"{LOOKUP} .execute")
     assert '"code": 20003' in page.answer(401)
     assert [url for url in page.requested() if not url.startswith(f"{service_url}/")] == []
+
+
+def test_the_address_of_the_demo_fills_in_credentials_and_store_and_opens_the_lookup(
+    browser: Chrome, service_url: str, synchronous_account: tuple[str, str], customer: Customer
+) -> None:
+    sid, secret = synchronous_account
+    filled_in = urlencode({"sid": sid, "secret": secret, "storeId": customer.store_id})
+    page = DocsPage(browser, service_url, f"#{filled_in}")
+    page.click(f"{LOOKUP} .execute")
+    assert customer.profile_id in page.answer(200)
+    assert secret not in browser.current_url
+    assert [url for url in page.requested() if secret in url] == []
+    assert page.console_errors() == []
+
+
+def test_the_lookup_is_the_first_operation(browser: Chrome, service_url: str) -> None:
+    page = DocsPage(browser, service_url)
+    page.operations()
+    first = browser.find_element(By.CSS_SELECTOR, ".opblock-summary-path")
+    assert first.get_attribute("data-path") == "/v1/Stores/{storeId}/Profiles/Lookup"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/docs", "/docs/guides", "/docs/errors", "/docs/errors/520046"])
+def test_a_page_follows_the_color_scheme_of_the_system_and_breaks_no_policy(
+    browser: Chrome, service_url: str, path: str, scheme: str
+) -> None:
+    preferred = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", preferred)
+    browser.get(service_url + path)
+    WebDriverWait(browser, PATIENCE).until(lambda _: browser.find_elements(By.CSS_SELECTOR, "main, .opblock"))
+    color_of_title = "return getComputedStyle(document.querySelector('h1, h2')).color"
+    red, *_ = map(int, re.findall(r"\d+", browser.execute_script(color_of_title)))
+    assert (red > 128) == (scheme == "dark")
+    entries = browser.get_log("browser")  # type: ignore[no-untyped-call]
+    assert [entry for entry in entries if entry["level"] == "SEVERE"] == []

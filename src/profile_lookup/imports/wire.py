@@ -10,7 +10,7 @@ from profile_lookup.identity.profile import TraitName
 from profile_lookup.imports.column_mapping import MappedColumn
 from profile_lookup.operations.wire import OperationError
 from profile_lookup.web import ids
-from profile_lookup.web.wire import AnswerModel, Meta, Storable, WireModel, WireTime
+from profile_lookup.web.wire import OURS, AnswerModel, Meta, Storable, WireModel, WireTime
 
 MAX_FILE_SIZE = 100 << 20  # bytes
 MAX_PAGE = 100  # imports; the contract accepts a larger `pageSize`, but allows no larger page
@@ -104,18 +104,20 @@ class Import(AnswerModel):
     )
     column_mappings: list[ColumnMapping]
     summary: ImportSummary
-    progress: ImportProgress = Field(description="**(ours)**")
+    progress: ImportProgress = Field(description="**(ours)**", json_schema_extra=OURS)
     refused_rows_url: str | SkipJsonSchema[None] = Field(
         default=None,
+        json_schema_extra=OURS,
         description="**(ours)** The address of the first 100,000 refused rows as CSV, if a row was refused.",
     )
     error: OperationError | SkipJsonSchema[None] = Field(
         default=None,
+        json_schema_extra=OURS,
         description="**(ours)** It is present when the status is FAILED, and equals the `error` of the operation.",
     )
 
     @classmethod
-    def of_row(cls, row: Row[Any], import_url: str) -> Self:
+    def of_row(cls, row: Row[Any], import_url: str, error_pages: str) -> Self:
         return cls(
             status="PENDING" if row.uploaded_at is None and not row.completed_at else _STATUS_OF_OPERATION[row.status],
             filename=row.filename,
@@ -134,7 +136,7 @@ class Import(AnswerModel):
                 evicted=row.evicted,
             ),
             refused_rows_url=f"{import_url}/RefusedRows" if row.refused else None,
-            error=OperationError.of(row.error_code, row.error_detail) if row.error_code else None,
+            error=OperationError.of(row.error_code, row.error_detail, error_pages) if row.error_code else None,
         )
 
 
