@@ -43,10 +43,11 @@ router = APIRouter(tags=["Profile"])
             "required": True,
             "description": "The file, with any media type.",
             "content": {
-                "text/csv": {
+                media_type: {
                     "schema": {"type": "string", "format": "binary"},
                     "example": "E-mail,City\r\na@example.com,Gary\r\n",
                 }
+                for media_type in ("text/csv", "application/octet-stream")
             },
         },
     },
