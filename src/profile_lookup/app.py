@@ -8,7 +8,6 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from profile_lookup.blocked_values import routes as blocked_values
 from profile_lookup.database.busy_poll import BusyPoll
@@ -34,7 +33,7 @@ from profile_lookup.stores import routes as stores
 from profile_lookup.stores.admission import Admissions
 from profile_lookup.trait_groups import routes as trait_groups
 from profile_lookup.web import health_routes as health
-from profile_lookup.web.docs import install_docs
+from profile_lookup.web.docs.routes import install_docs
 from profile_lookup.web.errors import install_error_handlers
 from profile_lookup.web.hot_route import HotRoute, HotRoutesMiddleware
 from profile_lookup.web.openapi import describe
@@ -47,7 +46,11 @@ Which customer profile does this phone number, e-mail address or chat ID name? S
 and look them up. Profiles that turn out to be one person are merged.
 
 The service speaks the identity half of Twilio's Conversation Memory API (v1), so the official SDK works unmodified.
-Press *Authorize* and enter an API key's SID and secret, or an account's SID and auth token.
+What is marked `x-ours` or **(ours)** is not in the published API.
+
+Press *Authorize* and enter an API key's SID and secret, or an account's SID and auth token. The
+[guides](docs/guides) explain [lists](docs/guides#paging), [operations](docs/guides#operations),
+[merged profiles](docs/guides#redirects) and [null](docs/guides#null). There is a [list of error codes](docs/errors).
 """
 
 _TAGS = [
@@ -70,14 +73,19 @@ FEATURES = (
     lookup_routes, bulk_routes, imports, upload_routes, create_routes, profiles, identifier_routes,
     memory_routes, stores, identity_settings, blocked_values, trait_groups, operations, health,
 )  # fmt: skip
-"""The modules that have a `router`, in the order of the documentation."""
+"""The modules that have a `router`, in the order in which they are tried: `…/Profiles/Imports` is no profile's path."""
+
+DOCUMENTED = (
+    lookup_routes, create_routes, profiles, identifier_routes, bulk_routes, imports, upload_routes, stores,
+    identity_settings, blocked_values, trait_groups, operations,
+)  # fmt: skip
+"""The modules whose operations are documented, in this order."""
 
 
 class _App(FastAPI):
     """FastAPI with our own middleware outermost, and the hot routes before the framework's middleware.
 
-    What `add_middleware` adds is not applied to hot routes: it reads a proxy's headers, which no answer of a hot route
-    needs. `RequestIdMiddleware` answers a crash, and no handler does.
+    `RequestIdMiddleware` answers a crash, and no handler does.
     """
 
     log_requests = False
@@ -143,15 +151,14 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.log_requests = settings.log_requests
-    # uvicorn would do this for all requests, but no answer of a hot route contains an address.
-    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     install_error_handlers(app)
     install_redirects(app)
     routes = [route for feature in FEATURES for route in feature.router.routes]
     # `include_router` would make each route again at the first request, and match each one twice.
     app.router.routes += routes
     install_docs(app)
-    describe(app, _TAGS, routes)
+    documented = [route for feature in DOCUMENTED for route in feature.router.routes]
+    describe(app, _TAGS, documented, public_url=settings.public_url)
     return app
 
 

@@ -81,10 +81,17 @@ class Settings(BaseSettings):
         Field(
             pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$",
             max_length=400,
-            description="The URL that clients reach the service by, for `Location` and `statusUrl`. "
+            description="The URL that clients reach the service by, for `Location`, `statusUrl` and `more_info`. "
             "Unset: the URL of the request.",
         ),
     ] = None
+    error_docs: Annotated[
+        Literal["service", "twilio"],
+        Field(
+            description="Where `more_info` of an error leads: to the pages of this `service` below `/docs/errors`, or "
+            "to those of `twilio`, as in the published contract."
+        ),
+    ] = "service"
     trusted_proxies: Annotated[
         str,
         Field(

@@ -76,9 +76,10 @@ def _check_documented(operation: Operation, status: int, headers: httpx.Headers,
 
 @cache
 def _routes() -> list[tuple[str, re.Pattern[str], Operation]]:
+    """Return the operations with fixed names before those with a parameter in the same place, which is `{…`."""
     return [
         (operation.method.upper(), re.compile(re.sub(r"\{\w+\}", "[^/]+", operation.path)), operation)
-        for operation in operations(ours()).values()
+        for operation in sorted(operations(ours()).values(), key=lambda operation: operation.path)
     ]
 
 

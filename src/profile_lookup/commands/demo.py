@@ -11,6 +11,7 @@ from functools import partial
 from itertools import cycle
 from pathlib import Path
 from shlex import quote
+from urllib.parse import urlencode
 from uuid import UUID
 
 import phonenumbers
@@ -53,6 +54,14 @@ class Demo:
             "apiSecret": self.api_secret,
             "storeId": self.store_id,
         }
+
+    def docs_page(self, base_url: str) -> str:
+        """Return the address of the docs page that fills in the demo's key and store.
+
+        They are in the fragment, which browsers send to no server.
+        """
+        filled_in = {"sid": self.api_key, "secret": self.api_secret, "storeId": self.store_id}
+        return f"{base_url}/docs#{urlencode(filled_in)}"
 
     def curl(self, base_url: str) -> str:
         """Return a shell command that looks up, by phone number, a person who was two profiles until these merged."""

@@ -37,7 +37,7 @@ def serve(
 
         def announce() -> None:
             typer.echo(f"profile-lookup {version('profile-lookup')} serves on {base_url}")
-            typer.echo(f"  Docs page:   {base_url}/docs")
+            typer.echo(f"  Docs page:   {demo_store.docs_page(base_url) if demo_store else f'{base_url}/docs'}")
             if demo_store is not None:
                 _show(demo_store, base_url, settings)
 

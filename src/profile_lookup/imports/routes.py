@@ -22,6 +22,7 @@ from profile_lookup.web.body import ContractRoute, json_body
 from profile_lookup.web.dependencies import (
     BaseUrl,
     DatabaseOfApp,
+    ErrorPages,
     SettingsOfApp,
     SigningSecret,
     Snapshot,
@@ -29,12 +30,13 @@ from profile_lookup.web.dependencies import (
 )
 from profile_lookup.web.openapi import answer, error_answers, header, request_example
 from profile_lookup.web.pagination import PageTokensOfApp, ShortPage, fetch_page
-from profile_lookup.web.urls import operation_url
+from profile_lookup.web.urls import EXAMPLE_BASE, operation_url
+from profile_lookup.web.wire import OURS
 
 router = APIRouter(route_class=ContractRoute, tags=["Profile"])
 
 _IMPORTS = "/v1/Stores/{storeId}/Profiles/Imports"
-_EXAMPLE_URL = f"http://127.0.0.1:8000/v1/Stores/{ids.EXAMPLE_STORE_ID}/Profiles/Imports/{ids.EXAMPLE_IMPORT_ID}"
+_EXAMPLE_URL = f"{EXAMPLE_BASE}/v1/Stores/{ids.EXAMPLE_STORE_ID}/Profiles/Imports/{ids.EXAMPLE_IMPORT_ID}"
 _EXAMPLE_MAPPINGS = [
     {"columnName": "E-mail", "traitGroup": "Contact", "traitName": "email"},
     {"columnName": "City", "traitGroup": "Contact", "traitName": "city"},
@@ -55,10 +57,10 @@ def _import_url(base_url: str, addressed: AddressedImport) -> str:
             "PUT the file to the `url`.",
             {
                 "importId": ids.EXAMPLE_IMPORT_ID,
-                "url": "http://127.0.0.1:8000/v1/Uploads/WyI…",
+                "url": f"{EXAMPLE_BASE}/v1/Uploads/WyI…",
                 "operationId": ids.EXAMPLE_OPERATION_ID,
                 "createdAt": "2026-01-15T10:15:30Z",
-                "statusUrl": operation_url("http://127.0.0.1:8000", ids.EXAMPLE_OPERATION_ID),
+                "statusUrl": operation_url(EXAMPLE_BASE, ids.EXAMPLE_OPERATION_ID),
             },
         ),
         **error_answers(
@@ -175,7 +177,9 @@ async def list_imports(
         **error_answers(*IMPORT_ERRORS, has_body=False),
     },
 )
-async def fetch_import(addressed: ImportOfStore, transaction: Transaction, base_url: BaseUrl) -> wire.Import:
+async def fetch_import(
+    addressed: ImportOfStore, transaction: Transaction, base_url: BaseUrl, error_pages: ErrorPages
+) -> wire.Import:
     """An import is `PENDING` until the file is uploaded, `PROCESSING` while rows are applied, and then `COMPLETED`.
 
     It is also `COMPLETED` if rows were refused, which `summary.errors` counts. It is `FAILED` if the file as a whole
@@ -183,12 +187,13 @@ async def fetch_import(addressed: ImportOfStore, transaction: Transaction, base_
     that the mapping no longer fits, or by a defect of the service; `progress` then counts the rows **(ours)**.
     """
     row = await queries.fetch(transaction, addressed.store.id, addressed.id)
-    return wire.Import.of_row(row, _import_url(base_url, addressed))
+    return wire.Import.of_row(row, _import_url(base_url, addressed), error_pages)
 
 
 @router.get(
     _IMPORTS + "/{importId}/RefusedRows",
     operation_id="FetchProfileImportRefusedRows",
+    openapi_extra=OURS,
     summary="List the refused rows of an import, with reasons (ours)",
     response_class=StreamingResponse,
     responses={

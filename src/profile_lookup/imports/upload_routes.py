@@ -13,6 +13,7 @@ from profile_lookup.imports.uploads import read_token, scratch_file
 from profile_lookup.web.body import announced_size, headers_of, refuse_compressed
 from profile_lookup.web.dependencies import DatabaseOfApp, SettingsOfApp, SigningSecret
 from profile_lookup.web.openapi import error_answers
+from profile_lookup.web.wire import OURS
 
 _WRITTEN_AT_ONCE = 1 << 20  # bytes; the network delivers smaller parts, which are not worth a thread each
 
@@ -37,16 +38,19 @@ router = APIRouter(tags=["Profile"])
         ),
     },
     openapi_extra={
+        **OURS,
+        "security": [],
         "requestBody": {
             "required": True,
             "description": "The file, with any media type.",
             "content": {
-                "text/csv": {
+                media_type: {
                     "schema": {"type": "string", "format": "binary"},
                     "example": "E-mail,City\r\na@example.com,Gary\r\n",
                 }
+                for media_type in ("text/csv", "application/octet-stream")
             },
-        }
+        },
     },
 )
 async def upload_file(

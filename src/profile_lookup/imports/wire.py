@@ -13,7 +13,7 @@ from profile_lookup.imports.notices import MAX_FIRST_LINES, MAX_NOTICES
 from profile_lookup.operations.wire import OperationError
 from profile_lookup.web import ids
 from profile_lookup.web.identifier_wire import IdType
-from profile_lookup.web.wire import MAX_SHORT_PAGE, AnswerModel, Meta, Storable, WireModel, WireTime
+from profile_lookup.web.wire import MAX_SHORT_PAGE, OURS, AnswerModel, Meta, Storable, WireModel, WireTime
 
 MAX_FILE_SIZE = 100 << 20  # bytes
 
@@ -123,23 +123,26 @@ class Import(AnswerModel):
     )
     column_mappings: list[ColumnMapping]
     summary: ImportSummary
-    progress: ImportProgress = Field(description="**(ours)**")
+    progress: ImportProgress = Field(description="**(ours)**", json_schema_extra=OURS)
     notices: Annotated[list[ImportNotice], Field(max_length=MAX_NOTICES)] | SkipJsonSchema[None] = Field(
         default=None,
+        json_schema_extra=OURS,
         description="**(ours)** What the import's owner should know. It is present once all rows are done, if there "
         "is anything to say. The notices about most rows come first.",
     )
     refused_rows_url: str | SkipJsonSchema[None] = Field(
         default=None,
+        json_schema_extra=OURS,
         description="**(ours)** The address of the first 100,000 refused rows as CSV, if a row was refused.",
     )
     error: OperationError | SkipJsonSchema[None] = Field(
         default=None,
+        json_schema_extra=OURS,
         description="**(ours)** It is present when the status is FAILED, and equals the `error` of the operation.",
     )
 
     @classmethod
-    def of_row(cls, row: Row[Any], import_url: str) -> Self:
+    def of_row(cls, row: Row[Any], import_url: str, error_pages: str) -> Self:
         return cls(
             status="PENDING" if row.uploaded_at is None and not row.completed_at else _STATUS_OF_OPERATION[row.status],
             filename=row.filename,
@@ -160,7 +163,7 @@ class Import(AnswerModel):
             ),
             notices=[ImportNotice.of_document(each) for each in row.notices] if row.notices else None,
             refused_rows_url=f"{import_url}/RefusedRows" if row.refused else None,
-            error=OperationError.of(row.error_code, row.error_detail) if row.error_code else None,
+            error=OperationError.of(row.error_code, row.error_detail, error_pages) if row.error_code else None,
         )
 
 

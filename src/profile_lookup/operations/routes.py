@@ -24,11 +24,11 @@ from profile_lookup.operations.wire import (
 )
 from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute
-from profile_lookup.web.dependencies import BaseUrl, DatabaseOfApp, Snapshot
-from profile_lookup.web.openapi import answer, error_answers, header
+from profile_lookup.web.dependencies import BaseUrl, DatabaseOfApp, ErrorPages, Snapshot
+from profile_lookup.web.openapi import answer, error_answers, error_example, header
 from profile_lookup.web.pagination import PageTokensOfApp, ResultsPage, fetch_page
-from profile_lookup.web.urls import operation_url
-from profile_lookup.web.wire import Error
+from profile_lookup.web.urls import EXAMPLE_BASE, operation_url
+from profile_lookup.web.wire import OURS
 
 router = APIRouter(prefix="/v1/ControlPlane/Operations", tags=["Operations"], route_class=ContractRoute)
 
@@ -75,7 +75,7 @@ OperationOfCaller = Annotated[Row[Any], Depends(_operation_of_caller)]
                 "status": "COMPLETED",
                 "createdAt": "2026-01-15T10:15:30Z",
                 "completedAt": "2026-01-15T10:15:30Z",
-                "statusUrl": operation_url("http://127.0.0.1:8000", ids.EXAMPLE_OPERATION_ID),
+                "statusUrl": operation_url(EXAMPLE_BASE, ids.EXAMPLE_OPERATION_ID),
                 "result": {"type": "RESOURCE_ID", "id": ids.EXAMPLE_STORE_ID},
             },
             {
@@ -90,7 +90,9 @@ OperationOfCaller = Annotated[Row[Any], Depends(_operation_of_caller)]
         **error_answers(OperationIdMalformed(), OperationNotFound(), has_body=False),
     },
 )
-async def fetch_operation(operation: OperationOfCaller, base_url: BaseUrl, response: Response) -> Operation:
+async def fetch_operation(
+    operation: OperationOfCaller, base_url: BaseUrl, error_pages: ErrorPages, response: Response
+) -> Operation:
     """Only the account that started an operation can fetch it, until at least seven days after it ended.
 
     When the status is COMPLETED, `result.id` names the resource that was created or changed. When it is FAILED, `error`
@@ -99,12 +101,13 @@ async def fetch_operation(operation: OperationOfCaller, base_url: BaseUrl, respo
     response.headers["Operation-Id"] = ids.operation_id(operation.id)
     if operation.completed_at is None:
         response.headers["Retry-After"] = str(RETRY_AFTER)
-    return Operation.of_row(operation, base_url)
+    return Operation.of_row(operation, base_url, error_pages)
 
 
 @router.get(
     "/{operationId}/Results",
     operation_id="ListOperationResults",
+    openapi_extra=OURS,
     summary="Fetch the results of an accepted request",
     response_model_exclude_none=True,
     responses={
@@ -116,9 +119,7 @@ async def fetch_operation(operation: OperationOfCaller, base_url: BaseUrl, respo
                     {
                         "index": 1,
                         "status": "failed",
-                        "error": Error.of_domain(
-                            RowRefused(None, "traits.Billing: no such trait group in this store")
-                        ).model_dump(),
+                        "error": error_example(RowRefused(None, "traits.Billing: no such trait group in this store")),
                     },
                 ],
                 "meta": {"key": "results", "pageSize": 2},
@@ -134,7 +135,11 @@ async def fetch_operation(operation: OperationOfCaller, base_url: BaseUrl, respo
     },
 )
 async def list_results(
-    operation: OperationOfCaller, page: ResultsPage, tokens: PageTokensOfApp, snapshot: Snapshot
+    operation: OperationOfCaller,
+    page: ResultsPage,
+    tokens: PageTokensOfApp,
+    snapshot: Snapshot,
+    error_pages: ErrorPages,
 ) -> ItemResults | Counts:
     """The results so far **(ours)**. Not every operation has any; if it has, its `resultUrl` is this address.
 
@@ -149,4 +154,4 @@ async def list_results(
     query = items.results_of(operation.account_id, operation.id)
     scope = ("results", str(operation.account_id), str(operation.id))
     found = await fetch_page(snapshot, query, items.RESULTS_KEY, page, tokens, *scope)
-    return ItemResults(results=[ItemResult.of_row(row) for row in found.rows], meta=found.meta)
+    return ItemResults(results=[ItemResult.of_row(row, error_pages) for row in found.rows], meta=found.meta)

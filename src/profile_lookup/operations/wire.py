@@ -28,8 +28,8 @@ class OperationError(AnswerModel):
     detail: str = Field(max_length=1024, description="A text for people that says what was expected.")
 
     @classmethod
-    def of(cls, code: int, detail: str) -> Self:
-        return cls(type=more_info(code), title=title_of(code), code=code, detail=detail)
+    def of(cls, code: int, detail: str, error_pages: str) -> Self:
+        return cls(type=more_info(code, error_pages), title=title_of(code), code=code, detail=detail)
 
 
 class Operation(AnswerModel):
@@ -51,7 +51,7 @@ class Operation(AnswerModel):
     )
 
     @classmethod
-    def of_row(cls, row: Row[Any], base_url: str) -> Self:
+    def of_row(cls, row: Row[Any], base_url: str, error_pages: str) -> Self:
         operation_id = ids.operation_id(row.id)
         return cls(
             operation_id=operation_id,
@@ -61,7 +61,7 @@ class Operation(AnswerModel):
             status_url=operation_url(base_url, operation_id),
             result=OperationResult(type="RESOURCE_ID", id=row.result_id) if row.result_id else None,
             result_url=results_url(base_url, operation_id) if row.has_items or counts_of(row) else None,
-            error=OperationError.of(row.error_code, row.error_detail) if row.error_code else None,
+            error=OperationError.of(row.error_code, row.error_detail, error_pages) if row.error_code else None,
         )
 
 
@@ -77,12 +77,13 @@ class ItemResult(AnswerModel):
     )
 
     @classmethod
-    def of_row(cls, row: Row[Any]) -> Self:
+    def of_row(cls, row: Row[Any], error_pages: str) -> Self:
+        error = None if row.error_code is None else Error.of_code(row.error_code, row.error_detail, error_pages)
         return cls(
             index=row.position,
             status=row.outcome,
             profile_id=None if row.profile_id is None else ids.profile_id(row.profile_id),
-            error=None if row.error_code is None else Error.of_code(row.error_code, row.error_detail),
+            error=error,
         )
 
 

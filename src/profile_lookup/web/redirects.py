@@ -15,6 +15,7 @@ from profile_lookup.web import ids
 from profile_lookup.web.dependencies import base_url_of
 from profile_lookup.web.errors import answer_to
 from profile_lookup.web.openapi import header
+from profile_lookup.web.urls import EXAMPLE_BASE
 from profile_lookup.web.wire import AnswerModel
 
 CANONICAL_PROFILE_ID = "Canonical-Profile-Id"
@@ -30,7 +31,7 @@ class Moved(AnswerModel):
 
 def moved_answer(status: int) -> dict[int | str, dict[str, Any]]:
     """Return the description of the redirect, for `responses`: `status` is 301 for GET and 308 for other methods."""
-    uri = f"http://127.0.0.1:8000/v1/Stores/{ids.EXAMPLE_STORE_ID}/Profiles/{ids.EXAMPLE_PROFILE_ID}"
+    uri = f"{EXAMPLE_BASE}/v1/Stores/{ids.EXAMPLE_STORE_ID}/Profiles/{ids.EXAMPLE_PROFILE_ID}"
     return {
         status: {
             "model": Moved,
@@ -59,11 +60,11 @@ async def _on_profile_moved(request: Request, error: Exception) -> JSONResponse:
     # A query may contain any bytes, and Latin-1 keeps each of them.
     query = request.scope["query_string"].decode("latin-1")
     try:
-        uri = f"{base_url_of(request)}{'/'.join(segments)}{'?' * bool(query)}{query}"
+        uri = f"{await base_url_of(request.scope)}{'/'.join(segments)}{'?' * bool(query)}{query}"
     except RequestRefused as refused:
-        return answer_to(refused)
+        return await answer_to(request.scope, refused)
     if len(uri) > MAX_URI:
-        return answer_to(RequestRefused(f"Expected an address of at most {MAX_URI} characters"))
+        return await answer_to(request.scope, RequestRefused(f"Expected an address of at most {MAX_URI} characters"))
     return JSONResponse(
         Moved(message=str(error), uri=uri).model_dump(),
         301 if request.method == "GET" else 308,

@@ -11,7 +11,7 @@ from uuid_utils import uuid4  # the standard library's calls the system each tim
 
 from profile_lookup.errors import Unavailable
 from profile_lookup.web.body import headers_of
-from profile_lookup.web.errors import CRASH, answer_of, answer_to
+from profile_lookup.web.errors import answer_to, answer_to_crash
 
 HEADERS = ("X-Request-Id", "Twilio-Request-Id")
 """Both have the ID: clients of the original read the second one."""
@@ -71,13 +71,15 @@ class RequestIdMiddleware:
             await self.app(scope, receive, send_with_id)
         except asyncio.CancelledError:
             if status is None:  # the server stops, and the time to finish requests is up
-                await answer_to(Unavailable("the service is shutting down"))(scope, receive, send_with_id)
+                answer = await answer_to(scope, Unavailable("the service is shutting down"))
+                await answer(scope, receive, send_with_id)
             raise
         except Exception:
             log.exception("request crashed", extra={"request_id": request_id})
             if status is not None:
                 raise  # the answer has begun, so the connection can only be broken
-            await answer_of(CRASH)(scope, receive, send_with_id)
+            answer = await answer_to_crash(scope)
+            await answer(scope, receive, send_with_id)
         finally:
             if self.log_requests:
                 log.info(

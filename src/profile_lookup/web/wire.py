@@ -26,6 +26,8 @@ from profile_lookup.identity.values.normalization import is_storable
 from profile_lookup.web.contract import MAX_MESSAGE, message_of, more_info, status_and_code_of, status_of
 
 MAX_SHORT_PAGE = 100  # items of lists for which the contract accepts a larger `pageSize`, but allows no larger page
+OURS: dict[str, Any] = {"x-ours": True}
+"""Marks what the published contract does not have: an operation by `openapi_extra`, a field by `json_schema_extra`."""
 
 _MAX_MISTAKES = 10  # in one message
 
@@ -116,17 +118,18 @@ class Error(BaseModel):
     status: int = Field(ge=100, le=599, description="The HTTP status.")
 
     @classmethod
-    def of(cls, status: int, code: int, message: str) -> Self:
-        return cls(code=code, message=message[:MAX_MESSAGE], more_info=more_info(code), status=status)
+    def of(cls, status: int, code: int, message: str, error_pages: str) -> Self:
+        """Return an error. `error_pages` is the address of the pages that explain codes."""
+        return cls(code=code, message=message[:MAX_MESSAGE], more_info=more_info(code, error_pages), status=status)
 
     @classmethod
-    def of_code(cls, code: int, message: str) -> Self:
+    def of_code(cls, code: int, message: str, error_pages: str) -> Self:
         """Return an error that was recorded earlier, by its code."""
-        return cls.of(status_of(code), code, message)
+        return cls.of(status_of(code), code, message, error_pages)
 
     @classmethod
-    def of_domain(cls, error: ProfileLookupError) -> Self:
-        return cls.of(*status_and_code_of(error), message_of(error))
+    def of_domain(cls, error: ProfileLookupError, error_pages: str) -> Self:
+        return cls.of(*status_and_code_of(error), message_of(error), error_pages)
 
 
 def mistakes_in(error: ValidationError, root: str) -> str:
