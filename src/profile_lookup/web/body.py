@@ -35,6 +35,7 @@ class BodyLimits(NamedTuple):
 
 USUAL_LIMITS = BodyLimits()
 _SHORT_DIGITS = 4  # no limit is below 10,000 bytes
+_READ_BODY = "profile_lookup.read_body"  # the key of the bytes in a request's scope
 
 
 def headers_of(scope: Scope) -> dict[bytes, bytes]:
@@ -147,14 +148,20 @@ def validated(model: type[Model], body: bytes) -> Model:
 
 
 class JsonBody:
-    """A dependency that reads the body and validates it with a model."""
+    """A dependency that reads the body and validates it with a model.
+
+    It keeps the body in the request's scope, because a request for a merged profile may be served twice.
+    """
 
     def __init__(self, model: type[BaseModel], limits: BodyLimits = USUAL_LIMITS) -> None:
         self.model = model
         self.limits = limits
 
     async def __call__(self, request: Request) -> BaseModel:
-        return validated(self.model, await read_json_body(headers_of(request.scope), request.receive, self.limits))
+        scope = request.scope
+        if _READ_BODY not in scope:
+            scope[_READ_BODY] = await read_json_body(headers_of(scope), request.receive, self.limits)
+        return validated(self.model, scope[_READ_BODY])
 
 
 def json_body(model: type[BaseModel], limits: BodyLimits = USUAL_LIMITS) -> Any:

@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from profile_lookup import errors
+from profile_lookup.web import ids
 from profile_lookup.web.body import USUAL_LIMITS
 from profile_lookup.web.errors import CRASH
 from profile_lookup.web.request_id import HEADER as REQUEST_ID
@@ -46,6 +47,15 @@ def header(kind: str, description: str, *, required: bool = True, **facets: Any)
 
 ETAG = {"ETag": header("string", "The ETag of this state, for `If-Match`.", maxLength=512)}
 """The headers of an answer with an ETag."""
+
+CANONICAL_PROFILE_ID = "Canonical-Profile-Id"
+_FOLLOWED = header(
+    "string",
+    "The ID of the canonical profile, if the request was for a merged one and `PROFILE_LOOKUP_FOLLOW_MERGED` is set "
+    "**(ours)**.",
+    required=False,
+    pattern=ids.PROFILE_ID_PATTERN,
+)
 
 
 def request_example(body: Any) -> dict[str, Any]:
@@ -109,11 +119,14 @@ def describe(app: FastAPI, tags: Sequence[dict[str, str]], routes: Sequence[Base
                 tags=list(tags),
             )
             _restore_nulls(document, routes)
-            for path in document["paths"].values():
-                for operation in path.values():
+            for path, path_operations in document["paths"].items():
+                for operation in path_operations.values():
                     operation["responses"].pop("422", None)
                     for response in operation["responses"].values():
-                        response.setdefault("headers", {})[REQUEST_ID] = header("string", "The ID of this request.")
+                        headers = response.setdefault("headers", {})
+                        headers[REQUEST_ID] = header("string", "The ID of this request.")
+                        if "{profileId}" in path:
+                            headers.setdefault(CANONICAL_PROFILE_ID, _FOLLOWED)
             for unused in ("HTTPValidationError", "ValidationError"):
                 document["components"]["schemas"].pop(unused, None)
             app.openapi_schema = document
