@@ -27,10 +27,12 @@ test("the SDK takes the redirect of a delete for success, and nothing is deleted
   assert.deepEqual(await identifiersOf(storeId, canonical), identifiers);
 });
 
-test("a patch of an alias raises 308, and nothing is written", redirects, async () => {
+test("a patch and a post to an alias raise 308, and nothing is written", redirects, async () => {
   const storeId = await makeStore();
   const { alias, canonical } = await makeAlias(storeId);
+  const phone = { idType: "phone", value: "+442079460958" };
   await assert.rejects(memory.profiles(storeId, alias).patch(CITY), ({ status }) => status === 308);
+  await assert.rejects(memory.identifiers(storeId, alias).create(phone), ({ status }) => status === 308);
   assert.equal((await memory.profiles(storeId, canonical).fetch()).traits.Contact.city, undefined);
 });
 

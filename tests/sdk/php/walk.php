@@ -128,12 +128,16 @@ $steps = [
         expectRefused(404, 520041, fn () => memory()->stores($storeId)->fetch());
     },
     // The limitations of the SDK with any server. If one of these fails, a newer SDK no longer has the limitation.
-    'the SDK takes the redirects of a patch and a delete for success, and nothing is written' => function () {
+    'the SDK takes the redirects of all writes for success, and nothing is written' => function () {
+        load('Identifier');
         $storeId = makeStore();
         [$alias, $canonical] = makeAlias($storeId);
         $city = V1\ProfileModels::createProfilePatch(['traits' => ['Contact' => ['city' => 'Gary']]]);
         expect('This resource has moved.', memory()->profiles($storeId, $alias)->patch($city)->message);
         expect('This resource has moved.', memory()->profiles($storeId, $alias)->delete()->message);
+        $phone = V1\IdentifierModels::createIdentifier(['idType' => 'phone', 'value' => '+442079460958']);
+        expect('This resource has moved.', memory()->identifiers->create($storeId, $alias, $phone)->message);
+        expect(['+13175556789'], memory()->identifiers($storeId, $canonical, 'phone')->fetch()->values);
         expect(false, isset(memory()->profiles($storeId, $canonical)->fetch()->traits['Contact']['city']));
         $moved = memory()->profiles($storeId, $alias)->fetchWithMetadata();
         expect([301, $canonical], [$moved->getStatusCode(), trim($moved->getHeaders()['canonical-profile-id'])]);

@@ -184,6 +184,8 @@ STEPS = {
     expect('This resource has moved.', memory.profiles(store_id, merged).delete.message)
     expect(canonical, memory.profiles(store_id, canonical).fetch.id)
     expect_refused(nil) { memory.profiles(store_id, merged).patch(profile_patch: patch_of('city' => 'Gary')) }
+    phone = V1::IdentifierList::Identifier.new('id_type' => 'phone', 'value' => '+442079460958')
+    expect_refused(nil) { memory.identifiers(store_id, merged).create(identifier: phone) }
     moved = memory.profiles(store_id, merged).fetch_with_metadata
     expect([301, canonical], [moved.status_code, moved.headers.fetch('canonical-profile-id')])
   end,
@@ -203,6 +205,13 @@ STEPS = {
     end
     expect(true, raised)
     expect_refused(20404) { memory.profiles(store_id, profile_id).fetch }
+    raised = begin
+      memory.lookup(store_id).create_with_metadata(identifier: look_up('phone', '1-317-555-6789'))
+    rescue NameError
+      true
+    end
+    expect(true, raised)
+    expect('+13175556789', HTTP.last_response.body['normalizedValue'])
   end,
   'properties of more than one word are nil' => lambda do
     store_id = make_store
