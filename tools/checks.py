@@ -27,8 +27,11 @@ COMMANDS = {
 }
 
 LOCKS = {"requirements.lock": ["build"], "requirements-dev.lock": ["build", "dev"]}
-
-NPM_LOCKS = ["benchmarks/peers/fastify/package-lock.json", "tests/generated_clients/node/package-lock.json"]
+NPM_LOCKS = [
+    ROOT / "benchmarks/peers/fastify/package-lock.json",
+    ROOT / "tests/generated_clients/node/package-lock.json",
+    ROOT / "tests/sdk/node/package-lock.json",
+]
 
 
 def check() -> bool:
@@ -86,10 +89,10 @@ def _locks_are_in_step() -> bool:
 
 
 def _npm_locks_hold_no_address() -> bool:
-    """Return whether the files are free of the addresses that npm writes: of packages and of their funding."""
-    with_address = [lock for lock in NPM_LOCKS if re.search("https?://", (ROOT / lock).read_text())]
+    """Return whether the files are free of the addresses that npm writes into them: of packages and of funding."""
+    with_address = [lock for lock in NPM_LOCKS if re.search("https?://", lock.read_text())]
     for lock in with_address:
-        print(f"{lock} holds an address: remove `resolved` and `funding`")
+        print(f"{lock.relative_to(ROOT)} holds an address: remove `resolved` and `funding`")
     return not with_address
 
 

@@ -92,6 +92,13 @@ class Settings(BaseSettings):
             "to those of `twilio`, as in the published contract."
         ),
     ] = "service"
+    follow_merged: Annotated[
+        bool,
+        Field(
+            description="Whether a request for a merged profile is served as if it were for the canonical one, instead "
+            "of being redirected to it **(ours)**: for clients that lose writes at a redirect (`docs/clients.md`)."
+        ),
+    ] = False
     trusted_proxies: Annotated[
         str,
         Field(

@@ -1,6 +1,7 @@
 """The limitations of the official SDK (twilio 9.13) with any server, and what to do instead.
 
-If one of these tests fails, a newer SDK no longer has the limitation: then change the README, and test the new ability.
+If one of these tests fails, a newer SDK no longer has the limitation: then change docs/clients.md and the README, and
+test the new ability.
 """
 
 import httpx

@@ -25,9 +25,9 @@ from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute, json_body
 from profile_lookup.web.dependencies import DatabaseOfApp, Snapshot
-from profile_lookup.web.openapi import answer, error_answers, header, request_example
+from profile_lookup.web.openapi import CANONICAL_PROFILE_ID, answer, error_answers, header, request_example
 from profile_lookup.web.pagination import DataPlanePage, PageTokensOfApp, ShortPage, fetch_page
-from profile_lookup.web.redirects import CANONICAL_PROFILE_ID, moved_answer
+from profile_lookup.web.redirects import moved_answer
 
 router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles", route_class=ContractRoute)
 

@@ -44,6 +44,7 @@ class BodyLimits(NamedTuple):
 USUAL_LIMITS = BodyLimits()
 _SHORT_DIGITS = 4  # no limit is below 10,000 bytes
 _HEADERS = "headers"  # the key of the scope's `state`
+_READ_BODY = "profile_lookup.read_body"  # the key of the bytes in a request's scope
 
 
 def headers_of(scope: Scope) -> dict[bytes, bytes]:
@@ -176,7 +177,10 @@ def validated(model: type[Model], body: bytes, refusal: Refusal = RequestRefused
 
 
 class JsonBody:
-    """A dependency that reads the body and validates it with a model. `refusal` is raised if it does not fit."""
+    """A dependency that reads the body and validates it with a model. `refusal` is raised if it does not fit.
+
+    It keeps the body in the request's scope, because a request for a merged profile may be served twice.
+    """
 
     def __init__(self, model: type[BaseModel], limits: BodyLimits, refusal: Refusal) -> None:
         self.model = model
@@ -184,8 +188,10 @@ class JsonBody:
         self.refusal = refusal
 
     async def __call__(self, request: Request) -> BaseModel:
-        body = await read_json_body(headers_of(request.scope), request.receive, self.limits)
-        return validated(self.model, body, self.refusal)
+        scope = request.scope
+        if _READ_BODY not in scope:
+            scope[_READ_BODY] = await read_json_body(headers_of(scope), request.receive, self.limits)
+        return validated(self.model, scope[_READ_BODY], self.refusal)
 
 
 def json_body(model: type[BaseModel], limits: BodyLimits = USUAL_LIMITS, refusal: Refusal = RequestRefused) -> Any:

@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from profile_lookup import errors
+from profile_lookup.web import ids
 from profile_lookup.web.body import USUAL_LIMITS
 from profile_lookup.web.contract import CRASH_CODE, CRASH_MESSAGE, CRASH_STATUS
 from profile_lookup.web.request_id import HEADERS as REQUEST_ID_HEADERS
@@ -58,6 +59,15 @@ def header(kind: str, description: str, *, required: bool = True, **facets: Any)
 
 ETAG = {"ETag": header("string", "The ETag of this state, for `If-Match`.", maxLength=512)}
 """The headers of an answer with an ETag."""
+
+CANONICAL_PROFILE_ID = "Canonical-Profile-Id"
+_FOLLOWED = header(
+    "string",
+    "The ID of the canonical profile, if the request was for a merged one and `PROFILE_LOOKUP_FOLLOW_MERGED` is set "
+    "**(ours)**.",
+    required=False,
+    pattern=ids.PROFILE_ID_PATTERN,
+)
 
 
 def request_example(body: Any) -> dict[str, Any]:
@@ -139,9 +149,9 @@ def describe(
             _remove_titles(document["paths"])
             _remove_titles(document["components"]["schemas"])
             _restore_nulls(document, routes)
-            for path in document["paths"].values():
-                for operation in path.values():
-                    _complete(operation)
+            for path, path_operations in document["paths"].items():
+                for operation in path_operations.values():
+                    _complete(operation, is_of_profile="{profileId}" in path)
             for unused in ("HTTPValidationError", "ValidationError"):
                 document["components"]["schemas"].pop(unused, None)
             app.openapi_schema = document
@@ -150,12 +160,15 @@ def describe(
     app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents
 
 
-def _complete(operation: dict[str, Any]) -> None:
+def _complete(operation: dict[str, Any], *, is_of_profile: bool) -> None:
     """Describe the headers that every answer has. Mark the parameters of an operation that is ours."""
     operation["responses"].pop("422", None)
     for response in operation["responses"].values():
+        headers = response.setdefault("headers", {})
         for name in REQUEST_ID_HEADERS:
-            response.setdefault("headers", {})[name] = header("string", "The ID of this request.")
+            headers[name] = header("string", "The ID of this request.")
+        if is_of_profile:
+            headers.setdefault(CANONICAL_PROFILE_ID, _FOLLOWED)
     if "x-ours" in operation:
         for parameter in operation.get("parameters", ()):
             parameter.update(OURS)
