@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.middleware.errors import ServerErrorMiddleware
@@ -41,6 +42,9 @@ from profile_lookup.web.openapi import describe
 from profile_lookup.web.redirects import install_redirects
 from profile_lookup.web.request_id import RequestIdMiddleware
 from profile_lookup.web.unread_body import UnreadBodyMiddleware
+
+if TYPE_CHECKING:
+    from profile_lookup.testing.double import Double
 
 _DESCRIPTION = """\
 Which customer profile does this phone number, e-mail address or chat ID name? Store profiles with their identifiers,
@@ -107,6 +111,7 @@ def create_app(settings: Settings) -> FastAPI:
     """Return the application. `settings.database_url` must be set: the commands set it for the embedded database."""
     assert settings.database_url is not None
     database_url = settings.database_url.get_secret_value()
+    double = _double(settings) if settings.ephemeral else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -115,6 +120,10 @@ def create_app(settings: Settings) -> FastAPI:
         busy_poll = BusyPoll(has_processor_to_spare=_processors() > settings.workers)
         lookups = Lookups(database_url, busy_poll)
         group_ingest = GroupIngest(database, admissions)
+        beside = AsyncExitStack()
+        if double is not None:
+            await double.start(database)
+            await beside.enter_async_context(_worker_of_double(settings))
         app.state.services = Services(
             settings=settings,
             database=database,
@@ -125,6 +134,7 @@ def create_app(settings: Settings) -> FastAPI:
             bucket=bucket_of(settings),
         )
         yield
+        await beside.aclose()
         await group_ingest.close()
         await lookups.close()
         await database.close()
@@ -143,6 +153,7 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.log_requests = settings.log_requests
+    app.state.double = double
     # uvicorn would do this for all requests, but no answer of a hot route contains an address.
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     install_error_handlers(app)
@@ -153,6 +164,24 @@ def create_app(settings: Settings) -> FastAPI:
     install_docs(app)
     describe(app, _TAGS, routes)
     return app
+
+
+def _double(settings: Settings) -> "Double":
+    from profile_lookup.testing.double import Double  # noqa: PLC0415 -- other servers load nothing of it
+
+    return Double(settings)
+
+
+@asynccontextmanager
+async def _worker_of_double(settings: Settings) -> AsyncIterator[None]:
+    """Work on operations in this process, because a server for tests is a single process with a single clock."""
+    from profile_lookup.jobs.job_handlers import running_worker  # noqa: PLC0415 -- other servers have a worker process
+
+    if not settings.run_operations:
+        yield
+        return
+    async with running_worker(settings):
+        yield
 
 
 def app_from_environment() -> FastAPI:

@@ -1,6 +1,7 @@
 """The settings of the service, which each command reads once from the environment."""
 
 import os
+from datetime import datetime
 from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
@@ -127,6 +128,35 @@ class Settings(BaseSettings):
         Field(description="The lowest severity that is logged."),
     ] = "INFO"
     log_requests: Annotated[bool, Field(description="Whether each request is logged, in one line.")] = False
+    ephemeral: Annotated[
+        bool,
+        Field(
+            description="Whether this is a server for tests: one process, with a database of its own, that anybody may "
+            "reset through `/testing/…`. Never turn it on for data that must last."
+        ),
+    ] = False
+    seed_file: Annotated[
+        Path | None,
+        Field(
+            description="A YAML or JSON file with the stores and profiles that a server for tests begins with: "
+            "`docs/seeds.md`."
+        ),
+    ] = None
+    clock: Annotated[
+        str | None,
+        Field(
+            description="The time at which the clock of a server for tests begins, such as `2026-01-15T10:15:30Z`. "
+            "Unset: the real time."
+        ),
+    ] = None
+    ephemeral_store_id: Annotated[
+        str | None,
+        Field(
+            pattern="^mem_(store|service)_[0-7][0-9a-hjkmnp-tv-z]{25}$",
+            description="The ID of the store that a server for tests begins with. Unset: the first one of the seed, or "
+            "a new one.",
+        ),
+    ] = None
 
     @property
     def upload_directory(self) -> Path:
@@ -177,6 +207,17 @@ class Settings(BaseSettings):
         if token is not None and len(token.get_secret_value()) < MIN_TOKEN_LENGTH:
             raise ValueError(f"expected at least {MIN_TOKEN_LENGTH} characters")
         return token
+
+    @field_validator("clock")
+    @classmethod
+    def _is_time(cls, clock: str | None) -> str | None:
+        try:
+            has_zone = clock is None or datetime.fromisoformat(clock).tzinfo is not None
+        except ValueError:
+            has_zone = False
+        if not has_zone:
+            raise ValueError("expected a time with its zone, such as 2026-01-15T10:15:30Z")
+        return clock
 
     @model_validator(mode="after")
     def _bootstrap_is_complete(self) -> Self:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from itertools import cycle
 from pathlib import Path
@@ -17,6 +16,7 @@ import phonenumbers
 
 from profile_lookup.accounts import queries as accounts
 from profile_lookup.accounts.credentials import Credentials, digest, new_account_sid, new_key_sid, new_secret
+from profile_lookup.clock import CLOCK
 from profile_lookup.database.pool import Database
 from profile_lookup.identity.identifier import Identifier
 from profile_lookup.identity.trait_definitions import CONTACT
@@ -120,7 +120,7 @@ async def _ensure_people(database: Database, account_id: UUID, store_id: UUID) -
         if await is_stored(connection, store, last):
             return
     for person in people:
-        await ingest(database, store, partial(change_of, sent={CONTACT.name: person}), datetime.now(UTC))
+        await ingest(database, store, partial(change_of, sent={CONTACT.name: person}), CLOCK.now())
 
 
 _FIRST_NAMES = (

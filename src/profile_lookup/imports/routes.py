@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import StreamingResponse
 
 from profile_lookup.accounts.dependencies import PresentedCredentials
+from profile_lookup.clock import CLOCK
 from profile_lookup.database.keyset import DEFAULT_PAGE_SIZE, Key
 from profile_lookup.database.tables import profile_import
 from profile_lookup.errors import (
@@ -136,7 +137,7 @@ async def create_import(
     """
     refuse_mapping(store.trait_groups, store.settings, [each.to_domain() for each in body.column_mappings])
     seconds = settings.upload_seconds
-    now = datetime.now(UTC)
+    now = CLOCK.now()
     until = now + timedelta(seconds=seconds)
     import_id = await queries.create(
         transaction,

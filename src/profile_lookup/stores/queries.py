@@ -1,13 +1,14 @@
 """Stores in SQL."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.clock import CLOCK
 from profile_lookup.database.documents import blocked_values_document, settings_document, traits_document
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.tables import account, store, trait_group
@@ -33,7 +34,7 @@ async def create(
     if await _count(connection, account_id) >= max_stores:
         raise StoreLimitReached(max_stores)
     store_id = new_id()
-    now = datetime.now(UTC)
+    now = CLOCK.now()
     await connection.execute(
         insert(store).values(
             account_id=account_id,
