@@ -5,10 +5,11 @@ from datetime import datetime
 from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from platformdirs import user_data_path
+from platformdirs import user_cache_path, user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -25,6 +26,15 @@ class SettingsError(OperatorError):
 def _default_data_dir() -> Path:
     """Return a directory that the server can reach: if we are root, it runs as an unprivileged user."""
     return Path("/var/lib/profile-lookup") if os.geteuid() == 0 else user_data_path("profile-lookup")
+
+
+def _default_cache_dir() -> Path:
+    """Return a directory as above. A user without a home directory, as in some containers, gets a temporary one."""
+    if os.geteuid() == 0:
+        return Path("/var/cache/profile-lookup")
+    path = user_cache_path("profile-lookup")
+    existing = next(parent for parent in (path, *path.parents) if parent.exists())
+    return path if os.access(existing, os.W_OK) else Path(gettempdir()) / f"profile-lookup-{os.geteuid()}"
 
 
 class Settings(BaseSettings):
@@ -47,6 +57,14 @@ class Settings(BaseSettings):
             default_factory=_default_data_dir,
             description="The directory of the embedded database and of the demo's credentials. "
             "Unset: `/var/lib/profile-lookup` for root, else the user's data directory.",
+        ),
+    ]
+    cache_dir: Annotated[
+        Path,
+        Field(
+            default_factory=_default_cache_dir,
+            description="The directory of what `serve --ephemeral` keeps: a template of its databases, and each "
+            "database while it is in use. Unset: `/var/cache/profile-lookup` for root, else in the user's cache.",
         ),
     ]
     host: Annotated[str, Field(min_length=1, description="The address to listen on.")] = "127.0.0.1"

@@ -13,7 +13,7 @@ from profile_lookup.database.documents import blocked_values_document, settings_
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.tables import account, store, trait_group
 from profile_lookup.errors import StoreLimitReached, StoreNameTaken, StoreNotFound
-from profile_lookup.identity.blocked_values import NEW_STORES_BLOCKED_VALUES
+from profile_lookup.identity.blocked_values import NEW_STORES_BLOCKED_VALUES, BlockedValues
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.identity.trait_definitions import CONTACT
 from profile_lookup.identity.values.normalization_version import CURRENT
@@ -26,6 +26,7 @@ async def create(
     display_name: str,
     description: str | None,
     max_stores: int,
+    blocked_values: BlockedValues = NEW_STORES_BLOCKED_VALUES,
 ) -> UUID:
     """Create a store with the default settings and trait group. Raises `StoreNameTaken` or `StoreLimitReached`."""
     await _lock_names(connection, account_id)
@@ -47,7 +48,7 @@ async def create(
             settings_version=1,
             normalization=CURRENT.to_document(),
             kept_values=0,
-            blocked_values=blocked_values_document(NEW_STORES_BLOCKED_VALUES),
+            blocked_values=blocked_values_document(blocked_values),
             blocked_values_version=1,
             revision=1,
             created_at=now,

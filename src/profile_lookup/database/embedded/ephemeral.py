@@ -22,13 +22,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from profile_lookup.database.embedded import guard
-from profile_lookup.database.embedded.lock_files import is_held, open_private, try_lock
 from profile_lookup.database.embedded.server import (
     DIRECTORY_MODE,
     EmbeddedPostgres,
     EmbeddedPostgresError,
     make_directory,
 )
+from profile_lookup.files import is_held, open_private, try_lock
 
 _SETTING = "PROFILE_LOOKUP_CACHE_DIR"
 _SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "32MB"}

@@ -26,9 +26,9 @@ from typing import Self
 from urllib.parse import quote
 
 from profile_lookup.database.embedded import guard
-from profile_lookup.database.embedded.lock_files import is_locked, is_shared, open_private, try_lock
 from profile_lookup.database.embedded.unix_socket import answers, socket_directory
 from profile_lookup.errors import OperatorError
+from profile_lookup.files import is_locked, is_shared, open_private, try_lock
 
 DIRECTORY_MODE = 0o711 if os.geteuid() == 0 else 0o700
 _STOP_TIMEOUT = 40.0  # seconds; the guard's own is 30

@@ -1,4 +1,4 @@
-"""Files whose locks show which processes live.
+"""Files by which processes learn of each other: their locks show which processes live, and they appear complete.
 
 A `flock` belongs to an open file, is inherited by child processes, and ends with the last of them: kill -9 leaves
 nothing stale. Process IDs would, since they are reused.
@@ -9,6 +9,15 @@ import os
 from io import BufferedWriter
 from pathlib import Path
 from typing import IO
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file with mode 0600. Readers find the old file or the new one, never half of it."""
+    new = path.with_name(f"{path.name}.new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    new.rename(path)
 
 
 def open_private(path: Path) -> BufferedWriter:
