@@ -1,13 +1,14 @@
 """The composition root: it builds the application from the settings."""
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -69,6 +70,7 @@ _TAGS = [
     {"name": "Operations", "description": "The progress and the result of accepted requests."},
 ]
 
+_TESTING_TAG = {"name": "Testing", "description": "How tests control a server for tests **(ours)**."}
 
 FEATURES = (
     lookup_routes, bulk_routes, imports, upload_routes, create_routes, profiles, identifier_routes, stores,
@@ -85,6 +87,7 @@ class _App(FastAPI):
     """
 
     log_requests = False
+    double: "Double | None" = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or self.middleware_stack is None:
@@ -98,7 +101,9 @@ class _App(FastAPI):
         outermost = super().build_middleware_stack()
         assert isinstance(outermost, ServerErrorMiddleware)  # RequestIdMiddleware replaces it
         hot = [route for route in self.routes if isinstance(route, HotRoute)]
-        routed = HotRoutesMiddleware(UnreadBodyMiddleware(outermost.app), routes=hot)
+        routed: ASGIApp = HotRoutesMiddleware(UnreadBodyMiddleware(outermost.app), routes=hot)
+        if self.double is not None:
+            routed = _observed(self.double, routed, self.routes)
         return RequestIdMiddleware(routed, log_requests=self.log_requests)
 
 
@@ -120,10 +125,6 @@ def create_app(settings: Settings) -> FastAPI:
         busy_poll = BusyPoll(has_processor_to_spare=_processors() > settings.workers)
         lookups = Lookups(database_url, busy_poll)
         group_ingest = GroupIngest(database, admissions)
-        beside = AsyncExitStack()
-        if double is not None:
-            await double.start(database)
-            await beside.enter_async_context(_worker_of_double(settings))
         app.state.services = Services(
             settings=settings,
             database=database,
@@ -133,8 +134,8 @@ def create_app(settings: Settings) -> FastAPI:
             group_ingest=group_ingest,
             bucket=bucket_of(settings),
         )
-        yield
-        await beside.aclose()
+        async with nullcontext() if double is None else _running(double, settings, database):
+            yield
         await group_ingest.close()
         await lookups.close()
         await database.close()
@@ -153,16 +154,18 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.log_requests = settings.log_requests
-    app.state.double = double
+    app.double = app.state.double = double
     # uvicorn would do this for all requests, but no answer of a hot route contains an address.
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     install_error_handlers(app)
     install_redirects(app)
     routes = [route for feature in FEATURES for route in feature.router.routes]
+    if double is not None:
+        routes += _routes_of_double()
     # `include_router` would make each route again at the first request, and match each one twice.
     app.router.routes += routes
     install_docs(app)
-    describe(app, _TAGS, routes)
+    describe(app, _TAGS if double is None else [*_TAGS, _TESTING_TAG], routes)
     return app
 
 
@@ -172,15 +175,24 @@ def _double(settings: Settings) -> "Double":
     return Double(settings)
 
 
+def _observed(double: "Double", app: ASGIApp, routes: Sequence[BaseRoute]) -> ASGIApp:
+    from profile_lookup.testing.middleware import DoubleMiddleware  # noqa: PLC0415 -- as above
+
+    return DoubleMiddleware(app, routes, double)
+
+
+def _routes_of_double() -> Sequence[BaseRoute]:
+    from profile_lookup.testing.routes import router  # noqa: PLC0415 -- as above
+
+    return router.routes
+
+
 @asynccontextmanager
-async def _worker_of_double(settings: Settings) -> AsyncIterator[None]:
-    """Work on operations in this process, because a server for tests is a single process with a single clock."""
+async def _running(double: "Double", settings: Settings, database: Database) -> AsyncIterator[None]:
+    """Run a server for tests, and its worker in this process, which has the only clock that is moved."""
     from profile_lookup.jobs.job_handlers import running_worker  # noqa: PLC0415 -- other servers have a worker process
 
-    if not settings.run_operations:
-        yield
-        return
-    async with running_worker(settings):
+    async with double.running(database), running_worker(settings) if settings.run_operations else nullcontext():
         yield
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from profile_lookup.errors import RequestRefused
-from profile_lookup.web.connection import CACHE, IS_CLOSING
+from profile_lookup.web.connection import ABORT, CACHE, IS_CLOSING
 from profile_lookup.web.errors import answer_to
 from profile_lookup.web.request_id import HEADER, new_request_id
 
@@ -21,7 +21,7 @@ from profile_lookup.web.request_id import HEADER, new_request_id
 class ContractHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._cache: dict[str, Any] = {}
+        self._cache: dict[str, Any] = {ABORT: transport.abort}
         self.transport = self._one_segment = _OneSegmentTransport(transport)  # type: ignore[assignment]
 
     def on_message_begin(self) -> None:

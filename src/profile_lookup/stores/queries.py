@@ -27,14 +27,18 @@ async def create(
     description: str | None,
     max_stores: int,
     blocked_values: BlockedValues = NEW_STORES_BLOCKED_VALUES,
+    store_id: UUID | None = None,
 ) -> UUID:
-    """Create a store with the default settings and trait group. Raises `StoreNameTaken` or `StoreLimitReached`."""
+    """Create a store with the default settings and trait group, and return its ID: a new one, unless it is given.
+
+    Raises `StoreNameTaken` or `StoreLimitReached`.
+    """
     await _lock_names(connection, account_id)
     if await find(connection, account_id, display_name) is not None:
         raise StoreNameTaken
     if await _count(connection, account_id) >= max_stores:
         raise StoreLimitReached(max_stores)
-    store_id = new_id()
+    store_id = store_id or new_id()
     now = CLOCK.now()
     await connection.execute(
         insert(store).values(
