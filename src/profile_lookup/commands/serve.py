@@ -24,7 +24,7 @@ from profile_lookup.serving.worker_supervisor import end_with_parent
 from profile_lookup.settings import PREFIX, Settings
 
 if TYPE_CHECKING:
-    from profile_lookup.testing.double import Double
+    from profile_lookup.serving.processes import ForClient
 
 LOOPBACK = "127.0.0.1"
 
@@ -76,17 +76,17 @@ def _serve(settings: Settings, *, with_demo: bool, ready_file: Path | None) -> N
             stack.enter_context(_without(ready_file))
         running, demo = _start_database(settings, stack, with_demo=with_demo)
 
-        def announce(double: "Double | None") -> None:
+        def announce(double: "ForClient | None") -> None:
             stack.enter_context(address_recorded(running.data_dir, base_url))
             typer.echo(f"profile-lookup {version('profile-lookup')} serves on {base_url}")
             typer.echo(f"  Docs page:   {base_url}/docs")
             if demo is not None:
                 _show(demo, base_url, settings)
             if double is not None:
-                _show_double(double.for_client(base_url))
-            store = demo or double
-            if ready_file is not None and store is not None:
-                write_private(ready_file, json.dumps(store.for_client(base_url)))
+                _show_double(double(base_url))
+            for_client = double if demo is None else demo.for_client
+            if ready_file is not None and for_client is not None:
+                write_private(ready_file, json.dumps(for_client(base_url)))
 
         with collector_paused():
             from profile_lookup.serving import processes  # noqa: PLC0415 -- `demo`, in this module, needs no routes

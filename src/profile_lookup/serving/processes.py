@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 DRAIN_TIMEOUT = 20  # seconds that requests under way have to finish
 
 
-Announce = Callable[["Double | None"], None]
-"""Announces that the service accepts clients. A server for tests hands over its double."""
+ForClient = Callable[[str], dict[str, str]]
+"""Returns all that a client needs of a service with this base URL."""
+
+Announce = Callable[[ForClient | None], None]
+"""Announces that the service accepts clients. Only a server for tests has credentials and a store by itself."""
 
 
 def serve(settings: Settings, listener: socket.socket, announce: Announce) -> None:
@@ -57,7 +60,8 @@ def serve(settings: Settings, listener: socket.socket, announce: Announce) -> No
 def _serve_alone(settings: Settings, listener: socket.socket, announce: Announce) -> None:
     app = app_to_serve(settings)
     config = uvicorn_config(app, lifespan="off")
-    service = _Server(config, lambda: announce(app.state.double))
+    double: Double | None = app.state.double
+    service = _Server(config, lambda: announce(None if double is None else double.for_client))
     # uvicorn handles signals only once its loop runs, and one that comes earlier must not be lost.
     _handle_signals(service.handle_exit)
 
