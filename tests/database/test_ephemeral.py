@@ -104,10 +104,10 @@ def test_another_key_has_another_template(cache: Path) -> None:
 def test_a_template_that_nobody_used_for_a_month_is_removed(cache: Path) -> None:
     with ephemeral_postgres(cache, "old", migrate):
         pass
-    os.utime(cache / "template-old", (0, 0))
+    os.utime(template_of(cache), (0, 0))
     with ephemeral_postgres(cache, "new", migrate):
         pass
-    assert template_of(cache).name == "template-new"
+    assert template_of(cache).name.startswith("template-new")
 
 
 def test_nothing_is_left_when_the_user_is_killed(cache: Path) -> None:
@@ -157,11 +157,11 @@ def test_an_interrupted_template_is_made_again(cache: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HELPER, str(cache)], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     ) as process:
-        eventually((cache / "template-key.unfinished" / "data.unfinished" / "PG_VERSION").exists)
+        eventually(lambda: bool(list(cache.glob("template-key*.unfinished/data.unfinished/PG_VERSION"))))
         process.kill()
     with ephemeral_postgres(cache, "key", migrate) as server:
         assert run(server.url, "SELECT value FROM sample") == []
-    assert template_of(cache).name == "template-key"
+    assert not template_of(cache).name.endswith(".unfinished")
 
 
 def test_a_failure_of_the_migration_is_raised_and_leaves_no_template(cache: Path) -> None:

@@ -27,6 +27,7 @@ from profile_lookup.database.embedded.server import (
     EmbeddedPostgres,
     EmbeddedPostgresError,
     make_directory,
+    package,
 )
 from profile_lookup.files import is_held, open_private, try_lock
 
@@ -52,7 +53,7 @@ class EphemeralPostgres:
 def ephemeral_postgres(cache: Path, key: str, migrate: Migrate) -> Iterator[EphemeralPostgres]:
     """Run a server on a copy of the template, which is made if it is missing. Raises `EmbeddedPostgresError`."""
     try:
-        directory, server = _start(cache, _Template(cache / f"template-{key}", migrate))
+        directory, server = _start(cache, _Template(cache / f"template-{key}{_suffix()}", migrate))
     except OSError as error:
         raise EmbeddedPostgresError(guard.explain(error, cache, _SETTING)) from error
     try:
@@ -67,7 +68,7 @@ def _start(cache: Path, template: "_Template") -> tuple[Path, EmbeddedPostgres]:
         return _start_once(cache, template)
     except (EmbeddedPostgresError, _Broken):
         with _locked(cache):
-            template.remove()
+            template.remove_if_unchanged()
         return _start_once(cache, template)
 
 
@@ -92,13 +93,18 @@ class _Template:
         self.directory = directory
         self._migrate = migrate
         self._listing = directory / "listing"
+        self._found: tuple[int, int] | None = None
 
     def ensure(self) -> None:
         """Make the template, if it is missing. The caller holds the lock of the cache."""
         if self._listing.exists():
             os.utime(self.directory)
-            return
-        self.remove()
+        else:
+            self._make()
+        self._found = self._identity()
+
+    def _make(self) -> None:
+        shutil.rmtree(self.directory, ignore_errors=True)
         # It has another name until it is complete, so that an interruption leaves nothing that looks like a template.
         unfinished = self.directory.with_name(f"{self.directory.name}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -119,13 +125,24 @@ class _Template:
         if not self._listing.exists() or self._listing.read_text() != _listed(data):
             raise _Broken(self.directory)
 
-    def remove(self) -> None:
-        shutil.rmtree(self.directory, ignore_errors=True)
+    def remove_if_unchanged(self) -> None:
+        """Remove the template that `ensure` found, unless it was replaced. The caller holds the lock."""
+        if self._listing.exists() and self._identity() == self._found:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _identity(self) -> tuple[int, int]:
+        status = self._listing.stat()
+        return status.st_ino, status.st_mtime_ns
 
     def _remove_unused(self) -> None:
         for other in self.directory.parent.glob("template-*"):
             if time.time() - other.stat().st_mtime > _UNUSED_FOR:
                 shutil.rmtree(other, ignore_errors=True)
+
+
+def _suffix() -> str:
+    """Return what distinguishes root's templates: they hold a copy of the wheel's programs, if these are in a home."""
+    return f"-{hashlib.sha256(os.fsencode(package())).hexdigest()[:8]}" if os.geteuid() == 0 else ""
 
 
 def _listed(data: Path) -> str:

