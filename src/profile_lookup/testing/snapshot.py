@@ -8,6 +8,7 @@ from sqlalchemy import delete, text
 from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import metadata, operation, signing_key
 from profile_lookup.errors import Unavailable
+from profile_lookup.testing.revisions import make_revisions_new
 
 MAX_ATTEMPTS = 50
 _LOCK_TIMEOUT = "100ms"
@@ -46,8 +47,4 @@ async def _restore(database: Database) -> None:
         await connection.execute(text(f"truncate {', '.join(_TABLES)}"))
         for name in _TABLES:
             await connection.execute(text(f"insert into {name} table testing_snapshot.{name}"))
-        # No process may take the rules that it cached of a store before the reset for today's.
-        await connection.execute(_MAKE_REVISIONS_NEW)
-
-
-_MAKE_REVISIONS_NEW = text("update store set revision = nextval('testing.generation') << 32")
+        await make_revisions_new(connection)
