@@ -2,16 +2,17 @@
 
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
 from profile_lookup.app import create_app
-from profile_lookup.database.pool import Database
 from profile_lookup.errors import OperatorError
 from profile_lookup.settings import Settings, SettingsError, load_settings
-from tests.conftest import BASE_URL
+from tests.conftest import BASE_URL, make_store
+from tests.contract.conforming import ConformingTransport
 
 REQUESTS = [
     ("POST", "/testing/reset"), ("POST", "/testing/seed"), ("GET", "/testing/faults"), ("POST", "/testing/faults"),
@@ -21,9 +22,10 @@ REQUESTS = [
 
 
 @pytest.fixture
-async def stranger(app: FastAPI) -> httpx.AsyncClient:
+async def stranger(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """A client, without credentials, of a server that is not for tests."""
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL)
+    async with httpx.AsyncClient(transport=ConformingTransport(app), base_url=BASE_URL) as opened:
+        yield opened
 
 
 @pytest.mark.parametrize(("method", "path"), REQUESTS)
@@ -59,13 +61,27 @@ def test_the_openapi_document_has_these_operations_only_in_a_server_for_tests() 
     assert not any(path.startswith("/testing") for path in usual["paths"])
 
 
+async def test_a_server_for_tests_needs_no_credentials(client: httpx.AsyncClient) -> None:
+    for method, path in REQUESTS:
+        answer = await client.request(method, path, json={}, auth=httpx.BasicAuth("AC0", "wrong"))
+        assert answer.status_code not in (401, 403), answer.text
+
+
+async def test_a_query_parameter_is_refused(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/testing/requests", params={"path": "/v1"})
+    assert (answer.status_code, answer.json()["message"]) == (400, "query: this path has no parameters; expected none")
+
+
 async def test_a_database_that_has_stores_is_left_alone(
-    client: httpx.AsyncClient, settings: Settings, database: Database
+    settings: Settings, account: tuple[str, str], app: FastAPI
 ) -> None:
-    app = create_app(settings.model_copy(update={"ephemeral": True}))
-    with pytest.raises(OperatorError, match="needs a database of its own"):
-        async with app.router.lifespan_context(app):
-            pass
+    async with httpx.AsyncClient(transport=ConformingTransport(app), base_url=BASE_URL, auth=account) as owner:
+        store_id = await make_store(owner)
+        double = create_app(settings.model_copy(update={"ephemeral": True}))
+        with pytest.raises(OperatorError, match="needs a database of its own"):
+            async with double.router.lifespan_context(double):
+                pass
+        assert (await owner.get(f"/v1/ControlPlane/Stores/{store_id}")).status_code == 200
 
 
 @pytest.mark.parametrize("clock", ["tomorrow", "2031-05-01T10:00:00", "10:00"])
