@@ -26,7 +26,6 @@ _VOLATILITY = {
 
 _SCHEMAS = """
     create schema testing;
-    create sequence testing.generation;
     create table testing.clock (moved_by interval not null);
     insert into testing.clock values ('0');
     create schema testing_functions;

@@ -1,9 +1,10 @@
-"""Dependencies of `/testing/…`: the double, and a seed that is sent as YAML or JSON."""
+"""Dependencies of `/testing/…`: the double, a seed that is sent as YAML or JSON, and that there is no query."""
 
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from profile_lookup.errors import RequestRefused
 from profile_lookup.testing.double import Double
 from profile_lookup.testing.seed_file import parse_seed
 from profile_lookup.testing.wire import Seed
@@ -18,6 +19,12 @@ async def _double(request: Request) -> Double:
 
 
 DoubleOfApp = Annotated[Double, Depends(_double)]
+
+
+async def refuse_query_parameters(request: Request) -> None:
+    """Raise `RequestRefused` if there are any: none of these paths has one, and a misspelt one must not be ignored."""
+    if request.query_params:
+        raise RequestRefused("query: this path has no parameters; expected none")
 
 
 class _SeedBody(JsonBody):

@@ -3,23 +3,24 @@
 import asyncio
 from collections.abc import Iterable
 
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from profile_lookup.accounts.credentials import parse_basic
-from profile_lookup.errors import Unauthenticated
+from profile_lookup.errors import ProfileLookupError, ScopeMissing, Unauthenticated
 from profile_lookup.testing.double import Double
 from profile_lookup.testing.recording import Recording
 from profile_lookup.testing.wire import Fault
 from profile_lookup.web.body import headers_of
 from profile_lookup.web.connection import abort_connection
 from profile_lookup.web.contract import CODE_OF_STATUS
-from profile_lookup.web.errors import answer_of
+from profile_lookup.web.errors import answer_of, answer_to
 from profile_lookup.web.wire import Error
 
 PREFIX = "/testing/"
 _WITH_RETRY_AFTER = (429, 503)
-_CODE_OF_STATUS = CODE_OF_STATUS | {401: 20003, 403: 403}
+_USUAL_ERRORS: dict[int, ProfileLookupError] = {401: Unauthenticated(), 403: ScopeMissing()}
 
 
 class DoubleMiddleware:
@@ -89,7 +90,13 @@ async def _fail(fault: Fault, scope: Scope, receive: Receive, send: Send) -> Non
         while (await receive())["type"] != "http.disconnect":
             pass
         return
-    wait = 1 if fault.retry_after is None and fault.status in _WITH_RETRY_AFTER else fault.retry_after
-    code = _CODE_OF_STATUS.get(fault.status, 20000 + fault.status)
-    error = Error.of(fault.status, code, "A test has asked for this answer")
-    await answer_of(error, {} if wait is None else {"Retry-After": str(wait)})(scope, receive, send)
+    answer = _answer(fault.status)
+    if fault.retry_after is not None or fault.status in _WITH_RETRY_AFTER:
+        answer.headers["Retry-After"] = str(1 if fault.retry_after is None else fault.retry_after)
+    await answer(scope, receive, send)
+
+
+def _answer(status: int) -> Response:
+    if status in _USUAL_ERRORS:
+        return answer_to(_USUAL_ERRORS[status])
+    return answer_of(Error.of(status, CODE_OF_STATUS.get(status, 20000 + status), "A test has asked for this answer"))

@@ -3,17 +3,19 @@
 from datetime import timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Depends, Path
 
 from profile_lookup.clock import CLOCK
 from profile_lookup.errors import NotFound, RequestRefused
 from profile_lookup.testing import wire
-from profile_lookup.testing.dependencies import DoubleOfApp, SentSeed
+from profile_lookup.testing.dependencies import DoubleOfApp, SentSeed, refuse_query_parameters
 from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute, json_body
 from profile_lookup.web.openapi import answer, error_answers, request_example
 
-router = APIRouter(prefix="/testing", tags=["Testing"], route_class=ContractRoute)
+router = APIRouter(
+    prefix="/testing", tags=["Testing"], route_class=ContractRoute, dependencies=[Depends(refuse_query_parameters)]
+)
 
 _OURS: dict[str, Any] = {"x-ours": True}
 _SEED_EXAMPLE = {

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, exists, func, or_, select, update
+from sqlalchemy import delete, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.blocked_values import queries as blocked_values
@@ -24,6 +24,7 @@ from profile_lookup.ingest.ingest import Attempt, Outcome, change_of, ingest_tog
 from profile_lookup.stores import queries as stores
 from profile_lookup.stores.admission import rules_in_force
 from profile_lookup.stores.rules_cache import StoreRules
+from profile_lookup.testing.revisions import make_revisions_new
 from profile_lookup.testing.wire import MergeSeed, ProfileSeed, Seed, StoreSeed
 from profile_lookup.trait_groups import changes as trait_groups
 
@@ -89,7 +90,7 @@ async def _create_store(connection: AsyncConnection, account_id: UUID, seed: Sto
             max_stores=MAX_STORES,
             store_id=store_id,
         )
-    await make_revision_new(connection, [store_id])
+    await make_revisions_new(connection)
     store = await rules_in_force(connection, account_id, store_id)
     if seed.identity_resolution_settings is not None:
         with _refusals_at(f"{place}.identityResolutionSettings"):
@@ -108,12 +109,6 @@ async def _create_store(connection: AsyncConnection, account_id: UUID, seed: Sto
             else:
                 await trait_groups.create(connection, store, group, body.description)
     return await rules_in_force(connection, account_id, store_id)
-
-
-async def make_revision_new(connection: AsyncConnection, store_ids: Sequence[UUID]) -> None:
-    """Give the stores a revision that they never had, so that nobody takes cached rules for those of a new store."""
-    newest = func.nextval("testing.generation") * 2**32
-    await connection.execute(update(store_table).where(store_table.c.id.in_(store_ids)).values(revision=newest))
 
 
 async def _refuse_known(connection: AsyncConnection, store_id: UUID) -> None:

@@ -3,11 +3,12 @@
 Nothing is resolved anew, so all IDs are the same again, and a reset takes some ten milliseconds.
 """
 
-from sqlalchemy import delete, text
+from sqlalchemy import text
 
 from profile_lookup.database.pool import Database
-from profile_lookup.database.tables import metadata, operation, signing_key
+from profile_lookup.database.tables import metadata, signing_key
 from profile_lookup.errors import Unavailable
+from profile_lookup.testing.revisions import make_revisions_new
 
 MAX_ATTEMPTS = 50
 _LOCK_TIMEOUT = "100ms"
@@ -26,17 +27,15 @@ async def save(database: Database) -> None:
 async def restore(database: Database) -> None:
     """Restore the saved state.
 
-    A request that is under way is done before or after that. An operation that is under way ends: the worker finds that
-    it no longer has the lease, and rolls its step back. Raises `Unavailable` if others hold locks for too long.
+    A request that is under way is done before or after that. An operation that is under way ends: its next step does
+    not find its lease any more, and is rolled back. Raises `Unavailable` if others hold locks for too long.
     """
-    async with database.transaction() as connection:
-        await connection.execute(delete(operation))
-    for _ in range(MAX_ATTEMPTS - 1):
+    for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
             return await _restore(database)
         except Unavailable:  # a transaction that is under way waits for us, or we for it: let it finish
-            continue
-    await _restore(database)
+            if attempt == MAX_ATTEMPTS:
+                raise
     return None
 
 
@@ -46,8 +45,4 @@ async def _restore(database: Database) -> None:
         await connection.execute(text(f"truncate {', '.join(_TABLES)}"))
         for name in _TABLES:
             await connection.execute(text(f"insert into {name} table testing_snapshot.{name}"))
-        # No process may take the rules that it cached of a store before the reset for today's.
-        await connection.execute(_MAKE_REVISIONS_NEW)
-
-
-_MAKE_REVISIONS_NEW = text("update store set revision = nextval('testing.generation') << 32")
+        await make_revisions_new(connection)

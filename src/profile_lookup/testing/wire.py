@@ -126,22 +126,21 @@ class SeededStores(AnswerModel):
 
 
 class Fault(WireModel):
-    method: Annotated[str | None, MayBeAbsent] = Field(
-        default=None, pattern="^[A-Z]+$", description="Without it, the fault is for all methods.", examples=["POST"]
+    method: Annotated[Annotated[str, Field(pattern="^[A-Z]+$")] | None, MayBeAbsent] = Field(
+        default=None, description="Without it, the fault is for all methods.", examples=["POST"]
     )
-    path: Annotated[str | None, MayBeAbsent] = Field(
+    path: Annotated[Annotated[str, Field(pattern="^/")] | None, MayBeAbsent] = Field(
         default=None,
-        pattern="^/",
         description="A path as it is in this document, or exactly that of a request, without its query. Without it, "
         "the fault is for all paths.",
         examples=["/v1/Stores/{storeId}/Profiles/Lookup"],
     )
-    status: Annotated[int | None, MayBeAbsent] = Field(
-        default=None, ge=400, le=599, description="Without it, the request is served, after the delay.", examples=[429]
+    status: Annotated[Annotated[int, Field(ge=400, le=599)] | None, MayBeAbsent] = Field(
+        default=None, description="Without it, the request is served, after the delay.", examples=[429]
     )
     times: int = Field(default=1, ge=1, le=1_000_000, description="How many requests it affects.")
-    retry_after: Annotated[int | None, MayBeAbsent] = Field(
-        default=None, ge=0, description="The seconds in `Retry-After`; for 429 and 503, 1 is the default."
+    retry_after: Annotated[Annotated[int, Field(ge=0)] | None, MayBeAbsent] = Field(
+        default=None, description="The seconds in `Retry-After`; for 429 and 503, 1 is the default."
     )
     delay_seconds: float = Field(default=0, ge=0, le=600, description="How long the answer waits.")
     drop_connection: bool = Field(default=False, description="Whether the connection ends without an answer.")
@@ -192,9 +191,11 @@ class ClockAnswer(AnswerModel):
 
 
 class ClockChange(WireModel):
-    now: Annotated[AwareDatetime | None, MayBeAbsent] = Field(default=None, strict=False)
-    advance_seconds: Annotated[float | None, MayBeAbsent] = Field(
-        default=None, ge=-3e9, le=3e9, description="Negative: back."
+    now: Annotated[Annotated[AwareDatetime, Field(strict=False)] | None, MayBeAbsent] = Field(
+        default=None, description="With its zone."
+    )
+    advance_seconds: Annotated[Annotated[float, Field(ge=-3e9, le=3e9)] | None, MayBeAbsent] = Field(
+        default=None, description="Negative: back."
     )
 
     @model_validator(mode="after")
