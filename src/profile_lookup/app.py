@@ -1,12 +1,14 @@
 """The composition root: it builds the application from the settings."""
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from profile_lookup.blocked_values import routes as blocked_values
@@ -41,6 +43,9 @@ from profile_lookup.web.redirects import install_redirects
 from profile_lookup.web.request_id import RequestIdMiddleware
 from profile_lookup.web.unread_body import UnreadBodyMiddleware
 
+if TYPE_CHECKING:
+    from profile_lookup.testing.double import Double
+
 _DESCRIPTION = """\
 Which customer profile does this phone number, e-mail address or chat ID name? Store profiles with their identifiers,
 and look them up. Profiles that turn out to be one person are merged.
@@ -68,6 +73,7 @@ _TAGS = [
     {"name": "Operations", "description": "The progress and the result of accepted requests."},
 ]
 
+_TESTING_TAG = {"name": "Testing", "description": "How tests control a server for tests **(ours)**."}
 
 FEATURES = (
     lookup_routes, bulk_routes, imports, upload_routes, create_routes, profiles, identifier_routes,
@@ -89,6 +95,7 @@ class _App(FastAPI):
     """
 
     log_requests = False
+    double: "Double | None" = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or self.middleware_stack is None:
@@ -102,7 +109,9 @@ class _App(FastAPI):
         outermost = super().build_middleware_stack()
         assert isinstance(outermost, ServerErrorMiddleware)  # RequestIdMiddleware replaces it
         hot = [route for route in self.routes if isinstance(route, HotRoute)]
-        routed = HotRoutesMiddleware(UnreadBodyMiddleware(outermost.app), routes=hot)
+        routed: ASGIApp = HotRoutesMiddleware(UnreadBodyMiddleware(outermost.app), routes=hot)
+        if self.double is not None:
+            routed = _observed(self.double, routed, self.routes)
         return RequestIdMiddleware(routed, log_requests=self.log_requests)
 
 
@@ -115,6 +124,7 @@ def create_app(settings: Settings) -> FastAPI:
     """Return the application. `settings.database_url` must be set: the commands set it for the embedded database."""
     assert settings.database_url is not None
     database_url = settings.database_url.get_secret_value()
+    double = _double(settings) if settings.ephemeral else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -132,7 +142,8 @@ def create_app(settings: Settings) -> FastAPI:
             group_ingest=group_ingest,
             bucket=bucket_of(settings),
         )
-        yield
+        async with nullcontext() if double is None else _running(double, settings, database):
+            yield
         await group_ingest.close()
         await lookups.close()
         await database.close()
@@ -151,15 +162,48 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.log_requests = settings.log_requests
+    app.double = app.state.double = double
     install_error_handlers(app)
     install_redirects(app)
     routes = [route for feature in FEATURES for route in feature.router.routes]
+    if double is not None:
+        routes += _routes_of_double()
     # `include_router` would make each route again at the first request, and match each one twice.
     app.router.routes += routes
     install_docs(app)
     documented = [route for feature in DOCUMENTED for route in feature.router.routes]
-    describe(app, _TAGS, documented, public_url=settings.public_url)
+    if double is None:
+        describe(app, _TAGS, documented, public_url=settings.public_url)
+    else:
+        describe(app, [*_TAGS, _TESTING_TAG], [*documented, *_routes_of_double()], public_url=settings.public_url)
     return app
+
+
+def _double(settings: Settings) -> "Double":
+    from profile_lookup.testing.double import Double  # noqa: PLC0415 -- other servers load nothing of it
+
+    return Double(settings)
+
+
+def _observed(double: "Double", app: ASGIApp, routes: Sequence[BaseRoute]) -> ASGIApp:
+    from profile_lookup.testing.middleware import DoubleMiddleware  # noqa: PLC0415 -- as above
+
+    return DoubleMiddleware(app, routes, double)
+
+
+def _routes_of_double() -> Sequence[BaseRoute]:
+    from profile_lookup.testing.routes import router  # noqa: PLC0415 -- as above
+
+    return router.routes
+
+
+@asynccontextmanager
+async def _running(double: "Double", settings: Settings, database: Database) -> AsyncIterator[None]:
+    """Run a server for tests, and its worker in this process, which has the only clock that is moved."""
+    from profile_lookup.jobs.job_handlers import running_worker  # noqa: PLC0415 -- other servers have a worker process
+
+    async with double.running(database), running_worker(settings) if settings.run_operations else nullcontext():
+        yield
 
 
 def app_from_environment() -> FastAPI:

@@ -1,13 +1,15 @@
 """The settings of the service, which each command reads once from the environment."""
 
 import os
+from datetime import datetime
 from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from platformdirs import user_data_path
+from platformdirs import user_cache_path, user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -24,6 +26,15 @@ class SettingsError(OperatorError):
 def _default_data_dir() -> Path:
     """Return a directory that the server can reach: if we are root, it runs as an unprivileged user."""
     return Path("/var/lib/profile-lookup") if os.geteuid() == 0 else user_data_path("profile-lookup")
+
+
+def _default_cache_dir() -> Path:
+    """Return a directory as above. A user without a home directory, as in some containers, gets a temporary one."""
+    if os.geteuid() == 0:
+        return Path("/var/cache/profile-lookup")
+    path = user_cache_path("profile-lookup")
+    existing = next(parent for parent in (path, *path.parents) if parent.exists())
+    return path if os.access(existing, os.W_OK) else Path(gettempdir()) / f"profile-lookup-{os.geteuid()}"
 
 
 class Settings(BaseSettings):
@@ -46,6 +57,14 @@ class Settings(BaseSettings):
             default_factory=_default_data_dir,
             description="The directory of the embedded database and of the demo's credentials. "
             "Unset: `/var/lib/profile-lookup` for root, else the user's data directory.",
+        ),
+    ]
+    cache_dir: Annotated[
+        Path,
+        Field(
+            default_factory=_default_cache_dir,
+            description="The directory of what `serve --ephemeral` keeps: a template of its databases, and each "
+            "database while it is in use. Unset: `/var/cache/profile-lookup` for root, else in the user's cache.",
         ),
     ]
     host: Annotated[str, Field(min_length=1, description="The address to listen on.")] = "127.0.0.1"
@@ -153,6 +172,35 @@ class Settings(BaseSettings):
         Field(description="The lowest severity that is logged."),
     ] = "INFO"
     log_requests: Annotated[bool, Field(description="Whether each request is logged, in one line.")] = False
+    ephemeral: Annotated[
+        bool,
+        Field(
+            description="Whether this is a server for tests: one process, with a database of its own, that anybody may "
+            "reset through `/testing/…`. Never turn it on for data that must last."
+        ),
+    ] = False
+    seed_file: Annotated[
+        Path | None,
+        Field(
+            description="A YAML or JSON file with the stores and profiles that a server for tests begins with: "
+            "`docs/seeds.md`."
+        ),
+    ] = None
+    clock: Annotated[
+        str | None,
+        Field(
+            description="The time at which the clock of a server for tests begins, such as `2026-01-15T10:15:30Z`. "
+            "Unset: the real time."
+        ),
+    ] = None
+    ephemeral_store_id: Annotated[
+        str | None,
+        Field(
+            pattern="^mem_(store|service)_[0-7][0-9a-hjkmnp-tv-z]{25}$",
+            description="The ID of the store that a server for tests begins with. Unset: the first one of the seed, or "
+            "a new one.",
+        ),
+    ] = None
 
     @property
     def upload_directory(self) -> Path:
@@ -203,6 +251,17 @@ class Settings(BaseSettings):
         if token is not None and len(token.get_secret_value()) < MIN_TOKEN_LENGTH:
             raise ValueError(f"expected at least {MIN_TOKEN_LENGTH} characters")
         return token
+
+    @field_validator("clock")
+    @classmethod
+    def _is_time(cls, clock: str | None) -> str | None:
+        try:
+            has_zone = clock is None or datetime.fromisoformat(clock).tzinfo is not None
+        except ValueError:
+            has_zone = False
+        if not has_zone:
+            raise ValueError("expected a time with its zone, such as 2026-01-15T10:15:30Z")
+        return clock
 
     @model_validator(mode="after")
     def _bootstrap_is_complete(self) -> Self:

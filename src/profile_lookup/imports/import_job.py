@@ -8,12 +8,13 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
 
+from profile_lookup.clock import CLOCK
 from profile_lookup.errors import FileRefused, ProfileLookupError, TraitsRefused, Unavailable
 from profile_lookup.imports import queries
 from profile_lookup.imports.column_mapping import MappedColumn, refuse_mapping
@@ -63,10 +64,10 @@ def import_handler(directory: Path, bucket: Bucket | None) -> Handler:
         has_file = details.is_uploaded
         if not has_file and bucket is not None:
             has_file = await _fetch_from_bucket(bucket, job, details, directory)
-        if not has_file and datetime.now(UTC) > details.upload_until:
+        if not has_file and CLOCK.now() > details.upload_until:
             raise FileRefused("expected an upload before the url expired")
         if not has_file:
-            await job.defer(next_poll(datetime.now(UTC) - details.created_at))
+            await job.defer(next_poll(CLOCK.now() - details.created_at))
             return
         async with _scratch_copy(job, directory) as file:
             layout = await _read_layout(job, details, file)

@@ -1,12 +1,13 @@
 """`/v1/Stores/{storeId}/Profiles/Imports`."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
+from profile_lookup.clock import CLOCK
 from profile_lookup.database.keyset import Key
 from profile_lookup.database.tables import profile_import
 from profile_lookup.errors import PageTokenRefused, RequestRefused, TraitsRefused
@@ -88,7 +89,7 @@ async def create_import(
     """
     refuse_mapping(store.trait_groups, store.settings, [each.to_domain() for each in body.column_mappings])
     seconds = settings.upload_seconds
-    now = datetime.now(UTC)
+    now = CLOCK.now()
     until = now + timedelta(seconds=seconds)
     import_id = await queries.create(
         transaction,

@@ -9,10 +9,11 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.clock import CLOCK
 from profile_lookup.errors import IdentifierConflict, ProfileLookupError, RowRefused
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.profile_replay import Written
@@ -118,7 +119,7 @@ async def _apply_step(
             attempts = [
                 row.attempt if row.cells is None else change_or_refusal(store, mapping, row.cells) for row in rows
             ]
-        timed = _timed(attempts, max(position.time, datetime.now(UTC)))
+        timed = _timed(attempts, max(position.time, CLOCK.now()))
 
         def publish_position(outcomes: Sequence[Outcome]) -> None:
             time = time_after(timed[len(outcomes) - 1])

@@ -107,20 +107,21 @@ async def ingest_together(
     store: StoreRules,
     attempts: Iterable[Attempt],
     on_resolved: Callable[[Sequence[Outcome]], None] = lambda _: None,
+    new_profile_id: Callable[[], UUID] = new_id,
 ) -> list[Outcome]:
     """Write as many attempts as fit in one transaction, at least the first, each as `ingest` would write it alone.
 
     The iterable is read only up to the first attempt that does not fit. The caller continues after as many attempts as
     there are outcomes. An attempt that fails changes nothing, and the others are written. `on_resolved` is called with
-    the outcomes before they are written, when all locks are held. Raises `RulesChanged` or `CandidateMoved`, as
-    `lock_and_gather` does.
+    the outcomes before they are written, when all locks are held. `new_profile_id` returns the ID of each new profile,
+    and of each merge. Raises `RulesChanged` or `CandidateMoved`, as `lock_and_gather` does.
     """
     fitting = list(_take_fitting(attempts))
     former = [former_forms(store, change) if isinstance(change, Change) else {} for change, _ in fitting]
     changes = [
         (change, forms) for (change, _), forms in zip(fitting, former, strict=True) if isinstance(change, Change)
     ]
-    replay, _ = await _replay(connection, store, changes)
+    replay, _ = await _replay(connection, store, changes, new_profile_id=new_profile_id)
     outcomes = [
         _apply(replay, change, requested_at, forms)
         for (change, requested_at), forms in zip(fitting, former, strict=True)
@@ -132,7 +133,11 @@ async def ingest_together(
 
 
 async def _replay(
-    connection: AsyncConnection, store: StoreRules, changes: Sequence[tuple[Change, Former]], known: UUID | None = None
+    connection: AsyncConnection,
+    store: StoreRules,
+    changes: Sequence[tuple[Change, Former]],
+    known: UUID | None = None,
+    new_profile_id: Callable[[], UUID] = new_id,
 ) -> tuple[ProfileReplay, Sequence[Profile]]:
     """Lock all profiles on which the changes depend, and return the replay with them, and the profiles.
 
@@ -143,7 +148,7 @@ async def _replay(
     former = {form for _, forms in changes for form in forms}
     if depend_on_names(candidates, [change for change, _ in changes]) or _hold_any(candidates, former):
         candidates = await with_names(connection, store, candidates)
-    return ProfileReplay(store.settings, candidates, new_id, store.blocked_values), candidates
+    return ProfileReplay(store.settings, candidates, new_profile_id, store.blocked_values), candidates
 
 
 def _hold_any(profiles: Iterable[Profile], identifiers: AbstractSet[NormalizedIdentifier]) -> bool:

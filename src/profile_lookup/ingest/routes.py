@@ -1,11 +1,10 @@
 """`POST /v1/Stores/{storeId}/Profiles`."""
 
-from datetime import UTC, datetime
-
 from fastapi import APIRouter
 
 from profile_lookup.accounts.credentials import parse_basic_cached
 from profile_lookup.accounts.dependencies import BASIC
+from profile_lookup.clock import CLOCK
 from profile_lookup.errors import IdentifierConflict, RequestRefused, TraitsRefused, TraitValueRefused
 from profile_lookup.identity.change import Change
 from profile_lookup.ingest.ingest import change_of
@@ -65,7 +64,7 @@ async def create_profile(request: HotRequest, store_id: StoreIdInPath) -> bytes:
     If no profile has any of these identifiers, a new one is created. If one has, it is updated. If several have, they
     are one person and merge into the earliest.
     """
-    requested_at = datetime.now(UTC)
+    requested_at = CLOCK.now()
     services = request.services
     credentials = parse_basic_cached(connection_cache(request.scope), request.raw_headers.get(b"authorization", b""))
     # The group that the create is written with admits its caller again, before it parses any body.

@@ -6,12 +6,12 @@ new.
 
 from collections.abc import Sequence
 from dataclasses import replace as replaced
-from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.clock import CLOCK
 from profile_lookup.database.documents import settings_of
 from profile_lookup.database.fuzzy_key import fuzzy_key
 from profile_lookup.database.ids import new_id
@@ -148,7 +148,7 @@ async def _merge(
     for profile_id in sorted(profile_ids):
         profiles += await lock_and_gather(connection, store, known=profile_id)
     profiles = await with_names(connection, store, profiles)
-    now = datetime.now(UTC)
+    now = CLOCK.now()
     became = [renormalized(change.after, change.renormalized, profile) for profile in profiles]
     identifiers, traits = combined(change.after, became, Change(), now)
     merge = Merge(profiles[0], tuple(profiles[1:]), rule)

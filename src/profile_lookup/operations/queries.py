@@ -2,13 +2,14 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, delete, exists, func, insert, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.clock import CLOCK
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.tables import operation, operation_item, operation_piece
 
@@ -34,7 +35,7 @@ async def record_completed(
 ) -> UUID:
     """Record what this very transaction does, as a completed operation that clients can fetch. Return its ID."""
     return await _insert(
-        connection, account_id, store_id, kind, {}, "COMPLETED", result_id=result_id, completed_at=datetime.now(UTC)
+        connection, account_id, store_id, kind, {}, "COMPLETED", result_id=result_id, completed_at=CLOCK.now()
     )
 
 
@@ -98,7 +99,7 @@ async def _insert(
             input=job_input,
             progress={},
             attempts=0,
-            created_at=created_at or datetime.now(UTC),
+            created_at=created_at or CLOCK.now(),
             **more,
         )
     )
@@ -203,7 +204,7 @@ async def fail(connection: AsyncConnection, taken: Taken, error_code: int, error
 async def _end(connection: AsyncConnection, taken: Taken, **values: object) -> None:
     """End the operation, and delete the inputs that are left, since they may hold personal data."""
     await connection.execute(text("set local statement_timeout = 0"))  # there may be gigabytes of input
-    await _update(connection, taken, completed_at=datetime.now(UTC), lease=None, **values)
+    await _update(connection, taken, completed_at=CLOCK.now(), lease=None, **values)
     await connection.execute(
         delete(operation_item).where(
             operation_item.c.account_id == taken.account_id,

@@ -1,12 +1,12 @@
 """`/v1/Stores/{storeId}/Profiles/{profileId}/Identifiers`."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from sqlalchemy import Row
 
+from profile_lookup.clock import CLOCK
 from profile_lookup.errors import (
     IdentifierConflict,
     IdentifierNotFound,
@@ -113,7 +113,7 @@ async def add_identifier(
         identifier = store.blocked_values.refuse_blocked(store.settings, body.to_domain())
         return Change((identifier,), sent={identifier: body.value})
 
-    await ingest(database, addressed.store, read, datetime.now(UTC), addressed.id)
+    await ingest(database, addressed.store, read, CLOCK.now(), addressed.id)
     return wire.Accepted(message=_ADDED)
 
 
@@ -176,7 +176,7 @@ async def patch_identifier(
         new = store.blocked_values.refuse_blocked(store.settings, Identifier(id_type, body.new_value))
         return Change((new,), replaced=old, sent={new: body.new_value, old: body.old_value})
 
-    await ingest(database, addressed.store, read, datetime.now(UTC), addressed.id)
+    await ingest(database, addressed.store, read, CLOCK.now(), addressed.id)
     return wire.Accepted(message=_CHANGED)
 
 

@@ -1,11 +1,11 @@
 """`/v1/Stores/{storeId}/Profiles`."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from pydantic.json_schema import SkipJsonSchema
 
+from profile_lookup.clock import CLOCK
 from profile_lookup.errors import (
     IdentifierConflict,
     PageTokenRefused,
@@ -145,7 +145,7 @@ async def patch_profile(
         traits = read_trait_changes(store.trait_groups, body.traits or {})
         return Change.of_traits(store.trait_groups, store.settings, traits, store.blocked_values)
 
-    await ingest(database, addressed.store, read, datetime.now(UTC), addressed.id)
+    await ingest(database, addressed.store, read, CLOCK.now(), addressed.id)
     return wire.Accepted(message=_CHANGED)
 
 

@@ -14,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from profile_lookup.errors import RequestRefused
 from profile_lookup.serving.listener import address
-from profile_lookup.web.connection import CACHE, IS_CLOSING
+from profile_lookup.web.connection import ABORT, CACHE, IS_CLOSING
 from profile_lookup.web.dependencies import services_of
 from profile_lookup.web.errors import answer_with
 from profile_lookup.web.request_id import new_request_id, with_request_id
@@ -24,7 +24,7 @@ from profile_lookup.web.urls import error_pages
 class ContractHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._cache: dict[str, Any] = {}
+        self._cache: dict[str, Any] = {ABORT: transport.abort}
         self.transport = self._one_segment = _OneSegmentTransport(transport)  # type: ignore[assignment]
 
     def on_message_begin(self) -> None:

@@ -15,6 +15,7 @@ from profile_lookup.errors import (
     StoreLimitReached,
     StoreNameTaken,
 )
+from profile_lookup.identity.blocked_values import NEW_STORES_BLOCKED_VALUES, PLACEHOLDERS_ALONE
 from profile_lookup.operations.dependencies import accepted, accepted_answer
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queries import enqueue, record_completed
@@ -73,6 +74,8 @@ async def create_store(
         display_name=body.display_name,
         description=body.description,
         max_stores=settings.max_stores,
+        # Test data is full of values such as test@test.com.
+        blocked_values=PLACEHOLDERS_ALONE if settings.ephemeral else NEW_STORES_BLOCKED_VALUES,
     )
     operation = await record_completed(
         transaction, account_id, store_id, kind=OperationKind.CREATE_STORE, result_id=ids.store_id(store_id)
