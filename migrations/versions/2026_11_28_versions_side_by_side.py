@@ -6,7 +6,7 @@ Processes of release 0.1 call `lock_and_gather` without shared identifiers, by w
 from alembic import op
 
 revision = "2026_11_28_versions_side_by_side"
-down_revision = "2026_11_28_names_per_value"
+down_revision = "2026_11_28_import_notices"
 branch_labels = None
 depends_on = None
 

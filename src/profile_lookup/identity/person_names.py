@@ -22,7 +22,7 @@ MAX_NAMES = 1000
 NOTICE_FROM = 50
 """A value with so many names is worth a notice, whether or not there is a limit."""
 
-_PARTS = tuple(TraitName(CONTACT.name, part) for part in ("firstName", "lastName"))
+NAME_TRAITS = tuple(TraitName(CONTACT.name, part) for part in ("firstName", "lastName"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def depend_on_names(profiles: Collection[Profile], changes: Collection[Change]) 
 
 
 def _name(part_of: Callable[[TraitName], object]) -> str | None:
-    parts = [part for part in map(part_of, _PARTS) if isinstance(part, str)]
+    parts = [part for part in map(part_of, NAME_TRAITS) if isinstance(part, str)]
     folded = normalize("NFC", normalize("NFC", " ".join(parts)).casefold())
     return " ".join(folded.split()) or None
 

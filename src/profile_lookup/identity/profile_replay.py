@@ -32,11 +32,16 @@ from profile_lookup.identity.rules import IdentityResolutionSettings
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a change did, the canonical profile of its person at that time, and the identifiers that a limit dropped."""
+    """What a change did, and the canonical profile of its person at that time.
+
+    - `evicted`: the identifiers that a limit dropped
+    - `shared`: the change's identifiers that were written under so many names that they may be nobody's own
+    """
 
     how: Literal["created", "updated", "merged"]
     profile_id: UUID
     evicted: tuple[NormalizedIdentifier, ...] = ()
+    shared: tuple[NormalizedIdentifier, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,8 @@ class ProfileReplay:
         written = self.become(resolution, identifiers, traits, names, requested_at)
         for identifier, counted in counts.items():
             self._keep_names(identifier, counted.names)
-        return replace(written, evicted=evicted(profiles, change, identifiers))
+        shared = tuple(identifier for identifier, each in counts.items() if len(each.names) >= NOTICE_FROM)
+        return replace(written, evicted=evicted(profiles, change, identifiers), shared=shared)
 
     def become(
         self,

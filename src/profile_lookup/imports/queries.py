@@ -205,6 +205,13 @@ async def save_step(
         )
 
 
+async def save_notices(
+    connection: AsyncConnection, store_id: UUID, import_id: UUID, notices: list[Document] | None
+) -> None:
+    """Save what is to be said at the end. Raises `StoreNotFound` if the import went with its store."""
+    await _update(connection, store_id, import_id, notices=notices)
+
+
 async def refusals(database: Database, store_id: UUID, import_id: UUID) -> AsyncIterator[str]:
     """Yield the reports that `save_step` saved, ordered by position. No connection is held in between."""
     position: int | None = -1

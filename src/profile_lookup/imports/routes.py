@@ -167,6 +167,7 @@ async def list_imports(
                     "created": 6,
                     "updated": 2,
                     "merged": 1,
+                    "refused": 1,
                     "cellsIgnored": 1,
                     "evicted": 0,
                 },

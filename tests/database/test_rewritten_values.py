@@ -1,4 +1,4 @@
-"""The names under which a value was written stay with it when the value gets another form."""
+"""What belongs to a value stays with it when the value gets another form: its names, and that it is blocked."""
 
 import httpx
 import pytest
@@ -126,5 +126,21 @@ async def test_a_value_that_is_blocked_in_its_new_form_is_removed(
         await insert_former(connection, store_id, "phone", OLD)
         await make_unversioned(connection)
     await renormalize(database)
+    async with database.statements() as connection:
+        assert await connection.scalar(text("select count(*) from identifier")) == 0
+
+
+async def test_a_value_that_was_blocked_in_its_earlier_form_is_blocked_in_its_new_form(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    path = f"/v1/ControlPlane/Stores/{store_id}/BlockedValues"
+    await _put(client, database, path, builtIn=False, values=[{"idType": "phone", "value": NEW}])
+    async with database.transaction() as connection:
+        await insert_former(connection, store_id, "phone", OLD)
+        former = "update store set blocked_values = replace(blocked_values::text, :new, :old)::jsonb"
+        await connection.execute(text(former), {"new": NEW, "old": OLD})
+        await make_unversioned(connection)
+    await renormalize(database)
+    assert (await client.get(path)).json()["values"] == [{"idType": "phone", "value": NEW}]
     async with database.statements() as connection:
         assert await connection.scalar(text("select count(*) from identifier")) == 0
