@@ -98,7 +98,7 @@ class ImportProgress(AnswerModel):
 class ImportNotice(AnswerModel):
     kind: Literal["sharedValue"] = Field(
         description="`sharedValue`: one value of this type stood in very many rows, under 50 or more names, or as a "
-        "placeholder such as `n/a`. The value itself is not told."
+        "placeholder such as `n/a`. A notice never contains the value."
     )
     id_type: IdType
     rows: int = Field(ge=1, description="The number of rows that hold the value.")
