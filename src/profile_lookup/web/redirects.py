@@ -3,7 +3,7 @@
 The origin stays the same, so that clients send their credentials again. The rest of the path and the query are kept.
 
 If `follow_merged` is set, the service follows the redirect itself, because some clients take a 308 for success. See
-docs/decisions/0031-merged-profiles-may-be-followed.md.
+docs/decisions/0027-merged-profiles-may-be-followed.md.
 """
 
 from typing import Any

@@ -7,7 +7,7 @@
     └── ephemeral/<random>/   the directory of a server: a copy of the template's data
 
 To initialize and migrate takes a second, to copy a template less than a tenth of it. `key` names PostgreSQL's version
-and the migrations. See docs/decisions/0033-a-server-for-tests.md.
+and the migrations. See docs/decisions/0029-a-server-for-tests.md.
 """
 
 import hashlib
