@@ -8,6 +8,7 @@
     python3 run.py check           run every check that is not a test
     python3 run.py bench [ARGS…]   compare its speed with others' (benchmarks/README.md)
     python3 run.py lock            bring the lock files in step with pyproject.toml
+    python3 run.py phones          write down how the locked release of phonenumbers reads numbers (CONTRIBUTING.md)
 
 It installs the packages of the lock files, whose hashes it checks, into .venv, and does so again only after a change.
 """
@@ -41,6 +42,8 @@ def main(arguments: list[str]) -> None:
             run_in_checkout("-m", "benchmarks", *rest)
         case ["check" | "lock" as task]:
             run_in_checkout("tools/checks.py", task)
+        case ["phones"]:
+            run_in_checkout("-m", "tests.releases.answers", "write")
         case _:
             run_command(*arguments or ("serve", "--demo"))
 

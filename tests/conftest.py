@@ -49,6 +49,17 @@ WAITING = """
 """
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="also run the slow proofs, which CI runs")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--slow"):
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="a slow proof: needs --slow"))
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # this is the controller; its workers inherit the environment
         # Not in pytest's directory: if root runs the tests, PostgreSQL runs as another user, who cannot read that.
@@ -93,9 +104,9 @@ def server_url() -> Iterator[str]:
     with _server() as url:
         with FileLock(f"{os.environ[RUN_DIRECTORY]}/template.lock"):
             if not asyncio.run(_exists(url, TEMPLATE)):
-                asyncio.run(_execute(url, "create database migrating"))
-                migrate(_url_of(url, "migrating"))
-                asyncio.run(_execute(url, f"alter database migrating rename to {TEMPLATE}"))
+                asyncio.run(execute(url, "create database migrating"))
+                migrate(url_of(url, "migrating"))
+                asyncio.run(execute(url, f"alter database migrating rename to {TEMPLATE}"))
         yield url
 
 
@@ -111,13 +122,13 @@ def _server() -> Iterator[str]:
 
 @pytest.fixture
 def empty_database_url(server_url: str) -> Iterator[str]:
-    yield from _database(server_url, "template1")
+    yield from database_copy(server_url, "template1")
 
 
 @pytest.fixture
 def database_url(server_url: str) -> Iterator[str]:
     """The URL of a migrated database that only this test uses."""
-    yield from _database(server_url, TEMPLATE)
+    yield from database_copy(server_url, TEMPLATE)
 
 
 @pytest.fixture
@@ -161,7 +172,7 @@ async def store_id(client: httpx.AsyncClient) -> str:
 def service_url(settings: Settings) -> Iterator[str]:
     """The service's URL over real TCP, for clients that cannot call the ASGI application directly."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn_config(app_with_worker(settings)))
+        server = uvicorn.Server(uvicorn_config(app_with_worker(settings), settings))
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -257,19 +268,19 @@ async def change_settings(
     return await finished(client, await client.put(path, json=settings))
 
 
-def _url_of(server_url: str, database: str) -> str:
+def url_of(server_url: str, database: str) -> str:
     return urlsplit(server_url)._replace(path=f"/{database}").geturl()
 
 
-def _database(server_url: str, template: str) -> Iterator[str]:
+def database_copy(server_url: str, template: str) -> Iterator[str]:
     name = f"test_{uuid4().hex}"
     # Copying the files, which are few, is four times as fast as writing their pages to the log.
-    asyncio.run(_execute(server_url, f"create database {name} template {template} strategy file_copy"))
-    yield _url_of(server_url, name)
-    asyncio.run(_execute(server_url, f"drop database {name} with (force)"))
+    asyncio.run(execute(server_url, f"create database {name} template {template} strategy file_copy"))
+    yield url_of(server_url, name)
+    asyncio.run(execute(server_url, f"drop database {name} with (force)"))
 
 
-async def _execute(server_url: str, statement: str) -> None:
+async def execute(server_url: str, statement: str) -> None:
     connection = await asyncpg.connect(server_url)
     await connection.execute(statement)
     await connection.close()

@@ -27,13 +27,18 @@ COMMANDS = {
 }
 
 LOCKS = {"requirements.lock": ["build"], "requirements-dev.lock": ["build", "dev"]}
+NPM_LOCKS = [
+    ROOT / "benchmarks/peers/fastify/package-lock.json",
+    ROOT / "tests/generated_clients/node/package-lock.json",
+    ROOT / "tests/sdk/node/package-lock.json",
+]
 
 
 def check() -> bool:
     """Run all checks, also after a failure, print which failed, and return whether none did."""
     results = {name: _succeeds(arguments) for name, arguments in COMMANDS.items()}
     results["locks"] = _locks_are_in_step()
-    results["npm lock"] = _npm_lock_holds_no_address()
+    results["npm locks"] = _npm_locks_hold_no_address()
     results["migrations"] = _migrations_give_the_tables()
     for name, passed in results.items():
         print(f"{'ok    ' if passed else 'FAILED'} {name}")
@@ -83,13 +88,12 @@ def _locks_are_in_step() -> bool:
     return in_step
 
 
-def _npm_lock_holds_no_address() -> bool:
-    """Return whether the file is free of the addresses that npm writes into it: of packages and of their funding."""
-    lock = ROOT / "benchmarks" / "peers" / "fastify" / "package-lock.json"
-    if re.search("https?://", lock.read_text()):
+def _npm_locks_hold_no_address() -> bool:
+    """Return whether the files are free of the addresses that npm writes into them: of packages and of funding."""
+    with_address = [lock for lock in NPM_LOCKS if re.search("https?://", lock.read_text())]
+    for lock in with_address:
         print(f"{lock.relative_to(ROOT)} holds an address: remove `resolved` and `funding`")
-        return False
-    return True
+    return not with_address
 
 
 def _migrations_give_the_tables() -> bool:

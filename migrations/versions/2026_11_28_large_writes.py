@@ -7,7 +7,7 @@ before go on with the function that they call.
 from alembic import op
 
 revision = "2026_11_28_large_writes"
-down_revision = "2026_11_28_names_per_value"
+down_revision = "2026_11_28_versions_side_by_side"
 branch_labels = None
 depends_on = None
 
@@ -48,10 +48,9 @@ create or replace function lock_and_gather(
     match_types text[],
     match_values text[],
     known uuid,
-    -- Processes of the version before pass all identifiers as `match`.
-    shared_types text[] default '{}',
-    shared_values text[] default '{}',
-    shared_requests integer[] default '{}'
+    shared_types text[],
+    shared_values text[],
+    shared_requests integer[]
 )
 returns table (
     profile_id uuid,
@@ -140,5 +139,5 @@ def downgrade() -> None:
     environment = op.get_context().environment_context
     assert environment is not None
     before = environment.script.get_revision("2026_11_28_weak_matches").module.LOCK_AND_GATHER
-    op.execute(before.replace("create function", "create or replace function", 1))
+    op.execute(before.replace("create function", "create or replace function", 1).replace(" default '{}'", ""))
     op.execute("drop function take_turn")

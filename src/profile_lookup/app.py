@@ -1,14 +1,15 @@
 """The composition root: it builds the application from the settings."""
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from profile_lookup.blocked_values import routes as blocked_values
 from profile_lookup.database.busy_poll import BusyPoll
@@ -26,7 +27,7 @@ from profile_lookup.lookup import routes as lookup_routes
 from profile_lookup.lookup.coalescing import Lookups
 from profile_lookup.lookup.profile_lookup import ProfileLookup
 from profile_lookup.operations import routes as operations
-from profile_lookup.profiles import bulk_routes, identifier_routes
+from profile_lookup.profiles import bulk_routes, identifier_routes, memory_routes
 from profile_lookup.profiles import routes as profiles
 from profile_lookup.services import Services
 from profile_lookup.settings import Settings, load_settings
@@ -34,7 +35,7 @@ from profile_lookup.stores import routes as stores
 from profile_lookup.stores.admission import Admissions
 from profile_lookup.trait_groups import routes as trait_groups
 from profile_lookup.web import health_routes as health
-from profile_lookup.web.docs import install_docs
+from profile_lookup.web.docs.routes import install_docs
 from profile_lookup.web.errors import install_error_handlers
 from profile_lookup.web.hot_route import HotRoute, HotRoutesMiddleware
 from profile_lookup.web.openapi import describe
@@ -42,12 +43,19 @@ from profile_lookup.web.redirects import install_redirects
 from profile_lookup.web.request_id import RequestIdMiddleware
 from profile_lookup.web.unread_body import UnreadBodyMiddleware
 
+if TYPE_CHECKING:
+    from profile_lookup.testing.double import Double
+
 _DESCRIPTION = """\
 Which customer profile does this phone number, e-mail address or chat ID name? Store profiles with their identifiers,
 and look them up. Profiles that turn out to be one person are merged.
 
 The service speaks the identity half of Twilio's Conversation Memory API (v1), so the official SDK works unmodified.
-Press *Authorize* and enter an API key's SID and secret, or an account's SID and auth token.
+What is marked `x-ours` or **(ours)** is not in the published API.
+
+Press *Authorize* and enter an API key's SID and secret, or an account's SID and auth token. The
+[guides](docs/guides) explain [lists](docs/guides#paging), [operations](docs/guides#operations),
+[merged profiles](docs/guides#redirects) and [null](docs/guides#null). There is a [list of error codes](docs/errors).
 """
 
 _TAGS = [
@@ -65,22 +73,29 @@ _TAGS = [
     {"name": "Operations", "description": "The progress and the result of accepted requests."},
 ]
 
+_TESTING_TAG = {"name": "Testing", "description": "How tests control a server for tests **(ours)**."}
 
 FEATURES = (
-    lookup_routes, bulk_routes, imports, upload_routes, create_routes, profiles, identifier_routes, stores,
-    identity_settings, blocked_values, trait_groups, operations, health,
+    lookup_routes, bulk_routes, imports, upload_routes, create_routes, profiles, identifier_routes,
+    memory_routes, stores, identity_settings, blocked_values, trait_groups, operations, health,
 )  # fmt: skip
-"""The modules that have a `router`, in the order of the documentation."""
+"""The modules that have a `router`, in the order in which they are tried: `…/Profiles/Imports` is no profile's path."""
+
+DOCUMENTED = (
+    lookup_routes, create_routes, profiles, identifier_routes, bulk_routes, imports, upload_routes, stores,
+    identity_settings, blocked_values, trait_groups, operations,
+)  # fmt: skip
+"""The modules whose operations are documented, in this order."""
 
 
 class _App(FastAPI):
     """FastAPI with our own middleware outermost, and the hot routes before the framework's middleware.
 
-    What `add_middleware` adds is not applied to hot routes: it reads a proxy's headers, which no answer of a hot route
-    needs. `RequestIdMiddleware` answers a crash, and no handler does.
+    `RequestIdMiddleware` answers a crash, and no handler does.
     """
 
     log_requests = False
+    double: "Double | None" = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or self.middleware_stack is None:
@@ -94,7 +109,9 @@ class _App(FastAPI):
         outermost = super().build_middleware_stack()
         assert isinstance(outermost, ServerErrorMiddleware)  # RequestIdMiddleware replaces it
         hot = [route for route in self.routes if isinstance(route, HotRoute)]
-        routed = HotRoutesMiddleware(UnreadBodyMiddleware(outermost.app), routes=hot)
+        routed: ASGIApp = HotRoutesMiddleware(UnreadBodyMiddleware(outermost.app), routes=hot)
+        if self.double is not None:
+            routed = _observed(self.double, routed, self.routes)
         return RequestIdMiddleware(routed, log_requests=self.log_requests)
 
 
@@ -107,6 +124,7 @@ def create_app(settings: Settings) -> FastAPI:
     """Return the application. `settings.database_url` must be set: the commands set it for the embedded database."""
     assert settings.database_url is not None
     database_url = settings.database_url.get_secret_value()
+    double = _double(settings) if settings.ephemeral else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -124,7 +142,8 @@ def create_app(settings: Settings) -> FastAPI:
             group_ingest=group_ingest,
             bucket=bucket_of(settings),
         )
-        yield
+        async with nullcontext() if double is None else _running(double, settings, database):
+            yield
         await group_ingest.close()
         await lookups.close()
         await database.close()
@@ -143,16 +162,48 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.log_requests = settings.log_requests
-    # uvicorn would do this for all requests, but no answer of a hot route contains an address.
-    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
+    app.double = app.state.double = double
     install_error_handlers(app)
     install_redirects(app)
     routes = [route for feature in FEATURES for route in feature.router.routes]
+    if double is not None:
+        routes += _routes_of_double()
     # `include_router` would make each route again at the first request, and match each one twice.
     app.router.routes += routes
     install_docs(app)
-    describe(app, _TAGS, routes)
+    documented = [route for feature in DOCUMENTED for route in feature.router.routes]
+    if double is None:
+        describe(app, _TAGS, documented, public_url=settings.public_url)
+    else:
+        describe(app, [*_TAGS, _TESTING_TAG], [*documented, *_routes_of_double()], public_url=settings.public_url)
     return app
+
+
+def _double(settings: Settings) -> "Double":
+    from profile_lookup.testing.double import Double  # noqa: PLC0415 -- other servers load nothing of it
+
+    return Double(settings)
+
+
+def _observed(double: "Double", app: ASGIApp, routes: Sequence[BaseRoute]) -> ASGIApp:
+    from profile_lookup.testing.middleware import DoubleMiddleware  # noqa: PLC0415 -- as above
+
+    return DoubleMiddleware(app, routes, double)
+
+
+def _routes_of_double() -> Sequence[BaseRoute]:
+    from profile_lookup.testing.routes import router  # noqa: PLC0415 -- as above
+
+    return router.routes
+
+
+@asynccontextmanager
+async def _running(double: "Double", settings: Settings, database: Database) -> AsyncIterator[None]:
+    """Run a server for tests, and its worker in this process, which has the only clock that is moved."""
+    from profile_lookup.jobs.job_handlers import running_worker  # noqa: PLC0415 -- other servers have a worker process
+
+    async with double.running(database), running_worker(settings) if settings.run_operations else nullcontext():
+        yield
 
 
 def app_from_environment() -> FastAPI:

@@ -9,18 +9,15 @@
     │   ├── PageTokenRefused        not a token of this list
     │   ├── DefinitionRefused       a trait's definition contradicts itself
     │   ├── FileRefused             an import's file is not what was announced, or cannot be read
-    │   ├── RowRefused              a row of an import's file cannot be applied
+    │   ├── RowRefused              a profile of a batch, or a row of an import's file, cannot be applied
     │   ├── BodyTooLarge
     │   ├── TooManyValues           a JSON body has so many values that parsing it would delay all other requests
-    │   └── MediaTypeRefused
+    │   ├── MediaTypeRefused
+    │   └── ContentEncodingRefused  the body is compressed
     ├── NotFound
-    │   ├── StoreNotFound
-    │   ├── StoreNotActive
-    │   ├── OperationNotFound
-    │   ├── TraitGroupNotFound
-    │   ├── ProfileNotFound
-    │   ├── ImportNotFound
+    │   ├── StoreNotFound, StoreNotActive, OperationNotFound, TraitGroupNotFound, ProfileNotFound, ImportNotFound
     │   ├── IdentifierNotFound      the profile has no identifier of this type
+    │   ├── MemoryHalfAbsent        the address belongs to the half of the API that this service does not have
     │   ├── NothingToReplace        the profile does not have the value that should be replaced
     │   └── NothingToRemove         the profile has no value that could be removed
     ├── ProfileMoved                the profile was merged into the profile `canonical_id`
@@ -48,22 +45,13 @@
         ├── OutcomeUnknown          the connection was lost during a commit, so the write may have been done
         └── NotMigrated             the database does not have this version's schema
 
-`OperatorError` is not one of them: it is raised when a command cannot be carried out.
-
 Messages are for people, and clients read them. They say what was expected, and never contain an identifier's value.
 """
 
-import re
 from collections.abc import Iterable
 from uuid import UUID
 
 _MAX_NAMED = 5  # blocked values in one message
-_LOOKS_LIKE_A_NAME = re.compile("[A-Za-z][A-Za-z_-]{0,29}[0-9]{0,3}")
-
-
-def nameable(name: str) -> str:
-    """Return the name of a field or trait for a message, or a placeholder if it may be a value that a client sent."""
-    return name if _LOOKS_LIKE_A_NAME.fullmatch(name) else "(a name)"
 
 
 class ProfileLookupError(Exception):
@@ -121,7 +109,7 @@ class FileRefused(RequestRefused):
 
 
 class RowRefused(RequestRefused):
-    """`column` is None when the row is refused as a whole."""
+    """`column` is None when the row is refused as a whole, and for a profile of a batch."""
 
     def __init__(self, column: str | None, reason: str) -> None:
         super().__init__(reason)
@@ -151,6 +139,11 @@ class TooManyValues(BodyTooLarge):
 class MediaTypeRefused(RequestRefused):
     def __init__(self) -> None:
         super().__init__("Unsupported media type: expected Content-Type: application/json")
+
+
+class ContentEncodingRefused(RequestRefused):
+    def __init__(self) -> None:
+        super().__init__("Unsupported Content-Encoding: expected a body that is not compressed")
 
 
 class NotFound(ProfileLookupError):
@@ -184,6 +177,15 @@ class ImportNotFound(NotFound):
 
 class IdentifierNotFound(NotFound):
     pass
+
+
+class MemoryHalfAbsent(NotFound):
+    def __init__(self) -> None:
+        ProfileLookupError.__init__(
+            self,
+            "This service has no Observations, ConversationSummaries and Recall: it has the identity half of the API "
+            "only. The profile may exist",
+        )
 
 
 class NothingToReplace(NotFound):

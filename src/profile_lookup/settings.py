@@ -1,13 +1,15 @@
 """The settings of the service, which each command reads once from the environment."""
 
 import os
+from datetime import datetime
 from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from platformdirs import user_data_path
+from platformdirs import user_cache_path, user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -24,6 +26,15 @@ class SettingsError(OperatorError):
 def _default_data_dir() -> Path:
     """Return a directory that the server can reach: if we are root, it runs as an unprivileged user."""
     return Path("/var/lib/profile-lookup") if os.geteuid() == 0 else user_data_path("profile-lookup")
+
+
+def _default_cache_dir() -> Path:
+    """Return a directory as above. A user without a home directory, as in some containers, gets a temporary one."""
+    if os.geteuid() == 0:
+        return Path("/var/cache/profile-lookup")
+    path = user_cache_path("profile-lookup")
+    existing = next(parent for parent in (path, *path.parents) if parent.exists())
+    return path if os.access(existing, os.W_OK) else Path(gettempdir()) / f"profile-lookup-{os.geteuid()}"
 
 
 class Settings(BaseSettings):
@@ -48,6 +59,14 @@ class Settings(BaseSettings):
             "Unset: `/var/lib/profile-lookup` for root, else the user's data directory.",
         ),
     ]
+    cache_dir: Annotated[
+        Path,
+        Field(
+            default_factory=_default_cache_dir,
+            description="The directory of what `serve --ephemeral` keeps: a template of its databases, and each "
+            "database while it is in use. Unset: `/var/cache/profile-lookup` for root, else in the user's cache.",
+        ),
+    ]
     host: Annotated[str, Field(min_length=1, description="The address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="The port to listen on; 0 takes a free one.")] = 8000
     workers: Annotated[int, Field(ge=1, le=64, description="How many processes answer requests.")] = 1
@@ -67,15 +86,38 @@ class Settings(BaseSettings):
             "Turn it off if you run `profile-lookup worker` yourself."
         ),
     ] = True
+    keep_alive_seconds: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=3600,
+            description="How long a connection without a request stays open, in seconds. It must be longer than a load "
+            "balancer keeps one, or clients get 502: nginx and ALB keep one for 60 seconds.",
+        ),
+    ] = 75
     public_url: Annotated[
         str | None,
         Field(
             pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$",
             max_length=400,
-            description="The URL that clients reach the service by, for `Location` and `statusUrl`. "
+            description="The URL that clients reach the service by, for `Location`, `statusUrl` and `more_info`. "
             "Unset: the URL of the request.",
         ),
     ] = None
+    error_docs: Annotated[
+        Literal["service", "twilio"],
+        Field(
+            description="Where `more_info` of an error leads: to the pages of this `service` below `/docs/errors`, or "
+            "to those of `twilio`, as in the published contract."
+        ),
+    ] = "service"
+    follow_merged: Annotated[
+        bool,
+        Field(
+            description="Whether a request for a merged profile is served as if it were for the canonical one, instead "
+            "of being redirected to it **(ours)**: for clients that lose writes at a redirect (`docs/clients.md`)."
+        ),
+    ] = False
     trusted_proxies: Annotated[
         str,
         Field(
@@ -120,13 +162,45 @@ class Settings(BaseSettings):
     ] = None
     bootstrap_auth_token: Annotated[
         SecretStr | None,
-        Field(description=f"The auth token of that account, at least {MIN_TOKEN_LENGTH} characters."),
+        Field(
+            description=f"The auth token of that account, at least {MIN_TOKEN_LENGTH} characters. They should be "
+            "letters and digits, because the Go SDK sends no others."
+        ),
     ] = None
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
         Field(description="The lowest severity that is logged."),
     ] = "INFO"
     log_requests: Annotated[bool, Field(description="Whether each request is logged, in one line.")] = False
+    ephemeral: Annotated[
+        bool,
+        Field(
+            description="Whether this is a server for tests: one process, with a database of its own, that anybody may "
+            "reset through `/testing/…`. Never turn it on for data that must last."
+        ),
+    ] = False
+    seed_file: Annotated[
+        Path | None,
+        Field(
+            description="A YAML or JSON file with the stores and profiles that a server for tests begins with: "
+            "`docs/seeds.md`."
+        ),
+    ] = None
+    clock: Annotated[
+        str | None,
+        Field(
+            description="The time at which the clock of a server for tests begins, such as `2026-01-15T10:15:30Z`. "
+            "Unset: the real time."
+        ),
+    ] = None
+    ephemeral_store_id: Annotated[
+        str | None,
+        Field(
+            pattern="^mem_(store|service)_[0-7][0-9a-hjkmnp-tv-z]{25}$",
+            description="The ID of the store that a server for tests begins with. Unset: the first one of the seed, or "
+            "a new one.",
+        ),
+    ] = None
 
     @property
     def upload_directory(self) -> Path:
@@ -177,6 +251,17 @@ class Settings(BaseSettings):
         if token is not None and len(token.get_secret_value()) < MIN_TOKEN_LENGTH:
             raise ValueError(f"expected at least {MIN_TOKEN_LENGTH} characters")
         return token
+
+    @field_validator("clock")
+    @classmethod
+    def _is_time(cls, clock: str | None) -> str | None:
+        try:
+            has_zone = clock is None or datetime.fromisoformat(clock).tzinfo is not None
+        except ValueError:
+            has_zone = False
+        if not has_zone:
+            raise ValueError("expected a time with its zone, such as 2026-01-15T10:15:30Z")
+        return clock
 
     @model_validator(mode="after")
     def _bootstrap_is_complete(self) -> Self:

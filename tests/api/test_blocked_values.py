@@ -292,6 +292,18 @@ async def test_values_that_a_new_normalization_makes_blocked_are_removed(
             await asyncio.sleep(0.05)
 
 
+async def test_values_that_a_new_normalization_makes_equal_and_blocked_merge_nobody(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    people = [
+        await make_profile(client, store_id, chat=chat, phone=f"+1317555000{number}")
+        for number, chat in enumerate(["TEST@test.com", "Test@test.com", "test@test.com"])
+    ]
+    assert (await change_settings(client, store_id, chat={"normalization": "email"}))["status"] == "COMPLETED"
+    found = [await look_up(client, store_id, "phone", f"+1317555000{number}") for number in range(3)]
+    assert found == [[each] for each in people]
+
+
 async def test_a_blocked_value_is_found_by_nobody_from_the_answer_on(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:

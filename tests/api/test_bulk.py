@@ -1,6 +1,7 @@
 """PUT /v1/Stores/{storeId}/Profiles/Bulk, and the result for each profile."""
 
 import json
+from itertools import permutations
 from typing import Any
 
 import httpx
@@ -62,11 +63,28 @@ async def test_the_results_are_in_the_order_of_the_request(client: httpx.AsyncCl
     assert [each["index"] for each in found] == list(range(7))
     assert [each["status"] for each in found] == ["created", "updated", "merged", *["failed"] * 4]
     assert found[0]["profileId"] == found[1]["profileId"] != found[2]["profileId"] == known
-    assert [each["error"]["code"] for each in found[3:]] == [520005, 520063, 520005, 520005]
+    assert [each["error"]["code"] for each in found[3:]] == [520010] * 4
+    assert {each["error"]["status"] for each in found[3:]} == {400}
     assert found[5]["error"]["message"] == "traits.Billing: no such trait group in this store"
     assert await look_up(client, store_id, "email", "a@example.com") == [known]
     moved = await client.get(f"/v1/Stores/{store_id}/Profiles/{found[0]['profileId']}")
     assert (moved.status_code, moved.headers["Canonical-Profile-Id"]) == (301, known)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+async def test_profiles_that_share_identifiers_in_a_chain_are_one_person(
+    client: httpx.AsyncClient, store_id: str, order: tuple[int, ...]
+) -> None:
+    chain = [
+        contact(email="a@x.org", chat="b"),
+        contact(chat="b", whatsapp="c"),
+        contact(whatsapp="c", phone="+4930123456"),
+    ]
+    found = await results(client, store_id, [chain[each] for each in order])
+    person = min(each["profileId"] for each in found)
+    assert (await client.get(f"/v1/Stores/{store_id}/Profiles")).json()["profiles"] == [person]
+    for id_type, value in (("email", "a@x.org"), ("chat", "b"), ("whatsapp", "c"), ("phone", "+4930123456")):
+        assert await look_up(client, store_id, id_type, value) == [person]
 
 
 async def test_a_conflicting_profile_fails_alone(client: httpx.AsyncClient, store_id: str) -> None:
@@ -136,7 +154,7 @@ async def test_an_operation_without_items_has_no_results(client: httpx.AsyncClie
     operation = await finished(client, accepted)
     assert "resultUrl" not in operation
     answer = await client.get(f"{accepted.headers['Location']}/Results")
-    assert answer.json() == {"results": [], "meta": {"key": "results", "pageSize": 50}}
+    assert answer.json() == {"results": [], "meta": {"key": "results", "pageSize": 0}}
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,9 @@ def _profile_id(url: str) -> str:
     return url.split("/")[-2]
 
 
+CHANGED = {"message": "Identifier update accepted."}
+
+
 def _refusal(answer: httpx.Response) -> tuple[int, int]:
     return answer.status_code, answer.json()["code"]
 
@@ -54,7 +57,8 @@ async def test_types_are_listed_in_the_order_of_the_settings_and_values_in_the_o
             {"idType": "email", "values": ["a@x.com"]},
             {"idType": "phone", "values": ["+13175551234"]},
             {"idType": "chat", "values": ["c-1", "b", "a"]},
-        ]
+        ],
+        "meta": {"key": "identifiers", "pageSize": 3},
     }
     assert (await client.get(f"{url}/chat")).json() == {"idType": "chat", "values": ["c-1", "b", "a"]}
 
@@ -119,7 +123,7 @@ async def test_a_unique_value_of_another_profile_outside_the_rules_is_a_conflict
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ({"idType": "fax", "value": "1"}, "email, whatsapp, phone, chat"),
+        ({"idType": "fax", "value": "1"}, "email, whatsapp, phone, chat, pushUserID"),
         ({"idType": "phone", "value": "s3cr3t"}, "value: expected"),
         ({"idType": "chat", "value": " "}, "empty"),
         ({"idType": "chat", "value": ""}, "value"),
@@ -199,6 +203,29 @@ async def test_a_missing_identifier_cannot_be_replaced(
     assert await _identifiers(database) == before
 
 
+@pytest.mark.parametrize("id_type", ["chat", "email"])
+async def test_a_replacement_that_is_repeated_is_answered_like_the_first(
+    client: httpx.AsyncClient, url: str, database: Database, id_type: str
+) -> None:
+    for value in ("old@example.com", "other@example.com"):
+        await _add(client, url, id_type, value)
+    first = await _replace(client, url, id_type, "old@example.com", "new@example.com")
+    before = await _identifiers(database)
+    again = await _replace(client, url, id_type, " old@example.com", "new@example.com ")
+    assert (again.status_code, again.json()) == (first.status_code, first.json()) == (202, CHANGED)
+    assert await _identifiers(database) == before
+    assert _refusal(await _replace(client, url, id_type, "old@example.com", "x@example.com")) == (404, 520014)
+
+
+async def test_a_replacement_is_not_repeated_if_somebody_else_has_the_new_value(
+    client: httpx.AsyncClient, url: str, store_id: str, database: Database
+) -> None:
+    await make_profile(client, store_id, chat="of-somebody-else")
+    before = await _identifiers(database)
+    assert _refusal(await _replace(client, url, "chat", "c-2", "of-somebody-else")) == (404, 520014)
+    assert await _identifiers(database) == before
+
+
 async def test_path_and_body_must_name_the_same_type(client: httpx.AsyncClient, url: str) -> None:
     body = {"idType": "email", "oldValue": "c-1", "newValue": "c-2"}
     assert _refusal(await client.patch(f"{url}/chat", json=body)) == (400, 520046)
@@ -226,12 +253,12 @@ async def test_removing_all_values_of_a_type_keeps_other_types(client: httpx.Asy
     for id_type, value in (("chat", "c-2"), ("email", "a@example.com")):
         await _add(client, url, id_type, value)
     await client.delete(f"{url}/chat", params={"removeAll": "true"})
-    assert (await client.get(url)).json() == {"identifiers": [{"idType": "email", "values": ["a@example.com"]}]}
+    assert (await client.get(url)).json()["identifiers"] == [{"idType": "email", "values": ["a@example.com"]}]
 
 
 async def test_a_profile_without_identifiers_still_exists(client: httpx.AsyncClient, url: str) -> None:
     await client.delete(f"{url}/chat")
-    assert (await client.get(url)).json() == {"identifiers": []}
+    assert (await client.get(url)).json()["identifiers"] == []
     assert (await client.get(url.removesuffix("/Identifiers"))).json()["traits"] == {"Contact": {"chat": "c-1"}}
     assert (await _add(client, url, "chat", "c-2")).status_code == 202
 

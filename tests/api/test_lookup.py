@@ -36,12 +36,20 @@ async def test_merged_profiles_are_found_as_the_earliest_by_any_of_their_identif
         assert await look_up(client, store_id, id_type, value) == [earliest]
 
 
+async def test_a_push_user_id_is_trimmed_and_identifies_a_profile(client: httpx.AsyncClient, store_id: str) -> None:
+    profile_id = await make_profile(client, store_id, chat="c-1")
+    url = f"/v1/Stores/{store_id}/Profiles/{profile_id}/Identifiers"
+    assert (await client.post(url, json={"idType": "pushUserID", "value": " p-1"})).status_code == 202
+    assert await look_up(client, store_id, "pushUserID", "p-1 ") == [profile_id]
+    assert await look_up(client, store_id, "pushUserID", "P-1") == []
+
+
 async def test_an_unknown_type_is_refused_and_the_known_ones_are_named(
     client: httpx.AsyncClient, store_id: str
 ) -> None:
     answer = await client.post(f"/v1/Stores/{store_id}/Profiles/Lookup", json={"idType": "fax", "value": "1"})
     assert (answer.status_code, answer.json()["code"]) == (400, 520046)
-    assert "email, whatsapp, phone, chat" in answer.json()["message"]
+    assert "email, whatsapp, phone, chat, pushUserID" in answer.json()["message"]
 
 
 async def test_a_value_that_does_not_normalize_is_refused_with_the_reason_but_not_the_value(

@@ -36,7 +36,7 @@ class Listed:
         assert answer.status_code == 200, answer.text
         body = answer.json()
         assert body.keys() == {self.name, "meta"}
-        assert (body["meta"]["key"], body["meta"]["pageSize"]) == (self.name, size)
+        assert (body["meta"]["key"], body["meta"]["pageSize"]) == (self.name, len(body[self.name]))
         return [_name(item) for item in body[self.name]], body["meta"]
 
     async def pages(self, order: str, size: int) -> AsyncIterator[tuple[list[str], dict[str, Any]]]:
@@ -124,6 +124,31 @@ async def test_going_forward_and_back_returns_to_the_same_page(listed: Listed) -
 async def test_a_token_may_be_used_with_another_page_size(listed: Listed) -> None:
     _, meta = await listed.page("ASC", 2)
     assert (await listed.page("ASC", 5, meta["nextToken"]))[0] == listed.in_order("ASC")[2:7]
+
+
+async def test_the_go_sdk_pages_with_its_own_parameter_names(listed: Listed) -> None:
+    seen: list[str] = []
+    parameters = {"PageSize": "4"}
+    for size in (4, 4, COUNT - 8):
+        answer = (await listed.client.get(listed.url, params=parameters)).json()
+        assert answer["meta"]["pageSize"] == size
+        seen += [_name(item) for item in answer[listed.name]]
+        parameters["PageToken"] = answer["meta"].get("nextToken", "")
+    assert parameters["PageToken"] == ""
+    assert seen == listed.in_order("DESC")
+
+
+async def test_the_documented_name_of_a_parameter_takes_precedence(listed: Listed) -> None:
+    _, meta = await listed.page("DESC", 2)
+    parameters = {"pageSize": "3", "PageSize": "50", "pageToken": meta["nextToken"], "PageToken": "x"}
+    answer = (await listed.client.get(listed.url, params=parameters)).json()
+    assert [_name(item) for item in answer[listed.name]] == listed.in_order("DESC")[2:5]
+
+
+@pytest.mark.parametrize("parameters", [{"PageSize": "0"}, {"PageSize": "1001"}, {"PageToken": "x"}])
+async def test_the_other_names_of_parameters_are_checked_likewise(listed: Listed, parameters: dict[str, str]) -> None:
+    answer = await listed.client.get(listed.url, params=parameters)
+    assert (answer.status_code, answer.json()["code"]) == (400, 520046)
 
 
 async def test_a_token_of_the_other_order_is_refused(listed: Listed) -> None:

@@ -103,17 +103,22 @@ async def test_identifiers_are_added_in_the_order_of_the_request(
 @pytest.mark.parametrize(
     ("traits", "code", "message"),
     [
-        ({}, 520005, "promoted to identifiers"),
+        ({}, 520005, "Traits are required to create a profile"),
         ({"Contact": {"firstName": "Alyssa"}}, 520005, "promoted to identifiers"),
         ({"Contact": {"phone": "+13175551234", "shoeSize": "secret"}}, 520005, "Contact.shoeSize"),
         ({"Billing": {"iban": "secret"}}, 520005, "Billing"),
-        ({"Contact": {"phone": "secret"}}, 520063, "Contact.phone"),
-        ({"Contact": {"phone": "+13175551234", "city": None}}, 520063, "Contact.city"),
-        ({"Contact": {"phone": "+13175551234", "city": 1.5}}, 520063, "Contact.city"),
-        ({"Contact": {"phone": "+13175551234", "city": ["secret"]}}, 520063, "Contact.city"),
-        ({"Contact": {"phone": "+13175551234", "city": "secret\0"}}, 520063, "Contact.city"),
-        ({"Contact": {"phone": "+13175551234", "city": "secret" * 200}}, 520063, "1024"),
-        ({"Contact": {"email": "secret@" + "x" * 300}}, 520063, "Contact.email"),
+        ({"Contact": {"phone": "secret"}}, 520005, "Contact.phone"),
+        (
+            {"Contact": {"email": "a@example.com", "phone": 13175551234}},
+            520005,
+            "traits.Contact.phone: expected a string",
+        ),
+        ({"Contact": {"phone": "+13175551234", "city": None}}, 520005, "Contact.city"),
+        ({"Contact": {"phone": "+13175551234", "city": 1.5}}, 520005, "Contact.city"),
+        ({"Contact": {"phone": "+13175551234", "city": ["secret"]}}, 520005, "Contact.city"),
+        ({"Contact": {"phone": "+13175551234", "city": "secret\0"}}, 520005, "Contact.city"),
+        ({"Contact": {"phone": "+13175551234", "city": "secret" * 200}}, 520005, "1024"),
+        ({"Contact": {"email": "secret@" + "x" * 300}}, 520005, "Contact.email"),
     ],
 )
 async def test_refused_traits_are_named_without_their_value_and_nothing_is_written(

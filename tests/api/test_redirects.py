@@ -9,38 +9,16 @@ from starlette.types import Receive, Scope, Send
 
 from profile_lookup.app import create_app
 from profile_lookup.settings import Settings, load_settings
+from tests.api.merged_profiles import REQUESTS, make_merged
 from tests.conftest import BASE_URL, make_profile
 from tests.contract.conforming import ConformingTransport
-
-REQUESTS: list[tuple[str, str, Any]] = [
-    ("GET", "", None),
-    ("PATCH", "", {"traits": {"Contact": {"city": "Fishers"}}}),
-    ("DELETE", "", None),
-    ("GET", "/Traits", None),
-    ("GET", "/Identifiers", None),
-    ("POST", "/Identifiers", {"idType": "phone", "value": "+13175551234"}),
-    ("GET", "/Identifiers/chat", None),
-    ("PATCH", "/Identifiers/chat", {"idType": "chat", "oldValue": "c-1", "newValue": "c-2"}),
-    ("DELETE", "/Identifiers/chat", None),
-]
-
-
-async def _merged(client: httpx.AsyncClient, store_id: str) -> tuple[str, str]:
-    """Return a canonical ID and the ID of a profile that was merged into it by way of a third one."""
-    canonical, _, last = [
-        await make_profile(client, store_id, **{id_type: "c-1" if id_type == "chat" else f"{id_type}@example.com"})
-        for id_type in ("chat", "email", "whatsapp")
-    ]
-    await make_profile(client, store_id, email="email@example.com", whatsapp="whatsapp@example.com")
-    assert await make_profile(client, store_id, chat="c-1", email="email@example.com") == canonical
-    return canonical, last
 
 
 @pytest.mark.parametrize(("method", "sub_resource", "body"), REQUESTS)
 async def test_a_redirect_leads_to_the_same_resource_of_the_canonical_profile(
     client: httpx.AsyncClient, store_id: str, method: str, sub_resource: str, body: Any
 ) -> None:
-    canonical, merged = await _merged(client, store_id)
+    canonical, merged = await make_merged(client, store_id)
     path = f"/v1/Stores/{store_id}/Profiles/{{}}{sub_resource}?removeAll=true&traitGroups=Contact"
     answer = await client.request(method, path.format(merged), json=body)
     uri = f"{BASE_URL}{path.format(canonical)}"
@@ -54,7 +32,7 @@ async def test_a_redirect_leads_to_the_same_resource_of_the_canonical_profile(
 async def test_a_client_that_follows_the_redirect_keeps_its_credentials(
     client: httpx.AsyncClient, store_id: str, method: str, sub_resource: str, body: Any
 ) -> None:
-    canonical, merged = await _merged(client, store_id)
+    canonical, merged = await make_merged(client, store_id)
     url = f"/v1/Stores/{store_id}/Profiles/{merged}{sub_resource}"
     answer = await client.request(method, url, json=body, follow_redirects=True)
     assert answer.status_code == (200 if method == "GET" else 202), answer.text
@@ -63,7 +41,7 @@ async def test_a_client_that_follows_the_redirect_keeps_its_credentials(
 
 
 async def test_a_followed_write_changes_the_canonical_profile(client: httpx.AsyncClient, store_id: str) -> None:
-    canonical, merged = await _merged(client, store_id)
+    canonical, merged = await make_merged(client, store_id)
     profiles = f"/v1/Stores/{store_id}/Profiles"
     body = {"traits": {"Contact": {"city": "Fishers"}}}
     await client.patch(f"{profiles}/{merged}", json=body, follow_redirects=True)
@@ -73,7 +51,7 @@ async def test_a_followed_write_changes_the_canonical_profile(client: httpx.Asyn
 async def test_a_write_that_does_not_follow_the_redirect_changes_nothing(
     client: httpx.AsyncClient, store_id: str
 ) -> None:
-    canonical, merged = await _merged(client, store_id)
+    canonical, merged = await make_merged(client, store_id)
     await client.delete(f"/v1/Stores/{store_id}/Profiles/{merged}")
     assert (await client.get(f"/v1/Stores/{store_id}/Profiles/{canonical}")).status_code == 200
 
@@ -84,7 +62,7 @@ async def test_a_redirect_leads_to_the_public_url(settings: Settings, account: t
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=ConformingTransport(app), base_url=BASE_URL, auth=account) as client,
     ):
-        canonical, merged = await _merged(client, store_id)
+        canonical, merged = await make_merged(client, store_id)
         answer = await client.get(f"/v1/Stores/{store_id}/Profiles/{merged}/Traits?pageSize=1")
     assert answer.headers["Location"] == (
         f"https://lookup.example.com/memory/v1/Stores/{store_id}/Profiles/{canonical}/Traits?pageSize=1"
@@ -92,7 +70,7 @@ async def test_a_redirect_leads_to_the_public_url(settings: Settings, account: t
 
 
 async def test_a_percent_encoded_id_is_redirected(client: httpx.AsyncClient, store_id: str) -> None:
-    canonical, merged = await _merged(client, store_id)
+    canonical, merged = await make_merged(client, store_id)
     url = f"/v1/Stores/{store_id}/Profiles/{merged.replace('mem_', 'mem%5F')}/Traits"
     answer = await client.get(url)
     assert answer.headers["Location"] == f"{BASE_URL}/v1/Stores/{store_id}/Profiles/{canonical}/Traits"
@@ -101,7 +79,7 @@ async def test_a_percent_encoded_id_is_redirected(client: httpx.AsyncClient, sto
 async def test_a_query_that_is_not_valid_text_is_kept_unchanged(
     app: FastAPI, client: httpx.AsyncClient, store_id: str, account: tuple[str, str]
 ) -> None:
-    canonical, merged = await _merged(client, store_id)
+    canonical, merged = await make_merged(client, store_id)
     query = b"x=\xff&y=\xc3\xa9&z=%C3"
 
     async def app_with_raw_query(scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,13 +94,13 @@ async def test_a_query_that_is_not_valid_text_is_kept_unchanged(
 
 
 async def test_a_redirect_to_a_url_that_is_too_long_is_refused(client: httpx.AsyncClient, store_id: str) -> None:
-    _, merged = await _merged(client, store_id)
+    _, merged = await make_merged(client, store_id)
     answer = await client.get(f"/v1/Stores/{store_id}/Profiles/{merged}?x={'x' * 2000}")
     assert (answer.status_code, answer.json()["code"]) == (400, 520046)
 
 
 async def test_a_merged_profile_is_in_no_list(client: httpx.AsyncClient, store_id: str) -> None:
-    canonical, _ = await _merged(client, store_id)
+    canonical, _ = await make_merged(client, store_id)
     assert (await client.get(f"/v1/Stores/{store_id}/Profiles")).json()["profiles"] == [canonical]
 
 

@@ -42,8 +42,8 @@ def _numbered(count: int) -> list[dict[str, Any]]:
     return [{"idType": f"type-{number}"} for number in range(count)]
 
 
-async def test_a_new_store_has_the_four_reserved_types(client: httpx.AsyncClient, url: str) -> None:
-    normalizations = {"email": "email", "whatsapp": "trim", "phone": "phone", "chat": "trim"}
+async def test_a_new_store_has_the_five_reserved_types(client: httpx.AsyncClient, url: str) -> None:
+    normalizations = {"email": "email", "whatsapp": "trim", "phone": "phone", "chat": "trim", "pushUserID": "trim"}
     answer = await client.get(url)
     assert answer.json() == {
         "identifierConfigs": [
@@ -117,7 +117,13 @@ async def test_a_document_that_breaks_the_contract_is_refused(
     client: httpx.AsyncClient, url: str, body: object
 ) -> None:
     answer = await client.put(url, json=body)
-    assert (answer.status_code, answer.json()["code"]) == (400, 520046)
+    assert (answer.status_code, answer.json()["code"]) == (400, 520024)
+
+
+async def test_a_body_that_is_no_json_is_no_document_at_all(client: httpx.AsyncClient, url: str) -> None:
+    for body in (b"", b"{"):
+        answer = await client.put(url, content=body, headers={"Content-Type": "application/json"})
+        assert (answer.status_code, answer.json()["code"]) == (400, 520046)
 
 
 async def test_fifteen_types_and_rules_are_accepted(client: httpx.AsyncClient, url: str) -> None:

@@ -112,5 +112,5 @@ async def test_an_import_and_a_batch_count_names_like_creates(
         client, await client.put(f"/v1/Stores/{limited}/Profiles/Bulk", json={"profiles": profiles})
     )
     results = (await client.get(operation["resultUrl"])).json()["results"]
-    assert {each["error"]["code"] for each in results} == {520005}
+    assert {each["error"]["code"] for each in results} == {520010}
     assert await counts(database) == {"office@acme.example": 40}

@@ -61,6 +61,31 @@ async def test_a_group_is_fetched_as_it_was_created(client: httpx.AsyncClient, b
     assert answer.headers["ETag"]
 
 
+@pytest.mark.parametrize("query", ["pageSize=1&orderBy=ASC", "pageSize=100&orderBy=DESC", "PageSize=2"])
+async def test_a_group_is_one_page_whatever_its_size_and_order(
+    client: httpx.AsyncClient, billing: str, query: str
+) -> None:
+    assert (await client.get(f"{billing}?{query}")).json() == (await client.get(billing)).json()
+
+
+@pytest.mark.parametrize("query", ["pageSize=0", "pageSize=101", "orderBy=asc", "pageToken=x", "PageToken=x"])
+async def test_a_request_for_another_page_of_a_group_is_refused(
+    client: httpx.AsyncClient, billing: str, query: str
+) -> None:
+    assert _refusal(await client.get(f"{billing}?{query}")) == (400, 520046)
+
+
+async def test_a_rule_of_an_empty_type_is_none(client: httpx.AsyncClient, groups: str) -> None:
+    traits = {"plan": {"dataType": "STRING", "validationRule": {"ruleType": ""}}}
+    await finished(client, await client.post(groups, json={"displayName": "Plans", "traits": traits}))
+    assert (await client.get(f"{groups}/Plans")).json()["traitGroup"]["traits"] == {"plan": {"dataType": "STRING"}}
+    changed = {"traits": {"tier": traits["plan"]}}
+    assert (await client.patch(f"{groups}/Plans", json=changed)).status_code == 202
+    assert (await client.get(f"{groups}/Plans")).json()["traitGroup"]["traits"]["tier"] == {"dataType": "STRING"}
+    more = {"plan": {"dataType": "STRING", "validationRule": {"ruleType": "", "pattern": "x"}}}
+    assert _refusal(await client.post(groups, json={"displayName": "More", "traits": more})) == (400, 520046)
+
+
 async def test_a_group_needs_only_a_name(client: httpx.AsyncClient, groups: str) -> None:
     accepted = await client.post(groups, json={"displayName": "a.b-c_D9"})
     assert accepted.json()["message"] == "TraitGroup creation request accepted."
@@ -82,7 +107,7 @@ async def test_a_list_contains_the_definitions_only_on_request(
         {"displayName": "Billing", "description": "What they pay", "version": 1},
         {"displayName": "Contact", "version": 1},
     ]
-    assert answer["meta"] == {"key": "traitGroups", "pageSize": 50}
+    assert answer["meta"] == {"key": "traitGroups", "pageSize": 2}
     answer = (await client.get(groups, params={"includeTraits": "true", "orderBy": "ASC"})).json()
     assert [group["displayName"] for group in answer["traitGroups"]] == ["Contact", "Billing"]
     assert answer["traitGroups"][1] == BILLING | {"version": 1}
@@ -151,7 +176,7 @@ async def test_a_bound_that_cannot_be_stored_is_refused(client: httpx.AsyncClien
 async def test_a_promotion_must_name_a_configured_type(client: httpx.AsyncClient, groups: str, store_id: str) -> None:
     group = {"displayName": "Crm", "traits": {"number": {"dataType": "STRING", "idTypePromotion": "crm"}}}
     answer = await client.post(groups, json=group)
-    assert answer.json()["message"].endswith("expected one of email, whatsapp, phone, chat")
+    assert answer.json()["message"].endswith("expected one of email, whatsapp, phone, chat, pushUserID")
     await change_settings(client, store_id, crm={}, rules=["crm"])
     assert (await client.post(groups, json=group)).status_code == 202
     body = {"traits": {"Crm": {"number": " 7 "}}}
@@ -237,7 +262,7 @@ async def test_contact_may_have_custom_rules_and_traits(client: httpx.AsyncClien
     traits = {"city": {"dataType": "STRING", "validationRule": rule}, "shoeSize": {"dataType": "NUMBER"}}
     assert (await client.patch(f"{groups}/Contact", json={"traits": traits})).status_code == 202
     too_long = {"traits": {"Contact": {"chat": "c", "city": "Gary"}}}
-    assert _refusal(await client.post(profiles, json=too_long)) == (400, 520063)
+    assert _refusal(await client.post(profiles, json=too_long)) == (400, 520005)
     good = {"traits": {"Contact": {"chat": "c", "city": "Rom", "shoeSize": 42}}}
     assert (await client.post(profiles, json=good)).status_code == 202
     assert (await client.patch(f"{groups}/Contact", json={"traits": {"shoeSize": {"dataType": ""}}})).status_code == 202
@@ -257,7 +282,7 @@ async def test_a_value_that_breaks_a_rule_is_refused_with_the_name_of_the_trait(
     client: httpx.AsyncClient, billing: str, profiles: str, traits: dict[str, Any], message: str
 ) -> None:
     answer = await client.post(profiles, json={"traits": {"Contact": {"chat": "c"}, "Billing": traits}})
-    assert _refusal(answer) == (400, 520063)
+    assert _refusal(answer) == (400, 520005)
     assert message in answer.json()["message"]
     assert "s3cr3t" not in answer.text
 

@@ -43,16 +43,28 @@ async def test_a_fetched_profile_has_the_fields_of_the_contract(client: httpx.As
 
 @pytest.mark.parametrize(
     ("names", "groups"),
-    [("Contact", {"Contact"}), ("Billing,Contact", {"Billing", "Contact"}), (" Billing , Billing", {"Billing"})],
+    [
+        ("Contact", {"Contact"}),
+        ("Billing,Contact", {"Billing", "Contact"}),
+        (" Billing , Billing", {"Billing"}),
+        ("Contact,Preferences", {"Contact"}),
+        ("Contact,,Nothing\0, ", {"Contact"}),
+        ("contact", set()),
+        (",", set()),
+    ],
 )
-async def test_groups_are_selected_by_name(client: httpx.AsyncClient, url: str, names: str, groups: set[str]) -> None:
+async def test_groups_are_selected_by_name_and_unknown_and_empty_names_are_skipped(
+    client: httpx.AsyncClient, url: str, names: str, groups: set[str]
+) -> None:
     assert (await client.get(url, params={"traitGroups": names})).json()["traits"].keys() == groups
     listed = (await client.get(f"{url}/Traits", params={"traitGroups": names})).json()["traits"]
     assert {trait["traitGroup"] for trait in listed} == groups
 
 
-@pytest.mark.parametrize("names", ["", "Nothing", "Contact,", "contact", "Contact,+13175551234", "x" * 257])
-async def test_groups_that_do_not_exist_are_refused(client: httpx.AsyncClient, url: str, names: str) -> None:
+@pytest.mark.parametrize("names", ["", "+13175551234," * 20])
+async def test_names_of_groups_are_limited_as_the_contract_says(
+    client: httpx.AsyncClient, url: str, names: str
+) -> None:
     for answer in (
         await client.get(url, params={"traitGroups": names}),
         await client.get(f"{url}/Traits", params={"traitGroups": names}),
@@ -66,7 +78,7 @@ async def test_traits_are_listed_newest_first_with_the_time_of_their_last_change
 ) -> None:
     await _patch(client, url, city="Fishers")
     listed = (await client.get(f"{url}/Traits")).json()
-    assert listed["meta"] == {"key": "traits", "pageSize": 50}
+    assert listed["meta"] == {"key": "traits", "pageSize": 4}
     assert listed["traits"][0] == {
         "name": "city", "value": "Fishers", "traitGroup": "Contact", "timestamp": listed["traits"][0]["timestamp"],
     }  # fmt: skip
@@ -127,11 +139,11 @@ async def test_an_empty_patch_changes_nothing(
         ({"Contact": {"shoeSize": "s3cr3t"}}, 520005),
         ({"Contact": {"shoeSize": None}}, 520005),
         ({"Nothing": {}}, 520005),
-        ({"Contact": {"city": 1}}, 520063),
-        ({"Contact": {"city": ["s3cr3t"]}}, 520063),
-        ({"Contact": {"phone": "s3cr3t"}}, 520063),
+        ({"Contact": {"city": 1}}, 520005),
+        ({"Contact": {"city": ["s3cr3t"]}}, 520005),
+        ({"Contact": {"phone": "s3cr3t"}}, 520005),
         ({"Contact": "s3cr3t"}, 520046),
-        ({"Billing": {"tags": [None]}}, 520063),
+        ({"Billing": {"tags": [None]}}, 520005),
     ],
 )
 async def test_a_refused_patch_changes_nothing(

@@ -85,7 +85,7 @@ def test_imports_are_compared_with_single_requests_and_a_copy_of_the_same_rows(d
     results = json.loads(output.read_text())
     assert results["import"]["answer"]["progress"] == {
         "rowsDone": 1000, "rowsTotal": 1000, "created": 800, "updated": 180, "merged": 20,
-        "cellsIgnored": 0, "evicted": 0,
+        "refused": 0, "cellsIgnored": 0, "evicted": 0,
     }  # fmt: skip
     assert results["row by row"]["rows"] > 0
     assert [set(each) for each in results["lookups"]] == [{"alone", "beside", "rows_per_second_beside"}]

@@ -6,7 +6,7 @@ from typing import Any
 Json = dict[str, Any]
 Differences = Callable[[Any, Any, str], Iterator[str]]
 
-ANNOTATIONS = {"title", "description", "example", "examples", "discriminator"}
+ANNOTATIONS = {"title", "description", "example", "examples", "discriminator", "x-ours"}
 """Keywords that restrict nothing."""
 
 _LOWER_BOUNDS = {"minimum", "minLength", "minItems", "minProperties"}
@@ -34,6 +34,20 @@ def answer_differences(contract: Any, ours: Any, place: str) -> Iterator[str]:
         own = ours.get(keyword)
         if not _has_parts(keyword, theirs, own) and not _is_as_strict(keyword, theirs, ours):
             yield f"{place}: {keyword}: contract {theirs!r}, ours {own!r}"
+
+
+def fields_only_ours(contract: Any, ours: Any, place: str) -> Iterator[tuple[str, Json]]:
+    """Yield the place and the schema of each field that the contract does not have, but none inside such a field."""
+    contract, ours = _plain(contract), _plain(ours)
+    covers_any_name = isinstance(contract.get("additionalProperties"), dict)
+    for name, own in _properties(ours).items():
+        if name in _properties(contract):
+            yield from fields_only_ours(_properties(contract)[name], own, f"{place}.{name}")
+        elif not covers_any_name:
+            yield f"{place}.{name}", own
+    for keyword in ("items", "additionalProperties"):
+        if _has_parts(keyword, contract.get(keyword), ours.get(keyword)):
+            yield from fields_only_ours(contract[keyword], ours[keyword], f"{place}[]")
 
 
 def _is_as_strict(keyword: str, theirs: Any, ours: Json) -> bool:

@@ -15,9 +15,13 @@ from tests.contract.documents import Json, Operation, operations, our_openapi, o
 FORMATS = FormatChecker(())
 
 NEVER_UNDOCUMENTED = {
-    "X-Request-Id", "ETag", "Location", "Operation-Id", "Canonical-Profile-Id", "WWW-Authenticate", "Retry-After",
-    "Content-Disposition",
+    "X-Request-Id", "Twilio-Request-Id", "ETag", "Location", "Operation-Id", "Canonical-Profile-Id", "WWW-Authenticate", "Retry-After",
+    "Content-Disposition", "Accept-Encoding",
 }  # fmt: skip
+
+
+REQUEST_ID = "RQ[0-9a-f]{32}|sent-[A-Za-z0-9._:=/-]{1,123}"
+"""An ID of ours, or one that a test sent."""
 
 
 class ConformingTransport(httpx.ASGITransport):
@@ -33,7 +37,8 @@ class ConformingTransport(httpx.ASGITransport):
 def check(method: str, path: str, status: int, headers: httpx.Headers, content: bytes) -> None:
     """Raises `AssertionError` or `ValidationError` if the answer does not conform to the document."""
     summary = f"{method} {path}: {status} {content[:1000]!r}"
-    assert re.fullmatch("RQ[0-9a-f]{32}", headers["X-Request-Id"]), summary
+    assert re.fullmatch(REQUEST_ID, headers["X-Request-Id"]), summary
+    assert headers["Twilio-Request-Id"] == headers["X-Request-Id"], summary
     operation = _operation_of(method, path)
     if operation is not None:
         _check_documented(operation, status, headers, content, summary)
@@ -71,9 +76,10 @@ def _check_documented(operation: Operation, status: int, headers: httpx.Headers,
 
 @cache
 def _routes() -> list[tuple[str, re.Pattern[str], Operation]]:
+    """Return the operations with fixed names before those with a parameter in the same place, which is `{…`."""
     return [
         (operation.method.upper(), re.compile(re.sub(r"\{\w+\}", "[^/]+", operation.path)), operation)
-        for operation in operations(ours()).values()
+        for operation in sorted(operations(ours()).values(), key=lambda operation: operation.path)
     ]
 
 

@@ -53,6 +53,14 @@ def operations(document: Json) -> dict[str, Operation]:
     return {operation.id: operation for operation in _operations(document)}
 
 
+def json_media(body: Json) -> Json:
+    """Return the only media type of a body, which must be JSON."""
+    (media_type,) = body["content"]
+    assert media_type == "application/json"
+    media: Json = body["content"][media_type]
+    return media
+
+
 def _operations(document: Json) -> Iterator[Operation]:
     for path, item in document["paths"].items():
         for method, description in item.items():

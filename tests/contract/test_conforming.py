@@ -12,6 +12,7 @@ from tests.contract.conforming import check
 PATH = "/v1/ControlPlane/Operations/mem_operation_00000000000000000000000000"
 HEADERS = {
     "X-Request-Id": f"RQ{0:032x}",
+    "Twilio-Request-Id": f"RQ{0:032x}",
     "Content-Type": "application/json",
     "Operation-Id": "mem_operation_00000000000000000000000000",
 }
@@ -46,6 +47,8 @@ def test_a_conforming_answer_is_accepted() -> None:
         {"Retry_After": "soon"},
         {"ETag": '"1"'},
         {"X_Request_Id": "RQ1"},
+        {"X_Request_Id": "RQ1", "Twilio_Request_Id": "RQ1"},
+        {"Twilio_Request_Id": f"RQ{1:032x}"},
         {"Content_Type": "text/plain"},
         ABSENT | {"body": {"detail": "Not Found"}},
         ABSENT | {"Content_Type": "text/plain"},

@@ -1,5 +1,6 @@
 """An exported and restored store equals the original. An archive with any error is refused as a whole."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from copy import deepcopy
@@ -11,7 +12,8 @@ import pytest
 from sqlalchemy import text
 
 from profile_lookup.archives import writer as exporting
-from profile_lookup.archives.reader import RestoreRefused, restore
+from profile_lookup.archives.errors import RestoreRefused
+from profile_lookup.archives.reader import restore
 from profile_lookup.archives.wire import line_of
 from profile_lookup.archives.writer import header_of, profiles_of
 from profile_lookup.database.pool import Database
@@ -21,7 +23,7 @@ from profile_lookup.stores.admission import rules_in_force
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
-from tests.conftest import change_settings, finished, look_up, make_store
+from tests.conftest import PATIENCE, change_settings, finished, look_up, make_profile, make_store
 
 SECRET = "Sesame"
 
@@ -157,6 +159,22 @@ async def test_blocked_values_are_restored(client: httpx.AsyncClient, original: 
     await client.get(f"/v1/ControlPlane/Stores/{copy}/BlockedValues")  # the service now caches its rules
     await _restore(database, copy, await _exported(database, original))
     assert (await client.get(f"/v1/ControlPlane/Stores/{copy}/BlockedValues")).json() == document
+
+
+async def test_identifiers_that_are_blocked_are_removed_from_the_restored_store(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    person = await make_profile(client, store_id, email="office@acme.example", phone="+13175556789")
+    header, *profiles = await _exported(database, store_id)
+    document = json.loads(header)
+    document["blockedValues"]["values"] = [{"idType": "email", "value": "office@acme.example"}]
+    copy = await make_store(client, "copy")
+    await _restore(database, copy, [json.dumps(document).encode(), *profiles])
+    path = f"/v1/Stores/{copy}/Profiles/{person}/Identifiers"
+    async with asyncio.timeout(PATIENCE):
+        while len((await client.get(path)).json()["identifiers"]) > 1:
+            await asyncio.sleep(0.05)
+    assert (await client.get(path)).json()["identifiers"] == [{"idType": "phone", "values": ["+13175556789"]}]
 
 
 async def test_an_archive_without_blocked_values_leaves_the_stores_own(

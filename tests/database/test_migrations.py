@@ -8,8 +8,11 @@ import asyncpg
 from alembic import command
 
 from profile_lookup.database.migrations import alembic_config, migrate
-from profile_lookup.database.pool import create_engine
+from profile_lookup.database.pool import Database, create_engine
 from profile_lookup.database.tables import metadata
+from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentityResolutionSettings
+from profile_lookup.stores.admission import rules_in_force
+from tests.database.stores import make_store
 
 
 def _fetch_value(url: str, query: str) -> object:
@@ -66,13 +69,12 @@ def test_functions_and_triggers_are_those_in_their_files(database_url: str, empt
         await connection.close()
 
     asyncio.run(create())
-    for definition in (
-        "select pg_get_functiondef('lock_and_gather'::regproc)",
-        "select pg_get_functiondef('deciding_holders'::regproc)",
-        "select pg_get_functiondef('take_turn'::regproc)",
-        "select pg_get_functiondef('make_turn'::regproc)",
-        "select pg_get_triggerdef(oid) from pg_trigger where tgname = 'operation_enters_queue'",
-    ):
+    functions = (
+        "select string_agg(pg_get_functiondef(oid), '' order by proname, pronargs) from pg_proc where proname = "
+    )
+    trigger = "select pg_get_triggerdef(oid) from pg_trigger where tgname = 'operation_enters_queue'"
+    names = ("lock_and_gather", "deciding_holders", "take_turn", "make_turn")
+    for definition in (*[f"{functions}'{name}'" for name in names], trigger):
         assert _fetch_value(database_url, definition) == _fetch_value(empty_database_url, definition)
 
 
@@ -87,6 +89,18 @@ def test_a_downgrade_removes_everything_and_an_upgrade_creates_it_again(database
     assert _fetch_value(database_url, functions) == 0
     migrate(database_url)
     assert _fetch_value(database_url, "select count(*) from identifier") == 0
+
+
+async def test_stores_of_an_earlier_version_keep_their_identifier_types(database_url: str, database: Database) -> None:
+    """The settings are a document of each store, so no migration is needed, and none may change it."""
+    four = ("email", "whatsapp", "phone", "chat")
+    configs = tuple(each for each in DEFAULT_SETTINGS.identifier_configs if each.id_type in four)
+    store = await make_store(database, IdentityResolutionSettings(configs, four))
+    await asyncio.to_thread(migrate, database_url)
+    async with database.transaction() as connection:
+        kept = await rules_in_force(connection, store.account_id, store.id)
+    assert (kept.settings, kept.settings_version) == (store.settings, 1)
+    assert kept.settings.id_types == four
 
 
 def test_replicas_may_migrate_at_once(empty_database_url: str) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -16,10 +15,9 @@ from sqlalchemy import text
 from profile_lookup.archives.reader import restore
 from profile_lookup.archives.wire import line_of
 from profile_lookup.archives.writer import header_of, profiles_of
-from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
 from profile_lookup.identity.former_values import former_values
-from profile_lookup.identity.values.normalization_version import CURRENT, UNVERSIONED
+from profile_lookup.identity.values.normalization_version import CURRENT
 from profile_lookup.identity.values.renumbering import RENUMBERINGS
 from profile_lookup.jobs.job_handlers import HANDLERS
 from profile_lookup.jobs.normalization_drift import queue_renormalizations
@@ -29,7 +27,9 @@ from profile_lookup.stores.admission import rules_in_force
 from profile_lookup.stores.rules_cache import RULES
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
-from tests.conftest import change_settings, look_up, make_store
+from tests.conftest import WAITING, change_settings, look_up, make_store
+from tests.database.contents import contents
+from tests.database.former_values import insert_former, make_unversioned, renormalize, result_of_renormalization
 
 NFD_ADDRESS = "ann@bu\u0308cher.example"
 FORMER: dict[tuple[str, str], list[str]] = {
@@ -67,31 +67,9 @@ async def former(store_id: str, database: Database) -> Mapping[tuple[str, str], 
     profiles: dict[tuple[str, str], str] = {}
     async with database.transaction() as connection:
         for id_type, value in (*FORMER, KEPT):
-            profiles[id_type, value] = await _insert(connection, store_id, id_type, value)
-        await connection.execute(
-            text("update store set normalization = cast(:version as jsonb), revision = revision + 1"),
-            {"version": json.dumps(UNVERSIONED.to_document())},
-        )
+            profiles[id_type, value] = await insert_former(connection, store_id, id_type, value)
+        await make_unversioned(connection)
     return profiles
-
-
-async def _insert(connection: object, store_id: str, id_type: str, value: str) -> str:
-    profile_id, now = new_id(), datetime.now(UTC)
-    parameters = {"store": ids.decoded(store_id), "profile": profile_id, "type": id_type, "value": value, "now": now}
-    for statement in (
-        "insert into profile (store_id, id, created_at) values (:store, :profile, :now)",
-        """
-        insert into identifier (store_id, id_type, value, profile_id, is_unique, added_at)
-        values (:store, :type, :value, :profile, true, :now)
-        """,
-    ):
-        await connection.execute(text(statement), parameters)  # type: ignore[attr-defined]
-    return ids.profile_id(profile_id)
-
-
-async def _renormalize(database: Database) -> None:
-    await queue_renormalizations(database)
-    await run_until_idle(database, HANDLERS)
 
 
 async def _state(database: Database) -> tuple[object, int]:
@@ -107,7 +85,7 @@ async def test_former_values_are_found_before_and_after_they_are_rewritten(
         for spelling in spellings:
             assert await look_up(client, store_id, id_type, spelling) == [former[id_type, value]], spelling
     assert await look_up(client, store_id, *KEPT) == [former[KEPT]]
-    await _renormalize(database)
+    await renormalize(database)
     assert await _state(database) == (CURRENT.to_document(), 1)
     for (id_type, value), spellings in TODAY.items():
         for spelling in spellings:
@@ -136,7 +114,7 @@ async def test_a_write_meanwhile_updates_who_holds_the_former_value(
     assert answer.json()["id"] == holder
     held = await client.get(f"/v1/Stores/{store_id}/Profiles/{holder}/Identifiers/phone")
     assert held.json()["values"] == ["+5531996883193"]
-    await _renormalize(database)
+    await renormalize(database)
     assert await look_up(client, store_id, "phone", "+553196883193") == [holder]
 
 
@@ -145,13 +123,14 @@ async def test_profiles_with_two_forms_of_one_value_become_one_person(
 ) -> None:
     """As when an earlier release and this one write side by side."""
     async with database.transaction() as connection:
-        later = await _insert(connection, store_id, "phone", "+5531996883193")
+        later = await insert_former(connection, store_id, "phone", "+5531996883193")
     earlier = former["phone", "+553196883193"]
     assert await look_up(client, store_id, "phone", "+553196883193") == [earlier, later]
-    await _renormalize(database)
+    await renormalize(database)
     assert await look_up(client, store_id, "phone", "+553196883193") == [earlier]
     moved = await client.get(f"/v1/Stores/{store_id}/Profiles/{later}", follow_redirects=False)
     assert moved.headers["Canonical-Profile-Id"] == earlier
+    assert await result_of_renormalization(client, database) == {"changed": len(FORMER), "merged": 1, "kept": 1}
 
 
 async def test_a_stored_value_is_replaced_by_the_string_that_it_is_stored_as(
@@ -161,6 +140,7 @@ async def test_a_stored_value_is_replaced_by_the_string_that_it_is_stored_as(
     for (id_type, old), new in (
         (KEPT, "new@example.com"),
         (("phone", "+22997123456"), "+2290197123457"),
+        (("email", NFD_ADDRESS), "ann@b\u00fccher.example"),  # today's form of it
     ):
         body = {"idType": id_type, "oldValue": old, "newValue": new}
         answer = await client.patch(f"{path}/{former[id_type, old]}/Identifiers/{id_type}", json=body)
@@ -175,15 +155,16 @@ async def test_a_value_that_may_neither_be_shared_nor_merge_is_kept(
     client: httpx.AsyncClient, store_id: str, former: Mapping[tuple[str, str], str], database: Database
 ) -> None:
     async with database.transaction() as connection:
-        other = await _insert(connection, store_id, "chat", "dan")
+        other = await insert_former(connection, store_id, "chat", "dan")
         await connection.execute(
             text("""
                 update store set revision = revision + 1,
                     settings = jsonb_set(settings, '{matching_rules}', '["email", "phone"]')
             """)
         )
-    await _renormalize(database)
+    await renormalize(database)
     assert (await _state(database))[1] == 2  # this one and KEPT
+    assert await result_of_renormalization(client, database) == {"changed": len(FORMER) - 1, "merged": 0, "kept": 2}
     holder = former["chat", "\u200bdan"]
     assert await look_up(client, store_id, "chat", "\u200bdan") == sorted([holder, other])
 
@@ -204,8 +185,11 @@ async def test_an_interrupted_operation_goes_on_and_counts_once(
         await asyncio.sleep(0.02)
         first.cancel()
         await asyncio.gather(first, return_exceptions=True)
+        operations = "".join((await contents(database))["operation"])
+        assert not any(value in operations for _, value in (*FORMER, KEPT))  # they are personal data
         await run_until_idle(database, HANDLERS)
     assert await _state(database) == (CURRENT.to_document(), 1)
+    assert await result_of_renormalization(client, database) == {"changed": len(FORMER), "merged": 0, "kept": 1}
     (record,) = [record for record in caplog.records if record.message == "values were normalized anew"]
     counted = vars(record)
     assert (counted["changed"], counted["merged"], counted["kept"]) == (len(FORMER), 0, 1)
@@ -250,7 +234,7 @@ def test_what_is_normalized_today_has_no_former_form_of_another_value() -> None:
 async def test_settings_still_change_in_a_store_with_kept_values(
     app: FastAPI, client: httpx.AsyncClient, store_id: str, former: Mapping[tuple[str, str], str], database: Database
 ) -> None:
-    await _renormalize(database)
+    await renormalize(database)
     worker = asyncio.create_task(_work(database))
     try:
         changed = await change_settings(client, store_id, chat={"limit": 5})
@@ -310,3 +294,59 @@ async def test_a_store_that_is_behind_is_exported_and_restored_as_it_is(
         for spelling in spellings:
             assert await look_up(client, other, id_type, spelling) == [former[id_type, value]], spelling
     assert await look_up(client, other, *KEPT) == [former[KEPT]]
+
+
+async def test_a_shared_value_that_a_merge_moves_behind_the_operation_is_rewritten(
+    client: httpx.AsyncClient, store_id: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("profile_lookup.jobs.normalization_drift.VALUES_PER_STEP", 2)
+    async with database.transaction() as connection:
+        earliest = await insert_former(connection, store_id, "email", "ann@example.com")
+        holders = [await insert_former(connection, store_id, "device", "\u200bd1", is_unique=False) for _ in range(3)]
+        await make_unversioned(connection)
+        device = {"id_type": "device", "enforce_unique": False}
+        await connection.execute(
+            text("""
+                update store set settings = jsonb_insert(
+                    settings, '{identifier_configs, 0}', cast(:config as jsonb)
+                )
+            """),
+            {"config": json.dumps(device)},
+        )
+    await queue_renormalizations(database)
+    async with database.transaction() as held:
+        parameters = {"second": ids.decoded(holders[1])}
+        await held.execute(text("select from profile where id = :second for update"), parameters)
+        normalizing = asyncio.create_task(run_until_idle(database, HANDLERS))
+        await _until_somebody_waits_for_a_lock(database)
+        async with database.transaction() as merging:
+            parameters = {"earliest": ids.decoded(earliest), "last": ids.decoded(holders[2])}
+            await merging.execute(
+                text("update identifier set profile_id = :earliest where profile_id = :last"), parameters
+            )
+    await normalizing
+    async with database.statements() as connection:
+        devices = await connection.execute(text("select distinct value from identifier where id_type = 'device'"))
+        assert list(devices.scalars()) == ["d1"]
+    assert await look_up(client, store_id, "device", "d1") == [earliest, *holders[:2]]
+
+
+async def _until_somebody_waits_for_a_lock(database: Database) -> None:
+    async with database.statements() as connection:
+        while not await connection.scalar(text(WAITING)):
+            await asyncio.sleep(0.01)
+
+
+async def test_what_a_limit_drops_when_values_become_one_is_logged(
+    client: httpx.AsyncClient, store_id: str, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    await change_settings(client, store_id, email={"limit": 1})
+    async with database.transaction() as connection:
+        for phone, email in (("+22997123456", "a@example.com"), ("+2290197123456", "b@example.com")):
+            holder = await insert_former(connection, store_id, "phone", phone)
+            await insert_former(connection, store_id, "email", email, holder=holder)
+        await make_unversioned(connection)
+    with caplog.at_level(logging.INFO):
+        await renormalize(database)
+    (record,) = [record for record in caplog.records if record.message == "limits evicted identifiers"]
+    assert vars(record)["evicted"] == {"email": 1}

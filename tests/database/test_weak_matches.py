@@ -14,9 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import IdentifierConflict, Unavailable
 from profile_lookup.identity.change import Change
+from profile_lookup.identity.difference import Difference
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile
-from profile_lookup.identity.profile_replay import Difference, ProfileReplay, Written
+from profile_lookup.identity.profile_replay import ProfileReplay, Written
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.ingest.identity_locks import lock_and_gather

@@ -13,18 +13,18 @@ from profile_lookup.errors import (
     ValueRefused,
 )
 from profile_lookup.identity.blocked_values import PLACEHOLDERS_ALONE, Block, BlockedPattern, BlockedValues
-from profile_lookup.identity.built_in_blocked_values import (
-    BUILT_IN_BLOCKED_VALUES,
-    PLACEHOLDERS,
-    built_in_blocked_value,
-    is_placeholder,
-)
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import Identifier
 from profile_lookup.identity.profile import TraitName, TraitValue
 from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import CONTACT, TraitDefinition, TraitGroup
 from profile_lookup.identity.traits import BlockedTrait, promote
+from profile_lookup.identity.values.built_in_blocked_values import (
+    BUILT_IN_BLOCKED_VALUES,
+    PLACEHOLDERS,
+    built_in_blocked_value,
+    is_placeholder,
+)
 from profile_lookup.identity.values.normalization import Normalization, normalize
 from tests.identity.building import contact, identifier, identifiers
 

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from profile_lookup.errors import IdentifierConflict
 from profile_lookup.identity.change import Change
+from profile_lookup.identity.difference import Difference
 from profile_lookup.identity.merging import combined
 from profile_lookup.identity.profile import Profile, Trait, TraitName
-from profile_lookup.identity.profile_replay import Difference, ProfileReplay, Written
+from profile_lookup.identity.profile_replay import ProfileReplay, Written
 from profile_lookup.identity.resolution import Create, profiles_of, resolve
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import CONTACT

@@ -24,12 +24,13 @@ def numbered(count: int) -> tuple[str, ...]:
     return tuple(f"type-{number}" for number in range(count))
 
 
-def test_a_new_store_has_the_four_reserved_types() -> None:
+def test_a_new_store_has_the_five_reserved_types() -> None:
     assert [(config.id_type, config.normalization) for config in DEFAULT_SETTINGS.identifier_configs] == [
         ("email", "email"),
         ("whatsapp", "trim"),
         ("phone", "phone"),
         ("chat", "trim"),
+        ("pushUserID", "trim"),
     ]
 
 
@@ -40,8 +41,8 @@ def test_a_new_store_matches_exactly_and_keeps_a_hundred_unique_values_first_in_
         assert config.enforce_unique
 
 
-def test_a_new_store_matches_by_email_then_whatsapp_then_phone_then_chat() -> None:
-    assert DEFAULT_SETTINGS.matching_rules == ("email", "whatsapp", "phone", "chat")
+def test_a_new_store_matches_by_email_then_whatsapp_then_phone_then_chat_then_push_user_id() -> None:
+    assert DEFAULT_SETTINGS.matching_rules == ("email", "whatsapp", "phone", "chat", "pushUserID")
 
 
 def test_a_type_given_by_name_alone_takes_the_contracts_defaults() -> None:
@@ -116,7 +117,7 @@ def test_a_value_that_its_type_cannot_hold_is_refused() -> None:
 
 
 def test_the_refusal_of_an_unknown_type_names_the_configured_ones() -> None:
-    with pytest.raises(UnknownIdentifierType, match=r"email, whatsapp, phone, chat$"):
+    with pytest.raises(UnknownIdentifierType, match=r"email, whatsapp, phone, chat, pushUserID$"):
         DEFAULT_SETTINGS.normalize(Identifier("Email", "ada@example.com"))
 
 

@@ -36,7 +36,7 @@ def test_the_same_settings_change_nothing() -> None:
 
 def test_a_type_that_is_left_out_is_removed() -> None:
     change = SettingsChange(DEFAULT_SETTINGS, configured(IdentifierConfig("chat"), IdentifierConfig("crm")))
-    assert change.removed == ["email", "whatsapp", "phone"]
+    assert change.removed == ["email", "whatsapp", "phone", "pushUserID"]
     assert change.rewritten == []
 
 

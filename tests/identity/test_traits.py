@@ -298,7 +298,7 @@ def test_a_trait_that_is_not_defined_cannot_be_removed() -> None:
             read_trait_changes(GROUPS, sent)
 
 
-@pytest.mark.parametrize("blank", ["", " ", "\t\n", "\u3000"])
+@pytest.mark.parametrize("blank", ["", " ", "\t\n", "\u3000", "\u200b", "\ufeff \u00ad"])
 def test_a_blank_trait_identifies_nobody_and_stays_a_trait(blank: str) -> None:
     traits: Promotable = {contact("email"): blank, contact("chat"): "c", EMAILS: [blank, "a@x"]}
     change = Change.of_traits(GROUPS, DEFAULT_SETTINGS, traits)

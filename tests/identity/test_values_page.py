@@ -8,7 +8,7 @@ from typing import NamedTuple, get_args
 import pytest
 
 from profile_lookup.errors import ValueRefused
-from profile_lookup.identity.built_in_blocked_values import BUILT_IN_BLOCKED_VALUES, PLACEHOLDERS
+from profile_lookup.identity.values.built_in_blocked_values import BUILT_IN_BLOCKED_VALUES, PLACEHOLDERS
 from profile_lookup.identity.values.normalization import Normalization, normalize
 
 PAGE = (Path(__file__).parents[2] / "docs" / "values.md").read_text(encoding="utf-8")

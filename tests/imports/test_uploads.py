@@ -90,6 +90,13 @@ async def test_a_file_of_another_size_than_announced_changes_nothing(
     assert (await upload(client, created["url"], CONTENT)).status_code == 200
 
 
+async def test_an_encoded_file_is_refused_and_the_url_stays_valid(client: httpx.AsyncClient, store_id: str) -> None:
+    created = await create(client, store_id, len(CONTENT))
+    refused = await client.put(created["url"], content=CONTENT, headers={"Content-Encoding": "gzip"})
+    assert (refused.status_code, refused.headers["Accept-Encoding"]) == (415, "identity")
+    assert (await upload(client, created["url"], CONTENT)).status_code == 200
+
+
 async def test_a_full_disk_is_a_503_and_the_url_stays_valid(client: httpx.AsyncClient, store_id: str) -> None:
     created = await create(client, store_id, len(CONTENT))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)

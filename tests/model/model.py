@@ -69,8 +69,14 @@ class Settings:
 
 
 DEFAULT_SETTINGS = Settings(
-    {"email": Config("email"), "whatsapp": Config("trim"), "phone": Config("phone"), "chat": Config("trim")},
-    ["email", "whatsapp", "phone", "chat"],
+    {
+        "email": Config("email"),
+        "whatsapp": Config("trim"),
+        "phone": Config("phone"),
+        "chat": Config("trim"),
+        "pushUserID": Config("trim"),
+    },
+    ["email", "whatsapp", "phone", "chat", "pushUserID"],
 )
 
 
@@ -146,9 +152,10 @@ class Model:
                 self._write(at, [self.normalized(id_type, value)], known=profile)
             case requests.PatchIdentifier(profile, id_type, old_value, new_value):
                 old, new = self.normalized(id_type, old_value), self.normalized(id_type, new_value)
-                if old not in self.person(profile, 308).identifiers:
+                held = self.person(profile, 308).identifiers
+                if old not in held and new not in held:
                     raise Refused(404, 520014)
-                self._write(at, [new], known=profile, replaced=old)
+                self._write(at, [new], known=profile, replaced=old if old in held else None)
             case requests.RemoveIdentifiers(profile, id_type, remove_all):
                 self._remove(profile, id_type, remove_all=remove_all)
             case requests.EraseProfile(profile):
@@ -300,7 +307,7 @@ class Model:
                 if definition is None:
                     raise Refused(400, 520005)
                 if not (may_remove and value is None) and not _is_of_type(definition.data_type, value):
-                    raise Refused(400, 520063)
+                    raise Refused(400, 520005)
                 traits[group, name] = value
             if group not in self.groups:
                 raise Refused(400, 520005)
@@ -318,7 +325,7 @@ class Model:
                 try:
                     identifier = self.normalized(promotion, item if isinstance(item, str) else json.dumps(item))
                 except Refused:
-                    raise Refused(400, 520063) from None
+                    raise Refused(400, 520005) from None
                 if identifier not in incoming:
                     incoming.append(identifier)
         return incoming

@@ -18,7 +18,8 @@ from tests.conftest import PATIENCE, RUN_DIRECTORY
 def environment(**settings: object) -> dict[str, str]:
     """Return the environment of a new user, with only these settings."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    return plain | {f"{PREFIX}{name}": str(value) for name, value in settings.items()}
+    shared: dict[str, object] = {"CACHE_DIR": Path(os.environ[RUN_DIRECTORY]) / "cache"}  # makes one template for all
+    return plain | {f"{PREFIX}{name}": str(value) for name, value in (shared | settings).items()}
 
 
 def command(*arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:

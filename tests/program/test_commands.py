@@ -39,6 +39,8 @@ def test_accounts_keys_and_stores_are_created_listed_and_revoked(database_url: s
         run("keys", "revoke", key)  # while the serving process has the key in use
         assert httpx.post(f"{url}/Lookup", json=lookup, auth=(key, secret)).status_code == 401
     assert key not in run("keys", "list")
+    assert (token + secret).isalnum()
+    assert (token + secret).isascii()
     run("accounts", "create", "other")
     assert "--account" in command("stores", "list", DATABASE_URL=database_url).stderr
 
@@ -71,6 +73,17 @@ def test_the_bootstrap_account_has_exactly_the_configured_token(database_url: st
             for attempted_token in (TOKEN, TOKEN[::-1]):
                 status = httpx.post(url, json={}, auth=(ACCOUNT, attempted_token)).status_code
                 assert status == (400 if attempted_token == token else 401)
+
+
+@pytest.mark.parametrize(("token", "is_warned_of"), [(TOKEN, True), ("AtLeast24LettersAndDigits", False)])
+def test_a_bootstrap_token_that_the_go_sdk_cannot_send_is_warned_of(
+    database_url: str, tmp_path: Path, token: str, is_warned_of: bool
+) -> None:
+    settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path}
+    done = command("demo", **settings, BOOTSTRAP_ACCOUNT_SID=ACCOUNT, BOOTSTRAP_AUTH_TOKEN=token)
+    assert done.returncode == 0
+    assert ("the Go SDK cannot send it" in done.stderr) == is_warned_of
+    assert token not in done.stderr
 
 
 def test_the_demo_belongs_to_the_bootstrap_account_and_does_not_store_its_token(

@@ -26,6 +26,7 @@ from profile_lookup.web import ids
 from tests.conftest import PATIENCE, make_account
 from tests.program.conftest import command, environment, serving
 
+FILES = Path(__file__).parent.parent / "imports" / "files"
 BLOCKED_SESSIONS = "select count(*) from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid))"
 INSERT_KNOWN_PROFILE = """
     with made as (
@@ -121,6 +122,23 @@ def test_ignored_cells_and_evicted_identifiers_are_counted(database_url: str, st
     assert "\n3 cells identify nobody:" in done.stdout  # n/a, null, and the chat 0
     assert "\n1 identifiers were dropped" in done.stdout
     assert '"evicted": {"chat": 1}' in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "notice"),
+    [
+        ("placeholder-email.csv", "One value of email stood in 150 rows (lines 2, 3, 4, …): a placeholder"),
+        ("shared-office.csv", "One value of email stands for 150 names: it stood in 150 rows (lines 2, 3, 4, …)."),
+    ],
+)
+def test_a_value_that_stood_in_many_rows_is_noticed(
+    database_url: str, store: str, tmp_path: Path, file: str, notice: str
+) -> None:
+    path = str(FILES / file)
+    done = command("import", path, "--store", store, "--yes", DATABASE_URL=database_url, DATA_DIR=tmp_path)
+    assert done.returncode == 0
+    assert notice in done.stdout
+    assert not any(value in done.stdout for value in ("acme", "n/a", "415555"))
 
 
 async def test_ctrl_c_leaves_an_import_that_can_be_resumed_and_each_row_is_applied_once(

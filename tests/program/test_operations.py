@@ -190,7 +190,8 @@ async def test_an_import_continues_after_a_kill_and_each_row_is_applied_once(
             refused = await client.get(answer["refusedRowsUrl"])
     assert answer["status"] == "COMPLETED"
     assert answer["progress"] == {
-        "rowsDone": 1005, "rowsTotal": 1005, "created": 699, "updated": 301, "merged": 0, "cellsIgnored": 0, "evicted": 0,
+        "rowsDone": 1005, "rowsTotal": 1005, "created": 699, "updated": 301, "merged": 0, "refused": 5,
+        "cellsIgnored": 0, "evicted": 0,
     }  # fmt: skip
     assert [line.split(",")[0] for line in refused.text.splitlines()[1:]] == ["103", "105", "107", "109", "111"]
     assert [await _rows(connection, table) for table in ("profile", "identifier", "operation_piece")] == [700, 1700, 0]

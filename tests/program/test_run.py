@@ -98,6 +98,7 @@ def _run(checkout: Path, script: str, *arguments: str, **settings: object) -> su
         (["bench", "--help"], "checkout", "-m benchmarks --help"),
         (["check"], "checkout", "tools/checks.py check"),
         (["lock"], "checkout", "tools/checks.py lock"),
+        (["phones"], "checkout", "-m tests.releases.answers write"),
     ],
 )
 def test_commands_run_in_the_callers_directory_and_development_tasks_in_the_checkout(

@@ -4,13 +4,20 @@ import asyncio
 import json
 import shlex
 import signal
+import socket
 import subprocess
+import sys
+from http.client import HTTPResponse
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
+import psutil
 import pytest
 
+from profile_lookup.serving.processes import uvicorn_config
+from profile_lookup.settings import load_settings
 from tests.conftest import PATIENCE
 from tests.program.conftest import command, serving
 
@@ -82,6 +89,72 @@ async def test_a_running_request_is_finished_before_the_end_and_new_clients_are_
             assert (await under_way).status_code == 202
         await connection.close()
         assert process.wait(PATIENCE) == 0
+
+
+def test_an_idle_connection_is_kept_as_long_as_the_setting_says(database_url: str) -> None:
+    """The default is longer than this test waits, so it passes only if the setting is in force."""
+    kept = load_settings(database_url=database_url).keep_alive_seconds
+    assert uvicorn_config("", load_settings(database_url=database_url)).timeout_keep_alive == kept == 75
+    assert kept > PATIENCE
+    with serving(DATABASE_URL=database_url, KEEP_ALIVE_SECONDS=1) as (_, printed):
+        address = urlsplit(printed[0].rpartition(" ")[2])
+        with socket.create_connection((address.hostname, address.port), timeout=PATIENCE) as connection:
+            for _ in range(2):
+                connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+                answer = HTTPResponse(connection)
+                answer.begin()
+                assert (answer.status, answer.read()) == (200, b'{"status":"ok"}')
+            assert connection.recv(1) == b""
+
+
+def test_the_demo_names_the_address_of_the_service_that_runs(data_dir: Path) -> None:
+    with serving("--demo", DATA_DIR=data_dir) as (_, printed):
+        demo = json.loads(command("demo", "--json", DATA_DIR=data_dir, PORT=0).stdout)
+        assert demo["baseUrl"] == printed[0].rpartition(" ")[2]
+        assert httpx.get(f"{demo['baseUrl']}/readyz", timeout=PATIENCE).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("settings", "address"), [({}, "http://127.0.0.1:8000"), ({"PORT": 81}, "http://127.0.0.1:81")]
+)
+def test_without_a_service_the_demo_names_the_address_of_the_settings(
+    database_url: str, tmp_path: Path, settings: dict[str, object], address: str
+) -> None:
+    (tmp_path / "address").write_text("http://127.0.0.1:1")  # a service that was killed left it
+    shown = command("demo", "--json", DATABASE_URL=database_url, DATA_DIR=tmp_path, **settings)
+    assert json.loads(shown.stdout)["baseUrl"] == address
+
+
+def test_the_demo_names_no_port_zero(database_url: str, tmp_path: Path) -> None:
+    refused = command("demo", "--json", DATABASE_URL=database_url, DATA_DIR=tmp_path, PORT=0)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "PROFILE_LOOKUP_PORT" in refused.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a process says what it waits for")
+@pytest.mark.parametrize("workers", [1, 3])
+def test_it_says_that_it_serves_when_each_process_accepts_clients(
+    database_url: str, tmp_path: Path, workers: int
+) -> None:
+    with serving(DATABASE_URL=database_url, DATA_DIR=tmp_path, WORKERS=workers) as (process, printed):
+        port = int(printed[0].rpartition(":")[2])
+        family = [process.pid, *(child.pid for child in psutil.Process(process.pid).children())]
+        assert len([pid for pid in family if _accepts(pid, port)]) == workers
+
+
+def _accepts(pid: int, port: int) -> bool:
+    """Return whether the process waits for clients of the port: whether an epoll of its watches a socket of it."""
+    listening = psutil.Process(pid).net_connections("tcp4")
+    watched = {
+        int(line.split()[1])
+        for fd in Path(f"/proc/{pid}/fd").iterdir()
+        if str(fd.readlink()) == "anon_inode:[eventpoll]"
+        for line in Path(f"/proc/{pid}/fdinfo/{fd.name}").read_text().splitlines()
+        if line.startswith("tfd:")
+    }
+    return any(
+        each.status == psutil.CONN_LISTEN and each.laddr.port == port and each.fd in watched for each in listening
+    )
 
 
 async def _is_refused(base_url: str) -> bool:

@@ -22,7 +22,7 @@ async def test_a_store_its_settings_and_its_operation_can_be_read(memory: V1, as
     # aiohttp changes the case of header names, and the package puts them into a plain dict.
     assert httpx.Headers(store.headers)["ETag"] == memory.stores(store_id).fetch_with_http_info().headers["etag"]
     settings = await asynchronous.identity_resolution_settings(store_id).fetch_async()
-    assert settings.matching_rules == ["email", "whatsapp", "phone", "chat"]
+    assert settings.matching_rules == ["email", "whatsapp", "phone", "chat", "pushUserID"]
     group = await asynchronous.trait_groups(store_id)("Contact").fetch_async()
     assert group.trait_group["traits"]["phone"] == {"dataType": "STRING", "idTypePromotion": "phone"}
     (group,) = await asynchronous.trait_groups(store_id).list_async(include_traits=True)

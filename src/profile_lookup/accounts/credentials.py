@@ -3,12 +3,16 @@
 import binascii
 import hashlib
 import secrets
+import string
 from collections.abc import MutableMapping
 from typing import Any, Literal, NamedTuple
 
 from profile_lookup.errors import Unauthenticated
 
 Scope = Literal["lookup", "full"]
+
+_SECRET_CHARACTERS = string.ascii_letters + string.digits
+_SECRET_LENGTH = 43  # characters, each of which is almost 6 random bits
 
 
 class Credentials(NamedTuple):
@@ -30,8 +34,16 @@ def new_key_sid() -> str:
 
 
 def new_secret() -> str:
-    """Return 256 random bits."""
-    return secrets.token_urlsafe(32)
+    """Return 256 random bits as letters and digits.
+
+    The Go SDK sends no request with a secret that has other characters, such as `-` and `_`.
+    """
+    return "".join(secrets.choice(_SECRET_CHARACTERS) for _ in range(_SECRET_LENGTH))
+
+
+def is_sent_by_all_sdks(secret: str) -> bool:
+    """Return whether a secret has letters and digits only, as those that `new_secret` returns."""
+    return frozenset(_SECRET_CHARACTERS).issuperset(secret)
 
 
 def digest(secret: str) -> bytes:

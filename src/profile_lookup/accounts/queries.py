@@ -1,7 +1,7 @@
 """Accounts and their credentials in SQL."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Row, delete, insert, select
@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials, Scope
+from profile_lookup.clock import CLOCK
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.tables import account, credential
 
@@ -38,7 +39,7 @@ async def ensure_account(connection: AsyncConnection, name: str, token: Credenti
     """Return the account with this SID, and create it if there is none. Its only auth token is `token` from now on."""
     await connection.execute(
         upsert(account)
-        .values(id=new_id(), sid=token.sid, name=name, created_at=datetime.now(UTC))
+        .values(id=new_id(), sid=token.sid, name=name, created_at=CLOCK.now())
         .on_conflict_do_nothing(index_elements=[account.c.sid])
     )
     account_id = await account_of(connection, token.sid)
@@ -51,7 +52,7 @@ async def ensure_account(connection: AsyncConnection, name: str, token: Credenti
             secret_sha256=token.secret_sha256,
             scope="full",
             name="auth token",
-            created_at=datetime.now(UTC),
+            created_at=CLOCK.now(),
         )
         .on_conflict_do_update(index_elements=[credential.c.sid], set_={"secret_sha256": token.secret_sha256})
     )
@@ -66,7 +67,7 @@ async def add_key(connection: AsyncConnection, account_id: UUID, key: Credential
             secret_sha256=key.secret_sha256,
             scope=scope,
             name=name,
-            created_at=datetime.now(UTC),
+            created_at=CLOCK.now(),
         )
     )
 

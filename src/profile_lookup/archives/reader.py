@@ -4,22 +4,17 @@ The caller holds the exclusive lock on the store's rules (`stores/rules_lock.py`
 the archive.
 """
 
-import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import asyncpg
 from sqlalchemy import exists, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.archives.errors import RestoreRefused
+from profile_lookup.archives.profile_rows import copy_profiles
 from profile_lookup.archives.wire import ArchivedProfile, ArchiveHeader, parse_line
 from profile_lookup.blocked_values import queries as blocked_values_queries
-from profile_lookup.database.connections import translating_errors
-from profile_lookup.database.documents import serialized_profile
-from profile_lookup.database.fuzzy_key import fuzzy_key
 from profile_lookup.database.tables import profile
 from profile_lookup.errors import IdentifierRefused, ProfileLookupError, RequestRefused, TraitsRefused
 from profile_lookup.identity.stored_values import (
@@ -32,6 +27,7 @@ from profile_lookup.identity.values.normalization_version import CURRENT, UNVERS
 from profile_lookup.identity_settings import queries as identity_settings
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queries import unfinished_inputs
+from profile_lookup.operations.queue import enqueue
 from profile_lookup.stores.normalization import queue_renormalization, set_normalization
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.trait_groups import queries as trait_groups
@@ -40,15 +36,6 @@ ARCHIVE_BYTES_PER_BATCH = 1 << 20
 """The bytes of an archive that are in memory at a time, and at most a line more."""
 
 T = TypeVar("T", ArchiveHeader, ArchivedProfile)
-NumberedProfiles = Sequence[tuple[int, ArchivedProfile]]
-"""Profiles, each with the number of its line."""
-
-
-class RestoreRefused(Exception):
-    """What is wrong with the archive, and in which line, or with the store. The message never holds a value."""
-
-    def __init__(self, reason: str, line: int | None = None) -> None:
-        super().__init__(reason if line is None else f"line {line}: {reason}")
 
 
 async def restore(
@@ -72,11 +59,14 @@ async def restore(
                 raise RestoreRefused("id: expected profiles in ascending order, each once", number)
             last = archived.id
             _refuse_unfit(store, number, archived)
-        await _write(connection, store, profiles)
+        await copy_profiles(connection, store, profiles)
         written += len(profiles)
         on_progress(written, header.profiles)
     if written != header.profiles:
         raise RestoreRefused(f"expected {header.profiles} profiles, as the first line says, and not {written}")
+    # The archive may hold identifiers that its own blocked values, or those of the store, block.
+    kind = OperationKind.UPDATE_BLOCKED_VALUES
+    await enqueue(connection, store.account_id, store.id, kind=kind, job_input={})
     return written
 
 
@@ -190,93 +180,3 @@ def _refuse_unfit(store: StoreRules, number: int, archived: ArchivedProfile) -> 
         raise RestoreRefused("aliases: expected IDs that are later than the profile's own", number)
     if not {before.id for before in states_before} <= {archived.id, *archived.aliases}:
         raise RestoreRefused("merges: expected nobody but the profile and its aliases", number)
-
-
-async def _write(connection: AsyncConnection, store: StoreRules, profiles: NumberedProfiles) -> None:
-    settings, store_id = store.settings, store.id
-    copy = partial(_copy, connection, profiles)
-    await copy(
-        "profile",
-        ("store_id", "id", "created_at"),
-        lambda archived: [(store_id, archived.id, archived.created_at)],
-    )
-    await copy(
-        "alias",
-        ("store_id", "id", "profile_id"),
-        lambda archived: [(store_id, each, archived.id) for each in archived.aliases],
-    )
-    await _refuse_known_aliases(connection, store, profiles)
-    await copy(
-        "identifier",
-        ("store_id", "id_type", "value", "profile_id", "is_unique", "fuzzy_key", "added_at"),
-        lambda archived: [
-            (
-                store_id, each.id_type, each.value, archived.id, settings.is_unique(each.id_type),
-                fuzzy_key(settings, store_id, each.id_type), each.added_at,
-            )
-            for each in archived.identifiers
-        ],
-    )  # fmt: skip
-    await copy(
-        "trait",
-        ("store_id", "profile_id", "group_name", "name", "value", "written_at"),
-        lambda archived: [
-            (store_id, archived.id, each.group, each.name, json.dumps(each.value), each.written_at)
-            for each in archived.traits
-        ],
-    )
-    await copy(
-        "merge",
-        ("store_id", "id", "canonical_id", "absorbed_ids", "rule", "moved", "merged_at"),
-        lambda archived: [
-            (
-                store_id, each.id, each.before[0].id, [before.id for before in each.before[1:]], each.rule,
-                json.dumps([serialized_profile(before.to_domain()) for before in each.before]), each.merged_at,
-            )
-            for each in archived.merges
-        ],
-    )  # fmt: skip
-
-
-async def _copy(
-    connection: AsyncConnection,
-    profiles: NumberedProfiles,
-    table: str,
-    columns: Sequence[str],
-    rows_of: Callable[[ArchivedProfile], list[tuple[Any, ...]]],
-) -> None:
-    """Copy the rows of these profiles into a table. Raises `RestoreRefused` if a row must be unique and is not."""
-    rows = [(number, row) for number, archived in profiles for row in rows_of(archived)]
-    driver = (await connection.get_raw_connection()).driver_connection
-    assert isinstance(driver, asyncpg.Connection)
-    try:
-        with translating_errors():
-            await driver.copy_records_to_table(table, columns=columns, records=[row for _, row in rows])
-    except asyncpg.UniqueViolationError as error:
-        # "COPY identifier, line 7", also for a binary COPY; the word for line may be in another language.
-        found = re.match(r"COPY \w+, \w+ (\d+)", error.context or "")
-        number = rows[int(found[1]) - 1][0] if found else None
-        raise RestoreRefused(_DUPLICATES[str(error.constraint_name)], number) from None
-
-
-async def _refuse_known_aliases(connection: AsyncConnection, store: StoreRules, profiles: NumberedProfiles) -> None:
-    """Raise `RestoreRefused` if a profile's ID is also an alias.
-
-    An alias is later than its profile, so the aliases that could have this ID are written already.
-    """
-    line_of = {archived.id: number for number, archived in profiles}
-    parameters = {"store_id": store.id, "ids": list(line_of)}
-    if (found := await connection.scalar(_EARLIEST_ALIAS, parameters)) is not None:
-        raise RestoreRefused("id: it is an alias of another profile too", line_of[found])
-
-
-_EARLIEST_ALIAS = text("""
-    select id from alias where store_id = :store_id and id = any (cast(:ids as uuid[])) order by id limit 1
-""")
-
-_DUPLICATES = {
-    "alias_pkey": "aliases: an ID is another profile's alias too",
-    "identifier_enforce_unique_idx": "identifiers: a value of a unique type is another profile's too",
-    "merge_pkey": "merges: an ID is that of another merge too",
-}
-"""The reason to give for each constraint that may fire."""

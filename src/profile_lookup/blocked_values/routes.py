@@ -8,7 +8,7 @@ from profile_lookup.accounts.dependencies import AccountOfCaller
 from profile_lookup.blocked_values import queries
 from profile_lookup.blocked_values.wire import BlockedValuesBody, BuiltInBlockedValue, BuiltInBlockedValues
 from profile_lookup.errors import Outdated, RequestRefused
-from profile_lookup.identity.built_in_blocked_values import BUILT_IN_BLOCKED_VALUES, PLACEHOLDERS
+from profile_lookup.identity.values.built_in_blocked_values import BUILT_IN_BLOCKED_VALUES, PLACEHOLDERS
 from profile_lookup.operations.dependencies import accepted, accepted_answer
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queue import enqueue
@@ -19,6 +19,7 @@ from profile_lookup.web.body import BodyLimits, ContractRoute, json_body
 from profile_lookup.web.dependencies import BaseUrl, IfMatch, Transaction
 from profile_lookup.web.etags import etag, refuse_outdated
 from profile_lookup.web.openapi import ETAG, answer, error_answers, request_example
+from profile_lookup.web.wire import OURS
 
 router = APIRouter(prefix="/v1/ControlPlane", tags=["BlockedValues"], route_class=ContractRoute)
 
@@ -42,6 +43,7 @@ _BUILT_IN = BuiltInBlockedValues(
 @router.get(
     "/Stores/{storeId}/BlockedValues",
     operation_id="FetchBlockedValues",
+    openapi_extra=OURS,
     summary="Fetch a store's blocked values",
     response_model_exclude_none=True,
     responses={
@@ -77,7 +79,7 @@ async def fetch_blocked_values(store: StoreOfAccount, response: Response) -> Blo
             max_body=LIMITS.size,
         ),
     },
-    openapi_extra=request_example(_EXAMPLE),
+    openapi_extra=OURS | request_example(_EXAMPLE),
 )
 async def update_blocked_values(
     store: StoreOfAccount,
@@ -105,6 +107,7 @@ async def update_blocked_values(
 @router.get(
     "/BuiltInBlockedValues",
     operation_id="ListBuiltInBlockedValues",
+    openapi_extra=OURS,
     summary="List the built-in blocked values",
     response_model_exclude_none=True,
     responses={

@@ -13,9 +13,9 @@ from profile_lookup.identity.blocked_values import (
     BlockedPattern,
     BlockedValues,
 )
-from profile_lookup.identity.built_in_blocked_values import BuiltInValue
 from profile_lookup.identity.identifier import Identifier
 from profile_lookup.identity.rules import IdentityResolutionSettings
+from profile_lookup.identity.values.built_in_blocked_values import BuiltInValue
 from profile_lookup.identity.values.normalization import Normalization
 from profile_lookup.identity.values.patterns import MAX_PATTERN
 from profile_lookup.web.identifier_wire import IdentifierBody, IdType

@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.archives.reader import RestoreRefused, restore
+from profile_lookup.archives.errors import RestoreRefused
+from profile_lookup.archives.reader import restore
 from profile_lookup.archives.wire import ArchivedProfile, ArchiveHeader, line_of
 from profile_lookup.archives.writer import header_of, profiles_of
 from profile_lookup.commands.accounts import AccountOption, chosen_account

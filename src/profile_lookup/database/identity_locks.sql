@@ -138,10 +138,9 @@ create function lock_and_gather(
     match_types text[],
     match_values text[],
     known uuid,
-    -- Processes of the version before pass all identifiers as `match`.
-    shared_types text[] default '{}',
-    shared_values text[] default '{}',
-    shared_requests integer[] default '{}'
+    shared_types text[],
+    shared_values text[],
+    shared_requests integer[]
 )
 returns table (
     profile_id uuid,
@@ -216,5 +215,46 @@ begin
             array_agg(t.value) as vals, array_agg(t.written_at) as times
         from trait t where t.store_id = in_store and t.profile_id = holder.id
     ) had;
+end
+$$;
+
+-- Processes of release 0.1, which may serve beside this one during an update, call this function, and pass all
+-- identifiers as `match`.
+create function lock_and_gather(
+    in_store uuid,
+    in_revision bigint,
+    store_key bigint,
+    lock_keys bigint[],
+    match_types text[],
+    match_values text[],
+    known uuid
+)
+returns table (
+    profile_id uuid,
+    is_locked boolean,
+    identifier_types text[],
+    identifier_values text[],
+    identifier_times timestamptz[],
+    trait_groups text[],
+    trait_names text[],
+    trait_values jsonb[],
+    trait_times timestamptz[]
+)
+language plpgsql volatile
+as $$
+begin
+    -- What it writes has its own form, so it takes a store back that a newer version has normalized, or normalizes now.
+    if match_types <> '{}' then
+        perform pg_advisory_xact_lock_shared(store_key);
+        update store s
+        set normalization = default, renormalized_by = null, revision = s.revision + 1
+        where s.id = in_store and (s.normalization ->> 'rules' <> '1' or s.renormalized_by is not null);
+        if found then
+            in_revision := in_revision + 1;
+        end if;
+    end if;
+    return query select * from lock_and_gather(
+        in_store, in_revision, store_key, lock_keys, match_types, match_values, known, '{}', '{}', '{}'
+    );
 end
 $$;

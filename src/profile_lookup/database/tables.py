@@ -28,28 +28,20 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    PrimaryKeyConstraint,
     SmallInteger,
     Table,
     Text,
     UniqueConstraint,
     Uuid,
-    and_,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from profile_lookup.database.naming_convention import NAMING_CONVENTION
 from profile_lookup.identity.values.normalization_version import UNVERSIONED
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "%(table_name)s_pkey",
-        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
-        "uq": "%(table_name)s_%(column_0_N_name)s_key",
-        "ck": "%(table_name)s_%(constraint_name)s_check",
-        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
-    }
-)
+metadata = MetaData(naming_convention=NAMING_CONVENTION)
 
 
 def _time(name: str, *, nullable: bool = False) -> Column[object]:
@@ -68,15 +60,14 @@ account = Table(
 credential = Table(
     "credential",
     metadata,
-    Column("account_id", Uuid),
+    Column("account_id", Uuid, primary_key=True),
     # The user name of HTTP Basic: the account's SID with its auth token, or an API key's SID with its secret.
-    Column("sid", Text),
+    Column("sid", Text, primary_key=True),
     # One SHA-256 is enough for the secrets that we make, 256 random bits; an operator chooses the bootstrap token.
     Column("secret_sha256", LargeBinary, nullable=False),
     Column("scope", Text, nullable=False),
     Column("name", Text, nullable=False),
     _time("created_at"),
-    PrimaryKeyConstraint("account_id", "sid"),
     UniqueConstraint("sid"),
     ForeignKeyConstraint(["account_id"], ["account.id"]),
     CheckConstraint("scope in ('lookup', 'full')", name="scope"),
@@ -85,8 +76,8 @@ credential = Table(
 store = Table(
     "store",
     metadata,
-    Column("account_id", Uuid),
-    Column("id", Uuid),
+    Column("account_id", Uuid, primary_key=True),
+    Column("id", Uuid, primary_key=True),
     Column("display_name", Text, nullable=False),
     Column("description", Text),
     Column("status", Text, nullable=False),
@@ -98,6 +89,8 @@ store = Table(
     # refuse them. The defaults are for an earlier release that creates stores beside this one.
     Column("normalization", JSONB, nullable=False, server_default=json.dumps(UNVERSIONED.to_document())),
     Column("kept_values", BigInteger, nullable=False, server_default="0"),
+    # The version that normalizes them anew, or did so last; null if an older process has written since.
+    Column("renormalized_by", JSONB),
     # `identity/blocked_values.py`; the values in it are normalized. `blocked_values_version` changes whenever it does.
     Column("blocked_values", JSONB, nullable=False, server_default="{}"),
     Column("blocked_values_version", BigInteger, nullable=False, server_default="1"),
@@ -105,7 +98,6 @@ store = Table(
     # valid until then.
     Column("revision", BigInteger, nullable=False),
     _time("created_at"),
-    PrimaryKeyConstraint("account_id", "id"),
     UniqueConstraint("id"),
     UniqueConstraint("account_id", "display_name"),
     ForeignKeyConstraint(["account_id"], ["account.id"]),
@@ -115,23 +107,25 @@ store = Table(
 trait_group = Table(
     "trait_group",
     metadata,
-    Column("store_id", Uuid),
-    Column("name", Text),
+    Column("store_id", Uuid, primary_key=True),
+    Column("name", Text, primary_key=True),
     Column("description", Text),
     # The contract's TraitGroup.traits.
     Column("traits", JSONB, nullable=False),
     Column("version", BigInteger, nullable=False),
     _time("created_at"),
-    PrimaryKeyConstraint("store_id", "name"),
     ForeignKeyConstraint(["store_id"], ["store.id"]),
 )
+
+_IS_QUEUED = "completed_at is null and waits_until is null"
+_IS_WAITING = "completed_at is null and waits_until is not null"
 
 # Also the queue of long operations: `operations/job_worker.py`.
 operation = Table(
     "operation",
     metadata,
-    Column("account_id", Uuid),
-    Column("id", Uuid),
+    Column("account_id", Uuid, primary_key=True),
+    Column("id", Uuid, primary_key=True),
     # No foreign key, since the operation that erases a store outlives the store.
     Column("store_id", Uuid),
     Column("kind", Text, nullable=False),
@@ -154,30 +148,24 @@ operation = Table(
     Column("attempts", Integer, nullable=False),
     _time("created_at"),
     _time("completed_at", nullable=True),
-    PrimaryKeyConstraint("account_id", "id"),
     ForeignKeyConstraint(["account_id"], ["account.id"]),
     CheckConstraint("status in ('PENDING', 'RUNNING', 'CANCELLED', 'COMPLETED', 'FAILED')", name="status"),
     CheckConstraint("(status in ('PENDING', 'RUNNING')) = (completed_at is null)", name="completed"),
     CheckConstraint("(status = 'FAILED') = (error_code is not null)", name="error"),
+    Index("operation_queued_idx", "store_id", "sequence", "status", "id", postgresql_where=text(_IS_QUEUED)),
+    Index("operation_waiting_idx", "waits_until", postgresql_where=text(_IS_WAITING)),
+    Index("operation_of_store_waiting_idx", "store_id", postgresql_where=text(_IS_WAITING)),
+    Index("operation_completed_at_idx", "completed_at", postgresql_where=text("completed_at is not null")),
 )
-
-_is_queued = and_(operation.c.completed_at.is_(None), operation.c.waits_until.is_(None))
-_waits = and_(operation.c.completed_at.is_(None), operation.c.waits_until.is_not(None))
-_of_sequence = (operation.c.store_id, operation.c.sequence, operation.c.status, operation.c.id)
-Index("operation_queued_idx", *_of_sequence, postgresql_where=_is_queued)
-Index("operation_waiting_idx", operation.c.waits_until, postgresql_where=_waits)
-Index("operation_of_store_waiting_idx", operation.c.store_id, postgresql_where=_waits)
-Index("operation_completed_at_idx", operation.c.completed_at, postgresql_where=operation.c.completed_at.is_not(None))
 
 # The sequences with operations in the queue, and when a worker looks at each next. A trigger makes the rows, at the
 # commit of whoever enqueues: database/operation_turns.sql.
 operation_turn = Table(
     "operation_turn",
     metadata,
-    Column("store_id", Uuid),
-    Column("sequence", Text),
+    Column("store_id", Uuid, primary_key=True),
+    Column("sequence", Text, primary_key=True),
     _time("ready_at"),
-    PrimaryKeyConstraint("store_id", "sequence"),
     Index(None, "sequence", "ready_at"),
 )
 
@@ -185,9 +173,9 @@ operation_turn = Table(
 operation_item = Table(
     "operation_item",
     metadata,
-    Column("account_id", Uuid),
-    Column("operation_id", Uuid),
-    Column("position", Integer),
+    Column("account_id", Uuid, primary_key=True),
+    Column("operation_id", Uuid, primary_key=True),
+    Column("position", Integer, primary_key=True),
     # JSON, but as text, since JSONB cannot hold all of it. Null once the item is done.
     Column("input", Text),
     Column("outcome", Text),
@@ -195,7 +183,6 @@ operation_item = Table(
     Column("profile_id", Uuid),
     Column("error_code", Integer),
     Column("error_detail", Text),
-    PrimaryKeyConstraint("account_id", "operation_id", "position"),
     ForeignKeyConstraint(["account_id", "operation_id"], ["operation.account_id", "operation.id"], ondelete="CASCADE"),
     CheckConstraint("outcome in ('created', 'updated', 'merged', 'failed')", name="outcome"),
     CheckConstraint("(input is null) = (outcome is not null)", name="input"),
@@ -207,11 +194,10 @@ operation_item = Table(
 operation_piece = Table(
     "operation_piece",
     metadata,
-    Column("account_id", Uuid),
-    Column("operation_id", Uuid),
-    Column("position", Integer),
+    Column("account_id", Uuid, primary_key=True),
+    Column("operation_id", Uuid, primary_key=True),
+    Column("position", Integer, primary_key=True),
     Column("content", LargeBinary, nullable=False),
-    PrimaryKeyConstraint("account_id", "operation_id", "position"),
     ForeignKeyConstraint(["account_id", "operation_id"], ["operation.account_id", "operation.id"], ondelete="CASCADE"),
 )
 
@@ -219,19 +205,17 @@ operation_piece = Table(
 profile = Table(
     "profile",
     metadata,
-    Column("store_id", Uuid),
-    Column("id", Uuid),
+    Column("store_id", Uuid, primary_key=True),
+    Column("id", Uuid, primary_key=True),
     _time("created_at"),
-    PrimaryKeyConstraint("store_id", "id"),
 )
 
 alias = Table(
     "alias",
     metadata,
-    Column("store_id", Uuid),
-    Column("id", Uuid),
+    Column("store_id", Uuid, primary_key=True),
+    Column("id", Uuid, primary_key=True),
     Column("profile_id", Uuid, nullable=False),
-    PrimaryKeyConstraint("store_id", "id"),
     ForeignKeyConstraint(["store_id", "profile_id"], ["profile.store_id", "profile.id"]),
     Index(None, "store_id", "profile_id"),
     CheckConstraint("profile_id < id", name="canonical_is_earliest"),
@@ -240,59 +224,50 @@ alias = Table(
 identifier = Table(
     "identifier",
     metadata,
-    Column("store_id", Uuid),
-    Column("id_type", Text),
-    Column("value", Text),
-    Column("profile_id", Uuid),
+    # A Lookup is one index-only scan of the primary key, already in canonical order.
+    Column("store_id", Uuid, primary_key=True),
+    Column("id_type", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("profile_id", Uuid, primary_key=True),
     Column("is_unique", Boolean, nullable=False),
     _time("added_at"),
     Column("fuzzy_key", BigInteger),
     # Hashes of the different names under which it was written, if there are several: `identity/person_names.py`.
     Column("names", ARRAY(BigInteger)),
-    # A Lookup is one index-only scan of this key, already in canonical order.
-    PrimaryKeyConstraint("store_id", "id_type", "value", "profile_id"),
     ForeignKeyConstraint(["store_id", "profile_id"], ["profile.store_id", "profile.id"]),
     Index(None, "store_id", "profile_id"),
-)
-
-Index(
-    "identifier_enforce_unique_idx",
-    identifier.c.store_id,
-    identifier.c.id_type,
-    identifier.c.value,
-    unique=True,
-    postgresql_where=identifier.c.is_unique,
-)
-
-# `fastupdate` is off, since a search would have to read the whole list of pending entries.
-Index(
-    "identifier_fuzzy_idx",
-    identifier.c.fuzzy_key,
-    identifier.c.value,
-    postgresql_using="gin",
-    postgresql_ops={"value": "gin_trgm_ops"},
-    postgresql_with={"fastupdate": "off"},
-    postgresql_where=identifier.c.fuzzy_key.is_not(None),
+    Index(
+        "identifier_enforce_unique_idx", "store_id", "id_type", "value", unique=True, postgresql_where=text("is_unique")
+    ),
+    # `fastupdate` is off, since a search would have to read the whole list of pending entries.
+    Index(
+        "identifier_fuzzy_idx",
+        "fuzzy_key",
+        "value",
+        postgresql_using="gin",
+        postgresql_ops={"value": "gin_trgm_ops"},
+        postgresql_with={"fastupdate": "off"},
+        postgresql_where=text("fuzzy_key is not null"),
+    ),
 )
 
 trait = Table(
     "trait",
     metadata,
-    Column("store_id", Uuid),
-    Column("profile_id", Uuid),
-    Column("group_name", Text),
-    Column("name", Text),
+    Column("store_id", Uuid, primary_key=True),
+    Column("profile_id", Uuid, primary_key=True),
+    Column("group_name", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
     Column("value", JSONB, nullable=False),
     _time("written_at"),
-    PrimaryKeyConstraint("store_id", "profile_id", "group_name", "name"),
     ForeignKeyConstraint(["store_id", "profile_id"], ["profile.store_id", "profile.id"]),
 )
 
 merge = Table(
     "merge",
     metadata,
-    Column("store_id", Uuid),
-    Column("id", Uuid),
+    Column("store_id", Uuid, primary_key=True),
+    Column("id", Uuid, primary_key=True),
     # The canonical profile at the time; a later merge may have made it an alias.
     Column("canonical_id", Uuid, nullable=False),
     Column("absorbed_ids", ARRAY(Uuid), nullable=False),
@@ -301,7 +276,6 @@ merge = Table(
     # Each profile as it was before the merge, so that the merge can be explained and undone.
     Column("moved", JSONB, nullable=False),
     _time("merged_at"),
-    PrimaryKeyConstraint("store_id", "id"),
     Index(None, "store_id", "canonical_id"),
 )
 
@@ -310,8 +284,8 @@ merge = Table(
 profile_import = Table(
     "profile_import",
     metadata,
-    Column("store_id", Uuid),
-    Column("id", Uuid),
+    Column("store_id", Uuid, primary_key=True),
+    Column("id", Uuid, primary_key=True),
     Column("account_id", Uuid, nullable=False),
     # It may be somebody's name, so only the import's owner sees it.
     Column("filename", Text, nullable=False),
@@ -325,17 +299,15 @@ profile_import = Table(
     Column("rows_total", Integer),
     Column("empty_lines", Integer, nullable=False),
     # How many of the rows that are done had which outcome.
-    Column("created", Integer, nullable=False),
-    Column("updated", Integer, nullable=False),
-    Column("merged", Integer, nullable=False),
-    Column("refused", Integer, nullable=False),
+    *(Column(outcome, Integer, nullable=False) for outcome in ("created", "updated", "merged", "refused")),
     # Cells of these rows that identify nobody, and identifiers that a limit dropped. The defaults serve processes of
     # the version before, which create imports during an update.
     Column("cells_ignored", Integer, nullable=False, server_default="0"),
     Column("evicted", Integer, nullable=False, server_default="0"),
+    # What is to be said once all rows are done: `imports/notices.py`.
+    Column("notices", JSONB),
     _time("created_at"),
     _time("updated_at"),
-    PrimaryKeyConstraint("store_id", "id"),
     UniqueConstraint("account_id", "id"),
     ForeignKeyConstraint(["account_id", "id"], ["operation.account_id", "operation.id"], ondelete="CASCADE"),
 )
@@ -344,11 +316,10 @@ profile_import = Table(
 import_refusals = Table(
     "import_refusals",
     metadata,
-    Column("store_id", Uuid),
-    Column("import_id", Uuid),
-    Column("position", Integer),
+    Column("store_id", Uuid, primary_key=True),
+    Column("import_id", Uuid, primary_key=True),
+    Column("position", Integer, primary_key=True),
     Column("report", Text, nullable=False),
-    PrimaryKeyConstraint("store_id", "import_id", "position"),
     ForeignKeyConstraint(
         ["store_id", "import_id"], ["profile_import.store_id", "profile_import.id"], ondelete="CASCADE"
     ),

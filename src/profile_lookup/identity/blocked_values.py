@@ -10,9 +10,9 @@ from functools import cached_property
 from typing import Literal, Self
 
 from profile_lookup.errors import IdentifierRefused, RequestRefused, UnknownIdentifierType, ValueRefused
-from profile_lookup.identity.built_in_blocked_values import built_in_blocked_value, is_placeholder
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.identity.rules import IdentityResolutionSettings
+from profile_lookup.identity.values.built_in_blocked_values import built_in_blocked_value, is_placeholder
 from profile_lookup.identity.values.normalization import MAX_LENGTH, Normalization
 from profile_lookup.identity.values.patterns import effort, matches, why_no_pattern
 

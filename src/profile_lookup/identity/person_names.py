@@ -4,12 +4,14 @@ Names are counted by 64-bit hashes, in the order in which they came. Of a value 
 of the profile that holds it counts as the first.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from unicodedata import normalize
 
 from profile_lookup.identity.change import Change
+from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile, Trait, TraitName, TraitValue
 from profile_lookup.identity.trait_definitions import CONTACT
 
@@ -20,7 +22,7 @@ MAX_NAMES = 1000
 NOTICE_FROM = 50
 """A value with so many names is worth a notice, whether or not there is a limit."""
 
-_PARTS = tuple(TraitName(CONTACT.name, part) for part in ("firstName", "lastName"))
+NAME_TRAITS = tuple(TraitName(CONTACT.name, part) for part in ("firstName", "lastName"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,33 @@ def count(names: Sequence[int], held: str | None, written: str, limit: int | Non
     return Count(limit is None or name in counted[:limit], counted)
 
 
+def united(names: Sequence[int], others: Sequence[int]) -> tuple[int, ...]:
+    """Return the names of two values that are one, each name once."""
+    return tuple(dict.fromkeys((*names, *others)))[:MAX_NAMES]
+
+
+def united_names(
+    profiles: Sequence[Profile], is_unique: Callable[[str], bool]
+) -> dict[NormalizedIdentifier, tuple[int, ...]]:
+    """Return the counted names of the values of profiles that become one person, earliest profile first.
+
+    If several of them held a value of a unique type, in forms that have become equal, the name of each of them counts.
+    """
+    if len(profiles) == 1:
+        return dict(profiles[0].names)
+    holders = Counter(identifier for profile in profiles for identifier in profile.identifiers)
+    names: dict[NormalizedIdentifier, tuple[int, ...]] = {}
+    for profile in profiles:
+        held = held_name(profile.traits)
+        for identifier in profile.identifiers:
+            counted = profile.names.get(identifier, ())
+            if not counted and held is not None and holders[identifier] > 1 and is_unique(identifier.id_type):
+                counted = (_hash(held),)
+            if counted:
+                names[identifier] = united(names.get(identifier, ()), counted)
+    return {identifier: counted for identifier, counted in names.items() if len(counted) >= MIN_NAMES}
+
+
 def depend_on_names(profiles: Collection[Profile], changes: Collection[Change]) -> bool:
     """Return whether the counted names of the profiles' values may matter when the changes are applied."""
     written = {written_name(change.traits) for change in changes} - {None}
@@ -61,7 +90,7 @@ def depend_on_names(profiles: Collection[Profile], changes: Collection[Change]) 
 
 
 def _name(part_of: Callable[[TraitName], object]) -> str | None:
-    parts = [part for part in map(part_of, _PARTS) if isinstance(part, str)]
+    parts = [part for part in map(part_of, NAME_TRAITS) if isinstance(part, str)]
     folded = normalize("NFC", normalize("NFC", " ".join(parts)).casefold())
     return " ".join(folded.split()) or None
 

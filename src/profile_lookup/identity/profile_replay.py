@@ -1,8 +1,8 @@
 """A replay applies many changes in memory, one after the other, and returns the rows that all of them change."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from types import MappingProxyType
@@ -12,59 +12,36 @@ from uuid import UUID
 from profile_lookup.errors import TraitsRefused
 from profile_lookup.identity.blocked_values import PLACEHOLDERS_ALONE, BlockedValues
 from profile_lookup.identity.change import Change
+from profile_lookup.identity.difference import Difference, RecordedMerge, difference_of
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.identity.merging import combined, evicted, united_identifiers
-from profile_lookup.identity.person_names import MIN_NAMES, NOTICE_FROM, Count, count, held_name, written_name
+from profile_lookup.identity.merging import combined, evicted
+from profile_lookup.identity.person_names import (
+    MIN_NAMES,
+    NOTICE_FROM,
+    Count,
+    count,
+    held_name,
+    united_names,
+    written_name,
+)
 from profile_lookup.identity.profile import Profile, Trait, TraitName
+from profile_lookup.identity.renormalization import rewritten
 from profile_lookup.identity.resolution import Create, Merge, Resolution, Update, profiles_of, resolve
 from profile_lookup.identity.rules import IdentityResolutionSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a change did, the canonical profile of its person at that time, and the identifiers that a limit dropped."""
+    """What a change did, and the canonical profile of its person at that time.
+
+    - `evicted`: the identifiers that a limit dropped
+    - `shared`: the change's identifiers that were written under so many names that they may be nobody's own
+    """
 
     how: Literal["created", "updated", "merged"]
     profile_id: UUID
     evicted: tuple[NormalizedIdentifier, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedMerge:
-    """A merge and its time. `merge` holds each profile as it was before."""
-
-    id: UUID
-    merge: Merge
-    merged_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """The rows to insert, update and delete so that the tables match the replayed profiles.
-
-    - `created`: new canonical profiles, each with its time
-    - `upserted_identifiers`, `deleted_identifiers`: each with its profile
-    - `names`: the counted names of those upserted identifiers whose names change
-    - `upserted_traits`, `deleted_traits`: traits of canonical profiles
-    - `aliases`: each merged profile, also one that was never stored, with its canonical profile
-    - `merges`: in the order in which they happened
-    """
-
-    created: Mapping[UUID, datetime] = field(default_factory=dict)
-    upserted_identifiers: Sequence[tuple[UUID, NormalizedIdentifier, datetime]] = ()
-    deleted_identifiers: Sequence[tuple[UUID, NormalizedIdentifier]] = ()
-    names: Mapping[tuple[UUID, NormalizedIdentifier], tuple[int, ...]] = field(default_factory=dict)
-    upserted_traits: Sequence[tuple[UUID, TraitName, Trait]] = ()
-    deleted_traits: Sequence[tuple[UUID, TraitName]] = ()
-    aliases: Mapping[UUID, UUID] = field(default_factory=dict)
-    merges: Sequence[RecordedMerge] = ()
-
-    @property
-    def only_creates_profiles(self) -> bool:
-        """Return whether no row of a stored profile changes."""
-        return not (self.deleted_identifiers or self.deleted_traits or self.aliases) and all(
-            each[0] in self.created for rows in (self.upserted_identifiers, self.upserted_traits) for each in rows
-        )
+    shared: tuple[NormalizedIdentifier, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,23 +96,26 @@ class ProfileReplay:
         if not all(each.may_join for each in counts.values()):
             change = _joining(change, counts, known)
         incoming = (*change.incoming, *(each for each, today in former.items() if today in change.incoming))
-        candidates = [_with_todays(self._now[each], former) for each in self._candidates(incoming, known)]
+        candidates = [rewritten(self._now[each], former) for each in self._candidates(incoming, known)]
         resolution = resolve(self._settings, change.incoming, candidates, known)
         profiles = profiles_of(resolution)
         identifiers, traits = combined(self._settings, profiles, change, requested_at)
-        written = self.become(resolution, identifiers, traits, requested_at)
+        names = united_names(profiles, self._settings.is_unique)
+        written = self.become(resolution, identifiers, traits, names, requested_at)
         for identifier, counted in counts.items():
             self._keep_names(identifier, counted.names)
-        return replace(written, evicted=evicted(profiles, change, identifiers))
+        shared = tuple(identifier for identifier, each in counts.items() if len(each.names) >= NOTICE_FROM)
+        return replace(written, evicted=evicted(profiles, change, identifiers), shared=shared)
 
     def become(
         self,
         resolution: Resolution,
         identifiers: Mapping[NormalizedIdentifier, datetime],
         traits: Mapping[TraitName, Trait],
+        names: Mapping[NormalizedIdentifier, tuple[int, ...]],
         at: datetime,
     ) -> Written:
-        """Give the resolution's person exactly these identifiers and traits."""
+        """Give the resolution's person exactly these identifiers and traits, and the names of these identifiers."""
         match resolution:
             case Create():
                 written = Written("created", self._new_id())
@@ -153,11 +133,8 @@ class ProfileReplay:
             for identifier in before - (identifiers.keys() if profile.id == written.profile_id else ()):
                 self._holders[identifier].discard(profile.id)
         self._hold(written.profile_id, identifiers.keys() - held)
-        participants = profiles_of(resolution)
-        names = {
-            each: counted for profile in participants for each, counted in profile.names.items() if each in identifiers
-        }
-        self._now[written.profile_id] = Profile(written.profile_id, identifiers, traits, names)
+        kept_names = {each: counted for each, counted in names.items() if each in identifiers}
+        self._now[written.profile_id] = Profile(written.profile_id, identifiers, traits, kept_names)
         self._changed.add(written.profile_id)
         return written
 
@@ -167,43 +144,7 @@ class ProfileReplay:
 
     def difference(self) -> Difference:
         """Return the rows to insert, update and delete so that the tables match the profiles in memory."""
-        aliases: dict[UUID, UUID] = {}
-        for each in reversed(self._merges):  # a later merge may have made this merge's canonical profile an alias
-            canonical_id = aliases.get(each.merge.canonical.id, each.merge.canonical.id)
-            aliases |= dict.fromkeys((profile.id for profile in each.merge.absorbed), canonical_id)
-        upserted_identifiers: list[tuple[UUID, NormalizedIdentifier, datetime]] = []
-        deleted_identifiers: list[tuple[UUID, NormalizedIdentifier]] = []
-        names: dict[tuple[UUID, NormalizedIdentifier], tuple[int, ...]] = {}
-        upserted_traits: list[tuple[UUID, TraitName, Trait]] = []
-        deleted_traits: list[tuple[UUID, TraitName]] = []
-        for profile_id in self._changed - aliases.keys():
-            before, after = self._stored.get(profile_id, _NOTHING), self._now[profile_id]
-            held, had = before.identifiers, before.traits
-            renamed = {each: counted for each, counted in after.names.items() if before.names.get(each) != counted}
-            names |= {(profile_id, each): counted for each, counted in renamed.items()}
-            upserted_identifiers += [
-                (profile_id, each, at)
-                for each, at in after.identifiers.items()
-                if held.get(each) != at or each in renamed
-            ]
-            deleted_identifiers += [(profile_id, each) for each in held if each not in after.identifiers]
-            upserted_traits += [
-                (profile_id, name, trait) for name, trait in after.traits.items() if had.get(name) != trait
-            ]
-            deleted_traits += [(profile_id, name) for name in had if name not in after.traits]
-        for profile_id in aliases.keys() & self._stored.keys():
-            deleted_identifiers += [(profile_id, each) for each in self._stored[profile_id].identifiers]
-        created = {profile_id: at for profile_id, at in self._created.items() if profile_id not in aliases}
-        return Difference(
-            created,
-            upserted_identifiers,
-            deleted_identifiers,
-            names,
-            upserted_traits,
-            deleted_traits,
-            aliases,
-            self._merges,
-        )
+        return difference_of(self._stored, self._now, self._changed, self._created, self._merges)
 
     def _counts(self, change: Change, known: UUID | None) -> dict[NormalizedIdentifier, Count]:
         """Return the count of names of each value by which the change would join somebody who has another name."""
@@ -263,17 +204,6 @@ class ProfileReplay:
             self._holders.setdefault(identifier, set()).add(profile_id)
 
 
-def _with_todays(profile: Profile, former: Mapping[NormalizedIdentifier, NormalizedIdentifier]) -> Profile:
-    """Return the profile with today's forms of the identifiers that it holds in an earlier form, with their times."""
-    if not profile.identifiers.keys() & former.keys():
-        return profile
-    todays = united_identifiers(
-        Profile(profile.id, {former.get(each, each): at}, {}) for each, at in profile.identifiers.items()
-    )
-    names = {former.get(each, each): counted for each, counted in profile.names.items()}
-    return Profile(profile.id, todays, profile.traits, names)
-
-
 def _joining(change: Change, counts: Mapping[NormalizedIdentifier, Count], known: UUID | None) -> Change:
     """Return the change without the values that may not join. Raises `TraitsRefused` if none is left."""
     incoming = tuple(each for each in change.incoming if each not in counts or counts[each].may_join)
@@ -282,9 +212,6 @@ def _joining(change: Change, counts: Mapping[NormalizedIdentifier, Count], known
             "traits: expected a value that identifies somebody; others have joined more names than maxProfilesPerValue"
         )
     return replace(change, incoming=incoming)
-
-
-_NOTHING = Profile(UUID(int=0), {}, {})
 
 
 def _in_several(sets: Iterable[AbstractSet[UUID]]) -> set[UUID]:

@@ -3,23 +3,41 @@
 from collections.abc import Collection, Iterable, Mapping
 from uuid import UUID
 
-from profile_lookup.identity.identifier import Identifier
+from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.identity.merging import united_identifiers
+from profile_lookup.identity.person_names import united
 from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.rules import IdentityResolutionSettings
 
 
 def renormalized(settings: IdentityResolutionSettings, id_types: Collection[str], profile: Profile) -> Profile:
-    """Return the profile with its identifiers of these types normalized anew.
+    """Return the profile with its identifiers of these types normalized anew, as `rewritten` does.
 
-    Of identifiers that become equal, the earliest time stays. Raises `ValueRefused`.
+    Raises `ValueRefused`.
     """
-    normalized = [
-        (settings.normalize(Identifier(held.id_type, held.value)) if held.id_type in id_types else held, added_at)
-        for held, added_at in profile.identifiers.items()
-    ]
-    united = united_identifiers(Profile(profile.id, {identifier: added_at}, {}) for identifier, added_at in normalized)
-    return Profile(profile.id, united, profile.traits)
+    forms = {
+        each: settings.normalize(Identifier(each.id_type, each.value))
+        for each in profile.identifiers
+        if each.id_type in id_types
+    }
+    return rewritten(profile, forms)
+
+
+def rewritten(profile: Profile, forms: Mapping[NormalizedIdentifier, NormalizedIdentifier]) -> Profile:
+    """Return the profile with the new form of each identifier that has one.
+
+    Of identifiers that become equal, the earliest time stays, and their counted names unite.
+    """
+    if not profile.identifiers.keys() & forms.keys():
+        return profile
+    identifiers = united_identifiers(
+        Profile(profile.id, {forms.get(each, each): at}, {}) for each, at in profile.identifiers.items()
+    )
+    names: dict[NormalizedIdentifier, tuple[int, ...]] = {}
+    for each in sorted(profile.names, key=profile.identifiers.__getitem__):
+        form = forms.get(each, each)
+        names[form] = united(names.get(form, ()), profile.names[each])
+    return Profile(profile.id, identifiers, profile.traits, names)
 
 
 def one_person_each(collisions: Iterable[Iterable[UUID]]) -> list[list[UUID]]:

@@ -109,7 +109,11 @@ DEFAULT_SETTINGS = IdentityResolutionSettings(
         IdentifierConfig("whatsapp"),
         IdentifierConfig("phone", normalization="phone"),
         IdentifierConfig("chat"),
+        IdentifierConfig("pushUserID"),
     ),
-    matching_rules=("email", "whatsapp", "phone", "chat"),
+    matching_rules=("email", "whatsapp", "phone", "chat", "pushUserID"),
 )
-"""The settings of a new store: the four reserved types, each unique."""
+"""The settings of a new store: the five reserved types, each unique.
+
+`pushUserID` is what push messages are addressed to. That it is the last rule, and trimmed, is ours.
+"""

@@ -3,11 +3,12 @@
 A definition's `id_type_promotion` makes a trait's value an identifier of that type as well.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from profile_lookup.errors import DefinitionProtected, DefinitionRefused, TraitLimitReached, nameable
+from profile_lookup.errors import DefinitionProtected, DefinitionRefused, TraitLimitReached
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.identity.values.normalization import is_storable
 from profile_lookup.identity.values.patterns import effort, matches, why_no_pattern
@@ -17,6 +18,13 @@ DataType = Literal["STRING", "NUMBER", "BOOLEAN", "ARRAY"]
 MAX_TRAITS = 95
 MAX_NAME = 64
 MAX_BOUND = 2**53  # every JSON parser keeps integers up to this one exactly
+
+_LOOKS_LIKE_A_NAME = re.compile("[A-Za-z][A-Za-z_-]{0,29}[0-9]{0,3}")
+
+
+def nameable(name: str) -> str:
+    """Return the name of a field or trait for a message, or a placeholder if it may be a value that a client sent."""
+    return name if _LOOKS_LIKE_A_NAME.fullmatch(name) else "(a name)"
 
 
 @dataclass(frozen=True, slots=True)

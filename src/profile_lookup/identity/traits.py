@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from profile_lookup.errors import TraitsRefused, TraitValueRefused, ValueRefused, nameable
+from profile_lookup.errors import TraitsRefused, TraitValueRefused, ValueRefused
 from profile_lookup.identity.blocked_values import PLACEHOLDERS_ALONE, Block, BlockedValues
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.identity.profile import TraitName, TraitValue
 from profile_lookup.identity.rules import IdentityResolutionSettings
-from profile_lookup.identity.trait_definitions import DataType, StringRule, TraitDefinition, TraitGroup
+from profile_lookup.identity.trait_definitions import DataType, StringRule, TraitDefinition, TraitGroup, nameable
+from profile_lookup.identity.values.invisible_characters import trimmed
 from profile_lookup.identity.values.normalization import is_storable
 
 MAX_TEXT = 1024
@@ -67,7 +68,7 @@ def promote(
 ) -> Promotion:
     """Return the identifiers among the traits; an array promotes each of its items. Blocked values are left out.
 
-    What is blank identifies nobody and is just a trait.
+    A value of nothing but white space and characters that cannot be seen identifies nobody and is just a trait.
     A promotion to a type that the store no longer configures makes the trait just a trait.
     Raises `TraitValueRefused` for a value that does not normalize.
     """
@@ -77,7 +78,7 @@ def promote(
         id_type = groups[trait.group].traits[trait.name].id_type_promotion
         if value is None or id_type is None or id_type not in settings.id_types:
             continue
-        for item in filter(str.strip, _items(value)):
+        for item in filter(trimmed, _items(value)):
             try:
                 judged = blocked_values.judge(settings, Identifier(id_type, item))
             except ValueRefused as refused:

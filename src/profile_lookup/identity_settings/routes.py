@@ -61,7 +61,8 @@ async def fetch_settings(store: StoreOfAccount, response: Response) -> IdentityR
             "When the operation has ended, the settings are in force, or its `error` says why not.", _ACCEPTED
         ),
         **error_answers(
-            RequestRefused("identifierConfigs: Field required"),
+            RequestRefused("body: expected JSON; it is malformed at character 1"),
+            SettingsRefused("identifierConfigs: Field required"),
             SettingsRefused("identifierConfigs: expected each idType once"),
             *STORE_ERRORS,
             Outdated(),
@@ -72,7 +73,7 @@ async def fetch_settings(store: StoreOfAccount, response: Response) -> IdentityR
 )
 async def update_settings(
     store: StoreOfAccount,
-    body: Annotated[IdentityResolutionSettingsBody, json_body(IdentityResolutionSettingsBody)],
+    body: Annotated[IdentityResolutionSettingsBody, json_body(IdentityResolutionSettingsBody, refusal=SettingsRefused)],
     transaction: Transaction,
     base_url: BaseUrl,
     response: Response,

@@ -8,15 +8,18 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
 
-from profile_lookup.errors import FileRefused, ProfileLookupError, Unavailable
+from profile_lookup.clock import CLOCK
+from profile_lookup.errors import FileRefused, ProfileLookupError, TraitsRefused, Unavailable
 from profile_lookup.imports import queries
-from profile_lookup.imports.column_mapping import MappedColumn
+from profile_lookup.imports.column_mapping import MappedColumn, refuse_mapping
 from profile_lookup.imports.csv_file import Layout, examine, layout_of, rows_of
+from profile_lookup.imports.notices import MIN_PLACEHOLDER_ROWS, Notice, find_notices
 from profile_lookup.imports.row_writer import apply_rows
 from profile_lookup.imports.s3 import Bucket, next_poll
 from profile_lookup.imports.uploads import scratch_file
@@ -61,18 +64,20 @@ def import_handler(directory: Path, bucket: Bucket | None) -> Handler:
         has_file = details.is_uploaded
         if not has_file and bucket is not None:
             has_file = await _fetch_from_bucket(bucket, job, details, directory)
-        if not has_file and datetime.now(UTC) > details.upload_until:
+        if not has_file and CLOCK.now() > details.upload_until:
             raise FileRefused("expected an upload before the url expired")
         if not has_file:
-            await job.defer(next_poll(datetime.now(UTC) - details.created_at))
+            await job.defer(next_poll(CLOCK.now() - details.created_at))
             return
         async with _scratch_copy(job, directory) as file:
             layout = await _read_layout(job, details, file)
             records = rows_of(file, layout, skip=details.rows_done)
             await apply_rows(job, details.mapping, layout, records, details.rows_done, details.time)
+            notices = await _find_notices(job, details, layout, file)
         if bucket is not None:
             await bucket.remove(job.store_id, job.id)
         async with job.step() as connection:
+            await queries.save_notices(connection, job.store_id, job.id, [each.to_document() for each in notices])
             await job.complete(connection, ids.import_id(job.id))
 
     async def import_from_bucket(job: Job) -> None:
@@ -145,3 +150,22 @@ async def _read_layout(job: Job, details: _Import, file: BinaryIO) -> Layout:
         await queries.save_extent(connection, details.store_id, details.id, extent.rows, extent.empty_lines)
         await job.save(connection, **job.progress)
     return layout
+
+
+async def _find_notices(job: Job, details: _Import, layout: Layout, file: BinaryIO) -> list[Notice]:
+    """Return the notices, once all rows are done. The file is read again only if there may be any.
+
+    There are none if the mapping does not fit the store's traits any more.
+    """
+    async with job.step() as connection:
+        store = await rules_in_force(connection, job.account_id, job.store_id)
+        row = await queries.fetch(connection, job.store_id, job.id)
+    marks = job.progress.get("marks", ())
+    if not marks and row.cells_ignored + row.refused < MIN_PLACEHOLDER_ROWS:
+        return []
+    try:
+        refuse_mapping(store.trait_groups, store.settings, details.mapping)
+    except TraitsRefused:
+        return []
+    found = asyncio.to_thread(find_notices, partial(rows_of, file, layout), layout, details.mapping, store, marks)
+    return await job.hold_until(asyncio.create_task(found))

@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, BinaryIO
 from uuid import UUID
 
 from sqlalchemy import Row, Select, and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.clock import CLOCK
 from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import import_refusals, operation, profile_import, store
 from profile_lookup.errors import AlreadyUploaded, ImportNotFound, StoreNotFound, UploadRefused
@@ -170,7 +171,7 @@ async def keep_pieces(
     connection: AsyncConnection, account_id: UUID, store_id: UUID, import_id: UUID, file: BinaryIO
 ) -> None:
     """Save the whole file, the operation being locked. Raises `StoreNotFound` if the import went with its store."""
-    await _update(connection, store_id, import_id, uploaded_at=datetime.now(UTC))
+    await _update(connection, store_id, import_id, uploaded_at=CLOCK.now())
     await stage_file(connection, account_id, import_id, file)
 
 
@@ -205,6 +206,13 @@ async def save_step(
         )
 
 
+async def save_notices(
+    connection: AsyncConnection, store_id: UUID, import_id: UUID, notices: list[Document] | None
+) -> None:
+    """Save what is to be said at the end. Raises `StoreNotFound` if the import went with its store."""
+    await _update(connection, store_id, import_id, notices=notices)
+
+
 async def refusals(database: Database, store_id: UUID, import_id: UUID) -> AsyncIterator[str]:
     """Yield the reports that `save_step` saved, ordered by position. No connection is held in between."""
     position: int | None = -1
@@ -228,7 +236,7 @@ async def refusals(database: Database, store_id: UUID, import_id: UUID) -> Async
 
 async def _update(connection: AsyncConnection, store_id: UUID, import_id: UUID, **values: Any) -> None:
     changed = await connection.execute(
-        update(profile_import).where(_has_id(store_id, import_id)).values(**values, updated_at=datetime.now(UTC))
+        update(profile_import).where(_has_id(store_id, import_id)).values(**values, updated_at=CLOCK.now())
     )
     if changed.rowcount == 0:
         raise StoreNotFound

@@ -1,94 +1,47 @@
 """`/v1/Stores/{storeId}/Profiles/Imports`."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
-from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
-from profile_lookup.accounts.dependencies import PresentedCredentials
-from profile_lookup.database.keyset import DEFAULT_PAGE_SIZE, Key
+from profile_lookup.clock import CLOCK
+from profile_lookup.database.keyset import Key
 from profile_lookup.database.tables import profile_import
-from profile_lookup.errors import (
-    ImportIdMalformed,
-    ImportNotFound,
-    PageTokenRefused,
-    RequestRefused,
-    TraitsRefused,
-)
+from profile_lookup.errors import PageTokenRefused, RequestRefused, TraitsRefused
 from profile_lookup.imports import queries, wire
 from profile_lookup.imports.column_mapping import refuse_mapping
+from profile_lookup.imports.dependencies import IMPORT_ERRORS, AddressedImport, BucketOfApp, ImportOfStore
 from profile_lookup.imports.refused_rows import HEADER, as_csv
-from profile_lookup.imports.s3 import SHORTEST_POLL, Bucket
+from profile_lookup.imports.s3 import SHORTEST_POLL
 from profile_lookup.imports.uploads import upload_url
-from profile_lookup.stores.dependencies import STORE_ERRORS, StoreIdInPath, StoreOfAccount, admitted
-from profile_lookup.stores.rules_cache import StoreRules
+from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
 from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute, json_body
 from profile_lookup.web.dependencies import (
     BaseUrl,
     DatabaseOfApp,
+    ErrorPages,
     SettingsOfApp,
     SigningSecret,
     Snapshot,
     Transaction,
-    services_of,
 )
 from profile_lookup.web.openapi import answer, error_answers, header, request_example
-from profile_lookup.web.pagination import DataPlanePage, PageTokensOfApp, fetch_page
-from profile_lookup.web.urls import operation_url
+from profile_lookup.web.pagination import PageTokensOfApp, ShortPage, fetch_page
+from profile_lookup.web.urls import EXAMPLE_BASE, operation_url
+from profile_lookup.web.wire import OURS
 
 router = APIRouter(route_class=ContractRoute, tags=["Profile"])
 
 _IMPORTS = "/v1/Stores/{storeId}/Profiles/Imports"
-_IMPORT_ERRORS = (*STORE_ERRORS, ImportIdMalformed(), ImportNotFound())
-_EXAMPLE_URL = f"http://127.0.0.1:8000/v1/Stores/{ids.EXAMPLE_STORE_ID}/Profiles/Imports/{ids.EXAMPLE_IMPORT_ID}"
+_EXAMPLE_URL = f"{EXAMPLE_BASE}/v1/Stores/{ids.EXAMPLE_STORE_ID}/Profiles/Imports/{ids.EXAMPLE_IMPORT_ID}"
 _EXAMPLE_MAPPINGS = [
     {"columnName": "E-mail", "traitGroup": "Contact", "traitName": "email"},
     {"columnName": "City", "traitGroup": "Contact", "traitName": "city"},
 ]
-
-ImportIdInPath = Annotated[
-    str,
-    Path(
-        alias="importId",
-        description="The ID of the import.",
-        json_schema_extra={"pattern": ids.IMPORT_ID_PATTERN},
-        examples=[ids.EXAMPLE_IMPORT_ID],
-    ),
-]
-
-
-@dataclass(frozen=True, slots=True)
-class AddressedImport:
-    """The ID of an import in a store that the caller may use. The import need not exist."""
-
-    store: StoreRules
-    id: UUID
-
-
-async def _addressed(
-    request: Request, store_id: StoreIdInPath, import_id: ImportIdInPath, credentials: PresentedCredentials
-) -> AddressedImport:
-    is_well_formed = ids.is_well_formed(ids.IMPORT_ID_PATTERN, import_id)
-    store = await admitted(request, credentials, store_id, None if is_well_formed else ImportIdMalformed())
-    uuid = ids.decoded(import_id)
-    if uuid is None:
-        raise ImportNotFound
-    return AddressedImport(store, uuid)
-
-
-ImportOfStore = Annotated[AddressedImport, Depends(_addressed)]
-
-
-async def _bucket(request: Request) -> Bucket | None:
-    return services_of(request.scope).bucket
-
-
-BucketOfApp = Annotated[Bucket | None, Depends(_bucket)]
 
 
 def _import_url(base_url: str, addressed: AddressedImport) -> str:
@@ -105,10 +58,10 @@ def _import_url(base_url: str, addressed: AddressedImport) -> str:
             "PUT the file to the `url`.",
             {
                 "importId": ids.EXAMPLE_IMPORT_ID,
-                "url": "http://127.0.0.1:8000/v1/Uploads/WyI…",
+                "url": f"{EXAMPLE_BASE}/v1/Uploads/WyI…",
                 "operationId": ids.EXAMPLE_OPERATION_ID,
                 "createdAt": "2026-01-15T10:15:30Z",
-                "statusUrl": operation_url("http://127.0.0.1:8000", ids.EXAMPLE_OPERATION_ID),
+                "statusUrl": operation_url(EXAMPLE_BASE, ids.EXAMPLE_OPERATION_ID),
             },
         ),
         **error_answers(
@@ -136,7 +89,7 @@ async def create_import(
     """
     refuse_mapping(store.trait_groups, store.settings, [each.to_domain() for each in body.column_mappings])
     seconds = settings.upload_seconds
-    now = datetime.now(UTC)
+    now = CLOCK.now()
     until = now + timedelta(seconds=seconds)
     import_id = await queries.create(
         transaction,
@@ -171,7 +124,7 @@ async def create_import(
     responses={
         200: answer(
             "The IDs of the imports",
-            {"imports": [ids.EXAMPLE_IMPORT_ID], "meta": {"key": "imports", "pageSize": DEFAULT_PAGE_SIZE}},
+            {"imports": [ids.EXAMPLE_IMPORT_ID], "meta": {"key": "imports", "pageSize": 1}},
         ),
         **error_answers(
             RequestRefused("pageSize: Input should be less than or equal to 1000"),
@@ -182,13 +135,12 @@ async def create_import(
     },
 )
 async def list_imports(
-    store: StoreOfAccount, page: DataPlanePage, tokens: PageTokensOfApp, snapshot: Snapshot
+    store: StoreOfAccount, page: ShortPage, tokens: PageTokensOfApp, snapshot: Snapshot
 ) -> wire.ImportList:
-    """The newest import comes first, unless `orderBy` says otherwise. A page has at most 100 imports.
+    """The newest import comes first, unless `orderBy` says otherwise.
 
     Imports are kept for seven days after they ended, like their operations **(ours)**.
     """
-    page = replace(page, size=min(page.size, wire.MAX_PAGE))
     key = Key((profile_import.c.id,))
     found = await fetch_page(snapshot, queries.imports_of(store.id), key, page, tokens, "imports", str(store.id))
     return wire.ImportList(imports=[ids.import_id(row.id) for row in found.rows], meta=found.meta)
@@ -216,16 +168,19 @@ async def list_imports(
                     "created": 6,
                     "updated": 2,
                     "merged": 1,
+                    "refused": 1,
                     "cellsIgnored": 1,
                     "evicted": 0,
                 },
                 "refusedRowsUrl": f"{_EXAMPLE_URL}/RefusedRows",
             },
         ),
-        **error_answers(*_IMPORT_ERRORS, has_body=False),
+        **error_answers(*IMPORT_ERRORS, has_body=False),
     },
 )
-async def fetch_import(addressed: ImportOfStore, transaction: Transaction, base_url: BaseUrl) -> wire.Import:
+async def fetch_import(
+    addressed: ImportOfStore, transaction: Transaction, base_url: BaseUrl, error_pages: ErrorPages
+) -> wire.Import:
     """An import is `PENDING` until the file is uploaded, `PROCESSING` while rows are applied, and then `COMPLETED`.
 
     It is also `COMPLETED` if rows were refused, which `summary.errors` counts. It is `FAILED` if the file as a whole
@@ -233,12 +188,13 @@ async def fetch_import(addressed: ImportOfStore, transaction: Transaction, base_
     that the mapping no longer fits, or by a defect of the service; `progress` then counts the rows **(ours)**.
     """
     row = await queries.fetch(transaction, addressed.store.id, addressed.id)
-    return wire.Import.of_row(row, _import_url(base_url, addressed))
+    return wire.Import.of_row(row, _import_url(base_url, addressed), error_pages)
 
 
 @router.get(
     _IMPORTS + "/{importId}/RefusedRows",
     operation_id="FetchProfileImportRefusedRows",
+    openapi_extra=OURS,
     summary="List the refused rows of an import, with reasons (ours)",
     response_class=StreamingResponse,
     responses={
@@ -252,7 +208,7 @@ async def fetch_import(addressed: ImportOfStore, transaction: Transaction, base_
                 }
             },
         },
-        **error_answers(*_IMPORT_ERRORS, has_body=False),
+        **error_answers(*IMPORT_ERRORS, has_body=False),
     },
 )
 async def fetch_refused_rows(addressed: ImportOfStore, database: DatabaseOfApp) -> StreamingResponse:

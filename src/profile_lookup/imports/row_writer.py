@@ -9,16 +9,18 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.clock import CLOCK
 from profile_lookup.errors import IdentifierConflict, ProfileLookupError, RowRefused
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.profile_replay import Written
 from profile_lookup.imports import queries
 from profile_lookup.imports.column_mapping import MappedColumn, identifying_columns, refuse_mapping
 from profile_lookup.imports.csv_file import Layout, Record
+from profile_lookup.imports.notices import Marks
 from profile_lookup.imports.refused_rows import MAX_REPORTED, as_csv
 from profile_lookup.imports.row_reader import Row, change_or_refusal, next_rows
 from profile_lookup.ingest.evictions import log_evictions
@@ -51,6 +53,7 @@ async def apply_rows(
         store = await rules_in_force(connection, job.account_id, job.store_id)
     refuse_mapping(store.trait_groups, store.settings, mapping)
     position = _Position(store, rows_done, time)
+    marks = Marks(job.progress.get("marks", ()))
 
     def read() -> tuple[StoreRules, list[Row]]:
         """Return the rules in force and the next rows, read by them. The rows may be applied by newer rules."""
@@ -67,7 +70,7 @@ async def apply_rows(
                 if len(steps) == steps.maxlen:
                     await steps[0]
                 resolved: asyncio.Future[_Position] = asyncio.get_running_loop().create_future()
-                step = _apply_step(job, mapping, position, rules, rows, steps[-1] if steps else None, resolved)
+                step = _apply_step(job, mapping, position, rules, rows, marks, steps[-1] if steps else None, resolved)
                 steps.append(asyncio.create_task(step))
                 previous, position = position, await _resolved_position(resolved, steps[-1])
                 rows = rows[position.rows_done - previous.rows_done :]
@@ -98,6 +101,7 @@ async def _apply_step(
     position: _Position,
     rules: StoreRules,
     rows: list[Row],
+    marks: Marks,
     previous_step: asyncio.Task[None] | None,
     resolved: asyncio.Future[_Position],
 ) -> None:
@@ -115,7 +119,7 @@ async def _apply_step(
             attempts = [
                 row.attempt if row.cells is None else change_or_refusal(store, mapping, row.cells) for row in rows
             ]
-        timed = _timed(attempts, max(position.time, datetime.now(UTC)))
+        timed = _timed(attempts, max(position.time, CLOCK.now()))
 
         def publish_position(outcomes: Sequence[Outcome]) -> None:
             time = time_after(timed[len(outcomes) - 1])
@@ -133,8 +137,16 @@ async def _apply_step(
         report = as_csv(refused[: max(MAX_REPORTED - refused_before, 0)])
         counts = _counts(attempts, outcomes)
         await queries.save_step(connection, job.store_id, job.id, counts, position.rows_done, report)
-        progress = {"rows_done": position.rows_done + len(outcomes), "refused": refused_before + len(refused)}
-        await job.save(connection, **progress, time=time_after(timed[len(outcomes) - 1]).isoformat())
+        for row, attempt, outcome in zip(rows, attempts, outcomes, strict=False):
+            if isinstance(attempt, Change) and isinstance(outcome, Written):
+                marks.add(row.line, attempt, outcome)
+        await job.save(
+            connection,
+            rows_done=position.rows_done + len(outcomes),
+            refused=refused_before + len(refused),
+            time=time_after(timed[len(outcomes) - 1]).isoformat(),
+            marks=marks.to_document(),
+        )
         return outcomes
 
     log_evictions(job.store_id, await write_in_step(job, write, job.overlapping_step))

@@ -7,12 +7,13 @@ from typing import Annotated, BinaryIO
 from fastapi import APIRouter, Path, Request, Response
 from starlette.requests import ClientDisconnect
 
-from profile_lookup.errors import AlreadyUploaded, BodyTooLarge, FileRefused, UploadRefused
+from profile_lookup.errors import AlreadyUploaded, BodyTooLarge, ContentEncodingRefused, FileRefused, UploadRefused
 from profile_lookup.imports import queries
 from profile_lookup.imports.uploads import read_token, scratch_file
-from profile_lookup.web.body import announced_size, headers_of
+from profile_lookup.web.body import announced_size, headers_of, refuse_compressed
 from profile_lookup.web.dependencies import DatabaseOfApp, SettingsOfApp, SigningSecret
 from profile_lookup.web.openapi import error_answers
+from profile_lookup.web.wire import OURS
 
 _WRITTEN_AT_ONCE = 1 << 20  # bytes; the network delivers smaller parts, which are not worth a thread each
 
@@ -31,21 +32,25 @@ router = APIRouter(tags=["Profile"])
             UploadRefused(),
             AlreadyUploaded(),
             BodyTooLarge(31),
+            ContentEncodingRefused(),
             has_body=False,
             needs_credentials=False,
         ),
     },
     openapi_extra={
+        **OURS,
+        "security": [],
         "requestBody": {
             "required": True,
             "description": "The file, with any media type.",
             "content": {
-                "text/csv": {
+                media_type: {
                     "schema": {"type": "string", "format": "binary"},
                     "example": "E-mail,City\r\na@example.com,Gary\r\n",
                 }
+                for media_type in ("text/csv", "application/octet-stream")
             },
-        }
+        },
     },
 )
 async def upload_file(
@@ -78,8 +83,10 @@ async def upload_file(
 
 
 def _refuse_announced(request: Request, file_size: int) -> None:
-    """Check the announced length before anything is read. Raises `BodyTooLarge` or `FileRefused`."""
-    announced = announced_size(headers_of(request.scope))
+    """Check the headers before anything is read. Raises `ContentEncodingRefused`, `BodyTooLarge` or `FileRefused`."""
+    headers = headers_of(request.scope)
+    refuse_compressed(headers)
+    announced = announced_size(headers)
     if announced is not None:
         _refuse_other_size(announced, file_size)
 

@@ -1,5 +1,6 @@
 """The JSON bodies of imports."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field
@@ -8,12 +9,13 @@ from sqlalchemy import Row
 
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.imports.column_mapping import MappedColumn
+from profile_lookup.imports.notices import MAX_FIRST_LINES, MAX_NOTICES
 from profile_lookup.operations.wire import OperationError
 from profile_lookup.web import ids
-from profile_lookup.web.wire import AnswerModel, Meta, Storable, WireModel, WireTime
+from profile_lookup.web.identifier_wire import IdType
+from profile_lookup.web.wire import MAX_SHORT_PAGE, OURS, AnswerModel, Meta, Storable, WireModel, WireTime
 
 MAX_FILE_SIZE = 100 << 20  # bytes
-MAX_PAGE = 100  # imports; the contract accepts a larger `pageSize`, but allows no larger page
 
 ImportId = Annotated[str, Field(pattern=ids.IMPORT_ID_PATTERN, examples=[ids.EXAMPLE_IMPORT_ID])]
 Filename = Annotated[str, Field(max_length=255, description="The name of the file on your side."), Storable]
@@ -85,11 +87,28 @@ class ImportProgress(AnswerModel):
     created: int = Field(description="Rows that created a profile.")
     updated: int = Field(description="Rows that updated a profile.")
     merged: int = Field(description="Rows that merged several profiles.")
+    refused: int = Field(description="Rows that were refused.")
     cells_ignored: int = Field(
         description="Cells that identify nobody, since they hold a placeholder or another blocked value. "
         "The rest of the row counts, and the profile keeps the trait."
     )
     evicted: int = Field(description="Identifiers that the `limit` of their type dropped.")
+
+
+class ImportNotice(AnswerModel):
+    kind: Literal["sharedValue"] = Field(
+        description="`sharedValue`: one value of this type stood in very many rows, under 50 or more names, or as a "
+        "placeholder such as `n/a`. A notice never contains the value."
+    )
+    id_type: IdType
+    rows: int = Field(ge=1, description="The number of rows that hold the value.")
+    first_lines: list[int] = Field(max_length=MAX_FIRST_LINES, description="The lines of the first of these rows.")
+
+    @classmethod
+    def of_document(cls, notice: Mapping[str, Any]) -> Self:
+        return cls(
+            kind="sharedValue", id_type=notice["id_type"], rows=notice["rows"], first_lines=notice["first_lines"]
+        )
 
 
 class Import(AnswerModel):
@@ -104,18 +123,26 @@ class Import(AnswerModel):
     )
     column_mappings: list[ColumnMapping]
     summary: ImportSummary
-    progress: ImportProgress = Field(description="**(ours)**")
+    progress: ImportProgress = Field(description="**(ours)**", json_schema_extra=OURS)
+    notices: Annotated[list[ImportNotice], Field(max_length=MAX_NOTICES)] | SkipJsonSchema[None] = Field(
+        default=None,
+        json_schema_extra=OURS,
+        description="**(ours)** What the import's owner should know. It is present once all rows are done, if there "
+        "is anything to say. The notices about most rows come first.",
+    )
     refused_rows_url: str | SkipJsonSchema[None] = Field(
         default=None,
+        json_schema_extra=OURS,
         description="**(ours)** The address of the first 100,000 refused rows as CSV, if a row was refused.",
     )
     error: OperationError | SkipJsonSchema[None] = Field(
         default=None,
+        json_schema_extra=OURS,
         description="**(ours)** It is present when the status is FAILED, and equals the `error` of the operation.",
     )
 
     @classmethod
-    def of_row(cls, row: Row[Any], import_url: str) -> Self:
+    def of_row(cls, row: Row[Any], import_url: str, error_pages: str) -> Self:
         return cls(
             status="PENDING" if row.uploaded_at is None and not row.completed_at else _STATUS_OF_OPERATION[row.status],
             filename=row.filename,
@@ -130,14 +157,16 @@ class Import(AnswerModel):
                 created=row.created,
                 updated=row.updated,
                 merged=row.merged,
+                refused=row.refused,
                 cells_ignored=row.cells_ignored,
                 evicted=row.evicted,
             ),
+            notices=[ImportNotice.of_document(each) for each in row.notices] if row.notices else None,
             refused_rows_url=f"{import_url}/RefusedRows" if row.refused else None,
-            error=OperationError.of(row.error_code, row.error_detail) if row.error_code else None,
+            error=OperationError.of(row.error_code, row.error_detail, error_pages) if row.error_code else None,
         )
 
 
 class ImportList(AnswerModel):
-    imports: list[ImportId] = Field(max_length=MAX_PAGE)
+    imports: list[ImportId] = Field(max_length=MAX_SHORT_PAGE)
     meta: Meta

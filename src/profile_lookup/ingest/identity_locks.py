@@ -25,6 +25,7 @@ from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.ingest.aliases import moved_or_not_found
 from profile_lookup.operations.job_worker import Job
 from profile_lookup.stores.admission import rules_in_force
+from profile_lookup.stores.normalization import taken_back
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.stores.rules_lock import store_key
 
@@ -53,6 +54,9 @@ async def write_in_transaction(database: Database, store: StoreRules, prepare: C
     meanwhile, and `Unavailable`; then nothing is written.
     """
     for attempt in range(MAX_ATTEMPTS):
+        if store.is_normalized_by_newer:
+            async with database.write_transaction() as connection:
+                store = await taken_back(connection, store)
         write = prepare(store)
         try:
             async with database.write_transaction() as connection:
@@ -79,7 +83,8 @@ async def write_in_step(
     for attempt in range(MAX_ATTEMPTS):
         try:
             async with (step or job.step)() as connection:
-                return await write(connection, await rules_in_force(connection, job.account_id, job.store_id))
+                rules = await rules_in_force(connection, job.account_id, job.store_id)
+                return await write(connection, await taken_back(connection, rules))
         except (RulesChanged, CandidateMoved):
             await _back_off(attempt)
     raise Unavailable

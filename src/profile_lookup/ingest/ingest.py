@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -51,8 +52,10 @@ Outcome = Written | ProfileLookupError
 
 
 def change_of(store: StoreRules, sent: Mapping[str, Mapping[str, object]]) -> Change:
-    """Return the change that writes these traits, given as they were sent. Raises `TraitsRefused`."""
+    """Return the change of a create with these traits, given as they were sent. Raises `TraitsRefused`."""
     traits = read_traits(store.trait_groups, sent)
+    if not traits:
+        raise TraitsRefused("Traits are required to create a profile")
     return Change.of_traits(store.trait_groups, store.settings, traits, store.blocked_values)
 
 
@@ -92,7 +95,8 @@ async def ingest(
         async def ingest_one(connection: AsyncConnection) -> Written:
             former = former_forms(store, change)
             replay, candidates = await _replay(connection, store, [(change, former)], known)
-            written = replay.apply(_with_stored_replaced(store, candidates, change, known), requested_at, known, former)
+            stored = _with_stored_replaced(store, candidates, change, known, former)
+            written = replay.apply(stored, requested_at, known, former)
             await write(connection, store.settings, store.id, replay.difference())
             _log_shared_values(store, replay.shared_values)
             return written
@@ -110,6 +114,7 @@ async def ingest_together(
     attempts: Iterable[Attempt],
     on_resolved: Callable[[Sequence[Outcome]], None] = lambda _: None,
     max_keys: int = MAX_KEYS_TOGETHER,
+    new_profile_id: Callable[[], UUID] = new_id,
 ) -> list[Outcome]:
     """Write as many attempts as fit in one transaction, at least the first, each as `ingest` would write it alone.
 
@@ -117,8 +122,8 @@ async def ingest_together(
 
     The iterable is read only up to the first attempt that does not fit. The caller continues after as many attempts as
     there are outcomes. An attempt that fails changes nothing, and the others are written. `on_resolved` is called with
-    the outcomes before they are written, when all locks are held. Raises `RulesChanged` or `CandidateMoved`, as
-    `lock_and_gather` does.
+    the outcomes before they are written, when all locks are held. `new_profile_id` returns the ID of each new profile,
+    and of each merge. Raises `RulesChanged` or `CandidateMoved`, as `lock_and_gather` does.
     """
     fitting: list[Attempt] = []
     former: list[Former] = []
@@ -128,7 +133,7 @@ async def ingest_together(
     changes = [
         (change, forms) for (change, _), forms in zip(fitting, former, strict=True) if isinstance(change, Change)
     ]
-    replay, _ = await _replay(connection, store, changes)
+    replay, _ = await _replay(connection, store, changes, new_profile_id=new_profile_id)
     outcomes = [
         _apply(replay, change, requested_at, forms)
         for (change, requested_at), forms in zip(fitting, former, strict=True)
@@ -140,7 +145,11 @@ async def ingest_together(
 
 
 async def _replay(
-    connection: AsyncConnection, store: StoreRules, changes: Sequence[tuple[Change, Former]], known: UUID | None = None
+    connection: AsyncConnection,
+    store: StoreRules,
+    changes: Sequence[tuple[Change, Former]],
+    known: UUID | None = None,
+    new_profile_id: Callable[[], UUID] = new_id,
 ) -> tuple[ProfileReplay, Sequence[Profile]]:
     """Lock all profiles on which the changes depend, and return the replay with them, and the profiles.
 
@@ -148,9 +157,14 @@ async def _replay(
     """
     requests = [(*change.incoming, *former) for change, former in changes]
     candidates = await lock_and_gather(connection, store, requests, known)
-    if depend_on_names(candidates, [change for change, _ in changes]):
+    former = {form for _, forms in changes for form in forms}
+    if depend_on_names(candidates, [change for change, _ in changes]) or _hold_any(candidates, former):
         candidates = await with_names(connection, store, candidates)
-    return ProfileReplay(store.settings, candidates, new_id, store.blocked_values), candidates
+    return ProfileReplay(store.settings, candidates, new_profile_id, store.blocked_values), candidates
+
+
+def _hold_any(profiles: Iterable[Profile], identifiers: AbstractSet[NormalizedIdentifier]) -> bool:
+    return bool(identifiers) and any(profile.identifiers.keys() & identifiers for profile in profiles)
 
 
 def _log_shared_values(store: StoreRules, shared_values: Iterable[SharedValue]) -> None:
@@ -193,11 +207,12 @@ def _refusal(change: Change) -> TraitsRefused | None:
 
 
 def _with_stored_replaced(
-    store: StoreRules, candidates: Sequence[Profile], change: Change, known: UUID | None
+    store: StoreRules, candidates: Sequence[Profile], change: Change, known: UUID | None, former: Former
 ) -> Change:
     """Return the change with the identifier that it replaces as the known profile holds it.
 
-    Raises `NothingToReplace` if the profile does not hold it, in its earlier forms neither.
+    If the profile holds only the new identifier, the request is a repeated one, and its change replaces nothing.
+    Raises `NothingToReplace` if it holds neither of them, today's forms and earlier ones alike.
     """
     if change.replaced is None:
         return change
@@ -209,6 +224,8 @@ def _with_stored_replaced(
         for identifier in named_identifiers(store.settings, sent):
             if identifier in profile.identifiers:
                 return replace(change, replaced=identifier)
+    if any(identifier in profile.identifiers for identifier in (*change.incoming, *former)):
+        return replace(change, replaced=None)
     raise NothingToReplace
 
 

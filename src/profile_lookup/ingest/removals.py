@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import NothingToRemove
-from profile_lookup.identity.profile_replay import Difference
+from profile_lookup.identity.difference import Difference
 from profile_lookup.identity.retention import first_to_go
 from profile_lookup.ingest.identity_locks import lock_and_gather, write_in_transaction
 from profile_lookup.ingest.writes import erase_profiles, write

@@ -1,11 +1,10 @@
 """`POST /v1/Stores/{storeId}/Profiles`."""
 
-from datetime import UTC, datetime
-
 from fastapi import APIRouter
 
 from profile_lookup.accounts.credentials import parse_basic_cached
 from profile_lookup.accounts.dependencies import BASIC
+from profile_lookup.clock import CLOCK
 from profile_lookup.errors import IdentifierConflict, RequestRefused, TraitsRefused, TraitValueRefused
 from profile_lookup.identity.change import Change
 from profile_lookup.ingest.ingest import change_of
@@ -38,6 +37,7 @@ router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles", route_class=HotRoute)
         ),
         **error_answers(
             RequestRefused("traits: Input should be a valid dictionary"),
+            TraitsRefused("Traits are required to create a profile"),
             TraitsRefused("traits: expected 1-1500 values that are promoted to identifiers"),
             TraitValueRefused("Contact.phone", "expected at most 255 characters"),
             IdentifierConflict("phone"),
@@ -64,7 +64,7 @@ async def create_profile(request: HotRequest, store_id: StoreIdInPath) -> bytes:
     If no profile has any of these identifiers, a new one is created. If one has, it is updated. If several have, they
     are one person and merge into the earliest.
     """
-    requested_at = datetime.now(UTC)
+    requested_at = CLOCK.now()
     services = request.services
     credentials = parse_basic_cached(connection_cache(request.scope), request.raw_headers.get(b"authorization", b""))
     # The group that the create is written with admits its caller again, before it parses any body.

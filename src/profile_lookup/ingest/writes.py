@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.documents import serialized_profile
 from profile_lookup.database.fuzzy_key import fuzzy_key
-from profile_lookup.identity.profile_replay import Difference, RecordedMerge
+from profile_lookup.identity.difference import Difference, RecordedMerge
 from profile_lookup.identity.resolution import profiles_of
 from profile_lookup.identity.rules import IdentityResolutionSettings
 

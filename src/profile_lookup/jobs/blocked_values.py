@@ -13,8 +13,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.identity.difference import Difference
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.identity.profile_replay import Difference
 from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.ingest.writes import write
 from profile_lookup.operations.job_worker import Job

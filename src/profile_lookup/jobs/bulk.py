@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.errors import ProfileLookupError
+from profile_lookup.errors import ProfileLookupError, RowRefused, TraitsRefused
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.profile_replay import Written
 from profile_lookup.ingest.evictions import log_evictions
@@ -65,4 +65,5 @@ def _change_or_refusal(store: StoreRules, sent: str) -> Change | ProfileLookupEr
 def _item_outcome(outcome: Outcome) -> items.ItemOutcome:
     if isinstance(outcome, Written):
         return items.ItemOutcome(outcome.how, outcome.profile_id)
-    return items.ItemOutcome("failed", error_code=code_of(outcome), error_detail=message_of(outcome))
+    refused = RowRefused(None, str(outcome)) if isinstance(outcome, TraitsRefused) else outcome
+    return items.ItemOutcome("failed", error_code=code_of(refused), error_detail=message_of(refused))

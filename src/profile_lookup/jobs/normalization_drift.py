@@ -5,33 +5,43 @@ for each such store; lookups and writes find values in their earlier forms meanw
 """
 
 import logging
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import identifier
 from profile_lookup.database.tables import store as store_table
-from profile_lookup.errors import IdentifierConflict, ValueRefused
-from profile_lookup.identity.change import Change
+from profile_lookup.errors import ValueRefused
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
-from profile_lookup.identity.profile_replay import Difference, ProfileReplay
+from profile_lookup.identity.profile_replay import Written
 from profile_lookup.identity.values.normalization_version import CURRENT, NormalizationVersion
-from profile_lookup.ingest.identity_locks import lock_and_gather, write_in_step
-from profile_lookup.ingest.writes import write
+from profile_lookup.ingest.evictions import log_evictions
+from profile_lookup.ingest.identity_locks import write_in_step
+from profile_lookup.jobs.rewritten_values import Held, Stored, rewrite_shared, rewrite_unique
 from profile_lookup.operations.job_worker import Job
-from profile_lookup.stores.normalization import queue_renormalization, set_normalization
+from profile_lookup.operations.kinds import OperationKind
+from profile_lookup.operations.queue import enqueue
+from profile_lookup.stores.normalization import (
+    begin_renormalization,
+    complete_renormalization,
+    queue_renormalization,
+    set_normalization,
+)
 from profile_lookup.stores.rules_cache import StoreRules
+from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
 
 VALUES_PER_STEP = 500
 CHANGES_PER_STEP = 100  # each takes two locks, of today's form and of the earlier one
 NEWER_WORKER_DELAY = timedelta(minutes=1)
+NO_PROFILE = UUID(int=0)
+"""It comes before the IDs of all profiles."""
 
 log = logging.getLogger(__name__)
 
@@ -55,104 +65,112 @@ async def queue_renormalizations(database: Database) -> None:
                 await set_normalization(connection, row.account_id, row.id, CURRENT, row.kept_values)
 
 
-class _Held(NamedTuple):
-    """A stored identifier, and what it is today."""
+@dataclass(frozen=True, slots=True)
+class _Position:
+    """The last identifier that the operation has come to, and how many values it has kept on the way.
 
-    profile_id: UUID
-    stored: NormalizedIdentifier
-    today: NormalizedIdentifier
-    added_at: datetime
+    It is held in memory alone, since a value must not be in `operation.progress`. The next worker begins anew, finds
+    what the one before it has changed, and counts the kept values again.
+    """
+
+    id_type: str = ""
+    value: str = ""
+    profile_id: UUID = NO_PROFILE
+    kept: int = 0
 
 
 async def renormalize_values(job: Job) -> None:
     """Handle the operation. Values that today's rules would refuse, or that may not be shared, are kept as they are.
 
-    Raises `StoreNotFound`; what was done before is done.
+    Its result is how many values were changed and kept, and how many profiles merged. Raises `StoreNotFound`; what was
+    done before is done.
     """
     if NormalizationVersion.from_document(job.input["version"]).is_newer_than(CURRENT):
         await job.defer(NEWER_WORKER_DELAY)
         return
-    while await write_in_step(job, lambda connection, store: _renormalize_next(job, connection, store)):
-        pass
+    await _begin(job)
+    position: _Position | None = _Position()
+    while position is not None:
+        position, written = await write_in_step(job, partial(_renormalize_after, job, position))
+        log_evictions(job.store_id, written)
 
 
-async def _renormalize_next(job: Job, connection: AsyncConnection, store: StoreRules) -> bool:
-    """Return whether there may be more to do."""
-    counts = {name: job.progress.get(name, 0) for name in ("changed", "merged", "kept")}
-    rows = await _stored_after(connection, store, job.progress.get("after"))
-    if not rows:
-        await set_normalization(connection, store.account_id, store.id, CURRENT, counts["kept"])
-        await job.complete(connection, ids.store_id(store.id))
-        log.info("values were normalized anew", extra={"store": ids.store_id(store.id), **counts})
-        return False
-    changes: list[_Held] = []
-    for last, row in enumerate(rows):  # noqa: B007 -- it is where the next step goes on
-        stored = NormalizedIdentifier(row.id_type, row.value)
-        try:
-            today = store.settings.normalize(Identifier(*stored))
-        except ValueRefused:
-            counts["kept"] += 1
-            continue
-        if today != stored:
-            changes.append(_Held(row.profile_id, stored, today, row.added_at))
-        if len(changes) == CHANGES_PER_STEP:
+async def _begin(job: Job) -> None:
+    """Wait for the writes under way. From now on, an older process takes the store back before it writes."""
+    async with job.step() as connection:
+        store = await lock_rules(connection, job.account_id, job.store_id)
+        await begin_renormalization(connection, store)
+
+
+async def _renormalize_after(
+    job: Job, position: _Position, connection: AsyncConnection, store: StoreRules
+) -> tuple[_Position | None, Sequence[Written]]:
+    """Normalize the next values anew, and return the position after them, or None at the end, and what was written."""
+    stored = await _stored_after(connection, store, position)
+    changes, position = _next_changes(store, stored, position)
+    counts = {name: job.progress.get(name, 0) for name in ("changed", "merged")} | {"kept": position.kept}
+    written: Sequence[Written] = ()
+    if not stored:
+        await _complete(job, connection, store, counts)
+        return None, written
+    if changes and store.settings.is_unique(position.id_type):
+        written = await rewrite_unique(connection, store, changes, counts)
+    elif changes:
+        await rewrite_shared(connection, store, changes, counts)
+        if changes[-1].stored.identifier.value == position.value:
+            # It may have more holders. The next step begins before all of them, since a merge may move the value from
+            # one of them to an earlier profile.
+            position = replace(position, profile_id=NO_PROFILE)
+    await job.save(connection, **counts)
+    return replace(position, kept=counts["kept"]), written
+
+
+def _next_changes(store: StoreRules, stored: Iterable[Stored], position: _Position) -> tuple[Sequence[Held], _Position]:
+    """Return the identifiers that have another form today, as far as one step rewrites them, and the position there.
+
+    They are of one type, so that a step locks all profiles in their order.
+    """
+    changes: list[Held] = []
+    for each in stored:
+        if len(changes) == CHANGES_PER_STEP or (changes and each.identifier.id_type != position.id_type):
             break
-    unique = [each for each in changes if store.settings.is_unique(each.stored.id_type)]
-    await _rewrite_unique(connection, store, unique, counts)
-    for each in changes:
-        if not store.settings.is_unique(each.stored.id_type):
-            await _rewrite_shared(connection, store, each, counts)
-    done = rows[last]
-    await job.save(connection, after=[done.id_type, done.value, str(done.profile_id)], **counts)
-    return True
+        position = _Position(*each.identifier, each.profile_id, position.kept)
+        try:
+            today = store.settings.normalize(Identifier(*each.identifier))
+        except ValueRefused:
+            position = replace(position, kept=position.kept + 1)
+            continue
+        if today != each.identifier:
+            is_blocked = store.blocked_values.block(store.settings, today) is not None
+            changes.append(Held(each, None if is_blocked else today))
+    return changes, position
 
 
-async def _stored_after(connection: AsyncConnection, store: StoreRules, after: list[str] | None) -> Sequence[Any]:
+async def _complete(job: Job, connection: AsyncConnection, store: StoreRules, counts: dict[str, int]) -> None:
+    """Complete the operation, and have the values removed that this version blocks: its lists may be longer."""
+    fields = {"store": ids.store_id(store.id), "operation": ids.operation_id(job.id), **counts}
+    store = await lock_rules(connection, store.account_id, store.id)
+    if store.renormalized_by == CURRENT:
+        await complete_renormalization(connection, store, counts["kept"])
+    else:
+        log.warning("an older version wrote meanwhile", extra=fields)
+    kind = OperationKind.UPDATE_BLOCKED_VALUES
+    await enqueue(connection, store.account_id, store.id, kind=kind, job_input={})
+    await job.save(connection, **counts)
+    await job.complete(connection, ids.store_id(store.id))
+    log.info("values were normalized anew", extra=fields)
+
+
+async def _stored_after(connection: AsyncConnection, store: StoreRules, position: _Position) -> list[Stored]:
     """Return the next stored identifiers, in the order of the primary key, of types that are normalized at all."""
     kinds = [config.id_type for config in store.settings.identifier_configs if config.normalization != "none"]
     key = (identifier.c.id_type, identifier.c.value, identifier.c.profile_id)
     query = (
         select(*key, identifier.c.added_at)
         .where(identifier.c.store_id == store.id, identifier.c.id_type.in_(kinds))
+        .where(tuple_(*key) > tuple_(position.id_type, position.value, position.profile_id))
         .order_by(*key)
         .limit(VALUES_PER_STEP)
     )
-    if after is not None:
-        id_type, value, profile_id = after
-        query = query.where(tuple_(*key) > tuple_(id_type, value, UUID(profile_id)))
-    return (await connection.execute(query)).all()
-
-
-async def _rewrite_unique(
-    connection: AsyncConnection, store: StoreRules, held: Sequence[_Held], counts: dict[str, int]
-) -> None:
-    """Give each holder today's form; profiles that hold the same one by now are one person."""
-    if not held:
-        return
-    forms = [form for each in held for form in (each.stored, each.today)]
-    profiles = await lock_and_gather(connection, store, [forms])
-    replay = ProfileReplay(store.settings, profiles, new_id)
-    for each in held:
-        for profile_id in list(replay.holders(each.stored)):
-            change = Change((each.today,), replaced=each.stored)
-            try:
-                written = replay.apply(change, each.added_at, profile_id)
-            except IdentifierConflict:  # somebody else has it, and it may neither be shared nor merge the two
-                counts["kept"] += 1
-            else:
-                counts["changed"] += 1
-                counts["merged"] += written.how == "merged"
-    await write(connection, store.settings, store.id, replay.difference())
-
-
-async def _rewrite_shared(connection: AsyncConnection, store: StoreRules, held: _Held, counts: dict[str, int]) -> None:
-    """Give the holder today's form, of a type whose values are shared: this alone merges nobody."""
-    (profile,) = await lock_and_gather(connection, store, known=held.profile_id)
-    if held.stored not in profile.identifiers:
-        return  # a write has changed it meanwhile
-    times = [profile.identifiers[each] for each in (held.stored, held.today) if each in profile.identifiers]
-    difference = Difference(
-        upserted_identifiers=[(profile.id, held.today, min(times))], deleted_identifiers=[(profile.id, held.stored)]
-    )
-    await write(connection, store.settings, store.id, difference)
-    counts["changed"] += 1
+    rows = (await connection.execute(query)).all()
+    return [Stored(NormalizedIdentifier(row.id_type, row.value), row.profile_id, row.added_at) for row in rows]

@@ -6,19 +6,22 @@ new.
 
 from collections.abc import Sequence
 from dataclasses import replace as replaced
-from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.clock import CLOCK
 from profile_lookup.database.documents import settings_of
 from profile_lookup.database.fuzzy_key import fuzzy_key
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.tables import identifier
 from profile_lookup.errors import Outdated, SettingsRefused, ValueRefused
 from profile_lookup.identity.change import Change
+from profile_lookup.identity.difference import Difference
+from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.merging import combined, evicted
+from profile_lookup.identity.person_names import MAX_NAMES, united_names
 from profile_lookup.identity.profile_replay import ProfileReplay, Written
 from profile_lookup.identity.renormalization import collision_rules, one_person_each, renormalized
 from profile_lookup.identity.resolution import Merge
@@ -26,11 +29,12 @@ from profile_lookup.identity.settings_change import SettingsChange
 from profile_lookup.identity.values.normalization import normalize
 from profile_lookup.identity_settings.queries import refuse_contradictions, replace, shared_values_refusal
 from profile_lookup.ingest.evictions import log_evictions
-from profile_lookup.ingest.identity_locks import lock_and_gather
+from profile_lookup.ingest.identity_locks import lock_and_gather, with_names
 from profile_lookup.ingest.writes import write
 from profile_lookup.operations.job_worker import Job
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queue import enqueue
+from profile_lookup.stores.normalization import taken_back
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
@@ -44,7 +48,7 @@ async def update_settings(job: Job) -> None:
     async with job.step() as connection:
         for setting in _FOR_MANY_ROWS:
             await connection.execute(text(f"set local {setting}"))
-        store = await lock_rules(connection, job.account_id, job.store_id)
+        store = await taken_back(connection, await lock_rules(connection, job.account_id, job.store_id))
         if job.input["expected_version"] not in (None, store.settings_version):
             raise Outdated
         change = SettingsChange(store.settings, settings_of(job.input["settings"]))
@@ -80,13 +84,17 @@ async def _renormalize(connection: AsyncConnection, store: StoreRules, change: S
         rule = min((rules[profile_id] for profile_id in profile_ids), key=change.after.matching_rules.index)
         merged.append(await _merge(connection, store, change, profile_ids, rule))
     for id_type in change.renormalized:
-        await connection.execute(_REWRITE, _marks(store, change, id_type))
+        await connection.execute(_REWRITE, {**_marks(store, change, id_type), "max_names": MAX_NAMES})
     return merged
 
 
 async def _stage(connection: AsyncConnection, store: StoreRules, change: SettingsChange, id_type: str) -> None:
-    """Stage the new form of each value that changes. Raises `SettingsRefused` if the new rules refuse a value."""
+    """Stage the new form of each value that changes, and delete those whose new form is blocked: they merge nobody.
+
+    Raises `SettingsRefused` if the new rules refuse a value.
+    """
     normalization = change.after.config(id_type).normalization
+    blocked_values = store.blocked_values.adapted_to(change.after)
     refused = 0
     query = select(identifier.c.profile_id, identifier.c.value).where(
         identifier.c.store_id == store.id, identifier.c.id_type == id_type
@@ -94,18 +102,25 @@ async def _stage(connection: AsyncConnection, store: StoreRules, change: Setting
     stored = await connection.stream(query, execution_options={"yield_per": VALUES_PER_BATCH})
     async for rows in stored.partitions(VALUES_PER_BATCH):
         changed = []
+        blocked = []
         for profile_id, value in rows:
             try:
                 became = normalize(normalization, value)
             except ValueRefused:
                 refused += 1
             else:
-                if became != value:
+                if became == value:
+                    continue
+                if blocked_values.block(change.after, NormalizedIdentifier(id_type, became)):
+                    blocked.append((profile_id, NormalizedIdentifier(id_type, value)))
+                else:
                     changed.append((profile_id, value, became))
         if changed:
             profile_ids, values, becames = zip(*changed, strict=True)
             parameters = {"id_type": id_type, "profile_ids": profile_ids, "values": values, "becames": becames}
             await connection.execute(_STAGE, parameters)
+        if blocked:
+            await write(connection, change.before, store.id, Difference(deleted_identifiers=blocked))
     if refused:
         raise SettingsRefused(
             f"normalization: {refused} stored value{'s' if refused > 1 else ''} of {id_type} would be refused "
@@ -132,12 +147,13 @@ async def _merge(
     profiles = []
     for profile_id in sorted(profile_ids):
         profiles += await lock_and_gather(connection, store, known=profile_id)
-    now = datetime.now(UTC)
+    profiles = await with_names(connection, store, profiles)
+    now = CLOCK.now()
     became = [renormalized(change.after, change.renormalized, profile) for profile in profiles]
     identifiers, traits = combined(change.after, became, Change(), now)
     merge = Merge(profiles[0], tuple(profiles[1:]), rule)
     replay = ProfileReplay(change.after, profiles, new_id)
-    written = replay.become(merge, identifiers, traits, now)
+    written = replay.become(merge, identifiers, traits, united_names(became, change.after.is_unique), now)
     await write(connection, change.after, store.id, replay.difference())
     return replaced(written, evicted=evicted(became, Change(), identifiers))
 
@@ -175,7 +191,8 @@ _COLLISIONS = text("""
     having count(distinct after.profile_id) > 1
 """)
 
-# A normalized value normalizes to itself, so no new value is an old value that is still to be replaced.
+# A normalized value normalizes to itself, so no new value is an old value that is still to be replaced. The counted
+# names of values that become one unite, as `person_names.united` unites them.
 _REWRITE = text("""
     with gone as (
         delete from identifier
@@ -186,17 +203,35 @@ _REWRITE = text("""
             and renormalized.profile_id = identifier.profile_id
             and renormalized.value = identifier.value
         returning identifier.profile_id, renormalized.became, identifier.added_at, identifier.names
+    ),
+    named as (
+        select became, profile_id, added_at, names from gone where names is not null
+        union all
+        select value, profile_id, added_at, names from identifier
+        where store_id = :store_id and id_type = :id_type and names is not null
+            and (value, profile_id) in (select became, profile_id from gone)
+    ),
+    each_name as (
+        select distinct on (became, profile_id, name) became, profile_id, name, added_at, position
+        from named cross join lateral unnest(names) with ordinality as counted (name, position)
+        order by became, profile_id, name, added_at, position
+    ),
+    united as (
+        select became, profile_id, (array_agg(name order by added_at, position))[1 : :max_names] as names
+        from each_name
+        group by became, profile_id
     )
     insert into identifier (store_id, id_type, value, profile_id, is_unique, fuzzy_key, added_at, names)
     select
         :store_id, :id_type, became, profile_id,
-        cast(:is_unique as boolean), cast(:fuzzy_key as bigint), min(added_at), max(names)
+        cast(:is_unique as boolean), cast(:fuzzy_key as bigint), min(gone.added_at), united.names
     from gone
-    group by became, profile_id
+    left join united using (became, profile_id)
+    group by became, profile_id, united.names
     on conflict on constraint identifier_pkey
         do update set
             added_at = least(identifier.added_at, excluded.added_at),
-            names = coalesce(identifier.names, excluded.names)
+            names = coalesce(excluded.names, identifier.names)
 """)
 
 _UPDATE_MARKS = text("""

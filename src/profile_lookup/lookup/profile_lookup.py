@@ -91,9 +91,9 @@ class ProfileLookup:
     async def _find_in_any_form(
         self, credentials: Credentials, store: StoreRules, identifier: Identifier
     ) -> LookupResult | None:
-        """Do as `_find`, in a store whose values were made by another normalization version, or that keeps some.
+        """Do what `_find` does, in a store that may hold values in an earlier form.
 
-        Raises `ValueRefused` if today's rules refuse the value, and it is not stored as it was sent.
+        Raises `ValueRefused` if today's rules refuse the value and it is not stored as it was sent.
         """
         named = named_identifiers(store.settings, identifier)
         today = named[0]
@@ -106,6 +106,8 @@ class ProfileLookup:
         profile_ids = list(dict.fromkeys(each for row in rows if row is not None for each in row.profile_ids))
         if not profile_ids:
             today = store.settings.normalize(identifier)
+        elif store.blocked_values.block(store.settings, today):
+            profile_ids = []
         return LookupResult(today.value, profile_ids[:MAX_PROFILES])
 
     async def _find_similar(

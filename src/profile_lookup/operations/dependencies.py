@@ -8,7 +8,7 @@ from fastapi import Response
 from profile_lookup.operations.wire import RETRY_AFTER, OperationAccepted
 from profile_lookup.web import ids
 from profile_lookup.web.openapi import answer, header
-from profile_lookup.web.urls import operation_url
+from profile_lookup.web.urls import EXAMPLE_BASE, operation_url
 
 
 def accepted(response: Response, base_url: str, operation: UUID, message: str) -> OperationAccepted:
@@ -23,7 +23,7 @@ def accepted_answer(description: str, message: str, **more: str) -> dict[str, An
     """Return the description of such an answer, for `responses`. `more` are examples of other members of its body."""
     return answer(
         description,
-        {"message": message, "statusUrl": operation_url("http://127.0.0.1:8000", ids.EXAMPLE_OPERATION_ID), **more},
+        {"message": message, "statusUrl": operation_url(EXAMPLE_BASE, ids.EXAMPLE_OPERATION_ID), **more},
         {
             "Operation-Id": header("string", "The ID of the operation.", maxLength=512),
             "Location": header("string", "The address of the operation.", maxLength=512),

@@ -1,12 +1,13 @@
 """Operations in SQL, as clients see them: what a request did at once, and what the queue does later."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, delete, exists, func, insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.clock import CLOCK
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.tables import operation, operation_item
 
@@ -17,7 +18,7 @@ async def record_completed(
     connection: AsyncConnection, account_id: UUID, store_id: UUID, *, kind: str, result_id: str
 ) -> UUID:
     """Record what this very transaction does, as a completed operation that clients can fetch. Return its ID."""
-    operation_id, now = new_id(), datetime.now(UTC)
+    operation_id, now = new_id(), CLOCK.now()
     await connection.execute(
         insert(operation).values(
             account_id=account_id,

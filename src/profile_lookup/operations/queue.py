@@ -9,13 +9,14 @@ that another has enqueued. See docs/decisions/0031-turns-of-sequences.md.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, func, insert, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.clock import CLOCK
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.tables import operation, operation_item, operation_piece
 from profile_lookup.operations.kinds import sequence_of
@@ -65,7 +66,7 @@ async def enqueue(
             input=job_input,
             progress={},
             attempts=0,
-            created_at=created_at or datetime.now(UTC),
+            created_at=created_at or CLOCK.now(),
             waits_until=waits_until,
         )
     )
@@ -250,7 +251,7 @@ async def fail(connection: AsyncConnection, taken: Taken, error_code: int, error
 async def _end(connection: AsyncConnection, taken: Taken, **values: object) -> None:
     """End the operation, and delete the inputs that are left, since they may hold personal data."""
     await connection.execute(text("set local statement_timeout = 0"))  # there may be gigabytes of input
-    await _update(connection, taken, completed_at=datetime.now(UTC), lease=None, **values)
+    await _update(connection, taken, completed_at=CLOCK.now(), lease=None, **values)
     await connection.execute(
         delete(operation_item).where(
             operation_item.c.account_id == taken.account_id,

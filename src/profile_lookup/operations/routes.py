@@ -6,30 +6,29 @@ from fastapi import APIRouter, Depends, Path, Response
 from sqlalchemy import Row
 
 from profile_lookup.accounts.dependencies import VerifiedCaller
-from profile_lookup.database.keyset import DEFAULT_PAGE_SIZE
 from profile_lookup.errors import (
     OperationIdMalformed,
     OperationNotFound,
     PageTokenRefused,
     RequestRefused,
-    TraitsRefused,
+    RowRefused,
 )
 from profile_lookup.operations import items, queries
 from profile_lookup.operations.wire import (
     RETRY_AFTER,
+    Counts,
     ItemResult,
     ItemResults,
     Operation,
-    RemovedIdentifiers,
-    counts_removed,
+    counts_of,
 )
 from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute
-from profile_lookup.web.dependencies import BaseUrl, DatabaseOfApp, Snapshot
-from profile_lookup.web.openapi import answer, error_answers, header
+from profile_lookup.web.dependencies import BaseUrl, DatabaseOfApp, ErrorPages, Snapshot
+from profile_lookup.web.openapi import answer, error_answers, error_example, header
 from profile_lookup.web.pagination import PageTokensOfApp, ResultsPage, fetch_page
-from profile_lookup.web.urls import operation_url
-from profile_lookup.web.wire import Error
+from profile_lookup.web.urls import EXAMPLE_BASE, operation_url
+from profile_lookup.web.wire import OURS
 
 router = APIRouter(prefix="/v1/ControlPlane/Operations", tags=["Operations"], route_class=ContractRoute)
 
@@ -76,7 +75,7 @@ OperationOfCaller = Annotated[Row[Any], Depends(_operation_of_caller)]
                 "status": "COMPLETED",
                 "createdAt": "2026-01-15T10:15:30Z",
                 "completedAt": "2026-01-15T10:15:30Z",
-                "statusUrl": operation_url("http://127.0.0.1:8000", ids.EXAMPLE_OPERATION_ID),
+                "statusUrl": operation_url(EXAMPLE_BASE, ids.EXAMPLE_OPERATION_ID),
                 "result": {"type": "RESOURCE_ID", "id": ids.EXAMPLE_STORE_ID},
             },
             {
@@ -91,7 +90,9 @@ OperationOfCaller = Annotated[Row[Any], Depends(_operation_of_caller)]
         **error_answers(OperationIdMalformed(), OperationNotFound(), has_body=False),
     },
 )
-async def fetch_operation(operation: OperationOfCaller, base_url: BaseUrl, response: Response) -> Operation:
+async def fetch_operation(
+    operation: OperationOfCaller, base_url: BaseUrl, error_pages: ErrorPages, response: Response
+) -> Operation:
     """Only the account that started an operation can fetch it, until at least seven days after it ended.
 
     When the status is COMPLETED, `result.id` names the resource that was created or changed. When it is FAILED, `error`
@@ -100,29 +101,28 @@ async def fetch_operation(operation: OperationOfCaller, base_url: BaseUrl, respo
     response.headers["Operation-Id"] = ids.operation_id(operation.id)
     if operation.completed_at is None:
         response.headers["Retry-After"] = str(RETRY_AFTER)
-    return Operation.of_row(operation, base_url)
+    return Operation.of_row(operation, base_url, error_pages)
 
 
 @router.get(
     "/{operationId}/Results",
     operation_id="ListOperationResults",
+    openapi_extra=OURS,
     summary="Fetch the results of an accepted request",
     response_model_exclude_none=True,
     responses={
         200: answer(
-            "Results, in the request's order; or how many identifiers were removed",
+            "Results, in the request's order; or counts",
             {
                 "results": [
                     {"index": 0, "status": "merged", "profileId": ids.EXAMPLE_PROFILE_ID},
                     {
                         "index": 1,
                         "status": "failed",
-                        "error": Error.of_domain(
-                            TraitsRefused("traits.Billing: no such trait group in this store")
-                        ).model_dump(),
+                        "error": error_example(RowRefused(None, "traits.Billing: no such trait group in this store")),
                     },
                 ],
-                "meta": {"key": "results", "pageSize": DEFAULT_PAGE_SIZE},
+                "meta": {"key": "results", "pageSize": 2},
             },
         ),
         **error_answers(
@@ -135,18 +135,23 @@ async def fetch_operation(operation: OperationOfCaller, base_url: BaseUrl, respo
     },
 )
 async def list_results(
-    operation: OperationOfCaller, page: ResultsPage, tokens: PageTokensOfApp, snapshot: Snapshot
-) -> ItemResults | RemovedIdentifiers:
+    operation: OperationOfCaller,
+    page: ResultsPage,
+    tokens: PageTokensOfApp,
+    snapshot: Snapshot,
+    error_pages: ErrorPages,
+) -> ItemResults | Counts:
     """The results so far **(ours)**. Not every operation has any; if it has, its `resultUrl` is this address.
 
     A batch of profiles has a result for each, in the request's order, page by page. It contains the profile's ID at
     that time. The profile may have been merged or erased since.
 
     A change of the blocked values has one result, `{"removed": 3}`: how many identifiers were removed from profiles.
+    The operation that normalizes stored values anew has one, too: `{"changed": 7, "merged": 1, "kept": 2}`.
     """
-    if counts_removed(operation):
-        return RemovedIdentifiers(removed=operation.progress.get("removed", 0))
+    if (counts := counts_of(operation)) is not None:
+        return counts
     query = items.results_of(operation.account_id, operation.id)
     scope = ("results", str(operation.account_id), str(operation.id))
     found = await fetch_page(snapshot, query, items.RESULTS_KEY, page, tokens, *scope)
-    return ItemResults(results=[ItemResult.of_row(row) for row in found.rows], meta=found.meta)
+    return ItemResults(results=[ItemResult.of_row(row, error_pages) for row in found.rows], meta=found.meta)

@@ -28,8 +28,8 @@ class OperationError(AnswerModel):
     detail: str = Field(max_length=1024, description="A text for people that says what was expected.")
 
     @classmethod
-    def of(cls, code: int, detail: str) -> Self:
-        return cls(type=more_info(code), title=title_of(code), code=code, detail=detail)
+    def of(cls, code: int, detail: str, error_pages: str) -> Self:
+        return cls(type=more_info(code, error_pages), title=title_of(code), code=code, detail=detail)
 
 
 class Operation(AnswerModel):
@@ -51,7 +51,7 @@ class Operation(AnswerModel):
     )
 
     @classmethod
-    def of_row(cls, row: Row[Any], base_url: str) -> Self:
+    def of_row(cls, row: Row[Any], base_url: str, error_pages: str) -> Self:
         operation_id = ids.operation_id(row.id)
         return cls(
             operation_id=operation_id,
@@ -60,8 +60,8 @@ class Operation(AnswerModel):
             completed_at=row.completed_at,
             status_url=operation_url(base_url, operation_id),
             result=OperationResult(type="RESOURCE_ID", id=row.result_id) if row.result_id else None,
-            result_url=results_url(base_url, operation_id) if row.has_items or counts_removed(row) else None,
-            error=OperationError.of(row.error_code, row.error_detail) if row.error_code else None,
+            result_url=results_url(base_url, operation_id) if row.has_items or counts_of(row) else None,
+            error=OperationError.of(row.error_code, row.error_detail, error_pages) if row.error_code else None,
         )
 
 
@@ -72,16 +72,18 @@ class ItemResult(AnswerModel):
         default=None, description="The canonical profile when the item was done. It is absent if the item failed."
     )
     error: Error | SkipJsonSchema[None] = Field(
-        default=None, description="If the item failed, the error that a request for this item alone would have got."
+        default=None,
+        description="The error of a failed item. If it was refused, the code is 520010.",
     )
 
     @classmethod
-    def of_row(cls, row: Row[Any]) -> Self:
+    def of_row(cls, row: Row[Any], error_pages: str) -> Self:
+        error = None if row.error_code is None else Error.of_code(row.error_code, row.error_detail, error_pages)
         return cls(
             index=row.position,
             status=row.outcome,
             profile_id=None if row.profile_id is None else ids.profile_id(row.profile_id),
-            error=None if row.error_code is None else Error.of_code(row.error_code, row.error_detail),
+            error=error,
         )
 
 
@@ -94,9 +96,30 @@ class RemovedIdentifiers(AnswerModel):
     removed: int = Field(ge=0, description="How many identifiers were removed from profiles so far.")
 
 
-def counts_removed(operation: Row[Any]) -> bool:
-    """Return whether the result of an operation is a number of removed identifiers."""
-    return bool(operation.kind == OperationKind.UPDATE_BLOCKED_VALUES)
+class RenormalizedValues(AnswerModel):
+    changed: int = Field(ge=0, description="How many stored values got a new form so far.")
+    merged: int = Field(ge=0, description="How many of them merged profiles that hold the same value by now.")
+    kept: int = Field(
+        ge=0,
+        description="How many values stay as they are, since today's rules refuse them, or since another profile holds "
+        "the new form and may neither share it nor merge.",
+    )
+
+
+Counts = RemovedIdentifiers | RenormalizedValues
+
+
+def counts_of(operation: Row[Any]) -> Counts | None:
+    """Return the result of an operation whose result is counts so far, or None if it is no such operation."""
+    progress = operation.progress
+    match operation.kind:
+        case OperationKind.UPDATE_BLOCKED_VALUES:
+            return RemovedIdentifiers(removed=progress.get("removed", 0))
+        case OperationKind.RENORMALIZE_VALUES:
+            return RenormalizedValues(
+                changed=progress.get("changed", 0), merged=progress.get("merged", 0), kept=progress.get("kept", 0)
+            )
+    return None
 
 
 class OperationAccepted(AnswerModel):

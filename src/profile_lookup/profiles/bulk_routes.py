@@ -1,11 +1,11 @@
 """`/v1/Stores/{storeId}/Profiles/Bulk`."""
 
 import json
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Response
 
+from profile_lookup.clock import CLOCK
 from profile_lookup.errors import RequestRefused
 from profile_lookup.operations import items
 from profile_lookup.operations.dependencies import accepted, accepted_answer
@@ -66,7 +66,7 @@ async def update_profiles_bulk(
     An item that does not have the form of a profile (an object with `traits`, by group and name) refuses the whole
     request. The traits themselves are checked when the profile's turn comes.
     """
-    requested_at = datetime.now(UTC)
+    requested_at = CLOCK.now()
     operation = await enqueue(
         transaction,
         store.account_id,

@@ -1,12 +1,12 @@
 """`/v1/Stores/{storeId}/Profiles/{profileId}/Identifiers`."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from sqlalchemy import Row
 
+from profile_lookup.clock import CLOCK
 from profile_lookup.errors import (
     IdentifierConflict,
     IdentifierNotFound,
@@ -30,6 +30,7 @@ from profile_lookup.web.dependencies import DatabaseOfApp, Snapshot
 from profile_lookup.web.identifier_wire import IdentifierBody
 from profile_lookup.web.openapi import answer, error_answers, request_example
 from profile_lookup.web.redirects import moved_answer
+from profile_lookup.web.wire import Meta
 
 router = APIRouter(
     prefix="/v1/Stores/{storeId}/Profiles/{profileId}/Identifiers", tags=["Identifiers"], route_class=ContractRoute
@@ -63,17 +64,25 @@ IdTypeInPath = Annotated[
     "",
     operation_id="ListProfileIdentifiers",
     summary="List a profile's identifiers",
+    response_model_exclude_none=True,
     responses={
-        200: answer("The profile's values by type", {"identifiers": [_SET_EXAMPLE]}),
+        200: answer(
+            "The profile's values by type",
+            {"identifiers": [_SET_EXAMPLE], "meta": {"key": "identifiers", "pageSize": 1}},
+        ),
         **moved_answer(301),
         **error_answers(*PROFILE_ERRORS, has_body=False),
     },
 )
 async def list_identifiers(addressed: ProfileOfStore, snapshot: Snapshot) -> wire.IdentifierSets:
-    """Types are in the order of the store's settings, and values in chronological order."""
+    """Types are in the order of the store's settings, and values in chronological order.
+
+    All identifiers are on one page. Its `meta` is ours: the Ruby SDK needs it.
+    """
     await queries.fetch_profile(snapshot, addressed.store, addressed.id)
     stored = await snapshot.execute(queries.identifiers_of(addressed.store, addressed.id))
-    return wire.IdentifierSets(identifiers=_sets(addressed.store, stored))
+    sets = _sets(addressed.store, stored)
+    return wire.IdentifierSets(identifiers=sets, meta=Meta(key="identifiers", page_size=len(sets)))
 
 
 @router.post(
@@ -104,7 +113,7 @@ async def add_identifier(
         identifier = store.blocked_values.refuse_blocked(store.settings, body.to_domain())
         return Change((identifier,), sent={identifier: body.value})
 
-    await ingest(database, addressed.store, read, datetime.now(UTC), addressed.id)
+    await ingest(database, addressed.store, read, CLOCK.now(), addressed.id)
     return wire.Accepted(message=_ADDED)
 
 
@@ -151,7 +160,10 @@ async def patch_identifier(
     id_type: IdTypeInPath,
     database: DatabaseOfApp,
 ) -> wire.Accepted:
-    """The new value counts as added now. If another profile has it, that has the same effect as when it is added."""
+    """The new value counts as added now. If another profile has it, that has the same effect as when it is added.
+
+    A repeated request, after which the profile has the new value and not the old one, is answered like the first.
+    """
     if body.id_type != id_type:
         raise RequestRefused("idType: expected the same in path and body")
 
@@ -162,9 +174,9 @@ async def patch_identifier(
         else:
             old = store.settings.normalize(sent)
         new = store.blocked_values.refuse_blocked(store.settings, Identifier(id_type, body.new_value))
-        return Change((new,), replaced=old, sent={old: body.old_value, new: body.new_value})
+        return Change((new,), replaced=old, sent={new: body.new_value, old: body.old_value})
 
-    await ingest(database, addressed.store, read, datetime.now(UTC), addressed.id)
+    await ingest(database, addressed.store, read, CLOCK.now(), addressed.id)
     return wire.Accepted(message=_CHANGED)
 
 

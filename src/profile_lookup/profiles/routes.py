@@ -1,19 +1,17 @@
 """`/v1/Stores/{storeId}/Profiles`."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from pydantic.json_schema import SkipJsonSchema
 
-from profile_lookup.database.keyset import DEFAULT_PAGE_SIZE
+from profile_lookup.clock import CLOCK
 from profile_lookup.errors import (
     IdentifierConflict,
     PageTokenRefused,
     RequestRefused,
     TraitsRefused,
     TraitValueRefused,
-    nameable,
 )
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.traits import read_trait_changes
@@ -27,16 +25,16 @@ from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute, json_body
 from profile_lookup.web.dependencies import DatabaseOfApp, Snapshot
-from profile_lookup.web.openapi import answer, error_answers, header, request_example
-from profile_lookup.web.pagination import DataPlanePage, PageTokensOfApp, fetch_page
-from profile_lookup.web.redirects import CANONICAL_PROFILE_ID, moved_answer
+from profile_lookup.web.openapi import CANONICAL_PROFILE_ID, answer, error_answers, header, request_example
+from profile_lookup.web.pagination import DataPlanePage, PageTokensOfApp, ShortPage, fetch_page
+from profile_lookup.web.redirects import moved_answer
 
 router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles", route_class=ContractRoute)
 
 _CHANGED = "Trait modifications accepted for processing."
 _ERASED = "Profile accepted for deletion."
 
-_NO_SUCH_GROUP = RequestRefused("traitGroups: Billing: no such trait group in this store")
+_TOO_MANY_GROUPS = RequestRefused("traitGroups: String should have at most 256 characters")
 
 TraitGroupsInQuery = Annotated[
     str | SkipJsonSchema[None],
@@ -44,7 +42,8 @@ TraitGroupsInQuery = Annotated[
         alias="traitGroups",
         min_length=1,
         max_length=256,
-        description="The trait groups whose traits are returned, separated by commas. The default is all groups.",
+        description="The trait groups whose traits are returned, separated by commas. Names of groups that the store "
+        "does not have are skipped. The default is all groups.",
         examples=["Contact"],
     ),
 ]
@@ -61,7 +60,7 @@ TraitGroupsInQuery = Annotated[
             "The IDs of the canonical profiles",
             {
                 "profiles": [ids.EXAMPLE_PROFILE_ID],
-                "meta": {"key": "profiles", "pageSize": DEFAULT_PAGE_SIZE},
+                "meta": {"key": "profiles", "pageSize": 1},
             },
         ),
         **error_answers(
@@ -100,7 +99,7 @@ async def list_profiles(
             {CANONICAL_PROFILE_ID: header("string", "The ID of the profile.", pattern=ids.PROFILE_ID_PATTERN)},
         ),
         **moved_answer(301),
-        **error_answers(_NO_SUCH_GROUP, *PROFILE_ERRORS, has_body=False),
+        **error_answers(_TOO_MANY_GROUPS, *PROFILE_ERRORS, has_body=False),
     },
 )
 async def fetch_profile(
@@ -146,7 +145,7 @@ async def patch_profile(
         traits = read_trait_changes(store.trait_groups, body.traits or {})
         return Change.of_traits(store.trait_groups, store.settings, traits, store.blocked_values)
 
-    await ingest(database, addressed.store, read, datetime.now(UTC), addressed.id)
+    await ingest(database, addressed.store, read, CLOCK.now(), addressed.id)
     return wire.Accepted(message=_CHANGED)
 
 
@@ -186,12 +185,12 @@ async def delete_profile(addressed: ProfileOfStore, database: DatabaseOfApp) -> 
                         "timestamp": "2026-01-15T10:15:30Z",
                     }
                 ],
-                "meta": {"key": "traits", "pageSize": DEFAULT_PAGE_SIZE},
+                "meta": {"key": "traits", "pageSize": 1},
             },
         ),
         **moved_answer(301),
         **error_answers(
-            _NO_SUCH_GROUP,
+            _TOO_MANY_GROUPS,
             PageTokenRefused(),
             *PROFILE_ERRORS,
             has_body=False,
@@ -200,7 +199,7 @@ async def delete_profile(addressed: ProfileOfStore, database: DatabaseOfApp) -> 
 )
 async def list_profile_traits(
     addressed: ProfileOfStore,
-    page: DataPlanePage,
+    page: ShortPage,
     tokens: PageTokensOfApp,
     snapshot: Snapshot,
     trait_groups: TraitGroupsInQuery = None,
@@ -220,10 +219,10 @@ async def list_profile_traits(
 
 
 def _named_groups(store: StoreRules, names: str | None) -> list[str] | None:
+    """Return those of the named groups that the store has; None means all groups, because none was named.
+
+    A client may name groups that only some stores have, so names that are unknown or empty are skipped.
+    """
     if names is None:
         return None
-    groups = sorted({name.strip() for name in names.split(",")})
-    for name in groups:
-        if name not in store.trait_groups:
-            raise RequestRefused(f"traitGroups: {nameable(name)}: no such trait group in this store")
-    return groups
+    return sorted({name.strip() for name in names.split(",")} & store.trait_groups.keys())

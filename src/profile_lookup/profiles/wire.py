@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 from sqlalchemy import Row
 
 from profile_lookup.identity.values.normalization import MAX_LENGTH
 from profile_lookup.ingest.wire import ProfileData, Traits
 from profile_lookup.web import ids
 from profile_lookup.web.identifier_wire import IdType, ProfileId, Value
-from profile_lookup.web.wire import AnswerModel, Meta, WireModel, WireTime
+from profile_lookup.web.wire import MAX_SHORT_PAGE, AnswerModel, Meta, WireModel, WireTime
 
 
 class IdentifierUpdate(WireModel):
@@ -59,10 +60,13 @@ class TraitAnswer(AnswerModel):
     value: Any
     trait_group: str
     timestamp: WireTime
+    source: str | SkipJsonSchema[None] = Field(
+        default=None, description="What wrote the trait. It is never sent, since no request says it."
+    )
 
 
 class TraitList(AnswerModel):
-    traits: list[TraitAnswer]
+    traits: list[TraitAnswer] = Field(max_length=MAX_SHORT_PAGE)
     meta: Meta
 
 
@@ -75,3 +79,4 @@ class IdentifierSet(AnswerModel):
 
 class IdentifierSets(AnswerModel):
     identifiers: list[IdentifierSet] = Field(max_length=50)
+    meta: Meta

@@ -13,15 +13,18 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from profile_lookup.errors import RequestRefused
-from profile_lookup.web.connection import CACHE, IS_CLOSING
-from profile_lookup.web.errors import answer_to
-from profile_lookup.web.request_id import HEADER, new_request_id
+from profile_lookup.serving.listener import address
+from profile_lookup.web.connection import ABORT, CACHE, IS_CLOSING
+from profile_lookup.web.dependencies import services_of
+from profile_lookup.web.errors import answer_with
+from profile_lookup.web.request_id import new_request_id, with_request_id
+from profile_lookup.web.urls import error_pages
 
 
 class ContractHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._cache: dict[str, Any] = {}
+        self._cache: dict[str, Any] = {ABORT: transport.abort}
         self.transport = self._one_segment = _OneSegmentTransport(transport)  # type: ignore[assignment]
 
     def on_message_begin(self) -> None:
@@ -35,16 +38,21 @@ class ContractHttpProtocol(HttpToolsProtocol):
 
     def send_400_response(self, _remark: str) -> None:
         """Answer a malformed request. Neither the answer nor the remark, which is logged, quotes the request."""
-        answer = answer_to(RequestRefused("The request is not well-formed HTTP"))
+        answer = answer_with(RequestRefused("The request is not well-formed HTTP"), self._error_pages())
         headers = [
             *self.server_state.default_headers,
-            *answer.raw_headers,
-            (HEADER.lower().encode(), new_request_id().encode()),
+            *with_request_id(answer.raw_headers, new_request_id()),
             (b"connection", b"close"),
         ]
         head = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
         self.transport.write(STATUS_LINE[400] + head + b"\r\n" + bytes(answer.body))
         self.transport.close()
+
+    def _error_pages(self) -> str:
+        """Return the address of the pages about errors. The request cannot name a host, so this connection does."""
+        settings = services_of({"app": self.app}).settings
+        host, port = self.server or ("127.0.0.1", None)
+        return error_pages(settings.public_url or address(host, port or settings.port), settings.error_docs)
 
 
 class _OneSegmentTransport:

@@ -1,11 +1,14 @@
 """Runs the processes that serve, and the worker beside them, until a signal ends them in order."""
 
 import _thread
+import asyncio
 import os
 import signal
 import socket
 from collections.abc import Callable
 from contextlib import nullcontext
+from types import FrameType
+from typing import TYPE_CHECKING, Literal
 
 import uvicorn
 from fastapi import FastAPI
@@ -17,42 +20,95 @@ from profile_lookup.serving.listener import BACKLOG
 from profile_lookup.serving.worker_supervisor import worker_process
 from profile_lookup.settings import PREFIX, Settings
 
+if TYPE_CHECKING:
+    from profile_lookup.testing.double import Double
+
 DRAIN_TIMEOUT = 20  # seconds that requests under way have to finish
 
 
-def serve(settings: Settings, listener: socket.socket, announce: Callable[[], None]) -> None:
+ForClient = Callable[[str], dict[str, str]]
+"""Returns all that a client needs of a service with this base URL."""
+
+Announce = Callable[[ForClient | None], None]
+"""Announces that the service accepts clients. Only a server for tests has credentials and a store by itself."""
+
+
+def serve(settings: Settings, listener: socket.socket, announce: Announce) -> None:
     """Serve until SIGINT or SIGTERM, and then finish the requests under way.
 
-    `announce` is called when both signals are handled.
+    `announce` is called once, when every process accepts clients.
     """
     assert settings.database_url is not None
     # The other processes read these from the environment, as this one did.
     os.environ[f"{PREFIX}DATABASE_URL"] = settings.database_url.get_secret_value()
     os.environ[f"{PREFIX}WORKERS"] = str(settings.workers)
-    worker = worker_process(os.environ) if settings.run_operations else nullcontext()
-    if settings.workers == 1:
-        service = uvicorn.Server(uvicorn_config(app_to_serve(settings)))
-        # uvicorn handles signals only once its loop runs, and one that comes earlier must not be lost.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, service.handle_exit)
-        announce()
-        with worker:
-            service.run([listener])
-    else:
-        config = uvicorn_config("profile_lookup.app:app_from_environment", settings.workers)
-        supervisor = _Supervisor(config, [listener])
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, supervisor.handle_exit)
-        announce()
-        with worker:
-            supervisor.run()
+    has_worker_process = settings.run_operations and not settings.ephemeral  # a server for tests works by itself
+    with worker_process(os.environ) if has_worker_process else nullcontext():
+        if settings.workers == 1:
+            _serve_alone(settings, listener, announce)
+        else:
+            config = uvicorn_config("profile_lookup.app:app_from_environment", settings)
+            supervisor = _Supervisor(config, listener, announce)
+            _handle_signals(supervisor.handle_exit)
+            try:
+                supervisor.run()
+            finally:
+                supervisor.terminate_all()
+                supervisor.join_all()
+
+
+def _serve_alone(settings: Settings, listener: socket.socket, announce: Announce) -> None:
+    app = app_to_serve(settings)
+    config = uvicorn_config(app, settings, lifespan="off")
+    double: Double | None = app.state.double
+    service = _Server(config, lambda: announce(None if double is None else double.for_client))
+    # uvicorn handles signals only once its loop runs, and one that comes earlier must not be lost.
+    _handle_signals(service.handle_exit)
+
+    async def run() -> None:
+        # uvicorn would log why this fails, and not raise it.
+        async with app.router.lifespan_context(app):
+            await service.serve([listener])
+
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(run())
+
+
+def _handle_signals(handler: Callable[[int, FrameType | None], None]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which calls `announce` as soon as it accepts clients."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if not self.should_exit:
+            self._announce()
 
 
 class _Supervisor(Multiprocess):
-    """uvicorn's supervisor, but it closes the socket before its workers do.
+    """uvicorn's supervisor, but it says when its workers accept clients, and closes the socket before they do.
 
     As long as any process has the socket open, the kernel accepts clients, whom nobody would answer any more.
     """
+
+    def __init__(self, config: uvicorn.Config, listener: socket.socket, announce: Announce) -> None:
+        super().__init__(config, [listener])
+        self._announce: Announce | None = announce
+
+    def keep_subprocess_alive(self) -> None:
+        super().keep_subprocess_alive()
+        if self.should_exit.is_set() or self._announce is None:
+            return
+        if all(process.is_ready() for process in self.processes):
+            self._announce(None)
+            self._announce = None
 
     def handle_exit(self, _number: int, _frame: object) -> None:
         """Exit at once: uvicorn checks only twice a second, and Ctrl-C in a terminal has reached the workers."""
@@ -65,17 +121,19 @@ class _Supervisor(Multiprocess):
         super().terminate_all()
 
 
-def uvicorn_config(app: FastAPI | str, workers: int = 1) -> uvicorn.Config:
+def uvicorn_config(app: FastAPI | str, settings: Settings, lifespan: Literal["auto", "off"] = "auto") -> uvicorn.Config:
     return uvicorn.Config(
         app,
         factory=isinstance(app, str),
-        workers=workers,
+        workers=settings.workers,
+        timeout_keep_alive=settings.keep_alive_seconds,
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,  # the application reads them where it needs them
         http=ContractHttpProtocol,
         ws="none",
+        lifespan=lifespan,
         timeout_graceful_shutdown=DRAIN_TIMEOUT,
         backlog=BACKLOG,
     )

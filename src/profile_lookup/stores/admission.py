@@ -26,7 +26,7 @@ from profile_lookup.errors import (
     Unauthenticated,
     Unavailable,
 )
-from profile_lookup.identity.values.normalization_version import NormalizationVersion
+from profile_lookup.identity.values.normalization_version import CURRENT, NormalizationVersion
 from profile_lookup.stores.rules_cache import RULES, StoreRules
 from profile_lookup.web import ids
 
@@ -35,7 +35,7 @@ MAX_KNOWN_CALLERS = 10_000
 
 _RULES = """
     store.account_id, store.id, store.status, store.settings_version, store.revision, store.created_at,
-    store.normalization::text as normalization, store.kept_values,
+    store.normalization::text as normalization, store.kept_values, store.renormalized_by::text as renormalized_by,
     store.blocked_values_version,
     case when store.revision is distinct from {known_revision} then store.settings::text end as settings,
     case when store.revision is distinct from {known_revision} then store.blocked_values::text end as blocked_values,
@@ -109,18 +109,23 @@ def _store_of(row: asyncpg.Record | RowMapping, cached: StoreRules | None) -> St
         assert cached is not None  # the statement compared its revision
         return cached
     trait_groups = json.loads(row["trait_groups"] or "{}")
+    settings = settings_of(json.loads(row["settings"]))
+    blocked_values = blocked_values_of(json.loads(row["blocked_values"]))
+    renormalized_by = json.loads(row["renormalized_by"] or "null")
+    version = NormalizationVersion.from_document(json.loads(row["normalization"]))
     store = StoreRules(
         row["account_id"],
         row["id"],
-        settings_of(json.loads(row["settings"])),
+        settings,
         row["settings_version"],
         {name: trait_group_of(name, traits) for name, traits in trait_groups.items()},
         row["revision"],
         row["created_at"],
-        NormalizationVersion.from_document(json.loads(row["normalization"])),
+        version,
         row["kept_values"],
-        blocked_values_of(json.loads(row["blocked_values"])),
+        blocked_values if version == CURRENT else blocked_values.adapted_to(settings),
         row["blocked_values_version"],
+        renormalized_by and NormalizationVersion.from_document(renormalized_by),
     )
     RULES.put(store)
     return store

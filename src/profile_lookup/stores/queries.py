@@ -1,21 +1,23 @@
 """Stores in SQL."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, delete, func, insert, select, update
+from sqlalchemy import Row, Select, and_, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.clock import CLOCK
 from profile_lookup.database.documents import blocked_values_document, settings_document, traits_document
 from profile_lookup.database.ids import new_id
-from profile_lookup.database.tables import account, store, trait_group
+from profile_lookup.database.tables import account, operation, profile_import, store, trait_group
 from profile_lookup.errors import StoreLimitReached, StoreNameTaken, StoreNotFound
-from profile_lookup.identity.blocked_values import NEW_STORES_BLOCKED_VALUES
+from profile_lookup.identity.blocked_values import NEW_STORES_BLOCKED_VALUES, BlockedValues
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.identity.trait_definitions import CONTACT
 from profile_lookup.identity.values.normalization_version import CURRENT
+from profile_lookup.operations.kinds import OperationKind
 
 
 async def create(
@@ -25,15 +27,20 @@ async def create(
     display_name: str,
     description: str | None,
     max_stores: int,
+    blocked_values: BlockedValues = NEW_STORES_BLOCKED_VALUES,
+    store_id: UUID | None = None,
 ) -> UUID:
-    """Create a store with the default settings and trait group. Raises `StoreNameTaken` or `StoreLimitReached`."""
+    """Create a store with the default settings and trait group, and return its ID: a new one, unless it is given.
+
+    Raises `StoreNameTaken` or `StoreLimitReached`.
+    """
     await _lock_names(connection, account_id)
     if await find(connection, account_id, display_name) is not None:
         raise StoreNameTaken
     if await _count(connection, account_id) >= max_stores:
         raise StoreLimitReached(max_stores)
-    store_id = new_id()
-    now = datetime.now(UTC)
+    store_id = store_id or new_id()
+    now = CLOCK.now()
     await connection.execute(
         insert(store).values(
             account_id=account_id,
@@ -46,7 +53,7 @@ async def create(
             settings_version=1,
             normalization=CURRENT.to_document(),
             kept_values=0,
-            blocked_values=blocked_values_document(NEW_STORES_BLOCKED_VALUES),
+            blocked_values=blocked_values_document(blocked_values),
             blocked_values_version=1,
             revision=1,
             created_at=now,
@@ -95,6 +102,25 @@ async def fetch(connection: AsyncConnection, account_id: UUID, store_id: UUID) -
     if found is None:
         raise StoreNotFound
     return found
+
+
+async def data_as_of(connection: AsyncConnection, store_id: UUID) -> datetime:
+    """Return the time up to which everything that clients sent is in the store.
+
+    It is now, or the start of the store's oldest unfinished batch, or import whose file has arrived.
+    """
+    of_operation = and_(profile_import.c.account_id == operation.c.account_id, profile_import.c.id == operation.c.id)
+    query = (
+        select(func.coalesce(func.min(operation.c.created_at), func.clock_timestamp()))
+        .outerjoin(profile_import, of_operation)
+        .where(
+            operation.c.completed_at.is_(None),
+            operation.c.store_id == store_id,
+            or_(operation.c.kind == OperationKind.UPDATE_PROFILES_BULK, profile_import.c.uploaded_at.is_not(None)),
+        )
+    )
+    time: datetime = (await connection.execute(query)).scalar_one()
+    return time
 
 
 async def rename(connection: AsyncConnection, locked: Row[Any], *, display_name: str, description: str | None) -> None:

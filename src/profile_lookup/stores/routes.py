@@ -8,12 +8,14 @@ from profile_lookup.accounts.dependencies import AccountOfCaller
 from profile_lookup.database.keyset import Key
 from profile_lookup.database.tables import store as store_table
 from profile_lookup.errors import (
+    NotFound,
     Outdated,
     PageTokenRefused,
     RequestRefused,
     StoreLimitReached,
     StoreNameTaken,
 )
+from profile_lookup.identity.blocked_values import NEW_STORES_BLOCKED_VALUES, PLACEHOLDERS_ALONE
 from profile_lookup.operations.dependencies import accepted, accepted_answer
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queries import record_completed
@@ -45,7 +47,11 @@ _REMOVED = "Memory Store deletion request accepted for processing."
     responses={
         202: accepted_answer("The store is created; the operation's result is its ID.", _CREATED),
         **error_answers(
-            RequestRefused("displayName: Field required"), StoreLimitReached(15), StoreNameTaken(), has_body=True
+            RequestRefused("displayName: Field required"),
+            StoreLimitReached(15),
+            NotFound(),
+            StoreNameTaken(),
+            has_body=True,
         ),
     },
     openapi_extra=request_example({"displayName": "customers", "description": "All of them"}),
@@ -60,8 +66,8 @@ async def create_store(
 ) -> OperationAccepted:
     """The new store has the default settings and trait group.
 
-    The settings have four identifier types (`email`, `whatsapp`, `phone`, `chat`), each of which is unique and a
-    matching rule. The trait group is `Contact`.
+    The settings have five identifier types (`email`, `whatsapp`, `phone`, `chat`, `pushUserID`), each of which is
+    unique and a matching rule. The trait group is `Contact`.
     """
     store_id = await queries.create(
         transaction,
@@ -69,6 +75,8 @@ async def create_store(
         display_name=body.display_name,
         description=body.description,
         max_stores=settings.max_stores,
+        # Test data is full of values such as test@test.com.
+        blocked_values=PLACEHOLDERS_ALONE if settings.ephemeral else NEW_STORES_BLOCKED_VALUES,
     )
     operation = await record_completed(
         transaction, account_id, store_id, kind=OperationKind.CREATE_STORE, result_id=ids.store_id(store_id)
@@ -83,10 +91,10 @@ async def create_store(
     response_model_exclude_none=True,
     responses={
         200: answer(
-            "The IDs of the stores", {"stores": [ids.EXAMPLE_STORE_ID], "meta": {"key": "stores", "pageSize": 50}}
+            "The IDs of the stores", {"stores": [ids.EXAMPLE_STORE_ID], "meta": {"key": "stores", "pageSize": 1}}
         ),
         **error_answers(RequestRefused("pageSize: Input should be less than or equal to 100"), PageTokenRefused(),
-                        has_body=False),
+                        NotFound(), has_body=False),
     },
 )  # fmt: skip
 async def list_stores(
@@ -120,6 +128,7 @@ async def list_stores(
                 "status": "ACTIVE",
                 "intelligenceServiceId": None,
                 "version": 1,
+                "dataAsOf": "2026-01-15T10:15:30Z",
             },
             ETAG,
         ),
@@ -130,7 +139,7 @@ async def fetch_store(store: StoreOfAccount, transaction: Transaction, response:
     """A store is `ACTIVE` as soon as it is created."""
     row = await queries.fetch(transaction, store.account_id, store.id)
     response.headers["ETag"] = etag(row.version, row.created_at)
-    return StoreAnswer.of_row(row)
+    return StoreAnswer.of_row(row, await queries.data_as_of(transaction, store.id))
 
 
 @router.patch(

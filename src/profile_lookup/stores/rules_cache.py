@@ -37,13 +37,19 @@ class StoreRules:
     kept_values: int = 0
     blocked_values: BlockedValues = PLACEHOLDERS_ALONE
     blocked_values_version: int = 1
+    renormalized_by: NormalizationVersion | None = None
 
     may_hold_former_values: bool = field(init=False)
     """Whether values may be stored in another form than the one that today's normalization gives them."""
+    is_normalized_by_newer: bool = field(init=False)
+    """Whether a newer version than that of this process normalized the values, or does so now."""
 
     def __post_init__(self) -> None:
-        # Every lookup asks for it, and to compare versions takes longer than to read a field.
+        # Every lookup and every write needs them, and to compare versions takes longer than to read a field.
         object.__setattr__(self, "may_hold_former_values", self.normalization != CURRENT or self.kept_values > 0)
+        versions = (self.normalization, self.renormalized_by)
+        is_newer = any(each is not None and each.is_newer_than(CURRENT) for each in versions)
+        object.__setattr__(self, "is_normalized_by_newer", is_newer)
 
     @property
     def definitions(self) -> int:

@@ -1,5 +1,6 @@
 """The JSON bodies of stores."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -9,7 +10,7 @@ from sqlalchemy import Row
 
 from profile_lookup.stores.display_name import DISPLAY_NAME_PATTERN, MAX_DISPLAY_NAME
 from profile_lookup.web import ids
-from profile_lookup.web.wire import AnswerModel, MayBeAbsent, Meta, Storable, WireModel
+from profile_lookup.web.wire import AnswerModel, MayBeAbsent, Meta, Storable, WireModel, WireTime
 
 DisplayName = Annotated[
     str,
@@ -52,9 +53,14 @@ class StoreAnswer(AnswerModel):
     status: Literal["QUEUED", "PROVISIONING", "ACTIVE", "FAILED"]
     intelligence_service_id: str | None = Field(description="Always null, because there is no such service here.")
     version: int = Field(ge=1, description="Counts the changes of the name and description.")
+    data_as_of: WireTime | SkipJsonSchema[None] = Field(
+        default=None,
+        description="Everything that was sent before is in the store. It is the present, or the start of the oldest "
+        "unfinished batch, or import whose file has arrived.",
+    )
 
     @classmethod
-    def of_row(cls, row: Row[Any]) -> Self:
+    def of_row(cls, row: Row[Any], data_as_of: datetime) -> Self:
         described = {} if row.description is None else {"description": row.description}
         return cls(
             display_name=row.display_name,
@@ -62,6 +68,7 @@ class StoreAnswer(AnswerModel):
             status=row.status,
             intelligence_service_id=None,
             version=row.version,
+            data_as_of=data_as_of,
             **described,
         )
 

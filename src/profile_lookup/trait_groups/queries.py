@@ -1,11 +1,11 @@
 """Trait groups in SQL. To change them, a caller must hold the exclusive lock of `stores/rules_lock.py`."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Row, Select, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.clock import CLOCK
 from profile_lookup.database.documents import traits_document
 from profile_lookup.database.keyset import Key
 from profile_lookup.database.tables import store as store_table
@@ -49,7 +49,7 @@ async def create(connection: AsyncConnection, store: StoreRules, group: TraitGro
             description=description,
             traits=traits_document(group),
             version=1,
-            created_at=datetime.now(UTC),
+            created_at=CLOCK.now(),
         )
     )
     await _revise(connection, store)

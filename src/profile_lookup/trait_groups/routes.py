@@ -4,7 +4,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 
-from profile_lookup.database.keyset import DEFAULT_PAGE_SIZE
 from profile_lookup.errors import (
     DefinitionProtected,
     DefinitionRefused,
@@ -72,7 +71,7 @@ def _include_traits(*, default: bool) -> object:
             "The trait groups",
             {
                 "traitGroups": [{"displayName": "Contact", "version": 1}],
-                "meta": {"key": "traitGroups", "pageSize": DEFAULT_PAGE_SIZE},
+                "meta": {"key": "traitGroups", "pageSize": 1},
             },
         ),
         **error_answers(
@@ -146,6 +145,7 @@ async def create_trait_group(
         ),
         **error_answers(
             RequestRefused("includeTraits: Input should be a valid boolean"),
+            PageTokenRefused(),
             *STORE_ERRORS,
             TraitGroupNotFound(),
             has_body=False,
@@ -155,11 +155,17 @@ async def create_trait_group(
 async def fetch_trait_group(
     store: StoreOfAccount,
     name: TraitGroupName,
+    page: ControlPlanePage,
     transaction: Transaction,
     response: Response,
     with_traits: Annotated[bool, _include_traits(default=True)],
 ) -> wire.FetchTraitGroupAnswer:
-    """The answer contains the traits' definitions, unless `includeTraits` is false."""
+    """The answer contains the traits' definitions, unless `includeTraits` is false.
+
+    It is one page with one trait group, whatever `pageSize` and `orderBy` say, so no `pageToken` leads to another page.
+    """
+    if page.token is not None:
+        raise PageTokenRefused
     row = await queries.fetch(transaction, store, name)
     response.headers["ETag"] = etag(row.version, row.created_at)
     group = wire.TraitGroupAnswer.of_row(row, with_traits=with_traits)

@@ -73,6 +73,14 @@ class TraitDefinitionBody(WireModel):
         default=None, description="The identifier type that this trait's values are promoted to."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_rule_is_absent(cls, sent: Any) -> Any:
+        """Remove a rule that is nothing but an empty type: the Go SDK sends it where its caller set no rule."""
+        if isinstance(sent, dict) and sent.get("validationRule") == {"ruleType": ""}:
+            return {name: value for name, value in sent.items() if name != "validationRule"}
+        return sent
+
     @classmethod
     def of_domain(cls, definition: domain.TraitDefinition) -> "TraitDefinitionBody":
         rule = definition.validation_rule

@@ -16,10 +16,18 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from starlette.types import Message, Receive, Scope
 
-from profile_lookup.errors import BodyTooLarge, MediaTypeRefused, RequestRefused, TooManyValues
+from profile_lookup.errors import (
+    BodyTooLarge,
+    ContentEncodingRefused,
+    MediaTypeRefused,
+    RequestRefused,
+    SettingsRefused,
+    TooManyValues,
+)
 from profile_lookup.web.wire import mistakes_in
 
 Model = TypeVar("Model", bound=BaseModel)
+Refusal = type[RequestRefused] | type[SettingsRefused]
 
 
 class BodyLimits(NamedTuple):
@@ -35,11 +43,20 @@ class BodyLimits(NamedTuple):
 
 USUAL_LIMITS = BodyLimits()
 _SHORT_DIGITS = 4  # no limit is below 10,000 bytes
+_HEADERS = "headers"  # the key of the scope's `state`
+_READ_BODY = "profile_lookup.read_body"  # the key of the bytes in a request's scope
 
 
 def headers_of(scope: Scope) -> dict[bytes, bytes]:
-    """Return the headers of a request. If one is repeated, the first counts, as everywhere in FastAPI."""
-    return dict(scope["headers"][::-1])
+    """Return the headers of a request. If one is repeated, the first counts, as everywhere in FastAPI.
+
+    The dictionary is made once per request, because a Lookup needs it in two places.
+    """
+    state = scope["state"]
+    headers: dict[bytes, bytes] | None = state.get(_HEADERS)
+    if headers is None:
+        headers = state[_HEADERS] = dict(scope["headers"][::-1])
+    return headers
 
 
 def announced_size(headers: Mapping[bytes, bytes]) -> int | None:
@@ -52,8 +69,8 @@ def announced_size(headers: Mapping[bytes, bytes]) -> int | None:
 async def read_json_body(headers: Mapping[bytes, bytes], receive: Receive, limits: BodyLimits = USUAL_LIMITS) -> bytes:
     """Return the body of a request that declares it as JSON. `headers` are those that `headers_of` returns.
 
-    Raises `MediaTypeRefused`, `BodyTooLarge` (before anything is read, if the length is announced), `TooManyValues`,
-    and `RequestRefused` if there is no body or the connection ends before the body does.
+    Raises `MediaTypeRefused`, `ContentEncodingRefused`, `BodyTooLarge` (before anything is read, if the length is
+    announced), `TooManyValues`, and `RequestRefused` if there is no body or the connection ends before the body does.
     """
     if len(headers.get(b"content-length", b"")) > _SHORT_DIGITS and (announced_size(headers) or 0) > limits.size:
         raise BodyTooLarge(limits.size)
@@ -62,12 +79,15 @@ async def read_json_body(headers: Mapping[bytes, bytes], receive: Receive, limit
     is_whole = not message.get("more_body", False)
     # Nearly every body arrives whole, and has fewer bytes than it may have values.
     if is_whole and 0 < len(body) <= limits.values and headers.get(b"content-type") == b"application/json":
+        if b"content-encoding" in headers:
+            refuse_compressed(headers)
         return body
     part = _part_of(message)
     while part.has_more and not part.body:
         part = await _next_part(receive)
     if not part.body:
         raise RequestRefused("body: Field required")
+    refuse_compressed(headers)
     if not _is_json(headers.get(b"content-type", b"").decode("latin-1")):
         raise MediaTypeRefused
     values = _values_in(part.body)
@@ -81,6 +101,12 @@ async def read_json_body(headers: Mapping[bytes, bytes], receive: Receive, limit
         values += _values_in(part.body)
         _refuse_beyond(limits, len(received), values)
     return bytes(received)
+
+
+def refuse_compressed(headers: Mapping[bytes, bytes]) -> None:
+    """Raise `ContentEncodingRefused` if the headers say that the body is encoded in any way."""
+    if headers.get(b"content-encoding", b"").strip().lower() not in (b"", b"identity"):
+        raise ContentEncodingRefused
 
 
 class _Part(NamedTuple):
@@ -137,32 +163,43 @@ def _refuse_constant(_name: str) -> None:
     raise ValueError
 
 
-def validated(model: type[Model], body: bytes) -> Model:
-    """Return the body as a model. Raises `RequestRefused`, which says what was wrong and never quotes the body."""
+def validated(model: type[Model], body: bytes, refusal: Refusal = RequestRefused) -> Model:
+    """Return the body as a model.
+
+    Raises `RequestRefused` if it is not JSON, and `refusal` if it does not fit the model. Both say what was wrong and
+    never quote the body.
+    """
     parsed = parse_json(body)
     try:
         return model.model_validate(parsed)
     except ValidationError as error:
-        raise RequestRefused(mistakes_in(error, "body")) from None
+        raise refusal(mistakes_in(error, "body")) from None
 
 
 class JsonBody:
-    """A dependency that reads the body and validates it with a model."""
+    """A dependency that reads the body and validates it with a model. `refusal` is raised if it does not fit.
 
-    def __init__(self, model: type[BaseModel], limits: BodyLimits = USUAL_LIMITS) -> None:
+    It keeps the body in the request's scope, because a request for a merged profile may be served twice.
+    """
+
+    def __init__(self, model: type[BaseModel], limits: BodyLimits, refusal: Refusal) -> None:
         self.model = model
         self.limits = limits
+        self.refusal = refusal
 
     async def __call__(self, request: Request) -> BaseModel:
-        return validated(self.model, await read_json_body(headers_of(request.scope), request.receive, self.limits))
+        scope = request.scope
+        if _READ_BODY not in scope:
+            scope[_READ_BODY] = await read_json_body(headers_of(scope), request.receive, self.limits)
+        return validated(self.model, scope[_READ_BODY], self.refusal)
 
 
-def json_body(model: type[BaseModel], limits: BodyLimits = USUAL_LIMITS) -> Any:
+def json_body(model: type[BaseModel], limits: BodyLimits = USUAL_LIMITS, refusal: Refusal = RequestRefused) -> Any:
     """Return the dependency of the parameter that takes an endpoint's body.
 
     Declare it as `body: Annotated[Model, json_body(Model)]`, after the parameters that admit the caller.
     """
-    return Depends(JsonBody(model, limits))
+    return Depends(JsonBody(model, limits, refusal))
 
 
 class ContractRoute(APIRoute):

@@ -13,9 +13,10 @@ STATUS_AND_CODE: dict[type[errors.ProfileLookupError], tuple[int, int]] = {
     errors.OperationIdMalformed: (400, 520051),
     errors.BodyTooLarge: (413, 20413),
     errors.MediaTypeRefused: (415, 20415),
+    errors.ContentEncodingRefused: (415, 20415),
+    errors.RowRefused: (400, 520010),
     errors.IdentifierRefused: (400, 520046),
     errors.TraitsRefused: (400, 520005),
-    errors.TraitValueRefused: (400, 520063),
     errors.SettingsRefused: (400, 520024),
     errors.DefinitionProtected: (400, 520050),
     errors.StoreLimitReached: (400, 520044),
@@ -43,8 +44,15 @@ CRASH_STATUS, CRASH_CODE = 500, 20500
 CRASH_MESSAGE = "Internal Server Error"
 """The answer to a request that hit a defect of the service. Only the log says what it was."""
 
-CODE_OF_STATUS = {400: 520046, 404: 20404, 405: 20405, 413: 20413, 415: 20415}
+CODE_OF_STATUS = {400: 520046, 404: 20404, 405: 20405, 413: 20413, 415: 20415, 429: 20429}
 """The codes of requests that the web framework refuses by itself, by HTTP status."""
+
+STATUS_OF_CODE = {
+    **{code: status for status, code in STATUS_AND_CODE.values()},
+    **{code: status for status, code in CODE_OF_STATUS.items()},
+    CRASH_CODE: CRASH_STATUS,
+}
+"""Every code that an answer can have. `docs/explanations.py` explains each."""
 
 MAX_MESSAGE = 1024  # characters
 
@@ -66,7 +74,7 @@ def message_of(error: errors.ProfileLookupError) -> str:
 
 def status_of(code: int) -> int:
     """Return the HTTP status that goes with a code; 500 for a code that is not in the table."""
-    return next((status for status, known in STATUS_AND_CODE.values() if known == code), 500)
+    return STATUS_OF_CODE.get(code, 500)
 
 
 def title_of(code: int) -> str:
@@ -74,6 +82,6 @@ def title_of(code: int) -> str:
     return HTTPStatus(status_of(code)).phrase
 
 
-def more_info(code: int) -> str:
-    """Return the address of the page that explains a code."""
-    return f"https://www.twilio.com/docs/api/errors/{code}"
+def more_info(code: int, error_pages: str) -> str:
+    """Return the address of the page that explains a code. `error_pages` is the address of all such pages."""
+    return f"{error_pages}/{code}"

@@ -1,13 +1,18 @@
 """Dependencies that several features use: the process's services, a transaction, and parts of the request."""
 
 from collections.abc import AsyncGenerator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Header, Request
 from pydantic.json_schema import SkipJsonSchema
 from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.requests import HTTPConnection
+from starlette.types import Scope
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from profile_lookup.database.pool import Database
+from profile_lookup.errors import RequestRefused
 from profile_lookup.settings import Settings
 from profile_lookup.web import urls
 
@@ -57,16 +62,52 @@ async def _signing_secret(request: Request) -> bytes:
 SigningSecret = Annotated[bytes, Depends(_signing_secret)]
 
 
-def base_url_of(request: Request) -> str:
+async def base_url_of(scope: Scope) -> str:
     """Return `PUBLIC_URL`, or else the request's own origin, without a final slash. Raises `RequestRefused`."""
-    return urls.base_url(services_of(request.scope).settings.public_url, str(request.base_url))
+    settings = services_of(scope).settings
+    if settings.public_url is not None:
+        return settings.public_url
+    seen_by_client = dict(scope)
+    await _proxy_headers(settings.trusted_proxies)(seen_by_client, None, None)  # type: ignore[arg-type]
+    return urls.base_url(None, str(HTTPConnection(seen_by_client).base_url))
+
+
+@cache
+def _proxy_headers(trusted_proxies: str) -> ProxyHeadersMiddleware:
+    """Return what sets the scheme of a request to the one that a trusted proxy says its client used.
+
+    It is called only for answers that contain an address, because most requests need no address.
+    """
+
+    async def do_nothing(_scope: object, _receive: object, _send: object) -> None: ...
+
+    return ProxyHeadersMiddleware(do_nothing, trusted_hosts=trusted_proxies)
 
 
 async def _base_url(request: Request) -> str:
-    return base_url_of(request)
+    return await base_url_of(request.scope)
 
 
 BaseUrl = Annotated[str, Depends(_base_url)]
+
+
+async def error_pages_of(scope: Scope) -> str:
+    """Return the address of the pages that explain error codes.
+
+    It is only a path if the request's own origin is unusable.
+    """
+    try:
+        base_url = await base_url_of(scope)
+    except RequestRefused:
+        base_url = ""
+    return urls.error_pages(base_url, services_of(scope).settings.error_docs)
+
+
+async def _error_pages(request: Request) -> str:
+    return await error_pages_of(request.scope)
+
+
+ErrorPages = Annotated[str, Depends(_error_pages)]
 
 IfMatch = Annotated[
     str | SkipJsonSchema[None],

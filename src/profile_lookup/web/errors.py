@@ -2,26 +2,29 @@
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
+from starlette.types import Scope
 
 from profile_lookup import errors
 from profile_lookup.web.contract import CODE_OF_STATUS, CRASH_CODE, CRASH_MESSAGE, CRASH_STATUS
+from profile_lookup.web.dependencies import error_pages_of
 from profile_lookup.web.wire import Error, mistakes
 
 _HEADERS: dict[type[errors.ProfileLookupError], dict[str, str]] = {
     errors.Unauthenticated: {"WWW-Authenticate": 'Basic realm="profile-lookup", charset="UTF-8"'},
     errors.Unavailable: {"Retry-After": "1"},
+    errors.ContentEncodingRefused: {"Accept-Encoding": "identity"},
 }
 
+_METHODS_OF_FILES = ("GET", "HEAD")
+
 log = logging.getLogger(__name__)
-
-
-CRASH = Error.of(CRASH_STATUS, CRASH_CODE, CRASH_MESSAGE)
 
 
 def answer_of(error: Error, headers: Mapping[str, str] | None = None) -> JSONResponse:
@@ -29,10 +32,20 @@ def answer_of(error: Error, headers: Mapping[str, str] | None = None) -> JSONRes
     return JSONResponse(error.model_dump(), error.status, headers)
 
 
-def answer_to(error: errors.ProfileLookupError) -> JSONResponse:
-    """Return the answer to a request that this error ended."""
+def answer_with(error: errors.ProfileLookupError, error_pages: str) -> JSONResponse:
+    """Return the answer to a request that this error ended. `error_pages` is the address of the pages about errors."""
     headers = next((_HEADERS[kind] for kind in type(error).__mro__ if kind in _HEADERS), None)
-    return answer_of(Error.of_domain(error), headers)
+    return answer_of(Error.of_domain(error, error_pages), headers)
+
+
+async def answer_to(scope: Scope, error: errors.ProfileLookupError) -> JSONResponse:
+    """Return the answer to the request with this scope, which this error ended."""
+    return answer_with(error, await error_pages_of(scope))
+
+
+async def answer_to_crash(scope: Scope) -> JSONResponse:
+    """Return the answer to a request that hit a defect of the service. It says nothing about the defect."""
+    return answer_of(Error.of(CRASH_STATUS, CRASH_CODE, CRASH_MESSAGE, await error_pages_of(scope)))
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -41,25 +54,38 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_framework_error)
 
 
-def logged_answer_to(error: errors.ProfileLookupError, request_id: Any) -> JSONResponse:
+async def logged_answer_to(scope: Scope, error: errors.ProfileLookupError) -> JSONResponse:
     """Return the answer. If the service could not do its work, log a warning."""
     if isinstance(error, errors.Unavailable):
-        log.warning("unavailable", exc_info=error, extra={"request_id": request_id})
-    return answer_to(error)
+        log.warning("unavailable", exc_info=error, extra={"request_id": scope["state"]["request_id"]})
+    return await answer_to(scope, error)
 
 
 async def _on_domain_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.ProfileLookupError)
-    return logged_answer_to(error, request.state.request_id)
+    return await logged_answer_to(request.scope, error)
 
 
-async def _on_invalid_parameters(_request: Request, error: Exception) -> JSONResponse:
+async def _on_invalid_parameters(request: Request, error: Exception) -> JSONResponse:
     """Answer with FastAPI's reason for refusing a parameter, but without the value that the client sent."""
     assert isinstance(error, RequestValidationError)
-    return answer_to(errors.RequestRefused(mistakes(error.errors())))
+    return await answer_to(request.scope, errors.RequestRefused(mistakes(error.errors())))
 
 
-async def _on_framework_error(_request: Request, error: Exception) -> JSONResponse:
+async def _on_framework_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     code = CODE_OF_STATUS.get(error.status_code, 20000 + error.status_code)
-    return answer_of(Error.of(error.status_code, code, error.detail), error.headers)
+    headers = error.headers
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:  # Starlette names only the methods of one route
+        headers = {"Allow": ", ".join(_methods_of_path(request) or _METHODS_OF_FILES)}
+    error_pages = await error_pages_of(request.scope)
+    return answer_of(Error.of(error.status_code, code, error.detail, error_pages), headers)
+
+
+def _methods_of_path(request: Request) -> list[str]:
+    """Return the methods of all routes that have the path of the route which was found; none if it leads to files."""
+    found = request.scope.get("route")
+    if not isinstance(found, Route):
+        return []
+    routes = [route for route in request.app.routes if isinstance(route, Route) and route.path == found.path]
+    return sorted({method for route in routes for method in route.methods or ()})

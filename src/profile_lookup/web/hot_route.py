@@ -109,8 +109,8 @@ class HotRoute(ContractRoute):
         try:
             answer: bytes = await self.endpoint(request, parameter)
         except ProfileLookupError as error:
-            scope = request.scope
-            await logged_answer_to(error, scope["state"]["request_id"])(scope, request.receive, send)
+            refusal = await logged_answer_to(request.scope, error)
+            await refusal(request.scope, request.receive, send)
             return
         headers = [(b"content-length", b"%d" % len(answer)), (b"content-type", b"application/json")]
         await send({"type": "http.response.start", "status": self._status, "headers": headers})

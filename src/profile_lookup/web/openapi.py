@@ -1,6 +1,7 @@
 """What the OpenAPI descriptions of all operations share: error answers with examples, and common headers."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
@@ -9,10 +10,12 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from profile_lookup import errors
+from profile_lookup.web import ids
 from profile_lookup.web.body import USUAL_LIMITS
-from profile_lookup.web.errors import CRASH
-from profile_lookup.web.request_id import HEADER as REQUEST_ID
-from profile_lookup.web.wire import Error
+from profile_lookup.web.contract import CRASH_CODE, CRASH_MESSAGE, CRASH_STATUS
+from profile_lookup.web.request_id import HEADERS as REQUEST_ID_HEADERS
+from profile_lookup.web.urls import EXAMPLE_ERROR_PAGES
+from profile_lookup.web.wire import OURS, Error
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -24,19 +27,29 @@ _DESCRIPTIONS = {
     409: "The request would contradict something that already exists.",
     412: "The resource has changed: it no longer has the ETag in `If-Match`.",
     413: "The request body is too large.",
-    415: "The request body is not JSON.",
+    415: "The request body is not JSON, or it is compressed.",
     429: "Too many requests. Reserved by the contract; this version sets no rate limit and never sends it.",
     500: "The service has a defect; its log says more about it under the answer's X-Request-Id.",
     503: "The database is unreachable, overloaded or too slow. Nothing was done, unless the message says that it may "
     "have been done. Then you may repeat a create; before you repeat any other write, check whether it was done.",
 }
 
+
+def _example(error: errors.ProfileLookupError) -> Error:
+    return Error.of_domain(error, EXAMPLE_ERROR_PAGES)
+
+
 _EVERYWHERE = (
-    Error.of(429, 20429, "Too many requests. Please retry according to the Retry-After response header."),
-    CRASH,
-    Error.of_domain(errors.Unavailable()),
+    Error.of(
+        429,
+        20429,
+        "Too many requests. Please retry according to the Retry-After response header.",
+        EXAMPLE_ERROR_PAGES,
+    ),
+    Error.of(CRASH_STATUS, CRASH_CODE, CRASH_MESSAGE, EXAMPLE_ERROR_PAGES),
+    _example(errors.Unavailable()),
 )
-_WITH_CREDENTIALS = (Error.of_domain(errors.Unauthenticated()), Error.of_domain(errors.ScopeMissing()))
+_WITH_CREDENTIALS = (_example(errors.Unauthenticated()), _example(errors.ScopeMissing()))
 
 
 def header(kind: str, description: str, *, required: bool = True, **facets: Any) -> dict[str, Any]:
@@ -46,6 +59,15 @@ def header(kind: str, description: str, *, required: bool = True, **facets: Any)
 
 ETAG = {"ETag": header("string", "The ETag of this state, for `If-Match`.", maxLength=512)}
 """The headers of an answer with an ETag."""
+
+CANONICAL_PROFILE_ID = "Canonical-Profile-Id"
+_FOLLOWED = header(
+    "string",
+    "The ID of the canonical profile, if the request was for a merged one and `PROFILE_LOOKUP_FOLLOW_MERGED` is set "
+    "**(ours)**.",
+    required=False,
+    pattern=ids.PROFILE_ID_PATTERN,
+)
 
 
 def request_example(body: Any) -> dict[str, Any]:
@@ -62,6 +84,11 @@ def answer(description: str, example: Any, headers: dict[str, Any] | None = None
     }
 
 
+def error_example(error: errors.ProfileLookupError) -> dict[str, Any]:
+    """Return the body of an answer with this error, for an example."""
+    return _example(error).model_dump()
+
+
 def error_answers(
     *specific: errors.ProfileLookupError,
     has_body: bool,
@@ -69,8 +96,8 @@ def error_answers(
     needs_credentials: bool = True,
 ) -> Responses:
     """Return all error answers of an operation, for `responses`: `specific` ones and those that every operation has."""
-    of_body = (errors.BodyTooLarge(max_body), errors.MediaTypeRefused()) if has_body else ()
-    examples = [Error.of_domain(error) for error in (*specific, *of_body)]
+    of_body = (errors.BodyTooLarge(max_body), errors.MediaTypeRefused(), errors.ContentEncodingRefused())
+    examples = [_example(error) for error in (*specific, *(of_body if has_body else ()))]
     examples += _WITH_CREDENTIALS if needs_credentials else ()
     answers: Responses = {}
     for example in sorted((*examples, *_EVERYWHERE), key=lambda error: error.status):
@@ -89,13 +116,23 @@ def error_answers(
         }
     if needs_credentials:
         answers[401]["headers"] = {"WWW-Authenticate": header("string", "`Basic`")}
+    if (encoded := HTTPStatus.UNSUPPORTED_MEDIA_TYPE) in answers:
+        answers[encoded]["headers"] = {
+            "Accept-Encoding": header("string", "`identity`, if it is encoded.", required=False)
+        }
     for status in (429, 503):
         answers[status]["headers"] = {"Retry-After": header("string", "Seconds to wait.", pattern="^[0-9]+$")}
     return answers
 
 
-def describe(app: FastAPI, tags: Sequence[dict[str, str]], routes: Sequence[BaseRoute]) -> None:
-    """Serve an OpenAPI document without the 422 answers that FastAPI adds, because they are never sent."""
+def describe(
+    app: FastAPI, tags: Sequence[dict[str, str]], routes: Sequence[BaseRoute], *, public_url: str | None
+) -> None:
+    """Serve an OpenAPI document that lists these routes in this order.
+
+    It has neither the 422 answers that FastAPI adds, because they are never sent, nor the titles that pydantic makes
+    from names, because they say nothing new. Its server is `public_url`, or else the origin of the document.
+    """
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -105,21 +142,49 @@ def describe(app: FastAPI, tags: Sequence[dict[str, str]], routes: Sequence[Base
                 summary=app.summary,
                 description=app.description,
                 license_info=app.license_info,
-                routes=app.routes,
+                routes=routes,
                 tags=list(tags),
+                servers=[{"url": public_url or "/"}],
             )
+            _remove_titles(document["paths"])
+            _remove_titles(document["components"]["schemas"])
             _restore_nulls(document, routes)
-            for path in document["paths"].values():
-                for operation in path.values():
-                    operation["responses"].pop("422", None)
-                    for response in operation["responses"].values():
-                        response.setdefault("headers", {})[REQUEST_ID] = header("string", "The ID of this request.")
+            for path, path_operations in document["paths"].items():
+                for operation in path_operations.values():
+                    _complete(operation, is_of_profile="{profileId}" in path)
             for unused in ("HTTPValidationError", "ValidationError"):
                 document["components"]["schemas"].pop(unused, None)
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents
+
+
+def _complete(operation: dict[str, Any], *, is_of_profile: bool) -> None:
+    """Describe the headers that every answer has. Mark the parameters of an operation that is ours."""
+    operation["responses"].pop("422", None)
+    for response in operation["responses"].values():
+        headers = response.setdefault("headers", {})
+        for name in REQUEST_ID_HEADERS:
+            headers[name] = header("string", "The ID of this request.")
+        if is_of_profile:
+            headers.setdefault(CANONICAL_PROFILE_ID, _FOLLOWED)
+    if "x-ours" in operation:
+        for parameter in operation.get("parameters", ()):
+            parameter.update(OURS)
+
+
+def _remove_titles(node: Any) -> None:
+    """Remove the titles of schemas. A property that has the name `title` is a schema, not a text, and stays."""
+    if isinstance(node, list):
+        for each in node:
+            _remove_titles(each)
+    if isinstance(node, dict):
+        if isinstance(node.get("title"), str):
+            del node["title"]
+        for name, each in node.items():
+            if name not in {"example", "examples"}:
+                _remove_titles(each)
 
 
 def _restore_nulls(document: dict[str, Any], routes: Sequence[BaseRoute]) -> None:

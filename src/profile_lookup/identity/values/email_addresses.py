@@ -1,4 +1,4 @@
-"""`normalize("email", …)`: two spellings of one address become one value. All that is judged here is ours."""
+"""`normalize("email", …)`: two spellings of one address become one value. What it refuses is our own decision."""
 
 import re
 import unicodedata
@@ -16,7 +16,7 @@ def normalized_email(value: str) -> str:
     """Return the address in lower case and NFC, without white space, its domain in Unicode.
 
     The dots and tags of a local part are not touched. If nothing is left, the result is empty.
-    Raises `ValueRefused` for what is no single address.
+    Raises `ValueRefused` if the text is anything but one address.
     """
     address = _tidied(value).removeprefix("mailto:")
     if not address:

@@ -16,12 +16,12 @@ _RE2.max_mem = 1 << 16  # bytes; a pattern that needs more is refused when it is
 
 @lru_cache(maxsize=256)
 def compiled(pattern: str) -> Any:
-    """Return the pattern compiled by RE2. It is one that `why_no_pattern` accepts."""
+    """Return the pattern compiled by RE2. `why_no_pattern` must have accepted it."""
     return re2.compile(pattern, _RE2)
 
 
 def why_no_pattern(pattern: str) -> str | None:
-    """Return what was expected instead of this pattern, or None if it is one."""
+    """Return what was expected if this is not a valid pattern, or None if it is one."""
     if len(pattern) > MAX_PATTERN or not is_storable(pattern):
         return f"expected at most {MAX_PATTERN} characters, without NUL or lone surrogates"
     try:

@@ -27,7 +27,7 @@ _NOT_A_PHONE_NUMBER = (
 
 
 def normalized_phone(value: str) -> str:
-    """Return the number in E.164. A regular expression reads the usual spellings of US numbers, as the rules would.
+    """Return the number in E.164. A regular expression reads the usual US spellings and returns what the rules would.
 
     Raises `ValueRefused`.
     """
@@ -59,9 +59,9 @@ def _by_the_rules(value: str) -> str:
 
 
 def _without_wrapping(text: str) -> tuple[str, bool]:
-    """Return the number without what gateways and spreadsheets put around it, and whether it is international by that.
+    """Return the number without what gateways and spreadsheets put around it, and whether it was an ID of WhatsApp.
 
-    WhatsApp's IDs begin with the country code: what stands before `@c.us` is read as if it began with +.
+    Such an ID begins with the country code: what stands before `@c.us` is read as if it began with +.
     """
     is_international = False
     if ":" in text or "@" in text:

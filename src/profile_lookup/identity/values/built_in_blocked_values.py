@@ -54,10 +54,16 @@ _VALUES: dict[Normalization, dict[str, BuiltInValue]] = {
 _LOCAL_PARTS = {each.local_part: each for each in BUILT_IN_BLOCKED_VALUES if each.local_part}
 
 
+def placeholder(value: str) -> str | None:
+    """Return the word that stands for no value, if a value, as a client sent it, is one."""
+    word = trimmed(value)
+    folded = word.casefold() if len(word) <= _LONGEST else ""
+    return folded if folded in PLACEHOLDERS else None
+
+
 def is_placeholder(value: str) -> bool:
     """Return whether a value, as a client sent it, is a word that stands for no value."""
-    word = trimmed(value)
-    return len(word) <= _LONGEST and word.casefold() in PLACEHOLDERS
+    return placeholder(value) is not None
 
 
 def built_in_blocked_value(normalization: Normalization, normalized: str) -> BuiltInValue | None:

@@ -1,0 +1,17 @@
+"""The clock of this process. It shows the real time, unless a server for tests has moved it."""
+
+from datetime import UTC, datetime, timedelta
+
+
+class Clock:
+    """`moved_by` is added to the real time. The clock runs on, wherever it was moved to."""
+
+    def __init__(self) -> None:
+        self.moved_by = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.moved_by  # noqa: TID251 -- this is the one place
+
+
+CLOCK = Clock()
+"""The one clock of this process. In SQL, `testing/clock.py` moves the clock of a server for tests by as much."""

@@ -1,0 +1,104 @@
+"""The rows that change when changes of profiles are written to the tables."""
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from profile_lookup.identity.identifier import NormalizedIdentifier
+from profile_lookup.identity.profile import Profile, Trait, TraitName
+from profile_lookup.identity.resolution import Merge
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedMerge:
+    """A merge and its time. `merge` holds each profile as it was before."""
+
+    id: UUID
+    merge: Merge
+    merged_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The rows to insert, update and delete so that the tables match the replayed profiles.
+
+    - `created`: new canonical profiles, each with its time
+    - `upserted_identifiers`, `deleted_identifiers`: each with its profile
+    - `names`: the counted names of those upserted identifiers whose names change
+    - `upserted_traits`, `deleted_traits`: traits of canonical profiles
+    - `aliases`: each merged profile, also one that was never stored, with its canonical profile
+    - `merges`: in the order in which they happened
+    """
+
+    created: Mapping[UUID, datetime] = field(default_factory=dict)
+    upserted_identifiers: Sequence[tuple[UUID, NormalizedIdentifier, datetime]] = ()
+    deleted_identifiers: Sequence[tuple[UUID, NormalizedIdentifier]] = ()
+    names: Mapping[tuple[UUID, NormalizedIdentifier], tuple[int, ...]] = field(default_factory=dict)
+    upserted_traits: Sequence[tuple[UUID, TraitName, Trait]] = ()
+    deleted_traits: Sequence[tuple[UUID, TraitName]] = ()
+    aliases: Mapping[UUID, UUID] = field(default_factory=dict)
+    merges: Sequence[RecordedMerge] = ()
+
+    @property
+    def only_creates_profiles(self) -> bool:
+        """Return whether no row of a stored profile changes."""
+        return not (self.deleted_identifiers or self.deleted_traits or self.aliases) and all(
+            each[0] in self.created for rows in (self.upserted_identifiers, self.upserted_traits) for each in rows
+        )
+
+
+def difference_of(
+    stored: Mapping[UUID, Profile],
+    replayed: Mapping[UUID, Profile],
+    changed: AbstractSet[UUID],
+    created: Mapping[UUID, datetime],
+    merges: Sequence[RecordedMerge],
+) -> Difference:
+    """Return the difference between the stored and the replayed profiles.
+
+    `changed` are the profiles that changed, `created` those that were never stored, each with its time. Either may have
+    been merged since.
+    """
+    aliases = _aliases(merges)
+    upserted_identifiers: list[tuple[UUID, NormalizedIdentifier, datetime]] = []
+    deleted_identifiers: list[tuple[UUID, NormalizedIdentifier]] = []
+    names: dict[tuple[UUID, NormalizedIdentifier], tuple[int, ...]] = {}
+    upserted_traits: list[tuple[UUID, TraitName, Trait]] = []
+    deleted_traits: list[tuple[UUID, TraitName]] = []
+    for profile_id in changed - aliases.keys():
+        before, after = stored.get(profile_id, _NOTHING), replayed[profile_id]
+        held, had = before.identifiers, before.traits
+        renamed = {each: counted for each, counted in after.names.items() if before.names.get(each) != counted}
+        names |= {(profile_id, each): counted for each, counted in renamed.items()}
+        upserted_identifiers += [
+            (profile_id, each, at) for each, at in after.identifiers.items() if held.get(each) != at or each in renamed
+        ]
+        deleted_identifiers += [(profile_id, each) for each in held if each not in after.identifiers]
+        upserted_traits += [(profile_id, name, trait) for name, trait in after.traits.items() if had.get(name) != trait]
+        deleted_traits += [(profile_id, name) for name in had if name not in after.traits]
+    for profile_id in aliases.keys() & stored.keys():
+        deleted_identifiers += [(profile_id, each) for each in stored[profile_id].identifiers]
+    return Difference(
+        {profile_id: at for profile_id, at in created.items() if profile_id not in aliases},
+        upserted_identifiers,
+        deleted_identifiers,
+        names,
+        upserted_traits,
+        deleted_traits,
+        aliases,
+        merges,
+    )
+
+
+def _aliases(merges: Sequence[RecordedMerge]) -> dict[UUID, UUID]:
+    """Return each merged profile with the canonical profile of its person."""
+    aliases: dict[UUID, UUID] = {}
+    for each in reversed(merges):  # a later merge may have made this merge's canonical profile an alias
+        canonical_id = aliases.get(each.merge.canonical.id, each.merge.canonical.id)
+        aliases |= dict.fromkeys((profile.id for profile in each.merge.absorbed), canonical_id)
+    return aliases
+
+
+_NOTHING = Profile(UUID(int=0), {}, {})

@@ -1,0 +1,109 @@
+"""Gives stored identifiers today's forms, in a step of the operation that normalizes a store's values anew.
+
+The counts of the operation, `changed`, `merged` and `kept`, are updated in place.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from profile_lookup.database.ids import new_id
+from profile_lookup.errors import IdentifierConflict, ProfileMoved, ProfileNotFound
+from profile_lookup.identity.change import Change
+from profile_lookup.identity.difference import Difference
+from profile_lookup.identity.identifier import NormalizedIdentifier
+from profile_lookup.identity.profile import Profile
+from profile_lookup.identity.profile_replay import ProfileReplay, Written
+from profile_lookup.identity.renormalization import rewritten
+from profile_lookup.ingest.identity_locks import lock_and_gather, with_names
+from profile_lookup.ingest.writes import write
+from profile_lookup.stores.rules_cache import StoreRules
+
+
+class Stored(NamedTuple):
+    """A stored identifier, who holds it, and since when."""
+
+    identifier: NormalizedIdentifier
+    profile_id: UUID
+    added_at: datetime
+
+
+class Held(NamedTuple):
+    """A stored identifier that has another form today. `today` is None if that is blocked: it identifies nobody."""
+
+    stored: Stored
+    today: NormalizedIdentifier | None
+
+
+async def rewrite_unique(
+    connection: AsyncConnection, store: StoreRules, held: Sequence[Held], counts: dict[str, int]
+) -> list[Written]:
+    """Give each holder today's form, and return what was written; profiles that now hold the same one are one person.
+
+    Forms that are blocked merge nobody, so their identifiers are deleted first.
+    """
+    forms = [form for each in held for form in (each.stored.identifier, each.today) if form is not None]
+    profiles = await with_names(connection, store, await lock_and_gather(connection, store, [forms]))
+    blocked = {each.stored.identifier for each in held if each.today is None}
+    deleted = [(profile.id, each) for profile in profiles for each in profile.identifiers if each in blocked]
+    if deleted:
+        await write(connection, store.settings, store.id, Difference(deleted_identifiers=deleted))
+    counts["changed"] += len(deleted)
+    replay = ProfileReplay(store.settings, [_without(blocked, profile) for profile in profiles], new_id)
+    writes: list[Written] = []
+    for each in held:
+        if each.today is None:
+            continue
+        stored = each.stored.identifier
+        for profile_id in list(replay.holders(stored)):
+            change, former = Change((each.today,)), {stored: each.today}
+            try:
+                writes.append(replay.apply(change, each.stored.added_at, profile_id, former))
+            except IdentifierConflict:  # somebody else has it, and it may neither be shared nor merge the two
+                counts["kept"] += 1
+    counts["changed"] += len(writes)
+    counts["merged"] += sum(each.how == "merged" for each in writes)
+    await write(connection, store.settings, store.id, replay.difference())
+    return writes
+
+
+async def rewrite_shared(
+    connection: AsyncConnection, store: StoreRules, held: Sequence[Held], counts: dict[str, int]
+) -> None:
+    """Give each holder today's form, of a type whose values are shared: this alone merges nobody."""
+    for each in sorted(held, key=lambda each: each.stored.profile_id):
+        stored = each.stored.identifier
+        profile = await _locked_holder(connection, store, each.stored.profile_id)
+        if profile is None or stored not in profile.identifiers:
+            continue  # a write has changed it meanwhile
+        difference = Difference(deleted_identifiers=[(profile.id, stored)])
+        if each.today is not None:
+            became = rewritten(profile, {stored: each.today})
+            difference = replace(
+                difference,
+                upserted_identifiers=[(profile.id, each.today, became.identifiers[each.today])],
+                names={(profile.id, each.today): became.names[each.today]} if each.today in became.names else {},
+            )
+        await write(connection, store.settings, store.id, difference)
+        counts["changed"] += 1
+
+
+async def _locked_holder(connection: AsyncConnection, store: StoreRules, profile_id: UUID) -> Profile | None:
+    """Lock and return the profile, or the one that it was merged into meanwhile; None if it was erased."""
+    try:
+        (profile,) = await with_names(connection, store, await lock_and_gather(connection, store, known=profile_id))
+    except ProfileMoved as moved:
+        return await _locked_holder(connection, store, moved.canonical_id)
+    except ProfileNotFound:
+        return None
+    return profile
+
+
+def _without(identifiers: Collection[NormalizedIdentifier], profile: Profile) -> Profile:
+    return replace(
+        profile, identifiers={each: at for each, at in profile.identifiers.items() if each not in identifiers}
+    )

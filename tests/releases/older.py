@@ -1,0 +1,43 @@
+"""Older releases of phonenumbers, and the code of an older commit, each in a directory of its own."""
+
+import os
+import subprocess
+import sys
+import tarfile
+from io import BytesIO
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+class NotReachable(Exception):
+    """The package registry does not answer, or this checkout does not have the commit."""
+
+
+def install(release: str, directory: Path) -> Path:
+    """Install a release of phonenumbers into the directory, and return the directory. Raises `NotReachable`."""
+    uv = Path(sys.executable).with_name("uv")
+    installed = subprocess.run(
+        [uv, "pip", "install", "--quiet", "--system-certs", "--no-deps", "--target", directory, f"phonenumbers=={release}"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if installed.returncode != 0:
+        raise NotReachable(f"phonenumbers {release} cannot be installed: {installed.stderr}")
+    return directory
+
+
+def extract(commit: str, directory: Path) -> Path:
+    """Write the source of a commit into the directory, and return the directory. Raises `NotReachable`."""
+    archive = subprocess.run(
+        ["git", "archive", "--format=tar", commit, "src", "migrations"], cwd=ROOT, capture_output=True, check=False
+    )
+    if archive.returncode != 0:
+        raise NotReachable(f"this checkout has no history as far back as commit {commit}")
+    with tarfile.open(fileobj=BytesIO(archive.stdout)) as files:
+        files.extractall(directory, filter="data")
+    return directory
+
+
+def environment_with(*directories: Path) -> dict[str, str]:
+    """Return an environment in which Python looks for modules in these directories first."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join(map(str, directories))}

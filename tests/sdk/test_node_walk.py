@@ -1,0 +1,69 @@
+"""The official SDK for Node, unmodified: node runs the tests in `tests/sdk/node`."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+from profile_lookup.settings import Settings
+
+SOURCES = Path(__file__).parent / "node"
+LOCK = SOURCES / "package-lock.json"
+MAX_STORES = 100  # each test in node makes one
+SECONDS = 300
+
+
+@pytest.fixture
+def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
+    return settings.model_copy(update={"max_stores": MAX_STORES, "follow_merged": request.param})
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> Path:
+    """The directory of the packages in the lock file. They are installed once, into the user's cache."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        pytest.skip("node and npm are not installed")
+    directory = user_cache_path("profile-lookup-tests") / f"node-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]}"
+    directory.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{directory}.lock"):
+        if not (directory / "installed").exists():
+            _install(directory)
+    return directory / "node_modules"
+
+
+def _install(directory: Path) -> None:
+    for name in ("package.json", "package-lock.json", ".npmrc"):
+        shutil.copy(SOURCES / name, directory)
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    done = subprocess.run(command, cwd=directory, check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        reason = f"npm cannot install the official SDK: {done.stderr.strip()[-500:]}"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    (directory / "installed").touch()
+
+
+@pytest.mark.parametrize("settings", [False, True], indirect=True, ids=["redirecting", "following_merged"])
+def test_the_sdk_for_node_works_with_all_resources(
+    node_modules: Path, tmp_path: Path, settings: Settings, service_url: str, synchronous_account: tuple[str, str]
+) -> None:
+    for source in SOURCES.glob("*.mjs"):
+        shutil.copy(source, tmp_path)
+    (tmp_path / "node_modules").symlink_to(node_modules)
+    account_sid, auth_token = synchronous_account
+    environment = {
+        "PATH": os.environ["PATH"],
+        "BASE_URL": service_url,
+        "ACCOUNT_SID": account_sid,
+        "AUTH_TOKEN": auth_token,
+        "FOLLOWS_MERGED": str(settings.follow_merged).lower(),
+    }
+    done = subprocess.run(
+        ["node", "--test"], cwd=tmp_path, env=environment, check=False, capture_output=True, text=True, timeout=SECONDS
+    )
+    assert done.returncode == 0, done.stdout[-8000:]
+    assert "\n# fail 0\n" in done.stdout
