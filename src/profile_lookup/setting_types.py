@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 
+from profile_lookup.clock import EARLIEST, LATEST
+
 MIN_TOKEN_LENGTH = 24
 
 
@@ -50,13 +52,13 @@ def _is_long(token: SecretStr) -> SecretStr:
     return token
 
 
-def _has_zone(time: str) -> str:
+def _is_time(time: str) -> str:
     try:
-        has_zone = datetime.fromisoformat(time).tzinfo is not None
-    except ValueError:
-        has_zone = False
-    if not has_zone:
-        raise ValueError("expected a time with its zone, such as 2026-01-15T10:15:30Z")
+        is_time = EARLIEST <= datetime.fromisoformat(time) <= LATEST
+    except (ValueError, TypeError):  # TypeError: it has no zone, so it cannot be compared
+        is_time = False
+    if not is_time:
+        raise ValueError("expected a time with its zone, from 1970 to 2999, such as 2026-01-15T10:15:30Z")
     return time
 
 
@@ -67,4 +69,4 @@ BaseUrl = Annotated[
 ]
 Networks = Annotated[str, Field(min_length=1), AfterValidator(_are_networks)]
 AuthToken = Annotated[SecretStr, AfterValidator(_is_long)]
-ZonedTime = Annotated[str, AfterValidator(_has_zone)]
+ClockTime = Annotated[str, AfterValidator(_is_time)]

@@ -15,9 +15,9 @@ from profile_lookup.setting_types import (
     AuthToken,
     BaseUrl,
     Bucket,
+    ClockTime,
     DatabaseUrl,
     Networks,
-    ZonedTime,
 )
 
 PREFIX = "PROFILE_LOOKUP_"
@@ -187,7 +187,7 @@ class Settings(BaseSettings):
         ),
     ] = None
     clock: Annotated[
-        ZonedTime | None,
+        ClockTime | None,
         Field(
             description="The time at which the clock of a server for tests begins, such as `2026-01-15T10:15:30Z`. "
             "Unset: the real time."
