@@ -19,7 +19,7 @@ from profile_lookup.token_buckets import RateLimit
 
 PREFIX = "PROFILE_LOOKUP_"
 MIN_TOKEN_LENGTH = 24
-MIN_RATE, MAX_RATE = 0.001, 1_000_000  # per second
+MIN_RATE, MAX_RATE = 0.001, 100_000  # per second
 
 
 class SettingsError(OperatorError):
@@ -161,14 +161,14 @@ class Settings(BaseSettings):
         Field(ge=1, le=MAX_RATE, description="The requests that they may send at once. Unset: as many as in a second."),
     ] = None
     failed_credentials_per_second: Annotated[
-        int,
+        float,
         Field(
             ge=0,
             le=MAX_RATE,
             description="How many requests with wrong credentials per second are answered 401 to one address in the "
             "long run; more are answered 429. Right credentials are never refused by it. 0: no limit.",
         ),
-    ] = 1
+    ] = 1.0
     failed_credentials_burst: Annotated[
         int, Field(ge=1, le=MAX_RATE, description="How many such requests are answered 401 at once.")
     ] = 20
@@ -308,6 +308,13 @@ class Settings(BaseSettings):
         if token is not None and len(token.get_secret_value()) < MIN_TOKEN_LENGTH:
             raise ValueError(f"expected at least {MIN_TOKEN_LENGTH} characters")
         return token
+
+    @field_validator("failed_credentials_per_second")
+    @classmethod
+    def _is_rate(cls, per_second: float) -> float:
+        if 0 < per_second < MIN_RATE:
+            raise ValueError(f"expected 0, or at least {MIN_RATE}")
+        return per_second
 
     @field_validator("clock")
     @classmethod

@@ -21,7 +21,7 @@ BUCKETS = 1 << 15
 """The number of buckets of a table, a power of two."""
 TABLE_SIZE = BUCKETS * 16  # bytes: each bucket has the hash of its name and a time
 _PROBES = 16  # places that a bucket may have
-_EPSILON = 1e-6  # seconds; rounding never makes anybody wait
+_EPSILON = 1e-7  # seconds; nobody waits because of rounding
 
 
 class RateLimit(NamedTuple):
@@ -37,12 +37,15 @@ class RateLimit(NamedTuple):
 
 
 class TokenBucket:
-    """One bucket of a table: its name's hash, its limit, and the place that it had last."""
+    """One bucket of a table: a hash, its limit, and the place that it had last.
+
+    With another limit it is another bucket, and full, because what was used of one limit says nothing about another.
+    """
 
     __slots__ = ("hash", "interval", "place", "refill")
 
     def __init__(self, name: str, limit: RateLimit) -> None:
-        self.hash = int.from_bytes(blake2b(name.encode(), digest_size=8).digest()) or 1
+        self.hash = int.from_bytes(blake2b(f"{name} {limit}".encode(), digest_size=8).digest()) or 1
         self.interval = 1 / limit.per_second  # seconds until one token is added
         self.refill = limit.burst * self.interval  # seconds until an empty bucket is full
         self.place = self.hash % BUCKETS
@@ -89,7 +92,8 @@ class TokenBuckets:
 
     def _place_of(self, name_hash: int, now: float) -> int:
         """Return the place of a bucket, and give it one if it has none."""
-        places = [(name_hash + offset) % BUCKETS for offset in range(_PROBES)]
+        step = name_hash >> 32 | 1  # neighbours have other steps, so taken places do not gather
+        places = [(name_hash + step * number) % BUCKETS for number in range(_PROBES)]
         for place in places:
             if self._hashes[place] == name_hash:
                 return place
