@@ -88,8 +88,8 @@ async def _statuses(client: httpx.AsyncClient, count: int) -> list[int]:
 
 def _servers(supervisor: int) -> list[psutil.Process]:
     """Return the processes that answer requests."""
-    children = psutil.Process(supervisor).children()
-    return [child for child in children if "multiprocessing.spawn" in " ".join(child.cmdline())]
+    running = [child for child in psutil.Process(supervisor).children() if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in running if "multiprocessing.spawn" in " ".join(child.cmdline())]
 
 
 def _has_clients(server: psutil.Process, port: int) -> bool:
