@@ -10,7 +10,6 @@ from fastapi.security.http import HTTPBase
 from profile_lookup.accounts import queries
 from profile_lookup.accounts.credentials import Credentials, Scope, parse_basic
 from profile_lookup.errors import ScopeMissing, Unauthenticated
-from profile_lookup.token_buckets import RateLimit
 from profile_lookup.web.dependencies import DatabaseOfApp, services_of
 
 BASIC = Depends(
@@ -49,8 +48,7 @@ async def _verified_caller(request: Request, credentials: PresentedCredentials, 
     if found is None:
         raise Unauthenticated
     limits = services_of(request.scope).rate_limits
-    own = RateLimit.of_columns(found.rate_per_second, found.rate_burst)
-    limits.take(limits.buckets_of(credentials.sid, found.account_id, own))
+    limits.take(limits.buckets_of(credentials.sid, found.account_id, found.rate_per_second, found.rate_burst))
     return Caller(found.account_id, found.scope)
 
 
