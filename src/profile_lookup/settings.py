@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal, Self
 
 from platformdirs import user_cache_path, user_data_path
 from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from profile_lookup.errors import OperatorError
+from profile_lookup.limit_settings import LimitSettings
 from profile_lookup.setting_types import (
     MIN_TOKEN_LENGTH,
     AuthToken,
@@ -41,7 +42,7 @@ def _default_cache_dir() -> Path:
     return path if os.access(existing, os.W_OK) else Path(gettempdir()) / f"profile-lookup-{os.geteuid()}"
 
 
-class Settings(BaseSettings):
+class Settings(LimitSettings):
     """The settings. The descriptions are also the README's, as `profile-lookup settings` prints them."""
 
     model_config = SettingsConfigDict(
@@ -123,8 +124,8 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[
         Networks,
         Field(
-            description="Proxies whose `X-Forwarded-Proto` is trusted: addresses and networks, separated by commas, "
-            "or `*` for all.",
+            description="Proxies whose `X-Forwarded-Proto` and `X-Forwarded-For` are trusted: addresses and networks, "
+            "separated by commas, or `*` for all.",
         ),
     ] = "127.0.0.1"
     max_stores: Annotated[int, Field(ge=1, description="How many stores an account may have.")] = 15

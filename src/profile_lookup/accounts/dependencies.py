@@ -10,7 +10,7 @@ from fastapi.security.http import HTTPBase
 from profile_lookup.accounts import queries
 from profile_lookup.accounts.credentials import Credentials, Scope, parse_basic
 from profile_lookup.errors import ScopeMissing, Unauthenticated
-from profile_lookup.web.dependencies import DatabaseOfApp
+from profile_lookup.web.dependencies import DatabaseOfApp, services_of
 
 BASIC = Depends(
     HTTPBase(
@@ -41,11 +41,14 @@ class Caller:
             raise ScopeMissing
 
 
-async def _verified_caller(credentials: PresentedCredentials, database: DatabaseOfApp) -> Caller:
+async def _verified_caller(request: Request, credentials: PresentedCredentials, database: DatabaseOfApp) -> Caller:
+    """Return the caller, whose request then counts. Raises `Unauthenticated` or `TooManyRequests`."""
     async with database.statements() as connection:
         found = await queries.verified(connection, credentials)
     if found is None:
         raise Unauthenticated
+    limits = services_of(request.scope).rate_limits
+    limits.take(limits.buckets_of(credentials.sid, found.account_id, found.rate_per_second, found.rate_burst))
     return Caller(found.account_id, found.scope)
 
 

@@ -27,11 +27,13 @@ async def all_accounts(connection: AsyncConnection) -> Sequence[Row[UUID, str, s
     return (await connection.execute(query)).all()
 
 
-async def verified(connection: AsyncConnection, credentials: Credentials) -> Row[UUID, str] | None:
-    """Return (account_id, scope), or None if there are no such credentials."""
-    query = select(credential.c.account_id, credential.c.scope).where(
-        credential.c.sid == credentials.sid, credential.c.secret_sha256 == credentials.secret_sha256
-    )
+async def verified(
+    connection: AsyncConnection, credentials: Credentials
+) -> Row[UUID, str, float | None, int | None] | None:
+    """Return (account_id, scope, rate_per_second, rate_burst), or None if there are no such credentials."""
+    query = select(
+        credential.c.account_id, credential.c.scope, credential.c.rate_per_second, credential.c.rate_burst
+    ).where(credential.c.sid == credentials.sid, credential.c.secret_sha256 == credentials.secret_sha256)
     return (await connection.execute(query)).one_or_none()
 
 

@@ -23,6 +23,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    Double,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -68,9 +69,14 @@ credential = Table(
     Column("scope", Text, nullable=False),
     Column("name", Text, nullable=False),
     _time("created_at"),
+    # The key's own limit, instead of the settings': requests per second, and how many at once. Both are null, or none.
+    Column("rate_per_second", Double),
+    Column("rate_burst", Integer),
     UniqueConstraint("sid"),
     ForeignKeyConstraint(["account_id"], ["account.id"]),
     CheckConstraint("scope in ('lookup', 'full')", name="scope"),
+    CheckConstraint("(rate_per_second is null) = (rate_burst is null)", name="rate_is_whole"),
+    CheckConstraint("rate_per_second >= 0.001 and rate_burst >= 1", name="rate_is_positive"),
 )
 
 store = Table(

@@ -1,11 +1,12 @@
 """Decides by one statement whether a caller may use a store, and returns the store's rules.
 
-These are checked in this order, and the first failure is the answer: credentials, the IDs in the path, the store, the
-key's scope. The body comes after all of them (`web/body.py`).
+These are checked in this order, and the first failure is the answer: credentials, the caller's rate limits, the IDs in
+the path, the store, the key's scope. The body comes after all of them (`web/body.py`).
 """
 
 import json
 from collections import OrderedDict
+from time import monotonic
 from typing import NamedTuple
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials, Scope
+from profile_lookup.accounts.rate_limits import CallerBuckets, RateLimits
 from profile_lookup.database.documents import blocked_values_of, settings_of, trait_group_of
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import (
@@ -23,6 +25,7 @@ from profile_lookup.errors import (
     StoreIdMalformed,
     StoreNotActive,
     StoreNotFound,
+    TooManyRequests,
     Unauthenticated,
     Unavailable,
 )
@@ -32,6 +35,8 @@ from profile_lookup.web import ids
 
 MAX_KNOWN_CALLERS = 10_000
 """The maximum number of pairs of a caller and a store that one process caches, of some hundred bytes each."""
+KNOWN_FOR = 10.0
+"""Seconds until a cached caller is admitted anew, so that another limit of its key counts by then."""
 
 _RULES = """
     store.account_id, store.id, store.status, store.settings_version, store.revision, store.created_at,
@@ -47,7 +52,9 @@ _RULES = """
 """The database sends the documents only if the store's revision differs from the cached one."""
 
 _ADMISSION = f"""
-    select credential.scope, {_RULES.format(known_revision="$4::bigint")}
+    select
+        credential.account_id as caller_account_id, credential.scope, credential.rate_per_second, credential.rate_burst,
+        {_RULES.format(known_revision="$4::bigint")}
     from credential
     left join store on store.account_id = credential.account_id and store.id = $3
     where credential.sid = $1 and credential.secret_sha256 = $2
@@ -57,38 +64,6 @@ _IN_FORCE = text(f"""
     select {_RULES.format(known_revision="cast(:known_revision as bigint)")}
     from store where store.account_id = :account_id and store.id = :store_id
 """)  # noqa: S608 -- made of the constant above
-
-
-async def admit(
-    database: Database,
-    credentials: Credentials,
-    store_id: str,
-    needed: Scope,
-    refusal: RequestRefused | None = None,
-) -> StoreRules:
-    """Return the store if the caller may use it. `refusal` says that another ID in the path is malformed.
-
-    Raises `Unauthenticated`, `StoreIdMalformed`, `refusal`, `StoreNotFound`, `StoreNotActive` or `ScopeMissing`, in
-    this order. For a store of another account, this is `StoreNotFound`.
-    """
-    is_well_formed = ids.is_well_formed(ids.STORE_ID_PATTERN, store_id)
-    uuid = ids.decoded(store_id) if is_well_formed else None
-    cached = RULES.get(uuid)
-    revision = None if cached is None else cached.revision
-    found = await database.fetch(_ADMISSION, credentials.sid, credentials.secret_sha256, uuid, revision)
-    if not found:
-        raise Unauthenticated
-    if not is_well_formed:
-        raise StoreIdMalformed
-    if refusal is not None:
-        raise refusal
-    (row,) = found
-    if row["id"] is None:
-        raise StoreNotFound
-    admitted = _store_of(row, cached)
-    if needed == "full" and row["scope"] != "full":
-        raise ScopeMissing
-    return admitted
 
 
 async def rules_in_force(connection: AsyncConnection, account_id: UUID, store_id: UUID) -> StoreRules:
@@ -134,6 +109,8 @@ def _store_of(row: asyncpg.Record | RowMapping, cached: StoreRules | None) -> St
 class _Known(NamedTuple):
     store_id: UUID
     scope: Scope
+    buckets: CallerBuckets
+    until: float
 
 
 class Admissions:
@@ -143,36 +120,80 @@ class Admissions:
     many statements as if the store did not exist.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, limits: RateLimits) -> None:
         self._database = database
+        self._limits = limits
         self._known: OrderedDict[tuple[Credentials, str], _Known] = OrderedDict()
 
     async def admit(
-        self, credentials: Credentials, store_id: str, needed: Scope, refusal: RequestRefused | None = None
+        self,
+        credentials: Credentials,
+        store_id: str,
+        needed: Scope,
+        refusal: RequestRefused | None = None,
+        *,
+        cost: int = 1,
     ) -> StoreRules:
-        """Return the store if the caller may use it now. Raises what the function `admit` raises."""
+        """Return the store if the caller may use it now. `refusal` says that another ID in the path is malformed.
+
+        `cost` says as how many requests it counts; it is 0 if the request was counted before. Raises `Unauthenticated`,
+        `TooManyRequests`, `StoreIdMalformed`, `refusal`, `StoreNotFound`, `StoreNotActive` or `ScopeMissing`, in this
+        order. For a store of another account, this is `StoreNotFound`.
+        """
         key = credentials, store_id
         try:
-            store = await admit(self._database, credentials, store_id, needed, refusal)
-        except Unavailable:
+            admitted, buckets = await self._admit(credentials, store_id, needed, refusal, cost)
+        except (Unavailable, TooManyRequests):
             raise
         except ProfileLookupError:
             self._known.pop(key, None)
             raise
         last = self._known.get(key)
-        self._known[key] = _Known(store.id, "full" if last is not None and last.scope == "full" else needed)
+        scope: Scope = "full" if last is not None and last.scope == "full" else needed
+        self._known[key] = _Known(admitted.id, scope, buckets, monotonic() + KNOWN_FOR)
         self._known.move_to_end(key)
         if len(self._known) > MAX_KNOWN_CALLERS:
             self._known.popitem(last=False)
-        return store
+        return admitted
+
+    async def _admit(
+        self, credentials: Credentials, store_id: str, needed: Scope, refusal: RequestRefused | None, cost: int
+    ) -> tuple[StoreRules, CallerBuckets]:
+        is_well_formed = ids.is_well_formed(ids.STORE_ID_PATTERN, store_id)
+        uuid = ids.decoded(store_id) if is_well_formed else None
+        cached = RULES.get(uuid)
+        revision = None if cached is None else cached.revision
+        found = await self._database.fetch(_ADMISSION, credentials.sid, credentials.secret_sha256, uuid, revision)
+        if not found:
+            raise Unauthenticated
+        (row,) = found
+        buckets = self._limits.buckets_of(
+            credentials.sid, row["caller_account_id"], row["rate_per_second"], row["rate_burst"]
+        )
+        if cost:
+            self._limits.take(buckets, cost=cost)
+        if not is_well_formed:
+            raise StoreIdMalformed
+        if refusal is not None:
+            raise refusal
+        if row["id"] is None:
+            raise StoreNotFound
+        admitted = _store_of(row, cached)
+        if needed == "full" and row["scope"] != "full":
+            raise ScopeMissing
+        return admitted, buckets
 
     def known(self, credentials: Credentials, store_id: str, needed: Scope) -> StoreRules | None:
-        """Return the cached store if the caller was admitted to it with this scope before, else None.
+        """Return the cached store if the caller was admitted to it with this scope lately, else None.
 
-        The caller may have lost access since, and the rules may have changed. Whoever uses this must check both by its
-        own statement before it answers.
+        In the first case the request counts as one; raises `TooManyRequests`. The caller may have lost access since,
+        and the rules may have changed. Whoever uses this must check both by its own statement before it answers.
         """
         known = self._known.get((credentials, store_id))
-        if known is None or (needed == "full" and known.scope != "full"):
+        now = monotonic()
+        if known is None or known.until < now or (needed == "full" and known.scope != "full"):
             return None
-        return RULES.get(known.store_id)
+        store = RULES.get(known.store_id)
+        if store is not None:
+            self._limits.take(known.buckets, now)
+        return store

@@ -10,6 +10,7 @@ from profile_lookup.errors import RequestRefused, StoreIdMalformed, StoreNotActi
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 from profile_lookup.web.dependencies import services_of
+from profile_lookup.web.redirects import is_followed
 
 STORE_ERRORS = (StoreIdMalformed(), StoreNotFound(), StoreNotActive())
 """The errors that every operation on a store may answer, for its documentation."""
@@ -33,7 +34,8 @@ async def admitted(
 
     `refusal` says that another ID in the path is malformed. It is raised after the caller's credentials are verified.
     """
-    return await services_of(request.scope).admissions.admit(credentials, store_id, "full", refusal)
+    cost = 0 if is_followed(request.scope) else 1
+    return await services_of(request.scope).admissions.admit(credentials, store_id, "full", refusal, cost=cost)
 
 
 async def _store_with_full_access(
