@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.commands.errors import CommandError
 from profile_lookup.database import migrations
-from profile_lookup.database.connections import COMMAND_TIMEOUT
+from profile_lookup.database.connections import REQUEST_LIMITS, TimeLimits
 from profile_lookup.database.embedded.ephemeral import ephemeral_postgres
 from profile_lookup.database.embedded.server import EmbeddedPostgres
 from profile_lookup.database.pool import DEDICATED, Database
@@ -68,12 +68,10 @@ def _connections_of_service(settings: Settings) -> int:
 
 
 @asynccontextmanager
-async def open_database(
-    settings: Settings, *, command_timeout: float | None = COMMAND_TIMEOUT
-) -> AsyncIterator[Database]:
+async def open_database(settings: Settings, *, limits: TimeLimits = REQUEST_LIMITS) -> AsyncIterator[Database]:
     """Yield a pool of two connections. Raises `CommandError`, also if the schema is not this version's."""
     assert settings.database_url is not None
-    database = Database(settings.database_url.get_secret_value(), pool_size=2, command_timeout=command_timeout)
+    database = Database(settings.database_url.get_secret_value(), pool_size=2, limits=limits)
     try:
         with _explaining_database_errors():
             async with database.statements() as connection:
