@@ -15,6 +15,7 @@ from profile_lookup.commands.errors import CommandError
 from profile_lookup.database import migrations
 from profile_lookup.database.connections import REQUEST_LIMITS, TimeLimits
 from profile_lookup.database.embedded.ephemeral import ephemeral_postgres
+from profile_lookup.database.embedded.keeper import kept_running
 from profile_lookup.database.embedded.server import EmbeddedPostgres
 from profile_lookup.database.pool import DEDICATED, Database
 from profile_lookup.errors import Unavailable
@@ -46,7 +47,8 @@ def running_database(settings: Settings) -> Iterator[Settings]:
         yield settings
         return
     max_connections = max(_connections_of_service(settings) + CONNECTIONS_OF_COMMANDS, MIN_CONNECTIONS)
-    with EmbeddedPostgres(settings.data_dir, settings={"max_connections": str(max_connections)}) as embedded:
+    server = EmbeddedPostgres(settings.data_dir, settings={"max_connections": str(max_connections)})
+    with server as embedded, kept_running(embedded):
         _migrate(embedded.url)
         yield settings.with_database_url(embedded.url)
 

@@ -21,7 +21,7 @@ from profile_lookup.files import write_private
 from profile_lookup.garbage_collection import collector_paused
 from profile_lookup.serving.address_file import address_recorded, recorded_address
 from profile_lookup.serving.listener import address, listening
-from profile_lookup.serving.worker_supervisor import end_with_parent
+from profile_lookup.serving.supervised import end_with_input
 from profile_lookup.settings import PREFIX, Settings
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def serve(
 ) -> None:
     """Serve until Ctrl-C or SIGTERM, with the embedded database or the one that the settings name."""
     if end_with_stdin:
-        end_with_parent()
+        end_with_input()
     settings = configure(
         host=host, port=port, workers=workers,
         ephemeral=ephemeral or None, seed_file=seed, ephemeral_store_id=store_id, clock=clock,
