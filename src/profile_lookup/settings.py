@@ -13,6 +13,7 @@ from platformdirs import user_cache_path, user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from profile_lookup.database.hosts import url_of_each_host
 from profile_lookup.errors import OperatorError
 
 PREFIX = "PROFILE_LOOKUP_"
@@ -48,7 +49,7 @@ class Settings(BaseSettings):
         SecretStr | None,
         Field(
             description="The database, on PostgreSQL 17 or 18: `postgresql://user:password@host:5432/database`. "
-            "Unset: the embedded one."
+            "It may name several hosts, `host:5432,host:5432`, of which the primary is used. Unset: the embedded one."
         ),
     ] = None
     data_dir: Annotated[
@@ -76,7 +77,7 @@ class Settings(BaseSettings):
             ge=2,
             le=200,
             description="Database connections of each process that answers requests, in addition to four for "
-            "lookups and admissions. The process that works on operations has eight.",
+            "lookups and admissions. The process that works on operations has at most 14.",
         ),
     ] = 16
     run_operations: Annotated[
@@ -215,8 +216,8 @@ class Settings(BaseSettings):
     def _is_postgresql(cls, url: SecretStr | None) -> SecretStr | None:
         if url is not None:
             try:
-                parts = urlsplit(url.get_secret_value())
-                is_postgresql = parts.scheme in ("postgresql", "postgres") and parts.port != 0
+                hosts = [urlsplit(each) for each in url_of_each_host(url.get_secret_value())]
+                is_postgresql = all(host.scheme in ("postgresql", "postgres") and host.port != 0 for host in hosts)
             except ValueError:
                 is_postgresql = False
             if not is_postgresql:

@@ -34,7 +34,8 @@ async def tapped(database_url: str) -> AsyncIterator[Tap]:
             pass  # the client hung up
         finally:
             to_server.close()
-            await backwards
+            backwards.cancel()
+            to_client.close()
 
     listener = await asyncio.start_server(connected, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]

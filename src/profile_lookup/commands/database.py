@@ -1,6 +1,7 @@
 """What every command needs, its settings and a database; and `profile-lookup migrate`, which needs nothing else."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
@@ -8,7 +9,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 import typer
-from sqlalchemy import exc
+from sqlalchemy import exc, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.commands.errors import CommandError
@@ -28,6 +29,8 @@ T = TypeVar("T")
 
 CONNECTIONS_OF_COMMANDS = 20  # the embedded database accepts these in addition to those of the service
 MIN_CONNECTIONS = 100
+
+log = logging.getLogger(__name__)
 
 
 def configure(**overrides: Any) -> Settings:
@@ -82,6 +85,23 @@ async def open_database(settings: Settings, *, limits: TimeLimits = REQUEST_LIMI
         yield database
     finally:
         await database.close()
+
+
+async def warn_of_too_many_connections(database: Database, settings: Settings) -> None:
+    """Log a warning if the server does not accept all connections that this service may open."""
+    needed = _connections_of_service(settings)
+    async with database.statements() as connection:
+        accepted = (await connection.execute(_ACCEPTED_CONNECTIONS)).scalar_one()
+    if needed > accepted:
+        fields = {"needed": needed, "accepted": accepted}
+        log.warning("the service may need more connections than the database accepts", extra=fields)
+
+
+_ACCEPTED_CONNECTIONS = text("""
+    select current_setting('max_connections')::integer
+        - current_setting('superuser_reserved_connections')::integer
+        - current_setting('reserved_connections')::integer
+""")
 
 
 def run_in_transaction(settings: Settings, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:

@@ -13,7 +13,13 @@ import typer
 
 from profile_lookup.accounts.credentials import Credentials, digest, is_sent_by_all_sdks
 from profile_lookup.accounts.queries import ensure_account
-from profile_lookup.commands.database import configure, ephemeral_database, open_database, running_database
+from profile_lookup.commands.database import (
+    configure,
+    ephemeral_database,
+    open_database,
+    running_database,
+    warn_of_too_many_connections,
+)
 from profile_lookup.commands.demo import Demo, ensure_demo
 from profile_lookup.commands.errors import CommandError
 from profile_lookup.database.pool import Database
@@ -142,6 +148,7 @@ def _address_for_clients(settings: Settings) -> str:
 
 async def _ensure_start_data(settings: Settings, *, with_demo: bool) -> Demo | None:
     async with open_database(settings) as database:
+        await warn_of_too_many_connections(database, settings)
         await _ensure_bootstrap_account(database, settings)
         return await ensure_demo(database, settings) if with_demo else None
 

@@ -18,7 +18,7 @@ def url_of_each_host(database_url: str) -> list[str]:
     if len(hosts) == 1:
         return [database_url]
     return [
-        _without_empty(parts.geturl().partition("?")[0], {**query, "host": host, "port": port})
+        _without_empty(database_url.partition("?")[0], {**query, "host": host, "port": port})
         for host, port in zip(hosts, ports * len(hosts) if len(ports) == 1 else ports, strict=True)
     ]
 
