@@ -149,7 +149,7 @@ async def test_a_transaction_that_stands_still_locks_others_out_for_some_seconds
 
 async def test_a_kept_connection_has_keepalives_on_both_ends(tap: Tap) -> None:
     connection = await connect(tap.url)
-    opened = connection._transport.get_extra_info("socket")
+    opened = connection._transport.get_extra_info("socket")  # type: ignore[attr-defined]
     assert opened.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
     assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 4000
     await connection.close()
