@@ -18,7 +18,7 @@ from profile_lookup.settings import PREFIX
 from tests.conftest import PATIENCE, RUN_DIRECTORY
 
 ACCOUNT = "ACd0000000000000000000000000000000"
-TOKEN = "a-token-of-at-least-24-characters"
+TOKEN = "aTokenOfAtLeast24Characters"
 
 
 def environment(**settings: object) -> dict[str, str]:

@@ -58,7 +58,8 @@ def _translate(context: ExceptionContext) -> Unavailable | None:
     if not isinstance(error, Exception):
         return None  # a task that is cancelled loses its connection, too, and must see that it is cancelled
     if isinstance(error, TimeoutError):
-        # The server is silent: a rollback would wait, too, and the other connections of the pool are probably no better.
+        # The server is silent: a rollback would wait, too, and the other connections of the pool are no better. By
+        # itself, SQLAlchemy takes a time limit for a cancelled task, and keeps them.
         context.is_disconnect = context.invalidate_pool_on_disconnect = True
     return Unavailable() if context.is_disconnect or is_unavailable(error) else None
 

@@ -58,8 +58,8 @@ async def prepare_database(database_url: str) -> None:
 async def move_clock(database: Database, now: datetime) -> None:
     """Set both clocks to this time, and delete the operations whose time is up by then.
 
-    The leases of operations that a worker has move with the clock, so that the worker keeps them, and so do the turns
-    of sequences, so that a clock that goes back stops nobody.
+    The leases of operations that a worker has move with the clock, so that the worker keeps them. A clock that goes back
+    stops no operation.
     """
     moved_by = now - CLOCK.now() + CLOCK.moved_by
     async with database.transaction() as connection:
@@ -74,6 +74,8 @@ async def _move(connection: AsyncConnection, moved_by: timedelta) -> None:
     await connection.execute(_MOVE, {"moved_by": moved_by})
     await connection.execute(_MOVE_LEASES, {"further": moved_by - before})
     await connection.execute(_MOVE_TURNS, {"further": moved_by - before})
+    if moved_by < before:
+        await connection.execute(_MOVE_READY, {"further": moved_by - before})
 
 
 _LOCK = text("select moved_by from testing.clock for update")
@@ -82,3 +84,4 @@ _MOVE_LEASES = text("""
     update operation set leased_until = leased_until + :further where lease is not null and completed_at is null
 """)
 _MOVE_TURNS = text("update operation_turn set ready_at = ready_at + :further")
+_MOVE_READY = text("update operation set ready_at = ready_at + :further where completed_at is null")
