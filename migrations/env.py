@@ -9,6 +9,7 @@ import asyncio
 from alembic import context
 from sqlalchemy import Connection, text
 
+from profile_lookup.database.connections import COMMAND_LIMITS
 from profile_lookup.database.pool import create_engine
 from profile_lookup.database.tables import metadata
 
@@ -26,7 +27,7 @@ def _migrate(connection: Connection) -> None:
 
 
 async def _connect_and_migrate() -> None:
-    engine = create_engine(context.config.attributes["database_url"], pool_size=None, command_timeout=None)
+    engine = create_engine(context.config.attributes["database_url"], pool_size=None, limits=COMMAND_LIMITS)
     try:
         async with engine.connect() as connection:
             await connection.run_sync(_migrate)

@@ -12,14 +12,15 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr
 
 from profile_lookup.clock import EARLIEST, LATEST
+from profile_lookup.database.hosts import url_of_each_host
 
 MIN_TOKEN_LENGTH = 24
 
 
 def _is_postgresql(url: SecretStr) -> SecretStr:
     try:
-        parts = urlsplit(url.get_secret_value())
-        is_postgresql = parts.scheme in ("postgresql", "postgres") and parts.port != 0
+        hosts = [urlsplit(each) for each in url_of_each_host(url.get_secret_value())]
+        is_postgresql = all(host.scheme in ("postgresql", "postgres") and host.port != 0 for host in hosts)
     except ValueError:
         is_postgresql = False
     if not is_postgresql:

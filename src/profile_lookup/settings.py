@@ -53,7 +53,7 @@ class Settings(LimitSettings):
         DatabaseUrl | None,
         Field(
             description="The database, on PostgreSQL 17 or 18: `postgresql://user:password@host:5432/database`. "
-            "Unset: the embedded one."
+            "It may name several hosts, `host:5432,host:5432`, of which the primary is used. Unset: the embedded one."
         ),
     ] = None
     data_dir: Annotated[
@@ -81,7 +81,7 @@ class Settings(LimitSettings):
             ge=2,
             le=200,
             description="Database connections of each process that answers requests, in addition to four for "
-            "lookups and admissions. The process that works on operations has eight.",
+            "lookups and admissions. The process that works on operations has at most 14.",
         ),
     ] = 16
     run_operations: Annotated[

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.accounts.queries import add_key
-from profile_lookup.database import connections as connecting
+from profile_lookup.database.connections import TimeLimits
 from profile_lookup.database.migrations import migrate
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import (
@@ -118,16 +118,10 @@ async def test_large_bodies_are_split_over_several_transactions(writer: Writer, 
     assert len(set(await _stored(database, "xmin::text"))) == 5
 
 
-async def test_a_create_that_waits_for_a_lock_does_not_delay_others(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_create_that_waits_for_a_lock_does_not_delay_others(database_url: str) -> None:
     """Neither the creates of the same transaction nor later ones are delayed."""
-    for name in (
-        "lock_timeout",
-        "statement_timeout",
-    ):  # timeouts of a single write; the test must not pass thanks to them
-        monkeypatch.setitem(connecting._SERVER_SETTINGS, name, "0")
-    database = Database(database_url, pool_size=16, command_timeout=None)
+    limits = TimeLimits(lock=None, statement=None, command=None, idle_in_transaction=None)
+    database = Database(database_url, pool_size=16, limits=limits)  # it must not pass thanks to the limits of a write
     writer = await _make_writer(database)
     await writer.create("hot")
     async with database.transaction() as connection:

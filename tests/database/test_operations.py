@@ -15,16 +15,13 @@ from profile_lookup.database.tables import operation, operation_turn
 from profile_lookup.errors import SettingsRefused, Unavailable
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.operations import queries, queue
+from profile_lookup.operations.job import LEASE, Handler, Job, retried_forever
 from profile_lookup.operations.job_worker import (
     KEPT_FOR,
-    LEASE,
     MAX_ATTEMPTS,
     MAX_RUNNING,
     MAX_RUNNING_LONG,
     POLL_INTERVAL,
-    Handler,
-    Job,
-    retried_forever,
     run_until_idle,
     run_worker,
 )

@@ -15,7 +15,8 @@ from profile_lookup.identity.person_names import NOTICE_FROM
 from profile_lookup.imports.import_job import import_handler
 from profile_lookup.imports.notices import MAX_NOTICES
 from profile_lookup.imports.row_reader import ROWS_PER_STEP
-from profile_lookup.operations.job_worker import Handler, run_until_idle
+from profile_lookup.operations.job import Handler
+from profile_lookup.operations.job_worker import run_until_idle
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.settings import Settings
 from tests.conftest import PATIENCE, WAITING, look_up, make_profile

@@ -3,16 +3,22 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
+import asyncpg
+import httpx
 import psutil
 import pytest
 
 from profile_lookup.settings import PREFIX
 from tests.conftest import PATIENCE, RUN_DIRECTORY
+
+ACCOUNT = "ACd0000000000000000000000000000000"
+TOKEN = "aTokenOfAtLeast24Characters"
 
 
 def environment(**settings: object) -> dict[str, str]:
@@ -60,6 +66,32 @@ def serving(*arguments: str, **settings: object) -> Iterator[tuple[subprocess.Po
         process.communicate(timeout=PATIENCE)
 
 
+@contextmanager
+def working(**settings: object) -> Iterator[subprocess.Popen[str]]:
+    """Start `profile-lookup worker`, and yield it after its first line of output."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "profile_lookup", "worker"],
+        env=environment(**settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            pytest.fail(f"it ended: {process.communicate()[1]}")
+        assert line == "profile-lookup works on operations\n"
+        yield process
+        process.kill()
+
+
+@asynccontextmanager
+async def client_of(printed: list[str]) -> AsyncIterator[httpx.AsyncClient]:
+    base_url = printed[0].rpartition(" ")[2]
+    async with httpx.AsyncClient(base_url=base_url, auth=(ACCOUNT, TOKEN), timeout=PATIENCE) as client:
+        yield client
+
+
 def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
     """Return its child processes that work on operations."""
     return [child for child in psutil.Process(process.pid).children() if "worker" in child.cmdline()]
@@ -69,3 +101,15 @@ def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
 def data_dir() -> Path:
     """A directory for an embedded database that an unprivileged server can reach even if root runs the tests."""
     return Path(os.environ[RUN_DIRECTORY]) / uuid4().hex / "a path with spaces"
+
+
+@pytest.fixture
+async def connection(database_url: str) -> AsyncIterator["asyncpg.Connection[Any]"]:
+    opened = await asyncpg.connect(database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def served_settings(database_url: str) -> dict[str, object]:
+    return {"DATABASE_URL": database_url, "BOOTSTRAP_ACCOUNT_SID": ACCOUNT, "BOOTSTRAP_AUTH_TOKEN": TOKEN}

@@ -6,8 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +17,8 @@ import pytest
 from profile_lookup.serving import worker_supervisor as worker_process
 from tests.conftest import PATIENCE, change_settings, finished, look_up, make_profile, make_store
 from tests.imports.conftest import create, ended, mappings, upload
-from tests.program.conftest import environment, serving, workers_of
+from tests.program.conftest import client_of, environment, serving, workers_of, working
 
-ACCOUNT = "ACd0000000000000000000000000000000"
-TOKEN = "aTokenOfAtLeast24Characters"
 PROFILES = 2000
 FILL = """
     with made as (
@@ -36,44 +32,6 @@ FILL = """
 # A plain `for update` with an offset would also lock the rows that are skipped.
 _LOCK_PROFILE = "select from profile where id = (select id from profile order by id offset $1 limit 1) for update"
 BLOCKED_SESSIONS = "select count(*) from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid))"
-
-
-@contextmanager
-def _worker_process(**settings: object) -> Iterator[subprocess.Popen[str]]:
-    """Start `profile-lookup worker`, and yield it after its first line of output."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "profile_lookup", "worker"],
-        env=environment(**settings),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line:
-            pytest.fail(f"it ended: {process.communicate()[1]}")
-        assert line == "profile-lookup works on operations\n"
-        yield process
-        process.kill()
-
-
-@asynccontextmanager
-async def _client(printed: list[str]) -> AsyncIterator[httpx.AsyncClient]:
-    base_url = printed[0].rpartition(" ")[2]
-    async with httpx.AsyncClient(base_url=base_url, auth=(ACCOUNT, TOKEN), timeout=PATIENCE) as client:
-        yield client
-
-
-@pytest.fixture
-async def connection(database_url: str) -> AsyncIterator["asyncpg.Connection[Any]"]:
-    opened = await asyncpg.connect(database_url)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-def served_settings(database_url: str) -> dict[str, object]:
-    return {"DATABASE_URL": database_url, "BOOTSTRAP_ACCOUNT_SID": ACCOUNT, "BOOTSTRAP_AUTH_TOKEN": TOKEN}
 
 
 async def _wait_until_blocked(connection: "asyncpg.Connection[Any]") -> None:
@@ -102,7 +60,7 @@ async def test_a_deletion_continues_after_the_last_step_of_a_killed_service(
     served_settings: dict[str, object], connection: "asyncpg.Connection[Any]"
 ) -> None:
     with serving(**served_settings) as (process, printed):
-        async with _client(printed) as client:
+        async with client_of(printed) as client:
             store_id = await make_store(client)
             await connection.execute(FILL, PROFILES)
             async with connection.transaction():
@@ -118,7 +76,7 @@ async def test_a_deletion_continues_after_the_last_step_of_a_killed_service(
     assert 0 < await _rows(connection, "profile") < PROFILES
     assert await connection.fetchval("select progress ->> 'after' from operation where completed_at is null")
     with serving(**served_settings) as (_, printed):
-        async with _client(printed) as client:
+        async with client_of(printed) as client:
             # The URL contains the port of the process that was killed.
             path = httpx.URL(accepted.headers["Location"]).path
             accepted.headers["Location"] = str(client.base_url.join(path))
@@ -130,7 +88,7 @@ async def test_a_batch_continues_after_a_kill_and_each_profile_is_written_once(
     served_settings: dict[str, object], connection: "asyncpg.Connection[Any]"
 ) -> None:
     with serving(**served_settings) as (process, printed):
-        async with _client(printed) as client:
+        async with client_of(printed) as client:
             store_id = await make_store(client)
             profiles = [
                 {"traits": {"Contact": {"email": f"{n}@x.org", "chat": f"{n % 700 or 700}"}}} for n in range(1000)
@@ -150,7 +108,7 @@ async def test_a_batch_continues_after_a_kill_and_each_profile_is_written_once(
     assert 0 < done <= 500
     await _expire_lease(connection)
     with serving(**served_settings) as (_, printed):
-        async with _client(printed) as client:
+        async with client_of(printed) as client:
             path = httpx.URL(accepted.headers["Location"]).path
             accepted.headers["Location"] = str(client.base_url.join(path))
             operation = await finished(client, accepted)
@@ -171,7 +129,7 @@ async def test_an_import_continues_after_a_kill_and_each_row_is_applied_once(
     rows[100:100] = ["", "bad"] * 5
     content = "\n".join(["E-mail,chat,First", *rows])
     with serving(**served_settings, UPLOAD_DIR=tmp_path) as (process, printed):
-        async with _client(printed) as client:
+        async with client_of(printed) as client:
             store_id = await make_store(client)
             await make_profile(client, store_id, chat="600")
             columns = mappings(**{"E-mail": "email", "chat": "chat"})
@@ -202,7 +160,7 @@ async def test_a_change_of_settings_is_rolled_back_by_a_kill_and_then_repeated(
     served_settings: dict[str, object], connection: "asyncpg.Connection[Any]"
 ) -> None:
     with serving(**served_settings) as (process, printed):
-        async with _client(printed) as client:
+        async with client_of(printed) as client:
             store_id = await make_store(client)
             await connection.execute(FILL, PROFILES)
             async with connection.transaction():
@@ -224,7 +182,7 @@ async def test_a_change_of_settings_is_rolled_back_by_a_kill_and_then_repeated(
     assert await connection.fetchval("select count(*) from identifier where value like 'Chat-%'") == PROFILES
     await _expire_lease(connection)
     with serving(**served_settings) as (_, printed):
-        async with _client(printed) as client, asyncio.timeout(PATIENCE):
+        async with client_of(printed) as client, asyncio.timeout(PATIENCE):
             while await _rows(connection, "operation where completed_at is null"):
                 await asyncio.sleep(0.05)
             assert len(await look_up(client, store_id, "chat", "CHAT-7@x")) == 1
@@ -235,7 +193,7 @@ async def test_a_killed_worker_is_restarted_while_the_service_continues(
     served_settings: dict[str, object], connection: "asyncpg.Connection[Any]"
 ) -> None:
     with serving(**served_settings, WORKERS=2) as (process, printed):
-        async with _client(printed) as client:
+        async with client_of(printed) as client:
             store_id = await make_store(client)
             await connection.execute(FILL, PROFILES)
             async with connection.transaction():
@@ -275,13 +233,13 @@ async def test_a_separate_worker_does_the_operations_if_serve_does_not(
 ) -> None:
     with serving(**served_settings, RUN_OPERATIONS=False) as (process, printed):
         assert workers_of(process) == []
-        async with _client(printed) as client:
+        async with client_of(printed) as client:
             store_id = await make_store(client)
             await connection.execute(FILL, 10)
             accepted = await client.delete(f"/v1/ControlPlane/Stores/{store_id}")
             await asyncio.sleep(1)
             assert (await client.get(accepted.headers["Location"])).json()["status"] == "PENDING"
-            with _worker_process(**served_settings):
+            with working(**served_settings):
                 assert (await finished(client, accepted))["status"] == "COMPLETED"
 
 
@@ -290,13 +248,13 @@ async def test_a_signal_ends_a_worker_in_order_and_it_releases_its_operation(
     served_settings: dict[str, object], connection: "asyncpg.Connection[Any]", signal_number: int
 ) -> None:
     with serving(**served_settings, RUN_OPERATIONS=False) as (_, printed):
-        async with _client(printed) as client:
+        async with client_of(printed) as client:
             store_id = await make_store(client)
             await connection.execute(FILL, 1000)
             async with connection.transaction():
                 await connection.execute(_LOCK_PROFILE, 700)
                 await client.delete(f"/v1/ControlPlane/Stores/{store_id}")
-                with _worker_process(**served_settings) as process:
+                with working(**served_settings) as process:
                     await _wait_until_blocked(connection)
                     process.send_signal(signal_number)
                     printed_last, errors = process.communicate(timeout=PATIENCE)

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from profile_lookup.clock import CLOCK
 from profile_lookup.database.pool import Database
-from profile_lookup.operations.job_worker import LEASE
+from profile_lookup.operations.job import LEASE
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queue import renew, take
 from tests.conftest import finished, make_profile

@@ -24,6 +24,7 @@ from profile_lookup.archives.writer import header_of, profiles_of
 from profile_lookup.commands.accounts import AccountOption, chosen_account
 from profile_lookup.commands.database import configure, open_database, running_database
 from profile_lookup.commands.errors import CommandError
+from profile_lookup.database.connections import COMMAND_LIMITS
 from profile_lookup.errors import NotFound
 from profile_lookup.identity.profile import TraitName, TraitValue
 from profile_lookup.settings import Settings
@@ -53,7 +54,7 @@ def export_store(
     """Write a store with all its profiles, as they are at one moment."""
 
     async def export(settings: Settings) -> None:
-        async with open_database(settings, command_timeout=None) as database, database.snapshot() as connection:
+        async with open_database(settings, limits=COMMAND_LIMITS) as database, database.snapshot() as connection:
             found = await rules_in_force(connection, *await _account_and_store(connection, account, store))
             header = await header_of(connection, found)
             first_line, line_of_profile = _LINES[kind](header)
@@ -81,7 +82,7 @@ def restore_store(
     """
 
     async def restore_from_file(settings: Settings) -> int:
-        async with open_database(settings, command_timeout=None) as database, database.transaction() as connection:
+        async with open_database(settings, limits=COMMAND_LIMITS) as database, database.transaction() as connection:
             locked = await lock_rules(connection, *await _account_and_store(connection, account, store))
             with _progress_bar("Restoring") as show:
                 return await restore(connection, locked, file, show)

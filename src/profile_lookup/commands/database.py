@@ -1,6 +1,7 @@
 """What every command needs, its settings and a database; and `profile-lookup migrate`, which needs nothing else."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
@@ -8,13 +9,14 @@ from typing import Any, TypeVar
 
 import asyncpg
 import typer
-from sqlalchemy import exc
+from sqlalchemy import exc, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.commands.errors import CommandError
 from profile_lookup.database import migrations
-from profile_lookup.database.connections import COMMAND_TIMEOUT
+from profile_lookup.database.connections import REQUEST_LIMITS, TimeLimits
 from profile_lookup.database.embedded.ephemeral import ephemeral_postgres
+from profile_lookup.database.embedded.keeper import kept_running
 from profile_lookup.database.embedded.server import EmbeddedPostgres
 from profile_lookup.database.pool import DEDICATED, Database
 from profile_lookup.errors import Unavailable
@@ -27,6 +29,8 @@ T = TypeVar("T")
 
 CONNECTIONS_OF_COMMANDS = 20  # the embedded database accepts these in addition to those of the service
 MIN_CONNECTIONS = 100
+
+log = logging.getLogger(__name__)
 
 
 def configure(**overrides: Any) -> Settings:
@@ -46,7 +50,8 @@ def running_database(settings: Settings) -> Iterator[Settings]:
         yield settings
         return
     max_connections = max(_connections_of_service(settings) + CONNECTIONS_OF_COMMANDS, MIN_CONNECTIONS)
-    with EmbeddedPostgres(settings.data_dir, settings={"max_connections": str(max_connections)}) as embedded:
+    server = EmbeddedPostgres(settings.data_dir, settings={"max_connections": str(max_connections)})
+    with server as embedded, kept_running(embedded):
         _migrate(embedded.url)
         yield settings.with_database_url(embedded.url)
 
@@ -68,12 +73,10 @@ def _connections_of_service(settings: Settings) -> int:
 
 
 @asynccontextmanager
-async def open_database(
-    settings: Settings, *, command_timeout: float | None = COMMAND_TIMEOUT
-) -> AsyncIterator[Database]:
+async def open_database(settings: Settings, *, limits: TimeLimits = REQUEST_LIMITS) -> AsyncIterator[Database]:
     """Yield a pool of two connections. Raises `CommandError`, also if the schema is not this version's."""
     assert settings.database_url is not None
-    database = Database(settings.database_url.get_secret_value(), pool_size=2, command_timeout=command_timeout)
+    database = Database(settings.database_url.get_secret_value(), pool_size=2, limits=limits)
     try:
         with _explaining_database_errors():
             async with database.statements() as connection:
@@ -82,6 +85,23 @@ async def open_database(
         yield database
     finally:
         await database.close()
+
+
+async def warn_of_too_many_connections(database: Database, settings: Settings) -> None:
+    """Log a warning if the server does not accept all connections that this service may open."""
+    needed = _connections_of_service(settings)
+    async with database.statements() as connection:
+        accepted = (await connection.execute(_ACCEPTED_CONNECTIONS)).scalar_one()
+    if needed > accepted:
+        fields = {"needed": needed, "accepted": accepted}
+        log.warning("the service may need more connections than the database accepts", extra=fields)
+
+
+_ACCEPTED_CONNECTIONS = text("""
+    select current_setting('max_connections')::integer
+        - current_setting('superuser_reserved_connections')::integer
+        - current_setting('reserved_connections')::integer
+""")
 
 
 def run_in_transaction(settings: Settings, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:

@@ -13,7 +13,13 @@ import typer
 
 from profile_lookup.accounts.credentials import Credentials, digest, is_sent_by_all_sdks
 from profile_lookup.accounts.queries import ensure_account
-from profile_lookup.commands.database import configure, ephemeral_database, open_database, running_database
+from profile_lookup.commands.database import (
+    configure,
+    ephemeral_database,
+    open_database,
+    running_database,
+    warn_of_too_many_connections,
+)
 from profile_lookup.commands.demo import Demo, ensure_demo
 from profile_lookup.commands.errors import CommandError
 from profile_lookup.database.pool import Database
@@ -21,7 +27,7 @@ from profile_lookup.files import write_private
 from profile_lookup.garbage_collection import collector_paused
 from profile_lookup.serving.address_file import address_recorded, recorded_address
 from profile_lookup.serving.listener import address, listening
-from profile_lookup.serving.worker_supervisor import end_with_parent
+from profile_lookup.serving.supervised import end_with_input
 from profile_lookup.settings import PREFIX, Settings
 
 if TYPE_CHECKING:
@@ -54,7 +60,7 @@ def serve(
 ) -> None:
     """Serve until Ctrl-C or SIGTERM, with the embedded database or the one that the settings name."""
     if end_with_stdin:
-        end_with_parent()
+        end_with_input()
     settings = configure(
         host=host, port=port, workers=workers,
         ephemeral=ephemeral or None, seed_file=seed, ephemeral_store_id=store_id, clock=clock,
@@ -142,6 +148,7 @@ def _address_for_clients(settings: Settings) -> str:
 
 async def _ensure_start_data(settings: Settings, *, with_demo: bool) -> Demo | None:
     async with open_database(settings) as database:
+        await warn_of_too_many_connections(database, settings)
         await _ensure_bootstrap_account(database, settings)
         return await ensure_demo(database, settings) if with_demo else None
 

@@ -10,7 +10,7 @@ import uvloop
 from profile_lookup.commands.database import configure, open_database, running_database
 from profile_lookup.garbage_collection import collect_seldom
 from profile_lookup.jobs.job_handlers import running_worker
-from profile_lookup.serving.worker_supervisor import end_with_parent
+from profile_lookup.serving.supervised import end_with_service
 from profile_lookup.settings import Settings
 
 
@@ -21,7 +21,7 @@ def worker(
 ) -> None:
     """Work on operations, until Ctrl-C or SIGTERM; `serve` starts such a process, unless a setting says not to."""
     if beside:
-        end_with_parent()
+        end_with_service()
     with running_database(configure()) as settings:
         uvloop.run(_work(settings))
 

@@ -4,22 +4,60 @@ Errors are translated where they are raised: by connecting, executing and commit
 between two statements, such as the `OSError` of a file that it writes, is not translated.
 """
 
-from collections.abc import Iterator
+import asyncio
+import os
+import socket
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import asyncpg
+from asyncpg.connect_utils import SessionAttribute
 from sqlalchemy import exc
 
+from profile_lookup.database.hosts import names_session_attributes, url_of_each_host
 from profile_lookup.errors import OutcomeUnknown, Unavailable
 
-CONNECT_TIMEOUT = 5.0  # seconds; also the wait for a free connection
-COMMAND_TIMEOUT = 15.0  # seconds; longer than the server's timeouts below, for a server that does not answer at all
+CONNECT_TIMEOUT = 5.0  # seconds, for each host; also the wait for a free connection
+HEAD_START = 0.3  # seconds that a host has to answer before the next one is tried, too
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLimits:
+    """Seconds; None means no limit.
+
+    The server ends a statement after `lock` or `statement` with an error that we can answer. `command` is longer: a
+    server that has not even done that is silent, and the connection is given up. `idle_in_transaction` is the server's
+    limit for us, so that a process of ours that stands still releases its locks.
+    """
+
+    lock: float | None
+    statement: float | None
+    command: float | None
+    idle_in_transaction: float | None
+
+
+REQUEST_LIMITS = TimeLimits(lock=3.5, statement=4.0, command=4.5, idle_in_transaction=4.5)
+"""Below five seconds, after which requests must be served again that a silent connection or replica has stopped."""
+STEP_LIMITS = TimeLimits(lock=5.0, statement=55.0, command=60.0, idle_in_transaction=60.0)
+"""For the steps of operations, and for all else that the worker does."""
+WATCHED_LIMITS = TimeLimits(lock=5.0, statement=None, command=None, idle_in_transaction=60.0)
+"""For statements that may take hours while a second connection watches them (`backend_watch.py`)."""
+COMMAND_LIMITS = TimeLimits(lock=5.0, statement=10.0, command=None, idle_in_transaction=None)
+"""For migrations, and for commands that a person waits for, who may also pause what reads their output."""
+
+_KEEPALIVE = {"SO_KEEPALIVE": 1, "TCP_KEEPIDLE": 2, "TCP_KEEPALIVE": 2, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 2}
+"""Seconds and a count: a lost host is noticed after four seconds. macOS calls the second option by the third name."""
+_USER_TIMEOUT = 4_000  # milliseconds after which sent data that nobody confirms counts as lost
 
 _SERVER_SETTINGS = {
     "application_name": "profile-lookup",
     "default_transaction_isolation": "read committed",
-    "lock_timeout": "5s",
-    "statement_timeout": "10s",
+    # The server notices, too, that a host of ours is lost, and ends the statements and releases the locks of that host.
+    "tcp_keepalives_idle": "2",
+    "tcp_keepalives_interval": "1",
+    "tcp_keepalives_count": "2",
+    "tcp_user_timeout": str(_USER_TIMEOUT),
     # Statements with array parameters would otherwise be planned anew at every call.
     "plan_cache_mode": "force_generic_plan",
     # And a plan made while a table is empty would read the whole table ever after.
@@ -37,17 +75,96 @@ _ROLLED_BACK_STATES = ("57014",)
 """With these, the server says that a COMMIT did not happen; the last one is `query_canceled`."""
 
 
-async def connect(database_url: str, *, command_timeout: float | None = COMMAND_TIMEOUT) -> asyncpg.Connection:
-    """Return a connection. `database_url` is a URL as libpq accepts it, `postgresql://…`.
+async def connect(database_url: str, limits: TimeLimits = REQUEST_LIMITS) -> asyncpg.Connection:
+    """Return a connection. `database_url` is a URL as libpq accepts it, `postgresql://…`, and may name several hosts.
 
-    Raises `Unavailable` if the server does not answer or refuses us.
+    Each host has `CONNECT_TIMEOUT` for itself. Raises `Unavailable` if no server answers or all refuse us.
     """
+    urls = url_of_each_host(database_url)
     try:
-        return await asyncpg.connect(
-            database_url, timeout=CONNECT_TIMEOUT, command_timeout=command_timeout, server_settings=_SERVER_SETTINGS
-        )
+        return await _first_connection(urls, limits, _session_attributes(database_url, urls))
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
         raise Unavailable from error
+
+
+def _session_attributes(database_url: str, urls: Sequence[str]) -> SessionAttribute | None:
+    """Return which kind of server is wanted: of several ones, the primary, unless the URL or the environment says so.
+
+    A standby would accept the connection and refuse the writes.
+    """
+    is_said = "PGTARGETSESSIONATTRS" in os.environ or names_session_attributes(database_url)
+    return None if len(urls) == 1 or is_said else SessionAttribute.read_write
+
+
+async def _first_connection(
+    urls: Sequence[str], limits: TimeLimits, session_attributes: SessionAttribute | None
+) -> asyncpg.Connection:
+    """Connect to the hosts, each a little after the one before, and return the first connection that succeeds.
+
+    So a silent host delays the next one by `HEAD_START` only. Raises the error of the host that failed last.
+    """
+    waiting = list(urls)
+    under_way: set[asyncio.Task[asyncpg.Connection]] = set()
+    try:
+        while True:
+            if waiting:
+                under_way.add(asyncio.create_task(_connect_to(waiting.pop(0), limits, session_attributes)))
+            ended, under_way = await asyncio.wait(
+                under_way, timeout=HEAD_START if waiting else None, return_when=asyncio.FIRST_COMPLETED
+            )
+            connected = [each for each in ended if each.exception() is None]
+            if connected:
+                under_way.update(connected[1:])
+                return connected[0].result()
+            if not waiting and not under_way:
+                return ended.pop().result()
+    finally:
+        for task in under_way:
+            task.cancel()
+            task.add_done_callback(_close)
+
+
+def _close(attempt: "asyncio.Task[asyncpg.Connection]") -> None:
+    """Close the connection to a host that answered when another one had been chosen."""
+    if not attempt.cancelled() and attempt.exception() is None:
+        attempt.result().terminate()
+
+
+async def _connect_to(url: str, limits: TimeLimits, session_attributes: SessionAttribute | None) -> asyncpg.Connection:
+    connection = await asyncpg.connect(
+        url,
+        timeout=CONNECT_TIMEOUT,
+        command_timeout=limits.command,
+        server_settings=_SERVER_SETTINGS | _timeouts(limits),
+        target_session_attrs=session_attributes,
+    )
+    _keep_alive(connection)
+    return connection
+
+
+def _timeouts(limits: TimeLimits) -> dict[str, str]:
+    return {
+        name: f"{round(1000 * (limit or 0))}ms"
+        for name, limit in (
+            ("lock_timeout", limits.lock),
+            ("statement_timeout", limits.statement),
+            ("idle_in_transaction_session_timeout", limits.idle_in_transaction),
+        )
+    }
+
+
+def _keep_alive(connection: asyncpg.Connection) -> None:
+    """Let the kernel notice that the server's host is lost, also while we only wait for an answer."""
+    # asyncpg has no option for it.
+    opened: socket.socket = connection._transport.get_extra_info("socket")  # type: ignore[attr-defined]  # noqa: SLF001
+    if opened.family == socket.AF_UNIX:
+        return
+    for name, value in _KEEPALIVE.items():
+        if hasattr(socket, name):  # each system has its own ones
+            level = socket.SOL_SOCKET if name.startswith("SO_") else socket.IPPROTO_TCP
+            opened.setsockopt(level, getattr(socket, name), value)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT)
 
 
 @contextmanager

@@ -8,15 +8,22 @@ import asyncio
 import math
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import asyncpg
 
-from profile_lookup.database.connections import connect, translating_errors
+from profile_lookup.database.connections import REQUEST_LIMITS, connect, translating_errors
 from profile_lookup.errors import Unavailable
 
 if TYPE_CHECKING:
     from asyncpg.prepared_stmt import PreparedStatement
+
+_LIMITS = replace(REQUEST_LIMITS, command=None)  # a timer for each query would take a tenth of its time
+
+SILENCE = 2.0
+"""Seconds. A query takes some milliseconds; if one takes this long, the server is probably gone, and another host or a
+new connection may answer."""
 
 _CONNECTION_ERRORS = (
     OSError,
@@ -43,11 +50,13 @@ class DedicatedConnection:
         """One timer for all queries: setting a timer takes a tenth of the time that a quick query takes."""
 
     async def fetch(self, statement: str, arguments: Sequence[object], time_left: float) -> list[asyncpg.Record]:
-        """Run a query that changes nothing and return its rows; run it once more if the connection is lost meanwhile.
+        """Run a query that changes nothing and return its rows.
 
-        `time_left`: seconds, for both attempts together. Raises `Unavailable`.
+        If the connection is lost or silent meanwhile, run it once more on a new one. `time_left`: seconds, for both
+        attempts together. Raises `Unavailable`.
         """
-        self._deadline = self._loop.time() + time_left
+        deadline = self._loop.time() + time_left
+        self._deadline = deadline if time_left < SILENCE else self._loop.time() + SILENCE
         if self._deadline < self._next_check:
             self._check_at(self._deadline)
         try:
@@ -57,9 +66,11 @@ class DedicatedConnection:
                     return await prepared.fetch(*arguments)
                 except _CONNECTION_ERRORS as error:
                     self._drop()
-                    if self._deadline <= self._loop.time():  # `_check_deadline` dropped it, since the query is late
+                    # `close` sets the second one, and nothing is run again then.
+                    if deadline <= self._loop.time() or self._deadline < 0:
                         raise Unavailable from error
-            async with asyncio.timeout_at(self._deadline):
+            self._deadline = math.inf  # the timer is for the connection that was dropped
+            async with asyncio.timeout_at(deadline):
                 prepared = self._prepared[statement] = await self._prepare(statement)
                 return await prepared.fetch(*arguments)
         except _CONNECTION_ERRORS as error:
@@ -76,10 +87,11 @@ class DedicatedConnection:
         """Prepare a statement, on a new connection if there is none or it was lost."""
         if self._connection is not None:
             try:
-                return await self._connection.prepare(statement)
+                async with asyncio.timeout(SILENCE):
+                    return await self._connection.prepare(statement)
             except _CONNECTION_ERRORS:
                 self._drop()
-        self._connection = await connect(self._database_url, command_timeout=None)
+        self._connection = await connect(self._database_url, _LIMITS)
         return await self._connection.prepare(statement)
 
     async def close(self) -> None:

@@ -6,13 +6,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 import asyncpg
-from sqlalchemy import ExceptionContext, event
+from sqlalchemy import ExceptionContext, event, exc
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, PoolProxiedConnection
 
+from profile_lookup.database.backend_watch import watched
 from profile_lookup.database.connections import (
-    COMMAND_TIMEOUT,
     CONNECT_TIMEOUT,
+    REQUEST_LIMITS,
+    WATCHED_LIMITS,
+    TimeLimits,
     committing,
     connect,
     is_unavailable,
@@ -22,11 +26,10 @@ from profile_lookup.database.dedicated_connection import DedicatedConnection
 from profile_lookup.errors import Unavailable
 
 DEDICATED = 2  # connections beside the pool's, for single queries
+WATCHED = 4  # connections beside the pool's, opened only by those who use `watched_transaction`
 
 
-def create_engine(
-    database_url: str, *, pool_size: int | None, command_timeout: float | None = COMMAND_TIMEOUT
-) -> AsyncEngine:
+def create_engine(database_url: str, *, pool_size: int | None, limits: TimeLimits = REQUEST_LIMITS) -> AsyncEngine:
     """Return an engine whose statements and commits raise `Unavailable` when PostgreSQL is unavailable.
 
     If `pool_size` is None, each use opens its own connection.
@@ -38,12 +41,14 @@ def create_engine(
     )
     engine = create_async_engine(
         "postgresql+asyncpg://",
-        async_creator=partial(connect, database_url, command_timeout=command_timeout),
+        async_creator=partial(connect, database_url, limits),
         isolation_level="READ COMMITTED",
         hide_parameters=True,  # parameters are personal data, which no exception text may contain
         **pool,
     )
     event.listen(engine.sync_engine, "handle_error", _translate)
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    event.listen(engine.sync_engine, "close", _terminate)
     return engine
 
 
@@ -52,14 +57,30 @@ def _translate(context: ExceptionContext) -> Unavailable | None:
     error = context.sqlalchemy_exception or context.original_exception
     if not isinstance(error, Exception):
         return None  # a task that is cancelled loses its connection, too, and must see that it is cancelled
+    if isinstance(error, TimeoutError):
+        # The server is silent: a rollback would wait, too, and the other connections of the pool are no better. By
+        # itself, SQLAlchemy takes a time limit for a cancelled task, and keeps them.
+        context.is_disconnect = context.invalidate_pool_on_disconnect = True
     return Unavailable() if context.is_disconnect or is_unavailable(error) else None
+
+
+def _refuse_closed(connection: DBAPIConnection, _record: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
+    """Let the pool open a new connection if the server has closed this one while nobody used it."""
+    if connection.driver_connection.is_closed():
+        raise exc.DisconnectionError
+
+
+def _terminate(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    """Close the connection at once. SQLAlchemy would wait two seconds for the good-bye of a server that is silent."""
+    connection.driver_connection.terminate()
 
 
 class Database:
     """One pool of connections. Errors of connecting, executing and committing are translated here."""
 
-    def __init__(self, database_url: str, *, pool_size: int, command_timeout: float | None = COMMAND_TIMEOUT) -> None:
-        self.engine = create_engine(database_url, pool_size=pool_size, command_timeout=command_timeout)
+    def __init__(self, database_url: str, *, pool_size: int, limits: TimeLimits = REQUEST_LIMITS) -> None:
+        self.engine = create_engine(database_url, pool_size=pool_size, limits=limits)
+        self._watched = create_engine(database_url, pool_size=WATCHED, limits=WATCHED_LIMITS)
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._snapshot = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         # Writes that wait for each other hold a connection meanwhile, so they must not get all connections.
@@ -75,10 +96,17 @@ class Database:
         It is committed when the block ends, and rolled back when the block raises. Raises `Unavailable`, and
         `OutcomeUnknown` if the connection was lost while the transaction was being committed.
         """
-        async with _connection(self.engine) as connection, connection.begin() as transaction:
+        async with _connection(self.engine) as connection, _transaction(connection):
             yield connection
-            with committing():
-                await transaction.commit()
+
+    @asynccontextmanager
+    async def watched_transaction(self) -> AsyncIterator[AsyncConnection]:
+        """Do as `transaction`, for statements that may take hours: they last as long as PostgreSQL works on them.
+
+        Raises `Unavailable` also if PostgreSQL does not work on them any more, and if it does not say so for a while.
+        """
+        async with _connection(self._watched) as connection, watched(connection, self.fetch), _transaction(connection):
+            yield connection
 
     @asynccontextmanager
     async def write_transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -114,14 +142,23 @@ class Database:
         except TimeoutError:
             raise Unavailable("too many queries wait") from None
         try:
-            return await dedicated.fetch(query, arguments, COMMAND_TIMEOUT)
+            return await dedicated.fetch(query, arguments, CONNECT_TIMEOUT)
         finally:
             self._dedicated.put_nowait(dedicated)
 
     async def close(self) -> None:
         while not self._dedicated.empty():
             await self._dedicated.get_nowait().close()
+        await self._watched.dispose()
         await self.engine.dispose()
+
+
+@asynccontextmanager
+async def _transaction(connection: AsyncConnection) -> AsyncIterator[None]:
+    async with connection.begin() as transaction:
+        yield
+        with committing():
+            await transaction.commit()
 
 
 @asynccontextmanager

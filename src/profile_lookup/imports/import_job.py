@@ -24,7 +24,7 @@ from profile_lookup.imports.row_writer import apply_rows
 from profile_lookup.imports.s3 import Bucket, next_poll
 from profile_lookup.imports.uploads import scratch_file
 from profile_lookup.imports.wire import ColumnMapping
-from profile_lookup.operations.job_worker import Handler, Job
+from profile_lookup.operations.job import Handler, Job
 from profile_lookup.operations.pieces import staged_piece
 from profile_lookup.stores.admission import rules_in_force
 from profile_lookup.web import ids

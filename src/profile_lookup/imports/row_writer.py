@@ -26,7 +26,7 @@ from profile_lookup.imports.row_reader import Row, change_or_refusal, next_rows
 from profile_lookup.ingest.evictions import log_evictions
 from profile_lookup.ingest.identity_locks import write_in_step
 from profile_lookup.ingest.ingest import Attempt, Outcome, ingest_together, time_after
-from profile_lookup.operations.job_worker import Job
+from profile_lookup.operations.job import Job
 from profile_lookup.stores.admission import rules_in_force
 from profile_lookup.stores.rules_cache import StoreRules
 

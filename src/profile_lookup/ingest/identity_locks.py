@@ -23,7 +23,7 @@ from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import TraitGroup
 from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.ingest.aliases import moved_or_not_found
-from profile_lookup.operations.job_worker import Job
+from profile_lookup.operations.job import Job
 from profile_lookup.stores.admission import rules_in_force
 from profile_lookup.stores.normalization import taken_back
 from profile_lookup.stores.rules_cache import StoreRules

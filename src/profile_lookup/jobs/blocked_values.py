@@ -17,7 +17,7 @@ from profile_lookup.identity.difference import Difference
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.ingest.writes import write
-from profile_lookup.operations.job_worker import Job
+from profile_lookup.operations.job import Job
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.stores.rules_lock import share_rules
 from profile_lookup.web import ids

@@ -13,7 +13,7 @@ from profile_lookup.ingest.evictions import log_evictions
 from profile_lookup.ingest.identity_locks import write_in_step
 from profile_lookup.ingest.ingest import Attempt, Outcome, change_of, ingest_together, time_after
 from profile_lookup.operations import items
-from profile_lookup.operations.job_worker import Job
+from profile_lookup.operations.job import Job
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 from profile_lookup.web.contract import code_of, message_of

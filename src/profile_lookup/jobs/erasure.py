@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.tables import profile, trait
 from profile_lookup.ingest.writes import erase_profiles
-from profile_lookup.operations.job_worker import Job, retried_forever
+from profile_lookup.operations.job import Job, retried_forever
 from profile_lookup.web import ids
 
 PROFILES_PER_STEP = 500
@@ -25,7 +25,7 @@ async def erase_store(job: Job) -> None:
         while await _delete_some(job, statement):
             pass
     while True:
-        async with job.step() as connection:
+        async with job.long_step() as connection:
             profile_ids = await _next_profiles(connection, job)
             if not profile_ids:
                 await job.complete(connection, ids.store_id(job.store_id))
@@ -35,7 +35,7 @@ async def erase_store(job: Job) -> None:
 
 
 async def _delete_some(job: Job, statement: TextClause) -> bool:
-    async with job.step() as connection:
+    async with job.long_step() as connection:
         parameters = {"account_id": job.account_id, "store_id": job.store_id}
         return (await connection.execute(statement, parameters)).rowcount > 0
 

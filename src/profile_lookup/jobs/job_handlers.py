@@ -5,7 +5,8 @@ import logging
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 
-from profile_lookup.database.pool import Database
+from profile_lookup.database.connections import STEP_LIMITS
+from profile_lookup.database.pool import DEDICATED, WATCHED, Database
 from profile_lookup.errors import Unavailable
 from profile_lookup.imports.import_job import import_handler
 from profile_lookup.imports.s3 import bucket_of
@@ -14,7 +15,8 @@ from profile_lookup.jobs.bulk import update_profiles_bulk
 from profile_lookup.jobs.erasure import erase_store, forget_traits
 from profile_lookup.jobs.normalization_drift import queue_renormalizations, renormalize_values
 from profile_lookup.jobs.renormalization import update_settings
-from profile_lookup.operations.job_worker import MAX_RUNNING, MAX_RUNNING_LONG, Handler, run_worker
+from profile_lookup.operations.job import Handler
+from profile_lookup.operations.job_worker import MAX_RUNNING, MAX_RUNNING_LONG, run_worker
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.settings import Settings
 
@@ -41,18 +43,19 @@ LONG = frozenset(
 )
 """Kinds that may take minutes. A worker limits how many of them it does at a time, so that others need not wait."""
 
-CONNECTIONS = MAX_RUNNING + MAX_RUNNING_LONG + 2  # an import does two steps at the same time
+POOL_SIZE = MAX_RUNNING + MAX_RUNNING_LONG + 2  # an import does two steps at the same time
+CONNECTIONS = POOL_SIZE + DEDICATED + WATCHED
 
 
 @asynccontextmanager
 async def running_worker(settings: Settings, kinds: Collection[str] | None = None) -> AsyncIterator[None]:
-    """Run a worker on connections of its own, whose statements have no timeout. `database_url` must be set.
+    """Run a worker on connections of its own, whose statements may take longer. `database_url` must be set.
 
     `kinds`: the kinds of operations that it handles; None means all of them.
     """
     assert settings.database_url is not None
     database_url = settings.database_url.get_secret_value()
-    database = Database(database_url, pool_size=CONNECTIONS, command_timeout=None)
+    database = Database(database_url, pool_size=POOL_SIZE, limits=STEP_LIMITS)
     handlers = {
         **HANDLERS,
         OperationKind.IMPORT_PROFILES: import_handler(settings.upload_directory, bucket_of(settings)),

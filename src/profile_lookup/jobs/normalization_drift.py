@@ -24,7 +24,7 @@ from profile_lookup.identity.values.normalization_version import CURRENT, Normal
 from profile_lookup.ingest.evictions import log_evictions
 from profile_lookup.ingest.identity_locks import write_in_step
 from profile_lookup.jobs.rewritten_values import Held, Stored, rewrite_shared, rewrite_unique
-from profile_lookup.operations.job_worker import Job
+from profile_lookup.operations.job import Job
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queue import enqueue
 from profile_lookup.stores.normalization import (

@@ -31,7 +31,7 @@ from profile_lookup.identity_settings.queries import refuse_contradictions, repl
 from profile_lookup.ingest.evictions import log_evictions
 from profile_lookup.ingest.identity_locks import lock_and_gather, with_names
 from profile_lookup.ingest.writes import write
-from profile_lookup.operations.job_worker import Job
+from profile_lookup.operations.job import Job
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queue import enqueue
 from profile_lookup.stores.normalization import taken_back
@@ -45,7 +45,7 @@ VALUES_PER_BATCH = 500
 
 async def update_settings(job: Job) -> None:
     """Change a store's settings and its values. Raises `Outdated` or `SettingsRefused`; nothing has changed then."""
-    async with job.step() as connection:
+    async with job.long_step() as connection:
         for setting in _FOR_MANY_ROWS:
             await connection.execute(text(f"set local {setting}"))
         store = await taken_back(connection, await lock_rules(connection, job.account_id, job.store_id))
@@ -64,7 +64,7 @@ async def update_settings(job: Job) -> None:
     log_evictions(store.id, merged)
 
 
-_FOR_MANY_ROWS = ("statement_timeout = 0", "plan_cache_mode = auto", "enable_seqscan = on")
+_FOR_MANY_ROWS = ("plan_cache_mode = auto", "enable_seqscan = on")
 
 
 async def _renormalize(connection: AsyncConnection, store: StoreRules, change: SettingsChange) -> list[Written]:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.keyset import Key
 from profile_lookup.database.tables import operation_item
-from profile_lookup.operations.job_worker import Job
+from profile_lookup.operations.job import Job
 
 
 @dataclass(frozen=True, slots=True)

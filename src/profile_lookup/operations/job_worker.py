@@ -8,23 +8,19 @@ goes on after the last step. See docs/decisions/0009-a-queue-in-the-table-of-ope
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
-from typing import Any, TypeVar
-from uuid import UUID, uuid4
-
-from sqlalchemy.ext.asyncio import AsyncConnection
+from typing import TypeVar
+from uuid import uuid4
 
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import ProfileLookupError, Unavailable
 from profile_lookup.operations import queries, queue
-from profile_lookup.operations.queue import Document, Taken
+from profile_lookup.operations.job import LEASE, Handler, Job, LeaseLost, is_retried_forever
+from profile_lookup.operations.queue import Taken
 from profile_lookup.web.contract import CRASH_CODE, CRASH_MESSAGE, code_of, message_of
-
-LEASE = timedelta(seconds=15)
-"""After a crash, another worker goes on after this time at the latest. A step may take longer: it locks the row."""
 
 MAX_RUNNING = 4  # operations of one worker at the same time
 MAX_RUNNING_LONG = 2  # of these, operations that may take minutes, so that the others need not wait for them
@@ -32,112 +28,13 @@ POLL_INTERVAL = 0.2  # seconds
 WAITS_INTERVAL = 2.0  # seconds
 MAX_ATTEMPTS = 10  # without progress
 LONGEST_RETRY_DELAY = 300  # seconds; ten attempts take a quarter of an hour, as long as a change of settings may
+QUEUE_DEADLINE = 5.0  # seconds in which the queue must answer; if it does not, the connection is given up
 RELEASE_TIMEOUT = 5.0  # seconds, when the worker ends
 KEPT_FOR = timedelta(days=7)  # after completion; the contract demands at least this
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-
-class _LeaseLost(Exception):
-    """Another worker has taken the operation, since this one was too slow."""
-
-
-class Job:
-    """An operation that this worker is working on."""
-
-    def __init__(self, database: Database, taken: Taken) -> None:
-        self._database = database
-        self._taken = taken
-        self.progress = taken.progress
-
-    @property
-    def id(self) -> UUID:
-        return self._taken.id
-
-    @property
-    def input(self) -> Document:
-        return self._taken.input
-
-    @property
-    def account_id(self) -> UUID:
-        return self._taken.account_id
-
-    @property
-    def store_id(self) -> UUID:
-        return self._taken.store_id
-
-    @asynccontextmanager
-    async def step(self) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction that commits only while this worker has the lease, and lock the operation."""
-        async with self._database.transaction() as connection:
-            if not await queue.renew(connection, self._taken, LEASE):
-                raise _LeaseLost
-            yield connection
-
-    @asynccontextmanager
-    async def overlapping_step(self) -> AsyncIterator[AsyncConnection]:
-        """Open a step that may begin while the step before it is under way and has locked the operation.
-
-        Within the block, the caller must wait for the end of that step before it saves progress.
-        """
-        async with self._database.transaction() as connection:
-            yield connection
-            if not await queue.renew(connection, self._taken, LEASE):
-                raise _LeaseLost
-
-    async def hold_until(self, task: "asyncio.Task[T]") -> T:
-        """Return the task's result, and renew the lease as long as the task takes."""
-        try:
-            while not (await asyncio.wait([task], timeout=LEASE.total_seconds() / 3))[0]:
-                async with self.step():
-                    pass
-            return task.result()
-        finally:
-            task.cancel()
-
-    async def save(self, connection: AsyncConnection, **progress: Any) -> None:
-        """Save, within a step, where to go on after it."""
-        await queue.save_progress(connection, self._taken, progress)
-        self.progress = progress
-
-    async def complete(self, connection: AsyncConnection, result_id: str) -> None:
-        """Complete the operation, within its last step. `result_id` is the wire ID of what was created or changed."""
-        await queue.complete(connection, self._taken, result_id)
-
-    async def fail(self, code: int, detail: str) -> None:
-        async with self.step() as connection:
-            await queue.fail(connection, self._taken, code, detail)
-
-    async def defer(self, wait: timedelta) -> None:
-        """Let the operation be taken again after a while, and be PENDING until then, since it still waits."""
-        async with self.step() as connection:
-            await queue.defer(connection, self._taken, wait)
-
-    async def retry_later(self, wait: timedelta) -> None:
-        async with self.step() as connection:
-            await queue.retry_later(connection, self._taken, wait)
-
-    async def release(self) -> None:
-        async with self.step() as connection:
-            await queue.release(connection, self._taken)
-
-
-Handler = Callable[[Job], Awaitable[None]]
-"""Does the steps that are left, the last of which completes the job, or defers the job.
-
-Raises a `ProfileLookupError` when the operation must fail.
-"""
-
-
-def retried_forever(handler: Handler) -> Handler:
-    """Mark a handler whose operations never fail: what was deleted must not stay because of a defect of ours."""
-    _RETRIED_FOREVER.add(handler)
-    return handler
-
-
-_RETRIED_FOREVER: set[Handler] = set()
 
 
 async def run_worker(
@@ -156,7 +53,7 @@ async def run_worker(
             await queries.remove_old(connection, KEPT_FOR)
 
     async def end_waits() -> None:
-        async with database.statements() as connection:
+        async with asyncio.timeout(QUEUE_DEADLINE), database.statements() as connection:
             await queue.end_waits(connection)
 
     async with asyncio.TaskGroup() as group:
@@ -186,7 +83,7 @@ async def run_until_idle(
             return None
         has_long_enough = sum(kind in long for kind in running.values()) == MAX_RUNNING_LONG
         kinds = handlers.keys() - set(long) if has_long_enough else handlers
-        async with database.transaction() as connection:
+        async with asyncio.timeout(QUEUE_DEADLINE), database.transaction() as connection:
             return await queue.take(connection, kinds, uuid4(), LEASE)
 
     async with asyncio.TaskGroup() as group:
@@ -207,7 +104,7 @@ async def _log_failure(action: Awaitable[T]) -> T | None:
     """Return the result of the action, or log why it failed and return None, so that other operations go on."""
     try:
         return await action
-    except Unavailable as error:
+    except (Unavailable, TimeoutError) as error:
         log.warning("worker waits for the database", exc_info=error)
     except Exception:
         log.exception("worker crashed")
@@ -217,18 +114,18 @@ async def _log_failure(action: Awaitable[T]) -> T | None:
 async def _handle(database: Database, taken: Taken, handler: Handler) -> None:
     try:
         await _run_handler(Job(database, taken), taken, handler)
-    except _LeaseLost:
+    except LeaseLost:
         log.warning("another worker took the operation over", extra=_log_fields(taken))
 
 
 async def _run_handler(job: Job, taken: Taken, handler: Handler) -> None:
     try:
-        if taken.attempts > MAX_ATTEMPTS and handler not in _RETRIED_FOREVER:
+        if taken.attempts > MAX_ATTEMPTS and not is_retried_forever(handler):
             log.error("operation failed after too many attempts", extra=_log_fields(taken))
             await job.fail(CRASH_CODE, CRASH_MESSAGE)
         else:
             await handler(job)
-    except _LeaseLost:
+    except LeaseLost:
         raise
     except Unavailable as error:
         log.warning("operation is retried later", exc_info=error, extra=_log_fields(taken))
@@ -243,7 +140,7 @@ async def _run_handler(job: Job, taken: Taken, handler: Handler) -> None:
         raise
     except Exception:
         log.exception("operation crashed", extra=_log_fields(taken))
-        if handler in _RETRIED_FOREVER:
+        if is_retried_forever(handler):
             await job.retry_later(timedelta(seconds=min(2**taken.attempts, 3600)))
         else:
             await job.fail(CRASH_CODE, CRASH_MESSAGE)

@@ -7,7 +7,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.tables import operation_piece
-from profile_lookup.operations.job_worker import Job
+from profile_lookup.operations.job import Job
 
 PIECE_SIZE = 1 << 19  # bytes
 

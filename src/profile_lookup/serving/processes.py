@@ -14,10 +14,11 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
-from profile_lookup.app import app_to_serve
+from profile_lookup.app import app_from_environment, app_to_serve
 from profile_lookup.bucket_tables import MEMORY_NAME, shared_memory
 from profile_lookup.serving.http_protocol import ContractHttpProtocol
 from profile_lookup.serving.listener import BACKLOG
+from profile_lookup.serving.supervised import end_with_supervisor
 from profile_lookup.serving.worker_supervisor import worker_process
 from profile_lookup.settings import PREFIX, Settings
 
@@ -54,7 +55,7 @@ def serve(settings: Settings, listener: socket.socket, announce: Announce) -> No
 
 
 def _serve_by_several(settings: Settings, listener: socket.socket, announce: Announce) -> None:
-    config = uvicorn_config("profile_lookup.app:app_from_environment", settings)
+    config = uvicorn_config(f"{__name__}:app_of_process", settings)
     supervisor = _Supervisor(config, listener, announce)
     _handle_signals(supervisor.handle_exit)
     try:
@@ -62,6 +63,12 @@ def _serve_by_several(settings: Settings, listener: socket.socket, announce: Ann
     finally:
         supervisor.terminate_all()
         supervisor.join_all()
+
+
+def app_of_process() -> FastAPI:
+    """Return the application of one of several processes, which ends if its supervisor is killed."""
+    end_with_supervisor()
+    return app_from_environment()
 
 
 def _serve_alone(settings: Settings, listener: socket.socket, announce: Announce) -> None:

@@ -8,7 +8,6 @@ See docs/decisions/0016-a-worker-process.md.
 
 import logging
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -36,16 +35,6 @@ def worker_process(environment: Mapping[str, str]) -> Iterator[None]:
     finally:
         has_to_end.set()
         watcher.join()
-
-
-def end_with_parent() -> None:
-    """Send this process SIGTERM as soon as its standard input ends: the process that started it is gone then."""
-
-    def wait_for_end() -> None:
-        os.read(sys.stdin.fileno(), 1)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=wait_for_end, daemon=True).start()
 
 
 def niceness_below(own: int) -> int:

@@ -22,6 +22,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from profile_lookup.database.embedded import guard
+from profile_lookup.database.embedded.keeper import kept_running
 from profile_lookup.database.embedded.server import (
     DIRECTORY_MODE,
     EmbeddedPostgres,
@@ -51,13 +52,17 @@ class EphemeralPostgres:
 
 @contextmanager
 def ephemeral_postgres(cache: Path, key: str, migrate: Migrate) -> Iterator[EphemeralPostgres]:
-    """Run a server on a copy of the template, which is made if it is missing. Raises `EmbeddedPostgresError`."""
+    """Run a server on a copy of the template, which is made if it is missing. Raises `EmbeddedPostgresError`.
+
+    If the server ends too early, its data is gone, so this process ends with it.
+    """
     try:
         directory, server = _start(cache, _Template(cache / f"template-{key}{_suffix()}", migrate))
     except OSError as error:
         raise EmbeddedPostgresError(guard.explain(error, cache, _SETTING)) from error
     try:
-        yield EphemeralPostgres(directory, server.url)
+        with kept_running(server, most_restarts=0):
+            yield EphemeralPostgres(directory, server.url)
     finally:
         server.stop()
 

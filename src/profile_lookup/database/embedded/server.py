@@ -71,7 +71,7 @@ class EmbeddedPostgres:
     ) -> None:
         self._directory = directory.absolute()
         self._data = self._directory / "data"
-        self._log = self._directory / "postgres.log"
+        self.log = self._directory / "postgres.log"
         self._socket_directory = socket_directory(self._data)
         self._settings = {**_SETTINGS, **(settings or {})}
         self._copies = (copies or directory).absolute()
@@ -91,15 +91,26 @@ class EmbeddedPostgres:
         if self._lease is not None:
             return
         deadline = time.monotonic() + timeout
-        try:
+        with self._explaining_errors():
             make_directory(self._directory)
             with self._locked("turn", deadline), ExitStack() as lease:
                 # This waits for a guard that is stopping the server; from here on, no guard stops it.
                 lease.enter_context(self._locked("lease", deadline, shared=True))
                 self._ensure_ready(deadline)
                 self._lease = lease.pop_all()
-        except OSError as error:
-            raise EmbeddedPostgresError(guard.explain(error, self._directory, self._setting)) from error
+
+    def has_ended(self) -> bool:
+        """Return whether the server, which we lease, has ended nevertheless."""
+        return not self._is_locked("guard")
+
+    def restart(self, timeout: float) -> None:
+        """Start the server again unless another process has, and return once it answers.
+
+        Raises `EmbeddedPostgresError`, after `timeout` seconds or earlier.
+        """
+        deadline = time.monotonic() + timeout
+        with self._explaining_errors(), self._locked("turn", deadline):
+            self._ensure_ready(deadline)
 
     def stop(self) -> None:
         """Release the lease. If it was the last one, return once the server is down, or after 40 seconds."""
@@ -126,14 +137,21 @@ class EmbeddedPostgres:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    @contextmanager
+    def _explaining_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise EmbeddedPostgresError(guard.explain(error, self._directory, self._setting)) from error
+
     def _ensure_ready(self, deadline: float) -> None:
         log_start: int | None = None
         while not self._is_ready():
             if not self._is_locked("guard"):
                 if log_start is not None:
-                    output = self._log.read_bytes()[log_start:].decode(errors="replace")
+                    output = self.log.read_bytes()[log_start:].decode(errors="replace")
                     reason = guard.complaint(output)
-                    raise EmbeddedPostgresError(f"PostgreSQL did not start: {reason} (see {self._log})")
+                    raise EmbeddedPostgresError(f"PostgreSQL did not start: {reason} (see {self.log})")
                 log_start = self._launch(deadline)
             self._pause(deadline)
 
@@ -151,7 +169,7 @@ class EmbeddedPostgres:
             self._locked("guard", deadline) as guard_lock,
             self._locked("server", deadline) as server_lock,
             self._open("lease.lock") as lease,
-            self._open(self._log.name) as log,
+            self._open(self.log.name) as log,
         ):
             order = guard.Order(
                 directory=str(self._directory),
@@ -217,7 +235,7 @@ class EmbeddedPostgres:
     def _pause(self, deadline: float) -> None:
         time.sleep(0.01)
         if time.monotonic() > deadline:
-            raise EmbeddedPostgresError(f"PostgreSQL was not ready in time: see {self._log}, and try again")
+            raise EmbeddedPostgresError(f"PostgreSQL was not ready in time: see {self.log}, and try again")
 
 
 def make_directory(directory: Path) -> None:

@@ -1,0 +1,32 @@
+"""The hosts that a database's URL names. It may name several, of which the service uses the one that accepts writes."""
+
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+
+def url_of_each_host(database_url: str) -> list[str]:
+    """Return one URL for each host, in their order. A URL of a single host is returned as it is.
+
+    Both spellings of libpq are read: `//user@a:5432,b:5433/name`, and `///name?host=a,b&port=5432,5433`. Raises
+    `ValueError` if the numbers of hosts and ports differ.
+    """
+    parts = urlsplit(database_url)
+    credentials, at, named = parts.netloc.rpartition("@")
+    if named:
+        return [parts._replace(netloc=f"{credentials}{at}{host}").geturl() for host in named.split(",")]
+    query = dict(parse_qsl(parts.query))
+    hosts, ports = query.get("host", "").split(","), query.get("port", "").split(",")
+    if len(hosts) == 1:
+        return [database_url]
+    return [
+        _without_empty(database_url.partition("?")[0], {**query, "host": host, "port": port})
+        for host, port in zip(hosts, ports * len(hosts) if len(ports) == 1 else ports, strict=True)
+    ]
+
+
+def names_session_attributes(database_url: str) -> bool:
+    """Return whether the URL says which kind of server it wants, such as `target_session_attrs=any`."""
+    return "target_session_attrs" in dict(parse_qsl(urlsplit(database_url).query))
+
+
+def _without_empty(address: str, query: dict[str, str]) -> str:
+    return f"{address}?{urlencode({name: value for name, value in query.items() if value}, quote_via=quote)}"
