@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.accounts.administration import remove_deleted
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import ProfileLookupError, Unavailable
 from profile_lookup.operations import queries, queue
@@ -154,6 +155,7 @@ async def run_worker(
     async def remove_old() -> None:
         async with database.statements() as connection:
             await queries.remove_old(connection, KEPT_FOR)
+            await remove_deleted(connection)
 
     async def end_waits() -> None:
         async with database.statements() as connection:

@@ -13,7 +13,10 @@ import asyncpg
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.accounts.credentials import Credentials, Scope
+from profile_lookup.accounts.credentials import Credentials
+from profile_lookup.accounts.grants import Scope
+from profile_lookup.accounts.last_use import LastUse
+from profile_lookup.accounts.verification import MAY_USE_STORE, verified
 from profile_lookup.database.documents import blocked_values_of, settings_of, trait_group_of
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import (
@@ -47,11 +50,11 @@ _RULES = """
 """The database sends the documents only if the store's revision differs from the cached one."""
 
 _ADMISSION = f"""
-    select credential.scope, {_RULES.format(known_revision="$4::bigint")}
+    select credential.scopes, {_RULES.format(known_revision="$4::bigint")}
     from credential
-    left join store on store.account_id = credential.account_id and store.id = $3
-    where credential.sid = $1 and credential.secret_sha256 = $2
-"""  # noqa: S608 -- made of the constant above
+    left join store on store.account_id = credential.account_id and store.id = $3 and {MAY_USE_STORE}
+    where {verified("$1", "$2")}
+"""  # noqa: S608 -- made of constants
 
 _IN_FORCE = text(f"""
     select {_RULES.format(known_revision="cast(:known_revision as bigint)")}
@@ -69,8 +72,16 @@ async def admit(
     """Return the store if the caller may use it. `refusal` says that another ID in the path is malformed.
 
     Raises `Unauthenticated`, `StoreIdMalformed`, `refusal`, `StoreNotFound`, `StoreNotActive` or `ScopeMissing`, in
-    this order. For a store of another account, this is `StoreNotFound`.
+    this order. For a store of another account, and for one that the key is not for, this is `StoreNotFound`.
     """
+    store, _ = await _admit(database, credentials, store_id, needed, refusal)
+    return store
+
+
+async def _admit(
+    database: Database, credentials: Credentials, store_id: str, needed: Scope, refusal: RequestRefused | None
+) -> tuple[StoreRules, frozenset[str]]:
+    """Return the store and the caller's scopes. Raises what `admit` raises."""
     is_well_formed = ids.is_well_formed(ids.STORE_ID_PATTERN, store_id)
     uuid = ids.decoded(store_id) if is_well_formed else None
     cached = RULES.get(uuid)
@@ -86,9 +97,10 @@ async def admit(
     if row["id"] is None:
         raise StoreNotFound
     admitted = _store_of(row, cached)
-    if needed == "full" and row["scope"] != "full":
-        raise ScopeMissing
-    return admitted
+    scopes = frozenset(row["scopes"])
+    if needed not in scopes:
+        raise ScopeMissing(needed)
+    return admitted, scopes
 
 
 async def rules_in_force(connection: AsyncConnection, account_id: UUID, store_id: UUID) -> StoreRules:
@@ -133,7 +145,7 @@ def _store_of(row: asyncpg.Record | RowMapping, cached: StoreRules | None) -> St
 
 class _Known(NamedTuple):
     store_id: UUID
-    scope: Scope
+    scopes: frozenset[str]
 
 
 class Admissions:
@@ -145,6 +157,7 @@ class Admissions:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.last_use = LastUse(database)
         self._known: OrderedDict[tuple[Credentials, str], _Known] = OrderedDict()
 
     async def admit(
@@ -153,26 +166,27 @@ class Admissions:
         """Return the store if the caller may use it now. Raises what the function `admit` raises."""
         key = credentials, store_id
         try:
-            store = await admit(self._database, credentials, store_id, needed, refusal)
+            store, scopes = await _admit(self._database, credentials, store_id, needed, refusal)
         except Unavailable:
             raise
         except ProfileLookupError:
             self._known.pop(key, None)
             raise
-        last = self._known.get(key)
-        self._known[key] = _Known(store.id, "full" if last is not None and last.scope == "full" else needed)
+        self.last_use.note(credentials)
+        self._known[key] = _Known(store.id, scopes)
         self._known.move_to_end(key)
         if len(self._known) > MAX_KNOWN_CALLERS:
             self._known.popitem(last=False)
         return store
 
     def known(self, credentials: Credentials, store_id: str, needed: Scope) -> StoreRules | None:
-        """Return the cached store if the caller was admitted to it with this scope before, else None.
+        """Return the cached store if the caller was admitted to it and had this scope then, else None.
 
         The caller may have lost access since, and the rules may have changed. Whoever uses this must check both by its
         own statement before it answers.
         """
         known = self._known.get((credentials, store_id))
-        if known is None or (needed == "full" and known.scope != "full"):
+        if known is None or needed not in known.scopes:
             return None
+        self.last_use.note(credentials)
         return RULES.get(known.store_id)

@@ -21,7 +21,7 @@ from profile_lookup.web.wire import Error
 
 PREFIX = "/testing/"
 _WITH_RETRY_AFTER = (429, 503)
-_USUAL_ERRORS: dict[int, ProfileLookupError] = {401: Unauthenticated(), 403: ScopeMissing()}
+_USUAL_ERRORS: dict[int, ProfileLookupError] = {401: Unauthenticated(), 403: ScopeMissing("read")}
 
 
 class DoubleMiddleware:
