@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.accounts.credentials import Credentials
+from profile_lookup.accounts.credentials import Credentials, digest, new_secret
 from profile_lookup.clock import CLOCK
 from profile_lookup.database.tables import account, credential, operation
 
@@ -44,9 +44,16 @@ async def set_enabled(connection: AsyncConnection, account_id: UUID, *, is_enabl
 
 
 async def refuse_secret(connection: AsyncConnection, secret_sha256: bytes) -> bool:
-    """Delete all credentials with this secret, and return whether there were any."""
-    removed = await connection.execute(delete(credential).where(credential.c.secret_sha256 == secret_sha256))
-    return removed.rowcount > 0
+    """Refuse a secret from now on, whosoever it is, and return whether it was anybody's.
+
+    Nobody knows the secret that replaces it. `rotate_token` gives an account another one.
+    """
+    changed = await connection.execute(
+        update(credential)
+        .where(or_(credential.c.secret_sha256 == secret_sha256, credential.c.former_sha256 == secret_sha256))
+        .values(secret_sha256=digest(new_secret()), former_sha256=None, former_until=None)
+    )
+    return changed.rowcount > 0
 
 
 async def mark_deleted(connection: AsyncConnection, account_id: UUID) -> None:
