@@ -28,8 +28,8 @@ if __name__ == "__main__":  # an isolated interpreter finds our package only so
 
 from profile_lookup.database.embedded.server_account import (
     NoAccount,
-    account_for_initdb,
     account_of,
+    account_with_user,
     give,
     is_allowed,
 )
@@ -112,28 +112,24 @@ class _Server:
             shutil.rmtree(unfinished)
         unfinished.mkdir(_PRIVATE)
         try:
-            maker = account_for_initdb(self.account)
-            if maker:
-                give(unfinished, maker)
-            self._run("initdb", *_INITDB, *([] if self.sync else ["--no-sync"]), "-D", str(unfinished), account=maker)
-            if maker != self.account:
-                give(unfinished, self.account)
+            maker = account_with_user(self.account)
+            give(unfinished, maker)
+            self._run(maker, "initdb", *_INITDB, *([] if self.sync else ["--no-sync"]), "-D", str(unfinished))
             single_user = ["--single", "-D", str(unfinished), *self.options, "-c", "exit_on_error=on", "postgres"]
-            self._run("postgres", *single_user, standard_input="CREATE DATABASE profile_lookup")
+            self._run(maker, "postgres", *single_user, standard_input="CREATE DATABASE profile_lookup")
+            give(unfinished, self.account)
             unfinished.rename(self.data)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
 
-    def _run(
-        self, program: str, *arguments: str, standard_input: str = "", account: dict[str, Any] | None = None
-    ) -> None:
+    def _run(self, account: dict[str, Any], program: str, *arguments: str, standard_input: str = "") -> None:
         completed = subprocess.run(  # noqa: S603 - the wheel's program
             [self.programs / program, *arguments],
             capture_output=True,
             check=False,
             errors="replace",
             input=standard_input,
-            **(self.circumstances | (account or {})),
+            **(self.circumstances | account),
         )
         if completed.returncode != 0:
             raise Refusal(f"cannot make a database in {self.directory}: {complaint(completed.stderr)}")

@@ -38,8 +38,8 @@ def account_of(data: Path) -> dict[str, Any]:
     return account
 
 
-def account_for_initdb(account: dict[str, Any]) -> dict[str, Any]:
-    """Return an account that `initdb` can run as: it refuses to run as an ID that no user has.
+def account_with_user(account: dict[str, Any]) -> dict[str, Any]:
+    """Return an account that can make the data: PostgreSQL's programs for it refuse an ID that no user has.
 
     It is `account` if that has a user, else any system user's. Raises `NoAccount`.
     """
@@ -53,6 +53,8 @@ def account_for_initdb(account: dict[str, Any]) -> dict[str, Any]:
 
 def give(directory: Path, account: dict[str, Any]) -> None:
     """Make the account the owner of a directory and of everything in it."""
+    if not account:
+        return
     for path in (directory, *directory.rglob("*")):
         os.chown(path, account["user"], account["group"], follow_symlinks=False)
 
