@@ -1,4 +1,4 @@
-"""Rate limits of single API keys."""
+"""An API key may have a limit of its own on how many requests it sends."""
 
 from alembic import op
 
@@ -12,7 +12,9 @@ def upgrade() -> None:
     op.execute("""
         alter table credential
             add column rate_per_second double precision,
-            add column rate_burst integer
+            add column rate_burst integer,
+            add constraint credential_rate_is_whole_check check ((rate_per_second is null) = (rate_burst is null)),
+            add constraint credential_rate_is_positive_check check (rate_per_second >= 0.001 and rate_burst >= 1)
     """)
 
 

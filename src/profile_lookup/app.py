@@ -12,7 +12,9 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from profile_lookup.accounts import routes as accounts
+from profile_lookup.accounts.rate_limits import RateLimits
 from profile_lookup.blocked_values import routes as blocked_values
+from profile_lookup.bucket_tables import MEMORY_NAME, BucketTables
 from profile_lookup.database.busy_poll import BusyPoll
 from profile_lookup.database.pool import Database
 from profile_lookup.database.signing_key import SigningKey
@@ -122,8 +124,11 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Return the application. `settings.database_url` must be set: the commands set it for the embedded database."""
+def create_app(settings: Settings, buckets_memory: str | None = None) -> FastAPI:
+    """Return the application. `settings.database_url` must be set: the commands set it for the embedded database.
+
+    `buckets_memory` is the name of the memory that it shares with the other processes, if there are several.
+    """
     assert settings.database_url is not None
     database_url = settings.database_url.get_secret_value()
     double = _double(settings) if settings.ephemeral else None
@@ -131,7 +136,9 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = Database(database_url, pool_size=settings.pool_size)
-        admissions = Admissions(database)
+        buckets = BucketTables(buckets_memory)
+        rate_limits = RateLimits(settings, buckets.callers)
+        admissions = Admissions(database, rate_limits)
         busy_poll = BusyPoll(has_processor_to_spare=_processors() > settings.workers)
         lookups = Lookups(database_url, busy_poll)
         group_ingest = GroupIngest(database, admissions)
@@ -139,17 +146,20 @@ def create_app(settings: Settings) -> FastAPI:
             settings=settings,
             database=database,
             signing_key=SigningKey(database),
+            buckets=buckets,
+            rate_limits=rate_limits,
             admissions=admissions,
             lookup=ProfileLookup(database, admissions, lookups),
             group_ingest=group_ingest,
             bucket=bucket_of(settings),
         )
-        async with nullcontext() if double is None else _running(double, settings, database):
+        async with nullcontext() if double is None else _running(double, app.state.services):
             yield
         await group_ingest.close()
         await lookups.close()
         await admissions.last_use.close()
         await database.close()
+        buckets.close()
 
     app = _App(
         title="profile-lookup",
@@ -201,11 +211,12 @@ def _routes_of_double() -> Sequence[BaseRoute]:
 
 
 @asynccontextmanager
-async def _running(double: "Double", settings: Settings, database: Database) -> AsyncIterator[None]:
+async def _running(double: "Double", services: Services) -> AsyncIterator[None]:
     """Run a server for tests, and its worker in this process, which has the only clock that is moved."""
     from profile_lookup.jobs.job_handlers import running_worker  # noqa: PLC0415 -- other servers have a worker process
 
-    async with double.running(database), running_worker(settings) if settings.run_operations else nullcontext():
+    worker = running_worker(services.settings) if services.settings.run_operations else nullcontext()
+    async with double.running(services.database, services.buckets), worker:
         yield
 
 
@@ -213,11 +224,11 @@ def app_from_environment() -> FastAPI:
     """Return the application for one of several processes, which get their settings from the environment."""
     settings = load_settings()
     configure_logging(settings.log_level)
-    return app_to_serve(settings)
+    return app_to_serve(settings, os.environ[MEMORY_NAME])
 
 
-def app_to_serve(settings: Settings) -> FastAPI:
+def app_to_serve(settings: Settings, buckets_memory: str | None = None) -> FastAPI:
     """Return the application for a process that does nothing but serve it, and let it collect garbage seldom."""
-    app = create_app(settings)
+    app = create_app(settings, buckets_memory)
     collect_seldom()
     return app

@@ -45,6 +45,7 @@
     │   ├── AlreadyUploaded         the import has its file already
     │   └── StillBeingRemoved       the values of a trait or group that had this name are still being deleted
     ├── Outdated                    the resource is no longer what `If-Match` says
+    ├── TooManyRequests             a key, an account or an address sends more requests than it may
     └── Unavailable                 the database is unreachable, overloaded or too slow
         ├── OutcomeUnknown          the connection was lost during a commit, so the write may have been done
         └── NotMigrated             the database does not have this version's schema
@@ -347,6 +348,14 @@ class StillBeingRemoved(Conflict):
 class Outdated(ProfileLookupError):
     def __init__(self) -> None:
         super().__init__("If-Match: the resource has changed since; fetch it again for its current ETag")
+
+
+class TooManyRequests(ProfileLookupError):
+    """`retry_after` says in how many seconds the same request is not too many, if no others are sent until then."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("Too many requests. Please retry according to the Retry-After response header.")
+        self.retry_after = retry_after
 
 
 class Unavailable(ProfileLookupError):

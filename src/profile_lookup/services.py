@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from profile_lookup.bucket_tables import BucketTables
 from profile_lookup.database.pool import Database
 from profile_lookup.database.signing_key import SigningKey
 from profile_lookup.settings import Settings
 
 if TYPE_CHECKING:  # features import this module, so it imports only their types
+    from profile_lookup.accounts.rate_limits import RateLimits
     from profile_lookup.imports.s3 import Bucket
     from profile_lookup.ingest.group_ingest import GroupIngest
     from profile_lookup.lookup.profile_lookup import ProfileLookup
@@ -21,6 +23,8 @@ class Services:
     settings: Settings
     database: Database
     signing_key: SigningKey
+    buckets: BucketTables
+    rate_limits: "RateLimits"
     admissions: "Admissions"
     lookup: "ProfileLookup"
     group_ingest: "GroupIngest"

@@ -4,6 +4,7 @@ import os
 from datetime import datetime
 from importlib.util import find_spec
 from ipaddress import ip_network
+from math import ceil
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Annotated, Any, Literal, Self
@@ -14,9 +15,11 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from profile_lookup.errors import OperatorError
+from profile_lookup.token_buckets import RateLimit
 
 PREFIX = "PROFILE_LOOKUP_"
 MIN_TOKEN_LENGTH = 24
+MIN_RATE, MAX_RATE = 0.001, 100_000  # per second
 
 
 class SettingsError(OperatorError):
@@ -122,11 +125,53 @@ class Settings(BaseSettings):
         str,
         Field(
             min_length=1,
-            description="Proxies whose `X-Forwarded-Proto` is trusted: addresses and networks, separated by commas, "
-            "or `*` for all.",
+            description="Proxies whose `X-Forwarded-Proto` and `X-Forwarded-For` are trusted: addresses and networks, "
+            "separated by commas, or `*` for all.",
         ),
     ] = "127.0.0.1"
     max_stores: Annotated[int, Field(ge=1, description="How many stores an account may have.")] = 15
+    rate_limit_per_key: Annotated[
+        float | None,
+        Field(
+            ge=MIN_RATE,
+            le=MAX_RATE,
+            description="How many requests per second an API key, or an auth token, may send in the long run. A key "
+            "may have a limit of its own instead. Unset: no limit.",
+        ),
+    ] = None
+    rate_burst_per_key: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=MAX_RATE,
+            description="How many requests it may send at once when it has sent none for a while. Unset: as many as in "
+            "a second.",
+        ),
+    ] = None
+    rate_limit_per_account: Annotated[
+        float | None,
+        Field(
+            ge=MIN_RATE,
+            le=MAX_RATE,
+            description="The same limit for all keys and tokens of an account together. Unset: no limit.",
+        ),
+    ] = None
+    rate_burst_per_account: Annotated[
+        int | None,
+        Field(ge=1, le=MAX_RATE, description="The requests that they may send at once. Unset: as many as in a second."),
+    ] = None
+    failed_credentials_per_second: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=MAX_RATE,
+            description="How many requests with wrong credentials per second are answered 401 to one address in the "
+            "long run; more are answered 429. Right credentials are never refused by it. 0: no limit.",
+        ),
+    ] = 1.0
+    failed_credentials_burst: Annotated[
+        int, Field(ge=1, le=MAX_RATE, description="How many such requests are answered 401 at once.")
+    ] = 20
     upload_dir: Annotated[
         Path | None,
         Field(
@@ -206,6 +251,18 @@ class Settings(BaseSettings):
     def upload_directory(self) -> Path:
         return self.upload_dir or self.data_dir / "uploads"
 
+    @property
+    def limit_per_key(self) -> RateLimit | None:
+        return _rate_limit(self.rate_limit_per_key, self.rate_burst_per_key)
+
+    @property
+    def limit_per_account(self) -> RateLimit | None:
+        return _rate_limit(self.rate_limit_per_account, self.rate_burst_per_account)
+
+    @property
+    def failed_credentials_limit(self) -> RateLimit | None:
+        return _rate_limit(self.failed_credentials_per_second or None, self.failed_credentials_burst)
+
     def with_database_url(self, url: str) -> Self:
         """Return these settings with this database."""
         return self.model_copy(update={"database_url": SecretStr(url)})
@@ -252,6 +309,13 @@ class Settings(BaseSettings):
             raise ValueError(f"expected at least {MIN_TOKEN_LENGTH} characters")
         return token
 
+    @field_validator("failed_credentials_per_second")
+    @classmethod
+    def _is_rate(cls, per_second: float) -> float:
+        if 0 < per_second < MIN_RATE:
+            raise ValueError(f"expected 0, or at least {MIN_RATE}")
+        return per_second
+
     @field_validator("clock")
     @classmethod
     def _is_time(cls, clock: str | None) -> str | None:
@@ -270,6 +334,10 @@ class Settings(BaseSettings):
                 f"{PREFIX}BOOTSTRAP_ACCOUNT_SID and {PREFIX}BOOTSTRAP_AUTH_TOKEN: expected both or neither"
             )
         return self
+
+
+def _rate_limit(per_second: float | None, burst: int | None) -> RateLimit | None:
+    return None if per_second is None else RateLimit(per_second, burst or ceil(per_second))
 
 
 def load_settings(**overrides: Any) -> Settings:

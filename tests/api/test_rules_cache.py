@@ -16,9 +16,9 @@ from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.identity.trait_definitions import CONTACT, TraitGroup
 from profile_lookup.identity.values.normalization import NormalizedValue
-from profile_lookup.stores.admission import Admissions
 from profile_lookup.stores.rules_cache import RULES, RulesCache, StoreRules
 from tests.conftest import make_profile
+from tests.database.stores import make_admissions
 
 GROUP = {"displayName": "Billing", "traits": {"plan": {"dataType": "STRING"}}}
 
@@ -69,7 +69,7 @@ def test_blocked_values_count_as_definitions() -> None:
 async def test_the_documents_are_sent_only_to_whom_they_are_new(
     client: httpx.AsyncClient, store_id: str, account: tuple[str, str], database: Database
 ) -> None:
-    admissions = Admissions(database)
+    admissions = make_admissions(database)
     caller = Credentials(account[0], digest(account[1]))
     first = await admissions.admit(caller, store_id, "write")
     assert await admissions.admit(caller, store_id, "write") is first
@@ -83,7 +83,7 @@ async def test_rules_that_were_replaced_meanwhile_are_not_mixed(
     client: httpx.AsyncClient, store_id: str, account: tuple[str, str], database: Database
 ) -> None:
     """The revision that is sent belongs to the entry that is used, also if the cache has another one by then."""
-    admissions = Admissions(database)
+    admissions = make_admissions(database)
     caller = Credentials(account[0], digest(account[1]))
     store = await admissions.admit(caller, store_id, "write")
     RULES.discard(store.id)

@@ -6,6 +6,8 @@ from sqlalchemy import insert
 
 from profile_lookup.accounts.credentials import Credentials, digest, new_account_sid, new_secret
 from profile_lookup.accounts.queries import ensure_account
+from profile_lookup.accounts.rate_limits import RateLimits
+from profile_lookup.bucket_tables import BucketTables
 from profile_lookup.database.documents import settings_document, traits_document
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
@@ -13,8 +15,14 @@ from profile_lookup.database.tables import store, trait_group
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import CONTACT
 from profile_lookup.identity.values.normalization_version import CURRENT
-from profile_lookup.stores.admission import rules_in_force
+from profile_lookup.settings import load_settings
+from profile_lookup.stores.admission import Admissions, rules_in_force
 from profile_lookup.stores.rules_cache import StoreRules
+
+
+def make_admissions(database: Database) -> Admissions:
+    """Return the admissions of a process without rate limits."""
+    return Admissions(database, RateLimits(load_settings(), BucketTables().callers))
 
 
 async def make_store(database: Database, settings: IdentityResolutionSettings) -> StoreRules:

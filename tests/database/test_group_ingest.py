@@ -32,12 +32,11 @@ from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentityResolutionSe
 from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.ingest import group_ingest
 from profile_lookup.ingest.group_ingest import MAX_GROUP_BYTES, MAX_TRANSACTIONS, GroupIngest
-from profile_lookup.stores.admission import Admissions
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 from tests.conftest import PATIENCE, WAITING
 from tests.database.conftest import own_server, postmaster
-from tests.database.stores import make_store
+from tests.database.stores import make_admissions, make_store
 
 KEY = Credentials("SKtest", digest("secret"))
 
@@ -47,7 +46,7 @@ class Writer:
 
     def __init__(self, database: Database, store: StoreRules) -> None:
         self.database = database
-        self.group = GroupIngest(database, Admissions(database))
+        self.group = GroupIngest(database, make_admissions(database))
         self.store_id = ids.store_id(store.id)
 
     async def create(self, *chats: str, caller: Credentials = KEY, size: int = 0, **more: str) -> UUID:

@@ -36,11 +36,10 @@ from profile_lookup.ingest.group_ingest import GroupIngest
 from profile_lookup.ingest.identity_locks import CandidateMoved, lock_and_gather, write_in_transaction
 from profile_lookup.ingest.ingest import Attempt, ingest, ingest_together
 from profile_lookup.ingest.writes import write
-from profile_lookup.stores.admission import Admissions
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 from tests.conftest import WAITING, look_up, make_profile
-from tests.database.stores import make_store
+from tests.database.stores import make_admissions, make_store
 
 KEY = Credentials("SKtest", digest("secret"))
 
@@ -58,7 +57,11 @@ SETTINGS = IdentityResolutionSettings(
 
 DRAW = (
     "create sequence draw",
-    "alter function lock_and_gather rename to lock_and_gather_of_the_product",
+    """
+    alter function lock_and_gather(
+        uuid, bigint, bigint, bigint[], text[], text[], uuid, text[], text[], integer[]
+    ) rename to lock_and_gather_of_the_product
+    """,
     """
     create function lock_and_gather(
         in_store uuid, in_revision bigint, store_key bigint, lock_keys bigint[], match_types text[],
@@ -213,7 +216,7 @@ async def test_a_serial_order_explains_concurrent_writes(
         connection.driver_connection.add_log_listener(on_notice)
 
     store = await make_store(database, SETTINGS)
-    group = GroupIngest(database, Admissions(database))
+    group = GroupIngest(database, make_admissions(database))
     try:
         async with database.engine.connect() as connection:
             for statement in DRAW:

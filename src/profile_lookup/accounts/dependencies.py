@@ -30,13 +30,16 @@ PresentedCredentials = Annotated[Credentials, Depends(_presented)]
 
 
 async def _verified_caller(request: Request, credentials: PresentedCredentials) -> Caller:
+    """Return the caller, whose request then counts. Raises `Unauthenticated` or `TooManyRequests`."""
     services = services_of(request.scope)
     async with services.database.statements() as connection:
-        found = await queries.verified(connection, credentials)
-    if found is None:
+        caller = await queries.verified(connection, credentials)
+    if caller is None:
         raise Unauthenticated
+    limits = services.rate_limits
+    limits.take(limits.buckets_of(credentials.sid, caller.account_id, caller.grant.rate_limit))
     services.admissions.last_use.note(credentials)
-    return found
+    return caller
 
 
 VerifiedCaller = Annotated[Caller, Depends(_verified_caller)]

@@ -6,12 +6,13 @@ Scopes do not include each other. docs/access.md explains them.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 from sqlalchemy import Row
 
 from profile_lookup.errors import AccountTokenNeeded, ScopeMissing
+from profile_lookup.token_buckets import RateLimit
 
 Scope = Literal["lookup", "read", "write", "manage"]
 
@@ -22,13 +23,6 @@ FULL = "full"
 
 _CONTROL_PLANE = "/v1/ControlPlane/"
 _READING = ("GET", "HEAD")
-
-
-class RateLimit(NamedTuple):
-    """How many requests a key may send on average, and how many at once."""
-
-    per_second: float
-    burst: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +40,7 @@ class Grant:
         return cls(
             frozenset(row.scopes),
             None if row.store_ids is None else frozenset(row.store_ids),
-            None if row.rate_per_second is None else RateLimit(row.rate_per_second, row.rate_burst),
+            RateLimit.of_columns(row.rate_per_second, row.rate_burst),
             row.expires_at,
         )
 

@@ -9,7 +9,8 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 from sqlalchemy import Row
 
-from profile_lookup.accounts.grants import SCOPES, Grant, RateLimit, Scope
+from profile_lookup.accounts.grants import SCOPES, Grant, Scope
+from profile_lookup.token_buckets import RateLimit
 from profile_lookup.web import ids
 from profile_lookup.web.wire import AnswerModel, Body, MayBeAbsent, Meta, Storable, WireModel, WireTime
 
@@ -77,7 +78,7 @@ ExpiresAt = Annotated[
 class RateLimitBody(WireModel):
     """The rate limit of a key. Its bucket holds `burst` requests, and is refilled continuously."""
 
-    per_second: float = Field(gt=0, le=1_000_000, description="Requests per second on average.", examples=[50])
+    per_second: float = Field(ge=0.001, le=1_000_000, description="Requests per second on average.", examples=[50])
     burst: int = Field(ge=1, le=1_000_000, description="The most requests at once.", examples=[100])
 
     def to_domain(self) -> RateLimit:

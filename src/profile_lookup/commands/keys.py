@@ -9,12 +9,13 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials, digest, new_key_sid, new_secret
-from profile_lookup.accounts.grants import ALL_SCOPES, FULL, Grant, RateLimit
+from profile_lookup.accounts.grants import ALL_SCOPES, FULL, Grant
 from profile_lookup.accounts.keys import keys_of, unknown_stores
 from profile_lookup.accounts.queries import add_key, remove_key
 from profile_lookup.commands.accounts import AccountOption, chosen_account
 from profile_lookup.commands.database import configure, run_in_transaction
 from profile_lookup.commands.errors import CommandError
+from profile_lookup.token_buckets import RateLimit
 from profile_lookup.web import ids
 
 key_commands = typer.Typer(help="API keys of an account.", no_args_is_help=True)

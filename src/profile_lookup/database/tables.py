@@ -78,7 +78,7 @@ credential = Table(
     Column("scope", Text, nullable=False),
     Column("name", Text, nullable=False),
     _time("created_at"),
-    # Null if the key has no limit of its own.
+    # The key's own limit, instead of the settings': requests per second, and how many at once. Both are null, or none.
     Column("rate_per_second", Double),
     Column("rate_burst", Integer),
     # The only stores that the key is for; null: all stores of the account. The ID of a deleted store stays, so that
@@ -97,6 +97,8 @@ credential = Table(
     ForeignKeyConstraint(["account_id", "is_enabled"], ["account.id", "account.is_enabled"], onupdate="CASCADE"),
     CheckConstraint("scope ~ '^(full|(lookup|read|write|manage)( (lookup|read|write|manage))*)$'", name="scope"),
     CheckConstraint("store_ids <> '{}'", name="store_ids"),
+    CheckConstraint("(rate_per_second is null) = (rate_burst is null)", name="rate_is_whole"),
+    CheckConstraint("rate_per_second >= 0.001 and rate_burst >= 1", name="rate_is_positive"),
 )
 
 store = Table(

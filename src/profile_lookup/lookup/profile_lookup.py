@@ -55,10 +55,12 @@ class ProfileLookup:
         `IdentifierRefused`, and `Unavailable`, also if the settings change all the time.
         """
         store = None if may_be_long else self._admissions.known(credentials, store_id, "lookup")
+        cost = 1 if store is None else 0
         is_fresh = False
         for _ in range(MAX_ATTEMPTS):
             if store is None:
-                store = await self._admissions.admit(credentials, store_id, "lookup")
+                store = await self._admissions.admit(credentials, store_id, "lookup", cost=cost)
+                cost = 0
                 is_fresh = True
             try:
                 found = await self._find(credentials, store, await read(), is_gone)

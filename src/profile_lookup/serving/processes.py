@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
 from profile_lookup.app import app_to_serve
+from profile_lookup.bucket_tables import MEMORY_NAME, shared_memory
 from profile_lookup.serving.http_protocol import ContractHttpProtocol
 from profile_lookup.serving.listener import BACKLOG
 from profile_lookup.serving.worker_supervisor import worker_process
@@ -47,14 +48,20 @@ def serve(settings: Settings, listener: socket.socket, announce: Announce) -> No
         if settings.workers == 1:
             _serve_alone(settings, listener, announce)
         else:
-            config = uvicorn_config("profile_lookup.app:app_from_environment", settings)
-            supervisor = _Supervisor(config, listener, announce)
-            _handle_signals(supervisor.handle_exit)
-            try:
-                supervisor.run()
-            finally:
-                supervisor.terminate_all()
-                supervisor.join_all()
+            with shared_memory() as name:
+                os.environ[MEMORY_NAME] = name
+                _serve_by_several(settings, listener, announce)
+
+
+def _serve_by_several(settings: Settings, listener: socket.socket, announce: Announce) -> None:
+    config = uvicorn_config("profile_lookup.app:app_from_environment", settings)
+    supervisor = _Supervisor(config, listener, announce)
+    _handle_signals(supervisor.handle_exit)
+    try:
+        supervisor.run()
+    finally:
+        supervisor.terminate_all()
+        supervisor.join_all()
 
 
 def _serve_alone(settings: Settings, listener: socket.socket, announce: Announce) -> None:

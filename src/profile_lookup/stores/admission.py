@@ -1,11 +1,12 @@
 """Decides by one statement whether a caller may use a store, and returns the store's rules.
 
-These are checked in this order, and the first failure is the answer: credentials, the IDs in the path, the store, the
-key's scope. The body comes after all of them (`web/body.py`).
+These are checked in this order, and the first failure is the answer: credentials, the caller's rate limits, the IDs in
+the path, the store, the key's scope. The body comes after all of them (`web/body.py`).
 """
 
 import json
 from collections import OrderedDict
+from time import monotonic
 from typing import NamedTuple
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.accounts.grants import Scope
 from profile_lookup.accounts.last_use import LastUse
+from profile_lookup.accounts.rate_limits import CallerBuckets, RateLimits
 from profile_lookup.accounts.verification import MAY_USE_STORE, verified
 from profile_lookup.database.documents import blocked_values_of, settings_of, trait_group_of
 from profile_lookup.database.pool import Database
@@ -26,15 +28,19 @@ from profile_lookup.errors import (
     StoreIdMalformed,
     StoreNotActive,
     StoreNotFound,
+    TooManyRequests,
     Unauthenticated,
     Unavailable,
 )
 from profile_lookup.identity.values.normalization_version import CURRENT, NormalizationVersion
 from profile_lookup.stores.rules_cache import RULES, StoreRules
+from profile_lookup.token_buckets import RateLimit
 from profile_lookup.web import ids
 
 MAX_KNOWN_CALLERS = 10_000
 """The maximum number of pairs of a caller and a store that one process caches, of some hundred bytes each."""
+KNOWN_FOR = 10.0
+"""Seconds until a cached caller is admitted anew, so that another limit of its key counts by then."""
 
 _RULES = """
     store.account_id, store.id, store.status, store.settings_version, store.revision, store.created_at,
@@ -50,7 +56,9 @@ _RULES = """
 """The database sends the documents only if the store's revision differs from the cached one."""
 
 _ADMISSION = f"""
-    select credential.scopes, {_RULES.format(known_revision="$4::bigint")}
+    select
+        credential.account_id as caller_account_id, credential.scopes, credential.rate_per_second,
+        credential.rate_burst, {_RULES.format(known_revision="$4::bigint")}
     from credential
     left join store on store.account_id = credential.account_id and store.id = $3 and {MAY_USE_STORE}
     where {verified("$1", "$2")}
@@ -60,47 +68,6 @@ _IN_FORCE = text(f"""
     select {_RULES.format(known_revision="cast(:known_revision as bigint)")}
     from store where store.account_id = :account_id and store.id = :store_id
 """)  # noqa: S608 -- made of the constant above
-
-
-async def admit(
-    database: Database,
-    credentials: Credentials,
-    store_id: str,
-    needed: Scope,
-    refusal: RequestRefused | None = None,
-) -> StoreRules:
-    """Return the store if the caller may use it. `refusal` says that another ID in the path is malformed.
-
-    Raises `Unauthenticated`, `StoreIdMalformed`, `refusal`, `StoreNotFound`, `StoreNotActive` or `ScopeMissing`, in
-    this order. For a store of another account, and for one that the key is not for, this is `StoreNotFound`.
-    """
-    store, _ = await _admit(database, credentials, store_id, needed, refusal)
-    return store
-
-
-async def _admit(
-    database: Database, credentials: Credentials, store_id: str, needed: Scope, refusal: RequestRefused | None
-) -> tuple[StoreRules, frozenset[str]]:
-    """Return the store and the caller's scopes. Raises what `admit` raises."""
-    is_well_formed = ids.is_well_formed(ids.STORE_ID_PATTERN, store_id)
-    uuid = ids.decoded(store_id) if is_well_formed else None
-    cached = RULES.get(uuid)
-    revision = None if cached is None else cached.revision
-    found = await database.fetch(_ADMISSION, credentials.sid, credentials.secret_sha256, uuid, revision)
-    if not found:
-        raise Unauthenticated
-    if not is_well_formed:
-        raise StoreIdMalformed
-    if refusal is not None:
-        raise refusal
-    (row,) = found
-    if row["id"] is None:
-        raise StoreNotFound
-    admitted = _store_of(row, cached)
-    scopes = frozenset(row["scopes"])
-    if needed not in scopes:
-        raise ScopeMissing(needed)
-    return admitted, scopes
 
 
 async def rules_in_force(connection: AsyncConnection, account_id: UUID, store_id: UUID) -> StoreRules:
@@ -146,6 +113,8 @@ def _store_of(row: asyncpg.Record | RowMapping, cached: StoreRules | None) -> St
 class _Known(NamedTuple):
     store_id: UUID
     scopes: frozenset[str]
+    buckets: CallerBuckets
+    until: float
 
 
 class Admissions:
@@ -155,38 +124,81 @@ class Admissions:
     many statements as if the store did not exist.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, limits: RateLimits) -> None:
         self._database = database
+        self._limits = limits
         self.last_use = LastUse(database)
         self._known: OrderedDict[tuple[Credentials, str], _Known] = OrderedDict()
 
     async def admit(
-        self, credentials: Credentials, store_id: str, needed: Scope, refusal: RequestRefused | None = None
+        self,
+        credentials: Credentials,
+        store_id: str,
+        needed: Scope,
+        refusal: RequestRefused | None = None,
+        *,
+        cost: int = 1,
     ) -> StoreRules:
-        """Return the store if the caller may use it now. Raises what the function `admit` raises."""
+        """Return the store if the caller may use it now. `refusal` says that another ID in the path is malformed.
+
+        `cost` says as how many requests it counts; it is 0 if the request was counted before. Raises `Unauthenticated`,
+        `TooManyRequests`, `StoreIdMalformed`, `refusal`, `StoreNotFound`, `StoreNotActive` or `ScopeMissing`, in this
+        order. For a store of another account, and for one that the key is not for, this is `StoreNotFound`.
+        """
         key = credentials, store_id
         try:
-            store, scopes = await _admit(self._database, credentials, store_id, needed, refusal)
-        except Unavailable:
+            admitted, scopes, buckets = await self._admit(credentials, store_id, needed, refusal, cost)
+        except (Unavailable, TooManyRequests):
             raise
         except ProfileLookupError:
             self._known.pop(key, None)
             raise
         self.last_use.note(credentials)
-        self._known[key] = _Known(store.id, scopes)
+        self._known[key] = _Known(admitted.id, scopes, buckets, monotonic() + KNOWN_FOR)
         self._known.move_to_end(key)
         if len(self._known) > MAX_KNOWN_CALLERS:
             self._known.popitem(last=False)
-        return store
+        return admitted
+
+    async def _admit(
+        self, credentials: Credentials, store_id: str, needed: Scope, refusal: RequestRefused | None, cost: int
+    ) -> tuple[StoreRules, frozenset[str], CallerBuckets]:
+        is_well_formed = ids.is_well_formed(ids.STORE_ID_PATTERN, store_id)
+        uuid = ids.decoded(store_id) if is_well_formed else None
+        cached = RULES.get(uuid)
+        revision = None if cached is None else cached.revision
+        found = await self._database.fetch(_ADMISSION, credentials.sid, credentials.secret_sha256, uuid, revision)
+        if not found:
+            raise Unauthenticated
+        (row,) = found
+        own = RateLimit.of_columns(row["rate_per_second"], row["rate_burst"])
+        buckets = self._limits.buckets_of(credentials.sid, row["caller_account_id"], own)
+        if cost:
+            self._limits.take(buckets, cost=cost)
+        if not is_well_formed:
+            raise StoreIdMalformed
+        if refusal is not None:
+            raise refusal
+        if row["id"] is None:
+            raise StoreNotFound
+        admitted = _store_of(row, cached)
+        scopes = frozenset(row["scopes"])
+        if needed not in scopes:
+            raise ScopeMissing(needed)
+        return admitted, scopes, buckets
 
     def known(self, credentials: Credentials, store_id: str, needed: Scope) -> StoreRules | None:
-        """Return the cached store if the caller was admitted to it and had this scope then, else None.
+        """Return the cached store if the caller was admitted to it lately, and had this scope then, else None.
 
-        The caller may have lost access since, and the rules may have changed. Whoever uses this must check both by its
-        own statement before it answers.
+        In the first case the request counts as one; raises `TooManyRequests`. The caller may have lost access since,
+        and the rules may have changed. Whoever uses this must check both by its own statement before it answers.
         """
         known = self._known.get((credentials, store_id))
-        if known is None or needed not in known.scopes:
+        now = monotonic()
+        if known is None or known.until < now or needed not in known.scopes:
             return None
-        self.last_use.note(credentials)
-        return RULES.get(known.store_id)
+        store = RULES.get(known.store_id)
+        if store is not None:
+            self._limits.take(known.buckets, now)
+            self.last_use.note(credentials)
+        return store

@@ -11,6 +11,7 @@ from profile_lookup.errors import RequestRefused, StoreIdMalformed, StoreNotActi
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 from profile_lookup.web.dependencies import services_of
+from profile_lookup.web.redirects import is_followed
 
 STORE_ERRORS = (StoreIdMalformed(), StoreNotFound(), StoreNotActive())
 """The errors that every operation on a store may answer, for its documentation."""
@@ -35,7 +36,8 @@ async def admitted(
     `refusal` says that another ID in the path is malformed. It is raised after the caller's credentials are verified.
     """
     needed = needed_scope(request.method, request.scope["route"].path)
-    return await services_of(request.scope).admissions.admit(credentials, store_id, needed, refusal)
+    cost = 0 if is_followed(request.scope) else 1
+    return await services_of(request.scope).admissions.admit(credentials, store_id, needed, refusal, cost=cost)
 
 
 async def _store_in_path(request: Request, store_id: StoreIdInPath, credentials: PresentedCredentials) -> StoreRules:

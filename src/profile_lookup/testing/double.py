@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from profile_lookup.bucket_tables import BucketTables
 from profile_lookup.clock import CLOCK
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import OperatorError, RequestRefused
@@ -29,6 +30,7 @@ class Double:
     access: Access
     store_id: UUID
     _database: Database
+    _buckets: BucketTables
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -37,7 +39,7 @@ class Double:
         self.recordings = Recordings()
 
     @asynccontextmanager
-    async def running(self, database: Database) -> AsyncIterator[None]:
+    async def running(self, database: Database, buckets: BucketTables) -> AsyncIterator[None]:
         """Seed the database, which no connection of `database` has used yet, and be there while the block runs.
 
         Raises `OperatorError` if the database is in use, or if the seed is refused.
@@ -45,6 +47,7 @@ class Double:
         assert self._settings.database_url is not None
         await prepare_database(self._settings.database_url.get_secret_value())
         self._database = database
+        self._buckets = buckets
         try:
             await self._set_clock()
             await self._start()
@@ -77,6 +80,7 @@ class Double:
         async with self._changing:
             await restore(self._database)
             await self._set_clock()
+            self._buckets.clear()
             self.faults.clear()
             self.recordings.clear()
 

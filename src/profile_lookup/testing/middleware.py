@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from profile_lookup.accounts.credentials import parse_basic
-from profile_lookup.errors import ProfileLookupError, ScopeMissing, Unauthenticated
+from profile_lookup.errors import ProfileLookupError, ScopeMissing, TooManyRequests, Unauthenticated
 from profile_lookup.testing.double import Double
 from profile_lookup.testing.recording import Recording
 from profile_lookup.testing.wire import Fault
@@ -21,7 +21,11 @@ from profile_lookup.web.wire import Error
 
 PREFIX = "/testing/"
 _WITH_RETRY_AFTER = (429, 503)
-_USUAL_ERRORS: dict[int, ProfileLookupError] = {401: Unauthenticated(), 403: ScopeMissing("read")}
+_USUAL_ERRORS: dict[int, ProfileLookupError] = {
+    401: Unauthenticated(),
+    403: ScopeMissing("read"),
+    429: TooManyRequests(1),
+}
 
 
 class DoubleMiddleware:

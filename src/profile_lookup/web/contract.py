@@ -36,6 +36,7 @@ STATUS_AND_CODE: dict[type[errors.ProfileLookupError], tuple[int, int]] = {
     errors.TraitGroupNameTaken: (409, 520055),
     errors.Conflict: (409, 20409),
     errors.Outdated: (412, 520043),
+    errors.TooManyRequests: (429, 20429),
     errors.Unavailable: (503, 20503),
 }
 """A type that is missing here has the status and code of its nearest ancestor that is listed."""
@@ -44,7 +45,7 @@ CRASH_STATUS, CRASH_CODE = 500, 20500
 CRASH_MESSAGE = "Internal Server Error"
 """The answer to a request that hit a defect of the service. Only the log says what it was."""
 
-CODE_OF_STATUS = {400: 520046, 404: 20404, 405: 20405, 413: 20413, 415: 20415, 429: 20429}
+CODE_OF_STATUS = {400: 520046, 404: 20404, 405: 20405, 413: 20413, 415: 20415}
 """The codes of requests that the web framework refuses by itself, by HTTP status."""
 
 STATUS_OF_CODE = {

@@ -68,16 +68,29 @@ async def base_url_of(scope: Scope) -> str:
     settings = services_of(scope).settings
     if settings.public_url is not None:
         return settings.public_url
-    seen_by_client = dict(scope)
-    await _proxy_headers(settings.trusted_proxies)(seen_by_client, None, None)  # type: ignore[arg-type]
-    return urls.base_url(None, str(HTTPConnection(seen_by_client).base_url))
+    return urls.base_url(None, str(HTTPConnection(await _seen_by_proxy(scope)).base_url))
+
+
+async def address_of_client(scope: Scope) -> str | None:
+    """Return the address of the client; None if only that of a trusted proxy is known, or none at all."""
+    peer = scope.get("client")
+    client = (await _seen_by_proxy(scope)).get("client")
+    is_proxy = peer is not None and peer[0] in _proxy_headers(services_of(scope).settings.trusted_proxies).trusted_hosts
+    return None if client is None or (client == peer and is_proxy) else str(client[0])
+
+
+async def _seen_by_proxy(scope: Scope) -> Scope:
+    """Return the scope with the scheme and the client that a trusted proxy tells, if the request came through one."""
+    seen = dict(scope)
+    await _proxy_headers(services_of(scope).settings.trusted_proxies)(seen, None, None)  # type: ignore[arg-type]
+    return seen
 
 
 @cache
 def _proxy_headers(trusted_proxies: str) -> ProxyHeadersMiddleware:
-    """Return what sets the scheme of a request to the one that a trusted proxy says its client used.
+    """Return what sets the scheme and the client of a request to those that a trusted proxy tells.
 
-    It is called only for answers that contain an address, because most requests need no address.
+    It is called only for answers that need them, because most do not.
     """
 
     async def do_nothing(_scope: object, _receive: object, _send: object) -> None: ...

@@ -14,6 +14,7 @@ from starlette.types import Scope
 from profile_lookup import errors
 from profile_lookup.web.contract import CODE_OF_STATUS, CRASH_CODE, CRASH_MESSAGE, CRASH_STATUS
 from profile_lookup.web.dependencies import error_pages_of
+from profile_lookup.web.failed_credentials import count_failure
 from profile_lookup.web.wire import Error, mistakes
 
 _HEADERS: dict[type[errors.ProfileLookupError], dict[str, str]] = {
@@ -34,8 +35,13 @@ def answer_of(error: Error, headers: Mapping[str, str] | None = None) -> JSONRes
 
 def answer_with(error: errors.ProfileLookupError, error_pages: str) -> JSONResponse:
     """Return the answer to a request that this error ended. `error_pages` is the address of the pages about errors."""
-    headers = next((_HEADERS[kind] for kind in type(error).__mro__ if kind in _HEADERS), None)
-    return answer_of(Error.of_domain(error, error_pages), headers)
+    return answer_of(Error.of_domain(error, error_pages), _headers_of(error))
+
+
+def _headers_of(error: errors.ProfileLookupError) -> Mapping[str, str] | None:
+    if isinstance(error, errors.TooManyRequests):
+        return {"Retry-After": str(error.retry_after)}
+    return next((_HEADERS[kind] for kind in type(error).__mro__ if kind in _HEADERS), None)
 
 
 async def answer_to(scope: Scope, error: errors.ProfileLookupError) -> JSONResponse:
@@ -55,7 +61,12 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 async def logged_answer_to(scope: Scope, error: errors.ProfileLookupError) -> JSONResponse:
-    """Return the answer. If the service could not do its work, log a warning."""
+    """Return the answer. If the service could not do its work, log a warning.
+
+    Wrong credentials are counted. If too many came from the client's address, the answer says that instead.
+    """
+    if isinstance(error, errors.Unauthenticated):
+        error = await count_failure(scope) or error
     if isinstance(error, errors.Unavailable):
         log.warning("unavailable", exc_info=error, extra={"request_id": scope["state"]["request_id"]})
     return await answer_to(scope, error)

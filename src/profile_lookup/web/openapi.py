@@ -28,7 +28,8 @@ _DESCRIPTIONS = {
     412: "The resource has changed: it no longer has the ETag in `If-Match`.",
     413: "The request body is too large.",
     415: "The request body is not JSON, or it is compressed.",
-    429: "Too many requests. Reserved by the contract; this version sets no rate limit and never sends it.",
+    429: "The API key or its account sends more requests than its limit allows, or wrong credentials came too often "
+    "from this address. Nothing was done.",
     500: "The service has a defect; its log says more about it under the answer's X-Request-Id.",
     503: "The database is unreachable, overloaded or too slow. Nothing was done, unless the message says that it may "
     "have been done. Then you may repeat a create; before you repeat any other write, check whether it was done.",
@@ -40,12 +41,7 @@ def _example(error: errors.ProfileLookupError) -> Error:
 
 
 _EVERYWHERE = (
-    Error.of(
-        429,
-        20429,
-        "Too many requests. Please retry according to the Retry-After response header.",
-        EXAMPLE_ERROR_PAGES,
-    ),
+    _example(errors.TooManyRequests(1)),
     Error.of(CRASH_STATUS, CRASH_CODE, CRASH_MESSAGE, EXAMPLE_ERROR_PAGES),
     _example(errors.Unavailable()),
 )

@@ -25,6 +25,8 @@ from profile_lookup.web.wire import AnswerModel
 
 MAX_URI = 2048
 
+_IS_FOLLOWED = "profile_lookup.is_followed"  # a key of the scope
+
 _PROFILE_ID = ["", "v1", "Stores", "{storeId}", "Profiles", "{profileId}"].index("{profileId}")
 
 
@@ -51,6 +53,11 @@ def moved_answer(status: int) -> dict[int | str, dict[str, Any]]:
             "content": {"application/json": {"example": {"message": "This resource has moved.", "uri": uri}}},
         }
     }
+
+
+def is_followed(scope: Scope) -> bool:
+    """Return whether the request was served before, for a merged profile, and is now served for the canonical one."""
+    return _IS_FOLLOWED in scope
 
 
 def install_redirects(app: FastAPI) -> None:
@@ -103,4 +110,4 @@ class _Followed(Response):
                 headers.setdefault(CANONICAL_PROFILE_ID, self.canonical_id)
             await send(message)
 
-        await scope["app"].router({**scope, "path": self.path}, receive, send_with_id)
+        await scope["app"].router({**scope, "path": self.path, _IS_FOLLOWED: True}, receive, send_with_id)

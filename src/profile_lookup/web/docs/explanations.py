@@ -59,8 +59,12 @@ EXPLANATIONS = {
     ),
     20429: Explanation(
         "Too many requests",
-        "The client sends more requests than it may. This request was not carried out.",
-        "Wait for as many seconds as the `Retry-After` header says, and send the request again.",
+        "The API key, or all credentials of its account together, send more requests than their limit allows. Or too "
+        "many requests with wrong credentials came from your address; requests with right ones are never refused for "
+        "that. This request was not carried out.",
+        "Wait for as many seconds as the `Retry-After` header says, and send the request again. The limit is refilled "
+        "continuously, so a client that is only a little too fast may wait for less. If it happens often, spread the "
+        "requests, or let whoever runs the service raise the limit of the key or of the account.",
     ),
     20500: Explanation(
         "Internal server error",

@@ -1,0 +1,1 @@
+"""Token buckets, without and with several processes."""
