@@ -25,14 +25,15 @@ _SECRET_LENGTH = 32  # bytes
 class SigningKey:
     """Reads the secrets when they are needed, and caches them for a minute."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, reread_after: float = REREAD_AFTER) -> None:
         self._database = database
+        self._reread_after = reread_after
         self._secrets: Sequence[bytes] = ()
         self._read_at = 0.0
 
     async def secrets(self) -> Sequence[bytes]:
         """Return the secrets, all of which verify; the last one signs. Raises `Unavailable`."""
-        if not self._secrets or time.monotonic() - self._read_at > REREAD_AFTER:
+        if not self._secrets or time.monotonic() - self._read_at > self._reread_after:
             read_at = time.monotonic()
             async with self._database.statements() as connection:
                 self._secrets = list((await connection.execute(_SECRETS)).scalars())
