@@ -25,6 +25,7 @@ from filelock import FileLock
 from profile_lookup.accounts.credentials import Credentials, digest, new_account_sid, new_secret
 from profile_lookup.accounts.queries import ensure_account
 from profile_lookup.app import create_app
+from profile_lookup.database.embedded.roles import SUPERUSER
 from profile_lookup.database.embedded.server import EmbeddedPostgres
 from profile_lookup.database.migrations import migrate
 from profile_lookup.database.pool import Database
@@ -117,7 +118,7 @@ def _server() -> Iterator[str]:
         return
     settings = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}  # no data survives the run
     with EmbeddedPostgres(Path(os.environ[RUN_DIRECTORY]) / "postgres", settings=settings) as server:
-        yield server.url
+        yield server.url_as(SUPERUSER)
 
 
 @pytest.fixture

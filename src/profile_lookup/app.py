@@ -11,6 +11,7 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from profile_lookup.accounts import routes as accounts
 from profile_lookup.accounts.rate_limits import RateLimits
 from profile_lookup.blocked_values import routes as blocked_values
 from profile_lookup.bucket_tables import MEMORY_NAME, BucketTables
@@ -73,19 +74,20 @@ _TAGS = [
     {"name": "BlockedValues", "description": "The values that identify nobody, such as placeholders **(ours)**."},
     {"name": "TraitGroup", "description": "The traits that profiles may have, and which of them identify a person."},
     {"name": "Operations", "description": "The progress and the result of accepted requests."},
+    {"name": "Access", "description": "API keys, what each may do, and the account's auth token **(ours)**."},
 ]
 
 _TESTING_TAG = {"name": "Testing", "description": "How tests control a server for tests **(ours)**."}
 
 FEATURES = (
     lookup_routes, bulk_routes, imports, upload_routes, create_routes, profiles, identifier_routes,
-    memory_routes, stores, identity_settings, blocked_values, trait_groups, operations, health,
+    memory_routes, stores, identity_settings, blocked_values, trait_groups, operations, accounts, health,
 )  # fmt: skip
 """The modules that have a `router`, in the order in which they are tried: `…/Profiles/Imports` is no profile's path."""
 
 DOCUMENTED = (
     lookup_routes, create_routes, profiles, identifier_routes, bulk_routes, imports, upload_routes, stores,
-    identity_settings, blocked_values, trait_groups, operations,
+    identity_settings, blocked_values, trait_groups, operations, accounts,
 )  # fmt: skip
 """The modules whose operations are documented, in this order."""
 
@@ -155,6 +157,7 @@ def create_app(settings: Settings, buckets_memory: str | None = None) -> FastAPI
             yield
         await group_ingest.close()
         await lookups.close()
+        await admissions.last_use.close()
         await database.close()
         buckets.close()
 

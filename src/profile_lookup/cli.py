@@ -24,7 +24,8 @@ COMMANDS = {
     "demo": "serve.make_demo",
     "settings": "settings.list_settings",
     "accounts": "accounts.account_commands",
-    "keys": "accounts.key_commands",
+    "keys": "keys.key_commands",
+    "signing-keys": "signing_keys.signing_key_commands",
     "stores": "stores.store_commands",
 }
 """Where in `profile_lookup.commands` each command is defined: a function, or a `Typer` that has commands of its own."""

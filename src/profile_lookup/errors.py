@@ -2,11 +2,15 @@
 
     ProfileLookupError
     ├── Unauthenticated             the credentials are missing or wrong
-    ├── ScopeMissing                the API key may not do this
+    ├── AccessDenied                the credentials are right, but do not allow this
+    │   ├── ScopeMissing            the API key does not have the scope
+    │   ├── AccountTokenNeeded      only the account's own SID and auth token may do this
+    │   └── GrantExceeded           an API key would get more than its maker has
     ├── UploadRefused               the upload's address is invalid or has expired
     ├── RequestRefused              the request itself is not well-formed
     │   ├── IdMalformed             an ID in the path is malformed
     │   │   └── StoreIdMalformed, OperationIdMalformed
+    │   ├── KeySidMalformed         a key's SID in the path is malformed
     │   ├── PageTokenRefused        not a token of this list
     │   ├── DefinitionRefused       a trait's definition contradicts itself
     │   ├── FileRefused             an import's file is not what was announced, or cannot be read
@@ -16,7 +20,8 @@
     │   ├── MediaTypeRefused
     │   └── ContentEncodingRefused  the body is compressed
     ├── NotFound
-    │   ├── StoreNotFound, StoreNotActive, OperationNotFound, TraitGroupNotFound, ProfileNotFound, ImportNotFound
+    │   ├── StoreNotFound, StoreNotActive, OperationNotFound, TraitGroupNotFound, ProfileNotFound, ImportNotFound,
+    │   │   KeyNotFound
     │   ├── IdentifierNotFound      the profile has no identifier of this type
     │   ├── MemoryHalfAbsent        the address belongs to the half of the API that this service does not have
     │   ├── NothingToReplace        the profile does not have the value that should be replaced
@@ -67,9 +72,26 @@ class Unauthenticated(ProfileLookupError):
         super().__init__("Failed to complete request due to lack of authentication credentials")
 
 
-class ScopeMissing(ProfileLookupError):
+class AccessDenied(ProfileLookupError):
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Permission to access resource denied: {reason}")
+
+
+class ScopeMissing(AccessDenied):
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"this API key does not have the scope {scope}")
+
+
+class AccountTokenNeeded(AccessDenied):
     def __init__(self) -> None:
-        super().__init__("Permission to access resource denied: this API key may only look up profiles")
+        super().__init__("expected an API key for all stores, or the account's own SID and auth token")
+
+
+class GrantExceeded(AccessDenied):
+    def __init__(self) -> None:
+        super().__init__(
+            "this API key can give another one only scopes, storeIds, a rateLimit and an expiresAt within its own"
+        )
 
 
 class UploadRefused(ProfileLookupError):
@@ -96,6 +118,11 @@ class OperationIdMalformed(IdMalformed):
         super().__init__("operation")
 
 
+class KeySidMalformed(RequestRefused):
+    def __init__(self) -> None:
+        super().__init__("keySid: expected SK and 32 characters, each 0-9 or a-f")
+
+
 class FileRefused(RequestRefused):
     """`reason` says what was expected of the file, and in which line."""
 
@@ -114,7 +141,9 @@ class RowRefused(RequestRefused):
 
 class PageTokenRefused(RequestRefused):
     def __init__(self) -> None:
-        super().__init__("pageToken: expected a nextToken or previousToken of this very list, in this order")
+        super().__init__(
+            "pageToken: expected a nextToken or previousToken of this very list, in this order, of the last 7 days"
+        )
 
 
 class DefinitionRefused(RequestRefused):
@@ -167,6 +196,10 @@ class ProfileNotFound(NotFound):
 
 
 class ImportNotFound(NotFound):
+    pass
+
+
+class KeyNotFound(NotFound):
     pass
 
 

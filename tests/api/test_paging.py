@@ -181,7 +181,7 @@ async def test_tokens_contain_no_values(listed: Listed, database: Database) -> N
         async for _, meta in listed.pages(order, 1):
             for name in ("nextToken", "previousToken"):
                 if token := meta.get(name):
-                    payload = token.rpartition(".")[0]
+                    payload = token.rsplit(".", 2)[0]
                     raw = base64.urlsafe_b64decode(payload.lstrip(".") + "=" * (-len(payload.lstrip(".")) % 4))
                     seen += (zlib.decompress(raw) if payload.startswith(".") else raw).decode()
     assert len(seen) > 500

@@ -71,12 +71,12 @@ async def test_the_documents_are_sent_only_to_whom_they_are_new(
 ) -> None:
     admissions = make_admissions(database)
     caller = Credentials(account[0], digest(account[1]))
-    first = await admissions.admit(caller, store_id, "full")
-    assert await admissions.admit(caller, store_id, "full") is first
+    first = await admissions.admit(caller, store_id, "write")
+    assert await admissions.admit(caller, store_id, "write") is first
     await client.post(f"/v1/ControlPlane/Stores/{store_id}/TraitGroups", json=GROUP)
-    changed = await admissions.admit(caller, store_id, "full")
+    changed = await admissions.admit(caller, store_id, "write")
     assert (changed.revision, set(changed.trait_groups)) == (first.revision + 1, {"Contact", "Billing"})
-    assert await admissions.admit(caller, store_id, "full") is changed
+    assert await admissions.admit(caller, store_id, "write") is changed
 
 
 async def test_rules_that_were_replaced_meanwhile_are_not_mixed(
@@ -85,9 +85,9 @@ async def test_rules_that_were_replaced_meanwhile_are_not_mixed(
     """The revision that is sent belongs to the entry that is used, also if the cache has another one by then."""
     admissions = make_admissions(database)
     caller = Credentials(account[0], digest(account[1]))
-    store = await admissions.admit(caller, store_id, "full")
+    store = await admissions.admit(caller, store_id, "write")
     RULES.discard(store.id)
-    again = await admissions.admit(caller, store_id, "full")
+    again = await admissions.admit(caller, store_id, "write")
     assert again == store
     assert again is not store
 

@@ -12,6 +12,13 @@ from tests.contract.conforming import FORMATS
 from tests.contract.documents import Json, Operation, contract, json_media, operations, our_openapi, ours
 
 ADDITIONAL = {
+    "CreateKey": "API keys, what each may do, and revocation",
+    "ListKeys": "see CreateKey",
+    "FetchKey": "see CreateKey",
+    "PatchKey": "see CreateKey",
+    "DeleteKey": "see CreateKey",
+    "RotateAuthToken": "a new auth token, while the former one is still accepted",
+    "ListOperations": "what an account has started",
     "ListOperationResults": "the result for each profile of a batch, or how many identifiers were removed",
     "FetchBlockedValues": "which values identify nobody",
     "UpdateBlockedValues": "which values identify nobody",
@@ -87,6 +94,13 @@ CODES = {
     "DeleteTraitGroup": STORE | {520046, 520050, 520047, 20409},
     "FetchOperation": {520051, 520052},
     "ListOperationResults": {520046, 520051, 520052},
+    "ListOperations": {520046, 520049},
+    "CreateKey": BODY,
+    "ListKeys": {520046},
+    "FetchKey": {520046, 20404},
+    "PatchKey": BODY | {20404, 520043},
+    "DeleteKey": {520046, 20404},
+    "RotateAuthToken": BODY,
 }
 """The error codes of each operation, in addition to those that every operation has."""
 

@@ -134,7 +134,12 @@ class Resources:
             "operationId": self.operation_id,
             "importId": self.import_id,
             "token": self.token,
+            "keySid": self._make_key() if operation_id in {"FetchKey", "PatchKey", "DeleteKey"} else "",
         }
+
+    def _make_key(self) -> str:
+        sid: str = self._client.post("/v1/ControlPlane/Keys", json={"scopes": ["read"]}).json()["sid"]
+        return sid
 
     def _make_store(self) -> str:
         store = self._accepted("/v1/ControlPlane/Stores", {"displayName": self._new_name()})

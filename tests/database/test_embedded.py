@@ -17,6 +17,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from profile_lookup.database.embedded.roles import SUPERUSER
 from profile_lookup.database.embedded.server import EmbeddedPostgres, EmbeddedPostgresError
 
 SETTINGS = {"fsync": "off", "shared_buffers": "16MB"}
@@ -386,7 +387,7 @@ def test_a_socket_directory_that_others_can_enter_is_refused(home: Path, initial
     directory = home / ("x" * 180)
     copy_data(initialized, directory)
     with embedded(directory) as server:
-        sockets = Path(run(server.url, "SHOW unix_socket_directories")[0].strip('"'))
+        sockets = Path(run(server.url_as(SUPERUSER), "SHOW unix_socket_directories")[0].strip('"'))
         assert sockets.stat().st_mode & 0o777 == 0o700
     assert not sockets.exists()
     sockets.mkdir(mode=0o755)

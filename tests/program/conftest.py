@@ -39,6 +39,12 @@ def command(*arguments: str, **settings: object) -> subprocess.CompletedProcess[
     )
 
 
+def shown_values(printed: str) -> tuple[str, str]:
+    """Return the two values that a command printed as `Name:  value  (remark)`."""
+    first, second = (line.partition(": ")[2].split()[0] for line in printed.splitlines())
+    return first, second
+
+
 @contextmanager
 def serving(*arguments: str, **settings: object) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
     """Start the service; yield its process and its output up to the address, or up to the demo's curl command."""

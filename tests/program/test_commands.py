@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from profile_lookup import cli
-from tests.program.conftest import command, environment, serving
+from tests.program.conftest import command, environment, serving, shown_values
 
 ACCOUNT = "ACd0000000000000000000000000000000"
 TOKEN = "aTokenOfAtLeast24Characters"
@@ -23,11 +23,11 @@ def test_accounts_keys_and_stores_are_created_listed_and_revoked(database_url: s
         return done.stdout
 
     assert "Make one first" in command("stores", "list", DATABASE_URL=database_url).stderr
-    sid, token = _shown(run("accounts", "create", "acme"))
+    sid, token = shown_values(run("accounts", "create", "acme"))
     store_id = run("stores", "create", "customers").strip()
     again = command("stores", "create", "customers", DATABASE_URL=database_url)
     assert again.stderr == "profile-lookup: NAME: another store of this account already has this name\n"
-    key, secret = _shown(run("keys", "create", "--scope", "lookup", "--name", "agents"))
+    key, secret = shown_values(run("keys", "create", "--scope", "lookup", "--name", "agents"))
     assert store_id in run("stores", "list")
     assert "agents" in run("keys", "list", "--account", sid)
     lookup = {"idType": "chat", "value": "c"}
@@ -43,12 +43,6 @@ def test_accounts_keys_and_stores_are_created_listed_and_revoked(database_url: s
     assert (token + secret).isascii()
     run("accounts", "create", "other")
     assert "--account" in command("stores", "list", DATABASE_URL=database_url).stderr
-
-
-def _shown(printed: str) -> tuple[str, str]:
-    """Return the two values that a command printed as `Name:  value  (remark)`."""
-    first, second = (line.partition(": ")[2].split()[0] for line in printed.splitlines())
-    return first, second
 
 
 def test_help_and_version_are_readable() -> None:
@@ -84,24 +78,6 @@ def test_a_bootstrap_token_that_the_go_sdk_cannot_send_is_warned_of(
     assert done.returncode == 0
     assert ("the Go SDK cannot send it" in done.stderr) == is_warned_of
     assert token not in done.stderr
-
-
-def test_the_demo_belongs_to_the_bootstrap_account_and_does_not_store_its_token(
-    database_url: str, tmp_path: Path
-) -> None:
-    settings = {
-        "DATABASE_URL": database_url, "DATA_DIR": tmp_path, "BOOTSTRAP_ACCOUNT_SID": ACCOUNT,
-        "BOOTSTRAP_AUTH_TOKEN": TOKEN, "PUBLIC_URL": "https://lookup.example.com",
-    }  # fmt: skip
-    first = command("demo", "--json", **settings)
-    assert first.returncode == 0, first.stderr
-    assert f'"accountSid": "{ACCOUNT}", "authToken": "{TOKEN}"' in first.stdout
-    assert '"baseUrl": "https://lookup.example.com"' in first.stdout
-    assert command("demo", "--json", **settings).stdout == first.stdout
-    assert TOKEN not in command("demo", **settings).stdout
-    demo_file = tmp_path / "demo.json"
-    assert demo_file.stat().st_mode & 0o777 == 0o600
-    assert TOKEN not in demo_file.read_text()
 
 
 def test_a_revoked_demo_key_stays_revoked(database_url: str, tmp_path: Path) -> None:

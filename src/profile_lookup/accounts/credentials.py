@@ -5,11 +5,9 @@ import hashlib
 import secrets
 import string
 from collections.abc import MutableMapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from profile_lookup.errors import Unauthenticated
-
-Scope = Literal["lookup", "full"]
 
 _SECRET_CHARACTERS = string.ascii_letters + string.digits
 _SECRET_LENGTH = 43  # characters, each of which is almost 6 random bits

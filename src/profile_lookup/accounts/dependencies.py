@@ -1,16 +1,15 @@
 """The caller, for resources of an account. For those of a store, see `stores/dependencies.py`."""
 
-from dataclasses import dataclass
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import Depends, Request
 from fastapi.security.http import HTTPBase
 
 from profile_lookup.accounts import queries
-from profile_lookup.accounts.credentials import Credentials, Scope, parse_basic
-from profile_lookup.errors import ScopeMissing, Unauthenticated
-from profile_lookup.web.dependencies import DatabaseOfApp, services_of
+from profile_lookup.accounts.credentials import Credentials, parse_basic
+from profile_lookup.accounts.grants import Caller
+from profile_lookup.errors import Unauthenticated
+from profile_lookup.web.dependencies import services_of
 
 BASIC = Depends(
     HTTPBase(
@@ -30,34 +29,35 @@ async def _presented(request: Request, _documented: Annotated[object, BASIC]) ->
 PresentedCredentials = Annotated[Credentials, Depends(_presented)]
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    account_id: UUID
-    scope: Scope
-
-    def need_full_access(self) -> None:
-        """Raise `ScopeMissing` unless the scope is full. Routes with an ID in their path call it once that is found."""
-        if self.scope != "full":
-            raise ScopeMissing
-
-
-async def _verified_caller(request: Request, credentials: PresentedCredentials, database: DatabaseOfApp) -> Caller:
+async def _verified_caller(request: Request, credentials: PresentedCredentials) -> Caller:
     """Return the caller, whose request then counts. Raises `Unauthenticated` or `TooManyRequests`."""
-    async with database.statements() as connection:
-        found = await queries.verified(connection, credentials)
-    if found is None:
+    services = services_of(request.scope)
+    async with services.database.statements() as connection:
+        caller = await queries.verified(connection, credentials)
+    if caller is None:
         raise Unauthenticated
-    limits = services_of(request.scope).rate_limits
-    limits.take(limits.buckets_of(credentials.sid, found.account_id, found.rate_per_second, found.rate_burst))
-    return Caller(found.account_id, found.scope)
+    limits = services.rate_limits
+    limits.take(limits.buckets_of(credentials.sid, caller.account_id, caller.grant.rate_limit))
+    services.admissions.last_use.note(credentials)
+    return caller
 
 
 VerifiedCaller = Annotated[Caller, Depends(_verified_caller)]
 
 
-async def _account_with_full_access(caller: VerifiedCaller) -> UUID:
-    caller.need_full_access()
-    return caller.account_id
+async def _manager(caller: VerifiedCaller) -> Caller:
+    caller.need("manage")
+    return caller
 
 
-AccountOfCaller = Annotated[UUID, Depends(_account_with_full_access)]
+Manager = Annotated[Caller, Depends(_manager)]
+"""A caller with the scope `manage`."""
+
+
+async def _manager_of_all_stores(caller: Manager) -> Caller:
+    caller.need_all_stores()
+    return caller
+
+
+AllStoresManager = Annotated[Caller, Depends(_manager_of_all_stores)]
+"""A caller with the scope `manage` in all stores of the account."""

@@ -1,40 +1,42 @@
-"""Accounts and their credentials in SQL."""
+"""Accounts and their credentials in SQL: who calls, and who may call."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import ScalarSelect, delete, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.accounts.credentials import Credentials, Scope
+from profile_lookup.accounts.credentials import Credentials
+from profile_lookup.accounts.grants import FULL, Caller, Grant, stored_scope
+from profile_lookup.accounts.verification import verified as is_verified
 from profile_lookup.clock import CLOCK
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.tables import account, credential
 
-_IS_KEY = credential.c.sid.not_in(select(account.c.sid))
+IS_KEY = credential.c.sid.not_in(select(account.c.sid))
+"""The condition that credentials are an API key's, not an account's own."""
+
+_VERIFIED = text(f"""
+    select
+        account.id, account.sid, credential.sid = account.sid as is_account_token, credential.scopes,
+        credential.store_ids, credential.rate_per_second, credential.rate_burst, credential.expires_at
+    from credential
+    join account on account.id = credential.account_id
+    where {is_verified(":sid", ":secret_sha256")}
+""")  # noqa: S608 -- made of the condition above
+
+
+async def verified(connection: AsyncConnection, credentials: Credentials) -> Caller | None:
+    """Return the caller, or None if there are no such credentials or they are not accepted any more."""
+    parameters = {"sid": credentials.sid, "secret_sha256": credentials.secret_sha256}
+    row = (await connection.execute(_VERIFIED, parameters)).one_or_none()
+    return None if row is None else Caller(row.id, row.sid, row.is_account_token, Grant.of_row(row))
 
 
 async def account_of(connection: AsyncConnection, sid: str) -> UUID | None:
     found: UUID | None = await connection.scalar(select(account.c.id).where(account.c.sid == sid))
     return found
-
-
-async def all_accounts(connection: AsyncConnection) -> Sequence[Row[UUID, str, str]]:
-    """Return (id, sid, name) of all accounts, oldest first."""
-    query = select(account.c.id, account.c.sid, account.c.name).order_by(account.c.id)
-    return (await connection.execute(query)).all()
-
-
-async def verified(
-    connection: AsyncConnection, credentials: Credentials
-) -> Row[UUID, str, float | None, int | None] | None:
-    """Return (account_id, scope, rate_per_second, rate_burst), or None if there are no such credentials."""
-    query = select(
-        credential.c.account_id, credential.c.scope, credential.c.rate_per_second, credential.c.rate_burst
-    ).where(credential.c.sid == credentials.sid, credential.c.secret_sha256 == credentials.secret_sha256)
-    return (await connection.execute(query)).one_or_none()
 
 
 async def ensure_account(connection: AsyncConnection, name: str, token: Credentials) -> UUID:
@@ -52,39 +54,60 @@ async def ensure_account(connection: AsyncConnection, name: str, token: Credenti
             account_id=account_id,
             sid=token.sid,
             secret_sha256=token.secret_sha256,
-            scope="full",
+            scope=FULL,
             name="auth token",
             created_at=CLOCK.now(),
+            is_enabled=enabled(account_id),
         )
-        .on_conflict_do_update(index_elements=[credential.c.sid], set_={"secret_sha256": token.secret_sha256})
+        .on_conflict_do_update(
+            index_elements=[credential.c.sid],
+            set_={"secret_sha256": token.secret_sha256, "former_sha256": None, "former_until": None},
+        )
     )
     return account_id
 
 
-async def add_key(connection: AsyncConnection, account_id: UUID, key: Credentials, *, scope: Scope, name: str) -> None:
+def enabled(account_id: UUID) -> ScalarSelect[Any]:
+    """Return the expression for whether the account is enabled, which each of its credentials repeats."""
+    return select(account.c.is_enabled).where(account.c.id == account_id).scalar_subquery()
+
+
+async def add_key(
+    connection: AsyncConnection,
+    account_id: UUID,
+    key: Credentials,
+    *,
+    name: str,
+    scope: str = "full",
+    grant: Grant | None = None,
+) -> None:
+    """Save a new key with this grant; without one, it has the scopes of `scope` in all stores."""
     await connection.execute(
         insert(credential).values(
             account_id=account_id,
             sid=key.sid,
             secret_sha256=key.secret_sha256,
-            scope=scope,
             name=name,
             created_at=CLOCK.now(),
+            is_enabled=enabled(account_id),
+            **({"scope": scope} if grant is None else grant_columns(grant)),
         )
     )
 
 
-async def keys_of(connection: AsyncConnection, account_id: UUID) -> Sequence[Row[str, str, str, datetime]]:
-    """Return (sid, scope, name, created_at) of an account's API keys, oldest first."""
-    query = (
-        select(credential.c.sid, credential.c.scope, credential.c.name, credential.c.created_at)
-        .where(credential.c.account_id == account_id, _IS_KEY)
-        .order_by(credential.c.created_at)
-    )
-    return (await connection.execute(query)).all()
-
-
 async def remove_key(connection: AsyncConnection, sid: str) -> bool:
     """Delete an API key, and return whether there was one."""
-    removed = await connection.execute(delete(credential).where(credential.c.sid == sid, _IS_KEY))
+    removed = await connection.execute(delete(credential).where(credential.c.sid == sid, IS_KEY))
     return removed.rowcount > 0
+
+
+def grant_columns(grant: Grant) -> dict[str, Any]:
+    """Return the columns that hold a grant."""
+    per_second, burst = grant.rate_limit or (None, None)
+    return {
+        "scope": stored_scope(grant.scopes),
+        "store_ids": None if grant.store_ids is None else sorted(grant.store_ids),
+        "rate_per_second": per_second,
+        "rate_burst": burst,
+        "expires_at": grant.expires_at,
+    }

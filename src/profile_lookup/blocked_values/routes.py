@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
 
-from profile_lookup.accounts.dependencies import AccountOfCaller
+from profile_lookup.accounts.dependencies import Manager
 from profile_lookup.blocked_values import queries
 from profile_lookup.blocked_values.wire import BlockedValuesBody, BuiltInBlockedValue, BuiltInBlockedValues
 from profile_lookup.errors import NotFound, Outdated, RequestRefused
@@ -118,6 +118,6 @@ async def update_blocked_values(
         **error_answers(NotFound(), has_body=False),
     },
 )
-async def list_built_in_blocked_values(_account_id: AccountOfCaller) -> BuiltInBlockedValues:
+async def list_built_in_blocked_values(_caller: Manager) -> BuiltInBlockedValues:
     """The placeholders, which every store blocks, and the list that a store's `builtIn` turns on **(ours)**."""
     return _BUILT_IN

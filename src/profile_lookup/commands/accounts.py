@@ -1,23 +1,28 @@
-"""`profile-lookup accounts` and `keys`; and the account that another command is about."""
+"""`profile-lookup accounts`; and the account that another command is about."""
 
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.accounts import queries as accounts
-from profile_lookup.accounts.credentials import Credentials, Scope, digest, new_account_sid, new_key_sid, new_secret
+from profile_lookup.accounts import administration
+from profile_lookup.accounts.credentials import Credentials, digest, new_account_sid, new_secret
+from profile_lookup.accounts.queries import account_of, ensure_account
 from profile_lookup.commands.database import configure, run_in_transaction
 from profile_lookup.commands.errors import CommandError
 from profile_lookup.identity.values.normalization import is_storable
+from profile_lookup.stores import queries as stores
+from profile_lookup.stores.deletion import delete_store
 
 account_commands = typer.Typer(help="Accounts: who may call.", no_args_is_help=True)
-key_commands = typer.Typer(help="API keys of an account.", no_args_is_help=True)
 
 AccountOption = Annotated[
     str | None, typer.Option("--account", metavar="SID", help="The account; needed only if there are several.")
 ]
+_Sid = Annotated[str, typer.Argument(metavar="SID", help="The account.")]
 
 
 @account_commands.command("create")
@@ -30,63 +35,95 @@ def create_account(
     sid, token = new_account_sid(), new_secret()
 
     async def create(connection: AsyncConnection) -> None:
-        await accounts.ensure_account(connection, name, Credentials(sid, digest(token)))
+        await ensure_account(connection, name, Credentials(sid, digest(token)))
 
     run_in_transaction(configure(), create)
     typer.echo(f"Account SID: {sid}\nAuth token:  {token}  (shown this once)")
 
 
-@key_commands.command("create")
-def create_key(
-    account: AccountOption = None,
-    scope: Annotated[
-        Scope, typer.Option(help="lookup: the key may look up and nothing else; full: everything.")
-    ] = "full",
-    name: Annotated[str, typer.Option(help="A name for people; it need not be unique.")] = "",
+@account_commands.command("list")
+def list_accounts() -> None:
+    """List the accounts: SID, whether they are enabled, time of creation, name."""
+    for account in run_in_transaction(configure(), administration.all_accounts):
+        state = "enabled " if account.is_enabled else "disabled"
+        typer.echo(f"{account.sid}  {state}  {account.created_at:%Y-%m-%dT%H:%M:%SZ}  {account.name}")
+
+
+@account_commands.command("rotate-token")
+def rotate_token(
+    sid: _Sid,
+    overlap: Annotated[
+        int, typer.Option(min=0, metavar="SECONDS", help="How long the former token is accepted beside the new one.")
+    ] = 0,
 ) -> None:
-    """Make an API key, and show its SID and secret, this once."""
-    sid, secret = new_key_sid(), new_secret()
+    """Replace an account's auth token, and show the new one, this once."""
+    token = new_secret()
 
-    async def create(connection: AsyncConnection) -> None:
-        account_id = await chosen_account(connection, account)
-        await accounts.add_key(connection, account_id, Credentials(sid, digest(secret)), scope=scope, name=name)
+    async def rotate(connection: AsyncConnection, account_id: UUID) -> None:
+        credentials = Credentials(sid, digest(token))
+        await administration.rotate_token(connection, account_id, credentials, timedelta(seconds=overlap))
 
-    run_in_transaction(configure(), create)
-    typer.echo(f"API key: {sid}\nSecret:  {secret}  (shown this once)")
-
-
-@key_commands.command("list")
-def list_keys(account: AccountOption = None) -> None:
-    """List an account's API keys: SID, scope, time of creation, name."""
-
-    async def list_lines(connection: AsyncConnection) -> list[str]:
-        found = await accounts.keys_of(connection, await chosen_account(connection, account))
-        return [f"{key.sid}  {key.scope:6}  {key.created_at:%Y-%m-%dT%H:%M:%SZ}  {key.name}" for key in found]
-
-    for line in run_in_transaction(configure(), list_lines):
-        typer.echo(line)
+    _change(sid, rotate)
+    typer.echo(f"Auth token: {token}  (shown this once)")
 
 
-@key_commands.command("revoke")
-def revoke_key(sid: Annotated[str, typer.Argument(metavar="SID", help="The API key.")]) -> None:
-    """Refuse an API key from now on."""
+@account_commands.command("disable")
+def disable_account(sid: _Sid) -> None:
+    """Refuse an account's token and all its keys from now on, until it is enabled again."""
 
-    async def revoke(connection: AsyncConnection) -> None:
-        if not await accounts.remove_key(connection, sid):
-            raise CommandError(f"There is no API key {sid}")
+    async def disable(connection: AsyncConnection, account_id: UUID) -> None:
+        await administration.set_enabled(connection, account_id, is_enabled=False)
 
-    run_in_transaction(configure(), revoke)
-    typer.echo(f"{sid} is revoked.")
+    _change(sid, disable)
+    typer.echo(f"{sid} is disabled.")
+
+
+@account_commands.command("enable")
+def enable_account(sid: _Sid) -> None:
+    """Accept the token and the keys of a disabled account again."""
+
+    async def enable(connection: AsyncConnection, account_id: UUID) -> None:
+        await administration.set_enabled(connection, account_id, is_enabled=True)
+
+    _change(sid, enable)
+    typer.echo(f"{sid} is enabled.")
+
+
+@account_commands.command("delete")
+def delete_account(
+    sid: _Sid,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete it without asking.")] = False,
+) -> None:
+    """Delete an account with its keys and its stores. A worker then erases all that they hold."""
+    if not yes:
+        typer.confirm(f"Delete {sid} with all its stores?", abort=True)
+
+    async def delete(connection: AsyncConnection, account_id: UUID) -> None:
+        for store in await stores.of_account(connection, account_id):
+            await delete_store(connection, account_id, store.id)
+        await administration.mark_deleted(connection, account_id)
+
+    _change(sid, delete)
+    typer.echo(f"{sid} is deleted.")
+
+
+def _change(sid: str, work: Callable[[AsyncConnection, UUID], Awaitable[None]]) -> None:
+    """Do the work for the account with this SID, in one transaction. Raises `CommandError` if there is none."""
+
+    async def change(connection: AsyncConnection) -> None:
+        await work(connection, await chosen_account(connection, sid))
+
+    run_in_transaction(configure(), change)
 
 
 async def chosen_account(connection: AsyncConnection, sid: str | None) -> UUID:
     """Return the account that `--account` names, or the only one there is. Raises `CommandError`."""
     if sid is not None:
-        account_id = await accounts.account_of(connection, sid)
+        account_id = await account_of(connection, sid)
         if account_id is None:
             raise CommandError(f"There is no account {sid}")
         return account_id
-    match await accounts.all_accounts(connection):
+    match await administration.all_accounts(connection):
         case [account]:
             only: UUID = account.id
             return only

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from uuid import UUID
 import phonenumbers
 
 from profile_lookup.accounts import queries as accounts
+from profile_lookup.accounts.administration import refuse_secret
 from profile_lookup.accounts.credentials import Credentials, digest, new_account_sid, new_key_sid, new_secret
 from profile_lookup.clock import CLOCK
 from profile_lookup.database.pool import Database
@@ -29,61 +31,78 @@ from profile_lookup.stores.admission import rules_in_force
 from profile_lookup.web import ids
 
 STORE_NAME = "demo"
+PUBLISHED_TOKEN = "demoOnlyAuthTokenChangeMe"  # noqa: S105 -- it was the default of docker-compose.yml
+_KEPT = "demo.json"
+
+log = logging.getLogger(__name__)
 
 Contact = dict[str, str]
 """The traits in the `Contact` group of one request."""
 
 
 @dataclass(frozen=True, slots=True)
-class Demo:
-    """The demo store and its credentials."""
+class Secrets:
+    """The credentials of the demo's own account, which the demo has made."""
 
-    account_sid: str
     auth_token: str
     api_key: str
     api_secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """The demo store. `secrets` is None if it is in the account that the operator has set."""
+
+    account_sid: str
     store_id: str
+    secrets: Secrets | None
 
     def for_client(self, base_url: str) -> dict[str, str]:
-        """Return all that a client needs, under the names that `demo --json` prints."""
-        return {
-            "baseUrl": base_url,
-            "accountSid": self.account_sid,
-            "authToken": self.auth_token,
-            "apiKey": self.api_key,
-            "apiSecret": self.api_secret,
-            "storeId": self.store_id,
+        """Return what a client needs, by the names that `demo --json` prints; no secret that the operator has set."""
+        shown = {"baseUrl": base_url, "accountSid": self.account_sid, "storeId": self.store_id}
+        if self.secrets is None:
+            return shown
+        of_demo = {
+            "authToken": self.secrets.auth_token,
+            "apiKey": self.secrets.api_key,
+            "apiSecret": self.secrets.api_secret,
         }
+        return shown | of_demo
 
     def docs_page(self, base_url: str) -> str:
         """Return the address of the docs page that fills in the demo's key and store.
 
         They are in the fragment, which browsers send to no server.
         """
-        filled_in = {"sid": self.api_key, "secret": self.api_secret, "storeId": self.store_id}
+        if self.secrets is None:
+            return f"{base_url}/docs"
+        filled_in = {"sid": self.secrets.api_key, "secret": self.secrets.api_secret, "storeId": self.store_id}
         return f"{base_url}/docs#{urlencode(filled_in)}"
 
     def curl(self, base_url: str) -> str:
         """Return a shell command that looks up, by phone number, a person who was two profiles until these merged."""
+        user = '"$PROFILE_LOOKUP_BOOTSTRAP_ACCOUNT_SID:$PROFILE_LOOKUP_BOOTSTRAP_AUTH_TOKEN"'
+        if self.secrets is not None:
+            user = f"{self.secrets.api_key}:{self.secrets.api_secret}"
         body = json.dumps({"idType": "phone", "value": MERGED["phone"]})
         return (
-            f"curl -s -u {self.api_key}:{self.api_secret} -H 'Content-Type: application/json' "
+            f"curl -s -u {user} -H 'Content-Type: application/json' "
             f"-d {quote(body)} {base_url}/v1/Stores/{self.store_id}/Profiles/Lookup"
         )
 
 
 async def ensure_demo(database: Database, settings: Settings) -> Demo:
-    """Make what is missing of the demo, and return its credentials: the same each time, unless they were revoked.
+    """Make what is missing of the demo, and return it: the same each time, unless its credentials were revoked.
 
-    If the settings name a bootstrap account, the store belongs to that account. Only the demo's own credentials are
-    kept in the data directory. Raises `OSError` if they cannot be written there.
+    If the settings name a bootstrap account, which must exist, the store belongs to that account, and no key is made.
+    Otherwise the demo has an account of its own, whose credentials are kept in the data directory. Raises `OSError` if
+    they cannot be written there.
     """
+    if settings.bootstrap_account_sid is not None:
+        return await _ensure_store(database, settings, settings.bootstrap_account_sid, None)
     with _kept_credentials(settings.data_dir) as kept:
-        if settings.bootstrap_account_sid is not None and settings.bootstrap_auth_token is not None:
-            account_sid, auth_token = settings.bootstrap_account_sid, settings.bootstrap_auth_token.get_secret_value()
-        else:
-            account_sid = kept.setdefault("accountSid", new_account_sid())
-            auth_token = kept.setdefault("authToken", new_secret())
+        account_sid = kept.setdefault("accountSid", new_account_sid())
+        auth_token = kept.setdefault("authToken", new_secret())
         async with database.transaction() as connection:
             account_id = await accounts.ensure_account(connection, "demo", Credentials(account_sid, digest(auth_token)))
             key = Credentials(kept.get("apiKey", ""), digest(kept.get("apiSecret", "")))
@@ -91,12 +110,40 @@ async def ensure_demo(database: Database, settings: Settings) -> Demo:
             if verified is None or verified.account_id != account_id:
                 kept |= {"apiKey": new_key_sid(), "apiSecret": new_secret()}
                 key = Credentials(kept["apiKey"], digest(kept["apiSecret"]))
-                await accounts.add_key(connection, account_id, key, scope="full", name="demo")
-            store_id = await stores.find(connection, account_id, STORE_NAME) or await stores.create(
-                connection, account_id, display_name=STORE_NAME, description=None, max_stores=settings.max_stores
-            )
+                await accounts.add_key(connection, account_id, key, name="demo")
+        secrets = Secrets(auth_token, kept["apiKey"], kept["apiSecret"])
+        return await _ensure_store(database, settings, account_sid, secrets)
+
+
+async def revoke_known_secrets(database: Database, settings: Settings) -> None:
+    """Refuse the token that was published with this program, and, beside an operator's account, the demo's credentials.
+
+    An earlier version wrote a key of the operator's account to `demo.json` and to the log.
+    """
+    known = [] if _is_published(settings) else [PUBLISHED_TOKEN]
+    if settings.bootstrap_account_sid is not None and (settings.data_dir / _KEPT).exists():
+        with _kept_credentials(settings.data_dir) as kept:
+            known += [kept[name] for name in ("authToken", "apiSecret") if name in kept]
+            kept.clear()
+    async with database.transaction() as connection:
+        if any([await refuse_secret(connection, digest(secret)) for secret in known]):
+            log.warning("the credentials of a demo, which others may know, are refused from now on")
+
+
+def _is_published(settings: Settings) -> bool:
+    token = settings.bootstrap_auth_token
+    return token is not None and token.get_secret_value() == PUBLISHED_TOKEN
+
+
+async def _ensure_store(database: Database, settings: Settings, account_sid: str, secrets: Secrets | None) -> Demo:
+    async with database.transaction() as connection:
+        account_id = await accounts.account_of(connection, account_sid)
+        assert account_id is not None
+        store_id = await stores.find(connection, account_id, STORE_NAME) or await stores.create(
+            connection, account_id, display_name=STORE_NAME, description=None, max_stores=settings.max_stores
+        )
     await _ensure_people(database, account_id, store_id)
-    return Demo(account_sid, auth_token, kept["apiKey"], kept["apiSecret"], ids.store_id(store_id))
+    return Demo(account_sid, ids.store_id(store_id), secrets)
 
 
 @contextmanager
@@ -106,7 +153,7 @@ def _kept_credentials(data_dir: Path) -> Iterator[dict[str, str]]:
     Only one process at a time may be in the block.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
-    path = data_dir / "demo.json"
+    path = data_dir / _KEPT
     with (data_dir / "demo.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}

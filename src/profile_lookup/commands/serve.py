@@ -20,7 +20,7 @@ from profile_lookup.commands.database import (
     running_database,
     warn_of_too_many_connections,
 )
-from profile_lookup.commands.demo import Demo, ensure_demo
+from profile_lookup.commands.demo import Demo, ensure_demo, revoke_known_secrets
 from profile_lookup.commands.errors import CommandError
 from profile_lookup.database.pool import Database
 from profile_lookup.files import write_private
@@ -90,9 +90,9 @@ def _serve(settings: Settings, *, with_demo: bool, ready_file: Path | None) -> N
             typer.echo(f"profile-lookup {version('profile-lookup')} serves on {base_url}")
             typer.echo(f"  Docs page:   {demo.docs_page(base_url) if demo else f'{base_url}/docs'}")
             if demo is not None:
-                _show(demo, base_url, settings)
+                _show(demo, base_url)
             if double is not None:
-                _show_double(double(base_url))
+                _show_double(double(base_url), settings)
             for_client = double if demo is None else demo.for_client
             if ready_file is not None and for_client is not None:
                 write_private(ready_file, json.dumps(for_client(base_url)))
@@ -132,7 +132,7 @@ def make_demo(
     if as_json:
         typer.echo(json.dumps(demo.for_client(base_url)))
     else:
-        _show(demo, base_url, settings)
+        _show(demo, base_url)
 
 
 def _address_for_clients(settings: Settings) -> str:
@@ -150,6 +150,7 @@ async def _ensure_start_data(settings: Settings, *, with_demo: bool) -> Demo | N
     async with open_database(settings) as database:
         await warn_of_too_many_connections(database, settings)
         await _ensure_bootstrap_account(database, settings)
+        await revoke_known_secrets(database, settings)
         return await ensure_demo(database, settings) if with_demo else None
 
 
@@ -164,17 +165,20 @@ async def _ensure_bootstrap_account(database: Database, settings: Settings) -> N
         await ensure_account(connection, "bootstrap", token)
 
 
-def _show(demo: Demo, base_url: str, settings: Settings) -> None:
-    # The secret of a setting is not printed, since a container's log may keep what is.
-    token = demo.auth_token if settings.bootstrap_auth_token is None else "(the one that you set)"
-    typer.echo(f"  Account SID: {demo.account_sid}   auth token: {token}")
-    typer.echo(f"  API key:     {demo.api_key}   secret:     {demo.api_secret}")
+def _show(demo: Demo, base_url: str) -> None:
+    # A container's log may keep what is printed, so it is no secret of an account that the operator has set.
+    if demo.secrets is None:
+        typer.echo(f"  Account SID: {demo.account_sid}   auth token: (the one that you set)")
+    else:
+        typer.echo(f"  Account SID: {demo.account_sid}   auth token: {demo.secrets.auth_token}")
+        typer.echo(f"  API key:     {demo.secrets.api_key}   secret:     {demo.secrets.api_secret}")
     typer.echo(f"  Store:       {demo.store_id}")
     typer.echo(f"Who is calling? Paste this:\n{demo.curl(base_url)}")
 
 
-def _show_double(client: Mapping[str, str]) -> None:
-    typer.echo(f"  Account SID: {client['accountSid']}   auth token: {client['authToken']}")
+def _show_double(client: Mapping[str, str], settings: Settings) -> None:
+    token = client["authToken"] if settings.bootstrap_auth_token is None else "(the one that you set)"
+    typer.echo(f"  Account SID: {client['accountSid']}   auth token: {token}")
     typer.echo(f"  API key:     {client['apiKey']}   secret:     {client['apiSecret']}")
     typer.echo(f"  Store:       {client['storeId']}")
     typer.echo("It serves tests: its data is gone when it ends.")

@@ -1,24 +1,62 @@
-"""The secret by which this service signs page tokens and upload addresses.
+"""The secrets by which this service signs page tokens and upload addresses.
 
-All replicas use the same one, which a migration made.
+All replicas use the same ones: a migration made the first, and `profile-lookup signing-keys rotate` makes others. All
+of them verify, and the newest one signs, but not before every process has read it.
 """
 
-from sqlalchemy import select
+import secrets
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import signing_key
 
+REREAD_AFTER = 60.0  # seconds
+SIGNS_AFTER = timedelta(seconds=2 * REREAD_AFTER)
+"""How long after it was made a key signs. By then every process knows it, and can verify what others sign."""
+
+_SECRET_LENGTH = 32  # bytes
+
 
 class SigningKey:
-    """Reads the secret when it is first needed, and then caches it, because it never changes."""
+    """Reads the secrets when they are needed, and caches them for a minute."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, reread_after: float = REREAD_AFTER) -> None:
         self._database = database
-        self._secret: bytes | None = None
+        self._reread_after = reread_after
+        self._secrets: Sequence[bytes] = ()
+        self._read_at = 0.0
 
-    async def secret(self) -> bytes:
-        """Return the secret. Raises `Unavailable`."""
-        if self._secret is None:
+    async def secrets(self) -> Sequence[bytes]:
+        """Return the secrets, all of which verify; the last one signs. Raises `Unavailable`."""
+        if not self._secrets or time.monotonic() - self._read_at > self._reread_after:
+            read_at = time.monotonic()
             async with self._database.statements() as connection:
-                self._secret = (await connection.execute(select(signing_key.c.secret))).scalar_one()
-        return self._secret
+                self._secrets = list((await connection.execute(_SECRETS)).scalars())
+            self._read_at = read_at
+        return self._secrets
+
+
+# Keys that do not sign yet come first.
+_SECRETS = select(signing_key.c.secret).order_by(signing_key.c.signs_from <= func.now(), signing_key.c.id)
+
+
+async def rotate_signing_key(connection: AsyncConnection, *, revokes_former: bool) -> None:
+    """Make a key that signs once every process has read it.
+
+    `revokes_former` deletes all others: what they signed is refused as soon as a process reads the keys again.
+    """
+    last = await connection.scalar(select(func.max(signing_key.c.id)))
+    if revokes_former:
+        await connection.execute(delete(signing_key))
+    await connection.execute(
+        insert(signing_key).values(
+            id=(last or 0) + 1,
+            secret=secrets.token_bytes(_SECRET_LENGTH),
+            signs_from=func.now() if revokes_former else func.now() + SIGNS_AFTER,
+        )
+    )

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Computed,
     DateTime,
     Double,
     ForeignKeyConstraint,
@@ -56,7 +57,13 @@ account = Table(
     Column("sid", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
     _time("created_at"),
+    Column("is_enabled", Boolean, nullable=False, server_default="true"),
+    # The row of a deleted account stays until its operations are gone.
+    _time("deleted_at", nullable=True),
+    UniqueConstraint("id", "is_enabled"),
 )
+
+_SCOPES = "case scope when 'full' then array['lookup', 'read', 'write', 'manage'] else string_to_array(scope, ' ') end"
 
 credential = Table(
     "credential",
@@ -66,15 +73,30 @@ credential = Table(
     Column("sid", Text, primary_key=True),
     # One SHA-256 is enough for the secrets that we make, 256 random bits; an operator chooses the bootstrap token.
     Column("secret_sha256", LargeBinary, nullable=False),
+    # "full", or scopes separated by spaces, as in OAuth. Processes of the version before allow everything to "full" and
+    # nothing but lookups to any other.
     Column("scope", Text, nullable=False),
     Column("name", Text, nullable=False),
     _time("created_at"),
     # The key's own limit, instead of the settings': requests per second, and how many at once. Both are null, or none.
     Column("rate_per_second", Double),
     Column("rate_burst", Integer),
+    # The only stores that the key is for; null: all stores of the account. The ID of a deleted store stays, so that
+    # no deletion makes a key one for all stores.
+    Column("store_ids", ARRAY(Uuid)),
+    _time("expires_at", nullable=True),
+    _time("last_used_at", nullable=True),
+    # The secret before the last rotation, which is accepted until then.
+    Column("former_sha256", LargeBinary),
+    _time("former_until", nullable=True),
+    Column("version", BigInteger, nullable=False, server_default="1"),
+    # Repeats the account's, so that to verify a caller reads one table.
+    Column("is_enabled", Boolean, nullable=False, server_default="true"),
+    Column("scopes", ARRAY(Text), Computed(_SCOPES, persisted=True), nullable=False),
     UniqueConstraint("sid"),
-    ForeignKeyConstraint(["account_id"], ["account.id"]),
-    CheckConstraint("scope in ('lookup', 'full')", name="scope"),
+    ForeignKeyConstraint(["account_id", "is_enabled"], ["account.id", "account.is_enabled"], onupdate="CASCADE"),
+    CheckConstraint("scope ~ '^(full|(lookup|read|write|manage)( (lookup|read|write|manage))*)$'", name="scope"),
+    CheckConstraint("store_ids <> '{}'", name="store_ids"),
     CheckConstraint("(rate_per_second is null) = (rate_burst is null)", name="rate_is_whole"),
     CheckConstraint("rate_per_second >= 0.001 and rate_burst >= 1", name="rate_is_positive"),
 )
@@ -331,11 +353,12 @@ import_refusals = Table(
     ),
 )
 
-# A single row: the key that signs page tokens and the addresses of uploads, the same for all replicas.
+# The keys that sign page tokens and the addresses of uploads, the same for all replicas. All of them verify; the newest
+# one signs, but only from `signs_from` on, when all processes have read it.
 signing_key = Table(
     "signing_key",
     metadata,
     Column("id", SmallInteger, primary_key=True, autoincrement=False),
     Column("secret", LargeBinary, nullable=False),
-    CheckConstraint("id = 1", name="single"),
+    Column("signs_from", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )

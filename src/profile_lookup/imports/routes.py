@@ -25,7 +25,7 @@ from profile_lookup.web.dependencies import (
     DatabaseOfApp,
     ErrorPages,
     SettingsOfApp,
-    SigningSecret,
+    SigningSecrets,
     Snapshot,
     Transaction,
 )
@@ -77,7 +77,7 @@ async def create_import(
     store: StoreOfAccount,
     body: Annotated[wire.ImportRequest, json_body(wire.ImportRequest)],
     transaction: Transaction,
-    secret: SigningSecret,
+    secrets: SigningSecrets,
     base_url: BaseUrl,
     settings: SettingsOfApp,
     bucket: BucketOfApp,
@@ -103,7 +103,7 @@ async def create_import(
         waits_until=until if bucket is None else now + SHORTEST_POLL,
     )
     if bucket is None:
-        url = upload_url(base_url, secret, store.id, import_id)
+        url = upload_url(base_url, secrets, store.id, import_id)
     else:
         url = await bucket.upload_url(store.id, import_id, body.file_size, seconds)
     operation_id = ids.operation_id(import_id)

@@ -18,7 +18,7 @@ from profile_lookup.errors import (
 from profile_lookup.imports import queries
 from profile_lookup.imports.uploads import read_token, scratch_file
 from profile_lookup.web.body import announced_size, headers_of, refuse_compressed
-from profile_lookup.web.dependencies import DatabaseOfApp, SettingsOfApp, SigningSecret
+from profile_lookup.web.dependencies import DatabaseOfApp, SettingsOfApp, SigningSecrets
 from profile_lookup.web.openapi import error_answers
 from profile_lookup.web.wire import OURS
 
@@ -70,7 +70,7 @@ async def upload_file(
         ),
     ],
     request: Request,
-    secret: SigningSecret,
+    secrets: SigningSecrets,
     database: DatabaseOfApp,
     settings: SettingsOfApp,
 ) -> Response:
@@ -79,7 +79,7 @@ async def upload_file(
     A file that is announced to be too large is refused before it is read. If the connection breaks, nothing has
     changed, and you can upload the file again.
     """
-    store_id, import_id = read_token(secret, token)
+    store_id, import_id = read_token(secrets, token)
     async with database.statements() as connection:
         file_size = await queries.awaited_file_size(connection, store_id, import_id)
     _refuse_announced(request, file_size)

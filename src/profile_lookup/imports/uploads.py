@@ -2,7 +2,7 @@
 
 import errno
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -16,24 +16,24 @@ from profile_lookup.errors import Unavailable, UploadRefused
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def upload_url(base_url: str, secret: bytes, store_id: UUID, import_id: UUID) -> str:
+def upload_url(base_url: str, secrets: Sequence[bytes], store_id: UUID, import_id: UUID) -> str:
     """Return the address by which anybody may upload the file: once, and until the time in the database."""
-    token = _serializer(secret).dumps([store_id.hex, import_id.hex])
+    token = _serializer(secrets).dumps([store_id.hex, import_id.hex])
     assert isinstance(token, str)
     return f"{base_url}/v1/Uploads/{token}"
 
 
-def read_token(secret: bytes, token: str) -> tuple[UUID, UUID]:
+def read_token(secrets: Sequence[bytes], token: str) -> tuple[UUID, UUID]:
     """Return the IDs of the store and the import. Raises `UploadRefused`."""
     try:
-        store_id, import_id = _serializer(secret).loads(token)
+        store_id, import_id = _serializer(secrets).loads(token)
     except BadData:
         raise UploadRefused from None
     return UUID(store_id), UUID(import_id)
 
 
-def _serializer(secret: bytes) -> URLSafeSerializer:
-    return URLSafeSerializer(secret, salt="upload", signer_kwargs={"digest_method": hashlib.sha256})
+def _serializer(secrets: Sequence[bytes]) -> URLSafeSerializer:
+    return URLSafeSerializer(list(secrets), salt="upload", signer_kwargs={"digest_method": hashlib.sha256})
 
 
 @contextmanager

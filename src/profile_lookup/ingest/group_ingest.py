@@ -154,7 +154,7 @@ class GroupIngest:
 
     async def _write(self, caller: _Caller, group: list[_Request]) -> Sequence[_Request]:
         """Settle the requests that fit in one transaction and return the others. If it fails, each is written alone."""
-        store = await self._admissions.admit(*caller, "full", cost=0)  # each of its requests was counted before
+        store = await self._admissions.admit(*caller, "write", cost=0)  # each of its requests was counted before
         if len(group) == 1:
             # It may wait for a lock; later requests need not wait for it.
             await asyncio.wait({self._start_alone(store, group[0])}, timeout=SOLO_TURN)

@@ -68,8 +68,8 @@ async def create_profile(request: HotRequest, store_id: StoreIdInPath) -> bytes:
     services = request.services
     credentials = parse_basic_cached(connection_cache(request.scope), request.raw_headers.get(b"authorization", b""))
     # The group that the create is written with admits its caller again, before it parses any body.
-    if request.may_be_long or services.admissions.known(credentials, store_id, "full") is None:
-        await services.admissions.admit(credentials, store_id, "full")
+    if request.may_be_long or services.admissions.known(credentials, store_id, "write") is None:
+        await services.admissions.admit(credentials, store_id, "write")
     body = await request.json_body()
 
     def read(store: StoreRules) -> Change:

@@ -7,12 +7,25 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials
+from profile_lookup.accounts.verification import MAY_LOOK_UP, MAY_USE_STORE, verified
 from profile_lookup.database.fuzzy_key import fuzzy_key
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.stores.rules_cache import StoreRules
 
 MAX_PROFILES = 100
 """The most profiles that a Lookup returns."""
+
+
+def _may_look_up(sid: str, secret_sha256: str, store_id: str) -> str:
+    """Return the condition that a caller may look up in a store; the arguments are SQL expressions."""
+    return f"""
+        {verified(sid, secret_sha256)}
+        and {MAY_LOOK_UP}
+        and store.id = {store_id}
+        and store.status = 'ACTIVE'
+        and {MAY_USE_STORE}
+    """
+
 
 LOOKUP = f"""
     select
@@ -28,11 +41,8 @@ LOOKUP = f"""
         ) as profile_ids
     from credential
     join store on store.account_id = credential.account_id
-    where credential.sid = $1
-        and credential.secret_sha256 = $2
-        and store.id = $3
-        and store.status = 'ACTIVE'
-"""  # noqa: S608 -- made of the constant above
+    where {_may_look_up("$1", "$2", "$3")}
+"""  # noqa: S608 -- made of constants
 """Returns the profiles that have an identifier, earliest first, and the revision; no row if the caller may not look up.
 
 $1 SID and $2 digest of the caller, $3 store, $4 type and $5 value of the identifier.
@@ -55,15 +65,12 @@ LOOKUPS_OF_ONE_CALLER = f"""
         select store.revision
         from credential
         join store on store.account_id = credential.account_id
-        where credential.sid = $1
-            and credential.secret_sha256 = $2
-            and store.id = $3
-            and store.status = 'ACTIVE'
+        where {_may_look_up("$1", "$2", "$3")}
         offset 0
     ) as caller
     cross join unnest($4::text[], $5::text[]) with ordinality as sought (id_type, value, position)
     order by sought.position
-"""  # noqa: S608 -- made of the constant above
+"""  # noqa: S608 -- made of constants
 """Looks up several identifiers: returns a row for each, in order; no rows if the caller may not look up.
 
 $1 SID and $2 digest of the caller, $3 store, $4 types and $5 values of the identifiers.
@@ -79,10 +86,7 @@ LOOKUPS = f"""
             select store.id, store.revision
             from credential
             join store on store.account_id = credential.account_id
-            where credential.sid = presented.sid
-                and credential.secret_sha256 = presented.secret_sha256
-                and store.id = presented.store_id
-                and store.status = 'ACTIVE'
+            where {_may_look_up("presented.sid", "presented.secret_sha256", "presented.store_id")}
             offset 0
         ) as admitted
     )
@@ -100,7 +104,7 @@ LOOKUPS = f"""
     from unnest($4::bigint[], $5::text[], $6::text[]) with ordinality as sought (caller, id_type, value, position)
     left join caller on caller.number = sought.caller
     order by sought.position
-"""  # noqa: S608 -- made of the constant above
+"""  # noqa: S608 -- made of constants
 """Looks up several identifiers of several callers: returns a row for each, in order, whose revision is null if its
 caller may not look up.
 
@@ -126,7 +130,7 @@ async def profile_ids_of_any(
     return (await connection.execute(_PROFILE_IDS_OF_ANY, parameters)).one_or_none()
 
 
-_PROFILE_IDS_OF_ANY = text("""
+_PROFILE_IDS_OF_ANY = text(f"""
     select
         store.revision,
         array(
@@ -140,11 +144,8 @@ _PROFILE_IDS_OF_ANY = text("""
         ) as profile_ids
     from credential
     join store on store.account_id = credential.account_id
-    where credential.sid = :sid
-        and credential.secret_sha256 = :secret_sha256
-        and store.id = :store_id
-        and store.status = 'ACTIVE'
-""")
+    where {_may_look_up(":sid", ":secret_sha256", ":store_id")}
+""")  # noqa: S608 -- made of constants
 
 
 async def similar_profile_ids(
@@ -178,7 +179,7 @@ async def similar_profile_ids(
 # that of trigrams. Once in 2**64, its key also stands for another store or type, so these are compared afterwards. An
 # equal value is always found. A value of punctuation alone has no trigrams, and the whole index would be read for it,
 # so no similar values are searched for.
-_SIMILAR_PROFILE_IDS = text("""
+_SIMILAR_PROFILE_IDS = text(f"""
     with threshold as materialized (
         select set_config('pg_trgm.similarity_threshold', :threshold, true) as is_set
     )
@@ -195,7 +196,7 @@ _SIMILAR_PROFILE_IDS = text("""
                     where identifier.fuzzy_key = :fuzzy_key
                         and identifier.value % :value
                         and threshold.is_set is not null
-                        and show_trgm(:value) <> '{}'
+                        and show_trgm(:value) <> '{{}}'
                     offset 0
                 ) as similar_one
                 where similar_one.store_id = store.id and similar_one.id_type = :id_type
@@ -212,8 +213,5 @@ _SIMILAR_PROFILE_IDS = text("""
         ) as profile_ids
     from credential
     join store on store.account_id = credential.account_id
-    where credential.sid = :sid
-        and credential.secret_sha256 = :secret_sha256
-        and store.id = :store_id
-        and store.status = 'ACTIVE'
-""")
+    where {_may_look_up(":sid", ":secret_sha256", ":store_id")}
+""")  # noqa: S608 -- made of constants

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TypeVar
 from uuid import uuid4
 
+from profile_lookup.accounts.administration import remove_deleted
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import ProfileLookupError, Unavailable
 from profile_lookup.operations import queries, queue
@@ -51,6 +52,7 @@ async def run_worker(
     async def remove_old() -> None:
         async with database.statements() as connection:
             await queries.remove_old(connection, KEPT_FOR)
+            await remove_deleted(connection)
 
     async def end_waits() -> None:
         async with asyncio.timeout(QUEUE_DEADLINE), database.statements() as connection:

@@ -1,6 +1,9 @@
 """The kinds of operations. `jobs/job_handlers.py` says which function does the work of each."""
 
+from collections.abc import Collection
 from enum import StrEnum
+
+from profile_lookup.accounts.grants import Scope
 
 
 class OperationKind(StrEnum):
@@ -30,3 +33,16 @@ ordinary writes, each of which checks the store's rules under the locks."""
 def sequence_of(kind: str) -> str:
     """Return the name of the operations of a store that this kind must not overlap: its own, or "" for all others."""
     return kind if kind in INDEPENDENT else ""
+
+
+_WRITING = frozenset({OperationKind.IMPORT_PROFILES, OperationKind.UPDATE_PROFILES_BULK})
+
+
+def kinds_of(scopes: Collection[str]) -> list[OperationKind]:
+    """Return the kinds of operations that a caller with these scopes may start, and so may read."""
+    return [kind for kind in OperationKind if scope_of(kind) in scopes]
+
+
+def scope_of(kind: str) -> Scope:
+    """Return the scope that whoever starts an operation of this kind needs."""
+    return "write" if kind in _WRITING else "manage"

@@ -1,17 +1,21 @@
 """Operations in SQL, as clients see them: what a request did at once, and what the queue does later."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, exists, func, insert, select, tuple_
+from sqlalchemy import Row, Select, delete, exists, func, insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.clock import CLOCK
 from profile_lookup.database.ids import new_id
+from profile_lookup.database.keyset import Key
 from profile_lookup.database.tables import operation, operation_item
 
 Document = dict[str, Any]
+
+OPERATIONS_KEY = Key((operation.c.id,))
 
 
 async def record_completed(
@@ -37,13 +41,27 @@ async def record_completed(
     return operation_id
 
 
-async def find(connection: AsyncConnection, account_id: UUID, operation_id: UUID) -> Row[Any] | None:
-    """Return the operation's row, with `has_items`: whether it is, or was, done item by item."""
-    items = exists().where(operation_item.c.account_id == account_id, operation_item.c.operation_id == operation_id)
-    query = select(operation, items.label("has_items")).where(
-        operation.c.account_id == account_id, operation.c.id == operation_id
-    )
-    return (await connection.execute(query)).one_or_none()
+def operations_of(
+    account_id: UUID, store_ids: Collection[UUID] | None = None, **filters: Collection[object] | None
+) -> Select[Any]:
+    """Return the query for an account's operations, or for those of these stores.
+
+    Each filter names a column of `operation`, and the values that it may have; None allows all. Each row has
+    `has_items`: whether the operation is, or was, done item by item.
+    """
+    items = exists().where(operation_item.c.account_id == account_id, operation_item.c.operation_id == operation.c.id)
+    query = select(operation, items.label("has_items")).where(operation.c.account_id == account_id)
+    allowed = {"store_id": store_ids, **filters}
+    return query.where(*[operation.c[name].in_(each) for name, each in allowed.items() if each is not None])
+
+
+async def find(
+    connection: AsyncConnection, account_id: UUID, operation_id: UUID, store_ids: Collection[UUID] | None = None
+) -> Row[Any] | None:
+    """Return the operation's row, as above; None if there is none, or if it is of no store in `store_ids`."""
+    query = operations_of(account_id, store_ids, id=[operation_id])
+    found: Row[Any] | None = (await connection.execute(query)).one_or_none()
+    return found
 
 
 async def unfinished_inputs(connection: AsyncConnection, store_id: UUID, kind: str) -> list[Document]:

@@ -1,8 +1,10 @@
 """`/v1/ControlPlane/Operations`."""
 
 from typing import Annotated, Any
+from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
+from pydantic.json_schema import SkipJsonSchema
 from sqlalchemy import Row
 
 from profile_lookup.accounts.dependencies import VerifiedCaller
@@ -12,25 +14,39 @@ from profile_lookup.errors import (
     PageTokenRefused,
     RequestRefused,
     RowRefused,
+    ScopeMissing,
+    StoreIdMalformed,
 )
 from profile_lookup.operations import items, queries
+from profile_lookup.operations.kinds import kinds_of, scope_of
 from profile_lookup.operations.wire import (
     RETRY_AFTER,
     Counts,
     ItemResult,
     ItemResults,
     Operation,
+    OperationList,
+    Status,
     counts_of,
 )
 from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute
 from profile_lookup.web.dependencies import BaseUrl, DatabaseOfApp, ErrorPages, Snapshot
 from profile_lookup.web.openapi import answer, error_answers, error_example, header
-from profile_lookup.web.pagination import PageTokensOfApp, ResultsPage, fetch_page
+from profile_lookup.web.pagination import ControlPlanePage, PageTokensOfApp, ResultsPage, fetch_page
 from profile_lookup.web.urls import EXAMPLE_BASE, operation_url
 from profile_lookup.web.wire import OURS
 
 router = APIRouter(prefix="/v1/ControlPlane/Operations", tags=["Operations"], route_class=ContractRoute)
+
+_EXAMPLE = {
+    "operationId": ids.EXAMPLE_OPERATION_ID,
+    "status": "COMPLETED",
+    "createdAt": "2026-01-15T10:15:30Z",
+    "completedAt": "2026-01-15T10:15:30Z",
+    "statusUrl": operation_url(EXAMPLE_BASE, ids.EXAMPLE_OPERATION_ID),
+    "result": {"type": "RESOURCE_ID", "id": ids.EXAMPLE_STORE_ID},
+}
 
 
 async def _operation_of_caller(
@@ -52,14 +68,75 @@ async def _operation_of_caller(
     if uuid is None:
         raise OperationNotFound
     async with database.statements() as connection:
-        operation = await queries.find(connection, caller.account_id, uuid)
+        operation = await queries.find(connection, caller.account_id, uuid, caller.grant.store_ids)
     if operation is None:
         raise OperationNotFound
-    caller.need_full_access()
+    caller.need(scope_of(operation.kind))
     return operation
 
 
 OperationOfCaller = Annotated[Row[Any], Depends(_operation_of_caller)]
+
+
+@router.get(
+    "",
+    operation_id="ListOperations",
+    openapi_extra=OURS,
+    summary="List the account's operations (ours)",
+    response_model_exclude_none=True,
+    responses={
+        200: answer("The operations", {"operations": [_EXAMPLE], "meta": {"key": "operations", "pageSize": 1}}),
+        **error_answers(
+            RequestRefused("status: Input should be 'PENDING', 'RUNNING', 'CANCELLED', 'COMPLETED' or 'FAILED'"),
+            StoreIdMalformed(),
+            PageTokenRefused(),
+            has_body=False,
+        ),
+    },
+)
+async def list_operations(
+    caller: VerifiedCaller,
+    page: ControlPlanePage,
+    tokens: PageTokensOfApp,
+    snapshot: Snapshot,
+    base_url: BaseUrl,
+    error_pages: ErrorPages,
+    store_id: Annotated[
+        str | SkipJsonSchema[None],
+        Query(
+            alias="storeId",
+            description="Only operations of this store.",
+            json_schema_extra={"pattern": ids.STORE_ID_PATTERN},
+        ),
+    ] = None,
+    status: Annotated[
+        Status | SkipJsonSchema[None], Query(description="Only operations that have this status.")
+    ] = None,
+) -> OperationList:
+    """The newest operation comes first, unless `orderBy` says otherwise **(ours)**.
+
+    You see the operations that you could start yourself: with `write`, imports and batches, and with `manage` all
+    others. A key with `storeIds` sees only those of its stores.
+    """
+    kinds = kinds_of(caller.grant.scopes)
+    if not kinds:
+        raise ScopeMissing("manage")
+    store_ids = caller.grant.store_ids
+    if store_id is not None:
+        sought = frozenset({_store_uuid(store_id)})
+        store_ids = sought if store_ids is None else store_ids & sought
+    query = queries.operations_of(caller.account_id, store_ids, kind=kinds, status=status and [status])
+    scope = ("operations", str(caller.account_id), store_id or "", status or "")
+    found = await fetch_page(snapshot, query, queries.OPERATIONS_KEY, page, tokens, *scope)
+    operations = [Operation.of_row(row, base_url, error_pages) for row in found.rows]
+    return OperationList(operations=operations, meta=found.meta)
+
+
+def _store_uuid(store_id: str) -> UUID:
+    """Return the UUID of a store's ID; one that no store has is decoded as zero. Raises `StoreIdMalformed`."""
+    if not ids.is_well_formed(ids.STORE_ID_PATTERN, store_id):
+        raise StoreIdMalformed
+    return ids.decoded(store_id) or UUID(int=0)
 
 
 @router.get(
@@ -70,14 +147,7 @@ OperationOfCaller = Annotated[Row[Any], Depends(_operation_of_caller)]
     responses={
         200: answer(
             "The operation",
-            {
-                "operationId": ids.EXAMPLE_OPERATION_ID,
-                "status": "COMPLETED",
-                "createdAt": "2026-01-15T10:15:30Z",
-                "completedAt": "2026-01-15T10:15:30Z",
-                "statusUrl": operation_url(EXAMPLE_BASE, ids.EXAMPLE_OPERATION_ID),
-                "result": {"type": "RESOURCE_ID", "id": ids.EXAMPLE_STORE_ID},
-            },
+            _EXAMPLE,
             {
                 "Operation-Id": header("string", "The ID of the operation.", maxLength=512),
                 "Retry-After": header(
@@ -94,6 +164,8 @@ async def fetch_operation(
     operation: OperationOfCaller, base_url: BaseUrl, error_pages: ErrorPages, response: Response
 ) -> Operation:
     """Only the account that started an operation can fetch it, until at least seven days after it ended.
+
+    An API key can fetch the operations that it could start itself **(ours)**.
 
     When the status is COMPLETED, `result.id` names the resource that was created or changed. When it is FAILED, `error`
     says why, and nothing has changed, except for the items that were done before, which `resultUrl` lists.

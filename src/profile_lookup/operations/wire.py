@@ -16,6 +16,9 @@ RETRY_AFTER = 1
 """Seconds that a client should wait before it fetches an operation again."""
 
 
+Status = Literal["PENDING", "RUNNING", "CANCELLED", "COMPLETED", "FAILED"]
+
+
 class OperationResult(AnswerModel):
     type: Literal["RESOURCE_ID"]
     id: str = Field(max_length=128)
@@ -34,7 +37,7 @@ class OperationError(AnswerModel):
 
 class Operation(AnswerModel):
     operation_id: str = Field(max_length=512)
-    status: Literal["PENDING", "RUNNING", "CANCELLED", "COMPLETED", "FAILED"]
+    status: Status
     created_at: WireTime
     completed_at: WireTime | SkipJsonSchema[None] = None
     status_url: str | SkipJsonSchema[None] = Field(default=None, json_schema_extra={"format": "uri"})
@@ -63,6 +66,11 @@ class Operation(AnswerModel):
             result_url=results_url(base_url, operation_id) if row.has_items or counts_of(row) else None,
             error=OperationError.of(row.error_code, row.error_detail, error_pages) if row.error_code else None,
         )
+
+
+class OperationList(AnswerModel):
+    operations: list[Operation] = Field(max_length=100)
+    meta: Meta
 
 
 class ItemResult(AnswerModel):

@@ -14,8 +14,11 @@ import asyncpg
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.accounts.credentials import Credentials, Scope
+from profile_lookup.accounts.credentials import Credentials
+from profile_lookup.accounts.grants import Scope
+from profile_lookup.accounts.last_use import LastUse
 from profile_lookup.accounts.rate_limits import CallerBuckets, RateLimits
+from profile_lookup.accounts.verification import MAY_USE_STORE, verified
 from profile_lookup.database.documents import blocked_values_of, settings_of, trait_group_of
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import (
@@ -31,6 +34,7 @@ from profile_lookup.errors import (
 )
 from profile_lookup.identity.values.normalization_version import CURRENT, NormalizationVersion
 from profile_lookup.stores.rules_cache import RULES, StoreRules
+from profile_lookup.token_buckets import RateLimit
 from profile_lookup.web import ids
 
 MAX_KNOWN_CALLERS = 10_000
@@ -53,12 +57,12 @@ _RULES = """
 
 _ADMISSION = f"""
     select
-        credential.account_id as caller_account_id, credential.scope, credential.rate_per_second, credential.rate_burst,
-        {_RULES.format(known_revision="$4::bigint")}
+        credential.account_id as caller_account_id, credential.scopes, credential.rate_per_second,
+        credential.rate_burst, {_RULES.format(known_revision="$4::bigint")}
     from credential
-    left join store on store.account_id = credential.account_id and store.id = $3
-    where credential.sid = $1 and credential.secret_sha256 = $2
-"""  # noqa: S608 -- made of the constant above
+    left join store on store.account_id = credential.account_id and store.id = $3 and {MAY_USE_STORE}
+    where {verified("$1", "$2")}
+"""  # noqa: S608 -- made of constants
 
 _IN_FORCE = text(f"""
     select {_RULES.format(known_revision="cast(:known_revision as bigint)")}
@@ -108,7 +112,7 @@ def _store_of(row: asyncpg.Record | RowMapping, cached: StoreRules | None) -> St
 
 class _Known(NamedTuple):
     store_id: UUID
-    scope: Scope
+    scopes: frozenset[str]
     buckets: CallerBuckets
     until: float
 
@@ -123,6 +127,7 @@ class Admissions:
     def __init__(self, database: Database, limits: RateLimits) -> None:
         self._database = database
         self._limits = limits
+        self.last_use = LastUse(database)
         self._known: OrderedDict[tuple[Credentials, str], _Known] = OrderedDict()
 
     async def admit(
@@ -138,19 +143,18 @@ class Admissions:
 
         `cost` says as how many requests it counts; it is 0 if the request was counted before. Raises `Unauthenticated`,
         `TooManyRequests`, `StoreIdMalformed`, `refusal`, `StoreNotFound`, `StoreNotActive` or `ScopeMissing`, in this
-        order. For a store of another account, this is `StoreNotFound`.
+        order. For a store of another account, and for one that the key is not for, this is `StoreNotFound`.
         """
         key = credentials, store_id
         try:
-            admitted, buckets = await self._admit(credentials, store_id, needed, refusal, cost)
+            admitted, scopes, buckets = await self._admit(credentials, store_id, needed, refusal, cost)
         except (Unavailable, TooManyRequests):
             raise
         except ProfileLookupError:
             self._known.pop(key, None)
             raise
-        last = self._known.get(key)
-        scope: Scope = "full" if last is not None and last.scope == "full" else needed
-        self._known[key] = _Known(admitted.id, scope, buckets, monotonic() + KNOWN_FOR)
+        self.last_use.note(credentials)
+        self._known[key] = _Known(admitted.id, scopes, buckets, monotonic() + KNOWN_FOR)
         self._known.move_to_end(key)
         if len(self._known) > MAX_KNOWN_CALLERS:
             self._known.popitem(last=False)
@@ -158,7 +162,7 @@ class Admissions:
 
     async def _admit(
         self, credentials: Credentials, store_id: str, needed: Scope, refusal: RequestRefused | None, cost: int
-    ) -> tuple[StoreRules, CallerBuckets]:
+    ) -> tuple[StoreRules, frozenset[str], CallerBuckets]:
         is_well_formed = ids.is_well_formed(ids.STORE_ID_PATTERN, store_id)
         uuid = ids.decoded(store_id) if is_well_formed else None
         cached = RULES.get(uuid)
@@ -167,9 +171,8 @@ class Admissions:
         if not found:
             raise Unauthenticated
         (row,) = found
-        buckets = self._limits.buckets_of(
-            credentials.sid, row["caller_account_id"], row["rate_per_second"], row["rate_burst"]
-        )
+        own = RateLimit.of_columns(row["rate_per_second"], row["rate_burst"])
+        buckets = self._limits.buckets_of(credentials.sid, row["caller_account_id"], own)
         if cost:
             self._limits.take(buckets, cost=cost)
         if not is_well_formed:
@@ -179,21 +182,23 @@ class Admissions:
         if row["id"] is None:
             raise StoreNotFound
         admitted = _store_of(row, cached)
-        if needed == "full" and row["scope"] != "full":
-            raise ScopeMissing
-        return admitted, buckets
+        scopes = frozenset(row["scopes"])
+        if needed not in scopes:
+            raise ScopeMissing(needed)
+        return admitted, scopes, buckets
 
     def known(self, credentials: Credentials, store_id: str, needed: Scope) -> StoreRules | None:
-        """Return the cached store if the caller was admitted to it with this scope lately, else None.
+        """Return the cached store if the caller was admitted to it lately, and had this scope then, else None.
 
         In the first case the request counts as one; raises `TooManyRequests`. The caller may have lost access since,
         and the rules may have changed. Whoever uses this must check both by its own statement before it answers.
         """
         known = self._known.get((credentials, store_id))
         now = monotonic()
-        if known is None or known.until < now or (needed == "full" and known.scope != "full"):
+        if known is None or known.until < now or needed not in known.scopes:
             return None
         store = RULES.get(known.store_id)
         if store is not None:
             self._limits.take(known.buckets, now)
+            self.last_use.note(credentials)
         return store

@@ -6,6 +6,7 @@ from fastapi import Depends, Path, Request
 
 from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.accounts.dependencies import PresentedCredentials
+from profile_lookup.accounts.grants import needed_scope
 from profile_lookup.errors import RequestRefused, StoreIdMalformed, StoreNotActive, StoreNotFound
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
@@ -30,18 +31,17 @@ StoreIdInPath = Annotated[
 async def admitted(
     request: Request, credentials: Credentials, store_id: str, refusal: RequestRefused | None = None
 ) -> StoreRules:
-    """Return the store if the caller has full access to it.
+    """Return the store if the caller may use it, with the scope that the request needs.
 
     `refusal` says that another ID in the path is malformed. It is raised after the caller's credentials are verified.
     """
+    needed = needed_scope(request.method, request.scope["route"].path)
     cost = 0 if is_followed(request.scope) else 1
-    return await services_of(request.scope).admissions.admit(credentials, store_id, "full", refusal, cost=cost)
+    return await services_of(request.scope).admissions.admit(credentials, store_id, needed, refusal, cost=cost)
 
 
-async def _store_with_full_access(
-    request: Request, store_id: StoreIdInPath, credentials: PresentedCredentials
-) -> StoreRules:
+async def _store_in_path(request: Request, store_id: StoreIdInPath, credentials: PresentedCredentials) -> StoreRules:
     return await admitted(request, credentials, store_id)
 
 
-StoreOfAccount = Annotated[StoreRules, Depends(_store_with_full_access)]
+StoreOfAccount = Annotated[StoreRules, Depends(_store_in_path)]

@@ -1,6 +1,6 @@
 """Stores in SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -74,9 +74,10 @@ async def find(connection: AsyncConnection, account_id: UUID, display_name: str)
     return found
 
 
-def stores_of(account_id: UUID) -> Select[Any]:
-    """Return the query for the IDs of an account's stores, which is to be fetched page by page."""
-    return select(store.c.id).where(store.c.account_id == account_id)
+def stores_of(account_id: UUID, only: Collection[UUID] | None = None) -> Select[Any]:
+    """Return the query for the IDs of an account's stores, or of `only` these, which is to be fetched page by page."""
+    query = select(store.c.id).where(store.c.account_id == account_id)
+    return query if only is None else query.where(store.c.id.in_(only))
 
 
 async def of_account(connection: AsyncConnection, account_id: UUID) -> Sequence[Row[UUID, str, str, datetime]]:

@@ -4,10 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Response
 
-from profile_lookup.accounts.dependencies import AccountOfCaller
+from profile_lookup.accounts.dependencies import AllStoresManager, Manager
 from profile_lookup.database.keyset import Key
 from profile_lookup.database.tables import store as store_table
 from profile_lookup.errors import (
+    AccountTokenNeeded,
     NotFound,
     Outdated,
     PageTokenRefused,
@@ -19,11 +20,9 @@ from profile_lookup.identity.blocked_values import NEW_STORES_BLOCKED_VALUES, PL
 from profile_lookup.operations.dependencies import accepted, accepted_answer
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queries import record_completed
-from profile_lookup.operations.queue import enqueue
 from profile_lookup.operations.wire import OperationAccepted
-from profile_lookup.stores import queries
+from profile_lookup.stores import deletion, queries
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
-from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.stores.wire import StoreAnswer, StoreList, StorePatch, StoreRequest
 from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute, json_body
@@ -49,6 +48,7 @@ _REMOVED = "Memory Store deletion request accepted for processing."
         **error_answers(
             RequestRefused("displayName: Field required"),
             StoreLimitReached(15),
+            AccountTokenNeeded(),
             NotFound(),
             StoreNameTaken(),
             has_body=True,
@@ -57,7 +57,7 @@ _REMOVED = "Memory Store deletion request accepted for processing."
     openapi_extra=request_example({"displayName": "customers", "description": "All of them"}),
 )
 async def create_store(
-    account_id: AccountOfCaller,
+    caller: AllStoresManager,
     body: Annotated[StoreRequest, json_body(StoreRequest)],
     transaction: Transaction,
     base_url: BaseUrl,
@@ -71,7 +71,7 @@ async def create_store(
     """
     store_id = await queries.create(
         transaction,
-        account_id,
+        caller.account_id,
         display_name=body.display_name,
         description=body.description,
         max_stores=settings.max_stores,
@@ -79,7 +79,7 @@ async def create_store(
         blocked_values=PLACEHOLDERS_ALONE if settings.ephemeral else NEW_STORES_BLOCKED_VALUES,
     )
     operation = await record_completed(
-        transaction, account_id, store_id, kind=OperationKind.CREATE_STORE, result_id=ids.store_id(store_id)
+        transaction, caller.account_id, store_id, kind=OperationKind.CREATE_STORE, result_id=ids.store_id(store_id)
     )
     return accepted(response, base_url, operation, _CREATED)
 
@@ -98,18 +98,12 @@ async def create_store(
     },
 )  # fmt: skip
 async def list_stores(
-    account_id: AccountOfCaller, page: ControlPlanePage, tokens: PageTokensOfApp, transaction: Transaction
+    caller: Manager, page: ControlPlanePage, tokens: PageTokensOfApp, transaction: Transaction
 ) -> StoreList:
-    """The newest store comes first, unless `orderBy` says otherwise."""
-    found = await fetch_page(
-        transaction,
-        queries.stores_of(account_id),
-        Key((store_table.c.id,)),
-        page,
-        tokens,
-        "stores",
-        str(account_id),
-    )
+    """The newest store comes first, unless `orderBy` says otherwise. A key with `storeIds` sees only these stores."""
+    query = queries.stores_of(caller.account_id, caller.grant.store_ids)
+    key = Key((store_table.c.id,))
+    found = await fetch_page(transaction, query, key, page, tokens, "stores", str(caller.account_id))
     return StoreList(stores=[ids.store_id(row.id) for row in found.rows], meta=found.meta)
 
 
@@ -200,7 +194,5 @@ async def delete_store(
     Its imports, profiles, identifiers, traits, aliases and merge history are then erased. This may take a while, but it
     does not delay other stores.
     """
-    await lock_rules(transaction, store.account_id, store.id)
-    await queries.remove(transaction, store.account_id, store.id)
-    operation = await enqueue(transaction, store.account_id, store.id, kind=OperationKind.ERASE_STORE, job_input={})
+    operation = await deletion.delete_store(transaction, store.account_id, store.id)
     return accepted(response, base_url, operation, _REMOVED)

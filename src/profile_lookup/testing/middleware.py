@@ -21,7 +21,11 @@ from profile_lookup.web.wire import Error
 
 PREFIX = "/testing/"
 _WITH_RETRY_AFTER = (429, 503)
-_USUAL_ERRORS: dict[int, ProfileLookupError] = {401: Unauthenticated(), 403: ScopeMissing(), 429: TooManyRequests(1)}
+_USUAL_ERRORS: dict[int, ProfileLookupError] = {
+    401: Unauthenticated(),
+    403: ScopeMissing("read"),
+    429: TooManyRequests(1),
+}
 
 
 class DoubleMiddleware:

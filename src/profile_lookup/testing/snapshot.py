@@ -13,8 +13,12 @@ from profile_lookup.testing.revisions import make_revisions_new
 MAX_ATTEMPTS = 50
 _LOCK_TIMEOUT = "100ms"
 
-_TABLES = [table.name for table in metadata.sorted_tables if table is not signing_key]
-"""All tables that requests change, each after those that it refers to."""
+_TABLES = {
+    table.name: ", ".join(column.name for column in table.columns if column.computed is None)
+    for table in metadata.sorted_tables
+    if table is not signing_key
+}
+"""All tables that requests change, each after those that it refers to, and their columns but for computed ones."""
 
 
 async def save(database: Database) -> None:
@@ -43,6 +47,8 @@ async def _restore(database: Database) -> None:
     async with database.transaction() as connection:
         await connection.execute(text(f"set local lock_timeout = '{_LOCK_TIMEOUT}'"))
         await connection.execute(text(f"truncate {', '.join(_TABLES)}"))
-        for name in _TABLES:
-            await connection.execute(text(f"insert into {name} table testing_snapshot.{name}"))
+        for name, columns in _TABLES.items():
+            await connection.execute(
+                text(f"insert into {name} ({columns}) select {columns} from testing_snapshot.{name}")  # noqa: S608 -- names of ours
+            )
         await make_revisions_new(connection)

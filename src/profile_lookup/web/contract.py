@@ -23,7 +23,7 @@ STATUS_AND_CODE: dict[type[errors.ProfileLookupError], tuple[int, int]] = {
     errors.TraitGroupLimitReached: (400, 520053),
     errors.TraitLimitReached: (400, 520054),
     errors.Unauthenticated: (401, 20003),
-    errors.ScopeMissing: (403, 403),
+    errors.AccessDenied: (403, 403),
     errors.UploadRefused: (403, 403),
     errors.NotFound: (404, 20404),
     errors.StoreNotFound: (404, 520041),

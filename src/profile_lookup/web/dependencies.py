@@ -1,6 +1,6 @@
 """Dependencies that several features use: the process's services, a transaction, and parts of the request."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -55,11 +55,12 @@ Snapshot = Annotated[AsyncConnection, Depends(_snapshot, scope="function")]
 """One read-only transaction for the request. All its queries see the same moment."""
 
 
-async def _signing_secret(request: Request) -> bytes:
-    return await services_of(request.scope).signing_key.secret()
+async def _signing_secrets(request: Request) -> Sequence[bytes]:
+    return await services_of(request.scope).signing_key.secrets()
 
 
-SigningSecret = Annotated[bytes, Depends(_signing_secret)]
+SigningSecrets = Annotated[Sequence[bytes], Depends(_signing_secrets)]
+"""The secrets that sign page tokens and upload addresses; the last one signs."""
 
 
 async def base_url_of(scope: Scope) -> str:

@@ -45,7 +45,7 @@ _EVERYWHERE = (
     Error.of(CRASH_STATUS, CRASH_CODE, CRASH_MESSAGE, EXAMPLE_ERROR_PAGES),
     _example(errors.Unavailable()),
 )
-_WITH_CREDENTIALS = (_example(errors.Unauthenticated()), _example(errors.ScopeMissing()))
+_WITH_CREDENTIALS = (_example(errors.Unauthenticated()), _example(errors.ScopeMissing("read")))
 
 
 def header(kind: str, description: str, *, required: bool = True, **facets: Any) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Lists, page by page: the query parameters, and the opaque tokens that identify a page.
 
-A token is signed for one list and one order. It contains IDs, names and times, never an identifier's value.
+A token is signed for one list and one order, and expires after a week. It contains IDs, names and times, never an
+identifier's value.
 
 `PageSize` and `PageToken` are accepted as other names, undocumented: the Go SDK sends these, and without them it would
 fetch the first page for ever.
@@ -13,14 +14,15 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
-from itsdangerous import BadData, URLSafeSerializer
+from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
 from pydantic.json_schema import SkipJsonSchema
 from sqlalchemy import Row, Select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.clock import CLOCK
 from profile_lookup.database.keyset import DEFAULT_PAGE_SIZE, MAX_TOKEN, Key, Order, Position, fetch_rows
 from profile_lookup.errors import PageTokenRefused
-from profile_lookup.web.dependencies import SigningSecret
+from profile_lookup.web.dependencies import SigningSecrets
 from profile_lookup.web.wire import MAX_SHORT_PAGE, Meta
 
 
@@ -86,11 +88,21 @@ ControlPlanePage = Annotated[PageRequest, Depends(page_request(100))]
 ResultsPage = Annotated[PageRequest, Depends(page_request(1000, default_order="ASC"))]
 
 
+MAX_AGE = 7 * 86_400  # seconds
+
+
+class _Signer(TimestampSigner):
+    """Takes the time from the clock that a server for tests moves."""
+
+    def get_timestamp(self) -> int:
+        return int(CLOCK.now().timestamp())
+
+
 class PageTokens:
     """Signs and verifies tokens. `scope` identifies the list by its name, its store and whatever else selects rows."""
 
-    def __init__(self, secret: bytes) -> None:
-        self._secret = secret
+    def __init__(self, secrets: Sequence[bytes]) -> None:
+        self._secrets = list(secrets)
 
     def write(self, position: Position, order: Order, *scope: str) -> str:
         token = self._serializer(order, scope).dumps([position.values, position.is_backwards, position.is_inclusive])
@@ -107,16 +119,18 @@ class PageTokens:
         orders: tuple[Order, ...] = ("DESC", "ASC") if order is None else (order,)
         for signed in orders:
             with suppress(BadData):
-                return Position(*self._serializer(signed, scope).loads(token)), signed
+                return Position(*self._serializer(signed, scope).loads(token, max_age=MAX_AGE)), signed
         raise PageTokenRefused
 
-    def _serializer(self, order: Order, scope: Sequence[str]) -> URLSafeSerializer:
+    def _serializer(self, order: Order, scope: Sequence[str]) -> URLSafeTimedSerializer:
         salt = "\0".join(("page", order, *scope))
-        return URLSafeSerializer(self._secret, salt=salt, signer_kwargs={"digest_method": hashlib.sha256})
+        return URLSafeTimedSerializer(
+            self._secrets, salt=salt, signer=_Signer, signer_kwargs={"digest_method": hashlib.sha256}
+        )
 
 
-async def _page_tokens(secret: SigningSecret) -> PageTokens:
-    return PageTokens(secret)
+async def _page_tokens(secrets: SigningSecrets) -> PageTokens:
+    return PageTokens(secrets)
 
 
 PageTokensOfApp = Annotated[PageTokens, Depends(_page_tokens)]

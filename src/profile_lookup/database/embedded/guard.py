@@ -12,7 +12,6 @@ import fcntl
 import functools
 import json
 import os
-import pwd
 import re
 import shutil
 import signal
@@ -23,6 +22,17 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypedDict
+
+if __name__ == "__main__":  # an isolated interpreter finds our package only so
+    sys.path.insert(0, str(Path(__file__).parents[3]))
+
+from profile_lookup.database.embedded.server_account import (
+    NoAccount,
+    account_of,
+    account_with_user,
+    give,
+    is_allowed,
+)
 
 SHUTDOWN_TIMEOUT = 30.0  # seconds; after that PostgreSQL stops at once, and recovers at its next start
 _ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath}
@@ -68,7 +78,12 @@ class _Server:
             settings["dynamic_shared_memory_type"] = "mmap"
         self.options = [part for item in settings.items() for part in ("-c", "=".join(item))]
         self.setting = order["setting"]
-        self.account = _account(self.directory, self.data, self.setting)
+        self.account = account_of(self.data)
+        if self.account and not is_allowed("-x", self.directory, self.account):
+            raise Refusal(
+                f"PostgreSQL does not run as root, and user {self.account['user']} may not enter {self.directory}: "
+                f"set {self.setting} to a directory below /var/lib, or run as another user"
+            )
         self.programs = _programs(Path(order["package"]), Path(order["copies"]), self.account)
         # They inherit the lock: should the guard be killed, the next one waits for the processes that it started.
         self.circumstances = {"cwd": "/", "env": _ENVIRONMENT, "pass_fds": [order["server_fd"]], **self.account}
@@ -96,24 +111,25 @@ class _Server:
         with suppress(FileNotFoundError):
             shutil.rmtree(unfinished)
         unfinished.mkdir(_PRIVATE)
-        if self.account:
-            os.chown(unfinished, self.account["user"], self.account["group"], follow_symlinks=False)
         try:
-            self._run("initdb", *_INITDB, *([] if self.sync else ["--no-sync"]), "-D", str(unfinished))
+            maker = account_with_user(self.account)
+            give(unfinished, maker)
+            self._run(maker, "initdb", *_INITDB, *([] if self.sync else ["--no-sync"]), "-D", str(unfinished))
             single_user = ["--single", "-D", str(unfinished), *self.options, "-c", "exit_on_error=on", "postgres"]
-            self._run("postgres", *single_user, standard_input="CREATE DATABASE profile_lookup")
+            self._run(maker, "postgres", *single_user, standard_input="CREATE DATABASE profile_lookup")
+            give(unfinished, self.account)
             unfinished.rename(self.data)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
 
-    def _run(self, program: str, *arguments: str, standard_input: str = "") -> None:
+    def _run(self, account: dict[str, Any], program: str, *arguments: str, standard_input: str = "") -> None:
         completed = subprocess.run(  # noqa: S603 - the wheel's program
             [self.programs / program, *arguments],
             capture_output=True,
             check=False,
             errors="replace",
             input=standard_input,
-            **self.circumstances,
+            **(self.circumstances | account),
         )
         if completed.returncode != 0:
             raise Refusal(f"cannot make a database in {self.directory}: {complaint(completed.stderr)}")
@@ -146,30 +162,10 @@ def _end_with_guard(guard: int) -> None:
             os._exit(1)
 
 
-def _account(directory: Path, data: Path, setting: str) -> dict[str, Any]:
-    """Return the account that the server runs as, as arguments of Popen, or nothing for this user.
-
-    PostgreSQL refuses to run as root.
-    """
-    if os.geteuid() != 0:
-        return {}
-    users = {user.pw_name: (user.pw_uid, user.pw_gid) for user in reversed(pwd.getpwall())}
-    user, group = users.get("postgres") or users.get("nobody") or (0, 0)
-    if data.exists() and (found := data.stat()).st_uid != 0:
-        user, group = found.st_uid, found.st_gid
-    account = {"user": user, "group": group, "extra_groups": []}
-    if user == 0 or not _is_allowed("-x", directory, account):
-        raise Refusal(
-            f"PostgreSQL does not run as root, and user {user} may not enter {directory}: "
-            f"set {setting} to a directory below /var/lib, or run as another user"
-        )
-    return account
-
-
 def _programs(package: Path, copies: Path, account: dict[str, Any]) -> Path:
     """Return where the account can run the wheel's programs: in a copy, if the wheel is in the home of root."""
     programs = package / "pginstall" / "bin"
-    if not account or _is_allowed("-r", package / "pginstall/share/postgres.bki", account):
+    if not account or is_allowed("-r", package / "pginstall/share/postgres.bki", account):
         return programs
     copy = copies / f"postgresql-{_version(programs)}"
     if not copy.exists():
@@ -184,11 +180,6 @@ def _programs(package: Path, copies: Path, account: dict[str, Any]) -> Path:
             path.chmod(mode | (0o555 if mode & stat.S_IXUSR else 0o444))
         unfinished.rename(copy)
     return copy / programs.relative_to(package.parent)
-
-
-def _is_allowed(test: str, path: Path, account: dict[str, Any]) -> bool:
-    command = ["/bin/sh", "-c", 'test "$0" "$1"', test, str(path)]
-    return subprocess.call(command, cwd="/", **account) == 0  # noqa: S603 - test(1)
 
 
 def _version(programs: Path) -> str:
@@ -230,6 +221,9 @@ def _remove(directory: Path) -> None:
 def _guard(order: Order) -> None:
     try:
         server = _Server(order).start()
+    except NoAccount:
+        sys.stdout.write("PostgreSQL does not run as root, and there is no other user: create a user named postgres")
+        return
     except (OSError, Refusal) as error:
         place = Path(order["directory"]), order["setting"]
         sys.stdout.write(explain(error, *place) if isinstance(error, OSError) else str(error))

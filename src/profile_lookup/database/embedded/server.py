@@ -23,9 +23,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from io import BufferedWriter
 from pathlib import Path
 from typing import Self
-from urllib.parse import quote
 
 from profile_lookup.database.embedded import guard
+from profile_lookup.database.embedded.roles import SERVICE, ensure_roles, url_as
 from profile_lookup.database.embedded.unix_socket import answers, socket_directory
 from profile_lookup.errors import OperatorError
 from profile_lookup.files import is_locked, is_shared, open_private, try_lock
@@ -53,8 +53,8 @@ class EmbeddedPostgres:
     """A lease on the server of `directory`, which is created if it is missing.
 
     `settings` are PostgreSQL's, by name, and take precedence over the defaults; those of the process that starts the
-    server apply to all. As root, the server runs as the owner of its data, at first `postgres` or `nobody`; if that
-    user cannot run the wheel's programs, a copy of them is kept in `copies`, by default in `directory`.
+    server apply to all. `server_account.py` says as which user the server runs if root starts it; if that user cannot
+    run the wheel's programs, a copy of them is kept in `copies`, by default in `directory`.
 
     `remove`: the guard removes the directory once the server has ended, even after a kill -9 of its users.
     `setting`: the name of the setting that says where the directory is, for messages.
@@ -81,7 +81,11 @@ class EmbeddedPostgres:
     @property
     def url(self) -> str:
         """postgresql://…, for libpq and asyncpg; it is final once the server is started."""
-        return f"postgresql://postgres@/profile_lookup?host={quote(self._socket_directory)}&port=5432"
+        return self.url_as(SERVICE)
+
+    def url_as(self, role: str) -> str:
+        """Return the URL by which a role of `roles.py` connects."""
+        return url_as(role, self._data, self._socket_directory)
 
     def start(self, timeout: float = 60.0) -> None:
         """Lease the server and return once it answers.
@@ -154,6 +158,7 @@ class EmbeddedPostgres:
                     raise EmbeddedPostgresError(f"PostgreSQL did not start: {reason} (see {self.log})")
                 log_start = self._launch(deadline)
             self._pause(deadline)
+        ensure_roles(self._data, self._socket_directory)
 
     def _is_ready(self) -> bool:
         *_, socket_directory, _, _, status = self._pid_file()

@@ -15,15 +15,17 @@ class Explanation(NamedTuple):
 EXPLANATIONS = {
     403: Explanation(
         "Permission denied",
-        "The credentials are right, but they do not allow this request. Either the API key has a scope that does not "
-        "include it, or the address of an upload is wrong or has expired.",
-        "Use a key with the scope that the request needs, or the account's SID and auth token. If an upload was "
+        "The credentials are right, but they do not allow this request. The API key does not have the scope that the "
+        "request needs; or it would give another key more than it has itself, or do what only a key for all stores, or "
+        "the account's own SID and auth token, may do; or the address of an upload is wrong or has expired.",
+        "The `message` says which of these it is. Scopes do not include each other: `lookup` is for lookups, `read` "
+        "for `GET` of the data, `write` for its other methods, and `manage` for the control plane. If an upload was "
         "refused, create the import again: its answer has a new `url`.",
     ),
     20003: Explanation(
         "Missing or wrong credentials",
         "The request has no `Authorization` header, or its SID and secret do not belong together, or the key was "
-        "revoked.",
+        "revoked or has expired, or the account is disabled.",
         "Send HTTP Basic credentials with every request: an API key's SID and its secret, or an account's SID and its "
         "auth token.",
     ),
@@ -140,7 +142,8 @@ EXPLANATIONS = {
     520046: Explanation(
         "Invalid request",
         "A parameter or the body is not as expected: it is malformed JSON, a member is missing, unknown or of the "
-        "wrong type, the value of an identifier cannot be normalized, or a page token does not belong to this list.",
+        "wrong type, the value of an identifier cannot be normalized, or a page token does not belong to this list or "
+        "is older than a week.",
         "The `message` names the place and says what was expected, but it never repeats an identifier's value. Correct "
         "the request; to repeat it unchanged does not help.",
     ),
