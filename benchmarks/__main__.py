@@ -19,6 +19,9 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.imports import ImportOptions, ImportResults, measure_imports
 from benchmarks.imports import table as imports_table
 from benchmarks.load import Load
+from benchmarks.overload import CONNECTIONS as OVERLOAD_CONNECTIONS
+from benchmarks.overload import KINDS as OVERLOAD_KINDS
+from benchmarks.overload import TIMES, OverloadOptions, measure_overload
 from benchmarks.results import Results, table, this_machine
 from benchmarks.rounds import LookupOptions, measure_lookups
 from benchmarks.workload import KINDS
@@ -36,7 +39,7 @@ LONGEST = 300
 
 
 def main(arguments: list[str]) -> None:
-    if not arguments or arguments[0] not in ("against", "writes", "imports", "draw", "-h", "--help"):
+    if not arguments or arguments[0] not in ("against", "writes", "imports", "overload", "draw", "-h", "--help"):
         arguments = ["lookups", *arguments]
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(128 + signal.SIGTERM))  # which also ends the servers
@@ -97,6 +100,12 @@ def _against(options: argparse.Namespace) -> None:
             comparison.write(options.output)
         for line in comparison.table():
             print(line)
+
+
+def _overload(options: argparse.Namespace) -> None:
+    selected = OverloadOptions(options.size, options.kinds, options.connections, options.times, options.seconds)
+    for line in measure_overload(selected, options.data):
+        print(line, flush=True)
 
 
 def _draw(options: argparse.Namespace) -> None:
@@ -165,6 +174,18 @@ def _parser() -> argparse.ArgumentParser:
     against.add_argument("--rows", type=_rows, default=100_000, help="rows of each import (default: 100000)")
     _add_generator(against)
     against.set_defaults(rounds=15, seconds=1.0)
+    overload = commands.add_parser("overload", help="measure what happens at four times the best load")
+    overload.set_defaults(run=_overload)
+    overload.add_argument("--size", type=_size, default="100k", help="identifiers (default: 100k)")
+    overload.add_argument(
+        "--kinds", type=_list_of(_one_of(OVERLOAD_KINDS)), default=OVERLOAD_KINDS, help=f"of {','.join(OVERLOAD_KINDS)}"
+    )
+    overload.add_argument(
+        "--connections", type=_list_of(_count), default=OVERLOAD_CONNECTIONS, help="tried for the best load"
+    )
+    overload.add_argument("--times", type=_count, default=TIMES, help="the best load (default: %(default)s)")
+    overload.add_argument("--seconds", type=_seconds, default=5.0, help="of each measurement (default: %(default)s)")
+    overload.add_argument("--data", type=Path, default=default_directory(), help="where to keep the databases")
     drawing = commands.add_parser("draw", help="draw results that --output wrote")
     drawing.set_defaults(run=_draw)
     drawing.add_argument("results", type=Path, nargs="+")

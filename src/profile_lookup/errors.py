@@ -42,6 +42,7 @@
     │   └── StillBeingRemoved       the values of a trait or group that had this name are still being deleted
     ├── Outdated                    the resource is no longer what `If-Match` says
     └── Unavailable                 the database is unreachable, overloaded or too slow
+        ├── Overloaded              so many requests are under way that this one would wait for too long
         ├── OutcomeUnknown          the connection was lost during a commit, so the write may have been done
         └── NotMigrated             the database does not have this version's schema
 
@@ -320,6 +321,11 @@ class Outdated(ProfileLookupError):
 class Unavailable(ProfileLookupError):
     def __init__(self, reason: str = "the database did not answer in time") -> None:
         super().__init__(f"Service Unavailable: {reason}")
+
+
+class Overloaded(Unavailable):
+    def __init__(self) -> None:
+        super().__init__("more requests are under way than can be answered soon. Nothing was done; try again later")
 
 
 class OutcomeUnknown(Unavailable):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from profile_lookup.database.pool import Database
 from profile_lookup.database.signing_key import SigningKey
+from profile_lookup.overload import LoadLimits
 from profile_lookup.settings import Settings
 
 if TYPE_CHECKING:  # features import this module, so it imports only their types
@@ -21,6 +22,7 @@ class Services:
     settings: Settings
     database: Database
     signing_key: SigningKey
+    load_limits: LoadLimits
     admissions: "Admissions"
     lookup: "ProfileLookup"
     group_ingest: "GroupIngest"

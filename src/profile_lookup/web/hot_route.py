@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from profile_lookup.errors import ProfileLookupError, RequestRefused
+from profile_lookup.overload import LoadLimit, LoadLimits
 from profile_lookup.web import connection
 from profile_lookup.web.body import USUAL_LIMITS, BodyLimits, ContractRoute, headers_of, read_json_body
 from profile_lookup.web.dependencies import services_of
@@ -107,7 +108,7 @@ class HotRoute(ContractRoute):
 
     async def _answer(self, request: HotRequest, parameter: str, send: Send) -> None:
         try:
-            answer: bytes = await self.endpoint(request, parameter)
+            answer = await self._limited(request, parameter)
         except ProfileLookupError as error:
             refusal = await logged_answer_to(request.scope, error)
             await refusal(request.scope, request.receive, send)
@@ -115,6 +116,20 @@ class HotRoute(ContractRoute):
         headers = [(b"content-length", b"%d" % len(answer)), (b"content-type", b"application/json")]
         await send({"type": "http.response.start", "status": self._status, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
+
+    async def _limited(self, request: HotRequest, parameter: str) -> bytes:
+        """Return the answer. Raises `Overloaded`, before anything is parsed, or what the endpoint raises."""
+        limit = self._limit_of(request.services.load_limits)
+        limit.begin(is_late=connection.was_held_back(request.scope))
+        request.receive = limit.uncounted(request.receive)
+        try:
+            answer: bytes = await self.endpoint(request, parameter)
+        finally:
+            limit.end()
+        return answer
+
+    def _limit_of(self, limits: LoadLimits) -> LoadLimit:
+        return limits.lookups if self._suffix.endswith("/Lookup") else limits.creates
 
 
 class HotRoutesMiddleware:
