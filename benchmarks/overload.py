@@ -103,7 +103,7 @@ def measure_overload(options: OverloadOptions, data: Path) -> Iterator[str]:
 
 
 _HEADER = (
-    "| load | connections | goodput/s | of the best | p99, ms | times the best | refused/s | /healthz: p50, p99, ms | idle |",
+    "| load | connections | goodput/s | share | p99, ms | times | refused/s | /healthz p50, p99 | idle p50 |",
     "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
 )
 

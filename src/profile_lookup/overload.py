@@ -7,8 +7,9 @@ See docs/decisions/0034-overload.md.
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Self, TypeVar
 
 from profile_lookup.errors import Overloaded, Unavailable
 
@@ -18,7 +19,7 @@ REFUSALS_PER_SECOND = 500
 """The pace at which connections whose requests were refused are read again, unless that would take too long."""
 SHORTEST_PAUSE = 0.1  # seconds
 LONGEST_PAUSE = 1.0  # seconds, which `Retry-After` announces
-MEMORY = 0.2  # seconds; the load is gone if half of a limit sufficed for so long
+MEMORY = 0.5  # seconds; the load is gone if half of a limit sufficed for so long
 
 log = logging.getLogger(__name__)
 
@@ -47,18 +48,27 @@ class LoadLimit:
         `is_late`: the request may have waited on a connection that was not read, so its answer would be late in any
         case. It is accepted only if the limit has not been half used for a while, which means that the load is gone.
         """
-        if self._under_way * 2 >= self._limit:
-            self._half_used_at = self._clock()
+        self._note_use()
         if self._under_way >= self._limit or (is_late and self._clock() < self._half_used_at + MEMORY):
             raise Overloaded
         self.resume()
 
     def end(self) -> None:
         """Count a request as finished, and measure the rate."""
+        self._note_use()  # here, too: after a process has not run for a moment, answers come before new requests
         self.suspend()
         self._finished += 1
         if self._finished >= self._least and self._under_way >= self._busy:
             self._measure()
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count a request while the block runs. Raises `Overloaded`."""
+        self.begin()
+        try:
+            yield
+        finally:
+            self.end()
 
     def suspend(self) -> None:
         """Stop counting a request, because it waits for its client."""
@@ -83,6 +93,10 @@ class LoadLimit:
 
         return receive_uncounted
 
+    def _note_use(self) -> None:
+        if self._under_way * 2 >= self._limit:
+            self._half_used_at = self._clock()
+
     def _measure(self) -> None:
         now = self._clock()
         expected = self._finished / max(now - self._measured_from, 0.001) * self._seconds
@@ -90,6 +104,53 @@ class LoadLimit:
         self._limit = max(self._least, round(smoothed))
         self._finished = 0
         self._measured_from = now
+
+
+class Turn:
+    """A context in which a request has one of some turns, in the order of arrival, within the limit of its class.
+
+    Entering raises `Overloaded`.
+    """
+
+    def __init__(self, limit: LoadLimit, turns: asyncio.Semaphore, *, is_late: bool = False) -> None:
+        self._limit = limit
+        self._turns = turns
+        self._is_late = is_late
+        self._has_turn = False
+
+    async def __aenter__(self) -> Self:
+        self._limit.begin(is_late=self._is_late)
+        try:
+            await self._take()
+        except BaseException:
+            self._limit.end()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._give_back()
+        self._limit.end()
+
+    def interrupted(self, receive: Callable[[], Awaitable[Result]]) -> Callable[[], Awaitable[Result]]:
+        """Return a function that does what `receive` does without a turn: a slow client must not occupy one."""
+        receive_uncounted = self._limit.uncounted(receive)
+
+        async def receive_without_turn() -> Result:
+            self._give_back()
+            result = await receive_uncounted()
+            await self._take()
+            return result
+
+        return receive_without_turn
+
+    async def _take(self) -> None:
+        await self._turns.acquire()
+        self._has_turn = True
+
+    def _give_back(self) -> None:
+        if self._has_turn:
+            self._has_turn = False
+            self._turns.release()
 
 
 class LoadLimits:
@@ -105,6 +166,7 @@ class LoadLimits:
         self.fuzzy = LoadLimit(least=pool_size, most=128, seconds=0.2)
         self.bulks = _fixed(16)  # each has up to 16 MiB in memory
         self.uploads = _fixed(64)
+        self.pooled_turns = asyncio.Semaphore(pool_size)  # the pool itself serves those that wait in no order
         self.fuzzy_turns = asyncio.Semaphore(max(1, pool_size // 4))
         self.bulk_turns = asyncio.Semaphore(max(1, pool_size // 8))
         self.upload_turns = asyncio.Semaphore(max(1, pool_size // 8))

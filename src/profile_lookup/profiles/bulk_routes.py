@@ -15,7 +15,7 @@ from profile_lookup.profiles import wire
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
 from profile_lookup.web import ids
 from profile_lookup.web.body import BodyLimits, ContractRoute, json_body
-from profile_lookup.web.dependencies import BaseUrl, Transaction
+from profile_lookup.web.dependencies import BaseUrl, DatabaseOfApp, LoadLimitsOfApp
 from profile_lookup.web.openapi import error_answers, request_example
 
 _ACCEPTED = "Profile batch accepted for processing."
@@ -57,7 +57,8 @@ router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles/Bulk", route_class=Cont
 async def update_profiles_bulk(
     store: StoreOfAccount,
     body: Annotated[wire.ProfileBatch, json_body(wire.ProfileBatch, LIMITS)],
-    transaction: Transaction,
+    load_limits: LoadLimitsOfApp,
+    database: DatabaseOfApp,
     base_url: BaseUrl,
     response: Response,
 ) -> wire.BatchAccepted:
@@ -67,16 +68,17 @@ async def update_profiles_bulk(
     request. The traits themselves are checked when the profile's turn comes.
     """
     requested_at = CLOCK.now()
-    operation = await enqueue(
-        transaction,
-        store.account_id,
-        store.id,
-        kind=OperationKind.UPDATE_PROFILES_BULK,
-        job_input={"requested_at": requested_at.isoformat()},
-        created_at=requested_at,
-    )
     inputs = [json.dumps(profile.traits or {}) for profile in body.profiles]
-    await items.stage(transaction, store.account_id, operation, inputs)
+    async with load_limits.bulk_turns, database.transaction() as transaction:
+        operation = await enqueue(
+            transaction,
+            store.account_id,
+            store.id,
+            kind=OperationKind.UPDATE_PROFILES_BULK,
+            job_input={"requested_at": requested_at.isoformat()},
+            created_at=requested_at,
+        )
+        await items.stage(transaction, store.account_id, operation, inputs)
     answer = accepted(response, base_url, operation, _ACCEPTED)
     return wire.BatchAccepted(
         message=answer.message,
