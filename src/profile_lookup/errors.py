@@ -12,6 +12,7 @@
     │   ├── RowRefused              a profile of a batch, or a row of an import's file, cannot be applied
     │   ├── BodyTooLarge
     │   ├── TooManyValues           a JSON body has so many values that parsing it would delay all other requests
+    │   ├── TooDeep                 the brackets of a JSON body are nested too deep
     │   ├── MediaTypeRefused
     │   └── ContentEncodingRefused  the body is compressed
     ├── NotFound
@@ -135,6 +136,11 @@ class BodyTooLarge(RequestRefused):
 class TooManyValues(BodyTooLarge):
     def __init__(self, limit: int) -> None:
         RequestRefused.__init__(self, f"The request body has more than {limit} values: commas and opening brackets")
+
+
+class TooDeep(RequestRefused):
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"body: expected at most {limit} levels of nesting")
 
 
 class MediaTypeRefused(RequestRefused):

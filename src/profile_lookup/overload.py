@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 class LoadLimit:
     """Limits how many requests of one class are under way to what is done in `seconds`, by the measured rate.
 
-    At least `least` and at most `most` may be under way. Until a rate was measured, the limit is `most`.
+    At least `least` and at most `most` may be under way; until a rate was measured, four times `least`.
     """
 
     def __init__(self, least: int, most: int, seconds: float) -> None:
@@ -35,7 +35,7 @@ class LoadLimit:
         self._least = least
         self._most = most
         self._seconds = seconds
-        self._limit = most
+        self._limit = min(4 * least, most)
         self._busy = max(1, least // 4)
         self._under_way = 0
         self._finished = 0
