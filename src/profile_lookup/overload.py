@@ -30,6 +30,11 @@ class LoadLimit:
     At least `least` and at most `most` may be under way; until a rate was measured, four times `least`.
     """
 
+    __slots__ = (
+        "_busy", "_clock", "_finished", "_half_used_at", "_least", "_limit", "_measured_from", "_most", "_seconds",
+        "_under_way",
+    )  # fmt: skip
+
     def __init__(self, least: int, most: int, seconds: float) -> None:
         self._clock = asyncio.get_running_loop().time
         self._least = least
@@ -48,15 +53,15 @@ class LoadLimit:
         `is_late`: the request may have waited on a connection that was not read, so its answer would be late in any
         case. It is accepted only if the limit has not been half used for a while, which means that the load is gone.
         """
-        self._note_use()
-        if self._under_way >= self._limit or (is_late and self._clock() < self._half_used_at + MEMORY):
-            raise Overloaded
+        if is_late or self._under_way * 2 >= self._limit:
+            self._refuse_if_full(is_late=is_late)
         self.resume()
 
     def end(self) -> None:
         """Count a request as finished, and measure the rate."""
-        self._note_use()  # here, too: after a process has not run for a moment, answers come before new requests
-        self.suspend()
+        if self._under_way * 2 >= self._limit:  # after the process has not run for a moment, answers may come first
+            self._half_used_at = self._clock()
+        self._under_way -= 1
         self._finished += 1
         if self._finished >= self._least and self._under_way >= self._busy:
             self._measure()
@@ -93,9 +98,12 @@ class LoadLimit:
 
         return receive_uncounted
 
-    def _note_use(self) -> None:
+    def _refuse_if_full(self, *, is_late: bool) -> None:
+        now = self._clock()
         if self._under_way * 2 >= self._limit:
-            self._half_used_at = self._clock()
+            self._half_used_at = now
+        if self._under_way >= self._limit or (is_late and now < self._half_used_at + MEMORY):
+            raise Overloaded
 
     def _measure(self) -> None:
         now = self._clock()
