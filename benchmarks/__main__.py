@@ -3,22 +3,24 @@
 import argparse
 import signal
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TypeVar
 
 from benchmarks.against import PARTS, AgainstOptions, measure_against
+from benchmarks.arguments import count, list_of, one_of, rows, seconds, size
 from benchmarks.comparison import Comparison
 from benchmarks.contenders import PEERS
-from benchmarks.csv_files import MAX_ROWS
-from benchmarks.datasets import default_directory, parse_size
+from benchmarks.datasets import default_directory
 from benchmarks.drawing import draw
 from benchmarks.errors import BenchmarkError
 from benchmarks.imports import ImportOptions, ImportResults, measure_imports
 from benchmarks.imports import table as imports_table
 from benchmarks.load import Load
+from benchmarks.overload import CONNECTIONS as OVERLOAD_CONNECTIONS
+from benchmarks.overload import KINDS as OVERLOAD_KINDS
+from benchmarks.overload import TIMES, OverloadOptions, measure_overload
 from benchmarks.results import Results, table, this_machine
 from benchmarks.rounds import LookupOptions, measure_lookups
 from benchmarks.workload import KINDS
@@ -26,17 +28,12 @@ from benchmarks.write_database import WRITES
 from benchmarks.writes import WRITE_PEERS, WriteOptions, measure_writes
 from profile_lookup.database.embedded.server import EmbeddedPostgresError
 
-Value = TypeVar("Value")
-
 CONNECTIONS = (1, 8, 32, 128)
 PARTS_BY_DEFAULT = ("lookups", "writes", "start", "memory")
 
-LONGEST = 300
-"""The longest time of a measurement in seconds, because load must always be bounded."""
-
 
 def main(arguments: list[str]) -> None:
-    if not arguments or arguments[0] not in ("against", "writes", "imports", "draw", "-h", "--help"):
+    if not arguments or arguments[0] not in ("against", "writes", "imports", "overload", "draw", "-h", "--help"):
         arguments = ["lookups", *arguments]
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(128 + signal.SIGTERM))  # which also ends the servers
@@ -99,6 +96,12 @@ def _against(options: argparse.Namespace) -> None:
             print(line)
 
 
+def _overload(options: argparse.Namespace) -> None:
+    selected = OverloadOptions(options.size, options.kinds, options.connections, options.times, options.seconds)
+    for line in measure_overload(selected, options.data):
+        print(line, flush=True)
+
+
 def _draw(options: argparse.Namespace) -> None:
     for path in draw([Results.read(path) for path in options.results], options.svg):
         print(path)
@@ -125,46 +128,58 @@ def _parser() -> argparse.ArgumentParser:
     lookups = commands.add_parser("lookups", help="measure Lookups against the peers (the default)")
     lookups.set_defaults(run=_lookups)
     _add_common(lookups, PEERS)
-    lookups.add_argument("--size", type=_list_of(_size), default=("1M",), help="identifiers: 10k,1M,10M (default: 1M)")
-    lookups.add_argument("--kinds", type=_list_of(_one_of(KINDS)), default=("phones",), help=f"of {','.join(KINDS)}")
+    lookups.add_argument("--size", type=list_of(size), default=("1M",), help="identifiers: 10k,1M,10M (default: 1M)")
+    lookups.add_argument("--kinds", type=list_of(one_of(KINDS)), default=("phones",), help=f"of {','.join(KINDS)}")
     lookups.add_argument(
         "--keys", choices=("uniform", "skewed"), default="uniform", help="how the looked-up people are chosen"
     )
-    lookups.add_argument("--connections", type=_list_of(_count), default=CONNECTIONS, help="default: 1,8,32,128")
-    lookups.add_argument("--workers", type=_list_of(_count), default=(1,), help="processes of each server: 1,2")
+    lookups.add_argument("--connections", type=list_of(count), default=CONNECTIONS, help="default: 1,8,32,128")
+    lookups.add_argument("--workers", type=list_of(count), default=(1,), help="processes of each server: 1,2")
     writes = commands.add_parser("writes", help="measure POST Profiles")
     writes.set_defaults(run=_writes)
     _add_common(writes, WRITE_PEERS)
-    writes.add_argument("--size", type=_size, default="1M", help="identifiers stored before (default: 1M)")
-    writes.add_argument("--kinds", type=_list_of(_one_of(WRITES)), default=tuple(WRITES), help=f"of {','.join(WRITES)}")
-    writes.add_argument("--connections", type=_list_of(_count), default=(32,), help="default: 32")
+    writes.add_argument("--size", type=size, default="1M", help="identifiers stored before (default: 1M)")
+    writes.add_argument("--kinds", type=list_of(one_of(WRITES)), default=tuple(WRITES), help=f"of {','.join(WRITES)}")
+    writes.add_argument("--connections", type=list_of(count), default=(32,), help="default: 32")
     imports = commands.add_parser("imports", help="measure imports of CSV files")
     imports.set_defaults(run=_imports)
-    imports.add_argument("--rows", type=_rows, default=1_000_000, help="rows of the file (default: 1000000)")
+    imports.add_argument("--rows", type=rows, default=1_000_000, help="rows of the file (default: 1000000)")
     imports.add_argument(
-        "--beside", type=_rows, default=100_000, help="rows of each import during lookups (default: 100000)"
+        "--beside", type=rows, default=100_000, help="rows of each import during lookups (default: 100000)"
     )
     imports.add_argument(
         "--kill", type=int, default=0, metavar="TIMES", help="how often to kill the service (default: 0)"
     )
     imports.add_argument(
-        "--kill-rows", type=_rows, default=200_000, help="rows of the import that is killed (default: 200000)"
+        "--kill-rows", type=rows, default=200_000, help="rows of the import that is killed (default: 200000)"
     )
     _add_generator(imports)
     against = commands.add_parser("against", help="measure this checkout against another commit")
     against.set_defaults(run=_against)
     against.add_argument("revision", help="the other commit, in any form that git understands")
     against.add_argument(
-        "--only", type=_list_of(_one_of(PARTS)), default=PARTS_BY_DEFAULT, metavar="PARTS",
+        "--only", type=list_of(one_of(PARTS)), default=PARTS_BY_DEFAULT, metavar="PARTS",
         help=f"of {','.join(PARTS)} (default: {','.join(PARTS_BY_DEFAULT)})",
     )  # fmt: skip
-    against.add_argument("--size", type=_size, default="1M", help="identifiers (default: 1M)")
+    against.add_argument("--size", type=size, default="1M", help="identifiers (default: 1M)")
     against.add_argument(
-        "--connections", type=_list_of(_count), default=CONNECTIONS, help="of lookups (default: 1,8,32,128)"
+        "--connections", type=list_of(count), default=CONNECTIONS, help="of lookups (default: 1,8,32,128)"
     )
-    against.add_argument("--rows", type=_rows, default=100_000, help="rows of each import (default: 100000)")
+    against.add_argument("--rows", type=rows, default=100_000, help="rows of each import (default: 100000)")
     _add_generator(against)
     against.set_defaults(rounds=15, seconds=1.0)
+    overload = commands.add_parser("overload", help="measure what happens at four times the best load")
+    overload.set_defaults(run=_overload)
+    overload.add_argument("--size", type=size, default="100k", help="identifiers (default: 100k)")
+    overload.add_argument(
+        "--kinds", type=list_of(one_of(OVERLOAD_KINDS)), default=OVERLOAD_KINDS, help=f"of {','.join(OVERLOAD_KINDS)}"
+    )
+    overload.add_argument(
+        "--connections", type=list_of(count), default=OVERLOAD_CONNECTIONS, help="tried for the best load"
+    )
+    overload.add_argument("--times", type=count, default=TIMES, help="the best load (default: %(default)s)")
+    overload.add_argument("--seconds", type=seconds, default=5.0, help="of each measurement (default: %(default)s)")
+    overload.add_argument("--data", type=Path, default=default_directory(), help="where to keep the databases")
     drawing = commands.add_parser("draw", help="draw results that --output wrote")
     drawing.set_defaults(run=_draw)
     drawing.add_argument("results", type=Path, nargs="+")
@@ -174,65 +189,20 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_common(parser: argparse.ArgumentParser, peers: tuple[str, ...]) -> None:
     parser.add_argument(
-        "--peers", type=_list_of(_one_of(peers)), default=peers, help=f"of {','.join(peers)} (default: all)"
+        "--peers", type=list_of(one_of(peers)), default=peers, help=f"of {','.join(peers)} (default: all)"
     )
     _add_generator(parser)
     parser.add_argument("--svg", type=Path, metavar="DIRECTORY", help="where to write charts")
 
 
 def _add_generator(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--rounds", type=_count, default=5, help="default: %(default)s")
-    parser.add_argument("--seconds", type=_seconds, default=5.0, help="of each measurement (default: %(default)s)")
+    parser.add_argument("--rounds", type=count, default=5, help="default: %(default)s")
+    parser.add_argument("--seconds", type=seconds, default=5.0, help="of each measurement (default: %(default)s)")
     parser.add_argument("--load", choices=("wrk", "own"), help="the generator (default: wrk if it is installed)")
     parser.add_argument("--output", type=Path, help="where to write the results as JSON")
     parser.add_argument(
         "--data", type=Path, default=default_directory(), help="where to keep the databases (default: %(default)s)"
     )
-
-
-def _list_of(parse: Callable[[str], Value]) -> Callable[[str], tuple[Value, ...]]:
-    def items(text: str) -> tuple[Value, ...]:
-        return tuple(parse(item) for item in text.split(","))
-
-    return items
-
-
-def _one_of(names: Collection[str]) -> Callable[[str], str]:
-    def name(text: str) -> str:
-        if text not in names:
-            raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(names)}")
-        return text
-
-    return name
-
-
-def _size(text: str) -> str:
-    try:
-        parse_size(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected 1k-100M") from None
-    return text
-
-
-def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected 1 or more")
-    return count
-
-
-def _rows(text: str) -> int:
-    rows = int(text)
-    if not 100 <= rows <= MAX_ROWS:  # noqa: PLR2004 -- fewer rows show nothing
-        raise argparse.ArgumentTypeError(f"{text!r}: expected 100-{MAX_ROWS}")
-    return rows
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds <= LONGEST:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected up to {LONGEST}")
-    return seconds
 
 
 if __name__ == "__main__":

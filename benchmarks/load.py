@@ -33,6 +33,7 @@ class Target:
     port: int
     path: str
     authorization: str
+    method: str = "POST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def _by_wrk(wrk: str, target: Target, bodies: Sequence[bytes], connections: int,
 async def _generate(target: Target, bodies: Sequence[bytes], connections: int, seconds: float, first: int) -> Outcome:
     loop = asyncio.get_running_loop()
     next_bodies = itertools.islice(itertools.cycle(bodies), first, None)
-    clients = [_Client(target, next_bodies, loop.create_future()) for _ in range(connections)]
+    clients = [Client(target, next_bodies, loop.create_future()) for _ in range(connections)]
     for client in clients:
         await loop.create_connection(lambda client=client: client, "127.0.0.1", target.port)  # type: ignore[misc]
     started_at = time.perf_counter()
@@ -107,7 +108,7 @@ async def _generate(target: Target, bodies: Sequence[bytes], connections: int, s
     return Outcome(len(latencies), failed, elapsed, percentiles[49] * 1e3, percentiles[98] * 1e3)
 
 
-class _Client(asyncio.Protocol):
+class Client(asyncio.Protocol):
     """A keep-alive connection with one request at a time."""
 
     def __init__(self, target: Target, bodies: Iterator[bytes], finished: asyncio.Future[None]) -> None:
@@ -116,8 +117,8 @@ class _Client(asyncio.Protocol):
         self.failed = 0
         self._bodies = bodies
         self._head = (
-            f"POST {target.path} HTTP/1.1\r\nHost: 127.0.0.1:{target.port}\r\nAuthorization: {target.authorization}"
-            "\r\nContent-Type: application/json\r\nContent-Length: "
+            f"{target.method} {target.path} HTTP/1.1\r\nHost: 127.0.0.1:{target.port}\r\n"
+            f"Authorization: {target.authorization}\r\nContent-Type: application/json\r\nContent-Length: "
         ).encode()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -134,12 +135,15 @@ class _Client(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """Record an answer and send the next request. The parser calls this method."""
         now = time.perf_counter()
-        self.latencies.append(now - self._sent_at)
-        self.failed += self._parser.get_status_code() >= 300  # noqa: PLR2004 -- no success
+        self.record(self._parser.get_status_code(), now - self._sent_at)
         if now < self._until:
             self._send()
         else:
             self._transport.close()
+
+    def record(self, status: int, latency: float) -> None:
+        self.latencies.append(latency)
+        self.failed += status >= 300  # noqa: PLR2004 -- no success
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.finished.done():

@@ -30,6 +30,7 @@ from profile_lookup.lookup import routes as lookup_routes
 from profile_lookup.lookup.coalescing import Lookups
 from profile_lookup.lookup.profile_lookup import ProfileLookup
 from profile_lookup.operations import routes as operations
+from profile_lookup.overload import LoadLimits
 from profile_lookup.profiles import bulk_routes, identifier_routes, memory_routes
 from profile_lookup.profiles import routes as profiles
 from profile_lookup.services import Services
@@ -42,6 +43,7 @@ from profile_lookup.web.docs.routes import install_docs
 from profile_lookup.web.errors import install_error_handlers
 from profile_lookup.web.hot_route import HotRoute, HotRoutesMiddleware
 from profile_lookup.web.openapi import describe
+from profile_lookup.web.overload import LoadLimitMiddleware
 from profile_lookup.web.redirects import install_redirects
 from profile_lookup.web.request_id import RequestIdMiddleware
 from profile_lookup.web.unread_body import UnreadBodyMiddleware
@@ -113,7 +115,8 @@ class _App(FastAPI):
         outermost = super().build_middleware_stack()
         assert isinstance(outermost, ServerErrorMiddleware)  # RequestIdMiddleware replaces it
         hot = [route for route in self.routes if isinstance(route, HotRoute)]
-        routed: ASGIApp = HotRoutesMiddleware(UnreadBodyMiddleware(outermost.app), routes=hot)
+        limited = LoadLimitMiddleware(outermost.app)
+        routed: ASGIApp = HotRoutesMiddleware(UnreadBodyMiddleware(limited), routes=hot)
         if self.double is not None:
             routed = _observed(self.double, routed, self.routes)
         return RequestIdMiddleware(routed, log_requests=self.log_requests)
@@ -142,14 +145,16 @@ def create_app(settings: Settings, buckets_memory: str | None = None) -> FastAPI
         busy_poll = BusyPoll(has_processor_to_spare=_processors() > settings.workers)
         lookups = Lookups(database_url, busy_poll)
         group_ingest = GroupIngest(database, admissions)
+        load_limits = LoadLimits(settings.pool_size)
         app.state.services = Services(
             settings=settings,
             database=database,
             signing_key=SigningKey(database),
             buckets=buckets,
             rate_limits=rate_limits,
+            load_limits=load_limits,
             admissions=admissions,
-            lookup=ProfileLookup(database, admissions, lookups),
+            lookup=ProfileLookup(database, admissions, lookups, load_limits),
             group_ingest=group_ingest,
             bucket=bucket_of(settings),
         )

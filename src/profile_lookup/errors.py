@@ -17,6 +17,7 @@
     │   ├── RowRefused              a profile of a batch, or a row of an import's file, cannot be applied
     │   ├── BodyTooLarge
     │   ├── TooManyValues           a JSON body has so many values that parsing it would delay all other requests
+    │   ├── TooDeep                 the brackets of a JSON body are nested too deep
     │   ├── MediaTypeRefused
     │   └── ContentEncodingRefused  the body is compressed
     ├── NotFound
@@ -47,6 +48,7 @@
     ├── Outdated                    the resource is no longer what `If-Match` says
     ├── TooManyRequests             a key, an account or an address sends more requests than it may
     └── Unavailable                 the database is unreachable, overloaded or too slow
+        ├── Overloaded              so many requests are under way that this one would wait for too long
         ├── OutcomeUnknown          the connection was lost during a commit, so the write may have been done
         └── NotMigrated             the database does not have this version's schema
 
@@ -158,6 +160,11 @@ class BodyTooLarge(RequestRefused):
 class TooManyValues(BodyTooLarge):
     def __init__(self, limit: int) -> None:
         RequestRefused.__init__(self, f"The request body has more than {limit} values: commas and opening brackets")
+
+
+class TooDeep(RequestRefused):
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"body: expected at most {limit} levels of nesting")
 
 
 class MediaTypeRefused(RequestRefused):
@@ -347,6 +354,11 @@ class TooManyRequests(ProfileLookupError):
 class Unavailable(ProfileLookupError):
     def __init__(self, reason: str = "the database did not answer in time") -> None:
         super().__init__(f"Service Unavailable: {reason}")
+
+
+class Overloaded(Unavailable):
+    def __init__(self) -> None:
+        super().__init__("more requests are under way than can be answered soon. Nothing was done; try again later")
 
 
 class OutcomeUnknown(Unavailable):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from profile_lookup.bucket_tables import BucketTables
 from profile_lookup.database.pool import Database
 from profile_lookup.database.signing_key import SigningKey
+from profile_lookup.overload import LoadLimits
 from profile_lookup.settings import Settings
 
 if TYPE_CHECKING:  # features import this module, so it imports only their types
@@ -25,6 +26,7 @@ class Services:
     signing_key: SigningKey
     buckets: BucketTables
     rate_limits: "RateLimits"
+    load_limits: LoadLimits
     admissions: "Admissions"
     lookup: "ProfileLookup"
     group_ingest: "GroupIngest"

@@ -126,15 +126,15 @@ async def test_waiting_uploads_leave_connections_for_others(
     client: httpx.AsyncClient, store_id: str, database: Database, settings: Settings
 ) -> None:
     created = await create(client, store_id, len(CONTENT))
-    writers = settings.pool_size * 3 // 4
+    turns = settings.pool_size // 8
     async with database.transaction() as connection:
         await connection.execute(text("select from operation where completed_at is null for update"))
         uploads = [asyncio.create_task(upload(client, created["url"], CONTENT)) for _ in range(settings.pool_size)]
         async with asyncio.timeout(PATIENCE):
-            while await connection.scalar(text(WAITING)) < writers:
+            while await connection.scalar(text(WAITING)) < turns:
                 await asyncio.sleep(0.01)
         assert (await client.get(f"/v1/Stores/{store_id}/Profiles")).status_code == 200
-        assert await connection.scalar(text(WAITING)) == writers
+        assert await connection.scalar(text(WAITING)) == turns
     statuses = [answer.status_code for answer in await asyncio.gather(*uploads)]
     assert sorted(statuses) == [200] + [409] * (settings.pool_size - 1)
 

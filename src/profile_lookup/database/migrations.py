@@ -6,15 +6,19 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import asyncpg
 from sqlalchemy import exc, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
+    from profile_lookup.database.pool import Database
+
 # Alembic is imported where it is used: it takes a tenth of a second, and a server for tests does without it.
 
 UNDEFINED_TABLE = "42P01"
+_REVISION = "select version_num from alembic_version"
 
 
 def alembic_config(database_url: str) -> "Config":
@@ -38,12 +42,21 @@ def migrate(database_url: str) -> None:
 async def is_current(connection: AsyncConnection) -> bool:
     """Return whether the database has this version's schema."""
     try:
-        revision = await connection.scalar(text("select version_num from alembic_version"))
+        revision = await connection.scalar(text(_REVISION))
     except exc.ProgrammingError as error:
         if getattr(error.orig, "sqlstate", None) == UNDEFINED_TABLE:
             return False
         raise
     return bool(revision == _head())
+
+
+async def serves_current(database: "Database") -> bool:
+    """Return the same, by a connection reserved for short queries: others may wait for a connection of the pool."""
+    try:
+        found = await database.fetch(_REVISION)
+    except asyncpg.UndefinedTableError:
+        return False
+    return [row["version_num"] for row in found] == [_head()]
 
 
 @cache

@@ -18,7 +18,7 @@ from profile_lookup.errors import (
 from profile_lookup.imports import queries
 from profile_lookup.imports.uploads import read_token, scratch_file
 from profile_lookup.web.body import announced_size, headers_of, refuse_compressed
-from profile_lookup.web.dependencies import DatabaseOfApp, SettingsOfApp, SigningSecrets
+from profile_lookup.web.dependencies import DatabaseOfApp, LoadLimitsOfApp, SettingsOfApp, SigningSecrets
 from profile_lookup.web.openapi import error_answers
 from profile_lookup.web.wire import OURS
 
@@ -73,6 +73,7 @@ async def upload_file(
     secrets: SigningSecrets,
     database: DatabaseOfApp,
     settings: SettingsOfApp,
+    load_limits: LoadLimitsOfApp,
 ) -> Response:
     """A new import has this address as its `url`. It is valid for one upload of exactly `fileSize` bytes, for an hour.
 
@@ -85,7 +86,8 @@ async def upload_file(
     _refuse_announced(request, file_size)
     with scratch_file(settings.upload_directory) as file:
         await _receive(request, file_size, file)
-        async with database.write_transaction() as connection:  # it may wait for another upload of the same import
+        # It may wait for another upload of the same import.
+        async with load_limits.upload_turns, database.write_transaction() as connection:
             await queries.keep_file(connection, store_id, import_id, file)
     return Response()
 

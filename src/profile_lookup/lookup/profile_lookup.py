@@ -6,9 +6,12 @@ returns the revision of the rules in force. If that differs, or if the answer wo
 again.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.database.pool import Database
@@ -18,6 +21,7 @@ from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.lookup.coalescing import Found, IsGone, Lookups
 from profile_lookup.lookup.queries import MAX_PROFILES, profile_ids_of_any, similar_profile_ids
+from profile_lookup.overload import LoadLimits, Turn
 from profile_lookup.stores.admission import Admissions
 from profile_lookup.stores.rules_cache import StoreRules
 
@@ -33,10 +37,11 @@ class LookupResult(NamedTuple):
 class ProfileLookup:
     """Answers the lookups of one process."""
 
-    def __init__(self, database: Database, admissions: Admissions, lookups: Lookups) -> None:
+    def __init__(self, database: Database, admissions: Admissions, lookups: Lookups, load_limits: LoadLimits) -> None:
         self._database = database
         self._admissions = admissions
         self._lookups = lookups
+        self._load_limits = load_limits
 
     async def look_up(
         self,
@@ -99,7 +104,7 @@ class ProfileLookup:
         """
         named = named_identifiers(store.settings, identifier)
         today = named[0]
-        async with self._database.statements() as connection:
+        async with self._slow_connection() as connection:
             rows = [await profile_ids_of_any(connection, credentials, store, named)]
             if today.id_type in store.settings.fuzzy_types:
                 rows.insert(0, await similar_profile_ids(connection, credentials, store, today))
@@ -115,6 +120,13 @@ class ProfileLookup:
     async def _find_similar(
         self, credentials: Credentials, store: StoreRules, identifier: NormalizedIdentifier
     ) -> Found | None:
-        async with self._database.statements() as connection:
+        async with self._slow_connection() as connection:
             similar = await similar_profile_ids(connection, credentials, store, identifier)
         return None if similar is None else Found(*similar)
+
+    @asynccontextmanager
+    async def _slow_connection(self) -> AsyncIterator[AsyncConnection]:
+        """Yield a connection for a query that may take long. These queries take turns. Raises `Overloaded`."""
+        turn = Turn(self._load_limits.fuzzy, self._load_limits.fuzzy_turns)
+        async with turn, self._database.statements() as connection:
+            yield connection

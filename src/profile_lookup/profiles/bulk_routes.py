@@ -1,9 +1,8 @@
 """`/v1/Stores/{storeId}/Profiles/Bulk`."""
 
-import json
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 
 from profile_lookup.clock import CLOCK
 from profile_lookup.errors import RequestRefused
@@ -12,15 +11,14 @@ from profile_lookup.operations.dependencies import accepted, accepted_answer
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queue import enqueue
 from profile_lookup.profiles import wire
+from profile_lookup.profiles.batch_body import LIMITS, BatchBody
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
 from profile_lookup.web import ids
-from profile_lookup.web.body import BodyLimits, ContractRoute, json_body
-from profile_lookup.web.dependencies import BaseUrl, Transaction
+from profile_lookup.web.body import ContractRoute
+from profile_lookup.web.dependencies import BaseUrl, DatabaseOfApp, LoadLimitsOfApp
 from profile_lookup.web.openapi import error_answers, request_example
 
 _ACCEPTED = "Profile batch accepted for processing."
-
-LIMITS = BodyLimits(size=16 << 20, values=1_000_000)
 
 router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles/Bulk", route_class=ContractRoute)
 
@@ -56,8 +54,9 @@ router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles/Bulk", route_class=Cont
 )
 async def update_profiles_bulk(
     store: StoreOfAccount,
-    body: Annotated[wire.ProfileBatch, json_body(wire.ProfileBatch, LIMITS)],
-    transaction: Transaction,
+    inputs: Annotated[list[str], Depends(BatchBody())],
+    load_limits: LoadLimitsOfApp,
+    database: DatabaseOfApp,
     base_url: BaseUrl,
     response: Response,
 ) -> wire.BatchAccepted:
@@ -67,16 +66,16 @@ async def update_profiles_bulk(
     request. The traits themselves are checked when the profile's turn comes.
     """
     requested_at = CLOCK.now()
-    operation = await enqueue(
-        transaction,
-        store.account_id,
-        store.id,
-        kind=OperationKind.UPDATE_PROFILES_BULK,
-        job_input={"requested_at": requested_at.isoformat()},
-        created_at=requested_at,
-    )
-    inputs = [json.dumps(profile.traits or {}) for profile in body.profiles]
-    await items.stage(transaction, store.account_id, operation, inputs)
+    async with load_limits.bulk_turns, database.transaction() as transaction:
+        operation = await enqueue(
+            transaction,
+            store.account_id,
+            store.id,
+            kind=OperationKind.UPDATE_PROFILES_BULK,
+            job_input={"requested_at": requested_at.isoformat()},
+            created_at=requested_at,
+        )
+        await items.stage(transaction, store.account_id, operation, inputs)
     answer = accepted(response, base_url, operation, _ACCEPTED)
     return wire.BatchAccepted(
         message=answer.message,

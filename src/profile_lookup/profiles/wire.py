@@ -13,6 +13,8 @@ from profile_lookup.web import ids
 from profile_lookup.web.identifier_wire import IdType, ProfileId, Value
 from profile_lookup.web.wire import MAX_SHORT_PAGE, AnswerModel, Meta, WireModel, WireTime
 
+MAX_BATCH = 1000  # profiles
+
 
 class IdentifierUpdate(WireModel):
     id_type: IdType
@@ -23,7 +25,7 @@ class IdentifierUpdate(WireModel):
 class ProfileBatch(WireModel):
     model_config = ConfigDict(json_schema_extra={"maxProperties": 1})
 
-    profiles: list[ProfileData] = Field(min_length=1, max_length=1000)
+    profiles: list[ProfileData] = Field(min_length=1, max_length=MAX_BATCH)
 
 
 class BatchAccepted(AnswerModel):

@@ -1,10 +1,11 @@
-"""uvicorn's HTTP protocol, with three differences: how it refuses, how it writes, and what it says of the connection.
+"""uvicorn's HTTP protocol, with four differences: how it refuses, writes and reads, and what it says of the connection.
 
 - If the protocol itself refuses a request, the answer has the contract's error body, too. A request that cannot be
   parsed reaches no application and no middleware, so its answer is written directly to the connection, which then ends.
 - An answer's head and body, which uvicorn writes one after the other, are sent as one segment.
 - A request can find out whether its client has gone, so that no work is done in vain, and has a cache that lasts as
   long as its connection (`web/connection.py`).
+- A client that was refused because of overload is not read for a moment, so that refusals take little of the time.
 """
 
 import asyncio
@@ -14,17 +15,20 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from profile_lookup.errors import RequestRefused
 from profile_lookup.serving.listener import address
-from profile_lookup.web.connection import ABORT, CACHE, IS_CLOSING
+from profile_lookup.web.connection import ABORT, CACHE, HOLD_BACK, IS_CLOSING, WAS_HELD_BACK
 from profile_lookup.web.dependencies import services_of
 from profile_lookup.web.errors import answer_with
 from profile_lookup.web.request_id import new_request_id, with_request_id
 from profile_lookup.web.urls import error_pages
 
+_LATE = 0.02  # seconds after a pause in which whatever is read may have been sent before
+
 
 class ContractHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._cache: dict[str, Any] = {ABORT: transport.abort}
+        self._cache: dict[str, Any] = {ABORT: transport.abort, HOLD_BACK: self.hold_back}
+        self._pause = 0.0
         self.transport = self._one_segment = _OneSegmentTransport(transport)  # type: ignore[assignment]
 
     def on_message_begin(self) -> None:
@@ -35,6 +39,20 @@ class ContractHttpProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         self._one_segment.flush()
         super().on_response_complete()
+        if self._pause and not self.transport.is_closing():
+            self.transport.pause_reading()
+            self.loop.call_later(self._pause, self._read_again)
+            self._pause = 0.0
+
+    def hold_back(self, seconds: float) -> None:
+        """After the answer, leave what the client sends in the kernel for some seconds, where it costs nothing."""
+        self._pause = seconds
+
+    def _read_again(self) -> None:
+        if not self.transport.is_closing():
+            self._cache[WAS_HELD_BACK] = True
+            self.transport.resume_reading()
+            self.loop.call_later(_LATE, self._cache.pop, WAS_HELD_BACK, None)
 
     def send_400_response(self, _remark: str) -> None:
         """Answer a malformed request. Neither the answer nor the remark, which is logged, quotes the request."""

@@ -8,7 +8,10 @@ the body. See docs/decisions/0005-what-is-checked-first.md.
 
 import email.message
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import accumulate
 from typing import Any, NamedTuple, TypeVar
 
 from fastapi import Depends, Request
@@ -22,6 +25,7 @@ from profile_lookup.errors import (
     MediaTypeRefused,
     RequestRefused,
     SettingsRefused,
+    TooDeep,
     TooManyValues,
 )
 from profile_lookup.web.wire import mistakes_in
@@ -42,16 +46,18 @@ class BodyLimits(NamedTuple):
 
 
 USUAL_LIMITS = BodyLimits()
+MAX_DEPTH = 256
+"""The limit of nested brackets. A body that fits a model has less than ten; Python's own limit differs by version."""
+_NO_BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[^][{}"]+', re.DOTALL)
+"""Text without brackets: strings, the last of which may not end, and what is between them."""
+_STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
 _SHORT_DIGITS = 4  # no limit is below 10,000 bytes
 _HEADERS = "headers"  # the key of the scope's `state`
 _READ_BODY = "profile_lookup.read_body"  # the key of the bytes in a request's scope
 
 
 def headers_of(scope: Scope) -> dict[bytes, bytes]:
-    """Return the headers of a request. If one is repeated, the first counts, as everywhere in FastAPI.
-
-    The dictionary is made once per request, because a Lookup needs it in two places.
-    """
+    """Return the headers of a request, made once. If one is repeated, the first counts, as everywhere in FastAPI."""
     state = scope["state"]
     headers: dict[bytes, bytes] | None = state.get(_HEADERS)
     if headers is None:
@@ -84,21 +90,21 @@ async def read_json_body(headers: Mapping[bytes, bytes], receive: Receive, limit
         return body
     part = _part_of(message)
     while part.has_more and not part.body:
-        part = await _next_part(receive)
+        part = _part_of(await receive())
     if not part.body:
         raise RequestRefused("body: Field required")
     refuse_compressed(headers)
     if not _is_json(headers.get(b"content-type", b"").decode("latin-1")):
         raise MediaTypeRefused
-    values = _values_in(part.body)
+    values = values_in(part.body)
     _refuse_beyond(limits, len(part.body), values)
     if not part.has_more:
         return part.body
     received = bytearray(part.body)
     while part.has_more:
-        part = await _next_part(receive)
+        part = _part_of(await receive())
         received += part.body
-        values += _values_in(part.body)
+        values += values_in(part.body)
         _refuse_beyond(limits, len(received), values)
     return bytes(received)
 
@@ -114,10 +120,6 @@ class _Part(NamedTuple):
     has_more: bool
 
 
-async def _next_part(receive: Receive) -> _Part:
-    return _part_of(await receive())
-
-
 def _part_of(message: Message) -> _Part:
     """Raises `RequestRefused` if the client has gone."""
     if message["type"] != "http.request":
@@ -125,7 +127,7 @@ def _part_of(message: Message) -> _Part:
     return _Part(message.get("body", b""), message.get("more_body", False))
 
 
-def _values_in(part: bytes) -> int:
+def values_in(part: bytes) -> int:
     return part.count(b",") + part.count(b"[") + part.count(b"{")
 
 
@@ -151,23 +153,45 @@ def _is_json(content_type: str) -> bool:
 
 def parse_json(body: bytes) -> Any:
     """Return the parsed body. Raises `RequestRefused`."""
+    with refusing_malformed_json():
+        text = decoded_json(body)
+        refuse_deep_json(text)
+        return json.loads(text, parse_constant=refuse_constant)
+
+
+@contextmanager
+def refusing_malformed_json(first: int = 0) -> Iterator[None]:
+    """Turn errors of the parser into `RequestRefused`. `first` is the position of the text that it parses."""
     try:
-        return json.loads(body, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        position = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
+        yield
+    except RecursionError:
+        raise TooDeep(MAX_DEPTH) from None
+    except ValueError as error:
+        position = f" at character {first + error.pos}" if isinstance(error, json.JSONDecodeError) else ""
         raise RequestRefused(f"body: expected JSON; it is malformed{position}") from None
 
 
-def _refuse_constant(_name: str) -> None:
-    """Refuse NaN and Infinity, which Python parses although JSON does not have them."""
-    raise ValueError
+def decoded_json(body: bytes) -> str:
+    """Return the text of a body in UTF-8, or in UTF-16 or UTF-32, as `json.loads` does. Raises `ValueError`."""
+    return body.decode(json.detect_encoding(body), "surrogatepass")
+
+
+def refuse_deep_json(text: str) -> None:
+    """Raise `RequestRefused` if brackets are nested deeper than `MAX_DEPTH`. How deep parsers go depends on Python."""
+    if text.count("[") + text.count("{") > MAX_DEPTH:  # or else it cannot be
+        brackets = _NO_BRACKETS.sub("", text)
+        if max(accumulate(map(_STEP.__getitem__, brackets))) > MAX_DEPTH:
+            raise TooDeep(MAX_DEPTH)
+
+
+def refuse_constant(_name: str) -> None:
+    raise ValueError  # NaN and Infinity, which Python parses although JSON does not have them
 
 
 def validated(model: type[Model], body: bytes, refusal: Refusal = RequestRefused) -> Model:
-    """Return the body as a model.
+    """Return the body as a model. Raises `RequestRefused` if it is no JSON, and `refusal` if it does not fit the model.
 
-    Raises `RequestRefused` if it is not JSON, and `refusal` if it does not fit the model. Both say what was wrong and
-    never quote the body.
+    Both say what was wrong and never quote the body.
     """
     parsed = parse_json(body)
     try:
@@ -187,11 +211,14 @@ class JsonBody:
         self.limits = limits
         self.refusal = refusal
 
-    async def __call__(self, request: Request) -> BaseModel:
+    async def __call__(self, request: Request) -> Any:
         scope = request.scope
         if _READ_BODY not in scope:
             scope[_READ_BODY] = await read_json_body(headers_of(scope), request.receive, self.limits)
-        return validated(self.model, scope[_READ_BODY], self.refusal)
+        return await self.parsed(scope[_READ_BODY])
+
+    async def parsed(self, body: bytes) -> Any:
+        return validated(self.model, body, self.refusal)
 
 
 def json_body(model: type[BaseModel], limits: BodyLimits = USUAL_LIMITS, refusal: Refusal = RequestRefused) -> Any:

@@ -10,6 +10,11 @@ CACHE = "connection_cache"
 ABORT = "abort"
 """The key in a connection's cache of the function that ends the connection at once."""
 
+HOLD_BACK = "hold_back"
+"""The key in a connection's cache of the function that reads nothing from it for some seconds after the answer."""
+WAS_HELD_BACK = "was_held_back"
+"""The key in a connection's cache that is there while requests may arrive that were sent while nothing was read."""
+
 
 def is_gone(scope: Mapping[str, Any]) -> Callable[[], bool] | None:
     """Return a function that returns whether the client has gone; None if the server does not know."""
@@ -28,3 +33,15 @@ def abort_connection(scope: Mapping[str, Any]) -> None:
     abort = connection_cache(scope).get(ABORT)
     if abort is not None:
         abort()
+
+
+def hold_back(scope: Mapping[str, Any], seconds: float) -> None:
+    """Read nothing more from the client for some seconds after its answer, if the server knows how."""
+    function = connection_cache(scope).get(HOLD_BACK)
+    if function is not None:
+        function(seconds)
+
+
+def was_held_back(scope: Mapping[str, Any]) -> bool:
+    """Return whether the request may have been sent while nothing was read from its connection."""
+    return WAS_HELD_BACK in connection_cache(scope)

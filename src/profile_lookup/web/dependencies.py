@@ -13,6 +13,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import RequestRefused
+from profile_lookup.overload import LoadLimits
 from profile_lookup.settings import Settings
 from profile_lookup.web import urls
 
@@ -34,7 +35,12 @@ async def _database(request: Request) -> Database:
     return services_of(request.scope).database
 
 
+async def _load_limits(request: Request) -> LoadLimits:
+    return services_of(request.scope).load_limits
+
+
 SettingsOfApp = Annotated[Settings, Depends(_settings)]
+LoadLimitsOfApp = Annotated[LoadLimits, Depends(_load_limits)]
 DatabaseOfApp = Annotated[Database, Depends(_database)]
 
 

@@ -1,6 +1,5 @@
 """Every error answer: its body, its headers, and the handlers that turn a raised error into an answer."""
 
-import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -12,8 +11,9 @@ from starlette.routing import Route
 from starlette.types import Scope
 
 from profile_lookup import errors
+from profile_lookup.web.connection import hold_back
 from profile_lookup.web.contract import CODE_OF_STATUS, CRASH_CODE, CRASH_MESSAGE, CRASH_STATUS
-from profile_lookup.web.dependencies import error_pages_of
+from profile_lookup.web.dependencies import error_pages_of, services_of
 from profile_lookup.web.failed_credentials import count_failure
 from profile_lookup.web.wire import Error, mistakes
 
@@ -24,8 +24,6 @@ _HEADERS: dict[type[errors.ProfileLookupError], dict[str, str]] = {
 }
 
 _METHODS_OF_FILES = ("GET", "HEAD")
-
-log = logging.getLogger(__name__)
 
 
 def answer_of(error: Error, headers: Mapping[str, str] | None = None) -> JSONResponse:
@@ -61,14 +59,17 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 async def logged_answer_to(scope: Scope, error: errors.ProfileLookupError) -> JSONResponse:
-    """Return the answer. If the service could not do its work, log a warning.
+    """Return the answer. If the service could not do its work, log a warning, but only one a second.
 
     Wrong credentials are counted. If too many came from the client's address, the answer says that instead.
     """
     if isinstance(error, errors.Unauthenticated):
         error = await count_failure(scope) or error
     if isinstance(error, errors.Unavailable):
-        log.warning("unavailable", exc_info=error, extra={"request_id": scope["state"]["request_id"]})
+        refusals = services_of(scope).load_limits.refusals
+        refusals.log(error, scope["state"]["request_id"])
+        if isinstance(error, errors.Overloaded):
+            hold_back(scope, refusals.pause())
     return await answer_to(scope, error)
 
 

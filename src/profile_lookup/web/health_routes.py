@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from profile_lookup.database.migrations import is_current
+from profile_lookup.database.migrations import serves_current
 from profile_lookup.errors import NotMigrated
 from profile_lookup.web.dependencies import DatabaseOfApp
 
@@ -18,7 +18,6 @@ async def healthz() -> dict[str, str]:
 @router.api_route("/readyz", methods=["GET", "HEAD"])
 async def readyz(database: DatabaseOfApp) -> dict[str, str]:
     """Answer that the database answers and has this version's schema. Raises `Unavailable`."""
-    async with database.statements() as connection:
-        if not await is_current(connection):
-            raise NotMigrated
+    if not await serves_current(database):
+        raise NotMigrated
     return {"status": "ready"}

@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from profile_lookup.errors import ProfileLookupError, RequestRefused
+from profile_lookup.overload import LoadLimit, LoadLimits
 from profile_lookup.web import connection
 from profile_lookup.web.body import USUAL_LIMITS, BodyLimits, ContractRoute, headers_of, read_json_body
 from profile_lookup.web.dependencies import services_of
@@ -29,8 +30,11 @@ _SHORT_DIGITS = 4  # less than 10,000 bytes
 class HotRequest(HTTPConnection):
     """A raw request. Its body is not read before the endpoint calls `json_body`.
 
+    `load_limit`: the limit that counts the request.
     `may_be_long`: whether the body is, or may be, so long that it is read only if the caller was admitted just now.
     """
+
+    load_limit: LoadLimit
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         super().__init__(scope)
@@ -54,10 +58,13 @@ class HotRequest(HTTPConnection):
         """Return the unparsed body. Raises what `read_json_body` raises. Every call has the outcome of the first."""
         outcome = self._body_or_refusal
         if outcome is None:
+            self.load_limit.suspend()  # a slow client must not delay others
             try:
                 outcome = await read_json_body(self.raw_headers, self.receive, limits)
             except RequestRefused as refusal:
                 outcome = refusal
+            finally:
+                self.load_limit.resume()
             self._body_or_refusal = outcome
         if isinstance(outcome, RequestRefused):
             raise outcome
@@ -75,6 +82,7 @@ class HotRoute(ContractRoute):
         super().__init__(path, endpoint, **options)
         self._prefix, _, rest = path.partition("{")
         self._parameter, _, self._suffix = rest.partition("}")
+        self._is_lookup = self._suffix.endswith("/Lookup")
         self._status = self.status_code or HTTPStatus.OK
         self.app = self.serve_routed
 
@@ -107,7 +115,12 @@ class HotRoute(ContractRoute):
 
     async def _answer(self, request: HotRequest, parameter: str, send: Send) -> None:
         try:
-            answer: bytes = await self.endpoint(request, parameter)
+            limit = request.load_limit = self._limit_of(request.services.load_limits)
+            limit.begin(is_late=connection.was_held_back(request.scope))
+            try:
+                answer: bytes = await self.endpoint(request, parameter)
+            finally:
+                limit.end()
         except ProfileLookupError as error:
             refusal = await logged_answer_to(request.scope, error)
             await refusal(request.scope, request.receive, send)
@@ -115,6 +128,9 @@ class HotRoute(ContractRoute):
         headers = [(b"content-length", b"%d" % len(answer)), (b"content-type", b"application/json")]
         await send({"type": "http.response.start", "status": self._status, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
+
+    def _limit_of(self, limits: LoadLimits) -> LoadLimit:
+        return limits.lookups if self._is_lookup else limits.creates
 
 
 class HotRoutesMiddleware:

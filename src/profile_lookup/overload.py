@@ -1,0 +1,225 @@
+"""What keeps the service responsive when more is asked of it than it can do: bounded queues, and what refusals do.
+
+A class of requests has a `LoadLimit`. A request that would wait too long is refused at once, before its body is parsed.
+See docs/decisions/0034-overload.md.
+"""
+
+import asyncio
+import logging
+import math
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Self, TypeVar
+
+from profile_lookup.errors import Overloaded, Unavailable
+
+Result = TypeVar("Result")
+
+REFUSALS_PER_SECOND = 500
+"""The pace at which connections whose requests were refused are read again, unless that would take too long."""
+SHORTEST_PAUSE = 0.1  # seconds
+LONGEST_PAUSE = 1.0  # seconds, which `Retry-After` announces
+MEMORY = 0.5  # seconds; the load is gone if half of a limit sufficed for so long
+
+log = logging.getLogger(__name__)
+
+
+class LoadLimit:
+    """Limits how many requests of one class are under way to what is done in `seconds`, by the measured rate.
+
+    At least `least` and at most `most` may be under way; until a rate was measured, four times `least`.
+    """
+
+    __slots__ = (
+        "_busy", "_clock", "_finished", "_half_used_at", "_least", "_limit", "_measured_from", "_most", "_seconds",
+        "_under_way",
+    )  # fmt: skip
+
+    def __init__(self, least: int, most: int, seconds: float) -> None:
+        self._clock = asyncio.get_running_loop().time
+        self._least = least
+        self._most = most
+        self._seconds = seconds
+        self._limit = min(4 * least, most)
+        self._busy = max(1, least // 4)
+        self._under_way = 0
+        self._finished = 0
+        self._measured_from = self._clock()
+        self._half_used_at = -math.inf
+
+    def begin(self, *, is_late: bool = False) -> None:
+        """Count a request until `end` is called. Raises `Overloaded` if too many are under way.
+
+        `is_late`: the request may have waited on a connection that was not read, so its answer would be late in any
+        case. It is accepted only if the limit has not been half used for a while, which means that the load is gone.
+        """
+        if is_late or self._under_way * 2 >= self._limit:
+            self._refuse_if_full(is_late=is_late)
+        self.resume()
+
+    def end(self) -> None:
+        """Count a request as finished, and measure the rate."""
+        if self._under_way * 2 >= self._limit:  # after the process has not run for a moment, answers may come first
+            self._half_used_at = self._clock()
+        self._under_way -= 1
+        self._finished += 1
+        if self._finished >= self._least and self._under_way >= self._busy:
+            self._measure()
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count a request while the block runs. Raises `Overloaded`."""
+        self.begin()
+        try:
+            yield
+        finally:
+            self.end()
+
+    def suspend(self) -> None:
+        """Stop counting a request, because it waits for its client."""
+        self._under_way -= 1
+
+    def resume(self) -> None:
+        """Count a request, whatever the limit is."""
+        self._under_way += 1
+        if self._under_way == self._busy:  # the time before, when there was little to do, shows no rate
+            self._finished = 0
+            self._measured_from = self._clock()
+
+    def uncounted(self, receive: Callable[[], Awaitable[Result]]) -> Callable[[], Awaitable[Result]]:
+        """Return a function that does what `receive` does, and does not count the request meanwhile."""
+
+        async def receive_uncounted() -> Result:
+            self.suspend()
+            try:
+                return await receive()
+            finally:
+                self.resume()
+
+        return receive_uncounted
+
+    def _refuse_if_full(self, *, is_late: bool) -> None:
+        now = self._clock()
+        if self._under_way * 2 >= self._limit:
+            self._half_used_at = now
+        if self._under_way >= self._limit or (is_late and now < self._half_used_at + MEMORY):
+            raise Overloaded
+
+    def _measure(self) -> None:
+        now = self._clock()
+        expected = self._finished / max(now - self._measured_from, 0.001) * self._seconds
+        smoothed = (self._limit + min(expected, self._most)) / 2
+        self._limit = max(self._least, round(smoothed))
+        self._finished = 0
+        self._measured_from = now
+
+
+class Turn:
+    """A context in which a request has one of some turns, in the order of arrival, within the limit of its class.
+
+    Entering raises `Overloaded`.
+    """
+
+    def __init__(self, limit: LoadLimit, turns: asyncio.Semaphore, *, is_late: bool = False) -> None:
+        self._limit = limit
+        self._turns = turns
+        self._is_late = is_late
+        self._has_turn = False
+
+    async def __aenter__(self) -> Self:
+        self._limit.begin(is_late=self._is_late)
+        try:
+            await self._take()
+        except BaseException:
+            self._limit.end()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._give_back()
+        self._limit.end()
+
+    def interrupted(self, receive: Callable[[], Awaitable[Result]]) -> Callable[[], Awaitable[Result]]:
+        """Return a function that does what `receive` does without a turn: a slow client must not occupy one."""
+        receive_uncounted = self._limit.uncounted(receive)
+
+        async def receive_without_turn() -> Result:
+            self._give_back()
+            result = await receive_uncounted()
+            await self._take()
+            return result
+
+        return receive_without_turn
+
+    async def _take(self) -> None:
+        await self._turns.acquire()
+        self._has_turn = True
+
+    def _give_back(self) -> None:
+        if self._has_turn:
+            self._has_turn = False
+            self._turns.release()
+
+
+class LoadLimits:
+    """The limits of a process. `pool_size`: the connections that most requests share.
+
+    What may occupy a connection for long has turns of its own, so that it never takes all connections.
+    """
+
+    def __init__(self, pool_size: int) -> None:
+        self.lookups = LoadLimit(least=128, most=2048, seconds=0.05)
+        self.creates = LoadLimit(least=128, most=2048, seconds=0.2)
+        self.pooled = LoadLimit(least=2 * pool_size, most=2048, seconds=0.1)
+        self.fuzzy = LoadLimit(least=pool_size, most=128, seconds=0.2)
+        self.bulks = _fixed(16)  # each has up to 16 MiB in memory
+        self.uploads = _fixed(64)
+        self.pooled_turns = asyncio.Semaphore(pool_size)  # the pool itself serves those that wait in no order
+        self.fuzzy_turns = asyncio.Semaphore(max(1, pool_size // 4))
+        self.bulk_turns = asyncio.Semaphore(max(1, pool_size // 8))
+        self.upload_turns = asyncio.Semaphore(max(1, pool_size // 8))
+        self.refusals = Refusals()
+
+
+def _fixed(count: int) -> LoadLimit:
+    return LoadLimit(least=count, most=count, seconds=1.0)
+
+
+class Refusals:
+    """Logs what was refused in one line a second, and says how long a refused client's connection is not read."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._unlogged: dict[type[Unavailable], int] = {}
+        self._next_reading = 0.0
+
+    def log(self, error: Unavailable, request_id: str) -> None:
+        """Log the first refusal with its cause; count those of the next second, and log their number."""
+        kind = type(error)
+        if kind in self._unlogged:
+            self._unlogged[kind] += 1
+            return
+        cause = None if isinstance(error, Overloaded) else error
+        log.warning(_event(kind), exc_info=cause, extra={"request_id": request_id, "refused": 1})
+        self._count(kind)
+
+    def pause(self) -> float:
+        """Return for how many seconds a refused client's connection is not read."""
+        now = self._loop.time()
+        paced = max(self._next_reading + 1 / REFUSALS_PER_SECOND, now + SHORTEST_PAUSE)
+        self._next_reading = min(paced, now + LONGEST_PAUSE)
+        return self._next_reading - now
+
+    def _count(self, kind: type[Unavailable]) -> None:
+        self._unlogged[kind] = 0
+        self._loop.call_later(1.0, self._log_count, kind)
+
+    def _log_count(self, kind: type[Unavailable]) -> None:
+        count = self._unlogged.pop(kind)
+        if count:
+            log.warning(_event(kind), extra={"refused": count})
+            self._count(kind)
+
+
+def _event(kind: type[Unavailable]) -> str:
+    return "overloaded" if issubclass(kind, Overloaded) else "unavailable"
