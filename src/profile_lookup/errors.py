@@ -12,6 +12,8 @@
     │   ├── RowRefused              a profile of a batch, or a row of an import's file, cannot be applied
     │   ├── BodyTooLarge
     │   ├── TooManyValues           a JSON body has so many values that parsing it would delay all other requests
+    │   ├── HeadTooLarge            the request's line and headers are too long
+    │   ├── RequestTooSlow          the request did not arrive in time
     │   ├── MediaTypeRefused
     │   └── ContentEncodingRefused  the body is compressed
     ├── NotFound
@@ -134,6 +136,16 @@ class BodyTooLarge(RequestRefused):
 class TooManyValues(BodyTooLarge):
     def __init__(self, limit: int) -> None:
         RequestRefused.__init__(self, f"The request body has more than {limit} values: commas and opening brackets")
+
+
+class HeadTooLarge(RequestRefused):
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The request line and the headers are larger than {limit} bytes")
+
+
+class RequestTooSlow(RequestRefused):
+    def __init__(self) -> None:
+        super().__init__("The request did not arrive in time")
 
 
 class MediaTypeRefused(RequestRefused):

@@ -95,6 +95,32 @@ class Settings(BaseSettings):
             "balancer keeps one, or clients get 502: nginx and ALB keep one for 60 seconds.",
         ),
     ] = 75
+    max_connections: Annotated[
+        int,
+        Field(
+            ge=10,
+            le=1_000_000,
+            description="How many connections of clients each process that answers requests keeps. If there are more, "
+            "those are ended on which nobody has been admitted. The limit on open files may allow fewer.",
+        ),
+    ] = 10_000
+    max_strangers_per_address: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="How many connections one address may have on which nobody has been admitted yet, in each "
+            "process. Further ones are accepted, but have 2 seconds to send a request. Trusted proxies are exempt.",
+        ),
+    ] = 100
+    stop_delay_seconds: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=300,
+            description="How long the service still serves after SIGTERM, in seconds, while `/readyz` answers 503: so "
+            "long as a load balancer needs to notice. Ctrl-C stops it at once, and so does 0.",
+        ),
+    ] = 5
     public_url: Annotated[
         str | None,
         Field(
@@ -122,8 +148,8 @@ class Settings(BaseSettings):
         str,
         Field(
             min_length=1,
-            description="Proxies whose `X-Forwarded-Proto` is trusted: addresses and networks, separated by commas, "
-            "or `*` for all.",
+            description="Proxies whose `X-Forwarded-Proto` and `X-Forwarded-For` are trusted: addresses and networks, "
+            "separated by commas, or `*` for all.",
         ),
     ] = "127.0.0.1"
     max_stores: Annotated[int, Field(ge=1, description="How many stores an account may have.")] = 15

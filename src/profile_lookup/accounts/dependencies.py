@@ -10,6 +10,7 @@ from fastapi.security.http import HTTPBase
 from profile_lookup.accounts import queries
 from profile_lookup.accounts.credentials import Credentials, Scope, parse_basic
 from profile_lookup.errors import ScopeMissing, Unauthenticated
+from profile_lookup.web.connection import note_admission
 from profile_lookup.web.dependencies import DatabaseOfApp
 
 BASIC = Depends(
@@ -41,11 +42,12 @@ class Caller:
             raise ScopeMissing
 
 
-async def _verified_caller(credentials: PresentedCredentials, database: DatabaseOfApp) -> Caller:
+async def _verified_caller(request: Request, credentials: PresentedCredentials, database: DatabaseOfApp) -> Caller:
     async with database.statements() as connection:
         found = await queries.verified(connection, credentials)
     if found is None:
         raise Unauthenticated
+    note_admission(request.scope)
     return Caller(found.account_id, found.scope)
 
 

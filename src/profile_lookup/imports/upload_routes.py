@@ -11,6 +11,7 @@ from profile_lookup.errors import AlreadyUploaded, BodyTooLarge, ContentEncoding
 from profile_lookup.imports import queries
 from profile_lookup.imports.uploads import read_token, scratch_file
 from profile_lookup.web.body import announced_size, headers_of, refuse_compressed
+from profile_lookup.web.connection import note_admission
 from profile_lookup.web.dependencies import DatabaseOfApp, SettingsOfApp, SigningSecret
 from profile_lookup.web.openapi import error_answers
 from profile_lookup.web.wire import OURS
@@ -74,6 +75,7 @@ async def upload_file(
     store_id, import_id = read_token(secret, token)
     async with database.statements() as connection:
         file_size = await queries.awaited_file_size(connection, store_id, import_id)
+    note_admission(request.scope)
     _refuse_announced(request, file_size)
     with scratch_file(settings.upload_directory) as file:
         await _receive(request, file_size, file)

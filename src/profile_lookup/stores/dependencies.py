@@ -9,6 +9,7 @@ from profile_lookup.accounts.dependencies import PresentedCredentials
 from profile_lookup.errors import RequestRefused, StoreIdMalformed, StoreNotActive, StoreNotFound
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
+from profile_lookup.web.connection import note_admission
 from profile_lookup.web.dependencies import services_of
 
 STORE_ERRORS = (StoreIdMalformed(), StoreNotFound(), StoreNotActive())
@@ -33,7 +34,9 @@ async def admitted(
 
     `refusal` says that another ID in the path is malformed. It is raised after the caller's credentials are verified.
     """
-    return await services_of(request.scope).admissions.admit(credentials, store_id, "full", refusal)
+    store = await services_of(request.scope).admissions.admit(credentials, store_id, "full", refusal)
+    note_admission(request.scope)
+    return store
 
 
 async def _store_with_full_access(

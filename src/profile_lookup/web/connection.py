@@ -10,6 +10,9 @@ CACHE = "connection_cache"
 ABORT = "abort"
 """The key in a connection's cache of the function that ends the connection at once."""
 
+NOTE_ADMISSION = "note admission"
+"""The key in a connection's cache of the function that tells the server of the first admission on the connection."""
+
 
 def is_gone(scope: Mapping[str, Any]) -> Callable[[], bool] | None:
     """Return a function that returns whether the client has gone; None if the server does not know."""
@@ -28,3 +31,10 @@ def abort_connection(scope: Mapping[str, Any]) -> None:
     abort = connection_cache(scope).get(ABORT)
     if abort is not None:
         abort()
+
+
+def note_admission(scope: Mapping[str, Any]) -> None:
+    """Tell the server, if it does not know yet, that a caller was admitted on this connection: no stranger has it."""
+    note = connection_cache(scope).pop(NOTE_ADMISSION, None)
+    if note is not None:
+        note()
