@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,13 +105,18 @@ class Service:
         return int(line.split()[1]) * 1024
 
 
+def service_of(process: subprocess.Popen[str], printed: Sequence[str], settings: Mapping[str, object]) -> Service:
+    """Return how to reach a service that `serving("--demo", **settings)` started."""
+    demo = json.loads(command("demo", "--json", **settings).stdout)
+    base_url = printed[0].rpartition(" ")[2]
+    return Service(process.pid, base_url, (demo["apiKey"], demo["apiSecret"]), demo["storeId"])
+
+
 @pytest.fixture
 def service(database_url: str, tmp_path: Path) -> Iterator[Service]:
     settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path, "RUN_OPERATIONS": False}
     with serving("--demo", **settings) as (process, printed):
-        demo = json.loads(command("demo", "--json", **settings).stdout)
-        base_url = printed[0].rpartition(" ")[2]
-        running = Service(process.pid, base_url, (demo["apiKey"], demo["apiSecret"]), demo["storeId"])
+        running = service_of(process, printed, settings)
         with running.client(running.credentials) as client:
             client.get(f"/v1/Stores/{running.store_id}/Profiles")  # what is loaded at the first request
         yield running

@@ -1,8 +1,5 @@
 """What a client sends does not stay in memory: neither a refused body, nor the rules before each of many changes."""
 
-import json
-
-import httpx
 import pytest
 
 from tests.program.conftest import MIB, Service
