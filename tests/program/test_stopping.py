@@ -25,7 +25,7 @@ def _status(base_url: str, head: bytes) -> int:
         return answer_on(connection).status
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_readiness_goes_first_and_all_are_served_meanwhile(database_url: str, tmp_path: Path, workers: int) -> None:
     settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path, "WORKERS": workers, "STOP_DELAY_SECONDS": 2}
     with serving(**settings) as (process, printed):

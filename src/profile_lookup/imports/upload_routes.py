@@ -16,7 +16,7 @@ from profile_lookup.web.dependencies import DatabaseOfApp, SettingsOfApp, Signin
 from profile_lookup.web.openapi import error_answers
 from profile_lookup.web.wire import OURS
 
-_WRITTEN_AT_ONCE = 1 << 20  # bytes; the network delivers smaller parts, which are not worth a thread each
+_WRITTEN_AT_ONCE = 128 << 10  # bytes; the network delivers smaller parts, which are not worth a thread each
 
 router = APIRouter(tags=["Profile"])
 
