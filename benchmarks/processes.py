@@ -57,9 +57,10 @@ def running(
 
 
 def plain_environment() -> dict[str, str]:
-    """Return the environment without personal settings, so that all servers get the same one."""
+    """Return the environment without personal settings, so that all servers get the same one, and stop at once."""
     personal = re.compile("PROFILE_LOOKUP_|PG|NODE_|PYTHON(?!PATH$)")
-    return {name: value for name, value in os.environ.items() if not personal.match(name)}
+    at_once = {"PROFILE_LOOKUP_STOP_DELAY_SECONDS": "0"}
+    return {name: value for name, value in os.environ.items() if not personal.match(name)} | at_once
 
 
 def _accepts(port: int) -> bool:

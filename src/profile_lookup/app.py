@@ -1,5 +1,6 @@
 """The composition root: it builds the application from the settings."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
@@ -157,6 +158,7 @@ def create_app(settings: Settings, buckets_memory: str | None = None) -> FastAPI
             lookup=ProfileLookup(database, admissions, lookups, load_limits),
             group_ingest=group_ingest,
             bucket=bucket_of(settings),
+            stopping=asyncio.Event(),
         )
         async with nullcontext() if double is None else _running(double, app.state.services):
             yield

@@ -18,6 +18,8 @@
     │   ├── BodyTooLarge
     │   ├── TooManyValues           a JSON body has so many values that parsing it would delay all other requests
     │   ├── TooDeep                 the brackets of a JSON body are nested too deep
+    │   ├── HeadTooLarge            the request's line and headers are too long
+    │   ├── RequestTooSlow          the request did not arrive in time
     │   ├── MediaTypeRefused
     │   └── ContentEncodingRefused  the body is compressed
     ├── NotFound
@@ -165,6 +167,16 @@ class TooManyValues(BodyTooLarge):
 class TooDeep(RequestRefused):
     def __init__(self, limit: int) -> None:
         super().__init__(f"body: expected at most {limit} levels of nesting")
+
+
+class HeadTooLarge(RequestRefused):
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The request line and the headers are larger than {limit} bytes")
+
+
+class RequestTooSlow(RequestRefused):
+    def __init__(self) -> None:
+        super().__init__("The request did not arrive in time")
 
 
 class MediaTypeRefused(RequestRefused):

@@ -14,6 +14,23 @@ MIN_RATE, MAX_RATE = 0.001, 100_000  # per second
 class LimitSettings(BaseSettings):
     """The limits are part of `settings.Settings`."""
 
+    max_connections: Annotated[
+        int,
+        Field(
+            ge=10,
+            le=1_000_000,
+            description="How many connections of clients each process that answers requests keeps. If there are more, "
+            "those are ended on which nobody has been admitted. The limit on open files may allow fewer.",
+        ),
+    ] = 10_000
+    max_strangers_per_address: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="How many connections one address may have on which nobody has been admitted yet, in each "
+            "process. Further ones are accepted, but have 2 seconds to send a request. Trusted proxies are exempt.",
+        ),
+    ] = 100
     rate_limit_per_key: Annotated[
         float | None,
         Field(

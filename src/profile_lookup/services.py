@@ -1,5 +1,6 @@
 """The services of a process that serves. `app.py` makes them once; they are typed, so that mypy checks each use."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,10 @@ if TYPE_CHECKING:  # features import this module, so it imports only their types
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`bucket` is None if the files of imports are uploaded to this service itself."""
+    """`bucket` is None if the files of imports are uploaded to this service itself.
+
+    `stopping` is set when the process begins to stop: it still serves, but load balancers are to choose others.
+    """
 
     settings: Settings
     database: Database
@@ -31,3 +35,4 @@ class Services:
     lookup: "ProfileLookup"
     group_ingest: "GroupIngest"
     bucket: "Bucket | None"
+    stopping: asyncio.Event

@@ -100,6 +100,15 @@ class Settings(LimitSettings):
             "balancer keeps one, or clients get 502: nginx and ALB keep one for 60 seconds.",
         ),
     ] = 75
+    stop_delay_seconds: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=300,
+            description="How long the service still serves after SIGTERM, in seconds, while `/readyz` answers 503: so "
+            "long as a load balancer needs to notice. Ctrl-C stops it at once, and so does 0.",
+        ),
+    ] = 5
     public_url: Annotated[
         BaseUrl | None,
         Field(

@@ -1,10 +1,12 @@
 """The program in a separate process, reached over TCP, as users run it."""
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,11 +22,18 @@ from tests.conftest import PATIENCE, RUN_DIRECTORY
 ACCOUNT = "ACd0000000000000000000000000000000"
 TOKEN = "aTokenOfAtLeast24Characters"
 
+MIB = 1 << 20
+
+Credentials = tuple[str, str]
+
 
 def environment(**settings: object) -> dict[str, str]:
     """Return the environment of a new user, with only these settings."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    shared: dict[str, object] = {"CACHE_DIR": Path(os.environ[RUN_DIRECTORY]) / "cache"}  # makes one template for all
+    shared: dict[str, object] = {
+        "CACHE_DIR": Path(os.environ[RUN_DIRECTORY]) / "cache",  # makes one template for all
+        "STOP_DELAY_SECONDS": 0,  # no load balancer is to notice
+    }
     return plain | {f"{PREFIX}{name}": str(value) for name, value in (shared | settings).items()}
 
 
@@ -119,3 +128,46 @@ async def connection(database_url: str) -> AsyncIterator["asyncpg.Connection[Any
 @pytest.fixture
 def served_settings(database_url: str) -> dict[str, object]:
     return {"DATABASE_URL": database_url, "BOOTSTRAP_ACCOUNT_SID": ACCOUNT, "BOOTSTRAP_AUTH_TOKEN": TOKEN}
+
+
+@dataclass(frozen=True)
+class Service:
+    pid: int
+    base_url: str
+    credentials: Credentials
+    store_id: str
+
+    def client(self, credentials: Credentials | None) -> httpx.Client:
+        return httpx.Client(base_url=self.base_url, auth=credentials, timeout=PATIENCE)
+
+    @contextmanager
+    def growing_less_than(self, limit: int) -> Iterator[None]:
+        """Assert that the process needs at most so many bytes more than now while the block runs."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")  # the peak begins anew
+        before = self._peak()
+        yield
+        grown = self._peak() - before
+        print(f"memory grew by {grown / MIB:.0f} MiB")  # noqa: T201 -- a figure for docs/reliability.md
+        assert grown < limit
+
+    def _peak(self) -> int:
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        (line,) = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+        return int(line.split()[1]) * 1024
+
+
+def service_of(process: subprocess.Popen[str], printed: Sequence[str], settings: Mapping[str, object]) -> Service:
+    """Return how to reach a service that `serving("--demo", **settings)` started."""
+    demo = json.loads(command("demo", "--json", **settings).stdout)
+    base_url = printed[0].rpartition(" ")[2]
+    return Service(process.pid, base_url, (demo["apiKey"], demo["apiSecret"]), demo["storeId"])
+
+
+@pytest.fixture
+def service(database_url: str, tmp_path: Path) -> Iterator[Service]:
+    settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path, "RUN_OPERATIONS": False}
+    with serving("--demo", **settings) as (process, printed):
+        running = service_of(process, printed, settings)
+        with running.client(running.credentials) as client:
+            client.get(f"/v1/Stores/{running.store_id}/Profiles")  # what is loaded at the first request
+        yield running

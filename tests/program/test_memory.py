@@ -1,58 +1,10 @@
 """What a client sends does not stay in memory: neither a refused body, nor the rules before each of many changes."""
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-
-import httpx
 import pytest
 
-from tests.conftest import PATIENCE
-from tests.program.conftest import command, serving
+from tests.program.conftest import MIB, Service
 
-MIB = 1 << 20
 GROUPS, TRAITS, TEXT = 50, 95, "x" * 900
-
-
-Credentials = tuple[str, str]
-
-
-@dataclass(frozen=True)
-class Service:
-    pid: int
-    base_url: str
-    credentials: Credentials
-    store_id: str
-
-    def client(self, credentials: Credentials | None) -> httpx.Client:
-        return httpx.Client(base_url=self.base_url, auth=credentials, timeout=PATIENCE)
-
-    @contextmanager
-    def growing_less_than(self, limit: int) -> Iterator[None]:
-        """Assert that the process needs at most so many bytes more than now while the block runs."""
-        Path(f"/proc/{self.pid}/clear_refs").write_text("5")  # the peak begins anew
-        before = self._peak()
-        yield
-        assert self._peak() - before < limit
-
-    def _peak(self) -> int:
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        (line,) = [line for line in status.splitlines() if line.startswith("VmHWM:")]
-        return int(line.split()[1]) * 1024
-
-
-@pytest.fixture
-def service(database_url: str, tmp_path: Path) -> Iterator[Service]:
-    settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path, "RUN_OPERATIONS": False}
-    with serving("--demo", **settings) as (process, printed):
-        demo = json.loads(command("demo", "--json", **settings).stdout)
-        base_url = printed[0].rpartition(" ")[2]
-        running = Service(process.pid, base_url, (demo["apiKey"], demo["apiSecret"]), demo["storeId"])
-        with running.client(running.credentials) as client:
-            client.get(f"/v1/Stores/{running.store_id}/Profiles")  # what is loaded at the first request
-        yield running
 
 
 @pytest.mark.parametrize("caller", ["nobody", "a stranger", "an admitted caller"])

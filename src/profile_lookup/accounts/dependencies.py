@@ -9,6 +9,7 @@ from profile_lookup.accounts import queries
 from profile_lookup.accounts.credentials import Credentials, parse_basic
 from profile_lookup.accounts.grants import Caller
 from profile_lookup.errors import Unauthenticated
+from profile_lookup.web.connection import note_admission
 from profile_lookup.web.dependencies import services_of
 
 BASIC = Depends(
@@ -36,6 +37,7 @@ async def _verified_caller(request: Request, credentials: PresentedCredentials) 
         caller = await queries.verified(connection, credentials)
     if caller is None:
         raise Unauthenticated
+    note_admission(request.scope)
     limits = services.rate_limits
     limits.take(limits.buckets_of(credentials.sid, caller.account_id, caller.grant.rate_limit))
     services.admissions.last_use.note(credentials)

@@ -69,7 +69,8 @@ def serve(
         if demo or workers not in (None, 1):
             raise CommandError("--ephemeral: expected neither --demo nor several --workers")
         # The environment may be that of a service, but anybody who reaches a server for tests may reset it.
-        settings = settings.model_copy(update={"host": host or LOOPBACK, "workers": 1})
+        # No load balancer is in front of it, so it stops at once.
+        settings = settings.model_copy(update={"host": host or LOOPBACK, "workers": 1, "stop_delay_seconds": 0})
     elif seed or store_id or clock:
         raise CommandError("--seed, --store-id and --clock: expected with --ephemeral")
     elif ready_file and not demo:

@@ -18,11 +18,12 @@ from profile_lookup.errors import (
 from profile_lookup.imports import queries
 from profile_lookup.imports.uploads import read_token, scratch_file
 from profile_lookup.web.body import announced_size, headers_of, refuse_compressed
+from profile_lookup.web.connection import note_admission
 from profile_lookup.web.dependencies import DatabaseOfApp, LoadLimitsOfApp, SettingsOfApp, SigningSecrets
 from profile_lookup.web.openapi import error_answers
 from profile_lookup.web.wire import OURS
 
-_WRITTEN_AT_ONCE = 1 << 20  # bytes; the network delivers smaller parts, which are not worth a thread each
+_WRITTEN_AT_ONCE = 128 << 10  # bytes; the network delivers smaller parts, which are not worth a thread each
 
 router = APIRouter(tags=["Profile"])
 
@@ -83,6 +84,7 @@ async def upload_file(
     store_id, import_id = read_token(secrets, token)
     async with database.statements() as connection:
         file_size = await queries.awaited_file_size(connection, store_id, import_id)
+    note_admission(request.scope)
     _refuse_announced(request, file_size)
     with scratch_file(settings.upload_directory) as file:
         await _receive(request, file_size, file)

@@ -13,7 +13,7 @@ from profile_lookup.stores.dependencies import STORE_ERRORS, StoreIdInPath
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 from profile_lookup.web.body import json_body, validated
-from profile_lookup.web.connection import connection_cache
+from profile_lookup.web.connection import connection_cache, note_admission
 from profile_lookup.web.hot_route import HotRequest, HotRoute
 from profile_lookup.web.openapi import answer, error_answers, request_example
 
@@ -70,6 +70,7 @@ async def create_profile(request: HotRequest, store_id: StoreIdInPath) -> bytes:
     # The group that the create is written with admits its caller again, before it parses any body.
     if request.may_be_long or services.admissions.known(credentials, store_id, "write") is None:
         await services.admissions.admit(credentials, store_id, "write")
+    note_admission(request.scope)
     body = await request.json_body()
 
     def read(store: StoreRules) -> Change:

@@ -15,7 +15,7 @@ from profile_lookup.lookup.wire import LookupAnswer
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreIdInPath
 from profile_lookup.web import ids
 from profile_lookup.web.body import json_body, validated
-from profile_lookup.web.connection import connection_cache
+from profile_lookup.web.connection import connection_cache, note_admission
 from profile_lookup.web.hot_route import HotRequest, HotRoute
 from profile_lookup.web.identifier_wire import IdentifierBody, StrictIdentifierBody
 from profile_lookup.web.openapi import answer, error_answers, request_example
@@ -57,6 +57,7 @@ async def look_up_profiles(request: HotRequest, store_id: StoreIdInPath) -> byte
     credentials = parse_basic_cached(connection_cache(request.scope), request.raw_headers.get(b"authorization", b""))
 
     async def read() -> Identifier:
+        note_admission(request.scope)
         return _identifier_in(await request.json_body())
 
     found = await request.services.lookup.look_up(

@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Literal
 
@@ -16,16 +17,20 @@ from uvicorn.supervisors import Multiprocess
 
 from profile_lookup.app import app_from_environment, app_to_serve
 from profile_lookup.bucket_tables import MEMORY_NAME, shared_memory
-from profile_lookup.serving.http_protocol import ContractHttpProtocol
+from profile_lookup.serving.admission_turns import AdmissionTurns
+from profile_lookup.serving.connection_limits import ConnectionLimits, open_file_limit
+from profile_lookup.serving.http_protocol import ContractHttpProtocol, Strangers
 from profile_lookup.serving.listener import BACKLOG
+from profile_lookup.serving.stopping import stopping_in_order, take_from_load_balancers
 from profile_lookup.serving.supervised import end_with_supervisor
 from profile_lookup.serving.worker_supervisor import worker_process
-from profile_lookup.settings import PREFIX, Settings
+from profile_lookup.settings import PREFIX, Settings, load_settings
 
 if TYPE_CHECKING:
     from profile_lookup.testing.double import Double
 
 DRAIN_TIMEOUT = 20  # seconds that requests under way have to finish
+MAX_ADMISSIONS = 64  # requests of strangers that are under way at the same time in one process
 
 
 ForClient = Callable[[str], dict[str, str]]
@@ -65,17 +70,16 @@ def _serve_by_several(settings: Settings, listener: socket.socket, announce: Ann
         supervisor.join_all()
 
 
-def app_of_process() -> FastAPI:
-    """Return the application of one of several processes, which ends if its supervisor is killed."""
-    end_with_supervisor()
-    return app_from_environment()
-
-
 def _serve_alone(settings: Settings, listener: socket.socket, announce: Announce) -> None:
     app = app_to_serve(settings)
     config = uvicorn_config(app, settings, lifespan="off")
     double: Double | None = app.state.double
-    service = _Server(config, lambda: announce(None if double is None else double.for_client))
+
+    def accept_clients() -> None:
+        take_from_load_balancers(app, settings.stop_delay_seconds)
+        announce(None if double is None else double.for_client)
+
+    service = _Server(config, accept_clients)
     # uvicorn handles signals only once its loop runs, and one that comes earlier must not be lost.
     _handle_signals(service.handle_exit)
 
@@ -91,6 +95,12 @@ def _serve_alone(settings: Settings, listener: socket.socket, announce: Announce
 def _handle_signals(handler: Callable[[int, FrameType | None], None]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, handler)
+
+
+def app_of_process() -> FastAPI:
+    """Return the application for one of several processes, which ends if its supervisor is killed."""
+    end_with_supervisor()
+    return stopping_in_order(app_from_environment(), load_settings().stop_delay_seconds)
 
 
 class _Server(uvicorn.Server):
@@ -135,6 +145,17 @@ class _Supervisor(Multiprocess):
         super().terminate_all()
 
 
+def _strangers(settings: Settings) -> Strangers:
+    """Return what one process does about strangers. Each process has a copy of its own."""
+    return Strangers(
+        ConnectionLimits(
+            in_all=open_file_limit(settings.max_connections),
+            strangers_per_address=settings.max_strangers_per_address,
+        ),
+        AdmissionTurns(MAX_ADMISSIONS),
+    )
+
+
 def uvicorn_config(app: FastAPI | str, settings: Settings, lifespan: Literal["auto", "off"] = "auto") -> uvicorn.Config:
     return uvicorn.Config(
         app,
@@ -145,7 +166,7 @@ def uvicorn_config(app: FastAPI | str, settings: Settings, lifespan: Literal["au
         access_log=False,
         server_header=False,
         proxy_headers=False,  # the application reads them where it needs them
-        http=ContractHttpProtocol,
+        http=partial(ContractHttpProtocol, _strangers(settings)),  # type: ignore[arg-type]  # it is only called
         ws="none",
         lifespan=lifespan,
         timeout_graceful_shutdown=DRAIN_TIMEOUT,

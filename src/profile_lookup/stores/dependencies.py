@@ -10,6 +10,7 @@ from profile_lookup.accounts.grants import needed_scope
 from profile_lookup.errors import RequestRefused, StoreIdMalformed, StoreNotActive, StoreNotFound
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
+from profile_lookup.web.connection import note_admission
 from profile_lookup.web.dependencies import services_of
 from profile_lookup.web.redirects import is_followed
 
@@ -37,7 +38,9 @@ async def admitted(
     """
     needed = needed_scope(request.method, request.scope["route"].path)
     cost = 0 if is_followed(request.scope) else 1
-    return await services_of(request.scope).admissions.admit(credentials, store_id, needed, refusal, cost=cost)
+    store = await services_of(request.scope).admissions.admit(credentials, store_id, needed, refusal, cost=cost)
+    note_admission(request.scope)
+    return store
 
 
 async def _store_in_path(request: Request, store_id: StoreIdInPath, credentials: PresentedCredentials) -> StoreRules:

@@ -14,6 +14,8 @@ HOLD_BACK = "hold_back"
 """The key in a connection's cache of the function that reads nothing from it for some seconds after the answer."""
 WAS_HELD_BACK = "was_held_back"
 """The key in a connection's cache that is there while requests may arrive that were sent while nothing was read."""
+NOTE_ADMISSION = "note admission"
+"""The key in a connection's cache of the function that tells the server of the first admission on the connection."""
 
 
 def is_gone(scope: Mapping[str, Any]) -> Callable[[], bool] | None:
@@ -45,3 +47,10 @@ def hold_back(scope: Mapping[str, Any], seconds: float) -> None:
 def was_held_back(scope: Mapping[str, Any]) -> bool:
     """Return whether the request may have been sent while nothing was read from its connection."""
     return WAS_HELD_BACK in connection_cache(scope)
+
+
+def note_admission(scope: Mapping[str, Any]) -> None:
+    """Tell the server, if it does not know yet, that a caller was admitted on this connection: no stranger has it."""
+    note = connection_cache(scope).pop(NOTE_ADMISSION, None)
+    if note is not None:
+        note()

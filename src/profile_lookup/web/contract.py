@@ -12,6 +12,8 @@ STATUS_AND_CODE: dict[type[errors.ProfileLookupError], tuple[int, int]] = {
     errors.StoreIdMalformed: (400, 520049),
     errors.OperationIdMalformed: (400, 520051),
     errors.BodyTooLarge: (413, 20413),
+    errors.HeadTooLarge: (431, 20431),
+    errors.RequestTooSlow: (408, 20408),
     errors.MediaTypeRefused: (415, 20415),
     errors.ContentEncodingRefused: (415, 20415),
     errors.RowRefused: (400, 520010),

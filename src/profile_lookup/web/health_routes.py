@@ -1,10 +1,10 @@
 """Health checks for load balancers and orchestrators. They need no credentials and show none of the data."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from profile_lookup.database.migrations import serves_current
-from profile_lookup.errors import NotMigrated
-from profile_lookup.web.dependencies import DatabaseOfApp
+from profile_lookup.errors import NotMigrated, Unavailable
+from profile_lookup.web.dependencies import DatabaseOfApp, services_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -16,8 +16,10 @@ async def healthz() -> dict[str, str]:
 
 
 @router.api_route("/readyz", methods=["GET", "HEAD"])
-async def readyz(database: DatabaseOfApp) -> dict[str, str]:
-    """Answer that the database answers and has this version's schema. Raises `Unavailable`."""
+async def readyz(request: Request, database: DatabaseOfApp) -> dict[str, str]:
+    """Answer that the database answers and has this version's schema. Raises `Unavailable`, also when we stop."""
+    if services_of(request.scope).stopping.is_set():
+        raise Unavailable("the service is shutting down")
     if not await serves_current(database):
         raise NotMigrated
     return {"status": "ready"}

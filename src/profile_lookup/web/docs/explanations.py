@@ -41,6 +41,12 @@ EXPLANATIONS = {
         "The path exists, but not with this HTTP method.",
         "Use one of the methods that the `Allow` header of the answer names.",
     ),
+    20408: Explanation(
+        "Request too slow",
+        "The head of the request was not complete after ten seconds, or for ten seconds hardly anything of the body "
+        "arrived. The service has ended the connection.",
+        "Send the request again. If it happens often, look for a slow network, or a proxy that holds requests back.",
+    ),
     20409: Explanation(
         "Conflict",
         "The request would contradict something that already exists. For example, a unique identifier belongs to "
@@ -67,6 +73,11 @@ EXPLANATIONS = {
         "Wait for as many seconds as the `Retry-After` header says, and send the request again. The limit is refilled "
         "continuously, so a client that is only a little too fast may wait for less. If it happens often, spread the "
         "requests, or let whoever runs the service raise the limit of the key or of the account.",
+    ),
+    20431: Explanation(
+        "Headers too large",
+        "The request line and the headers of the request have more than 64 KiB.",
+        "Send shorter headers. Cookies, for example, mean nothing to this service.",
     ),
     20500: Explanation(
         "Internal server error",

@@ -1,0 +1,73 @@
+"""Lets few requests of strangers be under way at the same time. Their addresses take turns.
+
+A stranger's request waits as a parsed head: no task is started for it, and its body is not read. It keeps its turn
+until its caller is admitted, or until it was answered.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+
+
+class Turn:
+    """The turn of one request, which it waits for, has, or has given up."""
+
+    __slots__ = ("_leave", "_start", "address")
+
+    def __init__(self, address: str, start: Callable[["Turn"], None]) -> None:
+        self.address = address
+        self._start: Callable[[Turn], None] | None = start
+        self._leave: Callable[[], None] | None = None
+
+    @property
+    def is_awaited(self) -> bool:
+        return self._start is not None
+
+    def begin(self, leave: Callable[[], None]) -> None:
+        """Start the request. `leave` is called once, when it gives up its turn."""
+        start, self._start, self._leave = self._start, None, leave
+        assert start is not None
+        start(self)
+
+    def give_up(self) -> None:
+        """Let the next request have the turn. It may have been given up before."""
+        leave, self._start, self._leave = self._leave, None, None
+        if leave is not None:
+            leave()
+
+
+class AdmissionTurns:
+    """The turns of one process."""
+
+    def __init__(self, under_way: int) -> None:
+        self._free = under_way
+        self._waiting: OrderedDict[str, deque[Turn]] = OrderedDict()
+
+    def enter(self, address: str, start: Callable[[Turn], None]) -> Turn:
+        """Call `start`, now or when the turn comes. Return the turn."""
+        turn = Turn(address, start)
+        if self._free:
+            self._begin(turn)
+        else:
+            self._waiting.setdefault(address, deque()).append(turn)
+        return turn
+
+    def _begin(self, turn: Turn) -> None:
+        self._free -= 1
+        turn.begin(self._end)
+
+    def _end(self) -> None:
+        self._free += 1
+        turn = self._next()
+        if turn is not None:
+            self._begin(turn)
+
+    def _next(self) -> Turn | None:
+        """Return the first turn, which has not been given up, of the address that has waited longest."""
+        while self._waiting:
+            address, turns = self._waiting.popitem(last=False)
+            turn = turns.popleft()
+            if turns:
+                self._waiting[address] = turns
+            if turn.is_awaited:
+                return turn
+        return None

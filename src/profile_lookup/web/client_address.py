@@ -1,0 +1,53 @@
+"""The address that a client counts under: its connection's, or the one that trusted proxies forward."""
+
+from collections.abc import Mapping
+from functools import cache
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Any
+
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+_FORWARDED_FOR = b"x-forwarded-for"
+_MAX_LENGTH = 64  # characters of a forwarded address that is none
+_NETWORK_OF_ONE_CLIENT = 64  # bits of an IPv6 address; a client may choose the others
+
+
+class ClientAddresses:
+    """Finds the addresses of clients."""
+
+    def __init__(self, trusted_proxies: str) -> None:
+        self._trusted = ProxyHeadersMiddleware(_no_application, trusted_hosts=trusted_proxies).trusted_hosts
+
+    def is_trusted_proxy(self, address: str) -> bool:
+        """Return whether `X-Forwarded-For` counts in requests from this address."""
+        return address in self._trusted
+
+    def of_request(self, scope: Mapping[str, Any]) -> str:
+        """Return the address of the client that a request comes from, as `counted_address` returns it."""
+        peer, _ = scope["client"] or ("", 0)
+        if not self.is_trusted_proxy(peer):
+            return counted_address(peer)
+        forwarded = b",".join(value for name, value in scope["headers"] if name == _FORWARDED_FOR).decode("latin-1")
+        return counted_address(self._trusted.get_trusted_client_address(forwarded)[0] if forwarded else peer)
+
+
+@cache
+def client_addresses(trusted_proxies: str) -> ClientAddresses:
+    """Return what finds the addresses of clients with this value of the setting `trusted_proxies`."""
+    return ClientAddresses(trusted_proxies)
+
+
+def counted_address(address: str) -> str:
+    """Return what all connections of one client have in common: an IPv4 address, or the /64 of an IPv6 address."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address[:_MAX_LENGTH]
+    if not isinstance(parsed, IPv6Address):
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ip_network((int(parsed), _NETWORK_OF_ONE_CLIENT), strict=False))
+
+
+async def _no_application(*_request: object) -> None: ...
