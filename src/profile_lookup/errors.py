@@ -41,6 +41,8 @@
     │   ├── AlreadyUploaded         the import has its file already
     │   └── StillBeingRemoved       the values of a trait or group that had this name are still being deleted
     ├── Outdated                    the resource is no longer what `If-Match` says
+    ├── TooManyRequests             a key, an account or an address sends more requests than it may
+    │   └── TooManyOperations       as many operations are unfinished as the store or account may have
     └── Unavailable                 the database is unreachable, overloaded or too slow
         ├── OutcomeUnknown          the connection was lost during a commit, so the write may have been done
         └── NotMigrated             the database does not have this version's schema
@@ -52,6 +54,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 _MAX_NAMED = 5  # blocked values in one message
+_SECONDS_TO_NEXT_OPERATION = 5  # a guess: a batch takes less, and an import may take minutes
 
 
 class ProfileLookupError(Exception):
@@ -315,6 +318,22 @@ class StillBeingRemoved(Conflict):
 class Outdated(ProfileLookupError):
     def __init__(self) -> None:
         super().__init__("If-Match: the resource has changed since; fetch it again for its current ETag")
+
+
+class TooManyRequests(ProfileLookupError):
+    """`retry_after` says in how many seconds the same request is not too many, if no others are sent until then."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("Too many requests. Please retry according to the Retry-After response header.")
+        self.retry_after = retry_after
+
+
+class TooManyOperations(TooManyRequests):
+    """`owner` is the store or the account, and `what` says what it may have at most `limit` of."""
+
+    def __init__(self, owner: str, what: str, limit: int) -> None:
+        ProfileLookupError.__init__(self, f"This {owner} already has {limit} {what}, its limit")
+        self.retry_after = _SECONDS_TO_NEXT_OPERATION
 
 
 class Unavailable(ProfileLookupError):

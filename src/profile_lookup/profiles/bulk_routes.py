@@ -8,9 +8,10 @@ from fastapi import APIRouter, Response
 from profile_lookup.clock import CLOCK
 from profile_lookup.errors import RequestRefused
 from profile_lookup.operations import items
-from profile_lookup.operations.dependencies import accepted, accepted_answer
+from profile_lookup.operations.dependencies import QuotasOfApp, accepted, accepted_answer
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queue import enqueue
+from profile_lookup.operations.quotas import refuse_beyond_queue_quota
 from profile_lookup.profiles import wire
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
 from profile_lookup.web import ids
@@ -59,6 +60,7 @@ async def update_profiles_bulk(
     body: Annotated[wire.ProfileBatch, json_body(wire.ProfileBatch, LIMITS)],
     transaction: Transaction,
     base_url: BaseUrl,
+    quotas: QuotasOfApp,
     response: Response,
 ) -> wire.BatchAccepted:
     """Each profile is resolved as if it were created alone, in this order. A refused profile fails alone.
@@ -66,6 +68,7 @@ async def update_profiles_bulk(
     An item that does not have the form of a profile (an object with `traits`, by group and name) refuses the whole
     request. The traits themselves are checked when the profile's turn comes.
     """
+    await refuse_beyond_queue_quota(transaction, store.account_id, store.id, quotas)
     requested_at = CLOCK.now()
     operation = await enqueue(
         transaction,

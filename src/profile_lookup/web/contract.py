@@ -36,6 +36,7 @@ STATUS_AND_CODE: dict[type[errors.ProfileLookupError], tuple[int, int]] = {
     errors.TraitGroupNameTaken: (409, 520055),
     errors.Conflict: (409, 20409),
     errors.Outdated: (412, 520043),
+    errors.TooManyRequests: (429, 20429),
     errors.Unavailable: (503, 20503),
 }
 """A type that is missing here has the status and code of its nearest ancestor that is listed."""

@@ -34,8 +34,13 @@ def answer_of(error: Error, headers: Mapping[str, str] | None = None) -> JSONRes
 
 def answer_with(error: errors.ProfileLookupError, error_pages: str) -> JSONResponse:
     """Return the answer to a request that this error ended. `error_pages` is the address of the pages about errors."""
-    headers = next((_HEADERS[kind] for kind in type(error).__mro__ if kind in _HEADERS), None)
-    return answer_of(Error.of_domain(error, error_pages), headers)
+    return answer_of(Error.of_domain(error, error_pages), _headers_of(error))
+
+
+def _headers_of(error: errors.ProfileLookupError) -> Mapping[str, str] | None:
+    if isinstance(error, errors.TooManyRequests):
+        return {"Retry-After": str(error.retry_after)}
+    return next((_HEADERS[kind] for kind in type(error).__mro__ if kind in _HEADERS), None)
 
 
 async def answer_to(scope: Scope, error: errors.ProfileLookupError) -> JSONResponse:

@@ -59,8 +59,10 @@ EXPLANATIONS = {
     ),
     20429: Explanation(
         "Too many requests",
-        "The client sends more requests than it may. This request was not carried out.",
-        "Wait for as many seconds as the `Retry-After` header says, and send the request again.",
+        "The client sends more requests than it may, or its store or account already has as many unfinished operations "
+        "as it may have; the `message` says which. This request was not carried out.",
+        "Wait for as many seconds as the `Retry-After` header says, and send the request again. If operations are the "
+        "reason, wait until some have ended; for imports that wait for their file, upload the files.",
     ),
     20500: Explanation(
         "Internal server error",
