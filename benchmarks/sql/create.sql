@@ -10,7 +10,7 @@ from lock_and_gather(
         from unnest(array['person.' || :i::text || '@example.com', '+' || :digits::text]) as value
         order by 1
     ),
-    array['email', 'phone'], array['person.' || :i::text || '@example.com', '+' || :digits::text], null
+    array['email', 'phone'], array['person.' || :i::text || '@example.com', '+' || :digits::text], null, '{}', '{}', '{}'
 ) \gset
 with created as (
     insert into profile (store_id, id, created_at) values ('{store_id}', :profile_id::uuid, clock_timestamp())

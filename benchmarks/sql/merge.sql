@@ -10,7 +10,7 @@ from lock_and_gather(
         from unnest(array['person.' || :i::text || '@example.com', '+' || :digits::text]) as value
         order by 1
     ),
-    array['email', 'phone'], array['person.' || :i::text || '@example.com', '+' || :digits::text], null
+    array['email', 'phone'], array['person.' || :i::text || '@example.com', '+' || :digits::text], null, '{}', '{}', '{}'
 ) \gset
 with gone as (
     delete from identifier where store_id = '{store_id}' and profile_id = :absorbed::uuid

@@ -5,7 +5,7 @@ begin;
 select profile_id
 from lock_and_gather(
     '{store_id}', 1, {store_key}, array[hashtextextended('+' || :digits::text, 0)],
-    array['phone'], array['+' || :digits::text], null
+    array['phone'], array['+' || :digits::text], null, '{}', '{}', '{}'
 ) \gset
 insert into trait (store_id, profile_id, group_name, name, value, written_at)
 select '{store_id}', :profile_id::uuid, 'Contact', put.name, to_jsonb(put.value), clock_timestamp()

@@ -58,7 +58,11 @@ SETTINGS = IdentityResolutionSettings(
 
 DRAW = (
     "create sequence draw",
-    "alter function lock_and_gather rename to lock_and_gather_of_the_product",
+    """
+    alter function lock_and_gather(
+        uuid, bigint, bigint, bigint[], text[], text[], uuid, text[], text[], integer[]
+    ) rename to lock_and_gather_of_the_product
+    """,
     """
     create function lock_and_gather(
         in_store uuid, in_revision bigint, store_key bigint, lock_keys bigint[], match_types text[],

@@ -13,7 +13,7 @@ from profile_lookup import cli
 from tests.program.conftest import command, environment, serving
 
 ACCOUNT = "ACd0000000000000000000000000000000"
-TOKEN = "a-token-of-at-least-24-characters"
+TOKEN = "aTokenOfAtLeast24Characters"
 
 
 def test_accounts_keys_and_stores_are_created_listed_and_revoked(database_url: str) -> None:

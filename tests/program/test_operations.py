@@ -22,7 +22,7 @@ from tests.imports.conftest import create, ended, mappings, upload
 from tests.program.conftest import environment, serving, workers_of
 
 ACCOUNT = "ACd0000000000000000000000000000000"
-TOKEN = "a-token-of-at-least-24-characters"
+TOKEN = "aTokenOfAtLeast24Characters"
 PROFILES = 2000
 FILL = """
     with made as (

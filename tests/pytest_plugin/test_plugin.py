@@ -41,7 +41,7 @@ def passes(project: Path, test: str, *arguments: str, **variables: str) -> str:
 
 
 def test_ten_tests_of_two_workers_have_clean_stores(tmp_path: Path) -> None:
-    assert "10 passed" in passes(tmp_path, TEN_TESTS, "-n", "2")
+    assert "10 passed" in passes(tmp_path, TEN_TESTS, "-p", "xdist.plugin", "-n", "2")
 
 
 def test_a_session_may_have_more_stores_than_an_account_of_the_original(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_killed(profile_lookup):
     print(server.pid, file=open("server", "w"), flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 """)
-    run_tests(tmp_path, "-p", "no:xdist")
+    run_tests(tmp_path)
     server = int((tmp_path / "server").read_text())
     try:
         psutil.Process(server).wait(PATIENCE)

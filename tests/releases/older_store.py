@@ -14,7 +14,7 @@ from tests.conftest import PATIENCE, finished, make_profile, make_store
 from tests.program.conftest import command, serving
 from tests.releases.older import environment_with
 
-ACCOUNT, TOKEN = "ACd0000000000000000000000000000000", "a-token-of-at-least-24-characters"
+ACCOUNT, TOKEN = "ACd0000000000000000000000000000000", "aTokenOfAtLeast24Characters"
 OLD_COMMIT = "ab3eaa2"
 """The last commit without a renumbering table: it stores numbers as its release of phonenumbers reads them."""
 

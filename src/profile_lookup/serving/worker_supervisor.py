@@ -39,7 +39,7 @@ def worker_process(environment: Mapping[str, str]) -> Iterator[None]:
 
 
 def end_with_parent() -> None:
-    """Send this process, a worker, SIGTERM as soon as the process that started it is gone."""
+    """Send this process SIGTERM as soon as its standard input ends: the process that started it is gone then."""
 
     def wait_for_end() -> None:
         os.read(sys.stdin.fileno(), 1)

@@ -36,4 +36,4 @@ class _SeedBody(JsonBody):
         return seed
 
 
-SentSeed = Annotated[Seed, Depends(_SeedBody(Seed, _LIMITS))]
+SentSeed = Annotated[Seed, Depends(_SeedBody(Seed, _LIMITS, RequestRefused))]
