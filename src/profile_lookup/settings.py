@@ -1,6 +1,7 @@
 """The settings of the service, which each command reads once from the environment."""
 
 import os
+import re
 from datetime import datetime
 from importlib.util import find_spec
 from ipaddress import ip_network
@@ -17,6 +18,8 @@ from profile_lookup.errors import OperatorError
 
 PREFIX = "PROFILE_LOOKUP_"
 MIN_TOKEN_LENGTH = 24
+
+_HOST = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\]")
 
 
 class SettingsError(OperatorError):
@@ -126,6 +129,14 @@ class Settings(BaseSettings):
             "or `*` for all.",
         ),
     ] = "127.0.0.1"
+    allowed_hosts: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            description="The hosts that requests may name, separated by commas: `id.example.com`, or `*.example.com` "
+            "for its subdomains. Health checks may name any. Unset: all may.",
+        ),
+    ] = None
     max_stores: Annotated[int, Field(ge=1, description="How many stores an account may have.")] = 15
     max_operations_per_store: Annotated[
         int,
@@ -263,6 +274,14 @@ class Settings(BaseSettings):
             return ",".join(str(ip_network(proxy.strip(), strict=False)) for proxy in proxies.split(","))
         except ValueError:
             raise ValueError("expected addresses and networks, separated by commas, or *") from None
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _are_hosts(cls, hosts: str | None) -> str | None:
+        names = [] if hosts is None else [host.strip().lower() for host in hosts.split(",")]
+        if not all(_HOST.fullmatch(name) for name in names):
+            raise ValueError("expected hosts without ports, separated by commas, such as id.example.com,*.example.org")
+        return ",".join(names) or None
 
     @field_validator("bootstrap_auth_token")
     @classmethod

@@ -6,6 +6,8 @@ from profile_lookup.database.migrations import is_current
 from profile_lookup.errors import NotMigrated
 from profile_lookup.web.dependencies import DatabaseOfApp
 
+PATHS = ("/healthz", "/readyz")
+
 router = APIRouter(include_in_schema=False)
 
 
