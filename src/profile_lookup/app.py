@@ -40,6 +40,7 @@ from profile_lookup.stores import routes as stores
 from profile_lookup.stores.admission import Admissions
 from profile_lookup.trait_groups import routes as trait_groups
 from profile_lookup.web import health_routes as health
+from profile_lookup.web.allowed_hosts import AllowedHosts, AllowedHostsMiddleware
 from profile_lookup.web.docs.routes import install_docs
 from profile_lookup.web.errors import install_error_handlers
 from profile_lookup.web.hot_route import HotRoute, HotRoutesMiddleware
@@ -48,6 +49,7 @@ from profile_lookup.web.overload import LoadLimitMiddleware
 from profile_lookup.web.redirects import install_redirects
 from profile_lookup.web.request_id import RequestIdMiddleware
 from profile_lookup.web.unread_body import UnreadBodyMiddleware
+from profile_lookup.web.urls import error_pages
 
 if TYPE_CHECKING:
     from profile_lookup.testing.double import Double
@@ -101,7 +103,7 @@ class _App(FastAPI):
     `RequestIdMiddleware` answers a crash, and no handler does.
     """
 
-    log_requests = False
+    settings: Settings
     double: "Double | None" = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -120,7 +122,10 @@ class _App(FastAPI):
         routed: ASGIApp = HotRoutesMiddleware(UnreadBodyMiddleware(limited), routes=hot)
         if self.double is not None:
             routed = _observed(self.double, routed, self.routes)
-        return RequestIdMiddleware(routed, log_requests=self.log_requests)
+        if self.settings.allowed_hosts is not None:
+            pages = error_pages(self.settings.public_url or "", self.settings.error_docs)
+            routed = AllowedHostsMiddleware(routed, AllowedHosts(self.settings.allowed_hosts), pages)
+        return RequestIdMiddleware(routed, log_requests=self.settings.log_requests)
 
 
 def _processors() -> int:
@@ -181,7 +186,7 @@ def create_app(settings: Settings, buckets_memory: str | None = None) -> FastAPI
         # Telemetry would contain bodies, which are personal data.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    app.log_requests = settings.log_requests
+    app.settings = settings
     app.double = app.state.double = double
     install_error_handlers(app)
     install_redirects(app)

@@ -49,6 +49,7 @@
     │   └── StillBeingRemoved       the values of a trait or group that had this name are still being deleted
     ├── Outdated                    the resource is no longer what `If-Match` says
     ├── TooManyRequests             a key, an account or an address sends more requests than it may
+    │   └── TooManyOperations       as many operations are unfinished as the store or account may have
     └── Unavailable                 the database is unreachable, overloaded or too slow
         ├── Overloaded              so many requests are under way that this one would wait for too long
         ├── OutcomeUnknown          the connection was lost during a commit, so the write may have been done
@@ -61,6 +62,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 _MAX_NAMED = 5  # blocked values in one message
+_SECONDS_TO_NEXT_OPERATION = 5  # a guess: a batch takes less, and an import may take minutes
 
 
 class ProfileLookupError(Exception):
@@ -361,6 +363,14 @@ class TooManyRequests(ProfileLookupError):
     def __init__(self, retry_after: int) -> None:
         super().__init__("Too many requests. Please retry according to the Retry-After response header.")
         self.retry_after = retry_after
+
+
+class TooManyOperations(TooManyRequests):
+    """`owner` is the store or the account, and `what` says what it may have at most `limit` of."""
+
+    def __init__(self, owner: str, what: str, limit: int) -> None:
+        ProfileLookupError.__init__(self, f"This {owner} already has {limit} {what}, its limit")
+        self.retry_after = _SECONDS_TO_NEXT_OPERATION
 
 
 class Unavailable(ProfileLookupError):

@@ -31,6 +31,25 @@ class LimitSettings(BaseSettings):
             "process. Further ones are accepted, but have 2 seconds to send a request. Trusted proxies are exempt.",
         ),
     ] = 100
+    max_operations_per_store: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="How many operations of a store may be unfinished before requests that need another one are "
+            "answered with 429.",
+        ),
+    ] = 100
+    max_operations_per_account: Annotated[
+        int, Field(ge=1, description="How many operations of all stores of an account may be unfinished, as above.")
+    ] = 1000
+    max_waiting_imports_per_store: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="How many imports of a store may wait for their file before others are answered with 429. They "
+            "do not count as unfinished operations until the file has arrived.",
+        ),
+    ] = 1000
     rate_limit_per_key: Annotated[
         float | None,
         Field(

@@ -3,6 +3,7 @@
 A validator returns the value in its usual form, or raises a `ValueError` that says what was expected, never the value.
 """
 
+import re
 from datetime import datetime
 from importlib.util import find_spec
 from ipaddress import ip_network
@@ -15,6 +16,8 @@ from profile_lookup.clock import EARLIEST, LATEST
 from profile_lookup.database.hosts import url_of_each_host
 
 MIN_TOKEN_LENGTH = 24
+
+_HOST = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\]")
 
 
 def _is_postgresql(url: SecretStr) -> SecretStr:
@@ -47,6 +50,13 @@ def _are_networks(proxies: str) -> str:
         raise ValueError("expected addresses and networks, separated by commas, or *") from None
 
 
+def _are_hosts(hosts: str) -> str:
+    names = [host.strip().lower() for host in hosts.split(",")]
+    if not all(_HOST.fullmatch(name) for name in names):
+        raise ValueError("expected hosts without ports, separated by commas, such as id.example.com,*.example.org")
+    return ",".join(names)
+
+
 def _is_long(token: SecretStr) -> SecretStr:
     if len(token.get_secret_value()) < MIN_TOKEN_LENGTH:
         raise ValueError(f"expected at least {MIN_TOKEN_LENGTH} characters")
@@ -69,5 +79,6 @@ BaseUrl = Annotated[
     str, Field(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$", max_length=400), AfterValidator(_without_final_slash)
 ]
 Networks = Annotated[str, Field(min_length=1), AfterValidator(_are_networks)]
+Hosts = Annotated[str, Field(min_length=1), AfterValidator(_are_hosts)]
 AuthToken = Annotated[SecretStr, AfterValidator(_is_long)]
 ClockTime = Annotated[str, AfterValidator(_is_time)]

@@ -18,6 +18,7 @@ from profile_lookup.setting_types import (
     Bucket,
     ClockTime,
     DatabaseUrl,
+    Hosts,
     Networks,
 )
 
@@ -137,6 +138,13 @@ class Settings(LimitSettings):
             "separated by commas, or `*` for all.",
         ),
     ] = "127.0.0.1"
+    allowed_hosts: Annotated[
+        Hosts | None,
+        Field(
+            description="The hosts that requests may name, separated by commas: `id.example.com`, or `*.example.com` "
+            "for its subdomains. Health checks may name any. Unset: all may.",
+        ),
+    ] = None
     max_stores: Annotated[int, Field(ge=1, description="How many stores an account may have.")] = 15
     upload_dir: Annotated[
         Path | None,

@@ -53,6 +53,7 @@ async def test_pages_forbid_whatever_does_not_come_from_the_service(client: http
     page = await client.get(path)
     policy = page.headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+    assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
     for inline in ("<style", " style=", "<script>", "https://", "//cdn"):
         assert inline not in page.text

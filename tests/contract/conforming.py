@@ -39,6 +39,8 @@ def check(method: str, path: str, status: int, headers: httpx.Headers, content: 
     summary = f"{method} {path}: {status} {content[:1000]!r}"
     assert re.fullmatch(REQUEST_ID, headers["X-Request-Id"]), summary
     assert headers["Twilio-Request-Id"] == headers["X-Request-Id"], summary
+    assert headers["X-Content-Type-Options"] == "nosniff", summary
+    assert headers.get("Cache-Control") == (None if path.startswith("/docs") else "no-store"), summary
     operation = _operation_of(method, path)
     if operation is not None:
         _check_documented(operation, status, headers, content, summary)

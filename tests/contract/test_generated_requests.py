@@ -105,7 +105,7 @@ def serialize_bytes_unchanged(_context: object, value: bytes) -> bytes:
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"max_stores": 1000})
+    return settings.model_copy(update={"max_stores": 1000, "max_operations_per_store": 10_000})
 
 
 class Resources:

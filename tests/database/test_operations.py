@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Row, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import operation, operation_turn
@@ -29,6 +30,7 @@ from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queue import Taken
 from profile_lookup.stores.rules_cache import StoreRules
 from tests.conftest import PATIENCE
+from tests.database.many_operations import insert_operations, pages_read
 from tests.database.stores import make_store
 
 STEPS = 40
@@ -201,39 +203,23 @@ async def test_all_that_one_store_has_enqueued_delays_another_by_one_operation(
     assert order[1] == other
 
 
-async def test_the_next_operation_costs_the_same_however_many_wait(database: Database, store: StoreRules) -> None:
+@pytest.mark.parametrize("number", [5_000, pytest.param(100_000, marks=pytest.mark.slow)])
+async def test_the_next_operation_costs_the_same_however_many_wait(
+    database: Database, store: StoreRules, number: int
+) -> None:
     """What a worker reads is counted, not timed: pages of the tables of the queue."""
-    many = text("""
-        insert into operation (account_id, id, store_id, kind, status, input, progress, attempts, created_at, waits_until)
-        select :account_id, gen_random_uuid(), case when :is_one_store then cast(:store_id as uuid)
-            else gen_random_uuid() end, 'COUNT', 'PENDING', '{}', '{}', 0, now(), cast(:until as timestamptz)
-        from generate_series(1, 5000)
-    """)
+
+    async def take(connection: AsyncConnection) -> None:
+        assert await queue.take(connection, HANDLERS, uuid4(), LEASE)
+
     later = datetime.now(UTC) + timedelta(hours=1)
     assert await _enqueue(database, store)
-    few = await _pages_read(database)
+    few = await pages_read(database, take)
     for is_one_store, until in ((True, None), (False, None), (True, later)):
-        async with database.transaction() as connection:
-            values = {"account_id": store.account_id, "store_id": store.id}
-            await connection.execute(many, values | {"is_one_store": is_one_store, "until": until})
-    assert await _pages_read(database) < few + 50
-
-
-async def _pages_read(database: Database) -> int:
-    """Return how many pages of the tables and indexes of the queue it takes to take an operation."""
-    pages = text("""
-        select sum(coalesce(heap_blks_read + heap_blks_hit, 0) + coalesce(idx_blks_read + idx_blks_hit, 0))
-        from pg_statio_user_tables where relname in ('operation', 'operation_turn')
-    """)
-    async with database.transaction() as connection:
-        await connection.execute(text("select pg_stat_force_next_flush()"))
-    async with database.transaction() as connection:
-        before = (await connection.execute(pages)).scalar_one()
-    async with database.transaction() as connection:
-        assert await queue.take(connection, HANDLERS, uuid4(), LEASE)
-        await connection.execute(text("select pg_stat_force_next_flush()"))
-    async with database.transaction() as connection:
-        return int((await connection.execute(pages)).scalar_one() - before)
+        await insert_operations(database, store, number, is_one_store=is_one_store, waits_until=until)
+    many = await pages_read(database, take)
+    print(f"The next of 1 operation: {few} pages; the next of {3 * number}: {many}")  # noqa: T201 -- pytest -rP
+    assert many < few + 50
 
 
 async def test_an_operation_that_becomes_ready_waits_for_a_later_one_that_is_running(

@@ -136,7 +136,7 @@ async def _look_for_file(database: Database) -> None:
         await connection.execute(text("update operation_turn set ready_at = now()"))
     async with asyncio.timeout(PATIENCE), database.statements() as connection:
         while await connection.scalar(text(
-            "select count(*) from operation where completed_at is null"
+            "select count(*) from operation where completed_at is null and waits_until is null"
             " and (lease is not null or ready_at < clock_timestamp())"
         )):  # fmt: skip
             await asyncio.sleep(0.02)

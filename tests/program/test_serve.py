@@ -167,3 +167,16 @@ async def _is_refused(base_url: str) -> bool:
     except httpx.TransportError:  # the connection was accepted just before the end, and then reset
         return False
     return False
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_warned_of"),
+    [({"HOST": "0.0.0.0"}, True), ({"HOST": "0.0.0.0", "PUBLIC_URL": "https://id.example.com"}, False), ({}, False)],
+)
+def test_the_operator_is_warned_if_others_can_reach_a_service_without_a_public_url(
+    database_url: str, tmp_path: Path, settings: dict[str, str], is_warned_of: bool
+) -> None:
+    with serving(DATABASE_URL=database_url, DATA_DIR=tmp_path, **settings) as (process, _):
+        process.terminate()
+        _, errors = process.communicate(timeout=PATIENCE)
+    assert ("PROFILE_LOOKUP_PUBLIC_URL is not set" in errors) == is_warned_of

@@ -9,9 +9,10 @@ from profile_lookup.blocked_values import queries
 from profile_lookup.blocked_values.wire import BlockedValuesBody, BuiltInBlockedValue, BuiltInBlockedValues
 from profile_lookup.errors import NotFound, Outdated, RequestRefused
 from profile_lookup.identity.values.built_in_blocked_values import BUILT_IN_BLOCKED_VALUES, PLACEHOLDERS
-from profile_lookup.operations.dependencies import accepted, accepted_answer
+from profile_lookup.operations.dependencies import QuotasOfApp, accepted, accepted_answer
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queue import enqueue
+from profile_lookup.operations.quotas import refuse_beyond_queue_quota
 from profile_lookup.operations.wire import OperationAccepted
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
 from profile_lookup.stores.rules_lock import lock_rules
@@ -86,6 +87,7 @@ async def update_blocked_values(
     body: Annotated[BlockedValuesBody, json_body(BlockedValuesBody, LIMITS)],
     transaction: Transaction,
     base_url: BaseUrl,
+    quotas: QuotasOfApp,
     response: Response,
     if_match: IfMatch = None,
 ) -> OperationAccepted:
@@ -97,6 +99,7 @@ async def update_blocked_values(
     """
     store = await lock_rules(transaction, store.account_id, store.id)
     refuse_outdated(if_match, etag(store.blocked_values_version, store.created_at))
+    await refuse_beyond_queue_quota(transaction, store.account_id, store.id, quotas)
     await queries.replace(transaction, store, body.to_domain(store.settings))
     operation = await enqueue(
         transaction, store.account_id, store.id, kind=OperationKind.UPDATE_BLOCKED_VALUES, job_input={}

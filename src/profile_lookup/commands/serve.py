@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from profile_lookup.serving.processes import ForClient
 
 LOOPBACK = "127.0.0.1"
+_NO_PUBLIC_URL = (
+    "other machines can reach this service, but %sPUBLIC_URL is not set: "
+    "the addresses in answers begin with the host that each request names"
+)
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +87,8 @@ def _serve(settings: Settings, *, with_demo: bool, ready_file: Path | None) -> N
     with ExitStack() as stack:
         listener = stack.enter_context(listening(settings.host, settings.port))
         base_url = settings.public_url or address(*listener.getsockname()[:2])
+        if settings.public_url is None and not ip_address(listener.getsockname()[0]).is_loopback:
+            log.warning(_NO_PUBLIC_URL, PREFIX)
         if ready_file is not None:
             stack.enter_context(_without(ready_file))
         running, demo = _start_database(settings, stack, with_demo=with_demo)

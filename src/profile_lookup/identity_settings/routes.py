@@ -13,10 +13,11 @@ from profile_lookup.identity_settings.wire import (
     IdentityResolutionSettingsAnswer,
     IdentityResolutionSettingsBody,
 )
-from profile_lookup.operations.dependencies import accepted, accepted_answer
+from profile_lookup.operations.dependencies import QuotasOfApp, accepted, accepted_answer
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queries import record_completed, unfinished_inputs
 from profile_lookup.operations.queue import enqueue
+from profile_lookup.operations.quotas import refuse_beyond_queue_quota
 from profile_lookup.operations.wire import OperationAccepted
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
 from profile_lookup.stores.rules_lock import lock_rules
@@ -76,6 +77,7 @@ async def update_settings(
     body: Annotated[IdentityResolutionSettingsBody, json_body(IdentityResolutionSettingsBody, refusal=SettingsRefused)],
     transaction: Transaction,
     base_url: BaseUrl,
+    quotas: QuotasOfApp,
     response: Response,
     if_match: IfMatch = None,
 ) -> OperationAccepted:
@@ -95,6 +97,7 @@ async def update_settings(
     if not waits:
         await queries.refuse_contradictions(transaction, store, change)
     if waits or await queries.types_in_use(transaction, store, change.rewritten):
+        await refuse_beyond_queue_quota(transaction, store.account_id, store.id, quotas)
         job_input = {
             "settings": settings_document(settings),
             "expected_version": store.settings_version if names_a_state(if_match) else None,

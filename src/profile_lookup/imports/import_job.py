@@ -67,7 +67,7 @@ def import_handler(directory: Path, bucket: Bucket | None) -> Handler:
         if not has_file and CLOCK.now() > details.upload_until:
             raise FileRefused("expected an upload before the url expired")
         if not has_file:
-            await job.defer(next_poll(CLOCK.now() - details.created_at))
+            await job.wait_outside(next_poll(CLOCK.now() - details.created_at))
             return
         async with _scratch_copy(job, directory) as file:
             layout = await _read_layout(job, details, file)

@@ -17,6 +17,8 @@ from profile_lookup.imports.dependencies import IMPORT_ERRORS, AddressedImport, 
 from profile_lookup.imports.refused_rows import HEADER, as_csv
 from profile_lookup.imports.s3 import SHORTEST_POLL
 from profile_lookup.imports.uploads import upload_url
+from profile_lookup.operations.dependencies import QuotasOfApp
+from profile_lookup.operations.quotas import refuse_beyond_waiting_quota
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
 from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute, json_body
@@ -80,6 +82,7 @@ async def create_import(
     secrets: SigningSecrets,
     base_url: BaseUrl,
     settings: SettingsOfApp,
+    quotas: QuotasOfApp,
     bucket: BucketOfApp,
 ) -> wire.ImportCreated:
     """State which column is which trait, and then upload the file by one PUT to the `url`, which needs no credentials.
@@ -88,6 +91,7 @@ async def create_import(
     The operation waits an hour for the file, and then fails **(ours)**.
     """
     refuse_mapping(store.trait_groups, store.settings, [each.to_domain() for each in body.column_mappings])
+    await refuse_beyond_waiting_quota(transaction, store.id, quotas)
     seconds = settings.upload_seconds
     now = CLOCK.now()
     until = now + timedelta(seconds=seconds)

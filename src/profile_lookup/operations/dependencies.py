@@ -1,14 +1,27 @@
-"""The answer to a request that became an operation, and its documentation."""
+"""The answer to a request that became an operation, its documentation, and how many operations there may be."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Response
+from fastapi import Depends, Response
 
+from profile_lookup.operations.quotas import Quotas
 from profile_lookup.operations.wire import RETRY_AFTER, OperationAccepted
 from profile_lookup.web import ids
+from profile_lookup.web.dependencies import SettingsOfApp
 from profile_lookup.web.openapi import answer, header
 from profile_lookup.web.urls import EXAMPLE_BASE, operation_url
+
+
+async def _quotas(settings: SettingsOfApp) -> Quotas:
+    return Quotas(
+        queued_per_store=settings.max_operations_per_store,
+        queued_per_account=settings.max_operations_per_account,
+        waiting_per_store=settings.max_waiting_imports_per_store,
+    )
+
+
+QuotasOfApp = Annotated[Quotas, Depends(_quotas)]
 
 
 def accepted(response: Response, base_url: str, operation: UUID, message: str) -> OperationAccepted:

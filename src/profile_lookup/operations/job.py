@@ -113,6 +113,11 @@ class Job:
         async with self.step() as connection:
             await queue.defer(connection, self._taken, wait)
 
+    async def wait_outside(self, wait: timedelta) -> None:
+        """Let the operation leave the queue for a while, and be PENDING until then, since it waits for something."""
+        async with self.step() as connection:
+            await queue.wait_outside(connection, self._taken, wait)
+
     async def retry_later(self, wait: timedelta) -> None:
         async with self.step() as connection:
             await queue.retry_later(connection, self._taken, wait)

@@ -288,6 +288,15 @@ async def defer(connection: AsyncConnection, taken: Taken, wait: timedelta) -> N
     await _pass_turn(connection, taken)
 
 
+async def wait_outside(connection: AsyncConnection, taken: Taken, wait: timedelta) -> None:
+    """Let the operation leave the queue for a while, as if it had not been taken, since it waits for something."""
+    waits_until = func.clock_timestamp() + wait
+    await _update(
+        connection, taken, status="PENDING", attempts=0, lease=None, leased_until=None, waits_until=waits_until
+    )
+    await _pass_turn(connection, taken)
+
+
 async def _update(connection: AsyncConnection, taken: Taken, **values: object) -> None:
     await connection.execute(
         update(operation)

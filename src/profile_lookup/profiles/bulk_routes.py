@@ -7,9 +7,10 @@ from fastapi import APIRouter, Depends, Response
 from profile_lookup.clock import CLOCK
 from profile_lookup.errors import RequestRefused
 from profile_lookup.operations import items
-from profile_lookup.operations.dependencies import accepted, accepted_answer
+from profile_lookup.operations.dependencies import QuotasOfApp, accepted, accepted_answer
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queue import enqueue
+from profile_lookup.operations.quotas import refuse_beyond_queue_quota
 from profile_lookup.profiles import wire
 from profile_lookup.profiles.batch_body import LIMITS, BatchBody
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
@@ -58,6 +59,7 @@ async def update_profiles_bulk(
     load_limits: LoadLimitsOfApp,
     database: DatabaseOfApp,
     base_url: BaseUrl,
+    quotas: QuotasOfApp,
     response: Response,
 ) -> wire.BatchAccepted:
     """Each profile is resolved as if it were created alone, in this order. A refused profile fails alone.
@@ -67,6 +69,7 @@ async def update_profiles_bulk(
     """
     requested_at = CLOCK.now()
     async with load_limits.bulk_turns, database.transaction() as transaction:
+        await refuse_beyond_queue_quota(transaction, store.account_id, store.id, quotas)
         operation = await enqueue(
             transaction,
             store.account_id,

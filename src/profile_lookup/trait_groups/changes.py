@@ -15,6 +15,7 @@ from profile_lookup.identity.trait_definitions import CONTACT, TraitDefinition, 
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queries import record_completed, unfinished_inputs
 from profile_lookup.operations.queue import enqueue
+from profile_lookup.operations.quotas import Quotas, refuse_beyond_queue_quota
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.trait_groups import queries
@@ -42,11 +43,14 @@ async def amend(
     changes: Mapping[str, TraitDefinition | None],
     description: str | None,
     if_match: str | None,
+    quotas: Quotas | None = None,
 ) -> UUID:
     """Change a trait group. None removes a trait and all its values; if `description` is None, it stays as it is.
 
-    Raises `TraitGroupNotFound`, `Outdated`, `DefinitionRefused`, `DefinitionProtected`, `TraitLimitReached` or
-    `StillBeingRemoved`.
+    Without `quotas`, any number of operations may be unfinished.
+
+    Raises `TraitGroupNotFound`, `Outdated`, `DefinitionRefused`, `DefinitionProtected`, `TraitLimitReached`,
+    `StillBeingRemoved` or `TooManyOperations`.
     """
     store = await lock_rules(connection, store.account_id, store.id)
     row = await queries.fetch(connection, store, name)
@@ -63,25 +67,30 @@ async def amend(
     await _refuse_while_removed(connection, store, name, changes.keys() - before.traits.keys())
     await queries.replace(connection, store, row, after, row.description if description is None else description)
     if removed := sorted(before.traits.keys() - after.traits.keys()):
-        return await _enqueue_deletion(connection, store, name, removed)
+        return await _enqueue_deletion(connection, store, name, removed, quotas)
     return await record_completed(
         connection, store.account_id, store.id, kind=OperationKind.UPDATE_TRAIT_GROUP, result_id=name
     )
 
 
-async def remove(connection: AsyncConnection, store: StoreRules, name: str) -> UUID:
-    """Remove a trait group and all values of its traits. Raises `TraitGroupNotFound` or `DefinitionProtected`."""
+async def remove(connection: AsyncConnection, store: StoreRules, name: str, quotas: Quotas) -> UUID:
+    """Remove a trait group and all values of its traits.
+
+    Raises `TraitGroupNotFound`, `DefinitionProtected` or `TooManyOperations`.
+    """
     store = await lock_rules(connection, store.account_id, store.id)
     await queries.fetch(connection, store, name)
     if name == CONTACT.name:
         raise DefinitionProtected(name)
     await queries.remove(connection, store, name)
-    return await _enqueue_deletion(connection, store, name, None)
+    return await _enqueue_deletion(connection, store, name, None, quotas)
 
 
 async def _enqueue_deletion(
-    connection: AsyncConnection, store: StoreRules, group: str, traits: list[str] | None
+    connection: AsyncConnection, store: StoreRules, group: str, traits: list[str] | None, quotas: Quotas | None
 ) -> UUID:
+    if quotas is not None:
+        await refuse_beyond_queue_quota(connection, store.account_id, store.id, quotas)
     job_input = {"group": group, "traits": traits}
     return await enqueue(connection, store.account_id, store.id, kind=OperationKind.FORGET_TRAITS, job_input=job_input)
 

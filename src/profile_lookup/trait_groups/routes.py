@@ -17,7 +17,7 @@ from profile_lookup.errors import (
     TraitLimitReached,
 )
 from profile_lookup.identity.trait_definitions import CONTACT, MAX_NAME, MAX_TRAITS
-from profile_lookup.operations.dependencies import accepted, accepted_answer
+from profile_lookup.operations.dependencies import QuotasOfApp, accepted, accepted_answer
 from profile_lookup.operations.wire import OperationAccepted
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
 from profile_lookup.trait_groups import changes, queries, wire
@@ -202,6 +202,7 @@ async def patch_trait_group(
     name: TraitGroupName,
     transaction: Transaction,
     base_url: BaseUrl,
+    quotas: QuotasOfApp,
     response: Response,
     if_match: IfMatch = None,
 ) -> OperationAccepted:
@@ -210,7 +211,7 @@ async def patch_trait_group(
     From now on, profiles have no value of a removed trait; a worker then erases the stored values. Other changes apply
     from the next write on.
     """
-    operation = await changes.amend(transaction, store, name, body.changes(), body.description, if_match)
+    operation = await changes.amend(transaction, store, name, body.changes(), body.description, if_match, quotas)
     return accepted(response, base_url, operation, _CHANGED)
 
 
@@ -234,11 +235,16 @@ async def patch_trait_group(
     },
 )
 async def delete_trait_group(
-    store: StoreOfAccount, name: TraitGroupName, transaction: Transaction, base_url: BaseUrl, response: Response
+    store: StoreOfAccount,
+    name: TraitGroupName,
+    transaction: Transaction,
+    base_url: BaseUrl,
+    quotas: QuotasOfApp,
+    response: Response,
 ) -> OperationAccepted:
     """From now on, profiles have no value of the group's traits; a worker then erases the stored values.
 
     Identifiers that its traits were promoted to stay, because they did identify somebody. `Contact` is protected.
     """
-    operation = await changes.remove(transaction, store, name)
+    operation = await changes.remove(transaction, store, name, quotas)
     return accepted(response, base_url, operation, _REMOVED)

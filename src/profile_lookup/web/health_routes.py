@@ -6,6 +6,8 @@ from profile_lookup.database.migrations import serves_current
 from profile_lookup.errors import NotMigrated, Unavailable
 from profile_lookup.web.dependencies import DatabaseOfApp, services_of
 
+PATHS = ("/healthz", "/readyz")
+
 router = APIRouter(include_in_schema=False)
 
 

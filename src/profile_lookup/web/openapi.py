@@ -28,8 +28,8 @@ _DESCRIPTIONS = {
     412: "The resource has changed: it no longer has the ETag in `If-Match`.",
     413: "The request body is too large.",
     415: "The request body is not JSON, or it is compressed.",
-    429: "The API key or its account sends more requests than its limit allows, or wrong credentials came too often "
-    "from this address. Nothing was done.",
+    429: "The API key or its account sends more requests than its limit allows, or too many operations are unfinished, "
+    "or wrong credentials came too often from this address. Nothing was done.",
     500: "The service has a defect; its log says more about it under the answer's X-Request-Id.",
     503: "The database is unreachable, overloaded or too slow. Nothing was done, unless the message says that it may "
     "have been done. Then you may repeat a create; before you repeat any other write, check whether it was done.",

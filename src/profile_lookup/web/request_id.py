@@ -1,4 +1,7 @@
-"""The outermost middleware: it gives each request an ID, and answers a crash without any details but that ID."""
+"""The outermost middleware: it gives each request an ID, and each answer the headers that all answers have.
+
+It answers a crash without any details but that ID.
+"""
 
 import asyncio
 import logging
@@ -11,6 +14,7 @@ from uuid_utils import uuid4  # the standard library's calls the system each tim
 
 from profile_lookup.errors import Unavailable
 from profile_lookup.web.body import headers_of
+from profile_lookup.web.common_headers import OF_DATA, Header, common_headers
 from profile_lookup.web.errors import answer_to, answer_to_crash
 
 HEADERS = ("X-Request-Id", "Twilio-Request-Id")
@@ -34,10 +38,10 @@ def request_id_of(headers: Mapping[bytes, bytes]) -> str:
     return new_request_id() if sent is None or _SAFE.fullmatch(sent) is None else sent.decode()
 
 
-def with_request_id(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
-    """Return the headers of an answer, followed by those with the ID of its request."""
+def with_request_id(headers: Iterable[Header], request_id: str, common: Iterable[Header] = OF_DATA) -> list[Header]:
+    """Return the headers of an answer, followed by those that all such answers have, and the ID of its request."""
     value = request_id.encode()
-    return [*headers, (_NAMES[0], value), (_NAMES[1], value)]
+    return [*headers, *common, (_NAMES[0], value), (_NAMES[1], value)]
 
 
 class RequestIdMiddleware:
@@ -64,7 +68,8 @@ class RequestIdMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = with_request_id(message.get("headers", ()), request_id)
+                headers = message.get("headers", ())
+                message["headers"] = with_request_id(headers, request_id, common_headers(scope["path"]))
             await send(message)
 
         try:

@@ -69,10 +69,12 @@ EXPLANATIONS = {
         "Too many requests",
         "The API key, or all credentials of its account together, send more requests than their limit allows. Or too "
         "many requests with wrong credentials came from your address; requests with right ones are never refused for "
-        "that. This request was not carried out.",
+        "that. Or the store or the account already has as many unfinished operations as it may have. The `message` "
+        "says which. This request was not carried out.",
         "Wait for as many seconds as the `Retry-After` header says, and send the request again. The limit is refilled "
         "continuously, so a client that is only a little too fast may wait for less. If it happens often, spread the "
-        "requests, or let whoever runs the service raise the limit of the key or of the account.",
+        "requests, or let whoever runs the service raise the limit of the key or of the account. If operations are the "
+        "reason, wait until some have ended; for imports that wait for their file, upload the files.",
     ),
     20431: Explanation(
         "Headers too large",
