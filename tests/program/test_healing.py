@@ -48,7 +48,7 @@ async def test_the_embedded_postgres_is_started_again_and_no_data_is_lost(data_d
         async with httpx.AsyncClient(base_url=_base_url(printed), timeout=PATIENCE) as client:
             async with asyncio.timeout(PATIENCE):
                 while not (await _is_ready(client) and postmaster(data_dir) != killed):
-                    await asyncio.sleep(0.02)
+                    await asyncio.sleep(0.2)
         assert _found_by(printed[-1])
         process.terminate()
         _, errors = process.communicate(timeout=PATIENCE)
