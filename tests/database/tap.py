@@ -39,7 +39,8 @@ async def tapped(database_url: str) -> AsyncIterator[Tap]:
 
     listener = await asyncio.start_server(connected, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
-    tap.url = f"postgresql://postgres@127.0.0.1:{port}{parts.path}?sslmode=disable"
+    credentials, _, _ = parts.netloc.rpartition("@")
+    tap.url = f"postgresql://{credentials}@127.0.0.1:{port}{parts.path}?sslmode=disable"
     try:
         yield tap
     finally:

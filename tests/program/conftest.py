@@ -1,5 +1,6 @@
 """The program in a separate process, reached over TCP, as users run it."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -21,6 +22,7 @@ from tests.conftest import PATIENCE, RUN_DIRECTORY
 
 ACCOUNT = "ACd0000000000000000000000000000000"
 TOKEN = "aTokenOfAtLeast24Characters"
+BLOCKED_SESSIONS = "select count(*) from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid))"
 
 MIB = 1 << 20
 
@@ -105,6 +107,12 @@ async def client_of(printed: list[str]) -> AsyncIterator[httpx.AsyncClient]:
     base_url = printed[0].rpartition(" ")[2]
     async with httpx.AsyncClient(base_url=base_url, auth=(ACCOUNT, TOKEN), timeout=PATIENCE) as client:
         yield client
+
+
+async def wait_until_blocked(connection: "asyncpg.Connection[Any]") -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not await connection.fetchval(BLOCKED_SESSIONS):
+            await asyncio.sleep(0.01)
 
 
 def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:

@@ -6,8 +6,9 @@ import os
 import shlex
 import signal
 import subprocess
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,10 @@ import pytest
 
 from tests.conftest import PATIENCE, finished, make_store
 from tests.database.conftest import postmaster
-from tests.program.conftest import client_of, serving, working
+from tests.program.conftest import client_of, serving, wait_until_blocked, working
 
 _BACKENDS = "select pid from pg_stat_activity where application_name = 'profile-lookup'"
-_TIME_TO_END = 2  # seconds
+_LONGER_THAN_PROMISED = 10  # seconds, for busy machines; requests under way would have twenty
 
 
 def _base_url(printed: list[str]) -> str:
@@ -39,12 +40,6 @@ def _found_by(curl: str) -> list[str]:
     return profiles
 
 
-async def _wait_until(client: httpx.AsyncClient, *, ready: bool) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while await _is_ready(client) != ready:
-            await asyncio.sleep(0.02)
-
-
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 async def test_the_embedded_postgres_is_started_again_and_no_data_is_lost(data_dir: Path, workers: int) -> None:
     with serving("--demo", DATA_DIR=data_dir, WORKERS=workers) as (process, printed):
@@ -53,7 +48,7 @@ async def test_the_embedded_postgres_is_started_again_and_no_data_is_lost(data_d
         async with httpx.AsyncClient(base_url=_base_url(printed), timeout=PATIENCE) as client:
             async with asyncio.timeout(PATIENCE):
                 while not (await _is_ready(client) and postmaster(data_dir) != killed):
-                    await asyncio.sleep(0.02)
+                    await asyncio.sleep(0.2)
         assert _found_by(printed[-1])
         process.terminate()
         _, errors = process.communicate(timeout=PATIENCE)
@@ -77,18 +72,21 @@ def test_serve_ends_with_exit_code_1_if_the_embedded_postgres_does_not_start_aga
 
 
 @pytest.mark.slow
-async def test_serve_ends_with_exit_code_1_if_the_embedded_postgres_ends_six_times_in_a_minute(data_dir: Path) -> None:
-    with serving(DATA_DIR=data_dir) as (process, printed):
-        async with httpx.AsyncClient(base_url=_base_url(printed), timeout=PATIENCE) as client:
-            for _ in range(5):
-                await _wait_until(client, ready=True)
-                os.kill(postmaster(data_dir), signal.SIGKILL)
-                await _wait_until(client, ready=False)
-            await _wait_until(client, ready=True)
-            os.kill(postmaster(data_dir), signal.SIGKILL)
+def test_serve_ends_with_exit_code_1_if_the_embedded_postgres_is_killed_again_and_again(data_dir: Path) -> None:
+    killed = set()
+    with serving(DATA_DIR=data_dir) as (process, _):
+        deadline = time.monotonic() + PATIENCE
+        while process.poll() is None and time.monotonic() < deadline:
+            with suppress(FileNotFoundError, IndexError, ProcessLookupError):
+                found = postmaster(data_dir)
+                if found not in killed:
+                    os.kill(found, signal.SIGKILL)
+                    killed.add(found)
+            time.sleep(0.02)
         _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
-    assert errors.splitlines()[-1].startswith("profile-lookup: PostgreSQL has ended: see ")
+    assert len(killed) == 6
+    assert errors.splitlines()[-1].startswith("profile-lookup: PostgreSQL ")
 
 
 def test_a_server_for_tests_ends_with_exit_code_1_if_its_postgres_ends(data_dir: Path) -> None:
@@ -100,16 +98,30 @@ def test_a_server_for_tests_ends_with_exit_code_1_if_its_postgres_ends(data_dir:
     assert errors.splitlines()[-1].startswith("profile-lookup: PostgreSQL has ended")
 
 
+def _wait_for_end(processes: list[psutil.Process]) -> None:
+    deadline = time.monotonic() + _LONGER_THAN_PROMISED
+    while any(_runs(each) for each in processes):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _runs(process: psutil.Process) -> bool:
+    """Return whether it runs; in a container, nobody may wait for a process whose parent was killed."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 def test_no_process_outlives_a_supervisor_that_was_killed(database_url: str, tmp_path: Path) -> None:
-    with serving(DATABASE_URL=database_url, DATA_DIR=tmp_path, WORKERS=3) as (process, _):
+    with serving(DATABASE_URL=database_url, DATA_DIR=tmp_path, WORKERS=2) as (process, _):
         others = psutil.Process(process.pid).children(recursive=True)
+        assert len(others) >= 3  # two that serve, and one that works
         process.kill()
-        process.wait(PATIENCE)
-        _, alive = psutil.wait_procs(others, _TIME_TO_END)
-        assert len([each for each in others if each not in alive]) >= 4  # three that serve, and one that works
-        assert alive == []
+        _wait_for_end(others)
 
 
+@pytest.mark.slow
 async def test_a_request_under_way_does_not_keep_a_process_alive_whose_supervisor_was_killed(
     served_settings: dict[str, object], connection: "asyncpg.Connection[Any]"
 ) -> None:
@@ -120,10 +132,9 @@ async def test_a_request_under_way_does_not_keep_a_process_alive_whose_superviso
             async with connection.transaction():
                 await connection.execute("lock table store")
                 under_way = asyncio.create_task(client.get("/v1/ControlPlane/Stores"))
-                await asyncio.sleep(0.2)
+                await wait_until_blocked(connection)
                 process.kill()
-                _, alive = await asyncio.to_thread(psutil.wait_procs, others, _TIME_TO_END)
-                assert alive == []
+                await asyncio.to_thread(_wait_for_end, others)
             with pytest.raises(httpx.TransportError):
                 await under_way
 

@@ -17,7 +17,7 @@ import pytest
 from profile_lookup.serving import worker_supervisor as worker_process
 from tests.conftest import PATIENCE, change_settings, finished, look_up, make_profile, make_store
 from tests.imports.conftest import create, ended, mappings, upload
-from tests.program.conftest import client_of, environment, serving, workers_of, working
+from tests.program.conftest import client_of, environment, serving, wait_until_blocked, workers_of, working
 
 PROFILES = 2000
 FILL = """
@@ -31,13 +31,6 @@ FILL = """
 """
 # A plain `for update` with an offset would also lock the rows that are skipped.
 _LOCK_PROFILE = "select from profile where id = (select id from profile order by id offset $1 limit 1) for update"
-BLOCKED_SESSIONS = "select count(*) from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid))"
-
-
-async def _wait_until_blocked(connection: "asyncpg.Connection[Any]") -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not await connection.fetchval(BLOCKED_SESSIONS):
-            await asyncio.sleep(0.01)
 
 
 async def _expire_lease(connection: "asyncpg.Connection[Any]") -> None:
@@ -67,7 +60,7 @@ async def test_a_deletion_continues_after_the_last_step_of_a_killed_service(
                 # Blocks the operation after its first steps.
                 await connection.execute(_LOCK_PROFILE, 1200)
                 accepted = await client.delete(f"/v1/ControlPlane/Stores/{store_id}")
-                await _wait_until_blocked(connection)
+                await wait_until_blocked(connection)
                 workers = workers_of(process)
                 process.kill()
                 process.wait(PATIENCE)
@@ -99,7 +92,7 @@ async def test_a_batch_continues_after_a_kill_and_each_profile_is_written_once(
                 # Blocks the operation after its first steps.
                 await connection.execute(_LOCK_PROFILE, 0)
                 accepted = await client.put(f"{url}/Bulk", json={"profiles": profiles})
-                await _wait_until_blocked(connection)
+                await wait_until_blocked(connection)
                 (worker,) = workers_of(process)
                 worker.kill()
                 process.kill()
@@ -138,7 +131,7 @@ async def test_an_import_continues_after_a_kill_and_each_row_is_applied_once(
                 # Blocks the operation after its first steps.
                 await connection.execute(_LOCK_PROFILE, 0)
                 await upload(client, created["url"], content.encode())
-                await _wait_until_blocked(connection)
+                await wait_until_blocked(connection)
                 (worker,) = workers_of(process)
                 worker.kill()
                 worker.wait(PATIENCE)
@@ -166,7 +159,7 @@ async def test_a_change_of_settings_is_rolled_back_by_a_kill_and_then_repeated(
             async with connection.transaction():
                 await connection.execute("select from identifier order by value limit 1 for update")
                 changing = asyncio.create_task(change_settings(client, store_id, chat={"normalization": "email"}))
-                await _wait_until_blocked(connection)
+                await wait_until_blocked(connection)
                 (worker,) = workers_of(process)
                 worker.kill()
                 process.kill()
@@ -199,7 +192,7 @@ async def test_a_killed_worker_is_restarted_while_the_service_continues(
             async with connection.transaction():
                 await connection.execute(_LOCK_PROFILE, 1200)
                 accepted = await client.delete(f"/v1/ControlPlane/Stores/{store_id}")
-                await _wait_until_blocked(connection)
+                await wait_until_blocked(connection)
                 (worker,) = workers_of(process)  # one worker for both processes
                 assert worker.nice() == min(psutil.Process(process.pid).nice() + 10, 19)
                 worker.kill()
@@ -255,7 +248,7 @@ async def test_a_signal_ends_a_worker_in_order_and_it_releases_its_operation(
                 await connection.execute(_LOCK_PROFILE, 700)
                 await client.delete(f"/v1/ControlPlane/Stores/{store_id}")
                 with working(**served_settings) as process:
-                    await _wait_until_blocked(connection)
+                    await wait_until_blocked(connection)
                     process.send_signal(signal_number)
                     printed_last, errors = process.communicate(timeout=PATIENCE)
                     assert (process.returncode, printed_last, errors) == (0, "", "")

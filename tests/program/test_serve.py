@@ -19,9 +19,7 @@ import pytest
 from profile_lookup.serving.processes import uvicorn_config
 from profile_lookup.settings import load_settings
 from tests.conftest import PATIENCE
-from tests.program.conftest import command, serving
-
-BLOCKED_SESSIONS = "select count(*) from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid))"
+from tests.program.conftest import BLOCKED_SESSIONS, command, serving
 
 
 def test_the_printed_curl_finds_a_merged_profile_and_restarting_keeps_it(data_dir: Path) -> None:
