@@ -6,6 +6,7 @@ until its caller is admitted, or until it was answered.
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from typing import Any
 
 
 class Turn:
@@ -71,3 +72,15 @@ class AdmissionTurns:
             if turn.is_awaited:
                 return turn
         return None
+
+
+def in_turn(turn: Turn, app: Any) -> Any:
+    """Return the application, which gives up the turn at the end. Its caller's admission gives it up before."""
+
+    async def serve(*request: Any) -> None:
+        try:
+            await app(*request)
+        finally:
+            turn.give_up()
+
+    return serve

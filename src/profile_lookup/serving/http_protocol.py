@@ -12,24 +12,22 @@
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from profile_lookup.errors import HeadTooLarge, ProfileLookupError, RequestRefused, RequestTooSlow, Unavailable
-from profile_lookup.serving.admission_turns import AdmissionTurns, Turn
+from profile_lookup.serving.admission_turns import AdmissionTurns, Turn, in_turn
 from profile_lookup.serving.connection_limits import ConnectionLimits
-from profile_lookup.serving.listener import address
+from profile_lookup.serving.direct_answer import direct_answer
 from profile_lookup.serving.one_segment import OneSegmentTransport
 from profile_lookup.serving.progress_watch import BODY, CROWDED_HEAD, WHOLE_HEAD, ProgressWatch
-from profile_lookup.web.client_address import client_addresses, counted_address
+from profile_lookup.web.client_address import client_addresses, counted_address, is_forwarded
 from profile_lookup.web.connection import ABORT, CACHE, HOLD_BACK, IS_CLOSING, NOTE_ADMISSION, WAS_HELD_BACK
 from profile_lookup.web.dependencies import services_of
-from profile_lookup.web.errors import answer_with
-from profile_lookup.web.request_id import new_request_id, with_request_id
-from profile_lookup.web.urls import error_pages
 
 MAX_HEAD = 64 << 10  # bytes of the request line and the headers
 MAX_PIPELINED = 32  # requests that wait on one connection for the answer to another one
@@ -62,13 +60,12 @@ class ContractHttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._cache: dict[str, Any] = {
-            ABORT: transport.abort, HOLD_BACK: self.hold_back, NOTE_ADMISSION: self._note_admission
-        }  # fmt: skip
+        self._cache: dict[str, Any] = {ABORT: transport.abort, HOLD_BACK: self.hold_back}
         self._pause = 0.0
         self.transport = self._one_segment = OneSegmentTransport(transport)  # type: ignore[assignment]
         peer = self.client[0] if self.client else ""
-        is_crowded = self._limits.open(self, None if self._addresses.is_trusted_proxy(peer) else counted_address(peer))
+        self._is_proxys = self._addresses.is_trusted_proxy(peer)
+        is_crowded = self._limits.open(self, None if self._is_proxys else counted_address(peer))
         if is_crowded:
             self.timeout_keep_alive = CROWDED_HEAD.seconds  # type: ignore[assignment]
         self._watch.start(CROWDED_HEAD if is_crowded else WHOLE_HEAD, self._is_not_clients_turn, self._time_out)
@@ -145,8 +142,10 @@ class ContractHttpProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def _is_not_clients_turn(self) -> bool:
-        """Return whether the client need not send: we do not read, or another request of it is under way."""
-        return self.flow.read_paused or (self._is_in_head and self.has_request)
+        """Return whether the client need not send: it waits for 100 Continue or an answer, or we do not read."""
+        if self._is_in_head:
+            return self.has_request or self.flow.read_paused
+        return self.cycle.waiting_for_100_continue or self.flow.read_paused
 
     def _time_out(self) -> None:
         if self.has_request or (self._is_in_head and self._head_size):
@@ -157,15 +156,21 @@ class ContractHttpProtocol(HttpToolsProtocol):
     # Who is served
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        start = partial(super()._start_asgi_task, cycle)
-        if not self._is_strangers or not cycle.scope["path"].startswith(_NEEDS_ADMISSION):
-            start(app)
+        if not self._needs_turn(cycle.scope):
+            super()._start_asgi_task(cycle, app)
             return
+        start = partial(super()._start_asgi_task, cycle)
         client = self._addresses.of_request(cycle.scope)
-        self._turn = turn = self._turns.enter(client, lambda turn: start(_in_turn(turn, app)))
+        self._cache[NOTE_ADMISSION] = self._note_admission
+        self._turn = turn = self._turns.enter(client, lambda turn: start(in_turn(turn, app)))
         if turn.is_awaited:
             self.flow.pause_reading()  # until the request has its turn and the application reads
             self.loop.call_later(LONGEST_WAIT_FOR_TURN, self._end_wait, turn)
+
+    def _needs_turn(self, scope: Mapping[str, Any]) -> bool:
+        """Return whether the caller is a stranger: nobody was admitted here, or a proxy sends requests of many."""
+        is_strangers = self._is_strangers or (self._is_proxys and is_forwarded(scope))
+        return is_strangers and scope["path"].startswith(_NEEDS_ADMISSION)
 
     def _end_wait(self, turn: Turn) -> None:
         if turn.is_awaited:
@@ -223,33 +228,6 @@ class ContractHttpProtocol(HttpToolsProtocol):
             self.cycle.disconnected = True  # the application is to stop; what it sends is dropped
             self.cycle.message_event.set()
         if not has_begun:
-            self.transport.write(self._answer(refusal))
+            settings, headers = self._services.settings, self.server_state.default_headers
+            self.transport.write(direct_answer(refusal, settings, self.server, headers))
         self.transport.close()
-
-    def _answer(self, refusal: ProfileLookupError) -> bytes:
-        answer = answer_with(refusal, self._error_pages())
-        headers = [
-            *self.server_state.default_headers,
-            *with_request_id(answer.raw_headers, new_request_id()),
-            (b"connection", b"close"),
-        ]
-        head = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
-        return STATUS_LINE[answer.status_code] + head + b"\r\n" + bytes(answer.body)
-
-    def _error_pages(self) -> str:
-        """Return the address of the pages about errors. The request cannot name a host, so this connection does."""
-        settings = self._services.settings
-        host, port = self.server or ("127.0.0.1", None)
-        return error_pages(settings.public_url or address(host, port or settings.port), settings.error_docs)
-
-
-def _in_turn(turn: Turn, app: Any) -> Any:
-    """Return the application, which gives up the turn at the end. Its caller's admission gives it up before."""
-
-    async def serve(*request: Any) -> None:
-        try:
-            await app(*request)
-        finally:
-            turn.give_up()
-
-    return serve

@@ -31,6 +31,11 @@ class ClientAddresses:
         return counted_address(self._trusted.get_trusted_client_address(forwarded)[0] if forwarded else peer)
 
 
+def is_forwarded(scope: Mapping[str, Any]) -> bool:
+    """Return whether the request has `X-Forwarded-For`."""
+    return any(name == _FORWARDED_FOR for name, _ in scope["headers"])
+
+
 @cache
 def client_addresses(trusted_proxies: str) -> ClientAddresses:
     """Return what finds the addresses of clients with this value of the setting `trusted_proxies`."""
