@@ -1,4 +1,4 @@
-"""The command: `python3 run.py bench`, `… bench against`, `… bench writes`, `… bench imports`, `… bench draw`."""
+"""The command: `python3 run.py bench`, `… bench against`, `… bench writes`, `… imports`, `… overload`, `… draw`."""
 
 import argparse
 import signal

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks.contenders import PRODUCT, authorization, serving
+from benchmarks.contenders import PRODUCT, Server, authorization, serving
 from benchmarks.datasets import embedded_postgres, ensure_dataset
 from benchmarks.errors import BenchmarkError
 from benchmarks.load import GRACE, Client, Load, Target
@@ -48,11 +48,12 @@ class OverloadOptions:
 class Offered:
     """What was answered under a load.
 
-    `goodput` is per second; latencies are in milliseconds. `health` is the median of the health checks.
+    `goodput` is per second, `per_cpu_second` per second of the server's CPU time; latencies are in milliseconds. `health` is the median of the health checks.
     """
 
     connections: int
     goodput: float
+    per_cpu_second: float | None
     p99: float
     refused: float
     failed: int
@@ -93,7 +94,7 @@ def measure_overload(options: OverloadOptions, data: Path) -> Iterator[str]:
 
             def offer(connections: int, kind: str = kind, target: Target = target, bodies: Bodies = bodies) -> Offered:
                 say(f"{kind}: {connections} connections")
-                return _offer(processes, target, bodies(connections), connections, options.seconds)
+                return _offer(processes, server, target, bodies(connections), connections, options.seconds)
 
             idle = statistics.median(processes.submit(_health_checks, target.port, options.seconds).result())
             offer(options.connections[0])  # warm-up
@@ -103,14 +104,15 @@ def measure_overload(options: OverloadOptions, data: Path) -> Iterator[str]:
 
 
 _HEADER = (
-    "| load | connections | goodput/s | share | p99, ms | times | refused/s | /healthz p50, p99 | idle p50 |",
-    "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    "| load | connections | goodput/s | share | per CPU-s | p99, ms | times | refused/s | /healthz p50, p99 | idle p50 |",
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
 )
 
 
 def _line(name: str, offered: Offered, best: Offered, idle: float) -> str:
     cells = (
         name, offered.connections, f"{offered.goodput:.0f}", f"{offered.goodput / best.goodput:.2f}",
+        "" if offered.per_cpu_second is None else f"{offered.per_cpu_second:.0f}",
         f"{offered.p99:.1f}", f"{offered.p99 / best.p99:.1f}", f"{offered.refused:.0f}",
         f"{offered.health:.1f}, {offered.health_p99:.1f}", f"{idle:.1f}",
     )  # fmt: skip
@@ -118,11 +120,18 @@ def _line(name: str, offered: Offered, best: Offered, idle: float) -> str:
 
 
 def _offer(
-    processes: ProcessPoolExecutor, target: Target, bodies: Sequence[bytes], connections: int, seconds: float
+    processes: ProcessPoolExecutor,
+    server: Server,
+    target: Target,
+    bodies: Sequence[bytes],
+    connections: int,
+    seconds: float,
 ) -> Offered:
+    used_before = server.cpu_seconds()
     health_checks = processes.submit(_health_checks, target.port, seconds)
     clients = uvloop.run(_run_clients(target, bodies, connections, seconds))
     health = health_checks.result()
+    used_after = server.cpu_seconds()
     accepted = [latency * 1e3 for client in clients for latency in client.latencies]
     failed = sum(client.failed for client in clients)
     if failed or len(accepted) < 2:  # noqa: PLR2004 -- quantiles need two values
@@ -130,6 +139,9 @@ def _offer(
     return Offered(
         connections,
         goodput=len(accepted) / seconds,
+        per_cpu_second=None
+        if used_before is None or used_after is None
+        else len(accepted) / max(used_after - used_before, 0.01),
         p99=statistics.quantiles(accepted, n=100, method="inclusive")[98],
         refused=sum(client.refused for client in clients) / seconds,
         failed=failed,

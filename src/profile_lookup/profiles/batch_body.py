@@ -90,21 +90,32 @@ def _next_value(text: str, position: int, number: int) -> tuple[Any, int]:
     """
     size = _FIRST_WINDOW
     while True:
-        window = text[position : position + size]
-        if size > _FIRST_WINDOW and values_in(window.encode(errors="surrogatepass")) > USUAL_LIMITS.values:
-            raise TooManyValues(USUAL_LIMITS.values)
+        end = _end_of_window(text, position, size)
         try:
             with refusing_malformed_json(position):
-                value, length = _DECODER.raw_decode(window)
+                value, length = _DECODER.raw_decode(text[position:end])
         except RequestRefused:
-            if position + size >= len(text):
+            if end == len(text):
                 raise
+            if end < position + size:
+                raise TooManyValues(USUAL_LIMITS.values) from None
             if size >= USUAL_LIMITS.size:
                 raise RequestRefused(f"profiles.{number}: expected JSON of at most {size} characters") from None
             size *= 4
         else:
-            refuse_deep_json(window[:length])
+            refuse_deep_json(text[position : position + length])
             return value, position + length
+
+
+def _end_of_window(text: str, position: int, size: int) -> int:
+    """Return the end of the text to parse: of so many characters, or of little more values than a profile may have."""
+    end = min(position + size, len(text))
+    values = 0
+    for start in range(position, end, _FIRST_WINDOW):
+        values += sum(text.count(each, start, start + _FIRST_WINDOW) for each in ",[{")
+        if values > USUAL_LIMITS.values:
+            return min(start + _FIRST_WINDOW, end)
+    return end
 
 
 def _profile_of(sent: Any, number: int) -> ProfileData:

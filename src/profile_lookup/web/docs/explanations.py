@@ -88,8 +88,8 @@ EXPLANATIONS = {
     ),
     20503: Explanation(
         "Service unavailable",
-        "The database is unreachable, overloaded or too slow, or the service is shutting down. Nothing was done, "
-        "unless the `message` says that it may have been done.",
+        "The service has more requests than it can answer soon, the database is unreachable or too slow, or the "
+        "service is shutting down. Nothing was done, unless the `message` says that it may have been done.",
         "Wait for as many seconds as the `Retry-After` header says, and try again. If the message says that the write "
         "may have been done, a create may simply be repeated; before you repeat any other write, check whether it was "
         "done. Whoever runs the service can check `/readyz`.",
