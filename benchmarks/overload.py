@@ -48,7 +48,8 @@ class OverloadOptions:
 class Offered:
     """What was answered under a load.
 
-    `goodput` is per second, `per_cpu_second` per second of the server's CPU time; latencies are in milliseconds. `health` is the median of the health checks.
+    `goodput` is per second, `per_cpu_second` per second of the server's CPU time. Latencies are in milliseconds, and
+    `health` is the median of the health checks.
     """
 
     connections: int
@@ -104,7 +105,7 @@ def measure_overload(options: OverloadOptions, data: Path) -> Iterator[str]:
 
 
 _HEADER = (
-    "| load | connections | goodput/s | share | per CPU-s | p99, ms | times | refused/s | /healthz p50, p99 | idle p50 |",
+    "| load | connections | goodput/s | share | per CPU-s | p99, ms | times | refused/s | /healthz p50, p99 | idle |",
     "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
 )
 

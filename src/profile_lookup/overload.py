@@ -15,7 +15,7 @@ from profile_lookup.errors import Overloaded, Unavailable
 
 Result = TypeVar("Result")
 
-REFUSALS_PER_SECOND = 500
+REFUSALS_PER_SECOND = 200
 """The pace at which connections whose requests were refused are read again, unless that would take too long."""
 SHORTEST_PAUSE = 0.1  # seconds
 LONGEST_PAUSE = 1.0  # seconds, which `Retry-After` announces
