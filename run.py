@@ -7,6 +7,7 @@
     python3 run.py test [ARGS…]    run the tests; pytest gets ARGS, paths in them start at the checkout
     python3 run.py check           run every check that is not a test
     python3 run.py bench [ARGS…]   compare its speed with others' (benchmarks/README.md)
+    python3 run.py fuzz [TARGET]   try random inputs on what reads text from outside (CONTRIBUTING.md)
     python3 run.py lock            bring the lock files in step with pyproject.toml
     python3 run.py phones          write down how the locked release of phonenumbers reads numbers (CONTRIBUTING.md)
 
@@ -40,6 +41,8 @@ def main(arguments: list[str]) -> None:
             run_in_checkout("-m", "pytest", *rest)
         case ["bench", *rest]:
             run_in_checkout("-m", "benchmarks", *rest)
+        case ["fuzz", *rest]:
+            run_in_checkout("-m", "tests.fuzzing", *rest)
         case ["check" | "lock" as task]:
             run_in_checkout("tools/checks.py", task)
         case ["phones"]:

@@ -1,5 +1,6 @@
 """`python3 run.py check` runs every check that is not a test; `python3 run.py lock` updates the lock files."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -40,6 +41,7 @@ def check() -> bool:
     results["locks"] = _locks_are_in_step()
     results["npm locks"] = _npm_locks_hold_no_address()
     results["migrations"] = _migrations_give_the_tables()
+    results["advisories"] = _no_package_has_known_vulnerabilities()
     for name, passed in results.items():
         print(f"{'ok    ' if passed else 'FAILED'} {name}")
     print(f"{sum(results.values())} passed, {len(results) - sum(results.values())} failed")
@@ -94,6 +96,30 @@ def _npm_locks_hold_no_address() -> bool:
     for lock in with_address:
         print(f"{lock.relative_to(ROOT)} holds an address: remove `resolved` and `funding`")
     return not with_address
+
+
+def _no_package_has_known_vulnerabilities() -> bool:
+    """Return whether no advisory is known about a package that the service runs with.
+
+    The advisories are on the network. Without them nothing is known, which is printed and is no failure.
+    """
+    audit = subprocess.run(
+        [
+            BIN / "pip-audit", "--requirement", "requirements.lock", "--require-hashes", "--disable-pip",
+            "--format", "json", "--progress-spinner", "off", "--timeout", "5",
+        ],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    packages = json.loads(audit.stdout)["dependencies"] if audit.stdout else []
+    audited = [package for package in packages if "vulns" in package]
+    if len(audited) < len(packages) or not packages:
+        reason = "".join(audit.stderr.splitlines()[-1:])
+        print(f"advisories: only {len(audited)} of {len(packages)} packages could be audited. {reason}")
+    for package in audited:
+        for advisory in package["vulns"]:
+            fixed = ", ".join(advisory["fix_versions"]) or "no version"
+            print(f"{package['name']} {package['version']}: {advisory['id']}, fixed in {fixed}")
+    return not any(package["vulns"] for package in audited)
 
 
 def _migrations_give_the_tables() -> bool:
