@@ -30,11 +30,6 @@ class RateLimit(NamedTuple):
     per_second: float
     burst: int
 
-    @classmethod
-    def of_columns(cls, per_second: float | None, burst: int | None) -> "RateLimit | None":
-        """Return the limit in a row of `credential`, or None if it has none."""
-        return None if per_second is None or burst is None else cls(per_second, burst)
-
 
 class TokenBucket:
     """One bucket of a table: a hash, its limit, and the place that it had last.

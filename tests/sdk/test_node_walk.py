@@ -1,5 +1,6 @@
 """The official SDK for Node, unmodified: node runs the tests in `tests/sdk/node`."""
 
+import asyncio
 import hashlib
 import os
 import shutil
@@ -10,7 +11,11 @@ import pytest
 from filelock import FileLock
 from platformdirs import user_cache_path
 
+from profile_lookup.database.pool import Database
 from profile_lookup.settings import Settings
+from profile_lookup.token_buckets import RateLimit
+from tests.conftest import make_account
+from tests.rate_limits.keys import SELDOM, make_key
 
 SOURCES = Path(__file__).parent / "node"
 LOCK = SOURCES / "package-lock.json"
@@ -47,9 +52,33 @@ def _install(directory: Path) -> None:
     (directory / "installed").touch()
 
 
+@pytest.fixture
+def limited_keys(settings: Settings) -> dict[str, str]:
+    """Two keys for node: one may send 50 requests per second, but never two at once, and one may send a single one."""
+    assert settings.database_url is not None
+    url = settings.database_url.get_secret_value()
+
+    async def make() -> dict[str, str]:
+        database = Database(url, pool_size=1)
+        try:
+            account = await make_account(database)
+            often = await make_key(database, account[0], RateLimit(50, 1))
+            seldom = await make_key(database, account[0], RateLimit(SELDOM, 1))
+        finally:
+            await database.close()
+        return {"LIMITED_ACCOUNT_SID": account[0], "OFTEN_KEY": ":".join(often), "SELDOM_KEY": ":".join(seldom)}
+
+    return asyncio.run(make())
+
+
 @pytest.mark.parametrize("settings", [False, True], indirect=True, ids=["redirecting", "following_merged"])
 def test_the_sdk_for_node_works_with_all_resources(
-    node_modules: Path, tmp_path: Path, settings: Settings, service_url: str, synchronous_account: tuple[str, str]
+    node_modules: Path,
+    tmp_path: Path,
+    settings: Settings,
+    service_url: str,
+    synchronous_account: tuple[str, str],
+    limited_keys: dict[str, str],
 ) -> None:
     for source in SOURCES.glob("*.mjs"):
         shutil.copy(source, tmp_path)
@@ -61,6 +90,7 @@ def test_the_sdk_for_node_works_with_all_resources(
         "ACCOUNT_SID": account_sid,
         "AUTH_TOKEN": auth_token,
         "FOLLOWS_MERGED": str(settings.follow_merged).lower(),
+        **limited_keys,
     }
     done = subprocess.run(
         ["node", "--test"], cwd=tmp_path, env=environment, check=False, capture_output=True, text=True, timeout=SECONDS

@@ -4,15 +4,24 @@ If one of these tests fails, a newer SDK no longer has the limitation: then chan
 test the new ability.
 """
 
+import asyncio
+
 import httpx
 import pytest
+from requests.adapters import HTTPAdapter
 from twilio.base.exceptions import TwilioException, TwilioRestException
+from twilio.http.http_client import TwilioHttpClient
+from twilio.rest import Client
 from twilio.rest.memory.v1 import V1
 from twilio.rest.memory.v1.lookup import LookupList
 from twilio.rest.memory.v1.profile import ProfileList
 from twilio.rest.memory.v1.trait_group import TraitGroupList
 
-from tests.sdk.conftest import make_alias, make_profile
+from profile_lookup.database.pool import Database
+from profile_lookup.settings import Settings
+from profile_lookup.token_buckets import RateLimit
+from tests.rate_limits.keys import make_key
+from tests.sdk.conftest import make_alias, make_profile, memory_of
 
 ignores_aiohttp_deprecation = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning"
@@ -85,3 +94,33 @@ def test_a_validation_rule_cannot_be_parsed_into_the_class_of_the_sdk(memory: V1
     assert answer["traits"] == traits
     with pytest.raises(NameError):
         TraitGroupList.TraitGroup(answer)
+
+
+@pytest.fixture
+def seldom_key(settings: Settings, synchronous_account: tuple[str, str]) -> tuple[str, str]:
+    """A key that may send one request per second."""
+    assert settings.database_url is not None
+    url = settings.database_url.get_secret_value()
+
+    async def make() -> tuple[str, str]:
+        database = Database(url, pool_size=1)
+        try:
+            return await make_key(database, synchronous_account[0], RateLimit(1, 1))
+        finally:
+            await database.close()
+
+    return asyncio.run(make())
+
+
+def test_retries_repeat_no_lookup_that_is_over_a_limit(
+    service_url: str, store_id: str, seldom_key: tuple[str, str]
+) -> None:
+    """`max_retries` counts for `https` alone, and not for POST and PATCH. Instead, wait yourself, and try again."""
+    http_client = TwilioHttpClient(max_retries=3)
+    http_client.session.mount("http://", HTTPAdapter(max_retries=3))  # as the SDK does for https
+    limited = memory_of(service_url, Client(*seldom_key, http_client=http_client))
+    phone = LookupList.Identifier({"idType": "phone", "value": "+13175556789"})
+    with pytest.raises(TwilioRestException, match="Too many requests") as refusal:
+        [limited.lookup(store_id).create(phone) for _ in range(100)]
+    assert (refusal.value.status, refusal.value.code) == (429, 20429)
+    assert limited.stores.page() is not None  # a GET is repeated after `Retry-After`

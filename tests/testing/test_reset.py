@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.conftest import change_settings, finished, look_up, make_account, make_profile, make_store
+from tests.rate_limits.keys import SELDOM
 from tests.testing.conftest import FIRST_ID, STORE_ID, OpenDouble
 
 SEED = f"""
@@ -52,6 +53,15 @@ async def test_a_reset_restores_a_store_that_was_deleted(open_double: OpenDouble
         await finished(client, await client.delete(STORE_PATH))
         await client.post("/testing/reset")
         assert await look_up(client, STORE_ID, "email", "ann@example.com") == [FIRST_ID]
+
+
+async def test_limits_are_not_used_up_after_a_reset(open_double: OpenDouble) -> None:
+    limits = {"rate_limit_per_key": SELDOM, "rate_burst_per_key": 2, "rate_limit_per_account": SELDOM}
+    async with open_double(ephemeral_store_id=STORE_ID, **limits, rate_burst_per_account=2) as client:
+        for _ in range(2):
+            statuses = [(await client.get(STORE_PATH)).status_code for _ in range(3)]
+            assert statuses == [200, 200, 429]
+            await client.post("/testing/reset")
 
 
 async def test_rules_that_were_cached_are_not_used_after_a_reset(client: httpx.AsyncClient) -> None:

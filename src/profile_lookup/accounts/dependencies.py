@@ -37,7 +37,8 @@ async def _verified_caller(request: Request, credentials: PresentedCredentials) 
     if caller is None:
         raise Unauthenticated
     limits = services.rate_limits
-    limits.take(limits.buckets_of(credentials.sid, caller.account_id, caller.grant.rate_limit))
+    own = caller.grant.rate_limit or (None, None)
+    limits.take(limits.buckets_of(credentials.sid, caller.account_id, *own))
     services.admissions.last_use.note(credentials)
     return caller
 

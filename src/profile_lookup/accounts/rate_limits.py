@@ -28,9 +28,13 @@ class RateLimits:
         self._per_account = settings.limit_per_account
         self._table = table
 
-    def buckets_of(self, sid: str, account_id: UUID, own: RateLimit | None) -> CallerBuckets:
-        """Return the buckets of a caller. `own` is the limit of its key, which takes precedence over the settings'."""
-        of_key = own or self._per_key
+    def buckets_of(
+        self, sid: str, account_id: UUID, rate_per_second: float | None, rate_burst: int | None
+    ) -> CallerBuckets:
+        """Return the buckets of a caller. The limit of its own key, if it has one, counts instead of the settings'."""
+        of_key = self._per_key
+        if rate_per_second is not None and rate_burst is not None:
+            of_key = RateLimit(rate_per_second, rate_burst)
         named = ((f"key {sid}", of_key), (f"account {account_id}", self._per_account))
         return tuple(TokenBucket(name, limit) for name, limit in named if limit is not None)
 

@@ -34,7 +34,6 @@ from profile_lookup.errors import (
 )
 from profile_lookup.identity.values.normalization_version import CURRENT, NormalizationVersion
 from profile_lookup.stores.rules_cache import RULES, StoreRules
-from profile_lookup.token_buckets import RateLimit
 from profile_lookup.web import ids
 
 MAX_KNOWN_CALLERS = 10_000
@@ -171,8 +170,9 @@ class Admissions:
         if not found:
             raise Unauthenticated
         (row,) = found
-        own = RateLimit.of_columns(row["rate_per_second"], row["rate_burst"])
-        buckets = self._limits.buckets_of(credentials.sid, row["caller_account_id"], own)
+        buckets = self._limits.buckets_of(
+            credentials.sid, row["caller_account_id"], row["rate_per_second"], row["rate_burst"]
+        )
         if cost:
             self._limits.take(buckets, cost=cost)
         if not is_well_formed:
