@@ -40,7 +40,7 @@ class Grant:
         return cls(
             frozenset(row.scopes),
             None if row.store_ids is None else frozenset(row.store_ids),
-            RateLimit.of_columns(row.rate_per_second, row.rate_burst),
+            None if row.rate_per_second is None else RateLimit(row.rate_per_second, row.rate_burst),
             row.expires_at,
         )
 
