@@ -38,7 +38,7 @@ def normalization(data: bytes) -> None:
 
 def page_tokens(data: bytes) -> None:
     """A token is read as what was signed, and in its own list only; any other text is refused."""
-    tokens = PageTokens(SECRET)
+    tokens = PageTokens([SECRET])
     position = Position([data.hex()], is_backwards=bool(_number(data) & 1), is_inclusive=bool(_number(data) & 2))
     written = tokens.write(position, "ASC", "profiles", "store")
     assert tokens.read(written, None, "profiles", "store") == (position, "ASC")
@@ -50,11 +50,11 @@ def page_tokens(data: bytes) -> None:
 
 def upload_tokens(data: bytes) -> None:
     """A token is read as what was signed; any other text is refused."""
-    written = upload_url("", SECRET, STORE_ID, IMPORT_ID).rpartition("/")[2]
-    assert read_token(SECRET, written) == (STORE_ID, IMPORT_ID)
+    written = upload_url("", [SECRET], STORE_ID, IMPORT_ID).rpartition("/")[2]
+    assert read_token([SECRET], written) == (STORE_ID, IMPORT_ID)
     for text in (_changed(written, data), data.decode("latin-1")):
         with suppress(UploadRefused):
-            assert read_token(SECRET, text) == (STORE_ID, IMPORT_ID)
+            assert read_token([SECRET], text) == (STORE_ID, IMPORT_ID)
 
 
 def credentials(data: bytes) -> None:

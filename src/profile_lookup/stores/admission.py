@@ -193,9 +193,13 @@ class Admissions:
         In the first case the request counts as one; raises `TooManyRequests`. The caller may have lost access since,
         and the rules may have changed. Whoever uses this must check both by its own statement before it answers.
         """
-        known = self._known.get((credentials, store_id))
+        key = credentials, store_id
+        known = self._known.get(key)
+        if known is None or needed not in known.scopes:
+            return None
         now = monotonic()
-        if known is None or known.until < now or needed not in known.scopes:
+        if known.until < now:  # this request is admitted anew; those beside it need not be
+            self._known[key] = known._replace(until=now + KNOWN_FOR)
             return None
         store = RULES.get(known.store_id)
         if store is not None:
