@@ -105,6 +105,7 @@ def _several(first: str, second: str, spelling: str) -> str:
     return f"{named}&host=127.0.0.1,127.0.0.1&port={','.join(ports)}"
 
 
+@pytest.mark.slow
 async def test_lookups_and_writes_go_on_at_the_other_host_when_one_falls_silent(database_url: str, tap: Tap) -> None:
     async with tapped(database_url) as other:
         url = _several(tap.url, other.url, "authority")
@@ -158,6 +159,7 @@ async def test_a_kept_connection_has_keepalives_on_both_ends(tap: Tap) -> None:
     await connection.close()
 
 
+@pytest.mark.slow
 async def test_a_watched_statement_may_last_longer_than_any_limit(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,6 +170,7 @@ async def test_a_watched_statement_may_last_longer_than_any_limit(
     await database.close()
 
 
+@pytest.mark.slow
 async def test_a_watched_statement_ends_if_both_connections_are_silent(
     tap: Tap, monkeypatch: pytest.MonkeyPatch
 ) -> None:

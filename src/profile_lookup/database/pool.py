@@ -1,9 +1,11 @@
 """The connection pool, and the ways to use it: a transaction, a snapshot, or single statements."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from time import monotonic
 
 import asyncpg
 from sqlalchemy import ExceptionContext, event, exc
@@ -48,7 +50,10 @@ def create_engine(database_url: str, *, pool_size: int | None, limits: TimeLimit
     )
     event.listen(engine.sync_engine, "handle_error", _translate)
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
-    event.listen(engine.sync_engine, "close", _terminate)
+    silence = _Silence()
+    event.listen(engine.sync_engine, "connect", silence.connected)
+    event.listen(engine.sync_engine, "handle_error", silence.failed)
+    event.listen(engine.sync_engine, "close", silence.closing)
     return engine
 
 
@@ -57,10 +62,6 @@ def _translate(context: ExceptionContext) -> Unavailable | None:
     error = context.sqlalchemy_exception or context.original_exception
     if not isinstance(error, Exception):
         return None  # a task that is cancelled loses its connection, too, and must see that it is cancelled
-    if isinstance(error, TimeoutError):
-        # The server is silent: a rollback would wait, too, and the other connections of the pool are no better. By
-        # itself, SQLAlchemy takes a time limit for a cancelled task, and keeps them.
-        context.is_disconnect = context.invalidate_pool_on_disconnect = True
     return Unavailable() if context.is_disconnect or is_unavailable(error) else None
 
 
@@ -70,9 +71,32 @@ def _refuse_closed(connection: DBAPIConnection, _record: ConnectionPoolEntry, _p
         raise exc.DisconnectionError
 
 
-def _terminate(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
-    """Close the connection at once. SQLAlchemy would wait two seconds for the good-bye of a server that is silent."""
-    connection.driver_connection.terminate()
+class _Silence:
+    """Closes the connections of an engine at once if its server has fallen silent since they were opened.
+
+    SQLAlchemy waits two seconds for the good-bye of each. If the server is not silent, that is right: a statement whose
+    task was cancelled is cancelled in the server, too, before its connection is closed.
+    """
+
+    def __init__(self) -> None:
+        self._noticed_at = -math.inf
+
+    def connected(self, _connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        record.info[_OPENED_AT] = monotonic()
+
+    def failed(self, context: ExceptionContext) -> None:
+        if isinstance(context.original_exception, TimeoutError):
+            self._noticed_at = monotonic()
+            # A rollback would wait, too, and the other connections of the pool are no better. By itself, SQLAlchemy
+            # takes a time limit for a cancelled task, and keeps them.
+            context.is_disconnect = context.invalidate_pool_on_disconnect = True
+
+    def closing(self, connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        if record.info[_OPENED_AT] < self._noticed_at:
+            connection.driver_connection.terminate()
+
+
+_OPENED_AT = "opened_at"
 
 
 class Database:
