@@ -2,6 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, tzinfo=UTC)
+"""Between these a clock may be moved. At the ends of Python's calendar it would fail, and so would every request."""
+
 
 class Clock:
     """`moved_by` is added to the real time. The clock runs on, wherever it was moved to."""

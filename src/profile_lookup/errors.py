@@ -5,7 +5,8 @@
     ├── ScopeMissing                the API key may not do this
     ├── UploadRefused               the upload's address is invalid or has expired
     ├── RequestRefused              the request itself is not well-formed
-    │   ├── StoreIdMalformed, ProfileIdMalformed, OperationIdMalformed, ImportIdMalformed
+    │   ├── IdMalformed             an ID in the path is malformed
+    │   │   └── StoreIdMalformed, OperationIdMalformed
     │   ├── PageTokenRefused        not a token of this list
     │   ├── DefinitionRefused       a trait's definition contradicts itself
     │   ├── FileRefused             an import's file is not what was announced, or cannot be read
@@ -29,13 +30,11 @@
     │   └── NothingUnblocked        all values that are promoted to identifiers are blocked
     ├── SettingsRefused             identity resolution settings contradict themselves or the stored data
     ├── DefinitionProtected         every store has this trait group or trait
-    ├── NameTaken
-    │   ├── StoreNameTaken          another store of the account has this display name
-    │   └── TraitGroupNameTaken     another trait group of the store has this name
-    ├── LimitReached
-    │   ├── StoreLimitReached       the account has as many stores as it may have
-    │   ├── TraitGroupLimitReached  the store has as many trait groups as it may have
-    │   └── TraitLimitReached       the trait group has as many traits as it may have
+    ├── StoreNameTaken              another store of the account has this display name
+    ├── TraitGroupNameTaken         another trait group of the store has this name
+    ├── StoreLimitReached           the account has as many stores as it may have
+    ├── TraitGroupLimitReached      the store has as many trait groups as it may have
+    ├── TraitLimitReached           the trait group has as many traits as it may have
     ├── Conflict
     │   ├── IdentifierConflict      a value that may neither be shared nor merge belongs to another profile
     │   ├── AlreadyUploaded         the import has its file already
@@ -81,24 +80,19 @@ class RequestRefused(ProfileLookupError):
     pass
 
 
-class StoreIdMalformed(RequestRefused):
+class IdMalformed(RequestRefused):
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"{kind}Id: expected mem_{kind}_ and 26 characters, the first 0-7, the others 0-9 or a-z")
+
+
+class StoreIdMalformed(IdMalformed):
     def __init__(self) -> None:
-        super().__init__("storeId: expected mem_store_ and 26 characters, the first 0-7, the others 0-9 or a-z")
+        super().__init__("store")
 
 
-class OperationIdMalformed(RequestRefused):
+class OperationIdMalformed(IdMalformed):
     def __init__(self) -> None:
-        super().__init__("operationId: expected mem_operation_ and 26 characters, the first 0-7, the others 0-9 or a-z")
-
-
-class ProfileIdMalformed(RequestRefused):
-    def __init__(self) -> None:
-        super().__init__("profileId: expected mem_profile_ and 26 characters, the first 0-7, the others 0-9 or a-z")
-
-
-class ImportIdMalformed(RequestRefused):
-    def __init__(self) -> None:
-        super().__init__("importId: expected mem_import_ and 26 characters, the first 0-7, the others 0-9 or a-z")
+        super().__init__("operation")
 
 
 class FileRefused(RequestRefused):
@@ -147,8 +141,8 @@ class ContentEncodingRefused(RequestRefused):
 
 
 class NotFound(ProfileLookupError):
-    def __init__(self) -> None:
-        super().__init__("Not Found")
+    def __init__(self, message: str = "Not Found") -> None:
+        super().__init__(message)
 
 
 class StoreNotFound(NotFound):
@@ -181,10 +175,9 @@ class IdentifierNotFound(NotFound):
 
 class MemoryHalfAbsent(NotFound):
     def __init__(self) -> None:
-        ProfileLookupError.__init__(
-            self,
+        super().__init__(
             "This service has no Observations, ConversationSummaries and Recall: it has the identity half of the API "
-            "only. The profile may exist",
+            "only. The profile may exist"
         )
 
 
@@ -256,35 +249,27 @@ class DefinitionProtected(ProfileLookupError):
         super().__init__(f"{what} is there in every store: it can neither be removed nor become something else")
 
 
-class NameTaken(ProfileLookupError):
-    pass
-
-
-class StoreNameTaken(NameTaken):
+class StoreNameTaken(ProfileLookupError):
     def __init__(self) -> None:
         super().__init__("displayName: another store of this account already has this name")
 
 
-class TraitGroupNameTaken(NameTaken):
+class TraitGroupNameTaken(ProfileLookupError):
     def __init__(self) -> None:
         super().__init__("displayName: another trait group of this store already has this name")
 
 
-class LimitReached(ProfileLookupError):
-    pass
-
-
-class StoreLimitReached(LimitReached):
+class StoreLimitReached(ProfileLookupError):
     def __init__(self, limit: int) -> None:
         super().__init__(f"This account already has {limit} stores, its limit")
 
 
-class TraitGroupLimitReached(LimitReached):
+class TraitGroupLimitReached(ProfileLookupError):
     def __init__(self, limit: int) -> None:
         super().__init__(f"This store already has {limit} trait groups, its limit")
 
 
-class TraitLimitReached(LimitReached):
+class TraitLimitReached(ProfileLookupError):
     def __init__(self, limit: int) -> None:
         super().__init__(f"traits: expected at most {limit} in a trait group")
 

@@ -1,22 +1,26 @@
 """The settings of the service, which each command reads once from the environment."""
 
 import os
-from datetime import datetime
-from importlib.util import find_spec
-from ipaddress import ip_network
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from platformdirs import user_cache_path, user_data_path
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from profile_lookup.errors import OperatorError
+from profile_lookup.setting_types import (
+    MIN_TOKEN_LENGTH,
+    AuthToken,
+    BaseUrl,
+    Bucket,
+    ClockTime,
+    DatabaseUrl,
+    Networks,
+)
 
 PREFIX = "PROFILE_LOOKUP_"
-MIN_TOKEN_LENGTH = 24
 
 
 class SettingsError(OperatorError):
@@ -45,7 +49,7 @@ class Settings(BaseSettings):
     )
 
     database_url: Annotated[
-        SecretStr | None,
+        DatabaseUrl | None,
         Field(
             description="The database, on PostgreSQL 17 or 18: `postgresql://user:password@host:5432/database`. "
             "Unset: the embedded one."
@@ -96,10 +100,8 @@ class Settings(BaseSettings):
         ),
     ] = 75
     public_url: Annotated[
-        str | None,
+        BaseUrl | None,
         Field(
-            pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$",
-            max_length=400,
             description="The URL that clients reach the service by, for `Location`, `statusUrl` and `more_info`. "
             "Unset: the URL of the request.",
         ),
@@ -119,9 +121,8 @@ class Settings(BaseSettings):
         ),
     ] = False
     trusted_proxies: Annotated[
-        str,
+        Networks,
         Field(
-            min_length=1,
             description="Proxies whose `X-Forwarded-Proto` is trusted: addresses and networks, separated by commas, "
             "or `*` for all.",
         ),
@@ -138,9 +139,8 @@ class Settings(BaseSettings):
         int, Field(ge=1, le=604_800, description="How long the upload URL of an import is valid, in seconds.")
     ] = 3600
     s3_bucket: Annotated[
-        str | None,
+        Bucket | None,
         Field(
-            min_length=1,
             description="A bucket that clients upload the files of imports to, instead of to this service. It needs "
             "`profile-lookup[s3]`, and credentials where boto3 looks for them.",
         ),
@@ -161,7 +161,7 @@ class Settings(BaseSettings):
         ),
     ] = None
     bootstrap_auth_token: Annotated[
-        SecretStr | None,
+        AuthToken | None,
         Field(
             description=f"The auth token of that account, at least {MIN_TOKEN_LENGTH} characters. They should be "
             "letters and digits, because the Go SDK sends no others."
@@ -187,7 +187,7 @@ class Settings(BaseSettings):
         ),
     ] = None
     clock: Annotated[
-        str | None,
+        ClockTime | None,
         Field(
             description="The time at which the clock of a server for tests begins, such as `2026-01-15T10:15:30Z`. "
             "Unset: the real time."
@@ -209,59 +209,6 @@ class Settings(BaseSettings):
     def with_database_url(self, url: str) -> Self:
         """Return these settings with this database."""
         return self.model_copy(update={"database_url": SecretStr(url)})
-
-    @field_validator("database_url")
-    @classmethod
-    def _is_postgresql(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None:
-            try:
-                parts = urlsplit(url.get_secret_value())
-                is_postgresql = parts.scheme in ("postgresql", "postgres") and parts.port != 0
-            except ValueError:
-                is_postgresql = False
-            if not is_postgresql:
-                raise ValueError("expected postgresql://user:password@host:5432/database")
-        return url
-
-    @field_validator("s3_bucket")
-    @classmethod
-    def _needs_boto3(cls, bucket: str | None) -> str | None:
-        if bucket is not None and find_spec("boto3") is None:
-            raise ValueError("expected boto3 to be installed: install profile-lookup[s3]")
-        return bucket
-
-    @field_validator("public_url")
-    @classmethod
-    def _has_no_final_slash(cls, url: str | None) -> str | None:
-        return url and url.rstrip("/")
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _are_networks(cls, proxies: str) -> str:
-        if proxies.strip() == "*":
-            return "*"
-        try:
-            return ",".join(str(ip_network(proxy.strip(), strict=False)) for proxy in proxies.split(","))
-        except ValueError:
-            raise ValueError("expected addresses and networks, separated by commas, or *") from None
-
-    @field_validator("bootstrap_auth_token")
-    @classmethod
-    def _is_long(cls, token: SecretStr | None) -> SecretStr | None:
-        if token is not None and len(token.get_secret_value()) < MIN_TOKEN_LENGTH:
-            raise ValueError(f"expected at least {MIN_TOKEN_LENGTH} characters")
-        return token
-
-    @field_validator("clock")
-    @classmethod
-    def _is_time(cls, clock: str | None) -> str | None:
-        try:
-            has_zone = clock is None or datetime.fromisoformat(clock).tzinfo is not None
-        except ValueError:
-            has_zone = False
-        if not has_zone:
-            raise ValueError("expected a time with its zone, such as 2026-01-15T10:15:30Z")
-        return clock
 
     @model_validator(mode="after")
     def _bootstrap_is_complete(self) -> Self:

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from profile_lookup.accounts.credentials import Credentials, digest, new_key_sid, new_secret
 from profile_lookup.accounts.queries import add_key
@@ -107,6 +107,18 @@ async def test_a_value_that_cannot_be_stored_fails_alone(client: httpx.AsyncClie
     operation = await finished(client, accepted)
     found = (await client.get(operation["resultUrl"])).json()["results"]
     assert [each["status"] for each in found] == ["failed"] * len(strange) + ["created"]
+
+
+async def test_a_result_that_an_earlier_version_stored_keeps_its_code_and_gets_its_status(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    operation = await finished(client, await put(client, store_id, [contact(phone=5)]))
+    async with database.transaction() as connection:
+        await connection.execute(update(operation_item).values(error_code=520063))
+    (result,) = (await client.get(operation["resultUrl"])).json()["results"]
+    assert (result["error"]["code"], result["error"]["status"]) == (520063, 400)
+    page = await client.get(result["error"]["more_info"])
+    assert "HTTP status 400 Bad Request" in page.text
 
 
 async def test_a_thousand_profiles_keep_their_order_and_limits(client: httpx.AsyncClient, store_id: str) -> None:

@@ -12,7 +12,7 @@ from profile_lookup.database.pool import Database
 from profile_lookup.operations.job_worker import LEASE
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queue import renew, take
-from tests.conftest import make_profile
+from tests.conftest import finished, make_profile
 from tests.imports.conftest import create, ended, upload
 from tests.testing.conftest import STORE_ID, OpenDouble
 
@@ -57,6 +57,20 @@ async def test_a_change_that_is_unclear_is_refused(client: httpx.AsyncClient, ch
     assert (await client.put("/testing/clock", json=change)).status_code == 400
 
 
+@pytest.mark.parametrize("year", ["0001", "1969", "3000", "9999"])
+async def test_a_time_that_would_stop_the_service_is_refused(client: httpx.AsyncClient, year: str) -> None:
+    before = await _now(client)
+    refused = await client.put("/testing/clock", json={"now": f"{year}-12-31T23:59:59+14:00"})
+    assert (refused.status_code, refused.json()["message"]) == (400, "now: expected a time from 1970 to 2999")
+    assert await _now(client) - before < timedelta(minutes=2)
+
+
+async def test_the_clock_is_moved_no_further_than_to_its_last_year(client: httpx.AsyncClient) -> None:
+    answers = [await client.put("/testing/clock", json={"advanceSeconds": 3e9}) for _ in range(12)]
+    assert {answer.status_code for answer in answers} == {200, 400}
+    await make_profile(client, STORE_ID, chat="c-1")
+
+
 async def test_a_reset_sets_the_clock_to_its_beginning(open_double: OpenDouble) -> None:
     async with open_double(clock="2031-05-01T10:00:00Z") as client:
         await client.put("/testing/clock", json={"advanceSeconds": 86_400})
@@ -97,6 +111,17 @@ async def test_a_worker_keeps_the_operation_that_it_works_on_when_the_clock_move
             assert await renew(connection, taken, -LEASE)
             await connection.execute(text("update operation_turn set ready_at = clock_timestamp()"))
             assert await take(connection, kinds, uuid4(), LEASE) is not None
+
+
+@pytest.mark.parametrize("clock", ["1971-01-15T10:15:30Z", "2999-01-15T10:15:30Z"])
+async def test_operations_run_at_any_time(open_double: OpenDouble, clock: str) -> None:
+    async with open_double(clock=clock, ephemeral_store_id=STORE_ID) as client:
+        for change in ({}, {"advanceSeconds": -3600}, {"advanceSeconds": 3600}):
+            if change:
+                await client.put("/testing/clock", json=change)
+            body = {"profiles": [{"traits": {"Contact": {"chat": "c-1"}}}]}
+            accepted = await client.put(f"/v1/Stores/{STORE_ID}/Profiles/Bulk", json=body)
+            assert (await finished(client, accepted))["status"] == "COMPLETED"
 
 
 async def test_traits_have_the_time_of_the_clock(client: httpx.AsyncClient) -> None:

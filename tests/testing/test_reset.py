@@ -131,7 +131,8 @@ async def _profiles(client: httpx.AsyncClient) -> list[str]:
 
 
 async def _contents(client: httpx.AsyncClient) -> list[Any]:
+    """Return what the store holds, without `dataAsOf`, which shows the present time."""
     paths = ["/v1/ControlPlane/Stores", STORE_PATH, f"/v1/Stores/{STORE_ID}/Profiles"]
     paths += [f"/v1/Stores/{STORE_ID}/Profiles/{profile_id}" for profile_id in await _profiles(client)]
     answers = [(await client.get(path)).json() for path in paths]
-    return [{name: value for name, value in each.items() if name != "dataAsOf"} for each in answers]
+    return [{name: value for name, value in answer.items() if name != "dataAsOf"} for answer in answers]

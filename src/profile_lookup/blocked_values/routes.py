@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from profile_lookup.accounts.dependencies import AccountOfCaller
 from profile_lookup.blocked_values import queries
 from profile_lookup.blocked_values.wire import BlockedValuesBody, BuiltInBlockedValue, BuiltInBlockedValues
-from profile_lookup.errors import Outdated, RequestRefused
+from profile_lookup.errors import NotFound, Outdated, RequestRefused
 from profile_lookup.identity.values.built_in_blocked_values import BUILT_IN_BLOCKED_VALUES, PLACEHOLDERS
 from profile_lookup.operations.dependencies import accepted, accepted_answer
 from profile_lookup.operations.kinds import OperationKind
@@ -115,7 +115,7 @@ async def update_blocked_values(
             "The built-in list, with the reason of each",
             _BUILT_IN.model_dump(by_alias=True, exclude_none=True),
         ),
-        **error_answers(has_body=False),
+        **error_answers(NotFound(), has_body=False),
     },
 )
 async def list_built_in_blocked_values(_account_id: AccountOfCaller) -> BuiltInBlockedValues:

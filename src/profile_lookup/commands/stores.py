@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from profile_lookup.commands.accounts import AccountOption, chosen_account
 from profile_lookup.commands.database import configure, run_in_transaction
 from profile_lookup.commands.errors import CommandError
-from profile_lookup.errors import NameTaken, RequestRefused
+from profile_lookup.errors import RequestRefused, StoreNameTaken
 from profile_lookup.stores import queries as stores
 from profile_lookup.stores.display_name import refuse_malformed_name
 from profile_lookup.web import ids
@@ -41,7 +41,7 @@ def create_store(
 
     try:
         typer.echo(ids.store_id(run_in_transaction(settings, create)))
-    except NameTaken:
+    except StoreNameTaken:
         raise CommandError("NAME: another store of this account already has this name") from None
 
 

@@ -7,14 +7,14 @@ from uuid import UUID
 from fastapi import Depends, Path, Request
 
 from profile_lookup.accounts.dependencies import PresentedCredentials
-from profile_lookup.errors import ImportIdMalformed, ImportNotFound
+from profile_lookup.errors import IdMalformed, ImportNotFound
 from profile_lookup.imports.s3 import Bucket
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreIdInPath, admitted
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 from profile_lookup.web.dependencies import services_of
 
-IMPORT_ERRORS = (*STORE_ERRORS, ImportIdMalformed(), ImportNotFound())
+IMPORT_ERRORS = (*STORE_ERRORS, IdMalformed("import"), ImportNotFound())
 """The errors that every operation on an import may answer, for its documentation."""
 
 # As for the ID of the store, the pattern is documented, not enforced.
@@ -41,7 +41,7 @@ async def _addressed(
     request: Request, store_id: StoreIdInPath, import_id: ImportIdInPath, credentials: PresentedCredentials
 ) -> AddressedImport:
     is_well_formed = ids.is_well_formed(ids.IMPORT_ID_PATTERN, import_id)
-    store = await admitted(request, credentials, store_id, None if is_well_formed else ImportIdMalformed())
+    store = await admitted(request, credentials, store_id, None if is_well_formed else IdMalformed("import"))
     uuid = ids.decoded(import_id)
     if uuid is None:
         raise ImportNotFound

@@ -7,7 +7,14 @@ from typing import Annotated, BinaryIO
 from fastapi import APIRouter, Path, Request, Response
 from starlette.requests import ClientDisconnect
 
-from profile_lookup.errors import AlreadyUploaded, BodyTooLarge, ContentEncodingRefused, FileRefused, UploadRefused
+from profile_lookup.errors import (
+    AlreadyUploaded,
+    BodyTooLarge,
+    ContentEncodingRefused,
+    FileRefused,
+    NotFound,
+    UploadRefused,
+)
 from profile_lookup.imports import queries
 from profile_lookup.imports.uploads import read_token, scratch_file
 from profile_lookup.web.body import announced_size, headers_of, refuse_compressed
@@ -30,6 +37,7 @@ router = APIRouter(tags=["Profile"])
         **error_answers(
             FileRefused("expected as many bytes as fileSize says, 31"),
             UploadRefused(),
+            NotFound(),
             AlreadyUploaded(),
             BodyTooLarge(31),
             ContentEncodingRefused(),

@@ -68,6 +68,7 @@ async def enqueue(
             attempts=0,
             created_at=created_at or CLOCK.now(),
             waits_until=waits_until,
+            ready_at=func.clock_timestamp(),  # the column's default shows the real time, also in a server for tests
         )
     )
     return operation_id

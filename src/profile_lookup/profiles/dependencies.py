@@ -7,12 +7,12 @@ from uuid import UUID
 from fastapi import Depends, Path, Request
 
 from profile_lookup.accounts.dependencies import PresentedCredentials
-from profile_lookup.errors import ProfileIdMalformed, ProfileNotFound
+from profile_lookup.errors import IdMalformed, ProfileNotFound
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreIdInPath, admitted
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 
-PROFILE_ERRORS = (*STORE_ERRORS, ProfileIdMalformed(), ProfileNotFound())
+PROFILE_ERRORS = (*STORE_ERRORS, IdMalformed("profile"), ProfileNotFound())
 """The errors that every operation on a profile may answer, for its documentation."""
 
 # As for the ID of the store, the pattern is documented, not enforced.
@@ -39,7 +39,7 @@ async def _addressed(
     request: Request, store_id: StoreIdInPath, profile_id: ProfileIdInPath, credentials: PresentedCredentials
 ) -> AddressedProfile:
     is_well_formed = ids.is_well_formed(ids.PROFILE_ID_PATTERN, profile_id)
-    store = await admitted(request, credentials, store_id, None if is_well_formed else ProfileIdMalformed())
+    store = await admitted(request, credentials, store_id, None if is_well_formed else IdMalformed("profile"))
     uuid = ids.decoded(profile_id)
     if uuid is None:
         raise ProfileNotFound

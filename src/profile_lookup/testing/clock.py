@@ -58,8 +58,8 @@ async def prepare_database(database_url: str) -> None:
 async def move_clock(database: Database, now: datetime) -> None:
     """Set both clocks to this time, and delete the operations whose time is up by then.
 
-    The leases of operations that a worker has move with the clock, so that the worker keeps them. A clock that goes back
-    stops no operation.
+    The leases of operations that a worker has move with the clock, so that the worker keeps them. If the clock goes
+    back, so does the time at which each operation and each sequence is ready, or what was ready would have to wait.
     """
     moved_by = now - CLOCK.now() + CLOCK.moved_by
     async with database.transaction() as connection:
@@ -72,10 +72,11 @@ async def move_clock(database: Database, now: datetime) -> None:
 async def _move(connection: AsyncConnection, moved_by: timedelta) -> None:
     before: timedelta = (await connection.execute(_LOCK)).scalar_one()
     await connection.execute(_MOVE, {"moved_by": moved_by})
-    await connection.execute(_MOVE_LEASES, {"further": moved_by - before})
-    await connection.execute(_MOVE_TURNS, {"further": moved_by - before})
-    if moved_by < before:
-        await connection.execute(_MOVE_READY, {"further": moved_by - before})
+    further = moved_by - before
+    await connection.execute(_MOVE_LEASES, {"further": further})
+    back = min(further, timedelta())
+    await connection.execute(_MOVE_OPERATIONS_BACK, {"back": back})
+    await connection.execute(_MOVE_TURNS_BACK, {"back": back})
 
 
 _LOCK = text("select moved_by from testing.clock for update")
@@ -83,5 +84,5 @@ _MOVE = text("update testing.clock set moved_by = :moved_by")
 _MOVE_LEASES = text("""
     update operation set leased_until = leased_until + :further where lease is not null and completed_at is null
 """)
-_MOVE_TURNS = text("update operation_turn set ready_at = ready_at + :further")
-_MOVE_READY = text("update operation set ready_at = ready_at + :further where completed_at is null")
+_MOVE_OPERATIONS_BACK = text("update operation set ready_at = ready_at + :back where completed_at is null")
+_MOVE_TURNS_BACK = text("update operation_turn set ready_at = ready_at + :back")

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from profile_lookup.clock import CLOCK
+from profile_lookup.clock import CLOCK, EARLIEST, LATEST
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import OperatorError, RequestRefused
 from profile_lookup.settings import Settings
@@ -86,7 +86,9 @@ class Double:
             return await seed_stores(self._database, self.access.account_id, seed)
 
     async def move_clock(self, now: datetime) -> None:
-        """Set the clock. Raises `Unavailable`."""
+        """Set the clock. Raises `RequestRefused` or `Unavailable`."""
+        if not EARLIEST <= now <= LATEST:
+            raise RequestRefused(f"now: expected a time from {EARLIEST.year} to {LATEST.year}")
         async with self._changing:
             await move_clock(self._database, now)
 

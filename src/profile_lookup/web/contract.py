@@ -54,6 +54,9 @@ STATUS_OF_CODE = {
 }
 """Every code that an answer can have. `docs/explanations.py` explains each."""
 
+_STATUS_OF_FORMER_CODE = {520063: 400}
+"""Codes that earlier versions had: results of batches that they stored are still answered."""
+
 MAX_MESSAGE = 1024  # characters
 
 
@@ -73,8 +76,8 @@ def message_of(error: errors.ProfileLookupError) -> str:
 
 
 def status_of(code: int) -> int:
-    """Return the HTTP status that goes with a code; 500 for a code that is not in the table."""
-    return STATUS_OF_CODE.get(code, 500)
+    """Return the HTTP status that goes with a code, also with a former one; 500 for a code that never was."""
+    return (STATUS_OF_CODE | _STATUS_OF_FORMER_CODE).get(code, CRASH_STATUS)
 
 
 def title_of(code: int) -> str:

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
 from profile_lookup.errors import NotFound
-from profile_lookup.web.contract import STATUS_OF_CODE, title_of
+from profile_lookup.web.contract import STATUS_OF_CODE, status_of, title_of
 from profile_lookup.web.docs.explanations import EXPLANATIONS
 from profile_lookup.web.urls import EXAMPLE_ERROR_PAGES
 
@@ -90,10 +90,9 @@ def _list_of_errors() -> str:
 
 def _error(code: int) -> str:
     explanation = EXPLANATIONS[code]
-    status = STATUS_OF_CODE.get(code)
-    answer = "" if status is None else f"<p>HTTP status {status} {title_of(code)}</p>"
     content = (
-        f"{answer}<h2>What it means</h2><p>{_html(explanation.meaning)}</p>"
+        f"<p>HTTP status {status_of(code)} {title_of(code)}</p>"
+        f"<h2>What it means</h2><p>{_html(explanation.meaning)}</p>"
         f"<h2>What to do</h2><p>{_html(explanation.remedy)}</p>"
     )
     return _page(f"{code}: {explanation.title}", content, root="../..")
