@@ -232,8 +232,9 @@ async def test_creates_without_permission_are_refused_and_the_others_are_written
 async def test_more_identifiers_than_fit_in_a_transaction_are_split_over_several(
     writer: Writer, database: Database
 ) -> None:
-    await asyncio.gather(*[writer.create(*(f"{row}.{value}" for value in range(400))) for row in range(9)])
-    assert len(await _stored(database, "value")) == 9 * 100  # a profile keeps 100
+    size = group_ingest.MAX_GROUP_KEYS // 3
+    await asyncio.gather(*[writer.create(*(f"{row}.{value}" for value in range(size))) for row in range(9)])
+    assert len(await _stored(database, "value")) == 9 * size
     assert len(set(await _stored(database, "xmin::text"))) == 3
 
 

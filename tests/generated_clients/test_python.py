@@ -44,8 +44,11 @@ def test_the_generated_client_compiles_and_walks_from_a_store_to_an_erased_profi
         import_module(module.name)
     models: Any = import_module(f"{PACKAGE}.models")
     basic = b64encode(":".join(synchronous_account).encode()).decode()
-    client = package.AuthenticatedClient(service_url, token=basic, prefix="Basic")
+    with package.AuthenticatedClient(service_url, token=basic, prefix="Basic") as client:
+        _walk(client, models, service_url)
 
+
+def _walk(client: Any, models: Any, service_url: str) -> None:
     def call(operation: str, *arguments: object, **more: object) -> Any:
         return import_module(f"{PACKAGE}.api.{operation}").sync(*arguments, client=client, **more)
 

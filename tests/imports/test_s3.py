@@ -122,7 +122,7 @@ async def test_an_unavailable_bucket_is_retried_later(
 
 
 def test_a_missing_s3_library_is_reported_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("profile_lookup.settings.find_spec", lambda _name: None)
+    monkeypatch.setattr("profile_lookup.setting_types.find_spec", lambda _name: None)
     with pytest.raises(SettingsError, match=r"^PROFILE_LOOKUP_S3_BUCKET: expected boto3 .* profile-lookup\[s3\]$"):
         load_settings(s3_bucket="x")
 
