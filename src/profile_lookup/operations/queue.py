@@ -306,15 +306,30 @@ async def _update(connection: AsyncConnection, taken: Taken, **values: object) -
 
 
 async def _pass_turn(connection: AsyncConnection, taken: Taken, wait: timedelta = timedelta(0)) -> None:
-    """Let a worker look at the sequence again, after the sequences that are ready already.
+    """Let a worker look at the sequence again, after the sequences that are ready already, unless it is empty now.
 
-    This is the last statement of the transaction: whoever enqueues in this sequence waits for it.
+    These are the last statements of the transaction: whoever enqueues in this sequence waits for them.
     """
     parameters = {"store_id": taken.store_id, "sequence": taken.sequence, "wait": wait}
+    await connection.execute(_LOCK_TURN, parameters)
     await connection.execute(_PASS_TURN, parameters)
+    await connection.execute(_END_EMPTY_TURN, parameters)
 
+
+_LOCK_TURN = text("select from operation_turn where store_id = :store_id and sequence = :sequence for update")
 
 _PASS_TURN = text("""
     update operation_turn set ready_at = clock_timestamp() + cast(:wait as interval)
     where store_id = :store_id and sequence = :sequence
+""")
+
+# The turn is locked, so this statement sees every operation whose turn exists; whoever enqueues now makes it anew.
+_END_EMPTY_TURN = text("""
+    delete from operation_turn turn
+    where turn.store_id = :store_id and turn.sequence = :sequence
+        and not exists (
+            select from operation o
+            where o.store_id = :store_id and o.sequence = :sequence
+                and o.completed_at is null and o.waits_until is null
+        )
 """)
