@@ -28,6 +28,7 @@ from benchmarks.processes import cpu_seconds, free_port, idle_memory, plain_envi
 from benchmarks.progress import say
 from benchmarks.workload import REQUESTS, Workload
 from benchmarks.write_database import WRITES, WriteDatabase
+from profile_lookup.database.embedded.roles import SUPERUSER
 from profile_lookup.database.embedded.server import EmbeddedPostgres
 from profile_lookup.settings import PREFIX
 
@@ -108,7 +109,7 @@ def _lookups(run: _Run) -> None:
         datasets = run.datasets(database, "lookups")
         workload = Workload(datasets[HERE].population, "phones", "uniform")
         servers = run.start_servers(stack, datasets)
-        meter = CpuMeter(postmaster(database.url))
+        meter = CpuMeter(postmaster(database.url_as(SUPERUSER)))
         for server in servers:
             server.check(workload)
         for server, connections in itertools.product(servers, run.options.connections):
@@ -128,7 +129,7 @@ def _writes(run: _Run) -> None:
         by_url = {each.database_url: WriteDatabase(each, run.options.seconds) for each in datasets.values()}
         databases = {name: by_url[dataset.database_url] for name, dataset in datasets.items()}
         servers = run.start_servers(stack, datasets)
-        meter = CpuMeter(postmaster(postgres.url))
+        meter = CpuMeter(postmaster(postgres.url_as(SUPERUSER)))
         for server in servers:
             databases[server.name].race(server)
         for server, kind in itertools.product(servers, WRITES):
@@ -207,7 +208,7 @@ def _imports(run: _Run) -> None:
         database = stack.enter_context(embedded_postgres(run.data))
         file = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=run.data))) / "people.csv"
         csv_files.write(file, csv_files.People(run.options.rows))
-        meter = CpuMeter(postmaster(database.url))
+        meter = CpuMeter(postmaster(database.url_as(SUPERUSER)))
         for round_, product in run.turns("import", run.products):
             dataset = dataset_of(product, database, run.data, "imported", "")
             with serving_product(product, dataset, 1, run.load) as server:

@@ -23,6 +23,7 @@ from benchmarks.progress import say
 from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.accounts.queries import add_key, ensure_account
 from profile_lookup.database.documents import settings_document, traits_document
+from profile_lookup.database.embedded.roles import SUPERUSER
 from profile_lookup.database.embedded.server import EmbeddedPostgres
 from profile_lookup.database.migrations import migrate
 from profile_lookup.database.pool import Database
@@ -92,7 +93,7 @@ def ensure_dataset(server: EmbeddedPostgres, size: str, *, purpose: str = "looku
     """Return the database of this size. Create it if it is missing, or always for writes, because they change it."""
     name = f"{purpose}_{size}".lower()
     dataset = named_dataset(server, name, size)
-    if purpose == "lookups" and asyncio.run(_is_complete(server.url, name)):
+    if purpose == "lookups" and asyncio.run(_is_complete(server.url_as(SUPERUSER), name)):
         asyncio.run(_warm(dataset.database_url))
         return dataset
     say(f"Loading {size} identifiers …")
@@ -100,7 +101,7 @@ def ensure_dataset(server: EmbeddedPostgres, size: str, *, purpose: str = "looku
     _make_database(server, dataset)
     asyncio.run(_load(dataset))
     asyncio.run(_warm(dataset.database_url))
-    asyncio.run(_complete(server.url, name))
+    asyncio.run(_complete(server.url_as(SUPERUSER), name))
     say(f"Loaded in {time.monotonic() - started_at:.0f} s")
     return dataset
 
@@ -108,7 +109,7 @@ def ensure_dataset(server: EmbeddedPostgres, size: str, *, purpose: str = "looku
 def named_dataset(server: EmbeddedPostgres, name: str, size: str) -> Dataset:
     """Return what is known of a database of this name. `size` "": its store is empty."""
     population = Population(parse_size(size) if size else 0)
-    return Dataset(size or "0", population, name, server.url.replace("/profile_lookup?", f"/{name}?"))
+    return Dataset(size or "0", population, name, server.url_as(SUPERUSER).replace("/profile_lookup?", f"/{name}?"))
 
 
 def empty_dataset(server: EmbeddedPostgres, name: str) -> Dataset:
@@ -119,7 +120,7 @@ def empty_dataset(server: EmbeddedPostgres, name: str) -> Dataset:
 
 
 def _make_database(server: EmbeddedPostgres, dataset: Dataset) -> None:
-    asyncio.run(_create_database(server.url, dataset.database))
+    asyncio.run(_create_database(server.url_as(SUPERUSER), dataset.database))
     migrate(dataset.database_url)
     asyncio.run(_make_store(dataset.database_url))
 

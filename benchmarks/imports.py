@@ -27,6 +27,7 @@ from benchmarks.load import Load, Outcome, Target
 from benchmarks.processes import cpu_seconds, idle_memory, memory
 from benchmarks.progress import say
 from benchmarks.results import Spread, aligned
+from profile_lookup.database.embedded.roles import SUPERUSER
 from profile_lookup.database.embedded.server import EmbeddedPostgres
 
 TABLES = ("profile", "identifier", "trait", "alias", "merge")
@@ -71,7 +72,7 @@ def measure_imports(options: ImportOptions, load: Load, data: Path, results: Imp
         size = csv_files.write(file, people)
         say(f"Importing {options.rows:,} rows, {size / (1 << 20):.0f} MiB …")
         imported = empty_dataset(server, "imported")
-        measured["import"] = _measure_import(imported, load, file, postmaster(server.url))
+        measured["import"] = _measure_import(imported, load, file, postmaster(server.url_as(SUPERUSER)))
         say("The same rows one by one …")
         measured["row by row"] = _measure_single(empty_dataset(server, "single"), load, people, options.seconds)
         say("A bare COPY of what they became …")

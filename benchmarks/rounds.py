@@ -15,6 +15,7 @@ from benchmarks.processes import cpu_seconds
 from benchmarks.progress import say
 from benchmarks.results import Measurement, Results
 from benchmarks.workload import REQUESTS, Keys, Workload
+from profile_lookup.database.embedded.roles import SUPERUSER
 
 _STRIDE = 20_011
 """By how many requests the start of each measurement moves, so that it does not repeat recent requests."""
@@ -42,7 +43,7 @@ def measure_lookups(options: LookupOptions, load: Load, data: Path, results: Res
             for size, kind in itertools.product(datasets, options.kinds)
         }
         contenders = _start(stack, options, datasets, load)
-        postgres = postmaster(server.url)
+        postgres = postmaster(server.url_as(SUPERUSER))
         for contender, kind in itertools.product(contenders, options.kinds):
             workload = workloads[contender.dataset.size, kind]
             contender.check(workload)

@@ -17,6 +17,7 @@ from sqlalchemy import text
 
 from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.accounts.queries import ensure_account
+from profile_lookup.database.embedded.roles import SUPERUSER
 from profile_lookup.database.embedded.server import EmbeddedPostgres
 from profile_lookup.database.migrations import migrate
 from profile_lookup.database.pool import Database
@@ -105,8 +106,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="postgres-") as directory:
         Path(directory).chmod(0o711)  # if root runs this, PostgreSQL runs as another user, who must be able to enter
         with EmbeddedPostgres(Path(directory) / "pg") as server:
-            migrate(server.url)
-            kinds = asyncio.run(measure(server.url, options.holders, options.rounds))
+            migrate(server.url_as(SUPERUSER))
+            kinds = asyncio.run(measure(server.url_as(SUPERUSER), options.holders, options.rounds))
     base = statistics.median(kinds["one"])
     for kind, taken in kinds.items():
         median = statistics.median(taken)

@@ -22,7 +22,7 @@ _Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"max_connections": MAX_CONNECTIONS})
+    return settings.model_copy(update={"max_connections": MAX_CONNECTIONS, "failed_credentials_per_second": 0.0})
 
 
 def test_strangers_connections_end_for_new_ones_and_those_of_admitted_callers_stay(
@@ -56,7 +56,7 @@ async def _admissions_held_up(database_url: str) -> AsyncIterator[None]:
 class TestTurns:
     @pytest.fixture
     def settings(self, settings: Settings) -> Settings:
-        return settings.model_copy(update={"max_connections": 10 * STRANGERS})
+        return settings.model_copy(update={"max_connections": 10 * STRANGERS, "failed_credentials_per_second": 0.0})
 
     @pytest.fixture
     async def stack(self) -> AsyncIterator[AsyncExitStack]:

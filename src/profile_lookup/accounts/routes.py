@@ -54,7 +54,6 @@ _EXAMPLE: dict[str, Any] = {
 }
 _EXAMPLE_REQUEST = {name: value for name, value in _EXAMPLE.items() if name not in ("sid", "createdAt")}
 _UNKNOWN_STORE = RequestRefused("storeIds: expected stores of this account")
-_SHORT_LIVED = {"Cache-Control": "no-store"}
 
 
 async def _addressed_key(
@@ -103,7 +102,6 @@ async def create_key(
     caller: Manager,
     body: Annotated[KeyRequest, json_body(KeyRequest)],
     transaction: Transaction,
-    response: Response,
 ) -> NewKey:
     """The answer is the only one that has the secret **(ours)**.
 
@@ -117,7 +115,6 @@ async def create_key(
     sid, secret = new_key_sid(), new_secret()
     credentials = Credentials(sid, digest(secret))
     await add_key(transaction, caller.account_id, credentials, name=body.name, grant=grant)
-    response.headers.update(_SHORT_LIVED)
     row = await keys.fetch_key(transaction, caller.account_id, Grant(), sid)
     return NewKey.of_row(row, secret=secret)
 
@@ -247,7 +244,6 @@ async def rotate_auth_token(
     caller: VerifiedCaller,
     body: Annotated[RotationRequest, json_body(RotationRequest)],
     transaction: Transaction,
-    response: Response,
 ) -> NewToken:
     """Only with the account's own SID and auth token **(ours)**. The answer is the only one that has the new token.
 
@@ -258,7 +254,6 @@ async def rotate_auth_token(
     token = new_secret()
     overlap = timedelta(seconds=body.overlap_seconds)
     await rotate_token(transaction, caller.account_id, Credentials(caller.account_sid, digest(token)), overlap)
-    response.headers.update(_SHORT_LIVED)
     return NewToken(auth_token=token)
 
 
