@@ -44,6 +44,7 @@ def small_run_options(data: Path, output: Path) -> list[object]:
     return ["--size", "1k", "--rounds", 1, "--seconds", 0.3, "--load", "own", "--data", data, "--output", output]
 
 
+@pytest.mark.slow
 def test_lookups_are_compared_with_peers_that_give_the_same_answers(data: Path, tmp_path: Path) -> None:
     output = tmp_path / "results.json"
     process = run_benchmark(
@@ -65,6 +66,7 @@ def test_lookups_are_compared_with_peers_that_give_the_same_answers(data: Path, 
     assert ET.parse(tmp_path / "throughput-phones-1k.svg").getroot().tag.endswith("svg")
 
 
+@pytest.mark.slow
 def test_writes_are_compared_with_a_peer_that_gives_the_same_guarantees(data: Path, tmp_path: Path) -> None:
     process = run_benchmark(
         "writes", *small_run_options(data, tmp_path / "results.json"), "--connections", 4, "--kinds", "create,merge"
@@ -74,6 +76,7 @@ def test_writes_are_compared_with_a_peer_that_gives_the_same_guarantees(data: Pa
         assert f"### {kind}, 1k identifiers, 1 worker" in process.stdout
 
 
+@pytest.mark.slow
 def test_imports_are_compared_with_single_requests_and_a_copy_of_the_same_rows(data: Path, tmp_path: Path) -> None:
     output = tmp_path / "results.json"
     process = run_benchmark(
@@ -91,6 +94,7 @@ def test_imports_are_compared_with_single_requests_and_a_copy_of_the_same_rows(d
     assert [set(each) for each in results["lookups"]] == [{"alone", "beside", "rows_per_second_beside"}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("parts", "expected"),
     [
