@@ -22,6 +22,10 @@ class ClientAddresses:
         """Return whether `X-Forwarded-For` counts in requests from this address."""
         return address in self._trusted
 
+    def is_known(self, scope: Mapping[str, Any]) -> bool:
+        """Return whether a request tells its client's address: one of a trusted proxy may tell only the proxy's."""
+        return scope["client"] is not None and (not self.is_trusted_proxy(scope["client"][0]) or is_forwarded(scope))
+
     def of_request(self, scope: Mapping[str, Any]) -> str:
         """Return the address of the client that a request comes from, as `counted_address` returns it."""
         peer, _ = scope["client"] or ("", 0)

@@ -77,14 +77,6 @@ async def base_url_of(scope: Scope) -> str:
     return urls.base_url(None, str(HTTPConnection(await _seen_by_proxy(scope)).base_url))
 
 
-async def address_of_client(scope: Scope) -> str | None:
-    """Return the address of the client; None if only that of a trusted proxy is known, or none at all."""
-    peer = scope.get("client")
-    client = (await _seen_by_proxy(scope)).get("client")
-    is_proxy = peer is not None and peer[0] in _proxy_headers(services_of(scope).settings.trusted_proxies).trusted_hosts
-    return None if client is None or (client == peer and is_proxy) else str(client[0])
-
-
 async def _seen_by_proxy(scope: Scope) -> Scope:
     """Return the scope with the scheme and the client that a trusted proxy tells, if the request came through one."""
     seen = dict(scope)

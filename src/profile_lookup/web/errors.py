@@ -64,7 +64,7 @@ async def logged_answer_to(scope: Scope, error: errors.ProfileLookupError) -> JS
     Wrong credentials are counted. If too many came from the client's address, the answer says that instead.
     """
     if isinstance(error, errors.Unauthenticated):
-        error = await count_failure(scope) or error
+        error = count_failure(scope) or error
     if isinstance(error, errors.Unavailable):
         refusals = services_of(scope).load_limits.refusals
         refusals.log(error, scope["state"]["request_id"])
