@@ -13,6 +13,8 @@ PATH = "/v1/ControlPlane/Operations/mem_operation_00000000000000000000000000"
 HEADERS = {
     "X-Request-Id": f"RQ{0:032x}",
     "Twilio-Request-Id": f"RQ{0:032x}",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
     "Content-Type": "application/json",
     "Operation-Id": "mem_operation_00000000000000000000000000",
 }
@@ -50,6 +52,8 @@ def test_a_conforming_answer_is_accepted() -> None:
         {"X_Request_Id": "RQ1", "Twilio_Request_Id": "RQ1"},
         {"Twilio_Request_Id": f"RQ{1:032x}"},
         {"Content_Type": "text/plain"},
+        {"X_Content_Type_Options": None},
+        {"Cache_Control": "max-age=60"},
         ABSENT | {"body": {"detail": "Not Found"}},
         ABSENT | {"Content_Type": "text/plain"},
     ],

@@ -15,7 +15,7 @@ from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import operation, operation_turn
 from profile_lookup.errors import SettingsRefused, Unavailable
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
-from profile_lookup.operations import queries, queue
+from profile_lookup.operations import leases, queries, queue
 from profile_lookup.operations.job import LEASE, Handler, Job, retried_forever
 from profile_lookup.operations.job_worker import (
     KEPT_FOR,
@@ -199,7 +199,7 @@ async def test_all_that_one_store_has_enqueued_delays_another_by_one_operation(
     while taken := await _take(database):
         order.append(taken.id)
         async with database.transaction() as connection:
-            await queue.complete(connection, taken, "mem_store_x")
+            await leases.complete(connection, taken, "mem_store_x")
     assert order[1] == other
 
 
@@ -234,7 +234,7 @@ async def test_an_operation_that_becomes_ready_waits_for_a_later_one_that_is_run
         assert await queue.mark_ready(connection, store.account_id, waiting)
     assert await _take(database) is None
     async with database.transaction() as connection:
-        await queue.complete(connection, begun, "mem_store_x")
+        await leases.complete(connection, begun, "mem_store_x")
     taken = await _take(database)
     assert taken
     assert taken.id == waiting
@@ -249,7 +249,7 @@ async def test_an_operation_that_has_begun_goes_on_before_an_earlier_one_that_be
     assert begun
     async with database.transaction() as connection:
         await queue.mark_ready(connection, store.account_id, waiting)
-        await queue.retry_later(connection, begun, timedelta(0))
+        await leases.retry_later(connection, begun, timedelta(0))
     taken = await _take(database)
     assert taken
     assert taken.id == begun.id == later

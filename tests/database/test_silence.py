@@ -18,6 +18,7 @@ from sqlalchemy import text
 from profile_lookup.database import backend_watch
 from profile_lookup.database.connections import REQUEST_LIMITS, connect
 from profile_lookup.database.dedicated_connection import DedicatedConnection
+from profile_lookup.database.embedded.roles import SUPERUSER
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import Unavailable
 from tests.conftest import PATIENCE, execute
@@ -121,14 +122,15 @@ async def test_lookups_and_writes_go_on_at_the_other_host_when_one_falls_silent(
         await database.close()
 
 
-async def test_of_several_hosts_the_one_that_accepts_writes_is_used(database_url: str, own_directory: Path) -> None:
+async def test_of_several_hosts_the_one_that_accepts_writes_is_used(own_directory: Path) -> None:
     """The standby is a server whose transactions are read-only by default, as those of a standby are."""
-    name = urlsplit(database_url).path
-    with own_server(own_directory) as standby:
-        await execute(standby.url, f"create database {name[1:]}")
-        await execute(standby.url, f"alter database {name[1:]} set default_transaction_read_only = on")
-        hosts = [parse_qs(urlsplit(url).query)["host"][0] for url in (standby.url, database_url)]
-        connection = await connect(f"postgresql://postgres@{name}?host={','.join(hosts)}&port=5432")
+    with own_server(own_directory / "standby") as standby, own_server(own_directory / "primary") as primary:
+        servers = [server.url_as(SUPERUSER) for server in (standby, primary)]
+        for url in servers:
+            await execute(url, "create role client login password 'same'")
+        await execute(servers[0], "alter role client set default_transaction_read_only = on")
+        hosts = [parse_qs(urlsplit(url).query)["host"][0] for url in servers]
+        connection = await connect(f"postgresql://client:same@/postgres?host={','.join(hosts)}&port=5432")
         assert await connection.fetchval("show default_transaction_read_only") == "off"
         await connection.close()
 

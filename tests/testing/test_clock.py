@@ -11,7 +11,8 @@ from profile_lookup.clock import CLOCK
 from profile_lookup.database.pool import Database
 from profile_lookup.operations.job import LEASE
 from profile_lookup.operations.kinds import OperationKind
-from profile_lookup.operations.queue import renew, take
+from profile_lookup.operations.leases import renew
+from profile_lookup.operations.queue import take
 from tests.conftest import finished, make_profile
 from tests.imports.conftest import create, ended, upload
 from tests.testing.conftest import STORE_ID, OpenDouble

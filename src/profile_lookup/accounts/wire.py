@@ -1,5 +1,6 @@
 """The JSON bodies of API keys and of the auth token."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
@@ -34,13 +35,11 @@ def _store_uuid(wire_id: Any) -> Any:
 
 
 def _time(sent: Any) -> Any:
-    try:
+    with suppress(ValueError, OverflowError):  # the zone may move the first and the last day out of the calendar
         time = datetime.fromisoformat(sent) if isinstance(sent, str) else None
-    except ValueError:
-        time = None
-    if time is None or time.tzinfo is None:
-        raise PydanticCustomError("time", "String should be a time with its zone, such as 2027-01-15T10:15:30Z")
-    return time.astimezone(UTC).replace(microsecond=0)
+        if time is not None and time.tzinfo is not None:
+            return time.astimezone(UTC).replace(microsecond=0)
+    raise PydanticCustomError("time", "String should be a time with its zone, such as 2027-01-15T10:15:30Z")
 
 
 Scopes = Annotated[

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import Unavailable
-from profile_lookup.operations import queue
+from profile_lookup.operations import leases
 from profile_lookup.operations.queue import Document, Taken
 
 LEASE = timedelta(seconds=15)
@@ -82,7 +82,7 @@ class Job:
             await self._renew(connection)
 
     async def _renew(self, connection: AsyncConnection) -> None:
-        if not await queue.renew(connection, self._taken, LEASE):
+        if not await leases.renew(connection, self._taken, LEASE):
             raise LeaseLost
 
     async def hold_until(self, task: "asyncio.Task[T]") -> T:
@@ -97,34 +97,34 @@ class Job:
 
     async def save(self, connection: AsyncConnection, **progress: Any) -> None:
         """Save, within a step, where to go on after it."""
-        await queue.save_progress(connection, self._taken, progress)
+        await leases.save_progress(connection, self._taken, progress)
         self.progress = progress
 
     async def complete(self, connection: AsyncConnection, result_id: str) -> None:
         """Complete the operation, within its last step. `result_id` is the wire ID of what was created or changed."""
-        await queue.complete(connection, self._taken, result_id)
+        await leases.complete(connection, self._taken, result_id)
 
     async def fail(self, code: int, detail: str) -> None:
         async with self.step() as connection:
-            await queue.fail(connection, self._taken, code, detail)
+            await leases.fail(connection, self._taken, code, detail)
 
     async def defer(self, wait: timedelta) -> None:
         """Let the operation be taken again after a while, and be PENDING until then, since it still waits."""
         async with self.step() as connection:
-            await queue.defer(connection, self._taken, wait)
+            await leases.defer(connection, self._taken, wait)
 
     async def wait_outside(self, wait: timedelta) -> None:
         """Let the operation leave the queue for a while, and be PENDING until then, since it waits for something."""
         async with self.step() as connection:
-            await queue.wait_outside(connection, self._taken, wait)
+            await leases.wait_outside(connection, self._taken, wait)
 
     async def retry_later(self, wait: timedelta) -> None:
         async with self.step() as connection:
-            await queue.retry_later(connection, self._taken, wait)
+            await leases.retry_later(connection, self._taken, wait)
 
     async def release(self) -> None:
         async with self.step() as connection:
-            await queue.release(connection, self._taken)
+            await leases.release(connection, self._taken)
 
 
 Handler = Callable[[Job], Awaitable[None]]

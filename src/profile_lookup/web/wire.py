@@ -71,7 +71,8 @@ MayBeAbsent = _MayBeAbsent()
 
 
 def _whole_seconds(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # `strftime` does not write years before 1000 with four digits.
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def _storable(text: str) -> str:
