@@ -97,7 +97,9 @@ def _against(options: argparse.Namespace) -> None:
 
 
 def _overload(options: argparse.Namespace) -> None:
-    selected = OverloadOptions(options.size, options.kinds, options.connections, options.times, options.seconds)
+    selected = OverloadOptions(
+        options.size, options.kinds, options.connections, options.times, options.rounds, options.seconds
+    )
     for line in measure_overload(selected, options.data):
         print(line, flush=True)
 
@@ -178,7 +180,8 @@ def _parser() -> argparse.ArgumentParser:
         "--connections", type=list_of(count), default=OVERLOAD_CONNECTIONS, help="tried for the best load"
     )
     overload.add_argument("--times", type=count, default=TIMES, help="the best load (default: %(default)s)")
-    overload.add_argument("--seconds", type=seconds, default=5.0, help="of each measurement (default: %(default)s)")
+    overload.add_argument("--rounds", type=count, default=5, help="(default: %(default)s)")
+    overload.add_argument("--seconds", type=seconds, default=2.0, help="of each measurement (default: %(default)s)")
     overload.add_argument("--data", type=Path, default=default_directory(), help="where to keep the databases")
     drawing = commands.add_parser("draw", help="draw results that --output wrote")
     drawing.set_defaults(run=_draw)

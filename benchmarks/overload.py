@@ -1,7 +1,8 @@
 """Measures what happens when more is asked than the service can do: lookups, creates and a list, each on its own.
 
-First the number of connections with the highest throughput is found. Then there are four times as many, whose clients
-send their next request as soon as they have an answer, also if it is a refusal, and do not heed `Retry-After`.
+First the number of connections with the highest throughput is found. Then rounds of it alternate with rounds of four
+times as many, so that a disturbance affects both. The clients send their next request as soon as they have an answer,
+also if it is a refusal, and do not heed `Retry-After`.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ KINDS = ("lookups", "creates", "list")
 TIMES = 4
 CONNECTIONS = (8, 16, 32, 64, 128)
 _HEALTH_PAUSE = 0.02  # seconds between two health checks
+_LEAST_CPU_SECONDS = 0.01  # that are told apart
 
 Bodies = Callable[[int], Sequence[bytes]]
 """Returns the bodies for a measurement with this number of connections."""
@@ -41,6 +43,7 @@ class OverloadOptions:
     kinds: tuple[str, ...]
     connections: tuple[int, ...]
     times: int
+    rounds: int
     seconds: float
 
 
@@ -54,12 +57,11 @@ class Offered:
 
     connections: int
     goodput: float
-    per_cpu_second: float | None
+    per_cpu_second: float
     p99: float
     refused: float
     failed: int
     health: float
-    health_p99: float
 
 
 class _RetryingClient(Client):
@@ -99,23 +101,34 @@ def measure_overload(options: OverloadOptions, data: Path) -> Iterator[str]:
 
             idle = statistics.median(processes.submit(_health_checks, target.port, options.seconds).result())
             offer(options.connections[0])  # warm-up
-            best = max(map(offer, options.connections), key=lambda each: each.goodput)
-            yield _line(kind, best, best, idle)
-            yield _line(f"{kind}, {options.times} times", offer(options.times * best.connections), best, idle)
+            best = max(map(offer, options.connections), key=lambda each: each.goodput).connections
+            rounds = [(offer(best), offer(options.times * best)) for _ in range(options.rounds)]
+            yield _line(kind, [(usual, usual) for usual, _ in rounds], idle)
+            yield _line(f"{kind}, {options.times} times", rounds, idle)
 
 
-_HEADER = (
-    "| load | connections | goodput/s | share | per CPU-s | p99, ms | times | refused/s | /healthz p50, p99 | idle |",
-    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-)
+_COLUMNS = (
+    "load", "connections", "goodput/s", "of the best", "per CPU-s, of the best", "p99, ms", "times the best",
+    "refused/s", "/healthz p50, ms", "times idle",
+)  # fmt: skip
+_HEADER = (f"| {' | '.join(_COLUMNS)} |", f"|{' --- |' * len(_COLUMNS)}")
 
 
-def _line(name: str, offered: Offered, best: Offered, idle: float) -> str:
+def _line(name: str, rounds: Sequence[tuple[Offered, Offered]], idle: float) -> str:
+    """Return the medians of the second of each round, and of its ratios to the first, with their least and greatest."""
+
+    def median(value: Callable[[Offered], float]) -> float:
+        return statistics.median(value(offered) for _, offered in rounds)
+
+    def ratio(value: Callable[[Offered], float]) -> str:
+        ratios = [value(offered) / value(usual) for usual, offered in rounds]
+        return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
+
     cells = (
-        name, offered.connections, f"{offered.goodput:.0f}", f"{offered.goodput / best.goodput:.2f}",
-        "" if offered.per_cpu_second is None else f"{offered.per_cpu_second:.0f}",
-        f"{offered.p99:.1f}", f"{offered.p99 / best.p99:.1f}", f"{offered.refused:.0f}",
-        f"{offered.health:.1f}, {offered.health_p99:.1f}", f"{idle:.1f}",
+        name, rounds[0][1].connections, f"{median(lambda each: each.goodput):.0f}", ratio(lambda each: each.goodput),
+        ratio(lambda each: each.per_cpu_second), f"{median(lambda each: each.p99):.1f}", ratio(lambda each: each.p99),
+        f"{median(lambda each: each.refused):.0f}", f"{median(lambda each: each.health):.1f}",
+        f"{median(lambda each: each.health) / idle:.1f}",
     )  # fmt: skip
     return f"| {' | '.join(map(str, cells))} |"
 
@@ -128,11 +141,11 @@ def _offer(
     connections: int,
     seconds: float,
 ) -> Offered:
-    used_before = server.cpu_seconds()
+    used_before = server.cpu_seconds() or 0.0
     health_checks = processes.submit(_health_checks, target.port, seconds)
     clients = uvloop.run(_run_clients(target, bodies, connections, seconds))
     health = health_checks.result()
-    used_after = server.cpu_seconds()
+    used = (server.cpu_seconds() or 0.0) - used_before
     accepted = [latency * 1e3 for client in clients for latency in client.latencies]
     failed = sum(client.failed for client in clients)
     if failed or len(accepted) < 2:  # noqa: PLR2004 -- quantiles need two values
@@ -140,14 +153,11 @@ def _offer(
     return Offered(
         connections,
         goodput=len(accepted) / seconds,
-        per_cpu_second=None
-        if used_before is None or used_after is None
-        else len(accepted) / max(used_after - used_before, 0.01),
+        per_cpu_second=len(accepted) / max(used, _LEAST_CPU_SECONDS),
         p99=statistics.quantiles(accepted, n=100, method="inclusive")[98],
         refused=sum(client.refused for client in clients) / seconds,
         failed=failed,
         health=statistics.median(health),
-        health_p99=statistics.quantiles(health, n=100, method="inclusive")[98],
     )
 
 
