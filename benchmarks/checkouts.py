@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from benchmarks.datasets import Dataset, empty_dataset, ensure_dataset, migrations_of, named_dataset
 from benchmarks.errors import BenchmarkError
 from benchmarks.processes import ROOT, plain_environment
 from benchmarks.progress import say
+from profile_lookup.database.embedded.roles import SUPERUSER
 from profile_lookup.database.embedded.server import EmbeddedPostgres
 
 _LOCK = "requirements-dev.lock"
@@ -20,6 +22,7 @@ _INSTALL = "import run; run.install(run.DEVELOPMENT)"
 _LOAD = """
 import sys
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 from benchmarks.datasets import embedded_postgres, empty_dataset, ensure_dataset
 directory, purpose, size = sys.argv[1:]
 with embedded_postgres(Path(directory)) as server:
@@ -76,7 +79,10 @@ def dataset_of(product: Product, server: EmbeddedPostgres, data: Path, purpose: 
     say(f"{product.name} has other migrations: loading its own database …")
     own_purpose = f"{purpose}_{product.name}"
     command = [str(product.python), "-c", _LOAD, str(data), own_purpose, size]
-    _run(command, product.root, {"PYTHONPATH": f"{product.root / 'src'}:{product.root}"})
+    # Earlier versions of the embedded server needed no password, so their URLs contain none.
+    password = unquote(urlsplit(server.url_as(SUPERUSER)).password or "")
+    environment = {"PYTHONPATH": f"{product.root / 'src'}:{product.root}", "PGPASSWORD": password}
+    _run(command, product.root, environment)
     return named_dataset(server, f"{own_purpose}_{size}".lower() if size else own_purpose, size)
 
 
