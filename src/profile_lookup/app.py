@@ -40,15 +40,15 @@ from profile_lookup.stores import routes as stores
 from profile_lookup.stores.admission import Admissions
 from profile_lookup.trait_groups import routes as trait_groups
 from profile_lookup.web import health_routes as health
-from profile_lookup.web.allowed_hosts import AllowedHosts, AllowedHostsMiddleware
 from profile_lookup.web.docs.routes import install_docs
 from profile_lookup.web.errors import install_error_handlers
 from profile_lookup.web.hot_route import HotRoute, HotRoutesMiddleware
+from profile_lookup.web.middleware.allowed_hosts import AllowedHosts, AllowedHostsMiddleware
+from profile_lookup.web.middleware.load_limits import LoadLimitMiddleware
+from profile_lookup.web.middleware.request_id import RequestIdMiddleware
+from profile_lookup.web.middleware.unread_body import UnreadBodyMiddleware
 from profile_lookup.web.openapi import describe
-from profile_lookup.web.overload import LoadLimitMiddleware
 from profile_lookup.web.redirects import install_redirects
-from profile_lookup.web.request_id import RequestIdMiddleware
-from profile_lookup.web.unread_body import UnreadBodyMiddleware
 from profile_lookup.web.urls import error_pages
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from profile_lookup.errors import RequestRefused
 from profile_lookup.web.body import headers_of
 from profile_lookup.web.errors import answer_with
 from profile_lookup.web.health_routes import PATHS as HEALTH_CHECKS
-from profile_lookup.web.unread_body import UnreadBodyMiddleware
+from profile_lookup.web.middleware.unread_body import UnreadBodyMiddleware
 
 _ANY_SUBDOMAIN = "*."
 
