@@ -1,6 +1,5 @@
 """The settings that limit what clients may do."""
 
-from math import ceil
 from typing import Annotated
 
 from pydantic import Field, field_validator
@@ -114,4 +113,4 @@ class LimitSettings(BaseSettings):
 
 
 def _rate_limit(per_second: float | None, burst: int | None) -> RateLimit | None:
-    return None if per_second is None else RateLimit(per_second, burst or ceil(per_second))
+    return None if per_second is None else RateLimit.of(per_second, burst)

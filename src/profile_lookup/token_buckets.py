@@ -6,7 +6,7 @@ machine's monotonic one, which shows all its processes the same time.
 
 Memory is bounded: a bucket has one of 16 places, which its name decides. If all of them are taken, the one that will be
 full soonest is given away; one that is full already loses nothing by that. Nothing is locked: if two processes take
-from a bucket in the same fraction of a microsecond, one of the two takings may be lost.
+from a bucket in the same fraction of a microsecond, one of the two may not be counted.
 See docs/decisions/0035-rate-limits.md.
 """
 
@@ -29,6 +29,11 @@ class RateLimit(NamedTuple):
 
     per_second: float
     burst: int
+
+    @classmethod
+    def of(cls, per_second: float, burst: int | None) -> "RateLimit":
+        """Return a limit. Without `burst`, as many may come at once as in a second, and at least one."""
+        return cls(per_second, burst or ceil(per_second))
 
     @classmethod
     def of_columns(cls, per_second: float | None, burst: int | None) -> "RateLimit | None":

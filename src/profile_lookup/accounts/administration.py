@@ -44,7 +44,7 @@ async def set_enabled(connection: AsyncConnection, account_id: UUID, *, is_enabl
 
 
 async def refuse_secret(connection: AsyncConnection, secret_sha256: bytes) -> bool:
-    """Refuse a secret from now on, whosoever it is, and return whether it was anybody's.
+    """Refuse a secret from now on, and return whether any credentials had it.
 
     Nobody knows the secret that replaces it. `rotate_token` gives an account another one.
     """

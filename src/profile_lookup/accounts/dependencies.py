@@ -34,7 +34,7 @@ async def _verified_caller(request: Request, credentials: PresentedCredentials) 
     """Return the caller, whose request then counts. Raises `Unauthenticated` or `TooManyRequests`."""
     services = services_of(request.scope)
     async with services.database.statements() as connection:
-        caller = await queries.verified(connection, credentials)
+        caller = await queries.verified_caller(connection, credentials)
     if caller is None:
         raise Unauthenticated
     note_admission(request.scope)

@@ -4,8 +4,9 @@ Scopes do not include each other. docs/access.md explains them.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 from uuid import UUID
 
@@ -40,7 +41,7 @@ class Grant:
         return cls(
             frozenset(row.scopes),
             None if row.store_ids is None else frozenset(row.store_ids),
-            None if row.rate_per_second is None else RateLimit(row.rate_per_second, row.rate_burst),
+            RateLimit.of_columns(row.rate_per_second, row.rate_burst),
             row.expires_at,
         )
 
@@ -52,6 +53,10 @@ class Grant:
             and (self.rate_limit is None or _is_lower(other.rate_limit, self.rate_limit))
             and (self.expires_at is None or (other.expires_at is not None and other.expires_at <= self.expires_at))
         )
+
+
+UNLIMITED = Grant()
+"""Everything, in all stores of the account, for ever."""
 
 
 def _is_within(store_ids: frozenset[UUID] | None, outer: frozenset[UUID]) -> bool:
@@ -85,6 +90,14 @@ class Caller:
         """Raise `AccountTokenNeeded` if the caller uses an API key."""
         if not self.is_account_token:
             raise AccountTokenNeeded
+
+
+def expiry_of(text: str) -> datetime | None:
+    """Return the time that a text names, in UTC and whole seconds, or None if it is no time with its zone."""
+    with suppress(ValueError, OverflowError):  # the zone may move the first and the last day out of the calendar
+        time = datetime.fromisoformat(text)
+        return None if time.tzinfo is None else time.astimezone(UTC).replace(microsecond=0)
+    return None
 
 
 def stored_scope(scopes: Iterable[str]) -> str:

@@ -12,8 +12,7 @@ from profile_lookup.accounts import keys
 from profile_lookup.accounts.administration import rotate_token
 from profile_lookup.accounts.credentials import Credentials, digest, new_key_sid, new_secret
 from profile_lookup.accounts.dependencies import Manager, VerifiedCaller
-from profile_lookup.accounts.grants import Caller, Grant
-from profile_lookup.accounts.queries import add_key, remove_key
+from profile_lookup.accounts.grants import UNLIMITED, Caller, Grant
 from profile_lookup.accounts.wire import (
     MAX_OVERLAP,
     KeyAnswer,
@@ -114,8 +113,8 @@ async def create_key(
     await _refuse_beyond(transaction, caller, grant, grant.store_ids)
     sid, secret = new_key_sid(), new_secret()
     credentials = Credentials(sid, digest(secret))
-    await add_key(transaction, caller.account_id, credentials, name=body.name, grant=grant)
-    row = await keys.fetch_key(transaction, caller.account_id, Grant(), sid)
+    await keys.add_key(transaction, caller.account_id, credentials, name=body.name, grant=grant)
+    row = await keys.fetch_key(transaction, caller.account_id, UNLIMITED, sid)
     return NewKey.of_row(row, secret=secret)
 
 
@@ -223,7 +222,7 @@ async def patch_key(
 )
 async def delete_key(key: AddressedKey, transaction: Transaction) -> None:
     """It counts from the next request on, in all processes **(ours)**."""
-    await remove_key(transaction, key.sid)
+    await keys.remove_key(transaction, key.sid)
 
 
 @router.post(

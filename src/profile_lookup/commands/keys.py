@@ -9,9 +9,8 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials, digest, new_key_sid, new_secret
-from profile_lookup.accounts.grants import ALL_SCOPES, FULL, Grant
-from profile_lookup.accounts.keys import keys_of, unknown_stores
-from profile_lookup.accounts.queries import add_key, remove_key
+from profile_lookup.accounts.grants import ALL_SCOPES, FULL, UNLIMITED, Grant, expiry_of
+from profile_lookup.accounts.keys import add_key, keys_of, remove_key, unknown_stores
 from profile_lookup.commands.accounts import AccountOption, chosen_account
 from profile_lookup.commands.database import configure, run_in_transaction
 from profile_lookup.commands.errors import CommandError
@@ -81,7 +80,7 @@ def list_keys(account: AccountOption = None) -> None:
 
     async def list_lines(connection: AsyncConnection) -> list[str]:
         account_id = await chosen_account(connection, account)
-        query = keys_of(account_id, Grant()).order_by("created_at", "sid")
+        query = keys_of(account_id, UNLIMITED).order_by("created_at", "sid")
         found = (await connection.execute(query)).all()
         return [
             f"{key.sid}  {key.scope:6}  {_shown(key.created_at)}  {key.name}{_limits(Grant.of_row(key))}"
@@ -120,7 +119,7 @@ def _shown(time: datetime) -> str:
 
 
 def _store_uuid(store_id: str) -> UUID:
-    uuid = ids.decoded(store_id) if ids.is_well_formed(ids.STORE_ID_PATTERN, store_id) else None
+    uuid = ids.store_uuid(store_id)
     if uuid is None:
         raise CommandError("--store: expected the ID of a store")
     return uuid
@@ -131,14 +130,11 @@ def _rate_limit(rate: float | None, burst: int | None) -> RateLimit | None:
         if burst is not None:
             raise CommandError("--burst: expected with --rate")
         return None
-    return RateLimit(rate, burst or max(1, round(rate)))
+    return RateLimit.of(rate, burst)
 
 
 def _time(text: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        time = None
-    if time is None or time.tzinfo is None:
+    time = expiry_of(text)
+    if time is None:
         raise CommandError("--expires: expected a time with its zone, such as 2027-01-15T10:15:30Z")
     return time

@@ -133,10 +133,10 @@ async def list_operations(
 
 
 def _store_uuid(store_id: str) -> UUID:
-    """Return the UUID of a store's ID; one that no store has is decoded as zero. Raises `StoreIdMalformed`."""
-    if not ids.is_well_formed(ids.STORE_ID_PATTERN, store_id):
+    uuid = ids.store_uuid(store_id)
+    if uuid is None:
         raise StoreIdMalformed
-    return ids.decoded(store_id) or UUID(int=0)
+    return uuid
 
 
 @router.get(
