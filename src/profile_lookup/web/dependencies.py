@@ -1,7 +1,6 @@
 """Dependencies that several features use: the process's services, a transaction, and parts of the request."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Header, Request
@@ -9,13 +8,13 @@ from pydantic.json_schema import SkipJsonSchema
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import RequestRefused
 from profile_lookup.overload import LoadLimits
 from profile_lookup.settings import Settings
 from profile_lookup.web import urls
+from profile_lookup.web.client_address import proxy_headers
 
 if TYPE_CHECKING:
     from profile_lookup.services import Services
@@ -78,22 +77,13 @@ async def base_url_of(scope: Scope) -> str:
 
 
 async def _seen_by_proxy(scope: Scope) -> Scope:
-    """Return the scope with the scheme and the client that a trusted proxy tells, if the request came through one."""
-    seen = dict(scope)
-    await _proxy_headers(services_of(scope).settings.trusted_proxies)(seen, None, None)  # type: ignore[arg-type]
-    return seen
+    """Return the scope with the scheme and the client that a trusted proxy forwards, if the request came through one.
 
-
-@cache
-def _proxy_headers(trusted_proxies: str) -> ProxyHeadersMiddleware:
-    """Return what sets the scheme and the client of a request to those that a trusted proxy tells.
-
-    It is called only for answers that need them, because most do not.
+    Only answers that need them read these headers, because most do not.
     """
-
-    async def do_nothing(_scope: object, _receive: object, _send: object) -> None: ...
-
-    return ProxyHeadersMiddleware(do_nothing, trusted_hosts=trusted_proxies)
+    seen = dict(scope)
+    await proxy_headers(services_of(scope).settings.trusted_proxies)(seen, None, None)  # type: ignore[arg-type]
+    return seen
 
 
 async def _base_url(request: Request) -> str:

@@ -1,16 +1,16 @@
-"""Headers that all answers have. They are constants, since hot routes have them, too."""
+"""Headers that all answers have. They are constants, so that answers of hot routes get them without any work."""
 
 Header = tuple[bytes, bytes]
 
-_IS_WHAT_IT_SAYS: Header = (b"x-content-type-options", b"nosniff")
-"""A browser must not guess another type, and so take an answer for a page or a script."""
+_NO_SNIFFING: Header = (b"x-content-type-options", b"nosniff")
+"""Forbids browsers to guess another media type: they could take an answer for a page or a script."""
 
 _DOCS = "/docs"
 
-OF_PAGES = (_IS_WHAT_IT_SAYS,)
-"""The pages set further headers themselves (`docs/routes.py`), and browsers may cache them."""
+OF_PAGES = (_NO_SNIFFING,)
+"""The pages set further headers themselves (`web/docs/routes.py`), and browsers may cache them."""
 
-OF_DATA = (_IS_WHAT_IT_SAYS, (b"cache-control", b"no-store"))
+OF_DATA = (_NO_SNIFFING, (b"cache-control", b"no-store"))
 """An answer may hold personal data or a secret, and errors are not worth caching either."""
 
 
