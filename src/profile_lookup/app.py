@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from profile_lookup.accounts import routes as accounts
+from profile_lookup.accounts.last_use import LastUse
 from profile_lookup.accounts.rate_limits import RateLimits
 from profile_lookup.blocked_values import routes as blocked_values
 from profile_lookup.bucket_tables import MEMORY_NAME, BucketTables
@@ -147,7 +148,8 @@ def create_app(settings: Settings, buckets_memory: str | None = None) -> FastAPI
         database = Database(database_url, pool_size=settings.pool_size)
         buckets = BucketTables(buckets_memory)
         rate_limits = RateLimits(settings, buckets.callers)
-        admissions = Admissions(database, rate_limits)
+        last_use = LastUse(database)
+        admissions = Admissions(database, rate_limits, last_use)
         busy_poll = BusyPoll(has_processor_to_spare=_processors() > settings.workers)
         lookups = Lookups(database_url, busy_poll)
         group_ingest = GroupIngest(database, admissions)
@@ -158,6 +160,7 @@ def create_app(settings: Settings, buckets_memory: str | None = None) -> FastAPI
             signing_key=SigningKey(database),
             buckets=buckets,
             rate_limits=rate_limits,
+            last_use=last_use,
             load_limits=load_limits,
             admissions=admissions,
             lookup=ProfileLookup(database, admissions, lookups, load_limits),
@@ -169,7 +172,7 @@ def create_app(settings: Settings, buckets_memory: str | None = None) -> FastAPI
             yield
         await group_ingest.close()
         await lookups.close()
-        await admissions.last_use.close()
+        await last_use.close()
         await database.close()
         buckets.close()
 

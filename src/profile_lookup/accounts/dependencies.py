@@ -40,7 +40,7 @@ async def _verified_caller(request: Request, credentials: PresentedCredentials) 
     note_admission(request.scope)
     limits = services.rate_limits
     limits.take(limits.buckets_of(credentials.sid, caller.account_id, caller.grant.rate_limit))
-    services.admissions.last_use.note(credentials)
+    services.last_use.note(credentials)
     return caller
 
 
