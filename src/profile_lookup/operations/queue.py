@@ -10,18 +10,16 @@ that another has enqueued. See docs/decisions/0031-turns-of-sequences.md.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, insert, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.clock import CLOCK
+from profile_lookup.database.documents import Document
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.tables import operation
 from profile_lookup.operations.kinds import sequence_of
-
-Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
