@@ -1,4 +1,4 @@
-"""What callers may do: scopes, what each is for, and the grant that a caller has.
+"""Decides what callers may do: the scopes, what each is for, and the grant of a caller.
 
 Scopes do not include each other. docs/access.md explains them.
 """
@@ -77,7 +77,7 @@ class Caller:
     grant: Grant
 
     def need(self, scope: Scope) -> None:
-        """Raise `ScopeMissing` without this scope. Routes with an ID in their path call it once that is found."""
+        """Raise `ScopeMissing` if the grant lacks this scope. Routes with an ID in their path search it first."""
         if scope not in self.grant.scopes:
             raise ScopeMissing(scope)
 

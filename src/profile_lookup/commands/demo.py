@@ -1,4 +1,4 @@
-"""A store to try things with: a demo account, its key, and people from all over the world, some of them merged."""
+"""Makes a store to try things with: a demo account, its key, and people from many regions, some of them merged."""
 
 import fcntl
 import json

@@ -1,6 +1,7 @@
-"""How a process stops at SIGTERM: first `/readyz` says so, and only when load balancers have noticed it stops.
+"""Stops a process in order at SIGTERM: first `/readyz` answers 503, and when load balancers have noticed, it stops.
 
-Meanwhile it serves as before, except that answers say `Connection: close`. See docs/decisions/0033.
+Meanwhile it serves as before, but its answers say `Connection: close`.
+See docs/decisions/0033-strangers-cost-nothing.md.
 """
 
 import asyncio
@@ -15,10 +16,10 @@ from profile_lookup.web.dependencies import services_of
 
 
 def take_from_load_balancers(app: FastAPI, delay: float) -> None:
-    """Delay what SIGTERM does now by so many seconds, in which `/readyz` answers 503. Other signals do what they did.
+    """Delay the present effect of SIGTERM by so many seconds, in which `/readyz` answers 503.
 
-    It is called when uvicorn handles signals. SIGTERM may come several times: from a supervisor and from an
-    orchestrator that sends it to all processes.
+    Call it once uvicorn handles signals. SIGTERM may come several times, from a supervisor and from an orchestrator
+    that sends it to all processes; only the first one counts.
     """
     if not delay:
         return
