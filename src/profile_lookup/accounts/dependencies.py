@@ -1,16 +1,18 @@
-"""The caller, for resources of an account. For those of a store, see `stores/dependencies.py`."""
+"""The caller, and the API key in the path, for resources of an account. For a store's, see `stores/dependencies.py`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 from fastapi.security.http import HTTPBase
+from sqlalchemy import Row
 
-from profile_lookup.accounts import queries
+from profile_lookup.accounts import keys, queries
 from profile_lookup.accounts.credentials import Credentials, parse_basic
 from profile_lookup.accounts.grants import Caller
-from profile_lookup.errors import Unauthenticated
+from profile_lookup.errors import KeySidMalformed, Unauthenticated
+from profile_lookup.web import ids
 from profile_lookup.web.connection import note_admission
-from profile_lookup.web.dependencies import services_of
+from profile_lookup.web.dependencies import DatabaseOfApp, services_of
 
 BASIC = Depends(
     HTTPBase(
@@ -63,3 +65,28 @@ async def _manager_of_all_stores(caller: Manager) -> Caller:
 
 AllStoresManager = Annotated[Caller, Depends(_manager_of_all_stores)]
 """A caller with the scope `manage` in all stores of the account."""
+
+
+async def _addressed_key(
+    key_sid: Annotated[
+        str,
+        Path(
+            alias="keySid",
+            description="The SID of the API key.",
+            json_schema_extra={"pattern": ids.KEY_SID_PATTERN},
+            examples=[ids.EXAMPLE_KEY_SID],
+        ),
+    ],
+    caller: VerifiedCaller,
+    database: DatabaseOfApp,
+) -> Row[Any]:
+    if not ids.is_well_formed(ids.KEY_SID_PATTERN, key_sid):
+        raise KeySidMalformed
+    async with database.statements() as connection:
+        key = await keys.fetch_key(connection, caller.account_id, caller.grant, key_sid)
+    caller.need("manage")
+    return key
+
+
+AddressedKey = Annotated[Row[Any], Depends(_addressed_key)]
+"""The row of the key in the path, for a caller who may see it and has the scope `manage`."""

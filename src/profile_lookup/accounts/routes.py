@@ -4,14 +4,13 @@ from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Response
-from sqlalchemy import Row
+from fastapi import APIRouter, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts import keys
 from profile_lookup.accounts.administration import rotate_token
 from profile_lookup.accounts.credentials import Credentials, digest, new_key_sid, new_secret
-from profile_lookup.accounts.dependencies import Manager, VerifiedCaller
+from profile_lookup.accounts.dependencies import AddressedKey, Manager, VerifiedCaller
 from profile_lookup.accounts.grants import UNLIMITED, Caller, Grant
 from profile_lookup.accounts.wire import (
     MAX_OVERLAP,
@@ -34,7 +33,7 @@ from profile_lookup.errors import (
 )
 from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute, json_body
-from profile_lookup.web.dependencies import DatabaseOfApp, IfMatch, Transaction
+from profile_lookup.web.dependencies import IfMatch, Transaction
 from profile_lookup.web.etags import etag, refuse_outdated
 from profile_lookup.web.openapi import ETAG, answer, error_answers, request_example
 from profile_lookup.web.pagination import ControlPlanePage, PageTokensOfApp, fetch_page
@@ -53,30 +52,6 @@ _EXAMPLE: dict[str, Any] = {
 }
 _EXAMPLE_REQUEST = {name: value for name, value in _EXAMPLE.items() if name not in ("sid", "createdAt")}
 _UNKNOWN_STORE = RequestRefused("storeIds: expected stores of this account")
-
-
-async def _addressed_key(
-    key_sid: Annotated[
-        str,
-        Path(
-            alias="keySid",
-            description="The SID of the API key.",
-            json_schema_extra={"pattern": ids.KEY_SID_PATTERN},
-            examples=[ids.EXAMPLE_KEY_SID],
-        ),
-    ],
-    caller: VerifiedCaller,
-    database: DatabaseOfApp,
-) -> Row[Any]:
-    if not ids.is_well_formed(ids.KEY_SID_PATTERN, key_sid):
-        raise KeySidMalformed
-    async with database.statements() as connection:
-        key = await keys.fetch_key(connection, caller.account_id, caller.grant, key_sid)
-    caller.need("manage")
-    return key
-
-
-AddressedKey = Annotated[Row[Any], Depends(_addressed_key)]
 
 
 @router.post(
