@@ -1,7 +1,7 @@
-"""Measures what happens when more is asked than the service can do: lookups, creates and a list, each on its own.
+"""Measures the service under more load than it can carry: lookups, creates and a list, each on its own.
 
-First the number of connections with the highest throughput is found. Then there are four times as many, whose clients
-send their next request as soon as they have an answer, also if it is a refusal, and do not heed `Retry-After`.
+It first finds the number of connections with the highest throughput. Then there are four times as many, whose clients
+send their next request as soon as they have an answer, even a refusal, and do not heed `Retry-After`.
 """
 
 import asyncio

@@ -173,12 +173,12 @@ class TooDeep(RequestRefused):
 
 class HeadTooLarge(RequestRefused):
     def __init__(self, limit: int) -> None:
-        super().__init__(f"The request line and the headers are larger than {limit} bytes")
+        super().__init__(f"The request line and the headers are too long: expected at most {limit} bytes")
 
 
 class RequestTooSlow(RequestRefused):
     def __init__(self) -> None:
-        super().__init__("The request did not arrive in time")
+        super().__init__("The request came too slowly: expected its head at once, and its body without long pauses")
 
 
 class MediaTypeRefused(RequestRefused):
