@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from profile_lookup.web.dependencies import services_of
 
 
-def take_from_load_balancers(app: FastAPI, delay: float) -> None:
+def delay_stop(app: FastAPI, delay: float) -> None:
     """Delay the present effect of SIGTERM by so many seconds, in which `/readyz` answers 503.
 
     Call it once uvicorn handles signals. SIGTERM may come several times, from a supervisor and from an orchestrator
@@ -36,14 +36,14 @@ def take_from_load_balancers(app: FastAPI, delay: float) -> None:
     signal.signal(signal.SIGTERM, begin)
 
 
-def stopping_in_order(app: FastAPI, delay: float) -> FastAPI:
-    """Return the application, which calls `take_from_load_balancers` when it starts."""
+def with_delayed_stop(app: FastAPI, delay: float) -> FastAPI:
+    """Return the application, which calls `delay_stop` when it starts."""
     start = app.router.lifespan_context
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with start(app):
-            take_from_load_balancers(app, delay)
+            delay_stop(app, delay)
             yield
 
     app.router.lifespan_context = lifespan
