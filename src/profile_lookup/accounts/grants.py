@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
-from profile_lookup.errors import AccountTokenNeeded, ScopeMissing
+from profile_lookup.errors import AccountTokenNeeded, AllStoresNeeded, ScopeMissing
 from profile_lookup.token_buckets import RateLimit
 
 Scope = Literal["lookup", "read", "write", "manage"]
@@ -77,9 +77,9 @@ class Caller:
             raise ScopeMissing(scope)
 
     def need_all_stores(self) -> None:
-        """Raise `AccountTokenNeeded` if the key is for certain stores only."""
+        """Raise `AllStoresNeeded` if the key is for certain stores only."""
         if self.grant.store_ids is not None:
-            raise AccountTokenNeeded
+            raise AllStoresNeeded
 
     def need_account_token(self) -> None:
         """Raise `AccountTokenNeeded` if the caller uses an API key."""

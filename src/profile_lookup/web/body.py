@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import accumulate
+from time import monotonic
 from typing import Any, NamedTuple, TypeVar
 
 from fastapi import Depends, Request
@@ -28,6 +29,7 @@ from profile_lookup.errors import (
     TooDeep,
     TooManyValues,
 )
+from profile_lookup.web.dependencies import readmit
 from profile_lookup.web.wire import mistakes_in
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -48,6 +50,8 @@ class BodyLimits(NamedTuple):
 USUAL_LIMITS = BodyLimits()
 MAX_DEPTH = 256
 """The limit of nested brackets. A body that fits a model has less than ten; Python's own limit differs by version."""
+ADMITTED_FOR = 1.0
+"""Seconds that a body may take to arrive before its caller, who may have lost access since, is admitted again."""
 _NO_BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[^][{}"]+', re.DOTALL)
 """Text without brackets: strings, the last of which may not end, and what is between them."""
 _STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
@@ -214,7 +218,10 @@ class JsonBody:
     async def __call__(self, request: Request) -> Any:
         scope = request.scope
         if _READ_BODY not in scope:
+            began = monotonic()
             scope[_READ_BODY] = await read_json_body(headers_of(scope), request.receive, self.limits)
+            if monotonic() - began > ADMITTED_FOR:
+                await readmit(scope)
         return await self.parsed(scope[_READ_BODY])
 
     async def parsed(self, body: bytes) -> Any:

@@ -1,6 +1,6 @@
 """Dependencies that several features use: the process's services, a transaction, and parts of the request."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +25,21 @@ def services_of(scope: Mapping[str, Any]) -> "Services":
     """Return the services of the process, from the ASGI scope of a request."""
     services: Services = scope["app"].state.services
     return services
+
+
+_READMIT = "profile_lookup.readmit"  # the key in a request's scope
+
+
+def readmit_after_body(scope: MutableMapping[str, Any], admit: Callable[[], Awaitable[object]]) -> None:
+    """Have the caller admitted again, by `admit`, if the body then takes long to arrive."""
+    scope[_READMIT] = admit
+
+
+async def readmit(scope: Mapping[str, Any]) -> None:
+    """Admit the caller again. Raises what `admit` raises if the caller has lost access since."""
+    admit = scope.get(_READMIT)
+    if admit is not None:
+        await admit()
 
 
 async def _settings(request: Request) -> Settings:
