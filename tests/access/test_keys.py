@@ -324,3 +324,37 @@ async def test_a_request_whose_body_arrives_slowly_is_refused_if_its_key_was_rev
         refused = await revoked.patch(path, content=body(), headers={"Content-Type": "application/json"})
     assert refused.status_code == 401
     assert (await client.get(path)).json()["traits"] == {"Contact": {"chat": "c-1"}}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "known"),
+    [
+        ("GET", KEYS, "only pageSize, pageToken, orderBy"),
+        ("POST", KEYS, "no parameters"),
+        ("POST", "/v1/ControlPlane/AuthToken/Rotate", "no parameters"),
+        ("GET", "/v1/ControlPlane/Operations", "only storeId, status, pageSize, pageToken, orderBy"),
+        ("GET", "/v1/ControlPlane/BuiltInBlockedValues", "no parameters"),
+    ],
+)
+async def test_an_unknown_query_parameter_is_refused_where_the_operation_is_ours(
+    client: httpx.AsyncClient, method: str, path: str, known: str
+) -> None:
+    body = {} if method == "GET" or "Keys" not in path else {"scopes": ["read"]}
+    refused = await client.request(method, f"{path}?stroeId=mem_store_1", json=None if method == "GET" else body)
+    assert refused.status_code == 400
+    assert refused.json()["message"] == f"query: expected {known}"
+    assert (await client.get(KEYS)).json()["keys"] == []  # and nothing was done
+
+
+async def test_a_refused_status_is_explained_by_those_that_exist(client: httpx.AsyncClient) -> None:
+    refused = await client.get("/v1/ControlPlane/Operations?status=DONE")
+    assert refused.status_code == 400
+    expected = "status: Input should be 'PENDING', 'RUNNING', 'CANCELLED', 'COMPLETED' or 'FAILED'"
+    assert refused.json()["message"] == expected
+
+
+async def test_an_unknown_query_parameter_is_ignored_where_the_contract_is_published(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    assert (await client.get(f"/v1/Stores/{store_id}/Profiles?verbose=1")).status_code == 200
+    assert (await client.get(f"{KEYS}?PageSize=5")).status_code == 200  # as the Go SDK names it

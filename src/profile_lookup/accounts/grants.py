@@ -21,6 +21,9 @@ ALL_SCOPES = frozenset(SCOPES)
 FULL = "full"
 """Stands for all scopes in the database and in commands."""
 
+MAX_NAME = 128
+"""The most characters of a key's name."""
+
 _CONTROL_PLANE = "/v1/ControlPlane/"
 _READING = ("GET", "HEAD")
 

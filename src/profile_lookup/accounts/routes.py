@@ -9,13 +9,12 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts import keys
-from profile_lookup.accounts.administration import rotate_token
+from profile_lookup.accounts.administration import MAX_OVERLAP, rotate_token
 from profile_lookup.accounts.credentials import Credentials, digest, new_key_sid, new_secret
 from profile_lookup.accounts.dependencies import LockedCaller, Manager, VerifiedCaller
 from profile_lookup.accounts.grants import Caller, Grant
 from profile_lookup.accounts.queries import add_key, remove_key
 from profile_lookup.accounts.wire import (
-    MAX_OVERLAP,
     KeyAnswer,
     KeyList,
     KeyPatch,
