@@ -20,6 +20,8 @@ from profile_lookup.errors import TooManyRequests
 BUCKETS = 1 << 15
 """The number of buckets of a table, a power of two."""
 TABLE_SIZE = BUCKETS * 16  # bytes: each bucket has the hash of its name and a time
+LOWEST_RATE, HIGHEST_RATE = 0.001, 1_000_000  # per second, of any limit that can be set
+"""The limits of a key's limit: of the requests per second, and the highest one also of those at once."""
 _PROBES = 16  # places that a bucket may have
 _EPSILON = 1e-7  # seconds; nobody waits because of rounding
 

@@ -125,11 +125,15 @@ def test_a_key_is_made_with_scopes_stores_a_limit_and_an_end(database_url: str, 
         ("--store", "nonsense"),
         ("--store", store_id[:-1] + "1"),
         ("--expires", "soon"),
+        ("--expires", "9999-12-31T23:59:59-14:00"),
         ("--burst", "1"),
+        ("--name", "n" * 129),
     ):
         refused = command("keys", "create", option, value, **settings)
         assert refused.returncode == 1
         assert refused.stderr.startswith(f"profile-lookup: {option}: ")
+    for arguments in (("--rate", "inf"), ("--rate", "nan"), ("--rate", "5", "--burst", "1000001")):
+        assert "Invalid value" in command("keys", "create", *arguments, **settings).stderr
 
 
 def test_signing_keys_are_rotated_by_a_command(database_url: str, tmp_path: Path) -> None:

@@ -11,6 +11,9 @@ from profile_lookup.accounts.credentials import Credentials, digest, new_secret
 from profile_lookup.clock import CLOCK
 from profile_lookup.database.tables import account, credential, operation
 
+MAX_OVERLAP = 604_800
+"""The most seconds that a former token is accepted beside the new one: a week."""
+
 
 async def all_accounts(connection: AsyncConnection) -> Sequence[Row[UUID, str, str, datetime, bool]]:
     """Return (id, sid, name, created_at, is_enabled) of all accounts, oldest first."""

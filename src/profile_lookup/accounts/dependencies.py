@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Request
 from fastapi.security.http import HTTPBase
 from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts import keys, queries
 from profile_lookup.accounts.credentials import Credentials, parse_basic
@@ -12,7 +13,7 @@ from profile_lookup.accounts.grants import Caller
 from profile_lookup.errors import KeySidMalformed, Unauthenticated
 from profile_lookup.web import ids
 from profile_lookup.web.connection import note_admission
-from profile_lookup.web.dependencies import DatabaseOfApp, services_of
+from profile_lookup.web.dependencies import DatabaseOfApp, Transaction, readmit_after_body, services_of
 
 BASIC = Depends(
     HTTPBase(
@@ -35,10 +36,13 @@ PresentedCredentials = Annotated[Credentials, Depends(_presented)]
 async def _verified_caller(request: Request, credentials: PresentedCredentials) -> Caller:
     """Return the caller, whose request then counts. Raises `Unauthenticated` or `TooManyRequests`."""
     services = services_of(request.scope)
-    async with services.database.statements() as connection:
-        caller = await queries.verified_caller(connection, credentials)
-    if caller is None:
-        raise Unauthenticated
+
+    async def verify() -> Caller:
+        async with services.database.statements() as connection:
+            return await _verified(connection, credentials)
+
+    caller = await verify()
+    readmit_after_body(request.scope, verify)
     note_admission(request.scope)
     limits = services.rate_limits
     limits.take(limits.buckets_of(credentials.sid, caller.account_id, caller.grant.rate_limit))
@@ -49,6 +53,13 @@ async def _verified_caller(request: Request, credentials: PresentedCredentials) 
 VerifiedCaller = Annotated[Caller, Depends(_verified_caller)]
 
 
+async def _verified(connection: AsyncConnection, credentials: Credentials, *, is_locked: bool = False) -> Caller:
+    caller = await queries.verified_caller(connection, credentials, is_locked=is_locked)
+    if caller is None:
+        raise Unauthenticated
+    return caller
+
+
 async def _manager(caller: VerifiedCaller) -> Caller:
     caller.need("manage")
     return caller
@@ -56,6 +67,18 @@ async def _manager(caller: VerifiedCaller) -> Caller:
 
 Manager = Annotated[Caller, Depends(_manager)]
 """A caller with the scope `manage`."""
+
+
+async def _locked_caller(credentials: PresentedCredentials, transaction: Transaction) -> Caller:
+    return await _verified(transaction, credentials, is_locked=True)
+
+
+LockedCaller = Annotated[Caller, Depends(_locked_caller)]
+"""The caller as it is within the transaction, until whose end its credentials stay as they are.
+
+Whoever makes credentials needs it after the body, which may arrive long after the caller was admitted: credentials that
+were revoked meanwhile must leave no others behind.
+"""
 
 
 async def _manager_of_all_stores(caller: Manager) -> Caller:

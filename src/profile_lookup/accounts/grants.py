@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
-from profile_lookup.errors import AccountTokenNeeded, ScopeMissing
+from profile_lookup.errors import AccountTokenNeeded, AllStoresNeeded, ScopeMissing
 from profile_lookup.token_buckets import RateLimit
 
 Scope = Literal["lookup", "read", "write", "manage"]
@@ -21,6 +21,9 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 ALL_SCOPES = frozenset(SCOPES)
 FULL = "full"
 """Stands for all scopes in the database and in commands."""
+
+MAX_NAME = 128
+"""The most characters of a key's name."""
 
 _CONTROL_PLANE = "/v1/ControlPlane/"
 _READING = ("GET", "HEAD")
@@ -82,9 +85,9 @@ class Caller:
             raise ScopeMissing(scope)
 
     def need_all_stores(self) -> None:
-        """Raise `AccountTokenNeeded` if the key is for certain stores only."""
+        """Raise `AllStoresNeeded` if the key is for certain stores only."""
         if self.grant.store_ids is not None:
-            raise AccountTokenNeeded
+            raise AllStoresNeeded
 
     def need_account_token(self) -> None:
         """Raise `AccountTokenNeeded` if the caller uses an API key."""

@@ -14,20 +14,28 @@ from profile_lookup.clock import CLOCK
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.tables import account, credential
 
-_VERIFIED = text(f"""
+_VERIFIED = f"""
     select
         account.id, account.sid, credential.sid = account.sid as is_account_token, credential.scopes,
         credential.store_ids, credential.rate_per_second, credential.rate_burst, credential.expires_at
     from credential
     join account on account.id = credential.account_id
     where {verified(":sid", ":secret_sha256")}
-""")  # noqa: S608 -- made of the condition above
+"""  # noqa: S608 -- made of the condition above
+_VERIFY = text(_VERIFIED)
+_VERIFY_AND_LOCK = text(f"{_VERIFIED} for no key update of credential")
 
 
-async def verified_caller(connection: AsyncConnection, credentials: Credentials) -> Caller | None:
-    """Return the caller, or None if there are no such credentials or they are not accepted any more."""
+async def verified_caller(
+    connection: AsyncConnection, credentials: Credentials, *, is_locked: bool = False
+) -> Caller | None:
+    """Return the caller, or None if there are no such credentials or they are not accepted any more.
+
+    `is_locked`: nobody else changes or revokes the credentials until the transaction ends.
+    """
     parameters = {"sid": credentials.sid, "secret_sha256": credentials.secret_sha256}
-    row = (await connection.execute(_VERIFIED, parameters)).one_or_none()
+    statement = _VERIFY_AND_LOCK if is_locked else _VERIFY
+    row = (await connection.execute(statement, parameters)).one_or_none()
     return None if row is None else Caller(row.id, row.sid, row.is_account_token, Grant.of_row(row))
 
 

@@ -8,12 +8,11 @@ from fastapi import APIRouter, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts import keys
-from profile_lookup.accounts.administration import rotate_token
+from profile_lookup.accounts.administration import MAX_OVERLAP, rotate_token
 from profile_lookup.accounts.credentials import Credentials, digest, new_key_sid, new_secret
-from profile_lookup.accounts.dependencies import AddressedKey, Manager, VerifiedCaller
+from profile_lookup.accounts.dependencies import AddressedKey, LockedCaller, Manager, VerifiedCaller
 from profile_lookup.accounts.grants import UNLIMITED, Caller, Grant
 from profile_lookup.accounts.wire import (
-    MAX_OVERLAP,
     KeyAnswer,
     KeyList,
     KeyPatch,
@@ -73,8 +72,9 @@ _UNKNOWN_STORE = RequestRefused("storeIds: expected stores of this account")
     openapi_extra=OURS | request_example(_EXAMPLE_REQUEST),
 )
 async def create_key(
-    caller: Manager,
+    _manager: Manager,
     body: Annotated[KeyRequest, json_body(KeyRequest)],
+    caller: LockedCaller,
     transaction: Transaction,
 ) -> NewKey:
     """The answer is the only one that has the secret **(ours)**.
@@ -82,6 +82,7 @@ async def create_key(
     With an API key, you can only create keys that may do no more than it, in no other stores, and for no longer, and
     you must name the stores.
     """
+    caller.need("manage")
     grant = body.to_domain()
     if grant.store_ids is None:
         caller.need_account_token()
@@ -156,9 +157,9 @@ async def fetch_key(key: AddressedKey, response: Response) -> KeyAnswer:
     openapi_extra=OURS | request_example({"scopes": ["lookup"], "expiresAt": None}),
 )
 async def patch_key(
-    caller: VerifiedCaller,
     key: AddressedKey,
     body: Annotated[KeyPatch, json_body(KeyPatch)],
+    caller: LockedCaller,
     transaction: Transaction,
     response: Response,
     if_match: IfMatch = None,
@@ -168,6 +169,7 @@ async def patch_key(
     Members that are left out stay as they are. Null removes `storeIds`, `rateLimit` or `expiresAt`. The limits are the
     same as for new keys.
     """
+    caller.need("manage")
     key = await keys.fetch_key(transaction, caller.account_id, caller.grant, key.sid, is_locked=True)
     refuse_outdated(if_match, etag(key.version, key.created_at))
     before = Grant.of_row(key)
@@ -215,8 +217,9 @@ async def delete_key(key: AddressedKey, transaction: Transaction) -> None:
     openapi_extra=OURS | request_example({"overlapSeconds": 3600}),
 )
 async def rotate_auth_token(
-    caller: VerifiedCaller,
+    _admitted: VerifiedCaller,
     body: Annotated[RotationRequest, json_body(RotationRequest)],
+    caller: LockedCaller,
     transaction: Transaction,
 ) -> NewToken:
     """Only with the account's own SID and auth token **(ours)**. The answer is the only one that has the new token.

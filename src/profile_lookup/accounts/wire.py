@@ -8,15 +8,15 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 from sqlalchemy import Row
 
-from profile_lookup.accounts.grants import SCOPES, Grant, Scope, expiry_of
-from profile_lookup.token_buckets import RateLimit
+from profile_lookup.accounts.administration import MAX_OVERLAP
+from profile_lookup.accounts.grants import MAX_NAME, SCOPES, Grant, Scope, expiry_of
+from profile_lookup.token_buckets import HIGHEST_RATE, LOWEST_RATE, RateLimit
 from profile_lookup.web import ids
 from profile_lookup.web.wire import AnswerModel, Body, MayBeAbsent, Meta, Storable, WireModel, WireTime
 
 MAX_STORES = 1000
-MAX_OVERLAP = 604_800  # seconds; a week
 
-_NAME = Field(max_length=128, description="A name for people; it need not be unique.", examples=["call centre"])
+_NAME = Field(max_length=MAX_NAME, description="A name for people; it need not be unique.", examples=["call centre"])
 
 
 def _distinct(scopes: list[Scope]) -> list[Scope]:
@@ -74,8 +74,10 @@ ExpiresAt = Annotated[
 class RateLimitBody(WireModel):
     """The rate limit of a key. Its bucket holds `burst` requests, and is refilled continuously."""
 
-    per_second: float = Field(ge=0.001, le=1_000_000, description="Requests per second on average.", examples=[50])
-    burst: int = Field(ge=1, le=1_000_000, description="The most requests at once.", examples=[100])
+    per_second: float = Field(
+        ge=LOWEST_RATE, le=HIGHEST_RATE, description="Requests per second on average.", examples=[50]
+    )
+    burst: int = Field(ge=1, le=HIGHEST_RATE, description="The most requests at once.", examples=[100])
 
     def to_domain(self) -> RateLimit:
         return RateLimit(self.per_second, self.burst)

@@ -53,7 +53,13 @@ def list_accounts() -> None:
 def rotate_token(
     sid: _Sid,
     overlap: Annotated[
-        int, typer.Option(min=0, metavar="SECONDS", help="How long the former token is accepted beside the new one.")
+        int,
+        typer.Option(
+            min=0,
+            max=administration.MAX_OVERLAP,
+            metavar="SECONDS",
+            help="How long the former token is accepted beside the new one, at most a week.",
+        ),
     ] = 0,
 ) -> None:
     """Replace an account's auth token, and show the new one, this once."""

@@ -20,13 +20,10 @@ from profile_lookup.web.body import (
     USUAL_LIMITS,
     BodyLimits,
     JsonBody,
-    decoded_json,
-    refuse_constant,
-    refuse_deep_json,
-    refusing_malformed_json,
     validated,
     values_in,
 )
+from profile_lookup.web.json_text import decoded_json, refuse_constant, refuse_deep_json, refusing_malformed_json
 from profile_lookup.web.wire import mistakes
 
 LIMITS = BodyLimits(size=16 << 20, values=1_000_000)

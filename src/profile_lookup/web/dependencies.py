@@ -1,9 +1,10 @@
 """Dependencies that several features use: the process's services, a transaction, and parts of the request."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Header, Request
+from fastapi.dependencies.models import Dependant
 from pydantic.json_schema import SkipJsonSchema
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import HTTPConnection
@@ -24,6 +25,21 @@ def services_of(scope: Mapping[str, Any]) -> "Services":
     """Return the services of the process, from the ASGI scope of a request."""
     services: Services = scope["app"].state.services
     return services
+
+
+_READMIT = "profile_lookup.readmit"  # the key in a request's scope
+
+
+def readmit_after_body(scope: MutableMapping[str, Any], admit: Callable[[], Awaitable[object]]) -> None:
+    """Have the caller admitted again, by `admit`, if the body then takes long to arrive."""
+    scope[_READMIT] = admit
+
+
+async def readmit(scope: Mapping[str, Any]) -> None:
+    """Admit the caller again. Raises what `admit` raises if the caller has lost access since."""
+    admit = scope.get(_READMIT)
+    if admit is not None:
+        await admit()
 
 
 async def _settings(request: Request) -> Settings:
@@ -66,6 +82,25 @@ async def _signing_secrets(request: Request) -> Sequence[bytes]:
 
 SigningSecrets = Annotated[Sequence[bytes], Depends(_signing_secrets)]
 """The secrets that sign page tokens and upload addresses; the last one signs."""
+
+
+def query_names(dependant: Dependant) -> dict[str, bool]:
+    """Return the names of all query parameters of a route, and whether each is documented."""
+    names = {each.alias: bool(getattr(each.field_info, "include_in_schema", True)) for each in dependant.query_params}
+    for dependency in dependant.dependencies:
+        names |= query_names(dependency)
+    return names
+
+
+async def refuse_unknown_query(request: Request) -> None:
+    """Raise `RequestRefused` if the request has a query parameter that its route does not know.
+
+    Operations of ours need it: a misspelt parameter must not be ignored as if it filtered nothing.
+    """
+    known: dict[str, bool] = request.scope["route"].query_names
+    if not known.keys() >= request.query_params.keys():
+        documented = ", ".join(name for name, is_documented in known.items() if is_documented)
+        raise RequestRefused(f"query: expected {documented and 'only '}{documented or 'no parameters'}")
 
 
 async def base_url_of(scope: Scope) -> str:
