@@ -26,7 +26,7 @@ from benchmarks.rounds import LookupOptions, measure_lookups
 from benchmarks.workload import KINDS
 from benchmarks.write_database import WRITES
 from benchmarks.writes import WRITE_PEERS, WriteOptions, measure_writes
-from profile_lookup.database.embedded.server import EmbeddedPostgresError
+from profile_lookup.database.embedded.errors import EmbeddedPostgresError
 
 CONNECTIONS = (1, 8, 32, 128)
 PARTS_BY_DEFAULT = ("lookups", "writes", "start", "memory")

@@ -21,7 +21,8 @@ from benchmarks.population import (
 from benchmarks.processes import ROOT
 from benchmarks.progress import say
 from profile_lookup.accounts.credentials import Credentials, digest
-from profile_lookup.accounts.queries import add_key, ensure_account
+from profile_lookup.accounts.keys import add_key
+from profile_lookup.accounts.queries import ensure_account
 from profile_lookup.database.documents import settings_document, traits_document
 from profile_lookup.database.embedded.roles import SUPERUSER
 from profile_lookup.database.embedded.server import EmbeddedPostgres
@@ -171,7 +172,7 @@ async def _make_store(url: str) -> None:
     async with database.transaction() as connection:
         account_id = await ensure_account(connection, "benchmark", Credentials(ACCOUNT_SID, digest(AUTH_TOKEN)))
         key = Credentials(API_KEY, digest(API_SECRET))
-        await add_key(connection, account_id, key, scope="full", name="benchmark")
+        await add_key(connection, account_id, key, name="benchmark")
         await connection.execute(
             insert(store).values(
                 account_id=account_id, id=STORE_ID, display_name="benchmark", status="ACTIVE", version=1,

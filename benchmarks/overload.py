@@ -1,4 +1,4 @@
-"""Measures what happens when more is asked than the service can do: lookups, creates and a list, each on its own.
+"""Measures the service under more load than it can carry: lookups, creates and a list, each on its own.
 
 First the number of connections with the highest throughput is found. Then rounds of it alternate with rounds of four
 times as many, so that a disturbance affects both. The clients send their next request as soon as they have an answer,

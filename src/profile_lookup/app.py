@@ -2,9 +2,10 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from importlib.metadata import version
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -13,6 +14,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from profile_lookup.accounts import routes as accounts
+from profile_lookup.accounts.last_use import LastUse
 from profile_lookup.accounts.rate_limits import RateLimits
 from profile_lookup.blocked_values import routes as blocked_values
 from profile_lookup.bucket_tables import MEMORY_NAME, BucketTables
@@ -40,49 +42,20 @@ from profile_lookup.stores import routes as stores
 from profile_lookup.stores.admission import Admissions
 from profile_lookup.trait_groups import routes as trait_groups
 from profile_lookup.web import health_routes as health
-from profile_lookup.web.allowed_hosts import AllowedHosts, AllowedHostsMiddleware
+from profile_lookup.web.docs.introduction import DESCRIPTION, TAGS, TESTING_TAG
 from profile_lookup.web.docs.routes import install_docs
 from profile_lookup.web.errors import install_error_handlers
 from profile_lookup.web.hot_route import HotRoute, HotRoutesMiddleware
+from profile_lookup.web.middleware.allowed_hosts import AllowedHosts, AllowedHostsMiddleware
+from profile_lookup.web.middleware.load_limits import LoadLimitMiddleware
+from profile_lookup.web.middleware.request_id import RequestIdMiddleware
+from profile_lookup.web.middleware.unread_body import UnreadBodyMiddleware
 from profile_lookup.web.openapi import describe
-from profile_lookup.web.overload import LoadLimitMiddleware
 from profile_lookup.web.redirects import install_redirects
-from profile_lookup.web.request_id import RequestIdMiddleware
-from profile_lookup.web.unread_body import UnreadBodyMiddleware
 from profile_lookup.web.urls import error_pages
 
 if TYPE_CHECKING:
     from profile_lookup.testing.double import Double
-
-_DESCRIPTION = """\
-Which customer profile does this phone number, e-mail address or chat ID name? Store profiles with their identifiers,
-and look them up. Profiles that turn out to be one person are merged.
-
-The service speaks the identity half of Twilio's Conversation Memory API (v1), so the official SDK works unmodified.
-What is marked `x-ours` or **(ours)** is not in the published API.
-
-Press *Authorize* and enter an API key's SID and secret, or an account's SID and auth token. The
-[guides](docs/guides) explain [lists](docs/guides#paging), [operations](docs/guides#operations),
-[merged profiles](docs/guides#redirects) and [null](docs/guides#null). There is a [list of error codes](docs/errors).
-"""
-
-_TAGS = [
-    {"name": "Retrieval", "description": "Find the profiles that an identifier names."},
-    {"name": "Profile", "description": "The data about a person, under one canonical ID."},
-    {"name": "Identifiers", "description": "The values by which a person can be found."},
-    {"name": "Traits", "description": "The properties of a person, each with the time of its last change."},
-    {"name": "Store", "description": "A tenant with its settings, trait groups and profiles."},
-    {
-        "name": "IdentityResolutionSettings",
-        "description": "The identifier types of a store, and the rules by which profiles are the same person.",
-    },
-    {"name": "BlockedValues", "description": "The values that identify nobody, such as placeholders **(ours)**."},
-    {"name": "TraitGroup", "description": "The traits that profiles may have, and which of them identify a person."},
-    {"name": "Operations", "description": "The progress and the result of accepted requests."},
-    {"name": "Access", "description": "API keys, what each may do, and the account's auth token **(ours)**."},
-]
-
-_TESTING_TAG = {"name": "Testing", "description": "How tests control a server for tests **(ours)**."}
 
 FEATURES = (
     lookup_routes, bulk_routes, imports, upload_routes, create_routes, profiles, identifier_routes,
@@ -138,46 +111,20 @@ def create_app(settings: Settings, buckets_memory: str | None = None) -> FastAPI
 
     `buckets_memory` is the name of the memory that it shares with the other processes, if there are several.
     """
-    assert settings.database_url is not None
-    database_url = settings.database_url.get_secret_value()
     double = _double(settings) if settings.ephemeral else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        database = Database(database_url, pool_size=settings.pool_size)
-        buckets = BucketTables(buckets_memory)
-        rate_limits = RateLimits(settings, buckets.callers)
-        admissions = Admissions(database, rate_limits)
-        busy_poll = BusyPoll(has_processor_to_spare=_processors() > settings.workers)
-        lookups = Lookups(database_url, busy_poll)
-        group_ingest = GroupIngest(database, admissions)
-        load_limits = LoadLimits(settings.pool_size)
-        app.state.services = Services(
-            settings=settings,
-            database=database,
-            signing_key=SigningKey(database),
-            buckets=buckets,
-            rate_limits=rate_limits,
-            load_limits=load_limits,
-            admissions=admissions,
-            lookup=ProfileLookup(database, admissions, lookups, load_limits),
-            group_ingest=group_ingest,
-            bucket=bucket_of(settings),
-            stopping=asyncio.Event(),
-        )
-        async with nullcontext() if double is None else _running(double, app.state.services):
-            yield
-        await group_ingest.close()
-        await lookups.close()
-        await admissions.last_use.close()
-        await database.close()
-        buckets.close()
+        async with _running_services(settings, buckets_memory) as services:
+            app.state.services = services
+            async with nullcontext() if double is None else _running(double, services):
+                yield
 
     app = _App(
         title="profile-lookup",
         version=version("profile-lookup"),
         summary="A self-hosted identity lookup service",
-        description=_DESCRIPTION,
+        description=DESCRIPTION,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan,
         docs_url=None,
@@ -190,18 +137,52 @@ def create_app(settings: Settings, buckets_memory: str | None = None) -> FastAPI
     app.double = app.state.double = double
     install_error_handlers(app)
     install_redirects(app)
-    routes = [route for feature in FEATURES for route in feature.router.routes]
-    if double is not None:
-        routes += _routes_of_double()
+    routes_of_double = [] if double is None else _routes_of_double()
     # `include_router` would make each route again at the first request, and match each one twice.
-    app.router.routes += routes
+    app.router.routes += [*_routes_of(FEATURES), *routes_of_double]
     install_docs(app)
-    documented = [route for feature in DOCUMENTED for route in feature.router.routes]
-    if double is None:
-        describe(app, _TAGS, documented, public_url=settings.public_url)
-    else:
-        describe(app, [*_TAGS, _TESTING_TAG], [*documented, *_routes_of_double()], public_url=settings.public_url)
+    tags = TAGS if double is None else [*TAGS, TESTING_TAG]
+    describe(app, tags, [*_routes_of(DOCUMENTED), *routes_of_double], public_url=settings.public_url)
     return app
+
+
+def _routes_of(features: Iterable[ModuleType]) -> list[BaseRoute]:
+    return [route for feature in features for route in feature.router.routes]
+
+
+@asynccontextmanager
+async def _running_services(settings: Settings, buckets_memory: str | None) -> AsyncIterator[Services]:
+    """Yield the services of this process, and close them at the end."""
+    assert settings.database_url is not None
+    database_url = settings.database_url.get_secret_value()
+    database = Database(database_url, pool_size=settings.pool_size)
+    buckets = BucketTables(buckets_memory)
+    rate_limits = RateLimits(settings, buckets.callers)
+    last_use = LastUse(database)
+    admissions = Admissions(database, rate_limits, last_use)
+    busy_poll = BusyPoll(has_processor_to_spare=_processors() > settings.workers)
+    lookups = Lookups(database_url, busy_poll)
+    group_ingest = GroupIngest(database, admissions)
+    load_limits = LoadLimits(settings.pool_size)
+    yield Services(
+        settings=settings,
+        database=database,
+        signing_key=SigningKey(database),
+        buckets=buckets,
+        rate_limits=rate_limits,
+        last_use=last_use,
+        load_limits=load_limits,
+        admissions=admissions,
+        lookup=ProfileLookup(database, admissions, lookups, load_limits),
+        group_ingest=group_ingest,
+        bucket=bucket_of(settings),
+        stopping=asyncio.Event(),
+    )
+    await group_ingest.close()
+    await lookups.close()
+    await last_use.close()
+    await database.close()
+    buckets.close()
 
 
 def _double(settings: Settings) -> "Double":

@@ -5,6 +5,7 @@
     ├── AccessDenied                the credentials are right, but do not allow this
     │   ├── ScopeMissing            the API key does not have the scope
     │   ├── AccountTokenNeeded      only the account's own SID and auth token may do this
+    │   ├── AllStoresNeeded         a key for certain stores may not do this
     │   └── GrantExceeded           an API key would get more than its maker has
     ├── UploadRefused               the upload's address is invalid or has expired
     ├── RequestRefused              the request itself is not well-formed
@@ -90,6 +91,11 @@ class ScopeMissing(AccessDenied):
 
 class AccountTokenNeeded(AccessDenied):
     def __init__(self) -> None:
+        super().__init__("expected the account's own SID and auth token")
+
+
+class AllStoresNeeded(AccessDenied):
+    def __init__(self) -> None:
         super().__init__("expected an API key for all stores, or the account's own SID and auth token")
 
 
@@ -173,12 +179,12 @@ class TooDeep(RequestRefused):
 
 class HeadTooLarge(RequestRefused):
     def __init__(self, limit: int) -> None:
-        super().__init__(f"The request line and the headers are larger than {limit} bytes")
+        super().__init__(f"The request line and the headers are too long: expected at most {limit} bytes")
 
 
 class RequestTooSlow(RequestRefused):
     def __init__(self) -> None:
-        super().__init__("The request did not arrive in time")
+        super().__init__("The request came too slowly: expected its head at once, and its body without long pauses")
 
 
 class MediaTypeRefused(RequestRefused):

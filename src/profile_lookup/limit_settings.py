@@ -1,14 +1,11 @@
 """The settings that limit what clients may do."""
 
-from math import ceil
 from typing import Annotated
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
-from profile_lookup.token_buckets import RateLimit
-
-MIN_RATE, MAX_RATE = 0.001, 100_000  # per second
+from profile_lookup.token_buckets import HIGHEST_RATE, LOWEST_RATE, RateLimit
 
 
 class LimitSettings(BaseSettings):
@@ -53,8 +50,8 @@ class LimitSettings(BaseSettings):
     rate_limit_per_key: Annotated[
         float | None,
         Field(
-            ge=MIN_RATE,
-            le=MAX_RATE,
+            ge=LOWEST_RATE,
+            le=HIGHEST_RATE,
             description="How many requests per second an API key, or an auth token, may send in the long run. A key "
             "may have a limit of its own instead. Unset: no limit.",
         ),
@@ -63,7 +60,7 @@ class LimitSettings(BaseSettings):
         int | None,
         Field(
             ge=1,
-            le=MAX_RATE,
+            le=HIGHEST_RATE,
             description="How many requests it may send at once when it has sent none for a while. Unset: as many as in "
             "a second.",
         ),
@@ -71,26 +68,28 @@ class LimitSettings(BaseSettings):
     rate_limit_per_account: Annotated[
         float | None,
         Field(
-            ge=MIN_RATE,
-            le=MAX_RATE,
+            ge=LOWEST_RATE,
+            le=HIGHEST_RATE,
             description="The same limit for all keys and tokens of an account together. Unset: no limit.",
         ),
     ] = None
     rate_burst_per_account: Annotated[
         int | None,
-        Field(ge=1, le=MAX_RATE, description="The requests that they may send at once. Unset: as many as in a second."),
+        Field(
+            ge=1, le=HIGHEST_RATE, description="The requests that they may send at once. Unset: as many as in a second."
+        ),
     ] = None
     failed_credentials_per_second: Annotated[
         float,
         Field(
             ge=0,
-            le=MAX_RATE,
+            le=HIGHEST_RATE,
             description="How many requests with wrong credentials per second are answered 401 to one address in the "
             "long run; more are answered 429. Right credentials are never refused by it. 0: no limit.",
         ),
     ] = 1.0
     failed_credentials_burst: Annotated[
-        int, Field(ge=1, le=MAX_RATE, description="How many such requests are answered 401 at once.")
+        int, Field(ge=1, le=HIGHEST_RATE, description="How many such requests are answered 401 at once.")
     ] = 20
 
     @property
@@ -108,10 +107,10 @@ class LimitSettings(BaseSettings):
     @field_validator("failed_credentials_per_second")
     @classmethod
     def _is_rate(cls, per_second: float) -> float:
-        if 0 < per_second < MIN_RATE:
-            raise ValueError(f"expected 0, or at least {MIN_RATE}")
+        if 0 < per_second < LOWEST_RATE:
+            raise ValueError(f"expected 0, or at least {LOWEST_RATE}")
         return per_second
 
 
 def _rate_limit(per_second: float | None, burst: int | None) -> RateLimit | None:
-    return None if per_second is None else RateLimit(per_second, burst or ceil(per_second))
+    return None if per_second is None else RateLimit.of(per_second, burst)

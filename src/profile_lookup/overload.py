@@ -1,4 +1,4 @@
-"""What keeps the service responsive when more is asked of it than it can do: bounded queues, and what refusals do.
+"""Keeps the service responsive when clients send more than it can do, by bounded queues and by quick refusals.
 
 A class of requests has a `LoadLimit`. A request that would wait too long is refused at once, before its body is parsed.
 See docs/decisions/0034-overload.md.
@@ -19,7 +19,7 @@ REFUSALS_PER_SECOND = 200
 """The pace at which connections whose requests were refused are read again, unless that would take too long."""
 SHORTEST_PAUSE = 0.1  # seconds
 LONGEST_PAUSE = 1.0  # seconds, which `Retry-After` announces
-MEMORY = 0.5  # seconds; the load is gone if half of a limit sufficed for so long
+CALM_AFTER = 0.5  # seconds; the load is gone if half of a limit sufficed for so long
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ class LoadLimit:
         now = self._clock()
         if self._under_way * 2 >= self._limit:
             self._half_used_at = now
-        if self._under_way >= self._limit or (is_late and now < self._half_used_at + MEMORY):
+        if self._under_way >= self._limit or (is_late and now < self._half_used_at + CALM_AFTER):
             raise Overloaded
 
     def _measure(self) -> None:
@@ -114,9 +114,10 @@ class LoadLimit:
         self._measured_from = now
 
 
-class Turn:
-    """A context in which a request has one of some turns, in the order of arrival, within the limit of its class.
+class ConnectionTurn:
+    """A context in which a request may use a connection of the pool.
 
+    The turns are limited in number and given in the order of arrival; who waits counts for the limit of its class.
     Entering raises `Overloaded`.
     """
 
@@ -129,14 +130,14 @@ class Turn:
     async def __aenter__(self) -> Self:
         self._limit.begin(is_late=self._is_late)
         try:
-            await self._take()
+            await self._acquire()
         except BaseException:
             self._limit.end()
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._give_back()
+        self._release()
         self._limit.end()
 
     def interrupted(self, receive: Callable[[], Awaitable[Result]]) -> Callable[[], Awaitable[Result]]:
@@ -144,27 +145,27 @@ class Turn:
         receive_uncounted = self._limit.uncounted(receive)
 
         async def receive_without_turn() -> Result:
-            self._give_back()
+            self._release()
             result = await receive_uncounted()
-            await self._take()
+            await self._acquire()
             return result
 
         return receive_without_turn
 
-    async def _take(self) -> None:
+    async def _acquire(self) -> None:
         await self._turns.acquire()
         self._has_turn = True
 
-    def _give_back(self) -> None:
+    def _release(self) -> None:
         if self._has_turn:
             self._has_turn = False
             self._turns.release()
 
 
 class LoadLimits:
-    """The limits of a process. `pool_size`: the connections that most requests share.
+    """The limits of a process. `pool_size` is the number of connections that most requests share.
 
-    What may occupy a connection for long has turns of its own, so that it never takes all connections.
+    Requests that may occupy a connection for long have turns of their own, so that they never take all connections.
     """
 
     def __init__(self, pool_size: int) -> None:
@@ -186,7 +187,7 @@ def _fixed(count: int) -> LoadLimit:
 
 
 class Refusals:
-    """Logs what was refused in one line a second, and says how long a refused client's connection is not read."""
+    """Logs refusals in one line a second, and decides how long the connection of a refused client is not read."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()

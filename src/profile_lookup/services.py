@@ -11,6 +11,7 @@ from profile_lookup.overload import LoadLimits
 from profile_lookup.settings import Settings
 
 if TYPE_CHECKING:  # features import this module, so it imports only their types
+    from profile_lookup.accounts.last_use import LastUse
     from profile_lookup.accounts.rate_limits import RateLimits
     from profile_lookup.imports.s3 import Bucket
     from profile_lookup.ingest.group_ingest import GroupIngest
@@ -30,6 +31,7 @@ class Services:
     signing_key: SigningKey
     buckets: BucketTables
     rate_limits: "RateLimits"
+    last_use: "LastUse"
     load_limits: LoadLimits
     admissions: "Admissions"
     lookup: "ProfileLookup"

@@ -6,7 +6,7 @@ machine's monotonic one, which shows all its processes the same time.
 
 Memory is bounded: a bucket has one of 16 places, which its name decides. If all of them are taken, the one that will be
 full soonest is given away; one that is full already loses nothing by that. Nothing is locked: if two processes take
-from a bucket in the same fraction of a microsecond, one of the two takings may be lost.
+from a bucket in the same fraction of a microsecond, one of the two may not be counted.
 See docs/decisions/0035-rate-limits.md.
 """
 
@@ -20,6 +20,8 @@ from profile_lookup.errors import TooManyRequests
 BUCKETS = 1 << 15
 """The number of buckets of a table, a power of two."""
 TABLE_SIZE = BUCKETS * 16  # bytes: each bucket has the hash of its name and a time
+LOWEST_RATE, HIGHEST_RATE = 0.001, 1_000_000  # per second, of any limit that can be set
+"""The limits of a key's limit: of the requests per second, and the highest one also of those at once."""
 _PROBES = 16  # places that a bucket may have
 _EPSILON = 1e-7  # seconds; nobody waits because of rounding
 
@@ -29,6 +31,11 @@ class RateLimit(NamedTuple):
 
     per_second: float
     burst: int
+
+    @classmethod
+    def of(cls, per_second: float, burst: int | None) -> "RateLimit":
+        """Return a limit. Without `burst`, as many may come at once as in a second, and at least one."""
+        return cls(per_second, burst or ceil(per_second))
 
     @classmethod
     def of_columns(cls, per_second: float | None, burst: int | None) -> "RateLimit | None":

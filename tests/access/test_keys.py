@@ -1,6 +1,7 @@
 """API keys over HTTP: no key makes, changes or sees one that may do more than itself."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from profile_lookup.database.pool import Database
+from profile_lookup.web.body import ADMITTED_FOR
 from tests.access.callers import KEYS, caller, make_key, with_key
 from tests.conftest import PATIENCE, look_up, make_account, make_profile, make_store
 
@@ -271,3 +273,88 @@ async def test_keys_are_listed_page_by_page(client: httpx.AsyncClient) -> None:
             break
         parameters["pageToken"] = page["meta"]["nextToken"]
     assert found == sids
+
+
+async def test_a_key_that_was_revoked_while_its_request_arrived_leaves_no_other_key_behind(
+    app: FastAPI, client: httpx.AsyncClient, store_id: str
+) -> None:
+    key = await make_key(client, storeIds=[store_id])
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b'{"scopes": ["manage"], '
+        await client.delete(f"{KEYS}/{key['sid']}")
+        yield f'"storeIds": ["{store_id}"]}}'.encode()
+
+    async with caller(app, key["sid"], key["secret"]) as revoked:
+        refused = await revoked.post(KEYS, content=body(), headers={"Content-Type": "application/json"})
+    assert refused.status_code == 401
+    assert (await client.get(KEYS)).json()["keys"] == []
+
+
+async def test_a_key_that_lost_a_scope_while_its_request_arrived_gives_it_to_no_other(
+    app: FastAPI, client: httpx.AsyncClient, store_id: str
+) -> None:
+    key = await make_key(client, storeIds=[store_id])
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b'{"scopes": ["write"], '
+        await client.patch(f"{KEYS}/{key['sid']}", json={"scopes": ["manage"]})
+        yield f'"storeIds": ["{store_id}"]}}'.encode()
+
+    async with caller(app, key["sid"], key["secret"]) as reduced:
+        refused = await reduced.post(KEYS, content=body(), headers={"Content-Type": "application/json"})
+    assert refused.status_code == 403
+
+
+async def test_a_request_whose_body_arrives_slowly_is_refused_if_its_key_was_revoked_meanwhile(
+    app: FastAPI, client: httpx.AsyncClient, store_id: str
+) -> None:
+    profiles = f"/v1/Stores/{store_id}/Profiles"
+    made = await client.post(profiles, json={"traits": {"Contact": {"chat": "c-1"}}})
+    path = f"{profiles}/{made.json()['id']}"
+    key = await make_key(client)
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b'{"traits": {"Contact": '
+        await client.delete(f"{KEYS}/{key['sid']}")
+        await asyncio.sleep(ADMITTED_FOR)
+        yield b'{"firstName": "Mallory"}}}'
+
+    async with caller(app, key["sid"], key["secret"]) as revoked:
+        refused = await revoked.patch(path, content=body(), headers={"Content-Type": "application/json"})
+    assert refused.status_code == 401
+    assert (await client.get(path)).json()["traits"] == {"Contact": {"chat": "c-1"}}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "known"),
+    [
+        ("GET", KEYS, "only pageSize, pageToken, orderBy"),
+        ("POST", KEYS, "no parameters"),
+        ("POST", "/v1/ControlPlane/AuthToken/Rotate", "no parameters"),
+        ("GET", "/v1/ControlPlane/Operations", "only storeId, status, pageSize, pageToken, orderBy"),
+        ("GET", "/v1/ControlPlane/BuiltInBlockedValues", "no parameters"),
+    ],
+)
+async def test_an_unknown_query_parameter_is_refused_where_the_operation_is_ours(
+    client: httpx.AsyncClient, method: str, path: str, known: str
+) -> None:
+    body = {} if method == "GET" or "Keys" not in path else {"scopes": ["read"]}
+    refused = await client.request(method, f"{path}?stroeId=mem_store_1", json=None if method == "GET" else body)
+    assert refused.status_code == 400
+    assert refused.json()["message"] == f"query: expected {known}"
+    assert (await client.get(KEYS)).json()["keys"] == []  # and nothing was done
+
+
+async def test_a_refused_status_is_explained_by_those_that_exist(client: httpx.AsyncClient) -> None:
+    refused = await client.get("/v1/ControlPlane/Operations?status=DONE")
+    assert refused.status_code == 400
+    expected = "status: Input should be 'PENDING', 'RUNNING', 'CANCELLED', 'COMPLETED' or 'FAILED'"
+    assert refused.json()["message"] == expected
+
+
+async def test_an_unknown_query_parameter_is_ignored_where_the_contract_is_published(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    assert (await client.get(f"/v1/Stores/{store_id}/Profiles?verbose=1")).status_code == 200
+    assert (await client.get(f"{KEYS}?PageSize=5")).status_code == 200  # as the Go SDK names it

@@ -1,6 +1,7 @@
 """Auth tokens rotate with an overlap, disabled accounts are refused at once, and signing keys rotate."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import httpx
@@ -166,3 +167,20 @@ async def test_a_process_reads_new_signing_keys_without_a_restart(database: Data
         await rotate_signing_key(connection, revokes_former=False)
     await asyncio.sleep(0.02)
     assert len(await signing_key.secrets()) == 2
+
+
+async def test_a_token_that_was_replaced_while_its_request_arrived_rotates_nothing(
+    app: FastAPI, client: httpx.AsyncClient, account: tuple[str, str], store_id: str
+) -> None:
+    sid, leaked = account
+    rotated: list[httpx.Response] = []
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b'{"overlapSeconds": '
+        rotated.append(await client.post(ROTATE, json={}))
+        yield b"0}"
+
+    async with caller(app, sid, leaked) as thief:
+        refused = await thief.post(ROTATE, content=body(), headers={"Content-Type": "application/json"})
+    assert refused.status_code == 401
+    assert await _statuses(app, store_id, sid, rotated[0].json()["authToken"]) == ACCEPTED

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import select, update
 
 from profile_lookup.accounts.credentials import Credentials, digest, new_key_sid, new_secret
-from profile_lookup.accounts.queries import add_key
+from profile_lookup.accounts.grants import Grant
+from profile_lookup.accounts.keys import add_key
 from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import operation_item
 from tests.conftest import change_settings, finished, look_up, make_account, make_profile
@@ -153,7 +154,9 @@ async def test_results_need_full_access_to_the_same_account(
     async with database.transaction() as connection:
         account_id = await connection.scalar(select(operation_item.c.account_id))
         assert account_id is not None
-        await add_key(connection, account_id, Credentials(key[0], digest(key[1])), scope="lookup", name="")
+        await add_key(
+            connection, account_id, Credentials(key[0], digest(key[1])), name="", grant=Grant(frozenset({"lookup"}))
+        )
     for auth, expected in ((await make_account(database), (404, 520052)), (key, (403, 403))):
         answer = await client.get(operation["resultUrl"], auth=auth)
         assert (answer.status_code, answer.json()["code"]) == expected

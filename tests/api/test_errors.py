@@ -12,7 +12,9 @@ from fastapi import FastAPI
 
 from profile_lookup import errors
 from profile_lookup.accounts.credentials import Credentials, digest, new_key_sid, new_secret
-from profile_lookup.accounts.queries import account_of, add_key
+from profile_lookup.accounts.grants import Grant
+from profile_lookup.accounts.keys import add_key
+from profile_lookup.accounts.queries import account_of
 from profile_lookup.app import create_app
 from profile_lookup.database.pool import Database
 from profile_lookup.settings import load_settings
@@ -85,7 +87,9 @@ async def test_a_lookup_key_may_do_nothing_else(
     async with database.transaction() as connection:
         account_id = await account_of(connection, account[0])
         assert account_id is not None
-        await add_key(connection, account_id, Credentials(key[0], digest(key[1])), scope="lookup", name="")
+        await add_key(
+            connection, account_id, Credentials(key[0], digest(key[1])), name="", grant=Grant(frozenset({"lookup"}))
+        )
     transport = ConformingTransport(app)
     async with httpx.AsyncClient(transport=transport, base_url=BASE_URL, auth=key) as limited:
         operation_path = (await client.post("/v1/ControlPlane/Stores", json={"displayName": "other"})).json()[

@@ -8,7 +8,8 @@ import pytest
 
 from profile_lookup.errors import RequestRefused
 from profile_lookup.profiles.batch_body import LIMITS, BatchBody
-from profile_lookup.web.body import MAX_DEPTH, USUAL_LIMITS
+from profile_lookup.web.body import USUAL_LIMITS
+from profile_lookup.web.json_text import MAX_DEPTH
 from tests.conftest import finished
 
 PROFILE = {"traits": {"Contact": {"phone": "+13175551234"}}}

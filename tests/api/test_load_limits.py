@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from profile_lookup.errors import Overloaded
-from profile_lookup.overload import MEMORY, LoadLimit, Turn
+from profile_lookup.overload import CALM_AFTER, ConnectionTurn, LoadLimit
 
 
 async def test_a_request_beyond_the_limit_is_refused_until_another_has_ended() -> None:
@@ -53,7 +53,7 @@ async def test_a_late_request_is_refused_while_half_of_the_limit_is_used_and_for
     limit.end()
     with pytest.raises(Overloaded):
         limit.begin(is_late=True)
-    await asyncio.sleep(2 * MEMORY)
+    await asyncio.sleep(2 * CALM_AFTER)
     limit.begin(is_late=True)
 
 
@@ -77,7 +77,7 @@ async def test_turns_are_taken_in_the_order_of_arrival_and_a_cancelled_request_l
     may_end = asyncio.Event()
 
     async def request(number: int) -> None:
-        async with Turn(limit, turns):
+        async with ConnectionTurn(limit, turns):
             order.append(number)
             await may_end.wait()
 
@@ -98,11 +98,11 @@ async def test_a_slow_client_occupies_no_turn() -> None:
     arrived = asyncio.Event()
 
     async def slow() -> None:
-        async with Turn(limit, turns) as turn:
+        async with ConnectionTurn(limit, turns) as turn:
             await turn.interrupted(arrived.wait)()
 
     waiting = asyncio.create_task(slow())
     await asyncio.sleep(0)
-    async with Turn(limit, turns):
+    async with ConnectionTurn(limit, turns):
         arrived.set()
     await waiting

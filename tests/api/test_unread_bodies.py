@@ -11,7 +11,7 @@ import httpx
 import pytest
 import requests
 
-from profile_lookup.web.unread_body import LINGER, MAX_DISCARDED
+from profile_lookup.web.middleware.unread_body import LINGER, MAX_DISCARDED
 from tests.conftest import PATIENCE
 
 PATH = f"/v1/Stores/mem_store_{'0' * 26}/Profiles"

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy import insert
 
 from profile_lookup.accounts.credentials import Credentials, digest, new_account_sid, new_secret
+from profile_lookup.accounts.last_use import LastUse
 from profile_lookup.accounts.queries import ensure_account
 from profile_lookup.accounts.rate_limits import RateLimits
 from profile_lookup.bucket_tables import BucketTables
@@ -22,7 +23,7 @@ from profile_lookup.stores.rules_cache import StoreRules
 
 def make_admissions(database: Database) -> Admissions:
     """Return the admissions of a process without rate limits."""
-    return Admissions(database, RateLimits(load_settings(), BucketTables().callers))
+    return Admissions(database, RateLimits(load_settings(), BucketTables().callers), LastUse(database))
 
 
 async def make_store(database: Database, settings: IdentityResolutionSettings) -> StoreRules:

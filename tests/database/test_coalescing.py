@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy import text
 
 from profile_lookup.accounts.credentials import Credentials, digest
-from profile_lookup.accounts.queries import add_key, remove_key
+from profile_lookup.accounts.grants import Grant
+from profile_lookup.accounts.keys import add_key, remove_key
 from profile_lookup.database import busy_poll
 from profile_lookup.database.busy_poll import BusyPoll
 from profile_lookup.database.migrations import migrate
@@ -58,7 +59,7 @@ async def _fill_store(database: Database) -> FilledStore:
     store = await make_store(database, DEFAULT_SETTINGS)
     async with database.transaction() as connection:
         key = Credentials(f"SK{store.id.hex}" if await _has_key(database) else KEY.sid, KEY.secret_sha256)
-        await add_key(connection, store.account_id, key, scope="lookup", name="")
+        await add_key(connection, store.account_id, key, name="", grant=Grant(frozenset({"lookup"})))
     profile_ids = []
     for number in range(10):
         change = Change((DEFAULT_SETTINGS.normalize(Identifier("chat", f"c-{number}")),))

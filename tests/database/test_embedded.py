@@ -17,8 +17,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from profile_lookup.database.embedded.errors import EmbeddedPostgresError
 from profile_lookup.database.embedded.roles import SUPERUSER
-from profile_lookup.database.embedded.server import EmbeddedPostgres, EmbeddedPostgresError
+from profile_lookup.database.embedded.server import EmbeddedPostgres
 
 SETTINGS = {"fsync": "off", "shared_buffers": "16MB"}
 PATIENCE = 30.0  # seconds; what it limits should take one second

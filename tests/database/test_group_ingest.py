@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import text
 
 from profile_lookup.accounts.credentials import Credentials, digest
-from profile_lookup.accounts.queries import add_key
+from profile_lookup.accounts.grants import Grant
+from profile_lookup.accounts.keys import add_key
 from profile_lookup.database.connections import TimeLimits
 from profile_lookup.database.migrations import migrate
 from profile_lookup.database.pool import Database
@@ -63,7 +64,7 @@ class Writer:
 async def _make_writer(database: Database, settings: IdentityResolutionSettings = DEFAULT_SETTINGS) -> Writer:
     store = await make_store(database, settings)
     async with database.transaction() as connection:
-        await add_key(connection, store.account_id, KEY, scope="full", name="")
+        await add_key(connection, store.account_id, KEY, name="")
     return Writer(database, store)
 
 
@@ -212,11 +213,11 @@ async def test_creates_without_permission_are_refused_and_the_others_are_written
     other = await make_store(database, DEFAULT_SETTINGS)
     stranger, reader = Credentials("SKother", digest("secret")), Credentials("SKreader", digest("secret"))
     async with database.transaction() as connection:
-        await add_key(connection, other.account_id, stranger, scope="full", name="")
+        await add_key(connection, other.account_id, stranger, name="")
         (account_id,) = (
             await connection.execute(text("select account_id from credential where sid = 'SKtest'"))
         ).scalars()
-        await add_key(connection, account_id, reader, scope="lookup", name="")
+        await add_key(connection, account_id, reader, name="", grant=Grant(frozenset({"lookup"})))
     guessed = Credentials(KEY.sid, digest("guessed"))
     answers = await asyncio.gather(
         *[

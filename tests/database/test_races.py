@@ -21,7 +21,7 @@ import pytest
 from sqlalchemy import event, text
 
 from profile_lookup.accounts.credentials import Credentials, digest
-from profile_lookup.accounts.queries import add_key
+from profile_lookup.accounts.keys import add_key
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import IdentifierConflict
@@ -221,7 +221,7 @@ async def test_a_serial_order_explains_concurrent_writes(
         async with database.engine.connect() as connection:
             for statement in DRAW:
                 await connection.exec_driver_sql(statement)
-            await add_key(connection, store.account_id, KEY, scope="full", name="")
+            await add_key(connection, store.account_id, KEY, name="")
             await connection.commit()
         queue = iter(requests)
         await asyncio.gather(

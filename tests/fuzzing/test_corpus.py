@@ -19,7 +19,7 @@ def test_the_kept_inputs_break_no_promise(target: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_command_tries_as_many_inputs_as_it_is_told() -> None:
+def test_the_command_tries_as_many_inputs_as_its_argument_says() -> None:
     pytest.importorskip("atheris", reason="atheris has no package for this system")
     command = [sys.executable, "-m", "tests.fuzzing", "credentials", "--inputs", "1000", "--seed", "1"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)

@@ -102,10 +102,14 @@ def working(**settings: object) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
+def base_url_in(printed: Sequence[str]) -> str:
+    """Return the address that a service has printed in its first line."""
+    return printed[0].rpartition(" ")[2]
+
+
 @asynccontextmanager
-async def client_of(printed: list[str]) -> AsyncIterator[httpx.AsyncClient]:
-    base_url = printed[0].rpartition(" ")[2]
-    async with httpx.AsyncClient(base_url=base_url, auth=(ACCOUNT, TOKEN), timeout=PATIENCE) as client:
+async def client_of(printed: Sequence[str]) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=base_url_in(printed), auth=(ACCOUNT, TOKEN), timeout=PATIENCE) as client:
         yield client
 
 
@@ -145,8 +149,16 @@ class Service:
     credentials: Credentials
     store_id: str
 
+    @property
+    def profiles(self) -> str:
+        """The path of the store's profiles."""
+        return f"/v1/Stores/{self.store_id}/Profiles"
+
     def client(self, credentials: Credentials | None) -> httpx.Client:
         return httpx.Client(base_url=self.base_url, auth=credentials, timeout=PATIENCE)
+
+    def async_client(self, **options: Any) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=self.base_url, auth=self.credentials, timeout=PATIENCE, **options)
 
     @contextmanager
     def growing_less_than(self, limit: int) -> Iterator[None]:
@@ -167,8 +179,7 @@ class Service:
 def service_of(process: subprocess.Popen[str], printed: Sequence[str], settings: Mapping[str, object]) -> Service:
     """Return how to reach a service that `serving("--demo", **settings)` started."""
     demo = json.loads(command("demo", "--json", **settings).stdout)
-    base_url = printed[0].rpartition(" ")[2]
-    return Service(process.pid, base_url, (demo["apiKey"], demo["apiSecret"]), demo["storeId"])
+    return Service(process.pid, base_url_in(printed), (demo["apiKey"], demo["apiSecret"]), demo["storeId"])
 
 
 @pytest.fixture
@@ -177,5 +188,5 @@ def service(database_url: str, tmp_path: Path) -> Iterator[Service]:
     with serving("--demo", **settings) as (process, printed):
         running = service_of(process, printed, settings)
         with running.client(running.credentials) as client:
-            client.get(f"/v1/Stores/{running.store_id}/Profiles")  # what is loaded at the first request
+            client.get(running.profiles)  # what is loaded at the first request
         yield running

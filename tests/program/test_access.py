@@ -9,17 +9,13 @@ import httpx
 
 from profile_lookup.commands.demo import PUBLISHED_TOKEN
 from tests.conftest import PATIENCE
-from tests.program.conftest import command, environment, serving, shown_values
-
-ACCOUNT = "ACd0000000000000000000000000000000"
-TOKEN = "a-token-of-at-least-24-characters"
+from tests.program.conftest import ACCOUNT, TOKEN, base_url_in, command, environment, serving, shown_values
 
 
-def test_the_demo_of_an_operators_account_makes_no_key_and_shows_no_secret(database_url: str, tmp_path: Path) -> None:
-    settings = {
-        "DATABASE_URL": database_url, "DATA_DIR": tmp_path, "BOOTSTRAP_ACCOUNT_SID": ACCOUNT,
-        "BOOTSTRAP_AUTH_TOKEN": TOKEN, "PUBLIC_URL": "https://lookup.example.com",
-    }  # fmt: skip
+def test_the_demo_of_an_operators_account_makes_no_key_and_shows_no_secret(
+    served_settings: dict[str, object], tmp_path: Path
+) -> None:
+    settings = served_settings | {"DATA_DIR": tmp_path, "PUBLIC_URL": "https://lookup.example.com"}
     first = command("demo", "--json", **settings)
     assert first.returncode == 0, first.stderr
     shown = json.loads(first.stdout)
@@ -35,12 +31,9 @@ def test_the_demo_of_an_operators_account_makes_no_key_and_shows_no_secret(datab
 
 
 def test_the_curl_of_an_operators_demo_takes_the_credentials_from_the_environment(
-    database_url: str, tmp_path: Path
+    served_settings: dict[str, object], tmp_path: Path
 ) -> None:
-    settings = {
-        "DATABASE_URL": database_url, "DATA_DIR": tmp_path, "BOOTSTRAP_ACCOUNT_SID": ACCOUNT,
-        "BOOTSTRAP_AUTH_TOKEN": TOKEN,
-    }  # fmt: skip
+    settings = served_settings | {"DATA_DIR": tmp_path}
     with serving("--demo", **settings) as (_, printed):
         (curl,) = (line for line in printed if line.startswith("curl"))
         assert TOKEN not in "".join(printed)
@@ -62,11 +55,11 @@ def test_known_credentials_are_refused_beside_an_operators_own(database_url: str
     own = {"BOOTSTRAP_ACCOUNT_SID": ACCOUNT, "BOOTSTRAP_AUTH_TOKEN": TOKEN}
     demo = json.loads(command("demo", "--json", **settings).stdout)
     with serving(DATABASE_URL=database_url, DATA_DIR=tmp_path / "other", **published) as (_, printed):
-        url = printed[0].rpartition(" ")[2]
+        url = base_url_in(printed)
         assert _status(url, f"{ACCOUNT}0", PUBLISHED_TOKEN) == 200
         assert _status(url, demo["apiKey"], demo["apiSecret"]) == 200
     with serving(**settings, **own) as (_, printed):
-        url = printed[0].rpartition(" ")[2]
+        url = base_url_in(printed)
         assert _status(url, ACCOUNT, TOKEN) == 200
         assert _status(url, f"{ACCOUNT}0", PUBLISHED_TOKEN) == 401
         assert _status(url, demo["accountSid"], demo["authToken"]) == 401
@@ -100,7 +93,7 @@ def test_accounts_are_listed_disabled_enabled_rotated_and_deleted(database_url: 
     run("stores", "create", "customers")
     key, secret = shown_values(run("keys", "create"))
     with serving(**settings) as (_, printed):
-        url = printed[0].rpartition(" ")[2]
+        url = base_url_in(printed)
         callers = ((sid, token), (key, secret))
         for action, status in (("disable", 401), ("enable", 200)):
             run("accounts", action, sid)
@@ -132,11 +125,15 @@ def test_a_key_is_made_with_scopes_stores_a_limit_and_an_end(database_url: str, 
         ("--store", "nonsense"),
         ("--store", store_id[:-1] + "1"),
         ("--expires", "soon"),
+        ("--expires", "9999-12-31T23:59:59-14:00"),
         ("--burst", "1"),
+        ("--name", "n" * 129),
     ):
         refused = command("keys", "create", option, value, **settings)
         assert refused.returncode == 1
         assert refused.stderr.startswith(f"profile-lookup: {option}: ")
+    for arguments in (("--rate", "inf"), ("--rate", "nan"), ("--rate", "5", "--burst", "1000001")):
+        assert "Invalid value" in command("keys", "create", *arguments, **settings).stderr
 
 
 def test_signing_keys_are_rotated_by_a_command(database_url: str, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from profile_lookup.database.pool import Database
 from profile_lookup.web import ids
 from tests.conftest import PATIENCE, finished, make_account, make_store
 from tests.imports.conftest import mappings
-from tests.program.conftest import serving
+from tests.program.conftest import base_url_in, serving
 
 BATCHES, IMPORTS_PER_BATCH = 20, 10_000
 BULKS = 20
@@ -45,7 +45,7 @@ async def test_the_imports_of_one_tenant_do_not_delay_the_bulk_of_another(
 ) -> None:
     """The test counts the imports that end before a bulk has; the times are printed."""
     with serving(DATABASE_URL=database_url) as (_, printed):
-        base_url = printed[0].rpartition(" ")[2]
+        base_url = base_url_in(printed)
         tenant, other = [
             httpx.AsyncClient(base_url=base_url, auth=await make_account(database), timeout=PATIENCE) for _ in range(2)
         ]

@@ -19,14 +19,10 @@ import pytest
 
 from tests.conftest import PATIENCE, finished, make_store
 from tests.database.conftest import postmaster
-from tests.program.conftest import client_of, serving, wait_until_blocked, working
+from tests.program.conftest import base_url_in, client_of, serving, wait_until_blocked, working
 
 _BACKENDS = "select pid from pg_stat_activity where application_name = 'profile-lookup'"
 _LONGER_THAN_PROMISED = 10  # seconds, for busy machines; requests under way would have twenty
-
-
-def _base_url(printed: list[str]) -> str:
-    return printed[0].rpartition(" ")[2]
 
 
 async def _is_ready(client: httpx.AsyncClient) -> bool:
@@ -45,7 +41,7 @@ async def test_the_embedded_postgres_is_started_again_and_no_data_is_lost(data_d
     with serving("--demo", DATA_DIR=data_dir, WORKERS=workers) as (process, printed):
         killed = postmaster(data_dir)
         os.kill(killed, signal.SIGKILL)
-        async with httpx.AsyncClient(base_url=_base_url(printed), timeout=PATIENCE) as client:
+        async with httpx.AsyncClient(base_url=base_url_in(printed), timeout=PATIENCE) as client:
             async with asyncio.timeout(PATIENCE):
                 while not (await _is_ready(client) and postmaster(data_dir) != killed):
                     await asyncio.sleep(0.2)

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +23,9 @@ from profile_lookup.settings import Settings
 from profile_lookup.stores import queries as stores
 from profile_lookup.web import ids
 from tests.conftest import PATIENCE, make_account
-from tests.program.conftest import command, environment, serving
+from tests.program.conftest import command, environment, serving, wait_until_blocked
 
 FILES = Path(__file__).parent.parent / "imports" / "files"
-BLOCKED_SESSIONS = "select count(*) from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid))"
 INSERT_KNOWN_PROFILE = """
     with made as (
         insert into profile (store_id, id, created_at) select id, gen_random_uuid(), now() from store returning *
@@ -44,13 +42,6 @@ c@example.com;+13175550003;Cid;3
 c@example.com;+13175550001;;4
 A@example.com;;Ada;5
 """
-
-
-@pytest.fixture
-async def connection(database_url: str) -> AsyncIterator["asyncpg.Connection[Any]"]:
-    opened = await asyncpg.connect(database_url)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture
@@ -151,9 +142,7 @@ async def test_ctrl_c_leaves_an_import_that_can_be_resumed_and_each_row_is_appli
     async with connection.transaction():
         await connection.execute("select from profile for update")  # blocks the import after its first steps
         process = _start_import(settings, path, "--store", store)
-        async with asyncio.timeout(PATIENCE):
-            while not await connection.fetchval(BLOCKED_SESSIONS):
-                await asyncio.sleep(0.01)
+        await wait_until_blocked(connection)
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=PATIENCE)
     assert (process.returncode, errors) == (130, "")

@@ -13,7 +13,7 @@ def test_sixteen_mebibytes_of_empty_objects_are_refused_without_being_parsed_or_
 ) -> None:
     body = b"[" + b"{}," * (16 * MIB // 3 - 1) + b"{}]"
     credentials = {"nobody": None, "a stranger": ("AC00", "wrong"), "an admitted caller": service.credentials}[caller]
-    path = f"/v1/Stores/{service.store_id}/Profiles/Bulk"
+    path = f"{service.profiles}/Bulk"
     with service.client(credentials) as client, service.growing_less_than(20 * MIB):
         for _ in range(2):
             answer = client.put(path, content=body, headers={"Content-Type": "application/json"})

@@ -14,7 +14,7 @@ import httpx
 import psutil
 import pytest
 
-from profile_lookup.serving import worker_supervisor as worker_process
+from profile_lookup.serving import worker_supervisor
 from tests.conftest import PATIENCE, change_settings, finished, look_up, make_profile, make_store
 from tests.imports.conftest import create, ended, mappings, upload
 from tests.program.conftest import client_of, environment, serving, wait_until_blocked, workers_of, working
@@ -213,9 +213,9 @@ def test_starting_the_worker_is_retried_if_it_fails(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    monkeypatch.setattr(worker_process, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(worker_supervisor, "FIRST_WAIT", 0.01)
     deadline = time.monotonic() + PATIENCE
-    with worker_process.worker_process({}):
+    with worker_supervisor.worker_process({}):
         while caplog.messages.count("worker process could not be started") < 2:
             assert time.monotonic() < deadline
             time.sleep(0.01)

@@ -1,37 +1,40 @@
 """A service that is asked for more than it can do refuses at once, and answers all that it accepted."""
 
 import asyncio
-import base64
 import json
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import httpx
 import pytest
 
 from tests.conftest import PATIENCE
-from tests.program.conftest import command, serving
+from tests.program.conftest import Service, service_of, serving
+from tests.serving.raw_http import request
 
 POOL_SIZE = 2
 ACCEPTED = 16  # requests of a pool of this size, before a rate was measured
 REFUSED = 25
 BATCHES = 16
 PROFILE = {"traits": {"Contact": {"phone": "+13175551234"}}}
-UNLIMITED = httpx.Limits(max_connections=None)
 
 
 @dataclass
-class Service:
+class SmallService:
+    """A service with few connections to its database, and a client with any number of connections to it."""
+
     process: subprocess.Popen[str]
-    base_url: str
-    profiles: str
-    key: tuple[str, str]
+    running: Service
     client: httpx.AsyncClient
-    database: asyncpg.Connection
+
+    @property
+    def profiles(self) -> str:
+        return self.running.profiles
 
     async def list(self) -> httpx.Response:
         return await self.client.get(self.profiles)
@@ -42,21 +45,14 @@ class Service:
     async def put_batch(self) -> httpx.Response:
         return await self.client.put(f"{self.profiles}/Bulk", json={"profiles": [PROFILE]})
 
-    def new_client(self, limits: httpx.Limits = UNLIMITED) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=self.base_url, auth=self.key, timeout=PATIENCE, limits=limits)
-
 
 @pytest.fixture
-async def service(database_url: str, tmp_path: Path) -> AsyncIterator[Service]:
+async def small(database_url: str, tmp_path: Path) -> AsyncIterator[SmallService]:
     settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path, "POOL_SIZE": POOL_SIZE, "RUN_OPERATIONS": False}
     with serving("--demo", **settings) as (process, printed):
-        base_url = printed[0].rpartition(" ")[2]
-        demo = json.loads(command("demo", "--json", **settings).stdout)
-        key = demo["apiKey"], demo["apiSecret"]
-        database = await asyncpg.connect(database_url)
-        async with httpx.AsyncClient(base_url=base_url, auth=key, timeout=PATIENCE, limits=UNLIMITED) as client:
-            yield Service(process, base_url, f"/v1/Stores/{demo['storeId']}/Profiles", key, client, database)
-        await database.close()
+        running = service_of(process, printed, settings)
+        async with running.async_client(limits=httpx.Limits(max_connections=None)) as client:
+            yield SmallService(process, running, client)
 
 
 @dataclass
@@ -71,11 +67,13 @@ class Lists:
 
 
 @asynccontextmanager
-async def more_lists_than_are_accepted(service: Service) -> AsyncIterator[Lists]:
+async def more_lists_than_are_accepted(
+    small: SmallService, connection: "asyncpg.Connection[Any]"
+) -> AsyncIterator[Lists]:
     """Lock the table that lists read until the block ends, and send more lists than may be under way."""
-    async with service.database.transaction():
-        await service.database.execute("lock table profile in access exclusive mode")
-        waiting = {asyncio.create_task(service.list()) for _ in range(ACCEPTED + REFUSED)}
+    async with connection.transaction():
+        await connection.execute("lock table profile in access exclusive mode")
+        waiting = {asyncio.create_task(small.list()) for _ in range(ACCEPTED + REFUSED)}
         refused: list[httpx.Response] = []
         while len(refused) < REFUSED:
             done, waiting = await asyncio.wait(waiting, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
@@ -93,53 +91,58 @@ async def answers_until(status: int, send: Callable[[], Awaitable[httpx.Response
     return statuses
 
 
-async def test_what_would_wait_too_long_is_refused_at_once_and_the_rest_is_answered(service: Service) -> None:
-    async with more_lists_than_are_accepted(service) as lists:
+async def test_what_would_wait_too_long_is_refused_at_once_and_the_rest_is_answered(
+    small: SmallService, connection: "asyncpg.Connection[Any]"
+) -> None:
+    async with more_lists_than_are_accepted(small, connection) as lists:
         assert {(each.status_code, each.headers["Retry-After"], each.json()["code"]) for each in lists.refused} == {
             (503, "1", 20503)
         }
-        assert (await service.client.get("/healthz")).status_code == 200
-        assert (await service.client.get("/readyz")).status_code == 200
-        assert (await service.look_up()).status_code == 200
+        assert (await small.client.get("/healthz")).status_code == 200
+        assert (await small.client.get("/readyz")).status_code == 200
+        assert (await small.look_up()).status_code == 200
         assert not any(each.done() for each in lists.waiting)
     assert await lists.statuses() == [200] * ACCEPTED
 
 
-async def test_refusals_are_logged_in_one_line_a_second_with_their_number(service: Service) -> None:
-    async with more_lists_than_are_accepted(service) as lists:
+async def test_refusals_are_logged_in_one_line_a_second_with_their_number(
+    small: SmallService, connection: "asyncpg.Connection[Any]"
+) -> None:
+    async with more_lists_than_are_accepted(small, connection) as lists:
         pass
     await lists.statuses()
     await asyncio.sleep(1.5)  # the number of a second is logged at its end
-    service.process.terminate()
-    _, errors = service.process.communicate(timeout=PATIENCE)
+    small.process.terminate()
+    _, errors = small.process.communicate(timeout=PATIENCE)
     counts = [json.loads(line)["refused"] for line in errors.splitlines() if "overloaded" in line]
     assert sum(counts) == REFUSED
     assert len(counts) < REFUSED
     assert "Traceback" not in errors
 
 
-async def test_a_refused_client_that_asks_again_at_once_is_served_when_the_load_is_gone(service: Service) -> None:
-    async with service.new_client(httpx.Limits(max_connections=1)) as client:
-        async with more_lists_than_are_accepted(service) as lists:
-            assert [(await client.get(service.profiles)).status_code for _ in range(3)] == [503] * 3
+async def test_a_refused_client_that_asks_again_at_once_is_served_when_the_load_is_gone(
+    small: SmallService, connection: "asyncpg.Connection[Any]"
+) -> None:
+    async with small.running.async_client(limits=httpx.Limits(max_connections=1)) as client:
+        async with more_lists_than_are_accepted(small, connection) as lists:
+            assert [(await client.get(small.profiles)).status_code for _ in range(3)] == [503] * 3
         await lists.statuses()
-        await answers_until(200, lambda: client.get(service.profiles))
+        await answers_until(200, lambda: client.get(small.profiles))
 
 
-async def test_slow_batches_occupy_nothing_that_others_need(service: Service) -> None:
-    authorization = base64.b64encode(":".join(service.key).encode()).decode()
-    head = (
-        f"PUT {service.profiles}/Bulk HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {authorization}\r\n"
-        "Content-Type: application/json\r\nContent-Length: 100000\r\n\r\n{"
-    )
-    host, port = service.base_url.removeprefix("http://").split(":")
+async def test_slow_batches_occupy_nothing_that_others_need(small: SmallService) -> None:
+    head = request(
+        "PUT", f"{small.profiles}/Bulk", "Content-Type: application/json", "Content-Length: 100000",
+        credentials=small.running.credentials,
+    )  # fmt: skip
+    host, port = small.running.base_url.removeprefix("http://").split(":")
     connections = [await asyncio.open_connection(host, int(port)) for _ in range(BATCHES)]
     for _, writer in connections:
-        writer.write(head.encode())
-    assert set(await answers_until(503, service.put_batch)) <= {202, 503}
-    assert (await service.list()).status_code == 200
-    assert (await service.look_up()).status_code == 200
-    assert (await service.client.post(service.profiles, json=PROFILE)).status_code == 202
+        writer.write(head + b"{")
+    assert set(await answers_until(503, small.put_batch)) <= {202, 503}
+    assert (await small.list()).status_code == 200
+    assert (await small.look_up()).status_code == 200
+    assert (await small.client.post(small.profiles, json=PROFILE)).status_code == 202
     for _, writer in connections:
         writer.close()
-    assert set(await answers_until(202, service.put_batch)) <= {202, 503}
+    assert set(await answers_until(202, small.put_batch)) <= {202, 503}

@@ -19,7 +19,7 @@ import pytest
 from profile_lookup.serving.processes import uvicorn_config
 from profile_lookup.settings import load_settings
 from tests.conftest import PATIENCE
-from tests.program.conftest import BLOCKED_SESSIONS, command, serving
+from tests.program.conftest import base_url_in, command, service_of, serving, wait_until_blocked
 
 
 def test_the_printed_curl_finds_a_merged_profile_and_restarting_keeps_it(data_dir: Path) -> None:
@@ -68,20 +68,17 @@ async def test_a_running_request_is_finished_before_the_end_and_new_clients_are_
 ) -> None:
     settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path, "WORKERS": workers}
     with serving("--demo", **settings) as (process, printed):
-        base_url = printed[0].rpartition(" ")[2]
-        demo = json.loads(command("demo", "--json", **settings).stdout)
-        url = f"{base_url}/v1/Stores/{demo['storeId']}/Profiles"
+        service = service_of(process, printed, settings)
         body = {"traits": {"Contact": {"phone": "+13175556789"}}}
         connection = await asyncpg.connect(database_url)
-        async with httpx.AsyncClient(auth=(demo["apiKey"], demo["apiSecret"]), timeout=PATIENCE) as client:
+        async with service.async_client() as client:
             async with connection.transaction():
                 await connection.execute("select from profile for update")  # makes the request wait
-                under_way = asyncio.create_task(client.post(url, json=body))
+                under_way = asyncio.create_task(client.post(service.profiles, json=body))
+                await wait_until_blocked(connection)
+                process.send_signal(signal.SIGTERM)
                 async with asyncio.timeout(PATIENCE):
-                    while not await connection.fetchval(BLOCKED_SESSIONS):
-                        await asyncio.sleep(0.01)
-                    process.send_signal(signal.SIGTERM)
-                    while not await _is_refused(base_url):
+                    while not await _is_refused(service.base_url):
                         await asyncio.sleep(0.01)
                 assert not under_way.done()
             assert (await under_way).status_code == 202
@@ -95,7 +92,7 @@ def test_an_idle_connection_is_kept_as_long_as_the_setting_says(database_url: st
     assert uvicorn_config("", load_settings(database_url=database_url)).timeout_keep_alive == kept == 75
     assert kept > PATIENCE
     with serving(DATABASE_URL=database_url, KEEP_ALIVE_SECONDS=1) as (_, printed):
-        address = urlsplit(printed[0].rpartition(" ")[2])
+        address = urlsplit(base_url_in(printed))
         with socket.create_connection((address.hostname, address.port), timeout=PATIENCE) as connection:
             for _ in range(2):
                 connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -108,7 +105,7 @@ def test_an_idle_connection_is_kept_as_long_as_the_setting_says(database_url: st
 def test_the_demo_names_the_address_of_the_service_that_runs(data_dir: Path) -> None:
     with serving("--demo", DATA_DIR=data_dir) as (_, printed):
         demo = json.loads(command("demo", "--json", DATA_DIR=data_dir, PORT=0).stdout)
-        assert demo["baseUrl"] == printed[0].rpartition(" ")[2]
+        assert demo["baseUrl"] == base_url_in(printed)
         assert httpx.get(f"{demo['baseUrl']}/readyz", timeout=PATIENCE).status_code == 200
 
 

@@ -39,7 +39,7 @@ def _p99_of_lookups(service: Service) -> float:
     with service.client(service.credentials) as client:
         for _ in range(LOOKUPS):
             began = time.perf_counter()
-            answer = client.post(f"/v1/Stores/{service.store_id}/Profiles/Lookup", json=BODY)
+            answer = client.post(f"{service.profiles}/Lookup", json=BODY)
             latencies.append(time.perf_counter() - began)
             assert answer.status_code == 200
     return statistics.quantiles(latencies, n=100)[-1]
@@ -61,7 +61,7 @@ def _stalled_bodies(service: Service, uploads: str) -> Iterator[None]:
     if uploads == "admitted":
         head = request("PUT", _upload_path(service), f"Content-Length: {100 * MIB}")
     else:
-        path = f"/v1/Stores/{service.store_id}/Profiles/Bulk"
+        path = f"{service.profiles}/Bulk"
         head = request("PUT", path, f"Content-Length: {100 * MIB}", credentials=WRONG_CREDENTIALS)
     with _connections(service, STALLED_BODIES) as connections:
         for connection in connections:
@@ -82,7 +82,7 @@ def _upload_path(service: Service) -> str:
     """Create an import, and return the path that its file is uploaded to."""
     body = {"filename": "people.csv", "fileSize": 100 * MIB, "columnMappings": mappings()}
     with service.client(service.credentials) as client:
-        created = client.post(f"/v1/Stores/{service.store_id}/Profiles/Imports", json=body)
+        created = client.post(f"{service.profiles}/Imports", json=body)
     assert created.status_code == 201, created.text
     path: str = created.json()["url"].removeprefix(service.base_url)
     return path

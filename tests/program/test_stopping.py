@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.conftest import PATIENCE
-from tests.program.conftest import Service, service_of, serving
+from tests.program.conftest import Service, base_url_in, service_of, serving
 from tests.serving.raw_http import answer_on, connected, request
 
 HEALTH = request("GET", "/healthz")
@@ -29,7 +29,7 @@ def _status(base_url: str, head: bytes) -> int:
 def test_readiness_goes_first_and_all_are_served_meanwhile(database_url: str, tmp_path: Path, workers: int) -> None:
     settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path, "WORKERS": workers, "STOP_DELAY_SECONDS": 2}
     with serving(**settings) as (process, printed):
-        base_url = printed[0].rpartition(" ")[2]
+        base_url = base_url_in(printed)
         assert _status(base_url, READINESS) == 200
         with connected(base_url) as kept:
             kept.sendall(HEALTH)
@@ -52,7 +52,7 @@ def test_ctrl_c_ends_the_delay(database_url: str, tmp_path: Path) -> None:
     settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path, "STOP_DELAY_SECONDS": 300}
     with serving(**settings) as (process, printed):
         process.send_signal(signal.SIGTERM)
-        while _status(printed[0].rpartition(" ")[2], READINESS) != 503:
+        while _status(base_url_in(printed), READINESS) != 503:
             pass
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 0
@@ -84,21 +84,16 @@ class _LoadBalancer:
     async def _call(self, number: int, has_to_end: asyncio.Event) -> None:
         """Keep a connection to each service, and call the services one after the other."""
         async with AsyncExitStack() as stack:
-            clients = [
-                await stack.enter_async_context(
-                    httpx.AsyncClient(base_url=service.base_url, auth=service.credentials, timeout=PATIENCE)
-                )
-                for service in self._services
-            ]
+            clients = [await stack.enter_async_context(service.async_client()) for service in self._services]
             while not has_to_end.is_set():
                 number += 1
                 service = self._ready[number % len(self._ready)]
-                await self._look_up(clients[self._services.index(service)], service.store_id)
+                await self._look_up(clients[self._services.index(service)], service)
 
-    async def _look_up(self, client: httpx.AsyncClient, store_id: str) -> None:
+    async def _look_up(self, client: httpx.AsyncClient, service: Service) -> None:
         body = {"idType": "phone", "value": "+13175556789"}
         try:
-            answer = await client.post(f"/v1/Stores/{store_id}/Profiles/Lookup", json=body)
+            answer = await client.post(f"{service.profiles}/Lookup", json=body)
             self.outcomes[str(answer.status_code)] += 1
         except httpx.TransportError as error:
             self.outcomes[type(error).__name__] += 1

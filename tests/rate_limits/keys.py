@@ -3,7 +3,9 @@
 from sqlalchemy import update
 
 from profile_lookup.accounts.credentials import Credentials, digest, new_key_sid, new_secret
-from profile_lookup.accounts.queries import account_of, add_key
+from profile_lookup.accounts.grants import Grant
+from profile_lookup.accounts.keys import add_key
+from profile_lookup.accounts.queries import account_of
 from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import credential
 from profile_lookup.token_buckets import RateLimit
@@ -18,9 +20,7 @@ async def make_key(database: Database, account_sid: str, limit: RateLimit | None
     async with database.transaction() as connection:
         account_id = await account_of(connection, account_sid)
         assert account_id is not None
-        await add_key(connection, account_id, Credentials(sid, digest(secret)), scope="full", name="")
-    if limit is not None:
-        await set_limit(database, sid, limit)
+        await add_key(connection, account_id, Credentials(sid, digest(secret)), name="", grant=Grant(rate_limit=limit))
     return sid, secret
 
 

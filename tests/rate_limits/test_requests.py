@@ -13,9 +13,9 @@ from profile_lookup.database.pool import Database
 from profile_lookup.settings import Settings
 from profile_lookup.stores.admission import KNOWN_FOR
 from profile_lookup.token_buckets import RateLimit
+from tests.access.callers import caller
 from tests.api.merged_profiles import make_merged
 from tests.conftest import BASE_URL, PATIENCE, make_account, make_profile, make_store
-from tests.contract.conforming import ConformingTransport
 from tests.rate_limits.keys import SELDOM, make_key, set_limit
 
 Key = tuple[str, str]
@@ -42,12 +42,8 @@ async def key(database: Database, account: Key) -> Key:
 
 @pytest.fixture
 async def limited(app: FastAPI, key: Key) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(app, key) as opened:
+    async with caller(app, *key) as opened:
         yield opened
-
-
-def client_of(app: FastAPI, credentials: Key) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=ConformingTransport(app), base_url=BASE_URL, auth=credentials)
 
 
 async def statuses(client: httpx.AsyncClient, store_id: str, count: int) -> list[int]:
@@ -88,17 +84,17 @@ async def test_concurrent_requests_count_as_many_as_they_are(limited: httpx.Asyn
 async def test_wrong_secrets_do_not_use_up_the_limit_of_a_key(
     app: FastAPI, limited: httpx.AsyncClient, key: Key, store_id: str
 ) -> None:
-    async with client_of(app, (key[0], new_secret())) as stranger:
+    async with caller(app, key[0], new_secret()) as stranger:
         assert set(await statuses(stranger, store_id, 10)) == {401}
     assert await statuses(limited, store_id, 4) == [200, 200, 200, 429]
 
 
-async def test_wrong_credentials_are_told_before_a_limit_and_a_limit_before_the_rest(
+async def test_credentials_are_checked_before_limits_and_limits_before_the_rest(
     app: FastAPI, limited: httpx.AsyncClient, key: Key, store_id: str
 ) -> None:
     await statuses(limited, store_id, 3)
     assert (await limited.get("/v1/ControlPlane/Stores/malformed")).status_code == 429
-    async with client_of(app, (key[0], new_secret())) as stranger:
+    async with caller(app, key[0], new_secret()) as stranger:
         assert await statuses(stranger, store_id, 1) == [401]
 
 
@@ -109,10 +105,10 @@ async def test_other_keys_of_the_account_are_not_limited_by_it(
     assert set(await statuses(client, store_id, 20)) == {200}
 
 
-async def test_who_waits_as_long_as_told_is_served(
+async def test_a_client_that_waits_as_long_as_retry_after_says_is_served(
     app: FastAPI, database: Database, account: Key, store_id: str
 ) -> None:
-    async with client_of(app, await make_key(database, account[0], RateLimit(1, 1))) as client:
+    async with caller(app, *await make_key(database, account[0], RateLimit(1, 1))) as client:
         for _ in range(2):
             async with asyncio.timeout(PATIENCE):
                 while (refused := await client.get("/v1/ControlPlane/Stores")).status_code != 429:
@@ -126,7 +122,7 @@ async def test_another_limit_of_a_key_counts_from_the_next_request_that_is_no_lo
     app: FastAPI, database: Database, account: Key, store_id: str, limit: RateLimit
 ) -> None:
     key = await make_key(database, account[0], RateLimit(SELDOM, 10))
-    async with client_of(app, key) as client:
+    async with caller(app, *key) as client:
         assert set(await statuses(client, store_id, 3)) == {200}
         await set_limit(database, key[0], limit)
         path = f"/v1/Stores/{store_id}/Profiles"
@@ -140,7 +136,7 @@ async def test_another_limit_of_a_key_counts_for_its_lookups_after_some_seconds(
     app: FastAPI, database: Database, account: Key, store_id: str
 ) -> None:
     key = await make_key(database, account[0])
-    async with client_of(app, key) as client:
+    async with caller(app, *key) as client:
         await statuses(client, store_id, 2)
         await set_limit(database, key[0], RateLimit(SELDOM, 3))
         await asyncio.sleep(KNOWN_FOR)
@@ -173,27 +169,27 @@ class TestSettings:
     ) -> None:
         store_id = await make_store(client)  # takes two requests of the token, and of the account
         assert await statuses(client, store_id, 4) == [200, 200, 200, 429]
-        async with client_of(app, await make_key(database, account[0])) as other:
+        async with caller(app, *await make_key(database, account[0])) as other:
             assert await statuses(other, store_id, 2) == [200, 200]
 
     async def test_a_limit_of_a_key_counts_instead_and_that_of_the_account_too(
         self, app: FastAPI, client: httpx.AsyncClient, database: Database, account: Key
     ) -> None:
         store_id = await make_store(client)
-        async with client_of(app, await make_key(database, account[0], RateLimit(SELDOM, 100))) as other:
+        async with caller(app, *await make_key(database, account[0], RateLimit(SELDOM, 100))) as other:
             assert await statuses(other, store_id, 8) == [200] * 6 + [429] * 2
         assert await statuses(client, store_id, 1) == [429]
 
     async def test_accounts_do_not_limit_each_other(
         self, app: FastAPI, client: httpx.AsyncClient, database: Database
     ) -> None:
-        async with client_of(app, await make_account(database)) as other:
+        async with caller(app, *await make_account(database)) as other:
             for _ in range(9):
                 await other.get("/v1/ControlPlane/Stores")
         await make_profile(client, await make_store(client), chat="c-1")
 
     async def test_requests_without_credentials_of_an_account_have_no_limit(self, app: FastAPI) -> None:
-        async with client_of(app, ("", "")) as anybody:
+        async with caller(app, "", "") as anybody:
             assert {(await anybody.get("/healthz")).status_code for _ in range(20)} == {200}
 
 

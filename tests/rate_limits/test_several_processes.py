@@ -13,7 +13,7 @@ from profile_lookup.bucket_tables import MEMORY_NAME, BucketTables, shared_memor
 from profile_lookup.errors import TooManyRequests
 from profile_lookup.token_buckets import RateLimit, TokenBucket
 from tests.conftest import PATIENCE
-from tests.program.conftest import serving
+from tests.program.conftest import base_url_in, serving
 from tests.rate_limits.keys import SELDOM
 
 WORKERS = 3
@@ -44,7 +44,7 @@ async def test_several_processes_serve_no_more_than_the_limit_even_if_one_is_sta
 ) -> None:
     limits = {"RATE_LIMIT_PER_ACCOUNT": SELDOM, "RATE_BURST_PER_ACCOUNT": BURST}
     with serving(DATABASE_URL=database_url, DATA_DIR=tmp_path, WORKERS=WORKERS, **limits) as (process, printed):
-        base_url = printed[0].rpartition(" ")[2]
+        base_url = base_url_in(printed)
         servers = _servers(process.pid)
         async with httpx.AsyncClient(base_url=base_url, auth=account, timeout=PATIENCE) as client:
             found = await _statuses(client, 2 * BURST)

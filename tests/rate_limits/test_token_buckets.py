@@ -77,7 +77,9 @@ def test_nothing_is_taken_from_one_bucket_if_another_refuses(table: TokenBuckets
     before=st.lists(st.tuples(st.floats(0, 10), st.integers(1, 30)), max_size=30),
     cost=st.integers(1, 2_000),
 )
-def test_who_waits_as_long_as_told_is_served(limit: RateLimit, before: list[tuple[float, int]], cost: int) -> None:
+def test_a_client_that_waits_as_long_as_retry_after_says_is_served(
+    limit: RateLimit, before: list[tuple[float, int]], cost: int
+) -> None:
     table, bucket, now = BucketTables().callers, TokenBucket("key", limit), NOW
     for pause, each in before:
         now += pause

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.conftest import PATIENCE, finished, make_profile, make_store
-from tests.program.conftest import command, serving
+from tests.program.conftest import base_url_in, command, serving
 from tests.releases.older import environment_with
 
 ACCOUNT, TOKEN = "ACd0000000000000000000000000000000", "aTokenOfAtLeast24Characters"
@@ -80,7 +80,7 @@ async def write_older_store(database_url: str, writer: Writer, release: Path, so
         migrate(database_url)
         account = {"BOOTSTRAP_ACCOUNT_SID": ACCOUNT, "BOOTSTRAP_AUTH_TOKEN": TOKEN}
         with serving(DATABASE_URL=database_url, **account) as (_, printed):
-            base_url = printed[0].rpartition(" ")[2]
+            base_url = base_url_in(printed)
             async with httpx.AsyncClient(base_url=base_url, auth=(ACCOUNT, TOKEN), timeout=PATIENCE) as client:
                 store_id = await make_store(client)
                 profiles = await _write_people(client, store_id, writer)

@@ -1,0 +1,1 @@
+"""What the server does before any application sees a request: connections, turns, slow clients."""

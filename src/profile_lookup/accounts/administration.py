@@ -11,6 +11,9 @@ from profile_lookup.accounts.credentials import Credentials, digest, new_secret
 from profile_lookup.clock import CLOCK
 from profile_lookup.database.tables import account, credential, operation
 
+MAX_OVERLAP = 604_800
+"""The most seconds that a former token is accepted beside the new one: a week."""
+
 
 async def all_accounts(connection: AsyncConnection) -> Sequence[Row[UUID, str, str, datetime, bool]]:
     """Return (id, sid, name, created_at, is_enabled) of all accounts, oldest first."""
@@ -44,7 +47,7 @@ async def set_enabled(connection: AsyncConnection, account_id: UUID, *, is_enabl
 
 
 async def refuse_secret(connection: AsyncConnection, secret_sha256: bytes) -> bool:
-    """Refuse a secret from now on, whosoever it is, and return whether it was anybody's.
+    """Refuse a secret from now on, and return whether any credentials had it.
 
     Nobody knows the secret that replaces it. `rotate_token` gives an account another one.
     """

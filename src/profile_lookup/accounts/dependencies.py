@@ -1,16 +1,19 @@
-"""The caller, for resources of an account. For those of a store, see `stores/dependencies.py`."""
+"""The caller, and the API key in the path, for resources of an account. For a store's, see `stores/dependencies.py`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 from fastapi.security.http import HTTPBase
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.accounts import queries
+from profile_lookup.accounts import keys, queries
 from profile_lookup.accounts.credentials import Credentials, parse_basic
 from profile_lookup.accounts.grants import Caller
-from profile_lookup.errors import Unauthenticated
+from profile_lookup.errors import KeySidMalformed, Unauthenticated
+from profile_lookup.web import ids
 from profile_lookup.web.connection import note_admission
-from profile_lookup.web.dependencies import services_of
+from profile_lookup.web.dependencies import DatabaseOfApp, Transaction, readmit_after_body, services_of
 
 BASIC = Depends(
     HTTPBase(
@@ -33,18 +36,28 @@ PresentedCredentials = Annotated[Credentials, Depends(_presented)]
 async def _verified_caller(request: Request, credentials: PresentedCredentials) -> Caller:
     """Return the caller, whose request then counts. Raises `Unauthenticated` or `TooManyRequests`."""
     services = services_of(request.scope)
-    async with services.database.statements() as connection:
-        caller = await queries.verified(connection, credentials)
-    if caller is None:
-        raise Unauthenticated
+
+    async def verify() -> Caller:
+        async with services.database.statements() as connection:
+            return await _verified(connection, credentials)
+
+    caller = await verify()
+    readmit_after_body(request.scope, verify)
     note_admission(request.scope)
     limits = services.rate_limits
     limits.take(limits.buckets_of(credentials.sid, caller.account_id, caller.grant.rate_limit))
-    services.admissions.last_use.note(credentials)
+    services.last_use.note(credentials)
     return caller
 
 
 VerifiedCaller = Annotated[Caller, Depends(_verified_caller)]
+
+
+async def _verified(connection: AsyncConnection, credentials: Credentials, *, is_locked: bool = False) -> Caller:
+    caller = await queries.verified_caller(connection, credentials, is_locked=is_locked)
+    if caller is None:
+        raise Unauthenticated
+    return caller
 
 
 async def _manager(caller: VerifiedCaller) -> Caller:
@@ -56,6 +69,18 @@ Manager = Annotated[Caller, Depends(_manager)]
 """A caller with the scope `manage`."""
 
 
+async def _locked_caller(credentials: PresentedCredentials, transaction: Transaction) -> Caller:
+    return await _verified(transaction, credentials, is_locked=True)
+
+
+LockedCaller = Annotated[Caller, Depends(_locked_caller)]
+"""The caller as it is within the transaction, until whose end its credentials stay as they are.
+
+Whoever makes credentials needs it after the body, which may arrive long after the caller was admitted: credentials that
+were revoked meanwhile must leave no others behind.
+"""
+
+
 async def _manager_of_all_stores(caller: Manager) -> Caller:
     caller.need_all_stores()
     return caller
@@ -63,3 +88,28 @@ async def _manager_of_all_stores(caller: Manager) -> Caller:
 
 AllStoresManager = Annotated[Caller, Depends(_manager_of_all_stores)]
 """A caller with the scope `manage` in all stores of the account."""
+
+
+async def _addressed_key(
+    key_sid: Annotated[
+        str,
+        Path(
+            alias="keySid",
+            description="The SID of the API key.",
+            json_schema_extra={"pattern": ids.KEY_SID_PATTERN},
+            examples=[ids.EXAMPLE_KEY_SID],
+        ),
+    ],
+    caller: VerifiedCaller,
+    database: DatabaseOfApp,
+) -> Row[Any]:
+    if not ids.is_well_formed(ids.KEY_SID_PATTERN, key_sid):
+        raise KeySidMalformed
+    async with database.statements() as connection:
+        key = await keys.fetch_key(connection, caller.account_id, caller.grant, key_sid)
+    caller.need("manage")
+    return key
+
+
+AddressedKey = Annotated[Row[Any], Depends(_addressed_key)]
+"""The row of the key in the path, for a caller who may see it and has the scope `manage`."""

@@ -1,17 +1,18 @@
-"""What callers may do: scopes, what each is for, and the grant that a caller has.
+"""Decides what callers may do: the scopes, what each is for, and the grant of a caller.
 
 Scopes do not include each other. docs/access.md explains them.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 from uuid import UUID
 
 from sqlalchemy import Row
 
-from profile_lookup.errors import AccountTokenNeeded, ScopeMissing
+from profile_lookup.errors import AccountTokenNeeded, AllStoresNeeded, ScopeMissing
 from profile_lookup.token_buckets import RateLimit
 
 Scope = Literal["lookup", "read", "write", "manage"]
@@ -20,6 +21,9 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 ALL_SCOPES = frozenset(SCOPES)
 FULL = "full"
 """Stands for all scopes in the database and in commands."""
+
+MAX_NAME = 128
+"""The most characters of a key's name."""
 
 _CONTROL_PLANE = "/v1/ControlPlane/"
 _READING = ("GET", "HEAD")
@@ -40,7 +44,7 @@ class Grant:
         return cls(
             frozenset(row.scopes),
             None if row.store_ids is None else frozenset(row.store_ids),
-            None if row.rate_per_second is None else RateLimit(row.rate_per_second, row.rate_burst),
+            RateLimit.of_columns(row.rate_per_second, row.rate_burst),
             row.expires_at,
         )
 
@@ -52,6 +56,10 @@ class Grant:
             and (self.rate_limit is None or _is_lower(other.rate_limit, self.rate_limit))
             and (self.expires_at is None or (other.expires_at is not None and other.expires_at <= self.expires_at))
         )
+
+
+UNLIMITED = Grant()
+"""Everything, in all stores of the account, for ever."""
 
 
 def _is_within(store_ids: frozenset[UUID] | None, outer: frozenset[UUID]) -> bool:
@@ -72,19 +80,27 @@ class Caller:
     grant: Grant
 
     def need(self, scope: Scope) -> None:
-        """Raise `ScopeMissing` without this scope. Routes with an ID in their path call it once that is found."""
+        """Raise `ScopeMissing` if the grant lacks this scope. Routes with an ID in their path search it first."""
         if scope not in self.grant.scopes:
             raise ScopeMissing(scope)
 
     def need_all_stores(self) -> None:
-        """Raise `AccountTokenNeeded` if the key is for certain stores only."""
+        """Raise `AllStoresNeeded` if the key is for certain stores only."""
         if self.grant.store_ids is not None:
-            raise AccountTokenNeeded
+            raise AllStoresNeeded
 
     def need_account_token(self) -> None:
         """Raise `AccountTokenNeeded` if the caller uses an API key."""
         if not self.is_account_token:
             raise AccountTokenNeeded
+
+
+def expiry_of(text: str) -> datetime | None:
+    """Return the time that a text names, in UTC and whole seconds, or None if it is no time with its zone."""
+    with suppress(ValueError, OverflowError):  # the zone may move the first and the last day out of the calendar
+        time = datetime.fromisoformat(text)
+        return None if time.tzinfo is None else time.astimezone(UTC).replace(microsecond=0)
+    return None
 
 
 def stored_scope(scopes: Iterable[str]) -> str:

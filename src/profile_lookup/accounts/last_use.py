@@ -30,7 +30,7 @@ class LastUse:
         self._task: asyncio.Task[None] | None = None
 
     def note(self, credentials: Credentials) -> None:
-        """Note that verified credentials are used now. It costs a lookup in a set."""
+        """Note that verified credentials are used now. This takes no more than a lookup in a set."""
         if credentials not in self._noted:
             self._note_new(credentials)
 

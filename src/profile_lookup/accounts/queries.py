@@ -3,34 +3,39 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ScalarSelect, delete, insert, select, text
+from sqlalchemy import ScalarSelect, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials
-from profile_lookup.accounts.grants import FULL, Caller, Grant, stored_scope
-from profile_lookup.accounts.verification import verified as is_verified
+from profile_lookup.accounts.grants import FULL, Caller, Grant
+from profile_lookup.accounts.verification import verified
 from profile_lookup.clock import CLOCK
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.tables import account, credential
 
-IS_KEY = credential.c.sid.not_in(select(account.c.sid))
-"""The condition that credentials are an API key's, not an account's own."""
-
-_VERIFIED = text(f"""
+_VERIFIED = f"""
     select
         account.id, account.sid, credential.sid = account.sid as is_account_token, credential.scopes,
         credential.store_ids, credential.rate_per_second, credential.rate_burst, credential.expires_at
     from credential
     join account on account.id = credential.account_id
-    where {is_verified(":sid", ":secret_sha256")}
-""")  # noqa: S608 -- made of the condition above
+    where {verified(":sid", ":secret_sha256")}
+"""  # noqa: S608 -- made of the condition above
+_VERIFY = text(_VERIFIED)
+_VERIFY_AND_LOCK = text(f"{_VERIFIED} for no key update of credential")
 
 
-async def verified(connection: AsyncConnection, credentials: Credentials) -> Caller | None:
-    """Return the caller, or None if there are no such credentials or they are not accepted any more."""
+async def verified_caller(
+    connection: AsyncConnection, credentials: Credentials, *, is_locked: bool = False
+) -> Caller | None:
+    """Return the caller, or None if there are no such credentials or they are not accepted any more.
+
+    `is_locked`: nobody else changes or revokes the credentials until the transaction ends.
+    """
     parameters = {"sid": credentials.sid, "secret_sha256": credentials.secret_sha256}
-    row = (await connection.execute(_VERIFIED, parameters)).one_or_none()
+    statement = _VERIFY_AND_LOCK if is_locked else _VERIFY
+    row = (await connection.execute(statement, parameters)).one_or_none()
     return None if row is None else Caller(row.id, row.sid, row.is_account_token, Grant.of_row(row))
 
 
@@ -70,44 +75,3 @@ async def ensure_account(connection: AsyncConnection, name: str, token: Credenti
 def enabled(account_id: UUID) -> ScalarSelect[Any]:
     """Return the expression for whether the account is enabled, which each of its credentials repeats."""
     return select(account.c.is_enabled).where(account.c.id == account_id).scalar_subquery()
-
-
-async def add_key(
-    connection: AsyncConnection,
-    account_id: UUID,
-    key: Credentials,
-    *,
-    name: str,
-    scope: str = "full",
-    grant: Grant | None = None,
-) -> None:
-    """Save a new key with this grant; without one, it has the scopes of `scope` in all stores."""
-    await connection.execute(
-        insert(credential).values(
-            account_id=account_id,
-            sid=key.sid,
-            secret_sha256=key.secret_sha256,
-            name=name,
-            created_at=CLOCK.now(),
-            is_enabled=enabled(account_id),
-            **({"scope": scope} if grant is None else grant_columns(grant)),
-        )
-    )
-
-
-async def remove_key(connection: AsyncConnection, sid: str) -> bool:
-    """Delete an API key, and return whether there was one."""
-    removed = await connection.execute(delete(credential).where(credential.c.sid == sid, IS_KEY))
-    return removed.rowcount > 0
-
-
-def grant_columns(grant: Grant) -> dict[str, Any]:
-    """Return the columns that hold a grant."""
-    per_second, burst = grant.rate_limit or (None, None)
-    return {
-        "scope": stored_scope(grant.scopes),
-        "store_ids": None if grant.store_ids is None else sorted(grant.store_ids),
-        "rate_per_second": per_second,
-        "rate_burst": burst,
-        "expires_at": grant.expires_at,
-    }

@@ -4,18 +4,15 @@ from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Response
-from sqlalchemy import Row
+from fastapi import APIRouter, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts import keys
-from profile_lookup.accounts.administration import rotate_token
+from profile_lookup.accounts.administration import MAX_OVERLAP, rotate_token
 from profile_lookup.accounts.credentials import Credentials, digest, new_key_sid, new_secret
-from profile_lookup.accounts.dependencies import Manager, VerifiedCaller
-from profile_lookup.accounts.grants import Caller, Grant
-from profile_lookup.accounts.queries import add_key, remove_key
+from profile_lookup.accounts.dependencies import AddressedKey, LockedCaller, Manager, VerifiedCaller
+from profile_lookup.accounts.grants import UNLIMITED, Caller, Grant
 from profile_lookup.accounts.wire import (
-    MAX_OVERLAP,
     KeyAnswer,
     KeyList,
     KeyPatch,
@@ -35,7 +32,7 @@ from profile_lookup.errors import (
 )
 from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute, json_body
-from profile_lookup.web.dependencies import DatabaseOfApp, IfMatch, Transaction
+from profile_lookup.web.dependencies import IfMatch, Transaction
 from profile_lookup.web.etags import etag, refuse_outdated
 from profile_lookup.web.openapi import ETAG, answer, error_answers, request_example
 from profile_lookup.web.pagination import ControlPlanePage, PageTokensOfApp, fetch_page
@@ -54,30 +51,6 @@ _EXAMPLE: dict[str, Any] = {
 }
 _EXAMPLE_REQUEST = {name: value for name, value in _EXAMPLE.items() if name not in ("sid", "createdAt")}
 _UNKNOWN_STORE = RequestRefused("storeIds: expected stores of this account")
-
-
-async def _addressed_key(
-    key_sid: Annotated[
-        str,
-        Path(
-            alias="keySid",
-            description="The SID of the API key.",
-            json_schema_extra={"pattern": ids.KEY_SID_PATTERN},
-            examples=[ids.EXAMPLE_KEY_SID],
-        ),
-    ],
-    caller: VerifiedCaller,
-    database: DatabaseOfApp,
-) -> Row[Any]:
-    if not ids.is_well_formed(ids.KEY_SID_PATTERN, key_sid):
-        raise KeySidMalformed
-    async with database.statements() as connection:
-        key = await keys.fetch_key(connection, caller.account_id, caller.grant, key_sid)
-    caller.need("manage")
-    return key
-
-
-AddressedKey = Annotated[Row[Any], Depends(_addressed_key)]
 
 
 @router.post(
@@ -99,8 +72,9 @@ AddressedKey = Annotated[Row[Any], Depends(_addressed_key)]
     openapi_extra=OURS | request_example(_EXAMPLE_REQUEST),
 )
 async def create_key(
-    caller: Manager,
+    _manager: Manager,
     body: Annotated[KeyRequest, json_body(KeyRequest)],
+    caller: LockedCaller,
     transaction: Transaction,
 ) -> NewKey:
     """The answer is the only one that has the secret **(ours)**.
@@ -108,14 +82,15 @@ async def create_key(
     With an API key, you can only create keys that may do no more than it, in no other stores, and for no longer, and
     you must name the stores.
     """
+    caller.need("manage")
     grant = body.to_domain()
     if grant.store_ids is None:
         caller.need_account_token()
     await _refuse_beyond(transaction, caller, grant, grant.store_ids)
     sid, secret = new_key_sid(), new_secret()
     credentials = Credentials(sid, digest(secret))
-    await add_key(transaction, caller.account_id, credentials, name=body.name, grant=grant)
-    row = await keys.fetch_key(transaction, caller.account_id, Grant(), sid)
+    await keys.add_key(transaction, caller.account_id, credentials, name=body.name, grant=grant)
+    row = await keys.fetch_key(transaction, caller.account_id, UNLIMITED, sid)
     return NewKey.of_row(row, secret=secret)
 
 
@@ -182,9 +157,9 @@ async def fetch_key(key: AddressedKey, response: Response) -> KeyAnswer:
     openapi_extra=OURS | request_example({"scopes": ["lookup"], "expiresAt": None}),
 )
 async def patch_key(
-    caller: VerifiedCaller,
     key: AddressedKey,
     body: Annotated[KeyPatch, json_body(KeyPatch)],
+    caller: LockedCaller,
     transaction: Transaction,
     response: Response,
     if_match: IfMatch = None,
@@ -194,6 +169,7 @@ async def patch_key(
     Members that are left out stay as they are. Null removes `storeIds`, `rateLimit` or `expiresAt`. The limits are the
     same as for new keys.
     """
+    caller.need("manage")
     key = await keys.fetch_key(transaction, caller.account_id, caller.grant, key.sid, is_locked=True)
     refuse_outdated(if_match, etag(key.version, key.created_at))
     before = Grant.of_row(key)
@@ -223,7 +199,7 @@ async def patch_key(
 )
 async def delete_key(key: AddressedKey, transaction: Transaction) -> None:
     """It counts from the next request on, in all processes **(ours)**."""
-    await remove_key(transaction, key.sid)
+    await keys.remove_key(transaction, key.sid)
 
 
 @router.post(
@@ -241,8 +217,9 @@ async def delete_key(key: AddressedKey, transaction: Transaction) -> None:
     openapi_extra=OURS | request_example({"overlapSeconds": 3600}),
 )
 async def rotate_auth_token(
-    caller: VerifiedCaller,
+    _admitted: VerifiedCaller,
     body: Annotated[RotationRequest, json_body(RotationRequest)],
+    caller: LockedCaller,
     transaction: Transaction,
 ) -> NewToken:
     """Only with the account's own SID and auth token **(ours)**. The answer is the only one that has the new token.

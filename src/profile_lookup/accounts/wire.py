@@ -1,7 +1,5 @@
 """The JSON bodies of API keys and of the auth token."""
 
-from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
@@ -10,15 +8,15 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 from sqlalchemy import Row
 
-from profile_lookup.accounts.grants import SCOPES, Grant, Scope
-from profile_lookup.token_buckets import RateLimit
+from profile_lookup.accounts.administration import MAX_OVERLAP
+from profile_lookup.accounts.grants import MAX_NAME, SCOPES, Grant, Scope, expiry_of
+from profile_lookup.token_buckets import HIGHEST_RATE, LOWEST_RATE, RateLimit
 from profile_lookup.web import ids
 from profile_lookup.web.wire import AnswerModel, Body, MayBeAbsent, Meta, Storable, WireModel, WireTime
 
 MAX_STORES = 1000
-MAX_OVERLAP = 604_800  # seconds; a week
 
-_NAME = Field(max_length=128, description="A name for people; it need not be unique.", examples=["call centre"])
+_NAME = Field(max_length=MAX_NAME, description="A name for people; it need not be unique.", examples=["call centre"])
 
 
 def _distinct(scopes: list[Scope]) -> list[Scope]:
@@ -28,17 +26,16 @@ def _distinct(scopes: list[Scope]) -> list[Scope]:
 
 
 def _store_uuid(wire_id: Any) -> Any:
-    """Return the UUID of a store's ID. One that nothing has is refused like one that the account does not have."""
-    if isinstance(wire_id, str) and ids.is_well_formed(ids.STORE_ID_PATTERN, wire_id):
-        return ids.decoded(wire_id) or UUID(int=0)
+    uuid = ids.store_uuid(wire_id) if isinstance(wire_id, str) else None
+    if uuid is not None:
+        return uuid
     raise PydanticCustomError("store_id", "String should be the ID of a store")
 
 
 def _time(sent: Any) -> Any:
-    with suppress(ValueError, OverflowError):  # the zone may move the first and the last day out of the calendar
-        time = datetime.fromisoformat(sent) if isinstance(sent, str) else None
-        if time is not None and time.tzinfo is not None:
-            return time.astimezone(UTC).replace(microsecond=0)
+    time = expiry_of(sent) if isinstance(sent, str) else None
+    if time is not None:
+        return time
     raise PydanticCustomError("time", "String should be a time with its zone, such as 2027-01-15T10:15:30Z")
 
 
@@ -77,8 +74,10 @@ ExpiresAt = Annotated[
 class RateLimitBody(WireModel):
     """The rate limit of a key. Its bucket holds `burst` requests, and is refilled continuously."""
 
-    per_second: float = Field(ge=0.001, le=1_000_000, description="Requests per second on average.", examples=[50])
-    burst: int = Field(ge=1, le=1_000_000, description="The most requests at once.", examples=[100])
+    per_second: float = Field(
+        ge=LOWEST_RATE, le=HIGHEST_RATE, description="Requests per second on average.", examples=[50]
+    )
+    burst: int = Field(ge=1, le=HIGHEST_RATE, description="The most requests at once.", examples=[100])
 
     def to_domain(self) -> RateLimit:
         return RateLimit(self.per_second, self.burst)

@@ -118,7 +118,7 @@ async def update_blocked_values(
             "The built-in list, with the reason of each",
             _BUILT_IN.model_dump(by_alias=True, exclude_none=True),
         ),
-        **error_answers(NotFound(), has_body=False),
+        **error_answers(RequestRefused("query: expected no parameters"), NotFound(), has_body=False),
     },
 )
 async def list_built_in_blocked_values(_caller: Manager) -> BuiltInBlockedValues:

@@ -53,7 +53,13 @@ def list_accounts() -> None:
 def rotate_token(
     sid: _Sid,
     overlap: Annotated[
-        int, typer.Option(min=0, metavar="SECONDS", help="How long the former token is accepted beside the new one.")
+        int,
+        typer.Option(
+            min=0,
+            max=administration.MAX_OVERLAP,
+            metavar="SECONDS",
+            help="How long the former token is accepted beside the new one, at most a week.",
+        ),
     ] = 0,
 ) -> None:
     """Replace an account's auth token, and show the new one, this once."""
@@ -70,22 +76,14 @@ def rotate_token(
 @account_commands.command("disable")
 def disable_account(sid: _Sid) -> None:
     """Refuse an account's token and all its keys from now on, until it is enabled again."""
-
-    async def disable(connection: AsyncConnection, account_id: UUID) -> None:
-        await administration.set_enabled(connection, account_id, is_enabled=False)
-
-    _change(sid, disable)
+    _set_enabled(sid, is_enabled=False)
     typer.echo(f"{sid} is disabled.")
 
 
 @account_commands.command("enable")
 def enable_account(sid: _Sid) -> None:
     """Accept the token and the keys of a disabled account again."""
-
-    async def enable(connection: AsyncConnection, account_id: UUID) -> None:
-        await administration.set_enabled(connection, account_id, is_enabled=True)
-
-    _change(sid, enable)
+    _set_enabled(sid, is_enabled=True)
     typer.echo(f"{sid} is enabled.")
 
 
@@ -105,6 +103,13 @@ def delete_account(
 
     _change(sid, delete)
     typer.echo(f"{sid} is deleted.")
+
+
+def _set_enabled(sid: str, *, is_enabled: bool) -> None:
+    async def change(connection: AsyncConnection, account_id: UUID) -> None:
+        await administration.set_enabled(connection, account_id, is_enabled=is_enabled)
+
+    _change(sid, change)
 
 
 def _change(sid: str, work: Callable[[AsyncConnection, UUID], Awaitable[None]]) -> None:

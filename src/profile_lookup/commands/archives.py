@@ -104,7 +104,7 @@ def _run_on_store(work: Callable[[Settings], Coroutine[None, None, T]]) -> T:
 
 async def _account_and_store(connection: AsyncConnection, account: str | None, store: str) -> tuple[UUID, UUID]:
     """Return the ID of the account and of the store. Raises `CommandError`."""
-    store_id = ids.decoded(store) if ids.is_well_formed(ids.STORE_ID_PATTERN, store) else None
+    store_id = ids.store_uuid(store)
     if store_id is None:
         raise CommandError("--store: expected mem_store_ and 26 characters")
     return await chosen_account(connection, account), store_id

@@ -1,4 +1,4 @@
-"""A store to try things with: a demo account, its key, and people from all over the world, some of them merged."""
+"""Makes a store to try things with: a demo account, its key, and people from many regions, some of them merged."""
 
 import fcntl
 import json
@@ -15,6 +15,7 @@ from uuid import UUID
 
 import phonenumbers
 
+from profile_lookup.accounts import keys
 from profile_lookup.accounts import queries as accounts
 from profile_lookup.accounts.administration import refuse_secret
 from profile_lookup.accounts.credentials import Credentials, digest, new_account_sid, new_key_sid, new_secret
@@ -106,11 +107,11 @@ async def ensure_demo(database: Database, settings: Settings) -> Demo:
         async with database.transaction() as connection:
             account_id = await accounts.ensure_account(connection, "demo", Credentials(account_sid, digest(auth_token)))
             key = Credentials(kept.get("apiKey", ""), digest(kept.get("apiSecret", "")))
-            verified = await accounts.verified(connection, key)
-            if verified is None or verified.account_id != account_id:
+            caller = await accounts.verified_caller(connection, key)
+            if caller is None or caller.account_id != account_id:
                 kept |= {"apiKey": new_key_sid(), "apiSecret": new_secret()}
                 key = Credentials(kept["apiKey"], digest(kept["apiSecret"]))
-                await accounts.add_key(connection, account_id, key, name="demo")
+                await keys.add_key(connection, account_id, key, name="demo")
         secrets = Secrets(auth_token, kept["apiKey"], kept["apiSecret"])
         return await _ensure_store(database, settings, account_sid, secrets)
 

@@ -170,7 +170,7 @@ def _refuse_unusable(store: StoreRules, plan: _Plan) -> None:
 
 
 async def _find_store(settings: Settings, account: str | None, store_id: str) -> StoreRules:
-    uuid = ids.decoded(store_id) if ids.is_well_formed(ids.STORE_ID_PATTERN, store_id) else None
+    uuid = ids.store_uuid(store_id)
     async with open_database(settings) as database, database.transaction() as connection:
         account_id = await chosen_account(connection, account)
         with _explaining_not_found("--store: this account has no such store"):

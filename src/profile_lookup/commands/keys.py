@@ -9,13 +9,13 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials, digest, new_key_sid, new_secret
-from profile_lookup.accounts.grants import ALL_SCOPES, FULL, Grant
-from profile_lookup.accounts.keys import keys_of, unknown_stores
-from profile_lookup.accounts.queries import add_key, remove_key
+from profile_lookup.accounts.grants import ALL_SCOPES, FULL, MAX_NAME, UNLIMITED, Grant, expiry_of
+from profile_lookup.accounts.keys import add_key, keys_of, remove_key, unknown_stores
 from profile_lookup.commands.accounts import AccountOption, chosen_account
 from profile_lookup.commands.database import configure, run_in_transaction
 from profile_lookup.commands.errors import CommandError
-from profile_lookup.token_buckets import RateLimit
+from profile_lookup.identity.values.normalization import is_storable
+from profile_lookup.token_buckets import HIGHEST_RATE, LOWEST_RATE, RateLimit
 from profile_lookup.web import ids
 
 key_commands = typer.Typer(help="API keys of an account.", no_args_is_help=True)
@@ -43,19 +43,27 @@ def create_key(
     name: Annotated[str, typer.Option(help="A name for people; it need not be unique.")] = "",
     store: Annotated[
         list[str] | None,
-        typer.Option(metavar="ID", help="A store that the key is for; it may be repeated. [default: all stores]"),
+        typer.Option(metavar="ID", help="A store that the key is for; it may be repeated.", show_default="all stores"),
     ] = None,
     expires: Annotated[
         str | None, typer.Option(metavar="TIME", help="When the key expires, such as 2027-01-15T10:15:30Z.")
     ] = None,
     rate: Annotated[
-        float | None, typer.Option(min=0.001, metavar="NUMBER", help="The most requests per second on average.")
+        float | None,
+        typer.Option(
+            min=LOWEST_RATE, max=HIGHEST_RATE, metavar="NUMBER", help="The most requests per second on average."
+        ),
     ] = None,
     burst: Annotated[
-        int | None, typer.Option(min=1, metavar="NUMBER", help="The most requests at once. [default: --rate]")
+        int | None,
+        typer.Option(
+            min=1, max=HIGHEST_RATE, metavar="NUMBER", help="The most requests at once.", show_default="as --rate"
+        ),
     ] = None,
 ) -> None:
     """Make an API key, and show its SID and secret, this once."""
+    if len(name) > MAX_NAME or not is_storable(name):
+        raise CommandError(f"--name: expected text of at most {MAX_NAME} characters")
     chosen = set(scope or [_ScopeOption.FULL])
     grant = Grant(
         scopes=ALL_SCOPES if _ScopeOption.FULL in chosen else frozenset(map(str, chosen)),
@@ -81,7 +89,7 @@ def list_keys(account: AccountOption = None) -> None:
 
     async def list_lines(connection: AsyncConnection) -> list[str]:
         account_id = await chosen_account(connection, account)
-        query = keys_of(account_id, Grant()).order_by("created_at", "sid")
+        query = keys_of(account_id, UNLIMITED).order_by("created_at", "sid")
         found = (await connection.execute(query)).all()
         return [
             f"{key.sid}  {key.scope:6}  {_shown(key.created_at)}  {key.name}{_limits(Grant.of_row(key))}"
@@ -120,7 +128,7 @@ def _shown(time: datetime) -> str:
 
 
 def _store_uuid(store_id: str) -> UUID:
-    uuid = ids.decoded(store_id) if ids.is_well_formed(ids.STORE_ID_PATTERN, store_id) else None
+    uuid = ids.store_uuid(store_id)
     if uuid is None:
         raise CommandError("--store: expected the ID of a store")
     return uuid
@@ -131,14 +139,11 @@ def _rate_limit(rate: float | None, burst: int | None) -> RateLimit | None:
         if burst is not None:
             raise CommandError("--burst: expected with --rate")
         return None
-    return RateLimit(rate, burst or max(1, round(rate)))
+    return RateLimit.of(rate, burst)
 
 
 def _time(text: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        time = None
-    if time is None or time.tzinfo is None:
+    time = expiry_of(text)
+    if time is None:
         raise CommandError("--expires: expected a time with its zone, such as 2027-01-15T10:15:30Z")
     return time

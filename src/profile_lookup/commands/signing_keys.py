@@ -23,10 +23,10 @@ def rotate(
         typer.Option("--revoke-former", help="Refuse, within a minute, all that the former keys have signed."),
     ] = False,
 ) -> None:
-    """Make a key that signs from in two minutes on. What the former keys have signed stays valid."""
+    """Make a key that begins to sign after two minutes. What the former keys have signed stays valid."""
 
     async def work(connection: AsyncConnection) -> None:
         await rotate_signing_key(connection, revokes_former=revoke_former)
 
     run_in_transaction(configure(), work)
-    typer.echo("The former keys are deleted." if revoke_former else "The new key signs from in two minutes on.")
+    typer.echo("The former keys are deleted." if revoke_former else "The new key begins to sign after two minutes.")

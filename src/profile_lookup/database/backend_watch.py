@@ -1,7 +1,8 @@
 """Watches statements that may take hours, instead of limiting their time.
 
-A second connection asks PostgreSQL every few seconds whether it still works on them. So a statement ends only if
-PostgreSQL says that it does not, or if both connections are silent: then nobody waits for ever for a lost server.
+Every few seconds, a query on a second connection finds out whether PostgreSQL still works on such a statement. We give
+the statement up only if PostgreSQL does not, or if both connections are silent, so nobody waits for a lost server for
+ever.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ Fetch = Callable[..., Awaitable[Sequence[asyncpg.Record]]]
 """Runs a query on a connection of its own. Raises `Unavailable`."""
 
 _BACKEND = text("select pid, backend_start from pg_stat_activity where pid = pg_backend_pid()")
-# A backend that is idle has nothing to do for us any more; its last answer may have been lost on the way.
+# An idle backend does no more work for us, and its last answer may have been lost on the way.
 _IS_BUSY = """
     select from pg_stat_activity
     where pid = $1 and backend_start = $2
@@ -34,7 +35,7 @@ _IS_BUSY = """
 async def watched(connection: AsyncConnection, fetch: Fetch) -> AsyncIterator[None]:
     """Raise `Unavailable` from the block once PostgreSQL has ended the connection's work, or is silent.
 
-    The connection has no transaction yet. Its rollback belongs into the block, since a silent server would not end it.
+    The connection must have no transaction yet. Roll it back within the block, since a silent server would not end it.
     """
     backend = (await connection.execute(_BACKEND)).one()
     await connection.rollback()

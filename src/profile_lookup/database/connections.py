@@ -38,13 +38,13 @@ class TimeLimits:
 
 
 REQUEST_LIMITS = TimeLimits(lock=3.5, statement=4.0, command=4.5, idle_in_transaction=4.5)
-"""Below five seconds, after which requests must be served again that a silent connection or replica has stopped."""
+"""They are below five seconds, after which requests must be served again if a connection or a replica falls silent."""
 STEP_LIMITS = TimeLimits(lock=5.0, statement=55.0, command=60.0, idle_in_transaction=60.0)
-"""For the steps of operations, and for all else that the worker does."""
+"""These are for the steps of operations, and for everything else that the worker does."""
 WATCHED_LIMITS = TimeLimits(lock=5.0, statement=None, command=None, idle_in_transaction=60.0)
-"""For statements that may take hours while a second connection watches them (`backend_watch.py`)."""
+"""These are for statements that may take hours while a second connection watches them (`backend_watch.py`)."""
 COMMAND_LIMITS = TimeLimits(lock=5.0, statement=10.0, command=None, idle_in_transaction=None)
-"""For migrations, and for commands that a person waits for, who may also pause what reads their output."""
+"""These are for migrations and commands. A person waits for them, and may pause the program that reads their output."""
 
 _KEEPALIVE = {"SO_KEEPALIVE": 1, "TCP_KEEPIDLE": 2, "TCP_KEEPALIVE": 2, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 2}
 """Seconds and a count: a lost host is noticed after four seconds. macOS calls the second option by the third name."""
@@ -88,12 +88,12 @@ async def connect(database_url: str, limits: TimeLimits = REQUEST_LIMITS) -> asy
 
 
 def _session_attributes(database_url: str, urls: Sequence[str]) -> SessionAttribute | None:
-    """Return which kind of server is wanted: of several ones, the primary, unless the URL or the environment says so.
+    """Return the kind of server to choose among several hosts: the primary, as a standby would refuse writes.
 
-    A standby would accept the connection and refuse the writes.
+    Return None if there is one host, or if the URL or the environment names the kind.
     """
-    is_said = "PGTARGETSESSIONATTRS" in os.environ or names_session_attributes(database_url)
-    return None if len(urls) == 1 or is_said else SessionAttribute.read_write
+    is_named = "PGTARGETSESSIONATTRS" in os.environ or names_session_attributes(database_url)
+    return None if len(urls) == 1 or is_named else SessionAttribute.read_write
 
 
 async def _first_connection(
@@ -160,7 +160,7 @@ def _keep_alive(connection: asyncpg.Connection) -> None:
     if opened.family == socket.AF_UNIX:
         return
     for name, value in _KEEPALIVE.items():
-        if hasattr(socket, name):  # each system has its own ones
+        if hasattr(socket, name):  # not every system has all of them
             level = socket.SOL_SOCKET if name.startswith("SO_") else socket.IPPROTO_TCP
             opened.setsockopt(level, getattr(socket, name), value)
     if hasattr(socket, "TCP_USER_TIMEOUT"):

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 def url_of_each_host(database_url: str) -> list[str]:
     """Return one URL for each host, in their order. A URL of a single host is returned as it is.
 
-    Both spellings of libpq are read: `//user@a:5432,b:5433/name`, and `///name?host=a,b&port=5432,5433`. Raises
+    It accepts both spellings of libpq: `//user@a:5432,b:5433/name`, and `///name?host=a,b&port=5432,5433`. Raises
     `ValueError` if the numbers of hosts and ports differ.
     """
     parts = urlsplit(database_url)
@@ -24,7 +24,7 @@ def url_of_each_host(database_url: str) -> list[str]:
 
 
 def names_session_attributes(database_url: str) -> bool:
-    """Return whether the URL says which kind of server it wants, such as `target_session_attrs=any`."""
+    """Return whether the URL names the kind of server to choose, such as `target_session_attrs=any`."""
     return "target_session_attrs" in dict(parse_qsl(urlsplit(database_url).query))
 
 

@@ -74,8 +74,8 @@ def _refuse_closed(connection: DBAPIConnection, _record: ConnectionPoolEntry, _p
 class _Silence:
     """Closes the connections of an engine at once if its server has fallen silent since they were opened.
 
-    SQLAlchemy waits two seconds for the good-bye of each. If the server is not silent, that is right: a statement whose
-    task was cancelled is cancelled in the server, too, before its connection is closed.
+    SQLAlchemy closes each in order, which takes two seconds if the server is silent. If it is not, that is right: when
+    a task is cancelled, its statement must be cancelled in the server before the connection is closed.
     """
 
     def __init__(self) -> None:
@@ -87,8 +87,8 @@ class _Silence:
     def failed(self, context: ExceptionContext) -> None:
         if isinstance(context.original_exception, TimeoutError):
             self._noticed_at = monotonic()
-            # A rollback would wait, too, and the other connections of the pool are no better. By itself, SQLAlchemy
-            # takes a time limit for a cancelled task, and keeps them.
+            # A rollback would wait, too, and the other connections of the pool are no better. SQLAlchemy itself would
+            # keep them, because it takes a time limit for a cancelled task.
             context.is_disconnect = context.invalidate_pool_on_disconnect = True
 
     def closing(self, connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:

@@ -1,7 +1,7 @@
 """The secrets by which this service signs page tokens and upload addresses.
 
-All replicas use the same ones: a migration made the first, and `profile-lookup signing-keys rotate` makes others. All
-of them verify, and the newest one signs, but not before every process has read it.
+All replicas use the same ones: a migration made the first, and `profile-lookup signing-keys rotate` makes others. A
+signature by any of them is valid. The newest one signs as soon as every process has read it.
 """
 
 import secrets
@@ -17,7 +17,7 @@ from profile_lookup.database.tables import signing_key
 
 REREAD_AFTER = 60.0  # seconds
 SIGNS_AFTER = timedelta(seconds=2 * REREAD_AFTER)
-"""How long after it was made a key signs. By then every process knows it, and can verify what others sign."""
+"""The time from making a key until it signs. By then every process has read it, and can verify its signatures."""
 
 _SECRET_LENGTH = 32  # bytes
 

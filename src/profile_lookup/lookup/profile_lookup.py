@@ -21,7 +21,7 @@ from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.lookup.coalescing import Found, IsGone, Lookups
 from profile_lookup.lookup.queries import MAX_PROFILES, profile_ids_of_any, similar_profile_ids
-from profile_lookup.overload import LoadLimits, Turn
+from profile_lookup.overload import ConnectionTurn, LoadLimits
 from profile_lookup.stores.admission import Admissions
 from profile_lookup.stores.rules_cache import StoreRules
 
@@ -127,6 +127,6 @@ class ProfileLookup:
     @asynccontextmanager
     async def _slow_connection(self) -> AsyncIterator[AsyncConnection]:
         """Yield a connection for a query that may take long. These queries take turns. Raises `Overloaded`."""
-        turn = Turn(self._load_limits.fuzzy, self._load_limits.fuzzy_turns)
+        turn = ConnectionTurn(self._load_limits.fuzzy, self._load_limits.fuzzy_turns)
         async with turn, self._database.statements() as connection:
             yield connection

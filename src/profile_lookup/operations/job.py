@@ -13,10 +13,11 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.database.documents import Document
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import Unavailable
 from profile_lookup.operations import leases
-from profile_lookup.operations.queue import Document, Taken
+from profile_lookup.operations.queue import Taken
 
 LEASE = timedelta(seconds=15)
 """After a crash, another worker goes on after this time at the latest. A step may take longer: it locks the row."""

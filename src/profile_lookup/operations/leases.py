@@ -1,6 +1,6 @@
-"""What a worker that has taken an operation does with it: renew its lease, save its progress, end it or give it back.
+"""What a worker does with an operation that it has taken: it renews the lease, saves progress, ends or releases it.
 
-Whatever gives an operation up passes its sequence's turn on. See queue.py for turns and sequences.
+Each function that ends or releases an operation also passes on the turn of its sequence (see `queue.py`).
 """
 
 from datetime import timedelta
@@ -9,8 +9,9 @@ from sqlalchemy import delete, func, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.clock import CLOCK
+from profile_lookup.database.documents import Document
 from profile_lookup.database.tables import operation, operation_item, operation_piece
-from profile_lookup.operations.queue import Document, Taken
+from profile_lookup.operations.queue import Taken
 
 
 async def renew(connection: AsyncConnection, taken: Taken, lease_time: timedelta) -> bool:

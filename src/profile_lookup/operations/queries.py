@@ -9,11 +9,10 @@ from sqlalchemy import Row, Select, delete, exists, func, insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.clock import CLOCK
+from profile_lookup.database.documents import Document
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.keyset import Key
 from profile_lookup.database.tables import operation, operation_item
-
-Document = dict[str, Any]
 
 OPERATIONS_KEY = Key((operation.c.id,))
 

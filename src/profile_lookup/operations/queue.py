@@ -3,25 +3,23 @@
 An operation that has not ended is in the queue unless it waits for something, such as an upload. Operations that must
 not overlap form a *sequence*: those of one store, or those of one store and one kind. The table `operation_turn` has a
 row for each sequence that has operations in the queue, with the time at which a worker should look at it next. So the
-next operation costs the same however many wait, and a sequence that was served goes to the end: nobody waits for all
-that another has enqueued. See docs/decisions/0031-turns-of-sequences.md.
+next operation costs the same however many wait. A sequence that was served goes to the end, so nobody waits for all the
+operations that another tenant has enqueued. See docs/decisions/0031-turns-of-sequences.md.
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, insert, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.clock import CLOCK
+from profile_lookup.database.documents import Document
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.tables import operation
 from profile_lookup.operations.kinds import sequence_of
-
-Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""How many operations may be unfinished: what one tenant enqueues costs the others neither room nor time.
+"""Limits how many operations may be unfinished, so that no tenant fills the queue and the database.
 
 Only clients' requests are limited. What the service enqueues for itself, the erasure of a store, and an import whose
 file has arrived enter the queue in any case. Imports that wait for their file are not in the queue, and have a quota of

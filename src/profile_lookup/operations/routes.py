@@ -35,7 +35,7 @@ from profile_lookup.web.dependencies import BaseUrl, DatabaseOfApp, ErrorPages, 
 from profile_lookup.web.openapi import answer, error_answers, error_example, header
 from profile_lookup.web.pagination import ControlPlanePage, PageTokensOfApp, ResultsPage, fetch_page
 from profile_lookup.web.urls import EXAMPLE_BASE, operation_url
-from profile_lookup.web.wire import OURS
+from profile_lookup.web.wire import OURS, MayBeAbsent
 
 router = APIRouter(prefix="/v1/ControlPlane/Operations", tags=["Operations"], route_class=ContractRoute)
 
@@ -109,9 +109,7 @@ async def list_operations(
             json_schema_extra={"pattern": ids.STORE_ID_PATTERN},
         ),
     ] = None,
-    status: Annotated[
-        Status | SkipJsonSchema[None], Query(description="Only operations that have this status.")
-    ] = None,
+    status: Annotated[Status | None, MayBeAbsent, Query(description="Only operations that have this status.")] = None,
 ) -> OperationList:
     """The newest operation comes first, unless `orderBy` says otherwise **(ours)**.
 
@@ -133,10 +131,10 @@ async def list_operations(
 
 
 def _store_uuid(store_id: str) -> UUID:
-    """Return the UUID of a store's ID; one that no store has is decoded as zero. Raises `StoreIdMalformed`."""
-    if not ids.is_well_formed(ids.STORE_ID_PATTERN, store_id):
+    uuid = ids.store_uuid(store_id)
+    if uuid is None:
         raise StoreIdMalformed
-    return ids.decoded(store_id) or UUID(int=0)
+    return uuid
 
 
 @router.get(

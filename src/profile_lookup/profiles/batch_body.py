@@ -20,13 +20,10 @@ from profile_lookup.web.body import (
     USUAL_LIMITS,
     BodyLimits,
     JsonBody,
-    decoded_json,
-    refuse_constant,
-    refuse_deep_json,
-    refusing_malformed_json,
     validated,
     values_in,
 )
+from profile_lookup.web.json_text import decoded_json, refuse_constant, refuse_deep_json, refusing_malformed_json
 from profile_lookup.web.wire import mistakes
 
 LIMITS = BodyLimits(size=16 << 20, values=1_000_000)
@@ -84,7 +81,7 @@ def _profiles_of_large(body: bytes) -> Iterator[ProfileData]:
 
 
 def _next_value(text: str, position: int, number: int) -> tuple[Any, int]:
-    """Return the value that begins at a position, the profile with this number, and the position of its end.
+    """Return the value that begins at a position, and the position of its end. `number` is that of the profile.
 
     A profile may be as large as the body of a single create. Raises `RequestRefused`.
     """
@@ -108,7 +105,7 @@ def _next_value(text: str, position: int, number: int) -> tuple[Any, int]:
 
 
 def _end_of_window(text: str, position: int, size: int) -> int:
-    """Return the end of the text to parse: of so many characters, or of little more values than a profile may have."""
+    """Return the end of a window of `size` characters, or of fewer if they hold more values than a profile may have."""
     end = min(position + size, len(text))
     values = 0
     for start in range(position, end, _FIRST_WINDOW):

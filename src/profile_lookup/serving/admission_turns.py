@@ -1,7 +1,7 @@
-"""Lets few requests of strangers be under way at the same time. Their addresses take turns.
+"""Limits how many requests of strangers are under way at the same time. Their addresses take turns.
 
-A stranger's request waits as a parsed head: no task is started for it, and its body is not read. It keeps its turn
-until its caller is admitted, or until it was answered.
+A stranger's request waits as a parsed head: no task is started for it, and its body is not read. It has its turn until
+its caller is admitted, or until it is answered.
 """
 
 from collections import OrderedDict, deque
@@ -75,7 +75,7 @@ class AdmissionTurns:
 
 
 def in_turn(turn: Turn, app: Any) -> Any:
-    """Return the application, which gives up the turn at the end. Its caller's admission gives it up before."""
+    """Return an application that serves a request and gives up its turn at the end, unless it was given up before."""
 
     async def serve(*request: Any) -> None:
         try:

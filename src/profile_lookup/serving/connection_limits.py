@@ -1,8 +1,8 @@
-"""Limits on the connections of one process, by which nobody with right credentials is refused.
+"""Limits the connections of one process, and refuses nobody who has right credentials.
 
-A connection is a stranger's until somebody was admitted on it. If there are too many connections in all, one of a
-stranger is ended for each new one. An address with too many strangers' connections has less time for each further one;
-the connections themselves are accepted, since one of them may be that of a caller with right credentials.
+A connection is a stranger's until somebody was admitted on it. If there are too many connections in all, a stranger's
+is ended for each new one. If an address has too many strangers' connections, further ones are accepted, because any of
+them may belong to a caller with right credentials; but they have less time to send a request.
 See docs/decisions/0033-strangers-cost-nothing.md.
 """
 
@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Protocol
 
 STRANGERS_SHARE = 10  # one in so many connections is left to strangers, and so to health checks
-OTHER_FILES = 256  # open files of a process that are no connections of clients
+OTHER_FILES = 256  # open files of a process besides the connections of clients
 _EXAMINED = 100  # connections, among which one without a request is preferred
 _LOG_INTERVAL = 1.0  # seconds
 
@@ -43,7 +43,7 @@ class ConnectionLimits:
         self._logged_at = 0.0
 
     def open(self, connection: Connection, address: str | None) -> bool:
-        """Count a new connection. Return whether its address has more of strangers than it may have.
+        """Count a new connection. Return whether its address has more strangers' connections than it may have.
 
         `address` is None for a trusted proxy, whose connections are not limited by address.
         """
@@ -56,9 +56,9 @@ class ConnectionLimits:
         return self._strangers_of[address] > self._strangers_per_address
 
     def admit(self, connection: Connection) -> None:
-        """Note that somebody was admitted on this connection, so that it is not ended as long as there are strangers'.
+        """Note that somebody was admitted on this connection, so that it is not ended to make room for others.
 
-        Beyond the limit for these, it may still be ended, but does not count for its address any more.
+        Beyond the limit for admitted ones, it may still be ended, but does not count for its address any more.
         """
         if connection in self._strangers:
             self._uncount(self._strangers[connection])
@@ -68,7 +68,7 @@ class ConnectionLimits:
                 self._admitted.add(connection)
 
     def close(self, connection: Connection) -> None:
-        """Forget a connection. It may have been forgotten before."""
+        """Stop counting a connection, unless that was done before."""
         if connection in self._strangers:
             self._uncount(self._strangers.pop(connection))
         else:

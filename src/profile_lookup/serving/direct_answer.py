@@ -8,7 +8,7 @@ from profile_lookup.errors import ProfileLookupError
 from profile_lookup.serving.listener import address
 from profile_lookup.settings import Settings
 from profile_lookup.web.errors import answer_with
-from profile_lookup.web.request_id import new_request_id, with_request_id
+from profile_lookup.web.middleware.request_id import new_request_id, with_request_id
 from profile_lookup.web.urls import error_pages
 
 

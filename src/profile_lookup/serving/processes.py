@@ -21,7 +21,7 @@ from profile_lookup.serving.admission_turns import AdmissionTurns
 from profile_lookup.serving.connection_limits import ConnectionLimits, open_file_limit
 from profile_lookup.serving.http_protocol import ContractHttpProtocol, Strangers
 from profile_lookup.serving.listener import BACKLOG
-from profile_lookup.serving.stopping import stopping_in_order, take_from_load_balancers
+from profile_lookup.serving.stopping import delay_stop, with_delayed_stop
 from profile_lookup.serving.supervised import end_with_supervisor
 from profile_lookup.serving.worker_supervisor import worker_process
 from profile_lookup.settings import PREFIX, Settings, load_settings
@@ -76,7 +76,7 @@ def _serve_alone(settings: Settings, listener: socket.socket, announce: Announce
     double: Double | None = app.state.double
 
     def accept_clients() -> None:
-        take_from_load_balancers(app, settings.stop_delay_seconds)
+        delay_stop(app, settings.stop_delay_seconds)
         announce(None if double is None else double.for_client)
 
     service = _Server(config, accept_clients)
@@ -100,7 +100,7 @@ def _handle_signals(handler: Callable[[int, FrameType | None], None]) -> None:
 def app_of_process() -> FastAPI:
     """Return the application for one of several processes, which ends if its supervisor is killed."""
     end_with_supervisor()
-    return stopping_in_order(app_from_environment(), load_settings().stop_delay_seconds)
+    return with_delayed_stop(app_from_environment(), load_settings().stop_delay_seconds)
 
 
 class _Server(uvicorn.Server):

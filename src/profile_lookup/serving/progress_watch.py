@@ -25,7 +25,7 @@ BODY = Pace(10.0, 2048)
 
 
 class ProgressWatch:
-    """Watches one connection. `received` is the number of bytes that have arrived; whoever receives them adds to it."""
+    """Watches one connection. Whoever receives bytes adds their number to `received`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.received = 0
@@ -33,7 +33,7 @@ class ProgressWatch:
         self._loop = loop
 
     def start(self, pace: Pace, is_excused: Callable[[], bool], on_timeout: Callable[[], None]) -> None:
-        """Call `on_timeout` if the client is too slow. The time in which `is_excused` returns true does not count."""
+        """Call `on_timeout` if the client is too slow. Time while `is_excused` returns true does not count."""
         self.is_running = True
         self._pace = pace
         self._is_excused: Callable[[], bool] | None = is_excused
@@ -42,7 +42,7 @@ class ProgressWatch:
         self._schedule()
 
     def stop(self) -> None:
-        """Stop, and refer to the connection no more, so that its memory is freed without the garbage collector."""
+        """Stop, and drop the references to the connection, so that it is freed without the garbage collector."""
         if self.is_running:
             self.is_running = False
             self._is_excused = self._on_timeout = None

@@ -1,6 +1,7 @@
-"""How a process stops at SIGTERM: first `/readyz` says so, and only when load balancers have noticed it stops.
+"""Stops a process in order at SIGTERM: first `/readyz` answers 503, and when load balancers have noticed, it stops.
 
-Meanwhile it serves as before, except that answers say `Connection: close`. See docs/decisions/0033.
+Meanwhile it serves as before, but its answers say `Connection: close`.
+See docs/decisions/0033-strangers-cost-nothing.md.
 """
 
 import asyncio
@@ -14,11 +15,11 @@ from fastapi import FastAPI
 from profile_lookup.web.dependencies import services_of
 
 
-def take_from_load_balancers(app: FastAPI, delay: float) -> None:
-    """Delay what SIGTERM does now by so many seconds, in which `/readyz` answers 503. Other signals do what they did.
+def delay_stop(app: FastAPI, delay: float) -> None:
+    """Delay the present effect of SIGTERM by so many seconds, in which `/readyz` answers 503.
 
-    It is called when uvicorn handles signals. SIGTERM may come several times: from a supervisor and from an
-    orchestrator that sends it to all processes.
+    Call it once uvicorn handles signals. SIGTERM may come several times, from a supervisor and from an orchestrator
+    that sends it to all processes; only the first one counts.
     """
     if not delay:
         return
@@ -35,14 +36,14 @@ def take_from_load_balancers(app: FastAPI, delay: float) -> None:
     signal.signal(signal.SIGTERM, begin)
 
 
-def stopping_in_order(app: FastAPI, delay: float) -> FastAPI:
-    """Return the application, which calls `take_from_load_balancers` when it starts."""
+def with_delayed_stop(app: FastAPI, delay: float) -> FastAPI:
+    """Return the application, which calls `delay_stop` when it starts."""
     start = app.router.lifespan_context
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with start(app):
-            take_from_load_balancers(app, delay)
+            delay_stop(app, delay)
             yield
 
     app.router.lifespan_context = lifespan

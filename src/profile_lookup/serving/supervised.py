@@ -1,6 +1,6 @@
-"""Processes that end when the process that started them is gone, however it ended, also by `kill -9`.
+"""Ends a process when the one that started it is gone, even if that was killed by `kill -9`.
 
-Each waits for the end of a pipe whose other end only that process has: the kernel closes it.
+Each waits for the end of a pipe. Only the process that started it has the other end, which the kernel then closes.
 """
 
 import multiprocessing
@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 
-_TIME_TO_END = 1.5  # seconds; nobody supervises the process any more, and a new service wants its address
+_TIME_TO_END = 1.5  # seconds; it is short, because a new service may need the address soon
 
 
 def end_with_supervisor() -> None:

@@ -124,10 +124,10 @@ class Admissions:
     many statements as if the store did not exist.
     """
 
-    def __init__(self, database: Database, limits: RateLimits) -> None:
+    def __init__(self, database: Database, limits: RateLimits, last_use: LastUse) -> None:
         self._database = database
         self._limits = limits
-        self.last_use = LastUse(database)
+        self._last_use = last_use
         self._known: OrderedDict[tuple[Credentials, str], _Known] = OrderedDict()
 
     async def admit(
@@ -153,7 +153,7 @@ class Admissions:
         except ProfileLookupError:
             self._known.pop(key, None)
             raise
-        self.last_use.note(credentials)
+        self._last_use.note(credentials)
         self._known[key] = _Known(admitted.id, scopes, buckets, monotonic() + KNOWN_FOR)
         self._known.move_to_end(key)
         if len(self._known) > MAX_KNOWN_CALLERS:
@@ -204,5 +204,5 @@ class Admissions:
         store = RULES.get(known.store_id)
         if store is not None:
             self._limits.take(known.buckets, now)
-            self.last_use.note(credentials)
+            self._last_use.note(credentials)
         return store

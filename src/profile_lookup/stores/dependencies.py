@@ -1,5 +1,6 @@
 """Dependencies that return the store in the path, if the caller may use it."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Path, Request
@@ -11,7 +12,7 @@ from profile_lookup.errors import RequestRefused, StoreIdMalformed, StoreNotActi
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 from profile_lookup.web.connection import note_admission
-from profile_lookup.web.dependencies import services_of
+from profile_lookup.web.dependencies import readmit_after_body, services_of
 from profile_lookup.web.redirects import is_followed
 
 STORE_ERRORS = (StoreIdMalformed(), StoreNotFound(), StoreNotActive())
@@ -37,8 +38,9 @@ async def admitted(
     `refusal` says that another ID in the path is malformed. It is raised after the caller's credentials are verified.
     """
     needed = needed_scope(request.method, request.scope["route"].path)
-    cost = 0 if is_followed(request.scope) else 1
-    store = await services_of(request.scope).admissions.admit(credentials, store_id, needed, refusal, cost=cost)
+    admit = partial(services_of(request.scope).admissions.admit, credentials, store_id, needed, refusal)
+    store = await admit(cost=0 if is_followed(request.scope) else 1)
+    readmit_after_body(request.scope, partial(admit, cost=0))
     note_admission(request.scope)
     return store
 

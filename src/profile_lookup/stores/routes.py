@@ -8,7 +8,7 @@ from profile_lookup.accounts.dependencies import AllStoresManager, Manager
 from profile_lookup.database.keyset import Key
 from profile_lookup.database.tables import store as store_table
 from profile_lookup.errors import (
-    AccountTokenNeeded,
+    AllStoresNeeded,
     NotFound,
     Outdated,
     PageTokenRefused,
@@ -48,7 +48,7 @@ _REMOVED = "Memory Store deletion request accepted for processing."
         **error_answers(
             RequestRefused("displayName: Field required"),
             StoreLimitReached(15),
-            AccountTokenNeeded(),
+            AllStoresNeeded(),
             NotFound(),
             StoreNameTaken(),
             has_body=True,

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.accounts import keys
 from profile_lookup.accounts import queries as accounts
 from profile_lookup.accounts.credentials import Credentials, digest, new_account_sid, new_key_sid, new_secret
 from profile_lookup.settings import Settings
@@ -28,5 +29,5 @@ async def make_access(connection: AsyncConnection, settings: Settings) -> Access
         sid, token = settings.bootstrap_account_sid, settings.bootstrap_auth_token.get_secret_value()
     account_id = await accounts.ensure_account(connection, "tests", Credentials(sid, digest(token)))
     key, secret = new_key_sid(), new_secret()
-    await accounts.add_key(connection, account_id, Credentials(key, digest(secret)), scope="full", name="tests")
+    await keys.add_key(connection, account_id, Credentials(key, digest(secret)), name="tests")
     return Access(account_id, sid, token, key, secret)

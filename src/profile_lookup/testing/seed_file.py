@@ -8,7 +8,7 @@ import yaml
 
 from profile_lookup.errors import OperatorError, RequestRefused
 from profile_lookup.testing.wire import Seed
-from profile_lookup.web.body import parse_json
+from profile_lookup.web.json_text import parse_json
 
 
 def load_seed(path: Path) -> Seed:

@@ -7,14 +7,12 @@ the body. See docs/decisions/0005-what-is-checked-first.md.
 """
 
 import email.message
-import json
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from itertools import accumulate
+from collections.abc import Mapping
+from time import monotonic
 from typing import Any, NamedTuple, TypeVar
 
 from fastapi import Depends, Request
+from fastapi.dependencies.utils import get_parameterless_sub_dependant
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from starlette.types import Message, Receive, Scope
@@ -25,10 +23,11 @@ from profile_lookup.errors import (
     MediaTypeRefused,
     RequestRefused,
     SettingsRefused,
-    TooDeep,
     TooManyValues,
 )
-from profile_lookup.web.wire import mistakes_in
+from profile_lookup.web.dependencies import query_names, readmit, refuse_unknown_query
+from profile_lookup.web.json_text import parse_json
+from profile_lookup.web.wire import OURS, mistakes_in
 
 Model = TypeVar("Model", bound=BaseModel)
 Refusal = type[RequestRefused] | type[SettingsRefused]
@@ -46,11 +45,8 @@ class BodyLimits(NamedTuple):
 
 
 USUAL_LIMITS = BodyLimits()
-MAX_DEPTH = 256
-"""The limit of nested brackets. A body that fits a model has less than ten; Python's own limit differs by version."""
-_NO_BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[^][{}"]+', re.DOTALL)
-"""Text without brackets: strings, the last of which may not end, and what is between them."""
-_STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
+ADMITTED_FOR = 1.0
+"""Seconds that a body may take to arrive before its caller, who may have lost access since, is admitted again."""
 _SHORT_DIGITS = 4  # no limit is below 10,000 bytes
 _HEADERS = "headers"  # the key of the scope's `state`
 _READ_BODY = "profile_lookup.read_body"  # the key of the bytes in a request's scope
@@ -151,43 +147,6 @@ def _is_json(content_type: str) -> bool:
     return message.get_content_maintype() == "application" and (subtype == "json" or subtype.endswith("+json"))
 
 
-def parse_json(body: bytes) -> Any:
-    """Return the parsed body. Raises `RequestRefused`."""
-    with refusing_malformed_json():
-        text = decoded_json(body)
-        refuse_deep_json(text)
-        return json.loads(text, parse_constant=refuse_constant)
-
-
-@contextmanager
-def refusing_malformed_json(first: int = 0) -> Iterator[None]:
-    """Turn errors of the parser into `RequestRefused`. `first` is the position of the text that it parses."""
-    try:
-        yield
-    except RecursionError:
-        raise TooDeep(MAX_DEPTH) from None
-    except ValueError as error:
-        position = f" at character {first + error.pos}" if isinstance(error, json.JSONDecodeError) else ""
-        raise RequestRefused(f"body: expected JSON; it is malformed{position}") from None
-
-
-def decoded_json(body: bytes) -> str:
-    """Return the text of a body in UTF-8, or in UTF-16 or UTF-32, as `json.loads` does. Raises `ValueError`."""
-    return body.decode(json.detect_encoding(body), "surrogatepass")
-
-
-def refuse_deep_json(text: str) -> None:
-    """Raise `RequestRefused` if brackets are nested deeper than `MAX_DEPTH`. How deep parsers go depends on Python."""
-    if text.count("[") + text.count("{") > MAX_DEPTH:  # or else it cannot be
-        brackets = _NO_BRACKETS.sub("", text)
-        if max(accumulate(map(_STEP.__getitem__, brackets))) > MAX_DEPTH:
-            raise TooDeep(MAX_DEPTH)
-
-
-def refuse_constant(_name: str) -> None:
-    raise ValueError  # NaN and Infinity, which Python parses although JSON does not have them
-
-
 def validated(model: type[Model], body: bytes, refusal: Refusal = RequestRefused) -> Model:
     """Return the body as a model. Raises `RequestRefused` if it is no JSON, and `refusal` if it does not fit the model.
 
@@ -214,7 +173,10 @@ class JsonBody:
     async def __call__(self, request: Request) -> Any:
         scope = request.scope
         if _READ_BODY not in scope:
+            began = monotonic()
             scope[_READ_BODY] = await read_json_body(headers_of(scope), request.receive, self.limits)
+            if monotonic() - began > ADMITTED_FOR:
+                await readmit(scope)
         return await self.parsed(scope[_READ_BODY])
 
     async def parsed(self, body: bytes) -> Any:
@@ -230,13 +192,20 @@ def json_body(model: type[BaseModel], limits: BodyLimits = USUAL_LIMITS, refusal
 
 
 class ContractRoute(APIRoute):
-    """A route that documents the body that a `JsonBody` among its dependencies reads."""
+    """A route that documents the body that a `JsonBody` among its dependencies reads.
+
+    An operation that is ours refuses unknown query parameters, after all else; the published contract ignores them.
+    """
 
     def __init__(self, path: str, endpoint: Any, **options: Any) -> None:
         super().__init__(path, endpoint, **options)
         for dependency in self.dependant.dependencies:
             if isinstance(dependency.call, JsonBody):
                 self.body_field = _body_field_of(dependency.call.model)
+        self.query_names = query_names(self.dependant)
+        if OURS.items() <= (self.openapi_extra or {}).items():
+            last = Depends(refuse_unknown_query)
+            self.dependant.dependencies.append(get_parameterless_sub_dependant(depends=last, path=self.path_format))
 
 
 def _body_field_of(model: type[BaseModel]) -> Any:

@@ -1,4 +1,4 @@
-"""The address that a client counts under: its connection's, or the one that trusted proxies forward."""
+"""The address by which a client is counted: its connection's, or the one that trusted proxies forward."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -8,7 +8,7 @@ from typing import Any
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 _FORWARDED_FOR = b"x-forwarded-for"
-_MAX_LENGTH = 64  # characters of a forwarded address that is none
+_MAX_LENGTH = 64  # characters; what a proxy forwards need not be an address
 _NETWORK_OF_ONE_CLIENT = 64  # bits of an IPv6 address; a client may choose the others
 
 
@@ -16,14 +16,14 @@ class ClientAddresses:
     """Finds the addresses of clients."""
 
     def __init__(self, trusted_proxies: str) -> None:
-        self._trusted = ProxyHeadersMiddleware(_no_application, trusted_hosts=trusted_proxies).trusted_hosts
+        self._trusted = proxy_headers(trusted_proxies).trusted_hosts
 
     def is_trusted_proxy(self, address: str) -> bool:
         """Return whether `X-Forwarded-For` counts in requests from this address."""
         return address in self._trusted
 
     def is_known(self, scope: Mapping[str, Any]) -> bool:
-        """Return whether a request tells its client's address: one of a trusted proxy may tell only the proxy's."""
+        """Return whether the client's address is known. It is not if a trusted proxy forwards none."""
         return scope["client"] is not None and (not self.is_trusted_proxy(scope["client"][0]) or is_forwarded(scope))
 
     def of_request(self, scope: Mapping[str, Any]) -> str:
@@ -42,7 +42,7 @@ def is_forwarded(scope: Mapping[str, Any]) -> bool:
 
 @cache
 def client_addresses(trusted_proxies: str) -> ClientAddresses:
-    """Return what finds the addresses of clients with this value of the setting `trusted_proxies`."""
+    """Return the `ClientAddresses` for this value of the setting `trusted_proxies`."""
     return ClientAddresses(trusted_proxies)
 
 
@@ -59,4 +59,13 @@ def counted_address(address: str) -> str:
     return str(ip_network((int(parsed), _NETWORK_OF_ONE_CLIENT), strict=False))
 
 
-async def _no_application(*_request: object) -> None: ...
+@cache
+def proxy_headers(trusted_proxies: str) -> ProxyHeadersMiddleware:
+    """Return uvicorn's middleware around an application that does nothing.
+
+    It sets the scheme and the client in a request's scope to those that a trusted proxy forwards.
+    """
+
+    async def do_nothing(*_request: object) -> None: ...
+
+    return ProxyHeadersMiddleware(do_nothing, trusted_hosts=trusted_proxies)

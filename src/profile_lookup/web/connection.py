@@ -8,14 +8,13 @@ CACHE = "connection_cache"
 """Keys of the ASGI scope's `state`."""
 
 ABORT = "abort"
-"""The key in a connection's cache of the function that ends the connection at once."""
-
 HOLD_BACK = "hold_back"
-"""The key in a connection's cache of the function that reads nothing from it for some seconds after the answer."""
+NOTE_ADMISSION = "note_admission"
+"""Keys of a connection's cache. The values are the server's functions that `abort_connection`, `hold_back` and
+`note_admission` call."""
+
 WAS_HELD_BACK = "was_held_back"
-"""The key in a connection's cache that is there while requests may arrive that were sent while nothing was read."""
-NOTE_ADMISSION = "note admission"
-"""The key in a connection's cache of the function that tells the server of the first admission on the connection."""
+"""A key of a connection's cache. It is there while requests may arrive that were sent while nothing was read."""
 
 
 def is_gone(scope: Mapping[str, Any]) -> Callable[[], bool] | None:
@@ -50,7 +49,7 @@ def was_held_back(scope: Mapping[str, Any]) -> bool:
 
 
 def note_admission(scope: Mapping[str, Any]) -> None:
-    """Tell the server, if it does not know yet, that a caller was admitted on this connection: no stranger has it."""
+    """Let the server know that a caller was admitted on this connection, unless it knows: it is no stranger's then."""
     note = connection_cache(scope).pop(NOTE_ADMISSION, None)
     if note is not None:
         note()

@@ -1,21 +1,21 @@
 """Dependencies that several features use: the process's services, a transaction, and parts of the request."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from functools import cache
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Header, Request
+from fastapi.dependencies.models import Dependant
 from pydantic.json_schema import SkipJsonSchema
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import RequestRefused
 from profile_lookup.overload import LoadLimits
 from profile_lookup.settings import Settings
 from profile_lookup.web import urls
+from profile_lookup.web.client_address import proxy_headers
 
 if TYPE_CHECKING:
     from profile_lookup.services import Services
@@ -25,6 +25,21 @@ def services_of(scope: Mapping[str, Any]) -> "Services":
     """Return the services of the process, from the ASGI scope of a request."""
     services: Services = scope["app"].state.services
     return services
+
+
+_READMIT = "profile_lookup.readmit"  # the key in a request's scope
+
+
+def readmit_after_body(scope: MutableMapping[str, Any], admit: Callable[[], Awaitable[object]]) -> None:
+    """Have the caller admitted again, by `admit`, if the body then takes long to arrive."""
+    scope[_READMIT] = admit
+
+
+async def readmit(scope: Mapping[str, Any]) -> None:
+    """Admit the caller again. Raises what `admit` raises if the caller has lost access since."""
+    admit = scope.get(_READMIT)
+    if admit is not None:
+        await admit()
 
 
 async def _settings(request: Request) -> Settings:
@@ -69,6 +84,25 @@ SigningSecrets = Annotated[Sequence[bytes], Depends(_signing_secrets)]
 """The secrets that sign page tokens and upload addresses; the last one signs."""
 
 
+def query_names(dependant: Dependant) -> dict[str, bool]:
+    """Return the names of all query parameters of a route, and whether each is documented."""
+    names = {each.alias: bool(getattr(each.field_info, "include_in_schema", True)) for each in dependant.query_params}
+    for dependency in dependant.dependencies:
+        names |= query_names(dependency)
+    return names
+
+
+async def refuse_unknown_query(request: Request) -> None:
+    """Raise `RequestRefused` if the request has a query parameter that its route does not know.
+
+    Operations of ours need it: a misspelt parameter must not be ignored as if it filtered nothing.
+    """
+    known: dict[str, bool] = request.scope["route"].query_names
+    if not known.keys() >= request.query_params.keys():
+        documented = ", ".join(name for name, is_documented in known.items() if is_documented)
+        raise RequestRefused(f"query: expected {documented and 'only '}{documented or 'no parameters'}")
+
+
 async def base_url_of(scope: Scope) -> str:
     """Return `PUBLIC_URL`, or else the request's own origin, without a final slash. Raises `RequestRefused`."""
     settings = services_of(scope).settings
@@ -78,22 +112,13 @@ async def base_url_of(scope: Scope) -> str:
 
 
 async def _seen_by_proxy(scope: Scope) -> Scope:
-    """Return the scope with the scheme and the client that a trusted proxy tells, if the request came through one."""
-    seen = dict(scope)
-    await _proxy_headers(services_of(scope).settings.trusted_proxies)(seen, None, None)  # type: ignore[arg-type]
-    return seen
+    """Return the scope with the scheme and the client that a trusted proxy forwards, if the request came through one.
 
-
-@cache
-def _proxy_headers(trusted_proxies: str) -> ProxyHeadersMiddleware:
-    """Return what sets the scheme and the client of a request to those that a trusted proxy tells.
-
-    It is called only for answers that need them, because most do not.
+    Only answers that need them read these headers, because most do not.
     """
-
-    async def do_nothing(_scope: object, _receive: object, _send: object) -> None: ...
-
-    return ProxyHeadersMiddleware(do_nothing, trusted_hosts=trusted_proxies)
+    seen = dict(scope)
+    await proxy_headers(services_of(scope).settings.trusted_proxies)(seen, None, None)  # type: ignore[arg-type]
+    return seen
 
 
 async def _base_url(request: Request) -> str:

@@ -59,9 +59,9 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 async def logged_answer_to(scope: Scope, error: errors.ProfileLookupError) -> JSONResponse:
-    """Return the answer. If the service could not do its work, log a warning, but only one a second.
+    """Return the answer. If the service could not do its work, log a warning, at most one a second.
 
-    Wrong credentials are counted. If too many came from the client's address, the answer says that instead.
+    Wrong credentials are counted. If too many came from the client's address, the answer is 429 instead of 401.
     """
     if isinstance(error, errors.Unauthenticated):
         error = count_failure(scope) or error

@@ -1,8 +1,8 @@
 """Counts requests with wrong credentials by the client's address, and says when there are too many.
 
-Right credentials are never refused for it: whoever shares an address with an attacker keeps being served. A request
-without credentials is not counted, because many clients send one first to learn which credentials are expected. Nor is
-one from a trusted proxy that does not tell the address of its client.
+Right credentials are never refused because of it: whoever shares an address with an attacker keeps being served. A
+request without credentials is not counted, because many clients send one first to learn which credentials are expected.
+A request of a trusted proxy that does not forward its client's address is not counted either.
 """
 
 from time import monotonic

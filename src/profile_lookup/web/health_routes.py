@@ -19,7 +19,10 @@ async def healthz() -> dict[str, str]:
 
 @router.api_route("/readyz", methods=["GET", "HEAD"])
 async def readyz(request: Request, database: DatabaseOfApp) -> dict[str, str]:
-    """Answer that the database answers and has this version's schema. Raises `Unavailable`, also when we stop."""
+    """Answer that the database answers and has this version's schema.
+
+    Raises `Unavailable` if it does not, or if this process is about to stop.
+    """
     if services_of(request.scope).stopping.is_set():
         raise Unavailable("the service is shutting down")
     if not await serves_current(database):

@@ -18,7 +18,7 @@ from profile_lookup.web import connection
 from profile_lookup.web.body import USUAL_LIMITS, BodyLimits, ContractRoute, headers_of, read_json_body
 from profile_lookup.web.dependencies import services_of
 from profile_lookup.web.errors import logged_answer_to
-from profile_lookup.web.unread_body import answer_then_discard, may_be_long
+from profile_lookup.web.middleware.unread_body import answer_then_discard, may_be_long
 
 if TYPE_CHECKING:
     from profile_lookup.services import Services

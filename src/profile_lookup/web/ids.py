@@ -58,6 +58,14 @@ def decoded(wire_id: str) -> UUID | None:
     return UUID(int=number)
 
 
+def store_uuid(wire_id: str) -> UUID | None:
+    """Return the UUID of a store's ID, or None if the ID is malformed.
+
+    If nothing can have the ID, return zero, which is the UUID of no store: so it is refused like any unknown store.
+    """
+    return (decoded(wire_id) or UUID(int=0)) if is_well_formed(STORE_ID_PATTERN, wire_id) else None
+
+
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 
 

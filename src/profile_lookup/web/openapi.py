@@ -13,7 +13,7 @@ from profile_lookup import errors
 from profile_lookup.web import ids
 from profile_lookup.web.body import USUAL_LIMITS
 from profile_lookup.web.contract import CRASH_CODE, CRASH_MESSAGE, CRASH_STATUS
-from profile_lookup.web.request_id import HEADERS as REQUEST_ID_HEADERS
+from profile_lookup.web.middleware.request_id import HEADERS as REQUEST_ID_HEADERS
 from profile_lookup.web.urls import EXAMPLE_ERROR_PAGES
 from profile_lookup.web.wire import OURS, Error
 

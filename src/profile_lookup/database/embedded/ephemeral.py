@@ -22,14 +22,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from profile_lookup.database.embedded import guard
+from profile_lookup.database.embedded.directories import DIRECTORY_MODE, make_directory, package
+from profile_lookup.database.embedded.errors import EmbeddedPostgresError
 from profile_lookup.database.embedded.keeper import kept_running
-from profile_lookup.database.embedded.server import (
-    DIRECTORY_MODE,
-    EmbeddedPostgres,
-    EmbeddedPostgresError,
-    make_directory,
-    package,
-)
+from profile_lookup.database.embedded.server import EmbeddedPostgres
 from profile_lookup.files import is_held, open_private, try_lock
 
 _SETTING = "PROFILE_LOOKUP_CACHE_DIR"

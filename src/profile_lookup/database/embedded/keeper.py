@@ -12,7 +12,8 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from profile_lookup.database.embedded.server import EmbeddedPostgres, EmbeddedPostgresError
+from profile_lookup.database.embedded.errors import EmbeddedPostgresError
+from profile_lookup.database.embedded.server import EmbeddedPostgres
 
 MOST_RESTARTS = 5  # in a minute
 _MINUTE = 60.0  # seconds

@@ -36,9 +36,9 @@ def url_as(role: str, data: Path, socket_directory: str) -> str:
 
 
 def ensure_roles(data: Path, socket_directory: str) -> None:
-    """Let nobody connect without a password to a running server that admits anybody.
+    """Require a password of everybody who connects to this running server, unless it does so already.
 
-    That is a new one, or one of an earlier version, whose tables then get another owner.
+    A new server admits anybody, and so does one that an earlier version made; the tables of that get another owner.
     """
     admission = data / "pg_hba.conf"
     if admission.read_text() != _ADMISSION:

