@@ -59,8 +59,13 @@ async def refuse_secret(connection: AsyncConnection, secret_sha256: bytes) -> bo
     return changed.rowcount > 0
 
 
+async def lock_account(connection: AsyncConnection, account_id: UUID) -> None:
+    """Let nobody create a key or a store of the account until the transaction ends."""
+    await connection.execute(select(account.c.id).where(account.c.id == account_id).with_for_update())
+
+
 async def mark_deleted(connection: AsyncConnection, account_id: UUID) -> None:
-    """Delete an account's credentials, its name and its SID. `remove_deleted` deletes the row."""
+    """Delete the credentials, the name and the SID of a locked account. `remove_deleted` deletes the row."""
     await connection.execute(delete(credential).where(credential.c.account_id == account_id))
     await connection.execute(
         update(account)

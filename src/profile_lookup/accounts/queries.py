@@ -23,7 +23,8 @@ _VERIFIED = f"""
     where {verified(":sid", ":secret_sha256")}
 """  # noqa: S608 -- made of the condition above
 _VERIFY = text(_VERIFIED)
-_VERIFY_AND_LOCK = text(f"{_VERIFIED} for no key update of credential")
+# Whoever deletes or disables an account locks these in the same order.
+_VERIFY_AND_LOCK = text(f"{_VERIFIED} for key share of account for no key update of credential")
 
 
 async def verified_caller(

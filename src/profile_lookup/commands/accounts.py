@@ -14,8 +14,7 @@ from profile_lookup.accounts.queries import account_of, ensure_account
 from profile_lookup.commands.database import configure, run_in_transaction
 from profile_lookup.commands.errors import CommandError
 from profile_lookup.identity.values.normalization import is_storable
-from profile_lookup.stores import queries as stores
-from profile_lookup.stores.deletion import delete_store
+from profile_lookup.stores.deletion import delete_account as delete_account_with_stores
 
 account_commands = typer.Typer(help="Accounts: who may call.", no_args_is_help=True)
 
@@ -95,13 +94,7 @@ def delete_account(
     """Delete an account with its keys and its stores. A worker then erases all that they hold."""
     if not yes:
         typer.confirm(f"Delete {sid} with all its stores?", abort=True)
-
-    async def delete(connection: AsyncConnection, account_id: UUID) -> None:
-        for store in await stores.of_account(connection, account_id):
-            await delete_store(connection, account_id, store.id)
-        await administration.mark_deleted(connection, account_id)
-
-    _change(sid, delete)
+    _change(sid, delete_account_with_stores)
     typer.echo(f"{sid} is deleted.")
 
 

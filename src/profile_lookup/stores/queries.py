@@ -12,7 +12,7 @@ from profile_lookup.clock import CLOCK
 from profile_lookup.database.documents import blocked_values_document, settings_document, traits_document
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.tables import account, operation, profile_import, store, trait_group
-from profile_lookup.errors import StoreLimitReached, StoreNameTaken, StoreNotFound
+from profile_lookup.errors import StoreLimitReached, StoreNameTaken, StoreNotFound, Unauthenticated
 from profile_lookup.identity.blocked_values import NEW_STORES_BLOCKED_VALUES, BlockedValues
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.identity.trait_definitions import CONTACT
@@ -32,9 +32,10 @@ async def create(
 ) -> UUID:
     """Create a store with the default settings and trait group, and return its ID: a new one, unless it is given.
 
-    Raises `StoreNameTaken` or `StoreLimitReached`.
+    Raises `StoreNameTaken`, `StoreLimitReached`, or `Unauthenticated` if the account was deleted meanwhile.
     """
-    await _lock_names(connection, account_id)
+    if not await _lock_names(connection, account_id):
+        raise Unauthenticated
     if await find(connection, account_id, display_name) is not None:
         raise StoreNameTaken
     if await _count(connection, account_id) >= max_stores:
@@ -141,9 +142,13 @@ async def remove(connection: AsyncConnection, account_id: UUID, store_id: UUID) 
     await connection.execute(delete(store).where(store.c.account_id == account_id, store.c.id == store_id))
 
 
-async def _lock_names(connection: AsyncConnection, account_id: UUID) -> None:
-    """Let one transaction at a time create or rename stores of an account, so that counts and names stay true."""
-    await connection.execute(select(account.c.id).where(account.c.id == account_id).with_for_update(key_share=True))
+async def _lock_names(connection: AsyncConnection, account_id: UUID) -> bool:
+    """Let one transaction at a time create or rename stores of an account, so that counts and names stay true.
+
+    Return whether the account exists.
+    """
+    existing = select(account.c.id).where(account.c.id == account_id, account.c.deleted_at.is_(None))
+    return await connection.scalar(existing.with_for_update(key_share=True)) is not None
 
 
 async def _count(connection: AsyncConnection, account_id: UUID) -> int:
