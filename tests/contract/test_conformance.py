@@ -86,7 +86,7 @@ CODES = {
     "UpdateIdentityResolutionSettings": STORE | BODY | {520024, 520043},
     "FetchBlockedValues": STORE,
     "UpdateBlockedValues": STORE | BODY | {520043},
-    "ListBuiltInBlockedValues": {20404},
+    "ListBuiltInBlockedValues": {20404, 520046},
     "ListTraitGroups": STORE | {520046},
     "CreateTraitGroup": STORE | BODY | {520053, 520054, 520055, 20409},
     "FetchTraitGroup": STORE | {520046, 520047},
