@@ -115,36 +115,41 @@ class LoadLimit:
 
 
 class ConnectionTurn:
-    """A context in which a request may use a connection of the pool.
+    """A context in which a request may use a connection of the pool, from `begin` on.
 
     The turns are limited in number and given in the order of arrival; who waits counts for the limit of its class.
-    Entering raises `Overloaded`.
     """
 
     def __init__(self, limit: LoadLimit, turns: asyncio.Semaphore, *, is_late: bool = False) -> None:
         self._limit = limit
         self._turns = turns
         self._is_late = is_late
+        self._is_counted = False
         self._has_turn = False
 
     async def __aenter__(self) -> Self:
-        self._limit.begin(is_late=self._is_late)
-        try:
-            await self._acquire()
-        except BaseException:
-            self._limit.end()
-            raise
         return self
+
+    async def begin(self) -> None:
+        """Count the request and wait for its turn, unless it was counted before. Raises `Overloaded`."""
+        if self._is_counted:
+            return
+        self._limit.begin(is_late=self._is_late)
+        self._is_counted = True
+        await self._acquire()
 
     async def __aexit__(self, *_: object) -> None:
         self._release()
-        self._limit.end()
+        if self._is_counted:
+            self._limit.end()
 
     def interrupted(self, receive: Callable[[], Awaitable[Result]]) -> Callable[[], Awaitable[Result]]:
         """Return a function that does what `receive` does without a turn: a slow client must not occupy one."""
         receive_uncounted = self._limit.uncounted(receive)
 
         async def receive_without_turn() -> Result:
+            if not self._is_counted:
+                return await receive()
             self._release()
             result = await receive_uncounted()
             await self._acquire()

@@ -77,7 +77,8 @@ async def test_turns_are_taken_in_the_order_of_arrival_and_a_cancelled_request_l
     may_end = asyncio.Event()
 
     async def request(number: int) -> None:
-        async with ConnectionTurn(limit, turns):
+        async with ConnectionTurn(limit, turns) as turn:
+            await turn.begin()
             order.append(number)
             await may_end.wait()
 
@@ -99,10 +100,12 @@ async def test_a_slow_client_occupies_no_turn() -> None:
 
     async def slow() -> None:
         async with ConnectionTurn(limit, turns) as turn:
+            await turn.begin()
             await turn.interrupted(arrived.wait)()
 
     waiting = asyncio.create_task(slow())
     await asyncio.sleep(0)
-    async with ConnectionTurn(limit, turns):
+    async with ConnectionTurn(limit, turns) as turn:
+        await turn.begin()
         arrived.set()
     await waiting

@@ -5,15 +5,14 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Request
 from fastapi.security.http import HTTPBase
 from sqlalchemy import Row
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts import keys, queries
 from profile_lookup.accounts.credentials import Credentials, parse_basic
 from profile_lookup.accounts.grants import Caller
 from profile_lookup.errors import KeySidMalformed, Unauthenticated
 from profile_lookup.web import ids
-from profile_lookup.web.connection import note_admission
 from profile_lookup.web.dependencies import DatabaseOfApp, Transaction, readmit_after_body, services_of
+from profile_lookup.web.middleware.load_limits import note_admission
 
 BASIC = Depends(
     HTTPBase(
@@ -38,12 +37,11 @@ async def _verified_caller(request: Request, credentials: PresentedCredentials) 
     services = services_of(request.scope)
 
     async def verify() -> Caller:
-        async with services.database.statements() as connection:
-            return await _verified(connection, credentials)
+        return _unless_none(await queries.admitted_caller(services.database, credentials))
 
     caller = await verify()
     readmit_after_body(request.scope, verify)
-    note_admission(request.scope)
+    await note_admission(request.scope)
     limits = services.rate_limits
     limits.take(limits.buckets_of(credentials.sid, caller.account_id, caller.grant.rate_limit))
     services.last_use.note(credentials)
@@ -53,8 +51,7 @@ async def _verified_caller(request: Request, credentials: PresentedCredentials) 
 VerifiedCaller = Annotated[Caller, Depends(_verified_caller)]
 
 
-async def _verified(connection: AsyncConnection, credentials: Credentials, *, is_locked: bool = False) -> Caller:
-    caller = await queries.verified_caller(connection, credentials, is_locked=is_locked)
+def _unless_none(caller: Caller | None) -> Caller:
     if caller is None:
         raise Unauthenticated
     return caller
@@ -70,7 +67,7 @@ Manager = Annotated[Caller, Depends(_manager)]
 
 
 async def _locked_caller(credentials: PresentedCredentials, transaction: Transaction) -> Caller:
-    return await _verified(transaction, credentials, is_locked=True)
+    return _unless_none(await queries.verified_caller(transaction, credentials, is_locked=True))
 
 
 LockedCaller = Annotated[Caller, Depends(_locked_caller)]

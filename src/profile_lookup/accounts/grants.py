@@ -41,12 +41,20 @@ class Grant:
 
     @classmethod
     def of_row(cls, row: Row[Any]) -> "Grant":
-        return cls(
-            frozenset(row.scopes),
-            None if row.store_ids is None else frozenset(row.store_ids),
-            RateLimit.of_columns(row.rate_per_second, row.rate_burst),
-            row.expires_at,
-        )
+        return cls.of_columns(row.scopes, row.store_ids, row.rate_per_second, row.rate_burst, row.expires_at)
+
+    @classmethod
+    def of_columns(
+        cls,
+        scopes: Iterable[str],
+        store_ids: Iterable[UUID] | None,
+        rate_per_second: float | None,
+        rate_burst: int | None,
+        expires_at: datetime | None,
+    ) -> "Grant":
+        """Return the grant of a credential's row."""
+        stores = None if store_ids is None else frozenset(store_ids)
+        return cls(frozenset(scopes), stores, RateLimit.of_columns(rate_per_second, rate_burst), expires_at)
 
     def includes(self, other: "Grant") -> bool:
         """Return whether `other` may do no more than this grant, and no longer."""

@@ -12,19 +12,21 @@ from profile_lookup.accounts.grants import FULL, Caller, Grant
 from profile_lookup.accounts.verification import verified
 from profile_lookup.clock import CLOCK
 from profile_lookup.database.ids import new_id
+from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import account, credential
 
-_VERIFIED = f"""
+_CALLER = """
     select
         account.id, account.sid, credential.sid = account.sid as is_account_token, credential.scopes,
         credential.store_ids, credential.rate_per_second, credential.rate_burst, credential.expires_at
     from credential
     join account on account.id = credential.account_id
-    where {verified(":sid", ":secret_sha256")}
-"""  # noqa: S608 -- made of the condition above
+"""
+_VERIFIED = f"{_CALLER} where {verified(':sid', ':secret_sha256')}"
 _VERIFY = text(_VERIFIED)
 # Whoever deletes or disables an account locks these in the same order.
 _VERIFY_AND_LOCK = text(f"{_VERIFIED} for key share of account for no key update of credential")
+_ADMISSION = f"{_CALLER} where {verified('$1', '$2')}"
 
 
 async def verified_caller(
@@ -38,6 +40,14 @@ async def verified_caller(
     statement = _VERIFY_AND_LOCK if is_locked else _VERIFY
     row = (await connection.execute(statement, parameters)).one_or_none()
     return None if row is None else Caller(row.id, row.sid, row.is_account_token, Grant.of_row(row))
+
+
+async def admitted_caller(database: Database, credentials: Credentials) -> Caller | None:
+    """Return the caller as `verified_caller` does, without a connection of the pool: strangers must not occupy one."""
+    for row in await database.fetch(_ADMISSION, credentials.sid, credentials.secret_sha256):
+        account_id, sid, is_account_token, *grant = row
+        return Caller(account_id, sid, is_account_token, Grant.of_columns(*grant))
+    return None
 
 
 async def account_of(connection: AsyncConnection, sid: str) -> UUID | None:

@@ -128,5 +128,7 @@ class ProfileLookup:
     async def _slow_connection(self) -> AsyncIterator[AsyncConnection]:
         """Yield a connection for a query that may take long. These queries take turns. Raises `Overloaded`."""
         turn = ConnectionTurn(self._load_limits.fuzzy, self._load_limits.fuzzy_turns)
-        async with turn, self._database.statements() as connection:
-            yield connection
+        async with turn:
+            await turn.begin()
+            async with self._database.statements() as connection:
+                yield connection

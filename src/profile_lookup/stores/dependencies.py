@@ -11,8 +11,8 @@ from profile_lookup.accounts.grants import needed_scope
 from profile_lookup.errors import RequestRefused, StoreIdMalformed, StoreNotActive, StoreNotFound
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
-from profile_lookup.web.connection import note_admission
 from profile_lookup.web.dependencies import readmit_after_body, services_of
+from profile_lookup.web.middleware.load_limits import note_admission
 from profile_lookup.web.redirects import is_followed
 
 STORE_ERRORS = (StoreIdMalformed(), StoreNotFound(), StoreNotActive())
@@ -41,7 +41,7 @@ async def admitted(
     admit = partial(services_of(request.scope).admissions.admit, credentials, store_id, needed, refusal)
     store = await admit(cost=0 if is_followed(request.scope) else 1)
     readmit_after_body(request.scope, partial(admit, cost=0))
-    note_admission(request.scope)
+    await note_admission(request.scope)
     return store
 
 

@@ -48,6 +48,11 @@ def was_held_back(scope: Mapping[str, Any]) -> bool:
     return WAS_HELD_BACK in connection_cache(scope)
 
 
+def is_strangers(scope: Mapping[str, Any]) -> bool:
+    """Return whether nobody has been admitted yet for whom the request may come, so that it has a stranger's turn."""
+    return NOTE_ADMISSION in connection_cache(scope)
+
+
 def note_admission(scope: Mapping[str, Any]) -> None:
     """Let the server know that a caller was admitted on this connection, unless it knows: it is no stranger's then."""
     note = connection_cache(scope).pop(NOTE_ADMISSION, None)

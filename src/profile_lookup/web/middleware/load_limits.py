@@ -1,16 +1,33 @@
 """Refuses requests for the framework's routes, before they are parsed, while too many are under way."""
 
+from collections.abc import MutableMapping
+from typing import Any
+
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from profile_lookup.errors import Overloaded
 from profile_lookup.overload import ConnectionTurn, LoadLimit, LoadLimits
-from profile_lookup.web.connection import was_held_back
+from profile_lookup.web import connection
 from profile_lookup.web.dependencies import services_of
 from profile_lookup.web.errors import logged_answer_to
 
+_BEGIN = "profile_lookup.begin_turn"  # the key, in a stranger's scope, of what counts the request once it is admitted
+
+
+async def note_admission(scope: MutableMapping[str, Any]) -> None:
+    """Note that a caller was admitted, and count the request if it was a stranger's until now. Raises `Overloaded`."""
+    connection.note_admission(scope)
+    begin = scope.pop(_BEGIN, None)
+    if begin is not None:
+        await begin()
+
 
 class LoadLimitMiddleware:
-    """Counts requests by the class of their path. Health checks and pages of documentation are in no class."""
+    """Counts requests by the class of their path. Health checks and pages of documentation are in no class.
+
+    Of the framework's routes, a stranger's request counts from its admission on. Until then it uses no connection of
+    the pool, and `serving/admission_turns.py` limits how many are under way, so strangers keep nobody out.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -23,8 +40,12 @@ class LoadLimitMiddleware:
         limit = _limit_for(scope["path"], limits)
         try:
             if limit is limits.pooled:
-                turn = ConnectionTurn(limit, limits.pooled_turns, is_late=was_held_back(scope))
+                turn = ConnectionTurn(limit, limits.pooled_turns, is_late=connection.was_held_back(scope))
                 async with turn:
+                    if connection.is_strangers(scope):
+                        scope[_BEGIN] = turn.begin
+                    else:
+                        await turn.begin()
                     await self._app(scope, turn.interrupted(receive), send)
             else:
                 with limit.counted():
