@@ -17,7 +17,7 @@ IDENTIFIER_COLUMNS = ("store_id", "id_type", "value", "profile_id", "shared_by",
 
 
 def profile_row(store_id: UUID, profile: Profile, created_at: datetime) -> tuple[object, ...]:
-    return store_id, profile.id, created_at, json.dumps(serialized_traits(profile.traits))
+    return store_id, profile.id, created_at, json.dumps(serialized_traits(profile.traits, created_at))
 
 
 def identifier_rows(settings: IdentityResolutionSettings, store_id: UUID, profile: Profile) -> list[tuple[object, ...]]:
