@@ -106,7 +106,7 @@ async def _rows(database: Database, store_id: str) -> dict[str, list[Any]]:
                 "identifier",
                 f"({TRAITS})",
                 "merge",
-            )  # fmt: skip
+            )
         }
 
 
