@@ -24,6 +24,7 @@ from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
 from tests.conftest import PATIENCE, change_settings, finished, look_up, make_profile, make_store
+from tests.database.contents import TRAITS
 
 SECRET = "Sesame"
 
@@ -99,7 +100,13 @@ async def _rows(database: Database, store_id: str) -> dict[str, list[Any]]:
                     )
                 ).scalars()
             )
-            for table in ("profile", "alias", "identifier", "trait", "merge")
+            for table in (
+                "(select store_id, id, created_at from profile)",
+                "alias",
+                "identifier",
+                f"({TRAITS})",
+                "merge",
+            )
         }
 
 

@@ -54,8 +54,6 @@ async def update_settings(job: Job) -> None:
         change = SettingsChange(store.settings, settings_of(job.input["settings"]))
         await refuse_contradictions(connection, store, change)
         merged = await _renormalize(connection, store, change)
-        for id_type in change.remarked:
-            await connection.execute(_UPDATE_MARKS, _marks(store, change, id_type))
         await replace(connection, store, change.after)
         if change.renormalized:  # some values may be blocked as they are written now
             kind = OperationKind.UPDATE_BLOCKED_VALUES
@@ -68,7 +66,7 @@ _FOR_MANY_ROWS = ("plan_cache_mode = auto", "enable_seqscan = on")
 
 
 async def _renormalize(connection: AsyncConnection, store: StoreRules, change: SettingsChange) -> list[Written]:
-    """Rewrite the values, and return the merges of profiles that turn out to be one person."""
+    """Rewrite the values and their marks, and return the merges of profiles that turn out to be one person."""
     merged = []
     await connection.execute(_STAGING_TABLE)
     for id_type in change.renormalized:
@@ -79,6 +77,9 @@ async def _renormalize(connection: AsyncConnection, store: StoreRules, change: S
         for id_type in change.renormalized
         if change.after.is_unique(id_type) and (found := await _collisions(connection, store, change, id_type))
     }
+    # Before any value is rewritten, so that the primary key finds the value that it becomes.
+    for id_type in change.remarked:
+        await connection.execute(_UPDATE_MARKS, _marks(store, change, id_type))
     rules = collision_rules(change.after, collisions)
     for profile_ids in one_person_each([shared_by for found in collisions.values() for shared_by in found]):
         rule = min((rules[profile_id] for profile_id in profile_ids), key=change.after.matching_rules.index)
@@ -221,20 +222,22 @@ _REWRITE = text("""
         from each_name
         group by became, profile_id
     )
-    insert into identifier (store_id, id_type, value, profile_id, is_unique, fuzzy_key, added_at, names)
+    insert into identifier (store_id, id_type, value, profile_id, shared_by, fuzzy_key, added_at, names)
     select
-        :store_id, :id_type, became, profile_id,
-        cast(:is_unique as boolean), cast(:fuzzy_key as bigint), min(gone.added_at), united.names
+        :store_id, :id_type, became, profile_id, case when :is_unique then '' else uuid_send(profile_id) end,
+        cast(:fuzzy_key as bigint), min(gone.added_at), united.names
     from gone
     left join united using (became, profile_id)
     group by became, profile_id, united.names
     on conflict on constraint identifier_pkey
         do update set
-            added_at = least(identifier.added_at, excluded.added_at),
+            added_at = case when identifier.profile_id = excluded.profile_id
+                then least(identifier.added_at, excluded.added_at) end,  -- as in ingest/writes.py
             names = coalesce(excluded.names, identifier.names)
 """)
 
 _UPDATE_MARKS = text("""
-    update identifier set is_unique = :is_unique, fuzzy_key = :fuzzy_key
+    update identifier
+    set shared_by = case when :is_unique then '' else uuid_send(profile_id) end, fuzzy_key = :fuzzy_key
     where store_id = :store_id and id_type = :id_type
 """)
