@@ -185,6 +185,13 @@ class Settings(LimitSettings):
             "letters and digits, because the Go SDK sends no others."
         ),
     ] = None
+    direct_lookups: Annotated[
+        bool,
+        Field(
+            description="Whether usual Lookups are answered on their connection, at about half the cost, instead of "
+            "by the web server. Answers are the same. With `LOG_REQUESTS`, and for tests, the web server answers all."
+        ),
+    ] = True
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
         Field(description="The lowest severity that is logged."),
