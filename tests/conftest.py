@@ -172,13 +172,22 @@ async def store_id(client: httpx.AsyncClient) -> str:
 @pytest.fixture
 def service_url(settings: Settings) -> Iterator[str]:
     """The service's URL over real TCP, for clients that cannot call the ASGI application directly."""
+    with serving(settings) as url:
+        yield url
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[str]:
+    """Serve over TCP in a thread while the block runs, and yield the URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(uvicorn_config(app_with_worker(settings), settings))
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 @pytest.fixture
