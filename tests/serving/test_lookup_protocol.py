@@ -1,229 +1,286 @@
-"""Lookups that are answered on their connection get the answers that the application gives, whatever clients send."""
+"""Lookups that are answered on their connection: which ones, and what happens while they are under way."""
 
-import re
+import asyncio
 import socket
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from typing import ClassVar
 
-import httptools
+import asyncpg
 import httpx
 import pytest
-from hypothesis import given
-from hypothesis import settings as of_examples
-from hypothesis import strategies as st
+import uvicorn
 
+from profile_lookup.lookup import coalescing
+from profile_lookup.services import Services
+from profile_lookup.serving.http_protocol import ContractHttpProtocol
+from profile_lookup.serving.lookup_protocol import LookupProtocol
+from profile_lookup.serving.processes import uvicorn_config
 from profile_lookup.settings import Settings
-from tests.conftest import PATIENCE, serving
-from tests.serving.raw_http import connected, received_until_end, request
+from tests.conftest import PATIENCE, WAITING, app_with_worker, running_server
+from tests.serving.lookups import FOUND, LookupStore, make_lookup_store
+from tests.serving.raw_http import answer_on, connected, is_ended, received_until_end, request
 
-QUIET = 0.3  # seconds without an answer, after which garbage ends the body that the service may wait for
-END = request("GET", "/healthz", "Connection: close")
-GARBAGE = b"\0" * 20_000
-FOUND = b'{"idType":"phone","value":"+13175556789"}'
-BODIES = (
-    FOUND, b'{"idType":"phone","value":"(317) 555-6789"}', b'{"idType": "chat", "value": "nobody"}',
-    '{"idType":"chat","value":"é ✓"}'.encode(), b'{"idType":"chat","value":"c-1","x":null}',
-    b'{"idType":"phone","value":"none"}', b'{"idType":"fax","value":"1"}', b'{"idType":"name","value":"Alyssa"}',
-    b"{", b"", b"[]", b'{"value":1}', b'{"idType":"chat","value":"' + b"x" * 9_000 + b'"}',
-)  # fmt: skip
-HEADERS = (
-    "X-Request-Id: abc-1", "X-Request-Id: a@example.com", "x-request-id: \tpadded ", "Connection: keep-alive",
-    "Connection: Keep-Alive", "Connection: close", "Upgrade: websocket", "Expect: 100-continue",
-    "Proxy-Connection: close", "Content-Encoding: identity", "Content-Encoding: gzip", "X-Forwarded-For: 192.0.2.9",
-    "X-Forwarded-Proto: https", "User-Agent: é", "Accept:", "Accept: */*", " folded: 1", "no colon", "A b: c",
-    "Content-Length: 41", "Content-Length: 5", "Transfer-Encoding: chunked", "Transfer-Encoding: identity",
-    "Authorization: Basic AAAA", "Host: y", "Trailer: x", "Cookie: " + "x" * 9_000,
-)  # fmt: skip
-PATHS = ("", "?a=b", "/", "%20", "#x")
-LENGTHS = (
-    "Content-Length: {}",
-    "content-length: {}",
-    "Content-Length:{}",
-    "Content-Length: 00{}",
-    "Content-Length: {} ",
+HEALTH = request("GET", "/healthz")
+FORWARDED = "X-Forwarded-For: 192.0.2.9"
+
+
+class CountingProtocol(LookupProtocol):
+    """Counts the lookups that are answered on their connection."""
+
+    answered: ClassVar[int] = 0
+
+    def _answer(self, body: bytes) -> None:
+        CountingProtocol.answered += 1
+        super()._answer(body)
+
+
+class Service:
+    def __init__(self, url: str, server: uvicorn.Server, store: LookupStore) -> None:
+        self.url = url
+        self.server = server
+        self.store = store
+        self.services: Services = server.config.loaded_app.state.services
+        CountingProtocol.answered = 0
+
+    @contextmanager
+    def admitted(self) -> Iterator[socket.socket]:
+        """Yield a connection on which the caller was admitted."""
+        with connected(self.url) as connection:
+            connection.sendall(self.store.lookup())
+            assert answer_on(connection).status == 200
+            yield connection
+
+    def is_answered_directly(self, *headers: str, body: bytes = FOUND) -> bool:
+        """Send a lookup on a connection on which the caller was admitted, and return whether that answers it."""
+        before = CountingProtocol.answered
+        with self.admitted() as connection:
+            connection.sendall(self.store.lookup(body, *headers))
+            answer_on(connection)
+        return CountingProtocol.answered > before
+
+    @property
+    def lookups_under_way(self) -> int:
+        return self.services.load_limits.lookups._under_way
+
+
+@pytest.fixture
+def service(settings: Settings, synchronous_account: tuple[str, str]) -> Iterator[Service]:
+    config = uvicorn_config(app_with_worker(settings), settings)
+    assert isinstance(config.http, partial)
+    config.http = partial(CountingProtocol, *config.http.args)
+    with running_server(config) as (url, server):
+        yield Service(url, server, make_lookup_store(url, synchronous_account))
+
+
+@asynccontextmanager
+async def held_up(settings: Settings) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Keep lookups from ending while the block runs, and yield a function that waits until one has begun."""
+    assert settings.database_url is not None
+    url = settings.database_url.get_secret_value()
+    locking, watching = await asyncpg.connect(url), await asyncpg.connect(url)
+
+    async def until_begun() -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not await watching.fetchval(WAITING):
+                await asyncio.sleep(0.01)
+
+    async with locking.transaction():
+        await locking.execute("lock table credential in access exclusive mode")
+        yield until_begun
+    await locking.close()
+    await watching.close()
+
+
+@pytest.mark.parametrize("header", ["Accept: */*", "Connection: Keep-Alive", "X-Request-Id: a-1", FORWARDED])
+def test_a_usual_lookup_is_answered_on_its_connection(service: Service, header: str) -> None:
+    assert service.is_answered_directly(header)
+
+
+@pytest.mark.parametrize(
+    ("header", "body"),
+    [
+        ("Connection: close", FOUND),
+        ("Expect: 100-continue", FOUND),
+        ("Upgrade: websocket", FOUND),
+        ("Content-Encoding: identity", FOUND),
+        ("Accept: */*", b"{}"),
+        ("Accept: */*", b'{"idType":"name","value":"Alyssa"}'),
+    ],
 )
-TYPES = ("application/json", "application/json; charset=utf-8", "text/plain", "application/vnd.x+json", "")
-_VARIABLE = re.compile(
-    rb"(?<=\r\ndate: )[^\r]+|(?<=request-id: )RQ[0-9a-f]{32}|(?<=127\.0\.0\.1:)[0-9]+"  # the latter is in an address
-)
+def test_an_unusual_lookup_is_not(service: Service, header: str, body: bytes) -> None:
+    assert not service.is_answered_directly(header, body=body)
 
 
-@dataclass(frozen=True)
-class Pair:
-    """Two services on one database: `direct` answers Lookups on their connections, and `usual` does not."""
-
-    direct: str
-    usual: str
-    store_id: str
-    account: tuple[str, str]
-
-    def path(self) -> str:
-        return f"/v1/Stores/{self.store_id}/Profiles/Lookup"
-
-    def lookup(self, body: bytes, *headers: str) -> bytes:
-        headers = (*headers, "Content-Type: application/json", f"Content-Length: {len(body)}")
-        return request("POST", self.path(), *headers, credentials=self.account) + body
-
-    def answers(self, pieces: Sequence[bytes], pause: float = 0.0) -> list[bytes]:
-        """Send the pieces to both services, and return the answers, which must be equal."""
-        direct, usual = (self._answers_of(url, pieces, pause) for url in (self.direct, self.usual))
-        if _is_well_formed(b"".join(pieces)):
-            assert direct == usual
-        else:  # what is not HTTP ends requests that are under way when it arrives, which is a matter of chance
-            shorter, longer = sorted(map(_without_refusal, (direct, usual)), key=len)
-            assert longer[: len(shorter)] == shorter
-        return direct
-
-    def _answers_of(self, url: str, pieces: Sequence[bytes], pause: float) -> list[bytes]:
-        """Send the pieces on a connection on which the caller was admitted before."""
-        with connected(url) as connection:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection.sendall(self.lookup(FOUND))
-            while not connection.recv(1 << 16).endswith(b"}"):
-                pass
-            try:
-                for piece in pieces:
-                    connection.sendall(piece)
-                    time.sleep(pause)
-            except ConnectionError:  # the service has refused a request and ended the connection
-                pass
-            return _split(_VARIABLE.sub(b"...", _received(connection)))
+def test_the_first_lookup_of_a_connection_is_not(service: Service) -> None:
+    with service.admitted():
+        assert CountingProtocol.answered == 0
 
 
-def _received(connection: socket.socket) -> bytes:
-    """Return what is received until the connection ends, which garbage ends if nothing is received for a while."""
-    received = b""
-    connection.settimeout(QUIET)
-    try:
-        while part := connection.recv(1 << 16):
-            received += part
-    except TimeoutError:
+@pytest.mark.parametrize("change", [{"direct_lookups": False}, {"ephemeral": True}, {"log_requests": True}])
+def test_lookups_can_be_left_to_the_web_server(settings: Settings, change: dict[str, bool]) -> None:
+    for changed, protocol in ((settings, LookupProtocol), (settings.model_copy(update=change), ContractHttpProtocol)):
+        http = uvicorn_config("app", changed).http
+        assert isinstance(http, partial)
+        assert http.func is protocol
+
+
+def test_a_connection_serves_lookups_and_other_requests_in_any_order(service: Service) -> None:
+    with service.admitted() as connection:
+        for sent in (service.store.lookup(), HEALTH, service.store.lookup(b"{}"), service.store.lookup(), HEALTH):
+            connection.sendall(sent)
+            assert answer_on(connection).status == (400 if sent.endswith(b"{}") else 200)
+    assert CountingProtocol.answered == 2
+
+
+async def test_requests_that_arrive_before_the_answer_are_answered_after_it(
+    service: Service, settings: Settings
+) -> None:
+    with service.admitted() as connection:
+        async with held_up(settings) as until_begun:
+            connection.sendall(service.store.lookup(FOUND, "X-Request-Id: first"))
+            await until_begun()
+            connection.sendall(service.store.lookup(FOUND, "X-Request-Id: second") + HEALTH[:20])
+        connection.sendall(HEALTH[20:-2] + b"Connection: close\r\n\r\n")
+        received = await asyncio.to_thread(received_until_end, connection)
+    assert received.count(b"HTTP/1.1 200 OK") == 3
+    assert 0 < received.index(b"x-request-id: first") < received.index(b"x-request-id: second")
+    assert received.endswith(b'{"status":"ok"}')
+    assert CountingProtocol.answered == 0
+    assert service.lookups_under_way == 0
+
+
+async def test_a_lookup_is_counted_once_however_it_ends(service: Service, settings: Settings) -> None:
+    """It is answered, handed over, refused, or its client goes away."""
+    with service.admitted() as gone, service.admitted() as more, service.admitted() as stays:
+        async with held_up(settings) as until_begun:
+            for connection in (gone, more, stays):
+                connection.sendall(service.store.lookup())
+            await until_begun()
+            more.sendall(HEALTH)
+            assert service.lookups_under_way == 3
+            gone.close()
+        assert await asyncio.to_thread(lambda: [answer_on(each).status for each in (more, stays)]) == [200, 200]
+        stays.sendall(service.store.lookup(b"{"))
+        assert (await asyncio.to_thread(answer_on, stays)).status == 400
+        assert service.lookups_under_way == 0
+
+
+async def test_a_lookup_under_way_is_answered_when_the_service_stops(service: Service, settings: Settings) -> None:
+    with service.admitted() as connection:
+        async with held_up(settings) as until_begun:
+            connection.sendall(service.store.lookup())
+            await until_begun()
+            service.server.should_exit = True
+            async with asyncio.timeout(PATIENCE):
+                while not service.services.stopping.is_set():
+                    await asyncio.sleep(0.01)
+        answer = await asyncio.to_thread(answer_on, connection)
+        assert (answer.status, answer.connection) == (200, "close")
+        assert await asyncio.to_thread(is_ended, connection)
+
+
+async def test_a_lookup_without_an_answer_from_the_database_is_refused(
+    service: Service, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with service.admitted() as connection:
+        monkeypatch.setattr(coalescing, "DEADLINE", 0.5)
+        async with held_up(settings):
+            connection.sendall(service.store.lookup())
+            answer = await asyncio.to_thread(answer_on, connection)
+        assert (answer.status, answer.code) == (503, 20503)
+        monkeypatch.undo()
+        connection.sendall(service.store.lookup())
+        assert (await asyncio.to_thread(answer_on, connection)).status == 200
+
+
+def test_a_lookup_beyond_the_limit_of_load_is_refused(service: Service) -> None:
+    limit = service.services.load_limits.lookups
+    with service.admitted() as connection:
+        begun = limit._limit
+        for _ in range(begun):
+            limit.begin()
+        connection.sendall(service.store.lookup())
+        assert answer_on(connection).status == 503
+        for _ in range(begun):
+            limit.end()
+    assert service.lookups_under_way == 0
+
+
+async def test_a_secret_that_was_changed_is_refused_on_a_connection_that_had_answers(
+    service: Service, settings: Settings
+) -> None:
+    assert settings.database_url is not None
+    with service.admitted() as connection:
+        connection.sendall(service.store.lookup())
+        assert answer_on(connection).status == 200
+        database = await asyncpg.connect(settings.database_url.get_secret_value())
+        await database.execute("update credential set secret_sha256 = sha256('')")
+        await database.close()
+        connection.sendall(service.store.lookup())
+        assert (await asyncio.to_thread(answer_on, connection)).status == 401
+    assert CountingProtocol.answered == 1
+
+
+def test_rules_that_change_count_on_a_connection_that_had_answers(service: Service) -> None:
+    body = b'{"idType":"fax","value":" 1 "}'
+    with service.admitted() as connection:
+        connection.sendall(service.store.lookup(body))
+        assert answer_on(connection).status == 400
+        path = f"/v1/ControlPlane/Stores/{service.store.id}/IdentityResolutionSettings"
+        with httpx.Client(base_url=service.url, auth=service.store.account, timeout=PATIENCE) as client:
+            document = client.get(path).json()
+            document["identifierConfigs"].append({"idType": "fax"})
+            assert client.put(path, json=document).is_success
+        answers = []
+        for sent in (body, FOUND, body):
+            connection.sendall(service.store.lookup(sent))
+            answers.append(answer_on(connection))
+    assert [answer.status for answer in answers] == [200] * 3
+
+
+class TestRateLimits:
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return settings.model_copy(update={"rate_limit_per_key": 0.001, "rate_burst_per_key": 100})
+
+    def test_each_lookup_takes_one_token(self, service: Service) -> None:
+        with service.admitted() as connection:
+            statuses = []
+            while 429 not in statuses:
+                connection.sendall(service.store.lookup())
+                statuses.append(answer_on(connection).status)
+        assert CountingProtocol.answered == len(statuses) - 1 > 50  # making the store took the others
+
+
+class TestKeepAlive:
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return settings.model_copy(update={"keep_alive_seconds": 3})
+
+    @pytest.mark.slow
+    def test_a_connection_ends_when_it_is_idle_and_not_while_it_is_used(self, service: Service) -> None:
+        with service.admitted() as connection:
+            for _ in range(8):  # in more seconds than a connection may be idle
+                time.sleep(0.5)
+                connection.sendall(service.store.lookup())
+                assert answer_on(connection).status == 200
+            assert CountingProtocol.answered == 8
+            assert is_ended(connection)
+
+
+def test_a_client_that_does_not_read_gets_its_answer_when_it_does(service: Service) -> None:
+    with service.admitted() as connection:
+        (protocol,) = service.server.server_state.connections
+        assert isinstance(protocol, LookupProtocol)
+        protocol.loop.call_soon_threadsafe(protocol.pause_writing)  # as the transport does when its buffer is full
+        connection.sendall(service.store.lookup())
+        connection.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            connection.recv(1)
         connection.settimeout(PATIENCE)
-        with suppress(ConnectionError):
-            connection.sendall(GARBAGE)
-        received += received_until_end(connection)
-    except ConnectionError:
-        pass
-    return received
-
-
-def _split(received: bytes) -> list[bytes]:
-    """Return each answer."""
-    answers = []
-    while received:
-        head, end, rest = received.partition(b"\r\n\r\n")
-        length = re.search(rb"\r\ncontent-length: (\d+)", head)
-        size = int(length[1]) if length else 0
-        answers.append(head + end + rest[:size])
-        received = rest[size:]
-    return answers
-
-
-def _is_well_formed(stream: bytes) -> bool:
-    """Return whether the stream consists of requests, of which one ends the connection."""
-    messages = _Messages()
-    with suppress(httptools.HttpParserError):
-        messages.parser.feed_data(stream)
-        return messages.is_ended
-    return False
-
-
-class _Messages:
-    """Parses requests as uvicorn does."""
-
-    def __init__(self) -> None:
-        self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        self.is_ended = False
-
-    def on_message_complete(self) -> None:
-        self.is_ended = self.is_ended or not self.parser.should_keep_alive()
-
-
-def _without_refusal(answers: Sequence[bytes]) -> Sequence[bytes]:
-    """Return the answers without that to what is not HTTP."""
-    return answers[:-1] if answers and b"not well-formed HTTP" in answers[-1] else answers
-
-
-def _statuses(answers: Sequence[bytes]) -> list[int]:
-    return [int(answer.split()[1]) for answer in answers]
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"failed_credentials_per_second": 0.0})
-
-
-@pytest.fixture
-def pair(settings: Settings, synchronous_account: tuple[str, str]) -> Iterator[Pair]:
-    without = settings.model_copy(update={"direct_lookups": False, "run_operations": False})
-    with serving(settings) as direct, serving(without) as usual:
-        yield Pair(direct, usual, _make_store(direct, synchronous_account), synchronous_account)
-
-
-def _make_store(url: str, account: tuple[str, str]) -> str:
-    """Return the ID of a new store with a person, and with a type whose values are found by similarity."""
-    with httpx.Client(base_url=url, auth=account, timeout=PATIENCE) as client:
-        accepted = client.post("/v1/ControlPlane/Stores", json={"displayName": "customers"})
-        store_id: str = client.get(accepted.json()["statusUrl"]).json()["result"]["id"]
-        path = f"/v1/ControlPlane/Stores/{store_id}/IdentityResolutionSettings"
-        document = client.get(path).json()
-        document["identifierConfigs"].append({"idType": "name", "matchingAlgo": "fuzzy", "enforceUnique": False})
-        changed = client.put(path, json=document)
-        while client.get(changed.headers["Location"]).json()["status"] != "COMPLETED":
-            time.sleep(0.05)
-        created = client.post(
-            f"/v1/Stores/{store_id}/Profiles", json={"traits": {"Contact": {"phone": "+13175556789"}}}
-        )
-        assert created.status_code == 202
-    return store_id
-
-
-@st.composite
-def _requests(draw: st.DrawFn, pair: Pair) -> bytes:
-    """A Lookup, of which anything may be unusual, or another request."""
-    if draw(st.integers(0, 9)) == 0:
-        return request("GET", "/healthz")
-    body = draw(st.sampled_from(BODIES))
-    is_usual = draw(st.booleans())
-    extra = [] if is_usual else draw(st.lists(st.sampled_from(HEADERS), max_size=2))
-    media_type = "application/json" if is_usual else draw(st.sampled_from(TYPES))
-    length = LENGTHS[0] if is_usual else draw(st.sampled_from(LENGTHS))
-    difference = 0 if is_usual else draw(st.sampled_from((0, 0, 0, -1, 1, 60)))
-    account = pair.account if is_usual or draw(st.booleans()) else (pair.account[0], "wrong")
-    headers = [*extra, f"Content-Type: {media_type}", length.format(max(0, len(body) + difference))]
-    method = "POST" if is_usual else draw(st.sampled_from(("POST", "POST", "GET", "PUT")))
-    path = pair.path() + ("" if is_usual else draw(st.sampled_from(PATHS)))
-    head = request(method, path, *headers, credentials=account)
-    if not is_usual and draw(st.integers(0, 5)) == 0:
-        head = head.replace(*draw(st.sampled_from(((b"HTTP/1.1", b"HTTP/1.0"), (b"\r\n", b"\n"), (b": ", b" : ")))))
-    return head + body
-
-
-@st.composite
-def _streams(draw: st.DrawFn, pair: Pair) -> list[bytes]:
-    """Some requests in random pieces. A byte of them may be another one."""
-    sent = b"".join(draw(st.lists(_requests(pair), min_size=1, max_size=4)))
-    if draw(st.integers(0, 3)) == 0:
-        position = draw(st.integers(0, len(sent) - 1))
-        sent = sent[:position] + draw(st.binary(max_size=2)) + sent[position + 1 :]
-    ends = sorted(draw(st.lists(st.integers(0, len(sent)), max_size=4)))
-    pieces = [sent[start:end] for start, end in pairwise((0, *ends, len(sent)))]
-    return [piece for piece in pieces if piece]
-
-
-def test_random_streams_have_equal_answers(pair: Pair) -> None:
-    @given(st.data())
-    @of_examples(max_examples=150, deadline=None)
-    def streams_have_equal_answers(data: st.DataObject) -> None:
-        pieces = data.draw(_streams(pair))
-        pair.answers([*pieces, END], pause=data.draw(st.sampled_from((0.0, 0.003))))
-
-    streams_have_equal_answers()
-
-
-@pytest.mark.parametrize("body", BODIES)
-def test_each_body_has_equal_answers(pair: Pair, body: bytes) -> None: ...
+        protocol.loop.call_soon_threadsafe(protocol.resume_writing)
+        assert answer_on(connection).status == 200
+    assert CountingProtocol.answered == 0
