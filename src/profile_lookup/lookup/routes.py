@@ -51,6 +51,7 @@ async def look_up_profiles(request: HotRequest, store_id: StoreIdInPath) -> byte
     """
     credentials = parse_basic_cached(connection_cache(request.scope), request.raw_headers.get(b"authorization", b""))
     if request.begun is not None:
+        note_admission(request.scope)
         return await request.services.lookup.finish(credentials, store_id, request.json_body, request.begun)
 
     async def read() -> bytes:

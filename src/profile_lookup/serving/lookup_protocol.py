@@ -27,7 +27,7 @@ from profile_lookup.web.request_id import new_request_id
 
 _MAX_SIZE = 8 << 10  # bytes of a whole request
 _MAX_HEADS = 8
-"""How many heads are cached with a connection. Its clients mostly send the same ones, with few different lengths."""
+"""How many heads are cached with a connection: clients mostly send the same one, with few different lengths."""
 
 
 class LookupProtocol(ContractHttpProtocol):
@@ -51,6 +51,10 @@ class LookupProtocol(ContractHttpProtocol):
         super().connection_made(transport)
         self._is_closing = transport.is_closing
         self._write = transport.write
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._heads.clear()  # they hold secrets
 
     @property
     def has_request(self) -> bool:
