@@ -186,11 +186,7 @@ class Settings(LimitSettings):
         ),
     ] = None
     direct_lookups: Annotated[
-        bool,
-        Field(
-            description="Whether usual Lookups are answered on their connection, at about half the cost, instead of "
-            "by the web server. Answers are the same. With `LOG_REQUESTS`, and for tests, the web server answers all."
-        ),
+        bool, Field(description="Whether connections answer usual Lookups themselves; not with `LOG_REQUESTS`.")
     ] = True
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
