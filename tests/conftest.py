@@ -172,13 +172,29 @@ async def store_id(client: httpx.AsyncClient) -> str:
 @pytest.fixture
 def service_url(settings: Settings) -> Iterator[str]:
     """The service's URL over real TCP, for clients that cannot call the ASGI application directly."""
+    with serving(settings) as url:
+        yield url
+
+
+@contextmanager
+def serving(settings: Settings, app: FastAPI | None = None) -> Iterator[str]:
+    """Serve over TCP in a thread while the block runs, and yield the URL."""
+    with running_server(uvicorn_config(app or app_with_worker(settings), settings)) as (url, _):
+        yield url
+
+
+@contextmanager
+def running_server(config: uvicorn.Config) -> Iterator[tuple[str, uvicorn.Server]]:
+    """Run a server in a thread while the block runs, and yield its URL, too."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn_config(app_with_worker(settings), settings))
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}", server
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 @pytest.fixture

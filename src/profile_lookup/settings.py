@@ -185,6 +185,9 @@ class Settings(LimitSettings):
             "letters and digits, because the Go SDK sends no others."
         ),
     ] = None
+    direct_lookups: Annotated[
+        bool, Field(description="Whether connections answer usual Lookups themselves; not with `LOG_REQUESTS`.")
+    ] = True
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
         Field(description="The lowest severity that is logged."),

@@ -55,8 +55,9 @@ class DedicatedConnection:
         If the connection is lost or silent meanwhile, run it once more on a new one. `time_left`: seconds, for both
         attempts together. Raises `Unavailable`.
         """
-        deadline = self._loop.time() + time_left
-        self._deadline = deadline if time_left < SILENCE else self._loop.time() + SILENCE
+        now = self._loop.time()
+        deadline = now + time_left
+        self._deadline = deadline if time_left < SILENCE else now + SILENCE
         if self._deadline < self._next_check:
             self._check_at(self._deadline)
         try:

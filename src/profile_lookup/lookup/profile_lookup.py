@@ -1,4 +1,7 @@
-"""Looks up profiles: normalizes the identifier by the store's rules, and finds the profiles in one statement.
+"""The Lookup as a function of a request's parts: credentials, store ID and body. It returns the JSON of the answer.
+
+Two adapters call it: the route of any ASGI server (`routes.py`), and the protocol that `serve` uses for connections
+(`serving/lookup_protocol.py`), which answers usual requests without a task for each.
 
 A process caches the rules of stores, and which callers it admitted to them. It uses both without checking first whether
 they are still valid, and yet no answer is stale: the statement that finds the profiles also verifies the caller and
@@ -6,32 +9,32 @@ returns the revision of the rules in force. If that differs, or if the answer wo
 again.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import NamedTuple
-from uuid import UUID
+from time import monotonic
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.database.pool import Database
-from profile_lookup.errors import IdentifierRefused, RequestRefused, Unavailable
+from profile_lookup.errors import IdentifierRefused, RequestRefused, TooManyRequests, Unavailable
 from profile_lookup.identity.former_values import named_identifiers
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
-from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.lookup.coalescing import Found, IsGone, Lookups
 from profile_lookup.lookup.queries import MAX_PROFILES, profile_ids_of_any, similar_profile_ids
+from profile_lookup.lookup.wire import identifier_in, serialized
 from profile_lookup.overload import ConnectionTurn, LoadLimits
 from profile_lookup.stores.admission import Admissions
-from profile_lookup.stores.rules_cache import StoreRules
+from profile_lookup.stores.rules_cache import RULES, StoreRules
 
 MAX_ATTEMPTS = 5
 """How often a lookup is tried at most, since the settings may change while it is run."""
 
+Outcome = bytes | Exception | None
+"""Of the attempt that `begin` makes: an answer, an error, or None if the caller has to be admitted anew."""
 
-class LookupResult(NamedTuple):
-    normalized_value: NormalizedValue
-    profile_ids: Sequence[UUID]
+Read = Callable[[], Awaitable[bytes]]
+"""Returns the body of the request, and the same one if it is called again."""
 
 
 class ProfileLookup:
@@ -43,24 +46,84 @@ class ProfileLookup:
         self._lookups = lookups
         self._load_limits = load_limits
 
+    def begin(
+        self,
+        credentials: Credentials,
+        store_id: str,
+        body: bytes,
+        is_gone: IsGone,
+        settle: Callable[[Outcome], None],
+    ) -> bool:
+        """Make the first attempt of `look_up`, if the caller was admitted lately, and call `settle` with its outcome.
+
+        `settle` is called once, and not before this returns. Unless the outcome is an answer, `finish` makes one of it.
+        Return False if the first attempt would not be made, would need another statement or would be refused: then
+        nothing was counted, and `look_up` has to be called.
+        """
+        now = monotonic()
+        known = self._admissions.cached(credentials, store_id, "lookup", now)
+        store = None if known is None else RULES.get(known.caller[1])
+        if known is None or store is None or store.may_hold_former_values or self._lookups.is_full:
+            return False
+        try:
+            identifier = store.settings.normalize(identifier_in(body))
+            if identifier.id_type in store.settings.fuzzy_types:
+                return False
+            self._admissions.count(known, now)
+        except (IdentifierRefused, RequestRefused, TooManyRequests):
+            return False
+
+        def settle_found(found: Found | Exception | None) -> None:
+            try:
+                outcome = found if isinstance(found, Exception) else _answer(store, identifier, found)
+            except Exception as error:  # noqa: BLE001 -- a defect must not keep others of the batch from their answers
+                outcome = error
+            settle(outcome)
+
+        self._lookups.begin(known.caller, identifier, is_gone, settle_found)
+        return True
+
+    async def finish(self, credentials: Credentials, store_id: str, read: Read, begun: Awaitable[Outcome]) -> bytes:
+        """Return the answer of a request for which `begin` returned True. `begun` returns what `settle` is called with.
+
+        Raises what `look_up` raises, or the error that is the outcome.
+        """
+        outcome = await begun
+        if isinstance(outcome, Exception):
+            raise outcome
+        if outcome is not None:
+            return outcome
+        return await self._look_up(credentials, store_id, read, None, cost=0, is_gone=None)
+
     async def look_up(
         self,
         credentials: Credentials,
         store_id: str,
-        read: Callable[[], Awaitable[Identifier]],
+        read: Read,
         *,
         may_be_long: bool = False,
         is_gone: IsGone | None = None,
-    ) -> LookupResult:
-        """Return the profiles that an identifier names.
+    ) -> bytes:
+        """Return the JSON that names the profiles of an identifier.
 
-        `read` returns the identifier of the request, and the same one if it is called again; it is called after the
-        caller was admitted. `may_be_long` says that reading may cost so much that the caller must be admitted just
-        before. `is_gone` returns whether the client has gone. Raises what `admit` and `read` raise,
-        `IdentifierRefused`, and `Unavailable`, also if the settings change all the time.
+        `read` is called after the caller was admitted. `may_be_long` says that reading may cost so much that the caller
+        must be admitted just before. `is_gone` returns whether the client has gone. Raises what `admit` and `read`
+        raise, `RequestRefused`, `IdentifierRefused`, and `Unavailable`, also if the settings change all the time.
         """
         store = None if may_be_long else self._admissions.known(credentials, store_id, "lookup")
-        cost = 1 if store is None else 0
+        return await self._look_up(credentials, store_id, read, store, cost=1 if store is None else 0, is_gone=is_gone)
+
+    async def _look_up(
+        self,
+        credentials: Credentials,
+        store_id: str,
+        read: Read,
+        store: StoreRules | None,
+        *,
+        cost: int,
+        is_gone: IsGone | None,
+    ) -> bytes:
+        """Try with the cached store, if there is one, and then as the caller is admitted, which `cost` counts once."""
         is_fresh = False
         for _ in range(MAX_ATTEMPTS):
             if store is None:
@@ -68,20 +131,20 @@ class ProfileLookup:
                 cost = 0
                 is_fresh = True
             try:
-                found = await self._find(credentials, store, await read(), is_gone)
+                answer = await self._find(credentials, store, identifier_in(await read()), is_gone)
             except (IdentifierRefused, RequestRefused):
                 if is_fresh:
                     raise
-                found = None  # a refusal reveals something of the store, so old rules must not decide it
-            if found is not None:
-                return found
+                answer = None  # a refusal reveals something of the store, so old rules must not decide it
+            if answer is not None:
+                return answer
             store = None
         raise Unavailable
 
     async def _find(
         self, credentials: Credentials, store: StoreRules, identifier: Identifier, is_gone: IsGone | None
-    ) -> LookupResult | None:
-        """Return the profiles; None if the store has other rules by now, or if the caller may no longer look up."""
+    ) -> bytes | None:
+        """Return the answer; None if the store has other rules by now, or if the caller may no longer look up."""
         if store.may_hold_former_values:
             return await self._find_in_any_form(credentials, store, identifier)
         normalized = store.settings.normalize(identifier)
@@ -89,15 +152,11 @@ class ProfileLookup:
             found = await self._find_similar(credentials, store, normalized)
         else:
             found = await self._lookups.find(credentials, store.id, normalized, is_gone)
-        if found is None or found.revision != store.revision:
-            return None
-        if found.profile_ids and store.blocked_values.block(store.settings, normalized):
-            return LookupResult(normalized.value, ())  # the operation that removes the value has not come to it yet
-        return LookupResult(normalized.value, found.profile_ids)
+        return _answer(store, normalized, found)
 
     async def _find_in_any_form(
         self, credentials: Credentials, store: StoreRules, identifier: Identifier
-    ) -> LookupResult | None:
+    ) -> bytes | None:
         """Do what `_find` does, in a store that may hold values in an earlier form.
 
         Raises `ValueRefused` if today's rules refuse the value and it is not stored as it was sent.
@@ -115,7 +174,7 @@ class ProfileLookup:
             today = store.settings.normalize(identifier)
         elif store.blocked_values.block(store.settings, today):
             profile_ids = []
-        return LookupResult(today.value, profile_ids[:MAX_PROFILES])
+        return serialized(today.value, profile_ids[:MAX_PROFILES])
 
     async def _find_similar(
         self, credentials: Credentials, store: StoreRules, identifier: NormalizedIdentifier
@@ -132,3 +191,12 @@ class ProfileLookup:
             await turn.begin()
             async with self._database.statements() as connection:
                 yield connection
+
+
+def _answer(store: StoreRules, identifier: NormalizedIdentifier, found: Found | None) -> bytes | None:
+    """Return the answer; None if the store has other rules by now, or if the caller may no longer look up."""
+    if found is None or found.revision != store.revision:
+        return None
+    if found.profile_ids and store.blocked_values.block(store.settings, identifier):
+        return serialized(identifier.value, ())  # the operation that removes the value has not come to it yet
+    return serialized(identifier.value, found.profile_ids)

@@ -1,12 +1,49 @@
 """The JSON bodies of lookups."""
 
-from pydantic import Field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from json.encoder import encode_basestring
+from uuid import UUID
 
-from profile_lookup.identity.values.normalization import MAX_LENGTH
-from profile_lookup.web.identifier_wire import ProfileId
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
+
+from profile_lookup.identity.identifier import Identifier
+from profile_lookup.identity.values.normalization import MAX_LENGTH, NormalizedValue
+from profile_lookup.web import ids
+from profile_lookup.web.body import validated
+from profile_lookup.web.identifier_wire import IdentifierBody, IdType, ProfileId, Value
 from profile_lookup.web.wire import AnswerModel
 
 
 class LookupAnswer(AnswerModel):
     normalized_value: str = Field(max_length=MAX_LENGTH, examples=["+13175556789"])
     profiles: list[ProfileId] = Field(max_length=100, description="Canonical profiles, earliest first.")
+
+
+@dataclass(slots=True)
+class _StrictIdentifier:
+    """An `IdentifierBody` that refuses null members instead of ignoring them. It is validated in half the time."""
+
+    __pydantic_config__ = ConfigDict(alias_generator=to_camel, strict=True, extra="forbid", hide_input_in_errors=True)
+
+    id_type: IdType
+    value: Value
+
+
+_validate_json = TypeAdapter(_StrictIdentifier).validator.validate_json
+
+
+def identifier_in(body: bytes) -> Identifier:
+    """Return the identifier in a body. Raises `RequestRefused`."""
+    try:
+        sent = _validate_json(body)
+    except ValidationError:  # it has null members, or it is malformed
+        return validated(IdentifierBody, body).to_domain()
+    return Identifier(sent.id_type, sent.value)
+
+
+def serialized(normalized_value: NormalizedValue, profile_ids: Sequence[UUID]) -> bytes:
+    """Return the JSON of a `LookupAnswer`. It is the same as pydantic's, which takes several times as long."""
+    profiles = ",".join([f'"{ids.profile_id(profile_id)}"' for profile_id in profile_ids])
+    return f'{{"normalizedValue":{encode_basestring(normalized_value)},"profiles":[{profiles}]}}'.encode()

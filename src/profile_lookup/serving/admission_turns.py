@@ -43,6 +43,11 @@ class AdmissionTurns:
         self._free = under_way
         self._waiting: OrderedDict[str, deque[Turn]] = OrderedDict()
 
+    @property
+    def is_free(self) -> bool:
+        """Whether a request that entered now would begin at once."""
+        return self._free > 0
+
     def enter(self, address: str, start: Callable[[Turn], None]) -> Turn:
         """Call `start`, now or when the turn comes. Return the turn."""
         turn = Turn(address, start)

@@ -21,6 +21,7 @@ from profile_lookup.serving.admission_turns import AdmissionTurns
 from profile_lookup.serving.connection_limits import ConnectionLimits, open_file_limit
 from profile_lookup.serving.http_protocol import ContractHttpProtocol, Strangers
 from profile_lookup.serving.listener import BACKLOG
+from profile_lookup.serving.lookup_protocol import LookupProtocol
 from profile_lookup.serving.stopping import delay_stop, with_delayed_stop
 from profile_lookup.serving.supervised import end_with_supervisor
 from profile_lookup.serving.worker_supervisor import worker_process
@@ -156,6 +157,12 @@ def _strangers(settings: Settings) -> Strangers:
     )
 
 
+def _protocol(settings: Settings) -> type[ContractHttpProtocol]:
+    """Return the protocol of connections. The middleware of a server for tests, and the log, must see every request."""
+    is_direct = settings.direct_lookups and not settings.ephemeral and not settings.log_requests
+    return LookupProtocol if is_direct else ContractHttpProtocol
+
+
 def uvicorn_config(app: FastAPI | str, settings: Settings, lifespan: Literal["auto", "off"] = "auto") -> uvicorn.Config:
     return uvicorn.Config(
         app,
@@ -166,7 +173,7 @@ def uvicorn_config(app: FastAPI | str, settings: Settings, lifespan: Literal["au
         access_log=False,
         server_header=False,
         proxy_headers=False,  # the application reads them where it needs them
-        http=partial(ContractHttpProtocol, _strangers(settings)),  # type: ignore[arg-type]  # it is only called
+        http=partial(_protocol(settings), _strangers(settings)),  # type: ignore[arg-type]  # it is only called
         ws="none",
         lifespan=lifespan,
         timeout_graceful_shutdown=DRAIN_TIMEOUT,

@@ -110,8 +110,10 @@ def _store_of(row: asyncpg.Record | RowMapping, cached: StoreRules | None) -> St
     return store
 
 
-class _Known(NamedTuple):
-    store_id: UUID
+class KnownCaller(NamedTuple):
+    """A caller who was admitted to a store lately. `caller` is one object for all requests that have it in common."""
+
+    caller: tuple[Credentials, UUID]
     scopes: frozenset[str]
     buckets: CallerBuckets
     until: float
@@ -128,7 +130,7 @@ class Admissions:
         self._database = database
         self._limits = limits
         self._last_use = last_use
-        self._known: OrderedDict[tuple[Credentials, str], _Known] = OrderedDict()
+        self._known: OrderedDict[tuple[Credentials, str], KnownCaller] = OrderedDict()
 
     async def admit(
         self,
@@ -154,7 +156,7 @@ class Admissions:
             self._known.pop(key, None)
             raise
         self._last_use.note(credentials)
-        self._known[key] = _Known(admitted.id, scopes, buckets, monotonic() + KNOWN_FOR)
+        self._known[key] = KnownCaller((credentials, admitted.id), scopes, buckets, monotonic() + KNOWN_FOR)
         self._known.move_to_end(key)
         if len(self._known) > MAX_KNOWN_CALLERS:
             self._known.popitem(last=False)
@@ -201,8 +203,17 @@ class Admissions:
         if known.until < now:  # this request is admitted anew; those beside it need not be
             self._known[key] = known._replace(until=now + KNOWN_FOR)
             return None
-        store = RULES.get(known.store_id)
+        store = RULES.get(known.caller[1])
         if store is not None:
-            self._limits.take(known.buckets, now)
-            self._last_use.note(credentials)
+            self.count(known, now)
         return store
+
+    def cached(self, credentials: Credentials, store_id: str, needed: Scope, now: float) -> KnownCaller | None:
+        """Return the caller if `known` would return a store now, if that is cached. Change and count nothing."""
+        known = self._known.get((credentials, store_id))
+        return None if known is None or known.until < now or needed not in known.scopes else known
+
+    def count(self, known: KnownCaller, now: float) -> None:
+        """Count a request of a cached caller. Raises `TooManyRequests`."""
+        self._limits.take(known.buckets, now)
+        self._last_use.note(known.caller[0])

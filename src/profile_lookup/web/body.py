@@ -90,7 +90,7 @@ async def read_json_body(headers: Mapping[bytes, bytes], receive: Receive, limit
     if not part.body:
         raise RequestRefused("body: Field required")
     refuse_compressed(headers)
-    if not _is_json(headers.get(b"content-type", b"").decode("latin-1")):
+    if not is_json(headers.get(b"content-type", b"").decode("latin-1")):
         raise MediaTypeRefused
     values = values_in(part.body)
     _refuse_beyond(limits, len(part.body), values)
@@ -134,7 +134,7 @@ def _refuse_beyond(limits: BodyLimits, size: int, values: int) -> None:
         raise TooManyValues(limits.values)
 
 
-def _is_json(content_type: str) -> bool:
+def is_json(content_type: str) -> bool:
     """Return whether it is `application/json` or `application/…+json`, with any parameters and in any letter case.
 
     See RFC 9110 and RFC 6839.

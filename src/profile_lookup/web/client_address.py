@@ -7,7 +7,7 @@ from typing import Any
 
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-_FORWARDED_FOR = b"x-forwarded-for"
+FORWARDED_FOR = b"x-forwarded-for"
 _MAX_LENGTH = 64  # characters; what a proxy forwards need not be an address
 _NETWORK_OF_ONE_CLIENT = 64  # bits of an IPv6 address; a client may choose the others
 
@@ -31,13 +31,13 @@ class ClientAddresses:
         peer, _ = scope["client"] or ("", 0)
         if not self.is_trusted_proxy(peer):
             return counted_address(peer)
-        forwarded = b",".join(value for name, value in scope["headers"] if name == _FORWARDED_FOR).decode("latin-1")
+        forwarded = b",".join(value for name, value in scope["headers"] if name == FORWARDED_FOR).decode("latin-1")
         return counted_address(self._trusted.get_trusted_client_address(forwarded)[0] if forwarded else peer)
 
 
 def is_forwarded(scope: Mapping[str, Any]) -> bool:
     """Return whether the request has `X-Forwarded-For`."""
-    return any(name == _FORWARDED_FOR for name, _ in scope["headers"])
+    return any(name == FORWARDED_FOR for name, _ in scope["headers"])
 
 
 @cache

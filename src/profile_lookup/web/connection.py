@@ -6,6 +6,8 @@ from typing import Any
 IS_CLOSING = "connection_is_closing"
 CACHE = "connection_cache"
 """Keys of the ASGI scope's `state`."""
+BEGUN = "begun"
+"""The key of the same `state` for the future outcome of an operation that began before the application was called."""
 
 ABORT = "abort"
 HOLD_BACK = "hold_back"
@@ -21,6 +23,11 @@ def is_gone(scope: Mapping[str, Any]) -> Callable[[], bool] | None:
     """Return a function that returns whether the client has gone; None if the server does not know."""
     function: Callable[[], bool] | None = scope["state"].get(IS_CLOSING)
     return function
+
+
+def begun(scope: Mapping[str, Any]) -> Any:
+    """Return the future outcome of the operation if the server has begun it already, else None."""
+    return scope["state"].get(BEGUN)
 
 
 def connection_cache(scope: Mapping[str, Any]) -> MutableMapping[str, Any]:

@@ -18,6 +18,7 @@ from profile_lookup.web import connection
 from profile_lookup.web.body import USUAL_LIMITS, BodyLimits, ContractRoute, headers_of, read_json_body
 from profile_lookup.web.dependencies import services_of
 from profile_lookup.web.errors import logged_answer_to
+from profile_lookup.web.middleware.common_headers import Header
 from profile_lookup.web.middleware.unread_body import answer_then_discard, may_be_long
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 
 
 _SHORT_DIGITS = 4  # less than 10,000 bytes
+
+
+def json_headers(length: bytes) -> list[Header]:
+    """Return the headers of a JSON answer of so many bytes."""
+    return [(b"content-length", length), (b"content-type", b"application/json")]
 
 
 class HotRequest(HTTPConnection):
@@ -48,6 +54,11 @@ class HotRequest(HTTPConnection):
     @property
     def services(self) -> "Services":
         return services_of(self.scope)
+
+    @property
+    def begun(self) -> Any:
+        """The future outcome of the operation if the server has begun it already, else None."""
+        return connection.begun(self.scope)
 
     @property
     def is_gone(self) -> Any:
@@ -116,7 +127,10 @@ class HotRoute(ContractRoute):
     async def _answer(self, request: HotRequest, parameter: str, send: Send) -> None:
         try:
             limit = request.load_limit = self._limit_of(request.services.load_limits)
-            limit.begin(is_late=connection.was_held_back(request.scope))
+            if request.begun is None:
+                limit.begin(is_late=connection.was_held_back(request.scope))
+            else:
+                limit.resume()
             try:
                 answer: bytes = await self.endpoint(request, parameter)
             finally:
@@ -125,7 +139,7 @@ class HotRoute(ContractRoute):
             refusal = await logged_answer_to(request.scope, error)
             await refusal(request.scope, request.receive, send)
             return
-        headers = [(b"content-length", b"%d" % len(answer)), (b"content-type", b"application/json")]
+        headers = json_headers(b"%d" % len(answer))
         await send({"type": "http.response.start", "status": self._status, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
 

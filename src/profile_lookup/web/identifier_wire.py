@@ -7,7 +7,7 @@ from pydantic import Field
 from profile_lookup.identity.identifier import Identifier
 from profile_lookup.identity.values.normalization import MAX_LENGTH
 from profile_lookup.web import ids
-from profile_lookup.web.wire import Body, WireModel
+from profile_lookup.web.wire import WireModel
 
 ProfileId = Annotated[str, Field(pattern=ids.PROFILE_ID_PATTERN, examples=[ids.EXAMPLE_PROFILE_ID])]
 IdType = Annotated[
@@ -24,15 +24,9 @@ Value = Annotated[
 ]
 
 
-class StrictIdentifierBody(Body):
-    """An `IdentifierBody` that refuses null members instead of ignoring them. It is validated in half the time."""
-
+class IdentifierBody(WireModel):
     id_type: IdType
     value: Value
 
     def to_domain(self) -> Identifier:
         return Identifier(self.id_type, self.value)
-
-
-class IdentifierBody(WireModel, StrictIdentifierBody):
-    pass

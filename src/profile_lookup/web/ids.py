@@ -67,19 +67,19 @@ def store_uuid(wire_id: str) -> UUID | None:
 
 
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+_TRIPLES = [pair + third for pair in _PAIRS for third in _ALPHABET]
 
 
 def _encoded(uuid: UUID) -> str:
     """Return the 26 characters of a UUID.
 
-    Ten bits at a time are encoded, from two halves that are small integers. This is fast, and a Lookup's answer
+    Fifteen bits at a time are encoded, from three parts that are small integers. This is fast, and a Lookup's answer
     consists mostly of IDs.
     """
-    number = uuid.int
-    high, low, pairs = number >> 70, number & (1 << 70) - 1, _PAIRS
+    number, triples = uuid.int, _TRIPLES
+    high, middle, low = number >> 90, number >> 45 & (1 << 45) - 1, number & (1 << 45) - 1
     return (
-        pairs[high >> 50] + pairs[high >> 40 & 1023] + pairs[high >> 30 & 1023] + pairs[high >> 20 & 1023]
-        + pairs[high >> 10 & 1023] + pairs[high & 1023] + pairs[low >> 60] + pairs[low >> 50 & 1023]
-        + pairs[low >> 40 & 1023] + pairs[low >> 30 & 1023] + pairs[low >> 20 & 1023] + pairs[low >> 10 & 1023]
-        + pairs[low & 1023]
-    )  # fmt: skip
+        f"{_PAIRS[high >> 30]}{triples[high >> 15 & 32767]}{triples[high & 32767]}"
+        f"{triples[middle >> 30]}{triples[middle >> 15 & 32767]}{triples[middle & 32767]}"
+        f"{triples[low >> 30]}{triples[low >> 15 & 32767]}{triples[low & 32767]}"
+    )

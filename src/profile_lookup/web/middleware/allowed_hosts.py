@@ -4,6 +4,8 @@ Without `PUBLIC_URL`, the addresses in answers begin with the host that the requ
 put another host there, these addresses would lead the client elsewhere.
 """
 
+from functools import cache
+
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from profile_lookup.errors import RequestRefused
@@ -27,6 +29,12 @@ class AllowedHosts:
         """Return whether a `Host` header names one of them, with any port."""
         name = _without_port(host).lower()
         return name in self._exact or name.endswith(self._endings)
+
+
+@cache
+def allowed_hosts(names: str) -> AllowedHosts:
+    """Return the hosts that this value of the setting `allowed_hosts` names."""
+    return AllowedHosts(names)
 
 
 def _without_port(host: bytes) -> bytes:

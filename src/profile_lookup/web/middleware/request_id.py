@@ -32,10 +32,15 @@ def new_request_id() -> str:
     return f"RQ{uuid4().hex}"
 
 
+def sent_request_id(headers: Mapping[bytes, bytes]) -> str | None:
+    """Return the ID that the caller sent as `X-Request-Id`, if there is one and it is safe."""
+    sent = headers.get(_SENT_BY_CALLER)
+    return None if sent is None or _SAFE.fullmatch(sent) is None else sent.decode()
+
+
 def request_id_of(headers: Mapping[bytes, bytes]) -> str:
     """Return the ID that the caller sent as `X-Request-Id`, if it is safe, or else a new one."""
-    sent = headers.get(_SENT_BY_CALLER)
-    return new_request_id() if sent is None or _SAFE.fullmatch(sent) is None else sent.decode()
+    return sent_request_id(headers) or new_request_id()
 
 
 def with_request_id(headers: Iterable[Header], request_id: str, common: Iterable[Header] = OF_DATA) -> list[Header]:
