@@ -113,7 +113,7 @@ async def lock_and_gather(
         "store_id": store.id,
         "revision": store.revision,
         "store_key": store_key(store.id),
-        "keys": sorted({_lock_key(store.id, each) for each in (*unique, *(identifier for _, identifier in shared))}),
+        "keys": _lock_keys(store.id, (*unique, *(identifier for _, identifier in shared))),
         "id_types": [identifier.id_type for identifier in unique],
         "values": [identifier.value for identifier in unique],
         "known": known,
@@ -172,20 +172,25 @@ def _identifying(
     shared: dict[tuple[int, NormalizedIdentifier], None] = {}
     for number, incoming in enumerate(requests):
         for identifier in incoming:
-            if settings.is_unique(identifier.id_type):
+            if identifier.id_type in settings.unique_types:
                 unique[identifier] = None
-            elif settings.is_identifying(identifier.id_type):
+            elif identifier.id_type in settings.identifying_types:
                 shared[number, identifier] = None
     return list(unique), list(shared)
 
 
-def _lock_key(store_id: UUID, identifier: NormalizedIdentifier) -> int:
-    """Return a signed 64-bit key that stands for the identifier, whether or not the identifier is stored.
+def _lock_keys(store_id: UUID, identifiers: Iterable[NormalizedIdentifier]) -> list[int]:
+    """Return the signed 64-bit keys that stand for the identifiers, stored or not, each once and in their order.
 
     If two identifiers have the same key, this only makes them wait for each other.
     """
-    name = f"{identifier.id_type}\0{identifier.value}".encode()
-    return int.from_bytes(blake2b(store_id.bytes + name, digest_size=8).digest(), signed=True)
+    of_store = blake2b(store_id.bytes, digest_size=8)
+    keys = set()
+    for id_type, value in identifiers:
+        key = of_store.copy()
+        key.update(f"{id_type}\0{value}".encode())
+        keys.add(int.from_bytes(key.digest(), signed=True))
+    return sorted(keys)
 
 
 def profile_of(row: Row[Any], groups: Mapping[str, TraitGroup]) -> Profile:
