@@ -73,7 +73,7 @@ class IdentityResolutionSettings:
     def _by_type(self) -> dict[str, IdentifierConfig]:
         return {config.id_type: config for config in self.identifier_configs}
 
-    @property
+    @cached_property
     def id_types(self) -> tuple[str, ...]:
         """The configured types, in the document's order."""
         return tuple(self._by_type)
