@@ -228,11 +228,11 @@ def _rows(people: Population) -> list[str]:
     persons = f"generate_series(0::bigint, {people.people - 1}) as person (i)"  # bigint, because the numbers are long
     profile_id = PROFILE_ID_SQL.format(i="i")
     identifiers = {
-        "phone": (f"'+' || {PHONE_DIGITS.format(i='i')}", "true", ""),
-        "email": ("'person.' || i || '@example.com'", "true", ""),
+        "phone": (f"'+' || {PHONE_DIGITS.format(i='i')}", "''", ""),
+        "email": ("'person.' || i || '@example.com'", "''", ""),
         "household": (
             f"'household-' || i / {PEOPLE_OF_HOUSEHOLD}",
-            "false",
+            f"uuid_send({profile_id})",
             f"where i < {people.households * PEOPLE_OF_HOUSEHOLD}",
         ),
     }
@@ -240,9 +240,9 @@ def _rows(people: Population) -> list[str]:
         f"insert into profile (store_id, id, created_at) select '{STORE_ID}', {profile_id}, now() from {persons}",
         *(
             f"""
-                insert into identifier (store_id, id_type, value, profile_id, is_unique, added_at)
-                select '{STORE_ID}', '{id_type}', {value}, {profile_id}, {is_unique}, now() from {persons} {condition}
+                insert into identifier (store_id, id_type, value, profile_id, shared_by, added_at)
+                select '{STORE_ID}', '{id_type}', {value}, {profile_id}, {shared_by}, now() from {persons} {condition}
             """
-            for id_type, (value, is_unique, condition) in identifiers.items()
+            for id_type, (value, shared_by, condition) in identifiers.items()
         ),
     ]

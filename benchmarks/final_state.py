@@ -44,15 +44,17 @@ _ROWS = {
         where store_id = $1
     """,
     "identifier": f"""
-        {_PERSON} select person.n, id_type, value, is_unique, fuzzy_key is null,
+        {_PERSON} select person.n, id_type, value, shared_by = '', fuzzy_key is null,
             rank() over (partition by profile_id order by added_at) as since
         from identifier join person on person.id = identifier.profile_id
         where store_id = $1
     """,
     "trait": f"""
-        {_PERSON} select person.n, group_name, name, value,
-            rank() over (partition by profile_id order by written_at) as since
-        from trait join person on person.id = trait.profile_id
+        {_PERSON} select person.n, described.key, written.key, written.value -> 0,
+            rank() over (partition by profile.id order by (written.value -> 1)::bigint) as since
+        from profile join person using (id)
+        cross join lateral jsonb_each(profile.traits) as described
+        cross join lateral jsonb_each(described.value) as written
         where store_id = $1
     """,
     "alias": f"""

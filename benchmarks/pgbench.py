@@ -26,7 +26,7 @@ from profile_lookup.stores.rules_lock import store_key
 SAMPLED = 0.2
 """The share of transactions whose latencies are recorded."""
 
-_SQL = Path(__file__).parent / "sql"
+SQL = Path(__file__).parent / "sql"
 _SESSION = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off"  # the same as the product
 
 _A_US_PERSON = "\\set i :i + (case when :i % 5 = 0 then 1 else 0 end)"
@@ -123,14 +123,14 @@ class Pgbench:
 
 
 def lookup_sql(id_type: str, value: str) -> str:
-    return (_SQL / "lookup.sql").read_text().format(
+    return (SQL / "lookup.sql").read_text().format(
         id_type=id_type, value=value, sid=API_KEY, secret_sha256=digest(API_SECRET).hex(), store_id=STORE_ID
     )  # fmt: skip
 
 
 def write_script(kind: str) -> str:
     """Return a transaction about person `:first + :client_id * :block + :n`, or for updates about one of `:people`."""
-    return (_SQL / f"{kind}.sql").read_text().format(
+    return (SQL / f"{kind}.sql").read_text().format(
         store_id=STORE_ID, store_key=store_key(STORE_ID), digits=PHONE_DIGITS.format(i=":i")
     )  # fmt: skip
 

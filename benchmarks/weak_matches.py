@@ -47,10 +47,10 @@ _FILL = text("""
         select :store_id, gen_random_uuid(), now() from generate_series(1, :holders)
         returning id
     )
-    insert into identifier (store_id, id_type, value, profile_id, is_unique, added_at)
-    select :store_id, 'cookie', :value, made.id, false, now() from made
+    insert into identifier (store_id, id_type, value, profile_id, shared_by, added_at)
+    select :store_id, 'cookie', :value, made.id, uuid_send(made.id), now() from made
     union all
-    select :store_id, 'email', :value || row_number() over (), made.id, true, now() from made
+    select :store_id, 'email', :value || row_number() over (), made.id, '', now() from made
 """)
 
 

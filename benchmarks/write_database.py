@@ -21,7 +21,7 @@ from benchmarks.contenders import Server, post
 from benchmarks.datasets import STORE_ID, Dataset
 from benchmarks.errors import BenchmarkError
 from benchmarks.load import Outcome
-from benchmarks.pgbench import Pgbench, write_script
+from benchmarks.pgbench import SQL, Pgbench, write_script
 from benchmarks.population import PHONE_DIGITS, PROFILE_ID_SQL
 
 Contact = dict[str, str]
@@ -218,21 +218,13 @@ async def _count(url: str, table: str) -> int:
 async def _make_pairs(url: str, first: int, end: int) -> None:
     """Create two profiles for each number, one with the phone number and one with the e-mail address."""
     connection = await asyncpg.connect(url)
+    is_earlier = await connection.fetchval("select to_regclass('trait') is not null")
+    insert = (SQL / ("pairs_before_0039.sql" if is_earlier else "pairs.sql")).read_text()
     for id_type, value, profile_id in (
         ("phone", f"'+' || {PHONE_DIGITS.format(i='i')}", PROFILE_ID_SQL.format(i="i")),
         ("email", "'person.' || i || '@example.com'", PROFILE_ID_SQL.format(i=f"i + {_SECOND_PROFILE}")),
     ):
         persons = f"generate_series({first}::bigint, {end - 1}) as person (i)"
-        await connection.execute(f"""
-            with
-            made as (
-                insert into profile (store_id, id, created_at) select '{STORE_ID}', {profile_id}, now() from {persons}
-            ),
-            identified as (
-                insert into identifier (store_id, id_type, value, profile_id, is_unique, added_at)
-                select '{STORE_ID}', '{id_type}', {value}, {profile_id}, true, now() from {persons}
-            )
-            insert into trait (store_id, profile_id, group_name, name, value, written_at)
-            select '{STORE_ID}', {profile_id}, 'Contact', '{id_type}', to_jsonb({value}), now() from {persons}
-        """)
+        parts = {"id_type": id_type, "value": value, "profile_id": profile_id, "persons": persons}
+        await connection.execute(insert.format(store_id=STORE_ID, **parts))
     await connection.close()

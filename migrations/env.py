@@ -17,12 +17,14 @@ ADVISORY_LOCK = 0x70726F66696C65  # "profile"
 
 
 def _migrate(connection: Connection) -> None:
+    connection.execute(text("set lock_timeout = 0"))
+    connection.execute(text("set statement_timeout = '15min'"))
+    # Some migrations commit their work in batches, so the lock is the session's: it ends with the connection.
+    connection.execute(text("select pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
+    connection.execute(text("set lock_timeout = '5s'"))
+    connection.commit()
     context.configure(connection=connection, target_metadata=metadata, compare_type=True)
     with context.begin_transaction():
-        connection.execute(text("set local lock_timeout = 0"))
-        connection.execute(text("set local statement_timeout = '15min'"))
-        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
-        connection.execute(text("set local lock_timeout = '5s'"))
         context.run_migrations()
 
 

@@ -13,19 +13,16 @@ from lock_and_gather(
     array['email', 'phone'], array['person.' || :i::text || '@example.com', '+' || :digits::text], null, '{{}}', '{{}}', '{{}}'
 ) \gset
 with created as (
-    insert into profile (store_id, id, created_at) values ('{store_id}', :profile_id::uuid, clock_timestamp())
-),
-identified as (
-    insert into identifier (store_id, id_type, value, profile_id, is_unique, added_at)
-    select '{store_id}', put.id_type, put.value, :profile_id::uuid, true, clock_timestamp()
-    from unnest(
-        array['email', 'phone'], array['person.' || :i::text || '@example.com', '+' || :digits::text]
-    ) as put (id_type, value)
+    insert into profile (store_id, id, created_at, traits)
+    values ('{store_id}', :profile_id::uuid, clock_timestamp(), jsonb_build_object('Contact', jsonb_build_object(
+        'email', jsonb_build_array('person.' || :i::text || '@example.com', (extract(epoch from clock_timestamp()) * 1000000)::bigint),
+        'phone', jsonb_build_array('+' || :digits::text, (extract(epoch from clock_timestamp()) * 1000000)::bigint),
+        'firstName', jsonb_build_array('Ada'::text, (extract(epoch from clock_timestamp()) * 1000000)::bigint)
+    )))
 )
-insert into trait (store_id, profile_id, group_name, name, value, written_at)
-select '{store_id}', :profile_id::uuid, 'Contact', put.name, to_jsonb(put.value), clock_timestamp()
+insert into identifier (store_id, id_type, value, profile_id, shared_by, added_at)
+select '{store_id}', put.id_type, put.value, :profile_id::uuid, '', clock_timestamp()
 from unnest(
-    array['email', 'phone', 'firstName'],
-    array['person.' || :i::text || '@example.com', '+' || :digits::text, 'Ada']
-) as put (name, value);
+    array['email', 'phone'], array['person.' || :i::text || '@example.com', '+' || :digits::text]
+) as put (id_type, value);
 commit;

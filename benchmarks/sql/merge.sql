@@ -14,22 +14,19 @@ from lock_and_gather(
 ) \gset
 with gone as (
     delete from identifier where store_id = '{store_id}' and profile_id = :absorbed::uuid
-    returning id_type, value, is_unique, added_at
+    returning id_type, value, shared_by, added_at
 ),
 identified as (
-    insert into identifier (store_id, id_type, value, profile_id, is_unique, added_at)
-    select '{store_id}', gone.id_type, gone.value, :profile_id::uuid, gone.is_unique, gone.added_at from gone
+    insert into identifier (store_id, id_type, value, profile_id, shared_by, added_at)
+    select '{store_id}', gone.id_type, gone.value, :profile_id::uuid, gone.shared_by, gone.added_at from gone
 ),
 described as (
-    insert into trait (store_id, profile_id, group_name, name, value, written_at)
-    select '{store_id}', :profile_id::uuid, 'Contact', put.name, to_jsonb(put.value), clock_timestamp()
-    from unnest(
-        array['email', 'phone'], array['person.' || :i::text || '@example.com', '+' || :digits::text]
-    ) as put (name, value)
-    on conflict on constraint trait_pkey do update set value = excluded.value, written_at = excluded.written_at
-),
-undescribed as (
-    delete from trait where store_id = '{store_id}' and profile_id = :absorbed::uuid
+    update profile
+    set traits = jsonb_build_object('Contact', jsonb_build_object(
+        'email', jsonb_build_array('person.' || :i::text || '@example.com', (extract(epoch from clock_timestamp()) * 1000000)::bigint),
+        'phone', jsonb_build_array('+' || :digits::text, (extract(epoch from clock_timestamp()) * 1000000)::bigint)
+    ))
+    where store_id = '{store_id}' and id = :profile_id::uuid
 ),
 repointed as (
     update alias set profile_id = :profile_id::uuid

@@ -7,8 +7,10 @@ from lock_and_gather(
     '{store_id}', 1, {store_key}, array[hashtextextended('+' || :digits::text, 0)],
     array['phone'], array['+' || :digits::text], null, '{{}}', '{{}}', '{{}}'
 ) \gset
-insert into trait (store_id, profile_id, group_name, name, value, written_at)
-select '{store_id}', :profile_id::uuid, 'Contact', put.name, to_jsonb(put.value), clock_timestamp()
-from unnest(array['phone', 'firstName'], array['+' || :digits::text, 'Name' || :n::text]) as put (name, value)
-on conflict on constraint trait_pkey do update set value = excluded.value, written_at = excluded.written_at;
+update profile
+set traits = jsonb_build_object('Contact', jsonb_build_object(
+    'phone', jsonb_build_array('+' || :digits::text, (extract(epoch from clock_timestamp()) * 1000000)::bigint),
+    'firstName', jsonb_build_array('Name' || :n::text, (extract(epoch from clock_timestamp()) * 1000000)::bigint)
+))
+where store_id = '{store_id}' and id = :profile_id::uuid;
 commit;

@@ -33,7 +33,7 @@ async def test_no_table_holds_anything_of_an_erased_person(
 ) -> None:
     people = await _person(client, store_id)
     uuids = [str(ids.decoded(each)) for each in people]
-    assert set(await _tables_with(database, *VALUES, *uuids)) == {"profile", "alias", "identifier", "trait", "merge"}
+    assert set(await _tables_with(database, *VALUES, *uuids)) == {"profile", "alias", "identifier", "merge"}
     answer = await client.delete(f"/v1/Stores/{store_id}/Profiles/{people[0]}")
     assert (answer.status_code, answer.json()) == (202, {"message": "Profile accepted for deletion."})
     assert await _tables_with(database, *VALUES, *uuids) == []
@@ -60,7 +60,7 @@ async def test_other_profiles_are_unchanged(client: httpx.AsyncClient, store_id:
     await make_profile(client, store_id, chat="other", email="other@example.com")
     await client.delete(f"/v1/Stores/{store_id}/Profiles/{people[0]}")
     uuids = [str(ids.decoded(each)) for each in (one, two)]
-    assert set(await _tables_with(database, *uuids)) == {"profile", "alias", "identifier", "trait", "merge"}
+    assert set(await _tables_with(database, *uuids)) == {"profile", "alias", "identifier", "merge"}
     assert await look_up(client, store_id, "email", "other@example.com") == [one]
 
 

@@ -121,8 +121,8 @@ async def test_at_most_100_profiles_are_returned(client: httpx.AsyncClient, fuzz
                 insert into profile (store_id, id, created_at)
                 select :store_id, gen_random_uuid(), now() from generate_series(1, 150) returning id
             )
-            insert into identifier (store_id, id_type, value, profile_id, is_unique, fuzzy_key, added_at)
-            select :store_id, 'chat', 'Ada Lovelace ' || row_number() over (), made.id, true,
+            insert into identifier (store_id, id_type, value, profile_id, shared_by, fuzzy_key, added_at)
+            select :store_id, 'chat', 'Ada Lovelace ' || row_number() over (), made.id, '',
                 (select fuzzy_key from identifier limit 1), now()
             from made
         """

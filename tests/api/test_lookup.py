@@ -153,8 +153,8 @@ async def test_at_most_100_profiles_are_answered_earliest_first(
                     select id, gen_random_uuid(), now() from store, generate_series(1, 120)
                     returning store_id, id
                 )
-                insert into identifier (store_id, id_type, value, profile_id, is_unique, added_at)
-                select store_id, 'chat', 'lobby', id, false, now() from made
+                insert into identifier (store_id, id_type, value, profile_id, shared_by, added_at)
+                select store_id, 'chat', 'lobby', id, uuid_send(id), now() from made
             """)
         )
     found = await look_up(client, store_id, "chat", "lobby")

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from profile_lookup.database.pool import Database
 from profile_lookup.web import ids
 from tests.conftest import make_profile, make_store
+from tests.database.contents import TRAITS
 
 COUNT = 11
 ORDERS = ["ASC", "DESC"]
@@ -175,7 +176,7 @@ async def test_tokens_contain_no_values(listed: Listed, database: Database) -> N
     """Not even the decoded and decompressed payload of a token contains a value."""
     async with database.statements() as connection:
         values = list((await connection.execute(text("select value from identifier"))).scalars())
-        values += list((await connection.execute(text("select value #>> '{}' from trait"))).scalars())
+        values += list((await connection.execute(text(f"select value #>> '{{}}' from ({TRAITS})"))).scalars())
     seen = ""
     for order in ORDERS:
         async for _, meta in listed.pages(order, 1):

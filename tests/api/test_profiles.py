@@ -12,6 +12,7 @@ from profile_lookup.database.tables import store
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
 from tests.conftest import PATIENCE, change_settings, finished, look_up, make_profile, make_store
+from tests.database.contents import TRAITS
 
 
 async def _rows(database: Database, query: str) -> list[tuple[Any, ...]]:
@@ -51,7 +52,7 @@ async def test_repeating_a_request_changes_no_identifier(
 async def test_a_trait_keeps_its_latest_value(client: httpx.AsyncClient, store_id: str, database: Database) -> None:
     await make_profile(client, store_id, phone="+13175551234", city="Gary")
     await make_profile(client, store_id, phone="+13175551234", city="Fishers")
-    assert await _rows(database, "select value from trait where name = 'city'") == [("Fishers",)]
+    assert await _rows(database, f"select value from ({TRAITS}) where name = 'city'") == [("Fishers",)]
 
 
 async def test_a_merge_keeps_everything_under_the_earliest_id_and_is_recorded(
@@ -66,7 +67,7 @@ async def test_a_merge_keeps_everything_under_the_earliest_id_and_is_recorded(
     assert merged == first
     assert third > first
     assert await _rows(database, "select count(*), count(distinct profile_id) from identifier") == [(3, 1)]
-    assert await _rows(database, "select name, value from trait where name in ('city', 'state', 'lastName')"
+    assert await _rows(database, f"select name, value from ({TRAITS}) where name in ('city', 'state', 'lastName')"
                                  " order by name") == [
         ("city", "Fishers"), ("lastName", "Mock"), ("state", "IN"),
     ]  # fmt: skip

@@ -36,7 +36,7 @@ async def _stored(database: Database, table: str) -> list[str]:
 
 async def _identifiers(database: Database) -> list[tuple[Any, ...]]:
     async with database.statements() as connection:
-        query = "select id_type, value, is_unique, fuzzy_key is not null from identifier order by 1, 2"
+        query = "select id_type, value, shared_by = '', fuzzy_key is not null from identifier order by 1, 2"
         return [tuple(row) for row in await connection.execute(text(query))]
 
 

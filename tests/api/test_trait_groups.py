@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from profile_lookup.database.pool import Database
 from tests.conftest import PATIENCE, change_settings, finished, look_up, make_profile
-from tests.database.contents import contents
+from tests.database.contents import TRAITS, contents
 
 BILLING: dict[str, Any] = {
     "displayName": "Billing",
@@ -52,7 +52,8 @@ def _refusal(answer: httpx.Response) -> tuple[int, int]:
 
 
 async def _values(database: Database) -> list[str]:
-    return (await contents(database))["trait"]
+    async with database.statements() as connection:
+        return [str(row) for row in await connection.execute(text(TRAITS))]
 
 
 async def test_a_group_is_fetched_as_it_was_created(client: httpx.AsyncClient, billing: str) -> None:
@@ -352,7 +353,7 @@ async def test_a_removed_trait_does_not_survive_in_a_concurrent_merge(
     await make_profile(client, store_id, chat="c", email="e@example.com")
     await finished(client, changed)
     everything = await contents(database)
-    assert not any("paid" in row for name in ("trait", "merge") for row in everything[name])
+    assert not any("paid" in row for name in ("profile", "merge") for row in everything[name])
 
 
 @pytest.mark.parametrize("removal", ["of a trait", "of the group"])

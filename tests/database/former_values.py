@@ -30,9 +30,10 @@ async def insert_former(
 ) -> str:
     """Insert an identifier as it is, without normalizing it, and return its holder: a new profile if none is given."""
     profile_id, now = new_id() if holder is None else ids.decoded(holder), datetime.now(UTC)
+    assert profile_id is not None
     parameters = {
         "store": ids.decoded(store_id), "profile": profile_id, "type": id_type, "value": value, "now": now,
-        "names": names, "unique": is_unique,
+        "names": names, "shared_by": b"" if is_unique else profile_id.bytes,
     }  # fmt: skip
     if holder is None:
         await connection.execute(
@@ -40,12 +41,11 @@ async def insert_former(
         )
     await connection.execute(
         text("""
-            insert into identifier (store_id, id_type, value, profile_id, is_unique, added_at, names)
-            values (:store, :type, :value, :profile, :unique, :now, :names)
+            insert into identifier (store_id, id_type, value, profile_id, shared_by, added_at, names)
+            values (:store, :type, :value, :profile, :shared_by, :now, :names)
         """),
         parameters,
     )
-    assert profile_id is not None
     return ids.profile_id(profile_id)
 
 

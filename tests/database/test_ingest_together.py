@@ -23,6 +23,7 @@ from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.ingest.identity_locks import RulesChanged
 from profile_lookup.ingest.ingest import MAX_IDENTIFIERS, MAX_KEYS_TOGETHER, Attempt, Outcome, ingest, ingest_together
 from profile_lookup.stores.rules_cache import StoreRules
+from tests.database.contents import TRAITS
 from tests.database.stores import make_store
 
 EXAMPLES = int(os.environ.get("MODEL_STEPS", "0")) or 20
@@ -112,15 +113,15 @@ async def stored(database: Database, store: StoreRules, outcomes: Sequence[Outco
             "outcomes": [
                 places[outcome.profile_id] if isinstance(outcome, Written) else str(outcome) for outcome in outcomes
             ],
-            "profiles": {(places[row.id], row.created_at) for row in await rows("select * from profile")},
+            "profiles": {(places[row.id], row.created_at) for row in await rows("select id, created_at from profile")},
             "aliases": {(places[row.id], places[row.profile_id]) for row in await rows("select * from alias")},
             "identifiers": {
                 (places[row.profile_id], row.id_type, row.value, row.is_unique, row.is_fuzzy, row.added_at)
-                for row in await rows("select *, fuzzy_key is not null as is_fuzzy from identifier")
+                for row in await rows("select *, shared_by = '' as is_unique, fuzzy_key is not null as is_fuzzy from identifier")
             },
             "traits": {
                 (places[row.profile_id], row.group_name, row.name, str(row.value), row.written_at)
-                for row in await rows("select * from trait")
+                for row in await rows(f"select * from ({TRAITS})")
             },
             "merges": [
                 (

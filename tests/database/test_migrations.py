@@ -54,7 +54,7 @@ def test_the_migrations_create_exactly_the_tables_of_the_program(database_url: s
     asyncio.run(create_all())
     migrated, created = _fetch_value(database_url, DEFINITIONS), _fetch_value(empty_database_url, DEFINITIONS)
     assert isinstance(migrated, str)
-    assert "identifier_enforce_unique_idx" in migrated
+    assert "identifier_pkey PRIMARY KEY (store_id, id_type, value, shared_by) INCLUDE (profile_id)" in migrated
     assert migrated == created
 
 

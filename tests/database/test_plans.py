@@ -38,8 +38,8 @@ _FILL = """
         select id, gen_random_uuid(), now() from store, generate_series(1, 20000)
         returning store_id, id
     )
-    insert into identifier (store_id, id_type, value, profile_id, is_unique, added_at)
-    select store_id, 'chat', 'chat-' || row_number() over (), id, true, now() from made
+    insert into identifier (store_id, id_type, value, profile_id, shared_by, added_at)
+    select store_id, 'chat', 'chat-' || row_number() over (), id, '', now() from made
 """
 
 _WITH_FUZZY_CHATS = replace(
@@ -210,12 +210,12 @@ async def test_writes_find_their_rows_by_more_than_the_store_even_on_empty_table
         change = Change(identifiers, {TraitName("Contact", "city"): "Gary"})
         await ingest(one_connection, store, partial(_read_as_is, change), datetime.now(UTC))
     async with one_connection.statements() as connection:
-        plans = await _plans(connection, "insert into trait")
+        plans = await _plans(connection, "insert into identifier")
     await one_connection.close()
     assert len(plans) == 3  # create, update, merge
     scans = [node for plan in plans for node in _nodes(plan) if "Scan" in node["Node Type"] and "Alias" in node]
-    stored = [node for node in scans if node.get("Relation Name") in {"identifier", "profile", "alias", "trait"}]
-    assert {node["Relation Name"] for node in stored} == {"identifier", "profile", "alias", "trait"}
+    stored = [node for node in scans if node.get("Relation Name") in {"identifier", "profile", "alias"}]
+    assert {node["Relation Name"] for node in stored} == {"identifier", "profile", "alias"}
     for node in [
         *stored,
         *(node for plan in plans for node in _nodes(plan) if node["Node Type"] == "Bitmap Index Scan"),
@@ -235,11 +235,11 @@ async def test_writes_on_empty_tables_use_no_sequential_scan(
     is_unique = {"enforceUnique": are_unique}
     await change_settings(client, store_id, chat=is_unique, whatsapp=is_unique)
     async with database.statements() as connection:
-        for table in ("identifier", "profile", "trait", "alias"):
+        for table in ("identifier", "profile", "alias"):
             await connection.execute(text(f"truncate {table} cascade"))
     query = text("""
         select relname, coalesce(seq_scan, 0) from pg_stat_user_tables
-        where relname in ('identifier', 'profile', 'trait', 'alias')
+        where relname in ('identifier', 'profile', 'alias')
     """)
 
     async def sequential_scans() -> dict[str, int]:

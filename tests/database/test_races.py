@@ -39,6 +39,7 @@ from profile_lookup.ingest.writes import write
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 from tests.conftest import WAITING, look_up, make_profile
+from tests.database.contents import TRAITS
 from tests.database.stores import make_admissions, make_store
 
 KEY = Credentials("SKtest", digest("secret"))
@@ -69,8 +70,7 @@ DRAW = (
     )
     returns table (
         profile_id uuid, is_locked boolean, identifier_types text[], identifier_values text[],
-        identifier_times timestamptz[], trait_groups text[], trait_names text[], trait_values jsonb[],
-        trait_times timestamptz[]
+        identifier_times timestamptz[], traits jsonb
     )
     language plpgsql volatile as $$
     begin
@@ -249,11 +249,11 @@ async def _stored(database: Database) -> tuple[dict[UUID, Profile], dict[UUID, U
             profile_id: Profile(profile_id, {}, {})
             for (profile_id,) in await connection.execute(text("select id from profile"))
         }
-        query = "select profile_id, id_type, value, added_at, is_unique from identifier"
+        query = "select profile_id, id_type, value, added_at, shared_by = '' from identifier"
         for profile_id, id_type, value, added_at, is_unique in await connection.execute(text(query)):
             assert is_unique == SETTINGS.is_unique(id_type)
             profiles[profile_id].identifiers[NormalizedIdentifier(id_type, value)] = added_at  # type: ignore[index]
-        query = "select profile_id, group_name, name, value, written_at from trait"
+        query = f"select profile_id, group_name, name, value, written_at from ({TRAITS})"
         for profile_id, group, name, value, written_at in await connection.execute(text(query)):
             trait = Trait(value, written_at)
             profiles[profile_id].traits[TraitName(group, name)] = trait  # type: ignore[index]

@@ -14,7 +14,7 @@ from profile_lookup.errors import IdentifierConflict
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.difference import Difference
 from profile_lookup.identity.merging import combined
-from profile_lookup.identity.profile import Profile, Trait, TraitName
+from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.profile_replay import ProfileReplay, Written
 from profile_lookup.identity.resolution import Create, profiles_of, resolve
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
@@ -72,19 +72,14 @@ def written(stored: dict[UUID, Profile], difference: Difference) -> dict[UUID, P
     after = {each.id: Profile(each.id, dict(each.identifiers), dict(each.traits)) for each in stored.values()}
     after |= {profile_id: Profile(profile_id, {}, {}) for profile_id in difference.created}
     identifiers: dict[UUID, dict[object, datetime]] = {each.id: each.identifiers for each in after.values()}  # type: ignore[misc]
-    traits: dict[UUID, dict[TraitName, Trait]] = {each.id: each.traits for each in after.values()}  # type: ignore[misc]
     for profile_id, deleted in difference.deleted_identifiers:
         del identifiers[profile_id][deleted]
-    for profile_id, name in difference.deleted_traits:
-        del traits[profile_id][name]
     for profile_id in difference.aliases.keys() & after.keys():
         assert not identifiers[profile_id]
         del after[profile_id]
     for profile_id, each, added_at in difference.upserted_identifiers:
         identifiers[profile_id][each] = added_at
-    for profile_id, name, trait in difference.upserted_traits:
-        traits[profile_id][name] = trait
-    return after
+    return {each.id: replace(each, traits=difference.traits.get(each.id, each.traits)) for each in after.values()}
 
 
 @settings(max_examples=300)

@@ -172,7 +172,7 @@ async def test_all_good_rows_are_imported_and_each_bad_one_is_explained_without_
     }  # fmt: skip
     assert len(await look_up(client, store_id, "email", "good1@example.com")) == 1
     assert await look_up(client, store_id, "ref", "R2") == await look_up(client, store_id, "email", "good2@example.com")
-    assert "sesame" not in str([rows for name, rows in (await contents(database)).items() if name != "trait"])
+    assert "sesame" not in str([rows for name, rows in (await contents(database)).items() if name != "profile"])
 
 
 async def test_the_refused_rows_can_be_downloaded_as_a_file(client: httpx.AsyncClient, store_id: str) -> None:

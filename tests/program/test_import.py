@@ -24,6 +24,7 @@ from profile_lookup.settings import Settings
 from profile_lookup.stores import queries as stores
 from profile_lookup.web import ids
 from tests.conftest import PATIENCE, make_account
+from tests.database.contents import TRAITS
 from tests.program.conftest import command, environment, serving
 
 FILES = Path(__file__).parent.parent / "imports" / "files"
@@ -32,8 +33,8 @@ INSERT_KNOWN_PROFILE = """
     with made as (
         insert into profile (store_id, id, created_at) select id, gen_random_uuid(), now() from store returning *
     )
-    insert into identifier (store_id, id_type, value, profile_id, is_unique, added_at)
-    select store_id, 'chat', '600', id, true, now() from made
+    insert into identifier (store_id, id_type, value, profile_id, shared_by, added_at)
+    select store_id, 'chat', '600', id, '', now() from made
 """
 PEOPLE = """\
 E-mail;Phone number;First Name;Points
@@ -110,7 +111,7 @@ async def test_a_file_is_imported_by_the_names_of_its_columns(
     again = command(*arguments[:4], "--map", "Points=Contact.city", "--map", "First Name=", **settings)
     assert (again.returncode, again.stderr) == (0, "")
     assert await connection.fetchval("select count(*) from identifier") == 4
-    assert await connection.fetchval("select value from trait where name = 'city'") == '"5"'
+    assert await connection.fetchval(f"select value from ({TRAITS}) where name = 'city'") == '"5"'
 
 
 def test_ignored_cells_and_evicted_identifiers_are_counted(database_url: str, store: str, tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ FILL = """
         select store.id, gen_random_uuid(), now() from store, generate_series(1, $1)
         returning store_id, id
     )
-    insert into identifier (store_id, id_type, value, profile_id, is_unique, added_at)
-    select store_id, 'chat', 'Chat-' || row_number() over () || '@x', id, true, now() from made
+    insert into identifier (store_id, id_type, value, profile_id, shared_by, added_at)
+    select store_id, 'chat', 'Chat-' || row_number() over () || '@x', id, '', now() from made
 """
 # A plain `for update` with an offset would also lock the rows that are skipped.
 _LOCK_PROFILE = "select from profile where id = (select id from profile order by id offset $1 limit 1) for update"

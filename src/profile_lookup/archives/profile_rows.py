@@ -14,7 +14,7 @@ from profile_lookup.archives.errors import RestoreRefused
 from profile_lookup.archives.wire import ArchivedProfile
 from profile_lookup.database.connections import translating_errors
 from profile_lookup.database.documents import serialized_profile
-from profile_lookup.database.fuzzy_key import fuzzy_key
+from profile_lookup.ingest.profile_rows import IDENTIFIER_COLUMNS, PROFILE_COLUMNS, identifier_rows, profile_row
 from profile_lookup.stores.rules_cache import StoreRules
 
 NumberedProfiles = Sequence[tuple[int, ArchivedProfile]]
@@ -27,8 +27,8 @@ async def copy_profiles(connection: AsyncConnection, store: StoreRules, profiles
     copy = partial(_copy, connection, profiles)
     await copy(
         "profile",
-        ("store_id", "id", "created_at"),
-        lambda archived: [(store_id, archived.id, archived.created_at)],
+        PROFILE_COLUMNS,
+        lambda archived: [profile_row(store_id, archived.to_domain(), archived.created_at)],
     )
     await copy(
         "alias",
@@ -38,22 +38,8 @@ async def copy_profiles(connection: AsyncConnection, store: StoreRules, profiles
     await _refuse_known_aliases(connection, store, profiles)
     await copy(
         "identifier",
-        ("store_id", "id_type", "value", "profile_id", "is_unique", "fuzzy_key", "added_at"),
-        lambda archived: [
-            (
-                store_id, each.id_type, each.value, archived.id, settings.is_unique(each.id_type),
-                fuzzy_key(settings, store_id, each.id_type), each.added_at,
-            )
-            for each in archived.identifiers
-        ],
-    )  # fmt: skip
-    await copy(
-        "trait",
-        ("store_id", "profile_id", "group_name", "name", "value", "written_at"),
-        lambda archived: [
-            (store_id, archived.id, each.group, each.name, json.dumps(each.value), each.written_at)
-            for each in archived.traits
-        ],
+        IDENTIFIER_COLUMNS,
+        lambda archived: identifier_rows(settings, store_id, archived.to_domain()),
     )
     await copy(
         "merge",
@@ -106,7 +92,7 @@ _EARLIEST_ALIAS = text("""
 
 _DUPLICATES = {
     "alias_pkey": "aliases: an ID is another profile's alias too",
-    "identifier_enforce_unique_idx": "identifiers: a value of a unique type is another profile's too",
+    "identifier_pkey": "identifiers: a value of a unique type is another profile's too",
     "merge_pkey": "merges: an ID is that of another merge too",
 }
 """The reason to give for each constraint that may fire."""

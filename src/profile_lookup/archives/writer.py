@@ -68,8 +68,9 @@ def _archived_group(row: Row[Any]) -> TraitGroupRequest:
 
 def _archived(row: Row[Any], groups: Mapping[str, TraitGroup]) -> ArchivedProfile:
     merges = zip(row.merge_ids or (), row.merge_rules or (), row.merge_times or (), row.merge_moved or (), strict=True)
+    person = profile_of(row, groups)
     return ArchivedProfile.of_domain(
-        profile_of(row, groups),
+        replace(person, traits=dict(sorted(person.traits.items()))),
         created_at=row.created_at,
         aliases=row.aliases,
         merges=[
@@ -88,7 +89,7 @@ _NO_TIMEOUT = text("set local statement_timeout = 0")
 
 # A merge is recorded under the profile that was canonical then, which may be an alias by now.
 _PROFILES = text("""
-    select profile.id as profile_id, profile.created_at, aliased.*, identified.*, described.*, merged.*
+    select profile.id as profile_id, profile.created_at, profile.traits, aliased.*, identified.*, merged.*
     from profile
     cross join lateral (
         select array(
@@ -106,18 +107,6 @@ _PROFILES = text("""
             order by added_at, id_type, value
         ) as known
     ) as identified
-    cross join lateral (
-        select
-            array_agg(known.group_name) as trait_groups,
-            array_agg(known.name) as trait_names,
-            array_agg(known.value) as trait_values,
-            array_agg(known.written_at) as trait_times
-        from (
-            select * from trait
-            where store_id = profile.store_id and profile_id = profile.id
-            order by group_name, name
-        ) as known
-    ) as described
     cross join lateral (
         select
             array_agg(known.id) as merge_ids,

@@ -1,7 +1,12 @@
-"""Converts the JSONB documents: a store's settings and blocked values, a trait group's traits, a profile in a merge."""
+"""Converts the JSONB documents.
 
+They hold a store's settings and blocked values, a trait group's definitions, a profile's traits, and the profiles that
+merged.
+"""
+
+from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -63,6 +68,36 @@ def traits_document(group: TraitGroup) -> Document:
 
 def trait_group_of(name: str, document: Document) -> TraitGroup:
     return TraitGroup(name, {trait: _definition_of(definition) for trait, definition in document.items()})
+
+
+def serialized_traits(traits: Mapping[TraitName, Trait]) -> Document:
+    """Return the document of `profile.traits`: by group and name, the value and the microseconds since 1970."""
+    document: Document = {}
+    for name, trait in traits.items():
+        document.setdefault(name.group, {})[name.name] = [trait.value, microseconds(trait.written_at)]
+    return document
+
+
+def parsed_traits(document: Document) -> dict[TraitName, Trait]:
+    return {
+        TraitName(group, name): Trait(value, time_of(written_at))
+        for group, traits in document.items()
+        for name, (value, written_at) in traits.items()
+    }
+
+
+def microseconds(time: datetime) -> int:
+    """Return the time as microseconds since 1970."""
+    return (time - _EPOCH) // _MICROSECOND
+
+
+def time_of(microseconds: int) -> datetime:
+    """Return the time that is so many microseconds after 1970 began."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def serialized_profile(profile: Profile) -> Document:

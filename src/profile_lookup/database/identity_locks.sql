@@ -88,7 +88,7 @@ begin
                 select i.profile_id from identifier i
                 where i.store_id = in_store and i.id_type = wanted.id_type and i.value = wanted.value
                     and i.profile_id not in (select unnest(deciding))
-                order by i.profile_id
+                order by i.shared_by
                 limit 2
             ) as holders
         ) other
@@ -148,10 +148,7 @@ returns table (
     identifier_types text[],
     identifier_values text[],
     identifier_times timestamptz[],
-    trait_groups text[],
-    trait_names text[],
-    trait_values jsonb[],
-    trait_times timestamptz[]
+    traits jsonb
 )
 language plpgsql volatile
 as $$
@@ -201,25 +198,18 @@ begin
     );
     return query
     select
-        holder.id, holder.id = any (locked),
-        held.types, held.vals, held.times,
-        had.groups, had.names, had.vals, had.times
+        holder.id, holder.id = any (locked), held.types, held.vals, held.times,
+        (select p.traits from profile p where p.store_id = in_store and p.id = holder.id)
     from (select distinct h.id from unnest(holders) as h (id)) holder
     cross join lateral (
         select array_agg(i.id_type) as types, array_agg(i.value) as vals, array_agg(i.added_at) as times
         from identifier i where i.store_id = in_store and i.profile_id = holder.id
-    ) held
-    cross join lateral (
-        select
-            array_agg(t.group_name) as groups, array_agg(t.name) as names,
-            array_agg(t.value) as vals, array_agg(t.written_at) as times
-        from trait t where t.store_id = in_store and t.profile_id = holder.id
-    ) had;
+    ) held;
 end
 $$;
 
--- Processes of release 0.1, which may serve beside this one during an update, call this function, and pass all
--- identifiers as `match`.
+-- Processes of release 0.1 call this function before they write. They know traits as rows of a table that is gone, so
+-- they may not write any more: they answer 503 until a process of this version replaces them.
 create function lock_and_gather(
     in_store uuid,
     in_revision bigint,
@@ -229,32 +219,10 @@ create function lock_and_gather(
     match_values text[],
     known uuid
 )
-returns table (
-    profile_id uuid,
-    is_locked boolean,
-    identifier_types text[],
-    identifier_values text[],
-    identifier_times timestamptz[],
-    trait_groups text[],
-    trait_names text[],
-    trait_values jsonb[],
-    trait_times timestamptz[]
-)
+returns void
 language plpgsql volatile
 as $$
 begin
-    -- What it writes has its own form, so it takes a store back that a newer version has normalized, or normalizes now.
-    if match_types <> '{}' then
-        perform pg_advisory_xact_lock_shared(store_key);
-        update store s
-        set normalization = default, renormalized_by = null, revision = s.revision + 1
-        where s.id = in_store and (s.normalization ->> 'rules' <> '1' or s.renormalized_by is not null);
-        if found then
-            in_revision := in_revision + 1;
-        end if;
-    end if;
-    return query select * from lock_and_gather(
-        in_store, in_revision, store_key, lock_keys, match_types, match_values, known, '{}', '{}', '{}'
-    );
+    raise exception 'a newer version has changed the schema' using errcode = 'lock_not_available';
 end
 $$;

@@ -6,13 +6,14 @@ constraints are alarms: in a correct run none of them fires, and a mistake fails
 - `identifier` and `alias` point at `profile`, which holds canonical profiles only, and neither foreign key
   cascades: an identifier is never on an alias, an alias never points at an alias, and a merge that omits a row
   fails.
-- `identifier.is_unique` repeats its type's `enforceUnique`, so that a partial unique index can enforce it;
-  `identifier.fuzzy_key` stands for store and type where `matchingAlgo` is fuzzy, so that the index for similarity
+- `identifier.shared_by` is empty if its type's values are unique (`enforceUnique`), and the profile's ID if not. So
+  the primary key allows one holder of a unique value, and many holders of another one.
+- `identifier.fuzzy_key` stands for store and type where `matchingAlgo` is fuzzy, so that the index for similarity
   holds only identifiers that are searched by it.
 
-Values of identifiers and traits are in `identifier.value`, `trait.value` and `merge.moved`, in `operation_item.input`
-until the item is done, in `operation_piece.content` until the import has ended, and nowhere else. Those that a store
-blocks are also in `store.blocked_values`.
+Values of identifiers and traits are in `identifier.value`, `profile.traits` and `merge.moved`, in
+`operation_item.input` until the item is done, in `operation_piece.content` until the import has ended, and nowhere
+else. Those that a store blocks are also in `store.blocked_values`.
 """
 
 import json
@@ -30,6 +31,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     SmallInteger,
     Table,
     Text,
@@ -236,6 +238,8 @@ profile = Table(
     Column("store_id", Uuid, primary_key=True),
     Column("id", Uuid, primary_key=True),
     _time("created_at"),
+    # The values and times of the traits: `documents.serialized_traits`.
+    Column("traits", JSONB, nullable=False, server_default="{}"),
 )
 
 alias = Table(
@@ -252,21 +256,21 @@ alias = Table(
 identifier = Table(
     "identifier",
     metadata,
-    # A Lookup is one index-only scan of the primary key, already in canonical order.
-    Column("store_id", Uuid, primary_key=True),
-    Column("id_type", Text, primary_key=True),
-    Column("value", Text, primary_key=True),
-    Column("profile_id", Uuid, primary_key=True),
-    Column("is_unique", Boolean, nullable=False),
+    Column("store_id", Uuid),
+    Column("id_type", Text),
+    Column("value", Text),
+    Column("profile_id", Uuid, nullable=False),
+    Column("shared_by", LargeBinary),
     _time("added_at"),
     Column("fuzzy_key", BigInteger),
     # Hashes of the different names under which it was written, if there are several: `identity/person_names.py`.
     Column("names", ARRAY(BigInteger)),
+    # A Lookup is one index-only scan of the primary key, already in canonical order.
+    PrimaryKeyConstraint("store_id", "id_type", "value", "shared_by", postgresql_include=["profile_id"]),
+    CheckConstraint("shared_by in ('', uuid_send(profile_id))", name="shared_by"),
     ForeignKeyConstraint(["store_id", "profile_id"], ["profile.store_id", "profile.id"]),
-    Index(None, "store_id", "profile_id"),
-    Index(
-        "identifier_enforce_unique_idx", "store_id", "id_type", "value", unique=True, postgresql_where=text("is_unique")
-    ),
+    # Without the store it is smaller, and no plan that is made while the table is empty takes it for the primary key.
+    Index(None, "profile_id"),
     # `fastupdate` is off, since a search would have to read the whole list of pending entries.
     Index(
         "identifier_fuzzy_idx",
@@ -277,18 +281,6 @@ identifier = Table(
         postgresql_with={"fastupdate": "off"},
         postgresql_where=text("fuzzy_key is not null"),
     ),
-)
-
-trait = Table(
-    "trait",
-    metadata,
-    Column("store_id", Uuid, primary_key=True),
-    Column("profile_id", Uuid, primary_key=True),
-    Column("group_name", Text, primary_key=True),
-    Column("name", Text, primary_key=True),
-    Column("value", JSONB, nullable=False),
-    _time("written_at"),
-    ForeignKeyConstraint(["store_id", "profile_id"], ["profile.store_id", "profile.id"]),
 )
 
 merge = Table(

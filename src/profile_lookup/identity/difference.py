@@ -27,7 +27,7 @@ class Difference:
     - `created`: new canonical profiles, each with its time
     - `upserted_identifiers`, `deleted_identifiers`: each with its profile
     - `names`: the counted names of those upserted identifiers whose names change
-    - `upserted_traits`, `deleted_traits`: traits of canonical profiles
+    - `traits`: all traits of each new profile, and of each stored one whose traits change
     - `aliases`: each merged profile, also one that was never stored, with its canonical profile
     - `merges`: in the order in which they happened
     """
@@ -36,17 +36,17 @@ class Difference:
     upserted_identifiers: Sequence[tuple[UUID, NormalizedIdentifier, datetime]] = ()
     deleted_identifiers: Sequence[tuple[UUID, NormalizedIdentifier]] = ()
     names: Mapping[tuple[UUID, NormalizedIdentifier], tuple[int, ...]] = field(default_factory=dict)
-    upserted_traits: Sequence[tuple[UUID, TraitName, Trait]] = ()
-    deleted_traits: Sequence[tuple[UUID, TraitName]] = ()
+    traits: Mapping[UUID, Mapping[TraitName, Trait]] = field(default_factory=dict)
     aliases: Mapping[UUID, UUID] = field(default_factory=dict)
     merges: Sequence[RecordedMerge] = ()
 
     @property
     def only_creates_profiles(self) -> bool:
         """Return whether no row of a stored profile changes."""
-        return not (self.deleted_identifiers or self.deleted_traits or self.aliases) and all(
-            each[0] in self.created for rows in (self.upserted_identifiers, self.upserted_traits) for each in rows
-        )
+        if self.deleted_identifiers or self.aliases:
+            return False
+        upserted = {profile_id for profile_id, _, _ in self.upserted_identifiers}
+        return self.created.keys() >= upserted | self.traits.keys()
 
 
 def difference_of(
@@ -65,19 +65,18 @@ def difference_of(
     upserted_identifiers: list[tuple[UUID, NormalizedIdentifier, datetime]] = []
     deleted_identifiers: list[tuple[UUID, NormalizedIdentifier]] = []
     names: dict[tuple[UUID, NormalizedIdentifier], tuple[int, ...]] = {}
-    upserted_traits: list[tuple[UUID, TraitName, Trait]] = []
-    deleted_traits: list[tuple[UUID, TraitName]] = []
+    traits: dict[UUID, Mapping[TraitName, Trait]] = {}
     for profile_id in changed - aliases.keys():
         before, after = stored.get(profile_id, _NOTHING), replayed[profile_id]
-        held, had = before.identifiers, before.traits
+        held = before.identifiers
         renamed = {each: counted for each, counted in after.names.items() if before.names.get(each) != counted}
         names |= {(profile_id, each): counted for each, counted in renamed.items()}
         upserted_identifiers += [
             (profile_id, each, at) for each, at in after.identifiers.items() if held.get(each) != at or each in renamed
         ]
         deleted_identifiers += [(profile_id, each) for each in held if each not in after.identifiers]
-        upserted_traits += [(profile_id, name, trait) for name, trait in after.traits.items() if had.get(name) != trait]
-        deleted_traits += [(profile_id, name) for name in had if name not in after.traits]
+        if after.traits != before.traits:
+            traits[profile_id] = after.traits
     for profile_id in aliases.keys() & stored.keys():
         deleted_identifiers += [(profile_id, each) for each in stored[profile_id].identifiers]
     return Difference(
@@ -85,8 +84,7 @@ def difference_of(
         upserted_identifiers,
         deleted_identifiers,
         names,
-        upserted_traits,
-        deleted_traits,
+        traits,
         aliases,
         merges,
     )

@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.database.documents import parsed_traits
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import Unavailable
 from profile_lookup.identity.identifier import NormalizedIdentifier
@@ -196,21 +197,12 @@ def _lock_keys(store_id: UUID, identifiers: Iterable[NormalizedIdentifier]) -> l
 def profile_of(row: Row[Any], groups: Mapping[str, TraitGroup]) -> Profile:
     """Return the profile of a row, without traits that are no longer defined: these must not survive a merge."""
     identifiers = zip(row.identifier_types or (), row.identifier_values or (), row.identifier_times or (), strict=True)
-    traits = zip(
-        row.trait_groups or (),
-        row.trait_names or (),
-        row.trait_values or (),
-        row.trait_times or (),
-        strict=True,
-    )
     return Profile(
         id=row.profile_id,
         identifiers={
             NormalizedIdentifier(id_type, NormalizedValue(value)): added_at for id_type, value, added_at in identifiers
         },
-        traits=defined_traits(
-            groups, {TraitName(group, name): Trait(value, written_at) for group, name, value, written_at in traits}
-        ),
+        traits=defined_traits(groups, parsed_traits(row.traits)),
     )
 
 

@@ -5,16 +5,17 @@ locked profiles themselves.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.database.documents import serialized_profile
+from profile_lookup.database.documents import serialized_profile, serialized_traits
 from profile_lookup.database.fuzzy_key import fuzzy_key
 from profile_lookup.identity.difference import Difference, RecordedMerge
+from profile_lookup.identity.profile import Trait, TraitName
 from profile_lookup.identity.resolution import profiles_of
 from profile_lookup.identity.rules import IdentityResolutionSettings
 
@@ -38,16 +39,13 @@ async def erase_profiles(connection: AsyncConnection, store_id: UUID, profile_id
 
 
 _COLUMNS = {
-    "created": {"id": "uuid", "created_at": "timestamptz"},
+    "created": {"id": "uuid", "created_at": "timestamptz", "traits": "jsonb"},
     "put": {
         "profile_id": "uuid", "id_type": "text", "value": "text",
         "is_unique": "boolean", "fuzzy_key": "bigint", "added_at": "timestamptz", "names": "text",
     },
     "dropped": {"profile_id": "uuid", "id_type": "text", "value": "text"},
-    "written": {
-        "profile_id": "uuid", "group_name": "text", "name": "text", "value": "jsonb", "written_at": "timestamptz",
-    },
-    "forgotten": {"profile_id": "uuid", "group_name": "text", "name": "text"},
+    "described": {"id": "uuid", "traits": "jsonb"},
     "aliased": {"id": "uuid", "profile_id": "uuid"},
     "recorded": {
         "id": "uuid", "canonical_id": "uuid", "absorbed_ids": "text", "rule": "text",
@@ -61,17 +59,20 @@ def _parameters(settings: IdentityResolutionSettings, store_id: UUID, difference
     id_types = {identifier.id_type for _, identifier, _ in difference.upserted_identifiers}
     marks = {each: (settings.is_unique(each), fuzzy_key(settings, store_id, each)) for each in id_types}
     rows: dict[str, Iterable[Sequence[object]]] = {
-        "created": difference.created.items(),
+        "created": [
+            (profile_id, created_at, _traits(difference.traits.get(profile_id, {})))
+            for profile_id, created_at in difference.created.items()
+        ],
         "put": [
             (profile_id, *each, *marks[each.id_type], added_at, _array(difference.names.get((profile_id, each))))
             for profile_id, each, added_at in difference.upserted_identifiers
         ],
         "dropped": [(profile_id, *each) for profile_id, each in difference.deleted_identifiers],
-        "written": [
-            (profile_id, *name, json.dumps(trait.value), trait.written_at)
-            for profile_id, name, trait in difference.upserted_traits
+        "described": [
+            (profile_id, _traits(traits))
+            for profile_id, traits in difference.traits.items()
+            if profile_id not in difference.created
         ],
-        "forgotten": [(profile_id, *name) for profile_id, name in difference.deleted_traits],
         "aliased": difference.aliases.items(),
         "recorded": [_record(recorded) for recorded in difference.merges],
     }
@@ -80,6 +81,10 @@ def _parameters(settings: IdentityResolutionSettings, store_id: UUID, difference
         arrays = list(zip(*rows[table], strict=True)) or [()] * len(columns)
         parameters |= {f"{table}_{column}": array for column, array in zip(columns, arrays, strict=True)}
     return parameters
+
+
+def _traits(traits: Mapping[TraitName, Trait]) -> str:
+    return json.dumps(serialized_traits(traits))
 
 
 def _record(recorded: RecordedMerge) -> tuple[object, ...]:
@@ -109,37 +114,28 @@ def _rows(table: str) -> str:
 
 
 _PUT_PROFILES = f"""
-    insert into profile (store_id, id, created_at)
-    select :store_id, created.id, created.created_at from {_rows("created")}
+    insert into profile (store_id, id, created_at, traits)
+    select :store_id, created.id, created.created_at, cast(created.traits as jsonb) from {_rows("created")}
 """  # noqa: S608 -- made of the constants above
 
 _PUT_IDENTIFIERS = f"""
-    insert into identifier (store_id, id_type, value, profile_id, is_unique, fuzzy_key, added_at, names)
+    insert into identifier (store_id, id_type, value, profile_id, shared_by, fuzzy_key, added_at, names)
     select
-        :store_id, put.id_type, put.value, put.profile_id, put.is_unique, put.fuzzy_key, put.added_at,
-        {{names}}
+        :store_id, put.id_type, put.value, put.profile_id,
+        case when put.is_unique then '' else uuid_send(put.profile_id) end, put.fuzzy_key, put.added_at, {{names}}
     from {_rows("put")}
 """  # noqa: S608 -- made of the constants above
 
-_PUT_TRAITS = f"""
-    insert into trait (store_id, profile_id, group_name, name, value, written_at)
-    select
-        :store_id, written.profile_id, written.group_name, written.name,
-        cast(written.value as jsonb), written.written_at
-    from {_rows("written")}
-"""  # noqa: S608 -- made of the constants above
-
 _CREATE = text(f"""
-    with
-    created_profiles as ({_PUT_PROFILES}),
-    identified as ({_PUT_IDENTIFIERS.format(names="cast(put.names as bigint[])")})
-    {_PUT_TRAITS}
+    with created_profiles as ({_PUT_PROFILES})
+    {_PUT_IDENTIFIERS.format(names="cast(put.names as bigint[])")}
 """)
 
 # Rows are deleted before others are inserted, since only one row may hold a unique value at any time: `where (select
 # count(*) from gone)` makes the insert wait for the deletes. Each row is found by one index probe, whatever the planner
 # believes of a table that was once empty, as in `lock_and_gather`. An identifier that moves to another profile keeps
-# its counted names, also if they were not loaded.
+# its counted names, also if they were not loaded. If another profile holds a unique value that is upserted, which
+# cannot be, `added_at` becomes null, and its constraint fails the statement.
 _AMEND = f"""
     created_profiles as ({_PUT_PROFILES}),
     gone as (
@@ -162,35 +158,23 @@ _AMEND = f"""
             on put.is_unique and moved.names is not null and moved.id_type = put.id_type and moved.value = put.value
         where (select count(*) from gone) >= 0
         on conflict on constraint identifier_pkey
-            do update set added_at = excluded.added_at, names = coalesce(excluded.names, identifier.names)
+            do update set
+                added_at = case when identifier.profile_id = excluded.profile_id then excluded.added_at end,
+                names = coalesce(excluded.names, identifier.names)
     ),
-    undescribed as (
-        delete from trait
-        where ctid = any (array(
-            select had.ctid
-            from {_rows("forgotten")}
-            cross join lateral (
-                select t.ctid from trait t
-                where t.store_id = :store_id and t.profile_id = forgotten.profile_id
-                    and t.group_name = forgotten.group_name and t.name = forgotten.name
-                offset 0
-            ) had
-        ))
-    ),
-    described as (
-        {_PUT_TRAITS}
-        on conflict on constraint trait_pkey do update set value = excluded.value, written_at = excluded.written_at
+    described_profiles as (
+        update profile
+        set traits = cast(described.traits as jsonb)
+        from {_rows("described")}
+        where profile.store_id = :store_id and profile.id = described.id
+            and profile.id = any (cast(:described_id as uuid[]))
     )
 """  # noqa: S608 -- made of the constants above
 
 _UPDATE = text(f"with {_AMEND} select")
 
-# All traits of an absorbed profile are deleted, since the difference does not list those that are no longer defined.
 _MERGE = text(f"""
     with {_AMEND},
-    absorbed as (
-        delete from trait where store_id = :store_id and profile_id = any (cast(:aliased_id as uuid[]))
-    ),
     repointed as (
         update alias
         set profile_id = (cast(:aliased_profile_id as uuid[]))[
@@ -216,9 +200,6 @@ _ERASE = text("""
     with
     unidentified as (
         delete from identifier where store_id = :store_id and profile_id = any (cast(:people as uuid[]))
-    ),
-    undescribed as (
-        delete from trait where store_id = :store_id and profile_id = any (cast(:people as uuid[]))
     ),
     unaliased as (
         delete from alias where store_id = :store_id and profile_id = any (cast(:people as uuid[]))

@@ -2,10 +2,10 @@
 
 from uuid import UUID
 
-from sqlalchemy import TextClause, delete, select, text
+from sqlalchemy import TextClause, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.database.tables import profile, trait
+from profile_lookup.database.tables import profile
 from profile_lookup.ingest.writes import erase_profiles
 from profile_lookup.operations.job import Job, retried_forever
 from profile_lookup.web import ids
@@ -80,10 +80,8 @@ async def forget_traits(job: Job) -> None:
         async with job.step() as connection:
             profile_ids = await _next_profiles(connection, job)
             if profile_ids:
-                deletion = delete(trait).where(
-                    trait.c.store_id == job.store_id, trait.c.profile_id.in_(profile_ids), trait.c.group_name == group
-                )
-                await connection.execute(deletion if names is None else deletion.where(trait.c.name.in_(names)))
+                parameters = {"store_id": job.store_id, "people": profile_ids, "group": group, "names": names}
+                await connection.execute(_DELETE_FROM_PROFILES, parameters)
                 await job.save(connection, after=str(profile_ids[-1]))
             else:
                 await job.save(connection, is_history=True)
@@ -103,6 +101,19 @@ async def forget_traits(job: Job) -> None:
                 return
             await job.save(connection, is_history=True, after=str(last))
 
+
+# A group of which no trait is left is deleted, too.
+_DELETE_FROM_PROFILES = text("""
+    update profile
+    set traits = case
+        when (traits -> removed.from_group) - removed.names <> '{}'
+            then jsonb_set(traits, array[removed.from_group], (traits -> removed.from_group) - removed.names)
+        else traits - removed.from_group
+    end
+    from (select cast(:group as text) as from_group, cast(:names as text[]) as names) as removed
+    where store_id = :store_id and id = any (cast(:people as uuid[])) and traits ? removed.from_group
+        and (removed.names is null or (traits -> removed.from_group) ?| removed.names)
+""")
 
 _DELETE_FROM_HISTORY = text("""
     with batch as (

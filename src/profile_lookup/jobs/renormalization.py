@@ -221,20 +221,22 @@ _REWRITE = text("""
         from each_name
         group by became, profile_id
     )
-    insert into identifier (store_id, id_type, value, profile_id, is_unique, fuzzy_key, added_at, names)
+    insert into identifier (store_id, id_type, value, profile_id, shared_by, fuzzy_key, added_at, names)
     select
-        :store_id, :id_type, became, profile_id,
-        cast(:is_unique as boolean), cast(:fuzzy_key as bigint), min(gone.added_at), united.names
+        :store_id, :id_type, became, profile_id, case when :is_unique then '' else uuid_send(profile_id) end,
+        cast(:fuzzy_key as bigint), min(gone.added_at), united.names
     from gone
     left join united using (became, profile_id)
     group by became, profile_id, united.names
     on conflict on constraint identifier_pkey
         do update set
-            added_at = least(identifier.added_at, excluded.added_at),
+            added_at = case when identifier.profile_id = excluded.profile_id
+                then least(identifier.added_at, excluded.added_at) end,  -- as in ingest/writes.py
             names = coalesce(excluded.names, identifier.names)
 """)
 
 _UPDATE_MARKS = text("""
-    update identifier set is_unique = :is_unique, fuzzy_key = :fuzzy_key
+    update identifier
+    set shared_by = case when :is_unique then '' else uuid_send(profile_id) end, fuzzy_key = :fuzzy_key
     where store_id = :store_id and id_type = :id_type
 """)

@@ -27,6 +27,8 @@ def _may_look_up(sid: str, secret_sha256: str, store_id: str) -> str:
     """
 
 
+# Values that many profiles share are in the order of `shared_by`, which is that of the profiles' IDs, and that of the
+# index. A unique value has one holder.
 LOOKUP = f"""
     select
         store.revision,
@@ -36,7 +38,7 @@ LOOKUP = f"""
             where identifier.store_id = store.id
                 and identifier.id_type = $4
                 and identifier.value = $5
-            order by identifier.profile_id
+            order by identifier.shared_by
             limit {MAX_PROFILES}
         ) as profile_ids
     from credential
@@ -58,7 +60,7 @@ LOOKUPS_OF_ONE_CALLER = f"""
             where identifier.store_id = $3
                 and identifier.id_type = sought.id_type
                 and identifier.value = sought.value
-            order by identifier.profile_id
+            order by identifier.shared_by
             limit {MAX_PROFILES}
         ) as profile_ids
     from (
@@ -98,7 +100,7 @@ LOOKUPS = f"""
             where identifier.store_id = caller.id
                 and identifier.id_type = sought.id_type
                 and identifier.value = sought.value
-            order by identifier.profile_id
+            order by identifier.shared_by
             limit {MAX_PROFILES}
         ) as profile_ids
     from unnest($4::bigint[], $5::text[], $6::text[]) with ordinality as sought (caller, id_type, value, position)

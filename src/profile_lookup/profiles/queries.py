@@ -3,14 +3,52 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Row,
+    Select,
+    Text,
+    cast,
+    column,
+    func,
+    select,
+    true,
+    type_coerce,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from profile_lookup.database.keyset import Key
-from profile_lookup.database.tables import identifier, profile, trait, trait_group
+from profile_lookup.database.microseconds import Microseconds
+from profile_lookup.database.tables import identifier, profile, trait_group
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.ingest.aliases import moved_or_not_found
 from profile_lookup.stores.rules_cache import StoreRules
+
+
+def _entries(document: ColumnElement[Any], name: str) -> LateralFromClause:
+    return func.jsonb_each(document).table_valued(column("key", Text), column("value", JSONB)).lateral(name)
+
+
+_groups = _entries(profile.c.traits, "described")
+_traits = _entries(_groups.c.value, "written")
+trait = (
+    select(
+        profile.c.store_id,
+        profile.c.id.label("profile_id"),
+        _groups.c.key.label("group_name"),
+        _traits.c.key.label("name"),
+        _traits.c.value[0].label("value"),
+        type_coerce(cast(_traits.c.value[1], BigInteger), Microseconds).label("written_at"),
+    )
+    .select_from(profile)
+    .join(_groups, true())
+    .join(_traits, true())
+    .subquery("trait")
+)
+"""The traits in the documents of profiles, each in a row."""
 
 PROFILES_KEY = Key((profile.c.id,))
 TRAITS_KEY = Key((trait.c.written_at, trait.c.group_name, trait.c.name))
@@ -30,9 +68,9 @@ def profiles_of(store: StoreRules) -> Select[Any]:
     return select(profile.c.id).where(profile.c.store_id == store.id)
 
 
-async def fetch_profile(connection: AsyncConnection, store: StoreRules, profile_id: UUID) -> Row[Any]:
-    """Return a profile's row. Raises `ProfileMoved` or `ProfileNotFound`."""
-    query = select(profile).where(profile.c.store_id == store.id, profile.c.id == profile_id)
+async def fetch_profile(connection: AsyncConnection, store: StoreRules, profile_id: UUID) -> Row[Any, Any]:
+    """Return a profile's row without its traits. Raises `ProfileMoved` or `ProfileNotFound`."""
+    query = select(profile.c.id, profile.c.created_at).where(profile.c.store_id == store.id, profile.c.id == profile_id)
     found = (await connection.execute(query)).one_or_none()
     if found is None:
         raise await moved_or_not_found(connection, store, profile_id)

@@ -45,7 +45,7 @@ class ProfileAnswer(AnswerModel):
     traits: Traits
 
     @classmethod
-    def of_rows(cls, profile: Row[Any], traits: Iterable[Row[Any]]) -> Self:
+    def of_rows(cls, profile: Row[Any, Any], traits: Iterable[Row[Any]]) -> Self:
         groups: dict[str, dict[str, Any]] = {}
         for trait in traits:
             groups.setdefault(trait.group_name, {})[trait.name] = trait.value
