@@ -13,7 +13,7 @@ from uuid import UUID
 from profile_lookup.errors import RequestRefused, SettingsRefused
 from profile_lookup.identity.blocked_values import BlockedPattern, BlockedValues
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.identity.profile import Profile, Trait, TraitName
+from profile_lookup.identity.profile import Profile, Trait, TraitName, TraitValue
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import RULE_OF_TYPE, TraitDefinition, TraitGroup
 from profile_lookup.identity.values.normalization import NormalizedValue
@@ -73,8 +73,17 @@ def trait_group_of(name: str, document: Document) -> TraitGroup:
 def serialized_traits(traits: Mapping[TraitName, Trait]) -> Document:
     """Return the document of `profile.traits`: by group and name, the value and the microseconds since 1970."""
     document: Document = {}
-    for name, trait in traits.items():
-        document.setdefault(name.group, {})[name.name] = [trait.value, microseconds(trait.written_at)]
+    for (group, name), trait in traits.items():
+        document.setdefault(group, {})[name] = [trait.value, microseconds(trait.written_at)]
+    return document
+
+
+def serialized_values(values: Mapping[TraitName, TraitValue], written_at: datetime) -> Document:
+    """Return the document of `profile.traits` for traits that were all written at this time."""
+    document: Document = {}
+    time = microseconds(written_at)
+    for (group, name), value in values.items():
+        document.setdefault(group, {})[name] = [value, time]
     return document
 
 
