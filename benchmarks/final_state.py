@@ -51,7 +51,10 @@ _ROWS = {
     """,
     "trait": f"""
         {_PERSON} select person.n, described.key, written.key, written.value -> 0,
-            rank() over (partition by profile.id order by (written.value -> 1)::bigint) as since
+            rank() over (
+                partition by profile.id
+                order by coalesce((written.value -> 1)::bigint, extract(epoch from profile.created_at) * 1000000)
+            ) as since
         from profile join person using (id)
         cross join lateral jsonb_each(profile.traits) as described
         cross join lateral jsonb_each(described.value) as written

@@ -15,9 +15,9 @@ from lock_and_gather(
 with created as (
     insert into profile (store_id, id, created_at, traits)
     values ('{store_id}', :profile_id::uuid, clock_timestamp(), jsonb_build_object('Contact', jsonb_build_object(
-        'email', jsonb_build_array('person.' || :i::text || '@example.com', (extract(epoch from clock_timestamp()) * 1000000)::bigint),
-        'phone', jsonb_build_array('+' || :digits::text, (extract(epoch from clock_timestamp()) * 1000000)::bigint),
-        'firstName', jsonb_build_array('Ada'::text, (extract(epoch from clock_timestamp()) * 1000000)::bigint)
+        'email', jsonb_build_array('person.' || :i::text || '@example.com'),
+        'phone', jsonb_build_array('+' || :digits::text),
+        'firstName', jsonb_build_array('Ada'::text)
     )))
 )
 insert into identifier (store_id, id_type, value, profile_id, shared_by, added_at)

@@ -4,7 +4,7 @@ with made as (
     select
         '{store_id}', {profile_id}, now(),
         jsonb_build_object('Contact', jsonb_build_object(
-            '{id_type}', jsonb_build_array({value}, (extract(epoch from now()) * 1000000)::bigint)
+            '{id_type}', jsonb_build_array({value})
         ))
     from {persons}
 )

@@ -83,7 +83,11 @@ profiles as (
             select
                 group_name,
                 jsonb_object_agg(
-                    name, jsonb_build_array(value, cast(extract(epoch from written_at) * 1000000 as bigint))
+                    name,
+                    case
+                        when written_at = batch.created_at then jsonb_build_array(value)
+                        else jsonb_build_array(value, cast(extract(epoch from written_at) * 1000000 as bigint))
+                    end
                 ) as traits
             from trait
             where trait.store_id = batch.store_id and trait.profile_id = batch.id
@@ -248,7 +252,8 @@ returns table (
     identifier_types text[],
     identifier_values text[],
     identifier_times timestamptz[],
-    traits jsonb
+    traits jsonb,
+    created_at timestamptz
 )
 language plpgsql volatile
 as $$
@@ -298,13 +303,16 @@ begin
     );
     return query
     select
-        holder.id, holder.id = any (locked), held.types, held.vals, held.times,
-        (select p.traits from profile p where p.store_id = in_store and p.id = holder.id)
+        holder.id, holder.id = any (locked), held.types, held.vals, held.times, described.traits, described.created_at
     from (select distinct h.id from unnest(holders) as h (id)) holder
     cross join lateral (
         select array_agg(i.id_type) as types, array_agg(i.value) as vals, array_agg(i.added_at) as times
         from identifier i where i.store_id = in_store and i.profile_id = holder.id
-    ) held;
+    ) held
+    cross join lateral (
+        select p.traits, p.created_at from profile p where p.store_id = in_store and p.id = holder.id
+        offset 0
+    ) described;
 end
 $$
 """
@@ -359,7 +367,9 @@ create table trait (
 insert into trait
 select
     profile.store_id, profile.id, described.key, written.key, written.value -> 0,
-    timestamptz 'epoch' + cast(written.value -> 1 as bigint) * interval '1 microsecond'
+    coalesce(
+        timestamptz 'epoch' + cast(written.value -> 1 as bigint) * interval '1 microsecond', profile.created_at
+    )
 from profile
 cross join lateral jsonb_each(profile.traits) as described
 cross join lateral jsonb_each(described.value) as written;

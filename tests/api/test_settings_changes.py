@@ -83,6 +83,19 @@ async def test_profiles_whose_values_become_equal_merge_into_the_earliest(
     assert before == ["ADA@x", "Ada@x", "ada@x"]
 
 
+@pytest.mark.parametrize("is_unique", [True, False])
+async def test_two_values_of_a_profile_become_one_while_its_type_becomes_unique_or_shared(
+    client: httpx.AsyncClient, store_id: str, database: Database, *, is_unique: bool
+) -> None:
+    await change_settings(client, store_id, chat={"enforceUnique": not is_unique})
+    for chat in ("ADA@x", "ada@x", "Ada@x"):
+        profile_id = await make_profile(client, store_id, email="a@example.com", chat=chat)
+    changes = {"normalization": "email", "enforceUnique": is_unique}
+    assert (await change_settings(client, store_id, chat=changes))["status"] == "COMPLETED"
+    assert await look_up(client, store_id, "chat", "ADA@x") == [profile_id]
+    assert [row for row in await _identifiers(database) if row[0] == "chat"] == [("chat", "ada@x", is_unique, False)]
+
+
 async def test_profiles_that_collide_in_a_chain_become_one(client: httpx.AsyncClient, store_id: str) -> None:
     people = []
     for number in range(6):  # each shares a value with the next if case is ignored

@@ -18,7 +18,7 @@ MANY = 8000
 _FILL = text("""
     with made as (
         insert into profile (store_id, id, created_at, traits)
-        select :store_id, gen_random_uuid(), now(), '{"Contact": {"city": ["Gary", 0]}}'
+        select :store_id, gen_random_uuid(), now(), '{"Contact": {"city": ["Gary"]}}'
         from generate_series(1, :count)
         returning store_id, id
     )

@@ -9,7 +9,9 @@ TRAITS = """
     select
         profile.store_id, profile.id as profile_id, described.key as group_name, written.key as name,
         written.value -> 0 as value,
-        timestamptz 'epoch' + cast(written.value -> 1 as bigint) * interval '1 microsecond' as written_at
+        coalesce(
+            timestamptz 'epoch' + cast(written.value -> 1 as bigint) * interval '1 microsecond', profile.created_at
+        ) as written_at
     from profile
     cross join lateral jsonb_each(traits) as described
     cross join lateral jsonb_each(described.value) as written

@@ -24,6 +24,7 @@ from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
 from tests.conftest import PATIENCE, change_settings, finished, look_up, make_profile, make_store
+from tests.database.contents import TRAITS
 
 SECRET = "Sesame"
 
@@ -99,7 +100,13 @@ async def _rows(database: Database, store_id: str) -> dict[str, list[Any]]:
                     )
                 ).scalars()
             )
-            for table in ("profile", "alias", "identifier", "merge")
+            for table in (
+                "(select store_id, id, created_at from profile)",
+                "alias",
+                "identifier",
+                f"({TRAITS})",
+                "merge",
+            )
         }
 
 
@@ -112,7 +119,7 @@ async def test_a_restored_store_equals_the_exported_one(
     assert await _restore(database, copy, lines) == len(lines) - 1
     assert b"".join(await _exported(database, copy)) == b"".join(lines).replace(original.encode(), copy.encode())
     rows = await _rows(database, original)
-    assert [len(of_table) for of_table in rows.values()] == [2, 2, 6, 2]
+    assert [len(of_table) for of_table in rows.values()] == [2, 2, 6, 13, 2]
     assert await _rows(database, copy) == rows
 
 

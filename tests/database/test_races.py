@@ -70,7 +70,7 @@ DRAW = (
     )
     returns table (
         profile_id uuid, is_locked boolean, identifier_types text[], identifier_values text[],
-        identifier_times timestamptz[], traits jsonb
+        identifier_times timestamptz[], traits jsonb, created_at timestamptz
     )
     language plpgsql volatile as $$
     begin

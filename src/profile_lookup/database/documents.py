@@ -70,28 +70,31 @@ def trait_group_of(name: str, document: Document) -> TraitGroup:
     return TraitGroup(name, {trait: _definition_of(definition) for trait, definition in document.items()})
 
 
-def serialized_traits(traits: Mapping[TraitName, Trait]) -> Document:
-    """Return the document of `profile.traits`: by group and name, the value and the microseconds since 1970."""
+def serialized_traits(traits: Mapping[TraitName, Trait], created_at: datetime | None = None) -> Document:
+    """Return the document of `profile.traits`: by group and name, the value and the microseconds since 1970.
+
+    A trait that was written at `created_at`, when its profile was created, has no time of its own.
+    """
     document: Document = {}
     for (group, name), trait in traits.items():
-        document.setdefault(group, {})[name] = [trait.value, microseconds(trait.written_at)]
+        times = () if trait.written_at == created_at else (microseconds(trait.written_at),)
+        document.setdefault(group, {})[name] = [trait.value, *times]
     return document
 
 
-def serialized_values(values: Mapping[TraitName, TraitValue], written_at: datetime) -> Document:
-    """Return the document of `profile.traits` for traits that were all written at this time."""
+def serialized_new_traits(values: Mapping[TraitName, TraitValue]) -> Document:
+    """Return the document of `profile.traits` for traits that are as old as their profile."""
     document: Document = {}
-    time = microseconds(written_at)
     for (group, name), value in values.items():
-        document.setdefault(group, {})[name] = [value, time]
+        document.setdefault(group, {})[name] = [value]
     return document
 
 
-def parsed_traits(document: Document) -> dict[TraitName, Trait]:
+def parsed_traits(document: Document, created_at: datetime) -> dict[TraitName, Trait]:
     return {
-        TraitName(group, name): Trait(value, time_of(written_at))
+        TraitName(group, name): Trait(value, time_of(*times) if times else created_at)
         for group, traits in document.items()
-        for name, (value, written_at) in traits.items()
+        for name, (value, *times) in traits.items()
     }
 
 

@@ -148,7 +148,8 @@ returns table (
     identifier_types text[],
     identifier_values text[],
     identifier_times timestamptz[],
-    traits jsonb
+    traits jsonb,
+    created_at timestamptz
 )
 language plpgsql volatile
 as $$
@@ -198,13 +199,16 @@ begin
     );
     return query
     select
-        holder.id, holder.id = any (locked), held.types, held.vals, held.times,
-        (select p.traits from profile p where p.store_id = in_store and p.id = holder.id)
+        holder.id, holder.id = any (locked), held.types, held.vals, held.times, described.traits, described.created_at
     from (select distinct h.id from unnest(holders) as h (id)) holder
     cross join lateral (
         select array_agg(i.id_type) as types, array_agg(i.value) as vals, array_agg(i.added_at) as times
         from identifier i where i.store_id = in_store and i.profile_id = holder.id
-    ) held;
+    ) held
+    cross join lateral (
+        select p.traits, p.created_at from profile p where p.store_id = in_store and p.id = holder.id
+        offset 0
+    ) described;
 end
 $$;
 

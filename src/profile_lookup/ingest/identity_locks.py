@@ -202,7 +202,7 @@ def profile_of(row: Row[Any], groups: Mapping[str, TraitGroup]) -> Profile:
         identifiers={
             NormalizedIdentifier(id_type, NormalizedValue(value)): added_at for id_type, value, added_at in identifiers
         },
-        traits=defined_traits(groups, parsed_traits(row.traits)),
+        traits=defined_traits(groups, parsed_traits(row.traits, row.created_at)),
     )
 
 

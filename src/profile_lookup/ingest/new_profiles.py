@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.copying import copy_rows
-from profile_lookup.database.documents import serialized_values
+from profile_lookup.database.documents import serialized_new_traits
 from profile_lookup.database.fuzzy_key import fuzzy_key
 from profile_lookup.identity.newcomers import NewProfile
 from profile_lookup.identity.rules import IdentityResolutionSettings
@@ -30,7 +30,7 @@ async def copy_new_profiles(
 
 def _profile_rows(store_id: UUID, profiles: Sequence[NewProfile]) -> Iterator[Row]:
     for profile in profiles:
-        traits = json.dumps(serialized_values(profile.traits, profile.created_at))
+        traits = json.dumps(serialized_new_traits(profile.traits))
         yield store_id, profile.id, profile.created_at, traits
 
 

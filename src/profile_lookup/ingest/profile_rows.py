@@ -6,6 +6,7 @@ from uuid import UUID
 
 from profile_lookup.database.documents import serialized_traits
 from profile_lookup.database.fuzzy_key import fuzzy_key
+from profile_lookup.database.shared_by import shared_by
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.rules import IdentityResolutionSettings
@@ -16,7 +17,7 @@ IDENTIFIER_COLUMNS = ("store_id", "id_type", "value", "profile_id", "shared_by",
 
 
 def profile_row(store_id: UUID, profile: Profile, created_at: datetime) -> tuple[object, ...]:
-    return store_id, profile.id, created_at, json.dumps(serialized_traits(profile.traits))
+    return store_id, profile.id, created_at, json.dumps(serialized_traits(profile.traits, created_at))
 
 
 def identifier_rows(settings: IdentityResolutionSettings, store_id: UUID, profile: Profile) -> list[tuple[object, ...]]:
@@ -35,7 +36,7 @@ def _identifier_row(
         store_id,
         *identifier,
         profile.id,
-        b"" if settings.is_unique(identifier.id_type) else profile.id.bytes,
+        shared_by(settings, identifier.id_type, profile.id),
         fuzzy_key(settings, store_id, identifier.id_type),
         added_at,
         profile.names.get(identifier),

@@ -6,6 +6,7 @@ locked profiles themselves.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -60,7 +61,7 @@ def _parameters(settings: IdentityResolutionSettings, store_id: UUID, difference
     marks = {each: (settings.is_unique(each), fuzzy_key(settings, store_id, each)) for each in id_types}
     rows: dict[str, Iterable[Sequence[object]]] = {
         "created": [
-            (profile_id, created_at, _traits(difference.traits.get(profile_id, {})))
+            (profile_id, created_at, _traits(difference.traits.get(profile_id, {}), created_at))
             for profile_id, created_at in difference.created.items()
         ],
         "put": [
@@ -83,8 +84,8 @@ def _parameters(settings: IdentityResolutionSettings, store_id: UUID, difference
     return parameters
 
 
-def _traits(traits: Mapping[TraitName, Trait]) -> str:
-    return json.dumps(serialized_traits(traits))
+def _traits(traits: Mapping[TraitName, Trait], created_at: datetime | None = None) -> str:
+    return json.dumps(serialized_traits(traits, created_at))
 
 
 def _record(recorded: RecordedMerge) -> tuple[object, ...]:

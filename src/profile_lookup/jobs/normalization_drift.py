@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from uuid import UUID
 
 from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.pool import Database
+from profile_lookup.database.shared_by import shared_by
 from profile_lookup.database.tables import identifier
 from profile_lookup.database.tables import store as store_table
 from profile_lookup.errors import ValueRefused
@@ -40,8 +40,6 @@ from profile_lookup.web import ids
 VALUES_PER_STEP = 500
 CHANGES_PER_STEP = 100  # each takes two locks, of today's form and of the earlier one
 NEWER_WORKER_DELAY = timedelta(minutes=1)
-NO_PROFILE = UUID(int=0)
-"""It comes before the IDs of all profiles."""
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +73,7 @@ class _Position:
 
     id_type: str = ""
     value: str = ""
-    profile_id: UUID = NO_PROFILE
+    shared_by: bytes = b""
     kept: int = 0
 
 
@@ -120,7 +118,7 @@ async def _renormalize_after(
         if changes[-1].stored.identifier.value == position.value:
             # It may have more holders. The next step begins before all of them, since a merge may move the value from
             # one of them to an earlier profile.
-            position = replace(position, profile_id=NO_PROFILE)
+            position = replace(position, shared_by=b"")
     await job.save(connection, **counts)
     return replace(position, kept=counts["kept"]), written
 
@@ -134,7 +132,8 @@ def _next_changes(store: StoreRules, stored: Iterable[Stored], position: _Positi
     for each in stored:
         if len(changes) == CHANGES_PER_STEP or (changes and each.identifier.id_type != position.id_type):
             break
-        position = _Position(*each.identifier, each.profile_id, position.kept)
+        last_key = shared_by(store.settings, each.identifier.id_type, each.profile_id)
+        position = _Position(*each.identifier, last_key, position.kept)
         try:
             today = store.settings.normalize(Identifier(*each.identifier))
         except ValueRefused:
@@ -164,11 +163,11 @@ async def _complete(job: Job, connection: AsyncConnection, store: StoreRules, co
 async def _stored_after(connection: AsyncConnection, store: StoreRules, position: _Position) -> list[Stored]:
     """Return the next stored identifiers, in the order of the primary key, of types that are normalized at all."""
     kinds = [config.id_type for config in store.settings.identifier_configs if config.normalization != "none"]
-    key = (identifier.c.id_type, identifier.c.value, identifier.c.profile_id)
+    key = (identifier.c.id_type, identifier.c.value, identifier.c.shared_by)
     query = (
-        select(*key, identifier.c.added_at)
+        select(identifier.c.id_type, identifier.c.value, identifier.c.profile_id, identifier.c.added_at)
         .where(identifier.c.store_id == store.id, identifier.c.id_type.in_(kinds))
-        .where(tuple_(*key) > tuple_(position.id_type, position.value, position.profile_id))
+        .where(tuple_(*key) > tuple_(position.id_type, position.value, position.shared_by))
         .order_by(*key)
         .limit(VALUES_PER_STEP)
     )

@@ -54,8 +54,6 @@ async def update_settings(job: Job) -> None:
         change = SettingsChange(store.settings, settings_of(job.input["settings"]))
         await refuse_contradictions(connection, store, change)
         merged = await _renormalize(connection, store, change)
-        for id_type in change.remarked:
-            await connection.execute(_UPDATE_MARKS, _marks(store, change, id_type))
         await replace(connection, store, change.after)
         if change.renormalized:  # some values may be blocked as they are written now
             kind = OperationKind.UPDATE_BLOCKED_VALUES
@@ -68,7 +66,7 @@ _FOR_MANY_ROWS = ("plan_cache_mode = auto", "enable_seqscan = on")
 
 
 async def _renormalize(connection: AsyncConnection, store: StoreRules, change: SettingsChange) -> list[Written]:
-    """Rewrite the values, and return the merges of profiles that turn out to be one person."""
+    """Rewrite the values and their marks, and return the merges of profiles that turn out to be one person."""
     merged = []
     await connection.execute(_STAGING_TABLE)
     for id_type in change.renormalized:
@@ -79,6 +77,9 @@ async def _renormalize(connection: AsyncConnection, store: StoreRules, change: S
         for id_type in change.renormalized
         if change.after.is_unique(id_type) and (found := await _collisions(connection, store, change, id_type))
     }
+    # Before any value is rewritten, so that the primary key finds the value that it becomes.
+    for id_type in change.remarked:
+        await connection.execute(_UPDATE_MARKS, _marks(store, change, id_type))
     rules = collision_rules(change.after, collisions)
     for profile_ids in one_person_each([shared_by for found in collisions.values() for shared_by in found]):
         rule = min((rules[profile_id] for profile_id in profile_ids), key=change.after.matching_rules.index)

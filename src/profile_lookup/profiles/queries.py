@@ -11,6 +11,7 @@ from sqlalchemy import (
     Text,
     cast,
     column,
+    extract,
     func,
     select,
     true,
@@ -34,6 +35,7 @@ def _entries(document: ColumnElement[Any], name: str) -> LateralFromClause:
 
 _groups = _entries(profile.c.traits, "described")
 _traits = _entries(_groups.c.value, "written")
+_created_at = cast(extract("epoch", profile.c.created_at) * 1_000_000, BigInteger)
 trait = (
     select(
         profile.c.store_id,
@@ -41,7 +43,7 @@ trait = (
         _groups.c.key.label("group_name"),
         _traits.c.key.label("name"),
         _traits.c.value[0].label("value"),
-        type_coerce(cast(_traits.c.value[1], BigInteger), Microseconds).label("written_at"),
+        type_coerce(func.coalesce(cast(_traits.c.value[1], BigInteger), _created_at), Microseconds).label("written_at"),
     )
     .select_from(profile)
     .join(_groups, true())
