@@ -178,6 +178,13 @@ async def test_an_invalid_attempt_fails_alone(database: Database) -> None:
     assert [type(outcome) for outcome in outcomes[2:4]] == [TraitsRefused, TraitsRefused]
 
 
+async def test_an_identifier_type_may_be_called_null(database: Database) -> None:
+    store = await make_store(database, IdentityResolutionSettings((IdentifierConfig("null"),), ("null",)))
+    change = Change((NormalizedIdentifier("null", NormalizedValue("a")),))
+    outcomes = await in_chunks(database, store, [(change, START), (change, START)], (1,))
+    assert [outcome.how for outcome in outcomes if isinstance(outcome, Written)] == ["created", "updated"]
+
+
 async def test_a_chunk_has_a_limited_number_of_identifiers(database: Database) -> None:
     store = await make_store(database, DEFAULT_SETTINGS)
     attempts = iter([(chat(*(f"{row}.{value}" for value in range(MAX_KEYS_TOGETHER // 3))), START) for row in range(9)])

@@ -4,8 +4,8 @@ Each is about a new person, whatever the order of the requests, so that no reque
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from profile_lookup.identity.change import Change
@@ -16,8 +16,7 @@ from profile_lookup.identity.retention import retained
 from profile_lookup.identity.rules import IdentityResolutionSettings
 
 
-@dataclass(frozen=True, slots=True)
-class NewProfile:
+class NewProfile(NamedTuple):
     """The profile that a newcomer gets. Its traits were written at `created_at`.
 
     - `identifiers`: each with the time when it was added
