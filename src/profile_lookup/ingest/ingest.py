@@ -133,9 +133,7 @@ async def ingest_together(
         if isinstance(change, Change)
     }
     candidates = await lock_and_gather(connection, store, requests.values())
-    new = newcomers(store.settings, requests, candidates)
-    if len(new) < MIN_COPIED:
-        new = set()
+    new = _to_copy(newcomers(store.settings, requests, candidates))
     others = [
         (change, former)
         for number, ((change, _), former) in enumerate(fitting)
@@ -172,6 +170,11 @@ async def _replay(
     if depend_on_names(candidates, [change for change, _ in changes]) or _hold_any(candidates, former):
         candidates = await with_names(connection, store, candidates)
     return ProfileReplay(store.settings, candidates, new_profile_id, store.blocked_values)
+
+
+def _to_copy(new: set[int]) -> set[int]:
+    """Return the newcomers if they are worth a COPY, else nobody: then they are replayed like the others."""
+    return new if len(new) >= MIN_COPIED else set()
 
 
 def _hold_any(profiles: Iterable[Profile], identifiers: AbstractSet[NormalizedIdentifier]) -> bool:
