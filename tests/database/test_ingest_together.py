@@ -42,7 +42,7 @@ class Case:
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> Case:
+def any_settings(draw: st.DrawFn) -> IdentityResolutionSettings:
     configs = [
         IdentifierConfig(
             id_type,
@@ -54,6 +54,11 @@ def cases(draw: st.DrawFn) -> Case:
         for id_type in ID_TYPES
     ]
     rules = draw(st.permutations(ID_TYPES))[: draw(st.sampled_from((5, 4, 4, 3, 2)))]
+    return IdentityResolutionSettings(tuple(configs), tuple(rules))
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
     identifiers = st.builds(
         NormalizedIdentifier, st.sampled_from(ID_TYPES), st.sampled_from("abcdef").map(NormalizedValue)
     )
@@ -65,7 +70,7 @@ def cases(draw: st.DrawFn) -> Case:
     changes = st.builds(Change, incoming.map(tuple), traits)
     attempts = draw(st.lists(st.tuples(changes, st.integers(0, 50)), min_size=10, max_size=40))
     return Case(
-        IdentityResolutionSettings(tuple(configs), tuple(rules)),
+        draw(any_settings()),
         # Most times are later than the one before, but not all.
         [(change, START + timedelta(seconds=10 * place + delay)) for place, (change, delay) in enumerate(attempts)],
         draw(st.lists(st.integers(1, 15), min_size=1, max_size=5)),
@@ -76,7 +81,9 @@ async def one_by_one(database: Database, store: StoreRules, attempts: Sequence[A
     """Apply the attempts one by one. `ingest` does not return how it wrote a profile, so that is not compared."""
     outcomes: list[Outcome] = []
     for change, requested_at in attempts:
-        assert isinstance(change, Change)
+        if isinstance(change, ProfileLookupError):
+            outcomes.append(change)
+            continue
         try:
             profile_id = await ingest(database, store, lambda _, change=change: change, requested_at)  # type: ignore[misc]
         except ProfileLookupError as error:
@@ -116,7 +123,7 @@ async def stored(database: Database, store: StoreRules, outcomes: Sequence[Outco
             "profiles": {(places[row.id], row.created_at) for row in await rows("select id, created_at from profile")},
             "aliases": {(places[row.id], places[row.profile_id]) for row in await rows("select * from alias")},
             "identifiers": {
-                (places[row.profile_id], row.id_type, row.value, row.is_unique, row.is_fuzzy, row.added_at)
+                (places[row.profile_id], row.id_type, row.value, row.is_unique, row.is_fuzzy, row.added_at, tuple(row.names or ()))
                 for row in await rows("select *, shared_by = '' as is_unique, fuzzy_key is not null as is_fuzzy from identifier")
             },
             "traits": {
@@ -169,6 +176,13 @@ async def test_an_invalid_attempt_fails_alone(database: Database) -> None:
     assert [outcome.how for outcome in outcomes if isinstance(outcome, Written)] == ["created", "updated"]
     assert outcomes[1] is refusal
     assert [type(outcome) for outcome in outcomes[2:4]] == [TraitsRefused, TraitsRefused]
+
+
+async def test_an_identifier_type_may_be_called_null(database: Database) -> None:
+    store = await make_store(database, IdentityResolutionSettings((IdentifierConfig("null"),), ("null",)))
+    change = Change((NormalizedIdentifier("null", NormalizedValue("a")),))
+    outcomes = await in_chunks(database, store, [(change, START), (change, START)], (1,))
+    assert [outcome.how for outcome in outcomes if isinstance(outcome, Written)] == ["created", "updated"]
 
 
 async def test_a_chunk_has_a_limited_number_of_identifiers(database: Database) -> None:

@@ -8,7 +8,8 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,8 +18,10 @@ from sqlalchemy import text
 
 from profile_lookup.database import backend_watch
 from profile_lookup.database.connections import REQUEST_LIMITS, connect
+from profile_lookup.database.copying import copy_rows
 from profile_lookup.database.dedicated_connection import DedicatedConnection
 from profile_lookup.database.embedded.roles import SUPERUSER
+from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import Unavailable
 from tests.conftest import PATIENCE, execute
@@ -60,6 +63,21 @@ async def test_a_write_on_a_stopped_backend_is_given_up_and_the_next_one_succeed
             with pytest.raises(Unavailable):
                 await _backend(database)
             assert await _backend(database) != backend
+    await database.close()
+
+
+async def test_a_copy_on_a_stopped_backend_is_given_up_and_the_next_one_succeeds(database_url: str) -> None:
+    database = Database(database_url, pool_size=2)
+    columns, row = ("store_id", "id", "created_at"), (new_id(), new_id(), datetime.now(UTC))
+    async with asyncio.timeout(_BEFORE_THE_OLD_LIMIT):
+        with ExitStack() as stack:
+            with pytest.raises(Unavailable):  # noqa: PT012 -- the transaction raises it at its end, too
+                async with database.transaction() as connection:
+                    stack.enter_context(_stopped((await connection.execute(_BACKEND)).scalar_one()))
+                    await copy_rows(connection, "profile", columns, [row])
+            async with database.transaction() as connection:
+                await connection.execute(_BACKEND)
+                await copy_rows(connection, "profile", columns, [row])
     await database.close()
 
 

@@ -1,6 +1,7 @@
 """`normalize("email", …)` gives one value for the spellings of one address, and refuses what is no address."""
 
 import unicodedata
+from contextlib import suppress
 
 import idna
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from profile_lookup.errors import ValueRefused
+from profile_lookup.identity.values.email_addresses import _by_the_rules
 from profile_lookup.identity.values.invisible_characters import without_invisible
 from profile_lookup.identity.values.normalization import normalize
 
@@ -158,3 +160,15 @@ def test_a_domain_in_punycode_is_the_domain_in_unicode(labels: list[str]) -> Non
 def test_idna_never_refuses(label: str) -> None:
     if without_invisible(label):
         assert email(f"a@{label}") is not None
+
+
+@given(st.text(st.sampled_from("ab09._+-@xn"), max_size=12) | addresses)
+@example("a@xn--bcher-kva.example")
+@example("a@b.xn--")
+@example("a@b..c")
+@example(".@-")
+def test_plain_addresses_are_read_as_the_rules_read_them(value: str) -> None:
+    expected: str | None = None
+    with suppress(ValueRefused):
+        expected = _by_the_rules(value) or None
+    assert email(value) == expected

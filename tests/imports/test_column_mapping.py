@@ -1,5 +1,8 @@
 """Rows are read by the definitions of the traits that their columns are mapped to."""
 
+from collections.abc import Mapping
+from uuid import UUID
+
 import pytest
 
 from profile_lookup.errors import ProfileLookupError, RequestRefused, RowRefused, TraitsRefused
@@ -14,7 +17,10 @@ from profile_lookup.identity.trait_definitions import (
     TraitDefinition,
     TraitGroup,
 )
-from profile_lookup.imports.column_mapping import MappedColumn, read_row, refuse_mapping
+from profile_lookup.imports.column_mapping import MappedColumn, refuse_mapping
+from profile_lookup.imports.row_reader import RowReader
+from profile_lookup.stores.rules_cache import StoreRules
+from tests.identity.building import at
 
 NO_NUMBER = (
     "expected digits, spaces, hyphens, dots, parentheses and slashes only; "
@@ -45,7 +51,11 @@ def _read(**cells: str) -> Change:
         name: f"More.{name}" for name in GROUPS["More"].traits
     }
     mapping = [MappedColumn(name, TraitName(*traits[name].split("."))) for name in cells]
-    return read_row(GROUPS, DEFAULT_SETTINGS, mapping, list(cells.values()))
+    return _reader(GROUPS, mapping).read(list(cells.values()))
+
+
+def _reader(groups: Mapping[str, TraitGroup], mapping: list[MappedColumn]) -> RowReader:
+    return RowReader(StoreRules(UUID(int=1), UUID(int=2), DEFAULT_SETTINGS, 1, groups, 1, at(0)), mapping)
 
 
 def _value(name: str, cell: str) -> TraitValue | None:
@@ -119,7 +129,7 @@ def test_a_reason_names_only_the_first_columns() -> None:
     groups = {"More": TraitGroup("More", {name: TraitDefinition("STRING", id_type_promotion="chat") for name in names})}
     mapping = [MappedColumn(name, TraitName("More", name)) for name in names]
     with pytest.raises(RowRefused) as refused:
-        read_row(groups, DEFAULT_SETTINGS, mapping, [""] * len(names))
+        _reader(groups, mapping).read([""] * len(names))
     assert refused.value.reason == "expected a value in a column that identifies: c0, c1, c2, c3, c4, …"
 
 
@@ -132,7 +142,7 @@ def test_a_row_whose_patterns_would_take_too_long_is_refused() -> None:
     mapping = [MappedColumn("chat", TraitName("Contact", "chat"))]
     mapping += [MappedColumn(name, TraitName("Slow", name)) for name in patterns]
     with pytest.raises(RowRefused, match="expected less text") as refused:
-        read_row(groups, DEFAULT_SETTINGS, mapping, ["c-1"] + ["a" * 1000 + "b"] * 20)
+        _reader(groups, mapping).read(["c-1"] + ["a" * 1000 + "b"] * 20)
     assert refused.value.column is None
 
 
@@ -160,3 +170,9 @@ def test_an_invalid_mapping_is_refused(
 
 def test_a_mapping_with_a_promoted_trait_is_accepted() -> None:
     refuse_mapping(GROUPS, DEFAULT_SETTINGS, _mapping("Contact.city", "More.phones"))
+
+
+def test_traits_of_a_group_come_together_as_in_a_request() -> None:
+    mapping = _mapping("More.code", "Contact.chat", "More.age", "Contact.email")
+    change = _reader(GROUPS, mapping).read(["A", "c-1", "7", "ada@example.com"])
+    assert [str(trait) for trait in change.traits] == ["More.code", "More.age", "Contact.chat", "Contact.email"]

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.archives.errors import RestoreRefused
 from profile_lookup.archives.wire import ArchivedProfile
-from profile_lookup.database.connections import translating_errors
+from profile_lookup.database.copying import copy_rows
 from profile_lookup.database.documents import serialized_profile
 from profile_lookup.ingest.profile_rows import IDENTIFIER_COLUMNS, PROFILE_COLUMNS, identifier_rows, profile_row
 from profile_lookup.stores.rules_cache import StoreRules
@@ -63,11 +63,8 @@ async def _copy(
 ) -> None:
     """Copy the rows of these profiles into a table. Raises `RestoreRefused` if a row must be unique and is not."""
     rows = [(number, row) for number, archived in profiles for row in rows_of(archived)]
-    driver = (await connection.get_raw_connection()).driver_connection
-    assert isinstance(driver, asyncpg.Connection)
     try:
-        with translating_errors():
-            await driver.copy_records_to_table(table, columns=columns, records=[row for _, row in rows])
+        await copy_rows(connection, table, columns, [row for _, row in rows])
     except asyncpg.UniqueViolationError as error:
         # "COPY identifier, line 7", also for a binary COPY; the word for line may be in another language.
         found = re.match(r"COPY \w+, \w+ (\d+)", error.context or "")

@@ -13,7 +13,7 @@ from uuid import UUID
 from profile_lookup.errors import RequestRefused, SettingsRefused
 from profile_lookup.identity.blocked_values import BlockedPattern, BlockedValues
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.identity.profile import Profile, Trait, TraitName
+from profile_lookup.identity.profile import Profile, Trait, TraitName, TraitValue
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import RULE_OF_TYPE, TraitDefinition, TraitGroup
 from profile_lookup.identity.values.normalization import NormalizedValue
@@ -76,9 +76,17 @@ def serialized_traits(traits: Mapping[TraitName, Trait], created_at: datetime | 
     A trait that was written at `created_at`, when its profile was created, has no time of its own.
     """
     document: Document = {}
-    for name, trait in traits.items():
+    for (group, name), trait in traits.items():
         times = () if trait.written_at == created_at else (microseconds(trait.written_at),)
-        document.setdefault(name.group, {})[name.name] = [trait.value, *times]
+        document.setdefault(group, {})[name] = [trait.value, *times]
+    return document
+
+
+def serialized_new_traits(values: Mapping[TraitName, TraitValue]) -> Document:
+    """Return the document of `profile.traits` for traits that are as old as their profile."""
+    document: Document = {}
+    for (group, name), value in values.items():
+        document.setdefault(group, {})[name] = [value]
     return document
 
 

@@ -13,7 +13,7 @@ from profile_lookup.errors import IdentifierRefused, RequestRefused, UnknownIden
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.identity.values.built_in_blocked_values import built_in_blocked_value, is_placeholder
-from profile_lookup.identity.values.normalization import MAX_LENGTH, Normalization
+from profile_lookup.identity.values.normalization import MAX_LENGTH, Normalization, normalize
 from profile_lookup.identity.values.patterns import effort, matches, why_no_pattern
 
 MAX_VALUES = 1000
@@ -108,7 +108,7 @@ class BlockedValues:
         config = settings.config(sent.id_type)
         if is_placeholder(sent.value):
             return _PLACEHOLDER
-        identifier = settings.normalize(sent)
+        identifier = NormalizedIdentifier(config.id_type, normalize(config.normalization, sent.value))
         return self._listed(config.normalization, identifier) or identifier
 
     def refuse_blocked(self, settings: IdentityResolutionSettings, sent: Identifier) -> NormalizedIdentifier:

@@ -73,7 +73,7 @@ class IdentityResolutionSettings:
     def _by_type(self) -> dict[str, IdentifierConfig]:
         return {config.id_type: config for config in self.identifier_configs}
 
-    @property
+    @cached_property
     def id_types(self) -> tuple[str, ...]:
         """The configured types, in the document's order."""
         return tuple(self._by_type)
@@ -98,9 +98,15 @@ class IdentityResolutionSettings:
     def is_unique(self, id_type: str) -> bool:
         return self.config(id_type).enforce_unique
 
-    def is_identifying(self, id_type: str) -> bool:
-        """Return whether other holders of a value of this type matter: the type matches, or its values are unique."""
-        return id_type in self.matching_rules or self.is_unique(id_type)
+    @cached_property
+    def unique_types(self) -> frozenset[str]:
+        """The types whose values only one profile may hold."""
+        return frozenset(config.id_type for config in self.identifier_configs if config.enforce_unique)
+
+    @cached_property
+    def identifying_types(self) -> frozenset[str]:
+        """The types of whose values other holders matter: the type matches, or its values are unique."""
+        return self.unique_types.union(self.matching_rules)
 
 
 DEFAULT_SETTINGS = IdentityResolutionSettings(

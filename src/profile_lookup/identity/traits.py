@@ -1,7 +1,7 @@
 """Traits describe a person. They are read as their groups define them, and some of them are identifiers as well."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from profile_lookup.errors import TraitsRefused, TraitValueRefused, ValueRefused
@@ -26,7 +26,12 @@ def read_traits(
     groups: Mapping[str, TraitGroup], sent: Mapping[str, Mapping[str, object]]
 ) -> dict[TraitName, TraitValue]:
     """Return the traits of a request, checked against their groups. Raises `TraitsRefused`."""
-    return {trait: _read_value(trait, definition, value) for trait, definition, value in _defined(groups, sent)}
+    return read_defined_traits(_defined(groups, sent))
+
+
+def read_defined_traits(sent: Iterable[tuple[TraitName, TraitDefinition, object]]) -> dict[TraitName, TraitValue]:
+    """Return the traits of a request, each sent with its definition. Raises `TraitsRefused`."""
+    return {trait: _read_value(trait, definition, value) for trait, definition, value in _limited_effort(sent)}
 
 
 def read_trait_changes(
@@ -35,7 +40,7 @@ def read_trait_changes(
     """Do what `read_traits` does, but map a trait that is to be removed to None."""
     return {
         trait: None if value is None else _read_value(trait, definition, value)
-        for trait, definition, value in _defined(groups, sent)
+        for trait, definition, value in _limited_effort(_defined(groups, sent))
     }
 
 
@@ -78,7 +83,9 @@ def promote(
         id_type = groups[trait.group].traits[trait.name].id_type_promotion
         if value is None or id_type is None or id_type not in settings.id_types:
             continue
-        for item in filter(trimmed, _items(value)):
+        for item in _items(value):
+            if not trimmed(item):
+                continue
             try:
                 judged = blocked_values.judge(settings, Identifier(id_type, item))
             except ValueRefused as refused:
@@ -101,7 +108,6 @@ def refuse_unstorable(trait: TraitName, value: object) -> None:
 def _defined(
     groups: Mapping[str, TraitGroup], sent: Mapping[str, Mapping[str, object]]
 ) -> Iterator[tuple[TraitName, TraitDefinition, object]]:
-    effort = 0
     for group_name, values in sent.items():
         group = groups.get(group_name)
         if group is None:
@@ -110,33 +116,39 @@ def _defined(
             definition = group.traits.get(name)
             if definition is None:
                 raise TraitsRefused(f"traits.{group_name}.{nameable(name)}: no such trait in this trait group")
-            if isinstance(definition.validation_rule, StringRule) and isinstance(value, str):
-                effort += definition.validation_rule.effort(value)
-                if effort > MAX_EFFORT:
-                    raise TraitsRefused("traits: expected less text, or patterns of validation rules that are simpler")
             yield TraitName(group_name, name), definition, value
 
 
-def _items(value: TraitValue) -> Iterator[str]:
-    for item in value if isinstance(value, list) else [value]:
-        yield item if isinstance(item, str) else json.dumps(item)
+def _limited_effort(
+    sent: Iterable[tuple[TraitName, TraitDefinition, object]],
+) -> Iterator[tuple[TraitName, TraitDefinition, object]]:
+    """Yield the traits as long as the patterns of all of them together cost little enough."""
+    effort = 0
+    for trait, definition, value in sent:
+        if isinstance(definition.validation_rule, StringRule) and isinstance(value, str):
+            effort += definition.validation_rule.effort(value)
+            if effort > MAX_EFFORT:
+                raise TraitsRefused("traits: expected less text, or patterns of validation rules that are simpler")
+        yield trait, definition, value
+
+
+def _items(value: TraitValue) -> Sequence[str]:
+    if isinstance(value, str):
+        return (value,)
+    items = value if isinstance(value, list) else [value]
+    return [item if isinstance(item, str) else json.dumps(item) for item in items]
 
 
 def _read_value(trait: TraitName, definition: TraitDefinition, value: object) -> TraitValue:
-    read: TraitValue
-    match definition.data_type, value:
-        case ("STRING", str()) | ("BOOLEAN", bool()):
-            read = _read_item(trait, value)
-        case ("NUMBER", int()) if not isinstance(value, bool):
-            read = _read_item(trait, value)
-        case ("ARRAY", list()):
-            read = _read_items(trait, value)
-        case _:
-            raise TraitValueRefused(str(trait), f"expected {_DESCRIPTIONS[definition.data_type]}")
-    # `TraitDefinition` guarantees that its rule is for values of its type.
-    broken = definition.validation_rule and definition.validation_rule.broken_by(read)  # type: ignore[arg-type]
-    if broken:
-        raise TraitValueRefused(str(trait), broken)
+    # The exact type, since True is an `int`, too.
+    if type(value) is not _TYPES[definition.data_type]:
+        raise TraitValueRefused(str(trait), f"expected {_DESCRIPTIONS[definition.data_type]}")
+    read = _read_items(trait, value) if isinstance(value, list) else _read_item(trait, value)
+    if definition.validation_rule is not None:
+        # `TraitDefinition` guarantees that its rule is for values of its type.
+        broken = definition.validation_rule.broken_by(read)  # type: ignore[arg-type]
+        if broken:
+            raise TraitValueRefused(str(trait), broken)
     return read
 
 
@@ -148,11 +160,11 @@ def _read_items(trait: TraitName, items: list[object]) -> list[str | int | bool]
 
 def _read_item(trait: TraitName, item: object) -> str | int | bool:
     match item:
+        case str() if len(item) <= MAX_TEXT and is_storable(item):
+            return item
         case bool():
             return item
         case int() if -(2**31) <= item < 2**31:
-            return item
-        case str() if len(item) <= MAX_TEXT and is_storable(item):
             return item
         case int():
             raise TraitValueRefused(str(trait), "expected a number of 32 bits")
@@ -162,6 +174,8 @@ def _read_item(trait: TraitName, item: object) -> str | int | bool:
             )
     raise TraitValueRefused(str(trait), "expected strings, integers and booleans only")
 
+
+_TYPES: dict[DataType, type] = {"STRING": str, "NUMBER": int, "BOOLEAN": bool, "ARRAY": list}
 
 _DESCRIPTIONS: dict[DataType, str] = {
     "STRING": "a string",

@@ -11,7 +11,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from profile_lookup.errors import FileRefused
 
@@ -22,8 +22,7 @@ MAX_RECORD = 1 << 20  # characters
 _READ_SIZE = 1 << 20  # bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """`line` is the number of its first line, from 1. `fields` is None if it cannot be read; `reason` says why."""
 
     line: int

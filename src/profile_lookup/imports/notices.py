@@ -15,7 +15,7 @@ from profile_lookup.identity.profile_replay import Written
 from profile_lookup.identity.values.built_in_blocked_values import placeholder
 from profile_lookup.imports.column_mapping import MappedColumn, identifying_columns
 from profile_lookup.imports.csv_file import Layout, Record
-from profile_lookup.imports.row_reader import change_or_refusal
+from profile_lookup.imports.row_reader import RowReader
 from profile_lookup.stores.rules_cache import StoreRules
 
 MAX_NOTICES = 100
@@ -122,6 +122,7 @@ class _Reader:
         self._layout = layout
         self._mapping = mapping
         self._store = store
+        self._rows = RowReader(store, mapping)
         self.identifying_columns = identifying_columns(store.trait_groups, store.settings, mapping)
 
     def cell(self, record: Record, column: str) -> str:
@@ -139,7 +140,7 @@ class _Reader:
         for record in records:
             if record.fields is not None:
                 cells = [self.cell(record, each.column) for each in self._mapping]
-                change = change_or_refusal(self._store, self._mapping, cells)
+                change = self._rows.attempt(cells)
                 if isinstance(change, Change):
                     yield record.line, change
 

@@ -22,7 +22,7 @@ from profile_lookup.imports.column_mapping import MappedColumn, identifying_colu
 from profile_lookup.imports.csv_file import Layout, Record
 from profile_lookup.imports.notices import Marks
 from profile_lookup.imports.refused_rows import MAX_REPORTED, as_csv
-from profile_lookup.imports.row_reader import Row, change_or_refusal, next_rows
+from profile_lookup.imports.row_reader import Row, RowReader, next_rows
 from profile_lookup.ingest.evictions import log_evictions
 from profile_lookup.ingest.identity_locks import write_in_step
 from profile_lookup.ingest.ingest import Attempt, Outcome, ingest_together, time_after
@@ -58,7 +58,7 @@ async def apply_rows(
     def read() -> tuple[StoreRules, list[Row]]:
         """Return the rules in force and the next rows, read by them. The rows may be applied by newer rules."""
         rules = position.store
-        return rules, list(next_rows(records, layout, mapping, rules))
+        return rules, list(next_rows(records, layout, RowReader(rules, mapping)))
 
     steps: deque[asyncio.Task[None]] = deque(maxlen=MAX_CONCURRENT_STEPS)
     reading = asyncio.create_task(asyncio.to_thread(read))
@@ -116,9 +116,8 @@ async def _apply_step(
             attempts = [row.attempt for row in rows]
         else:
             refuse_mapping(store.trait_groups, store.settings, mapping)
-            attempts = [
-                row.attempt if row.cells is None else change_or_refusal(store, mapping, row.cells) for row in rows
-            ]
+            reader = RowReader(store, mapping)
+            attempts = [row.attempt if row.cells is None else reader.attempt(row.cells) for row in rows]
         timed = _timed(attempts, max(position.time, CLOCK.now()))
 
         def publish_position(outcomes: Sequence[Outcome]) -> None:

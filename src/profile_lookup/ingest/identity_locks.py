@@ -114,8 +114,8 @@ async def lock_and_gather(
         "store_id": store.id,
         "revision": store.revision,
         "store_key": store_key(store.id),
-        "keys": sorted({_lock_key(store.id, each) for each in (*unique, *(identifier for _, identifier in shared))}),
-        "id_types": [identifier.id_type for identifier in unique],
+        "keys": _array_of_numbers(_lock_keys(store.id, (*unique, *(identifier for _, identifier in shared)))),
+        "id_types": _array_of_types(identifier.id_type for identifier in unique),
         "values": [identifier.value for identifier in unique],
         "known": known,
         "shared_types": [identifier.id_type for _, identifier in shared],
@@ -156,8 +156,9 @@ _NAMES = text("""
 
 _LOCK_AND_GATHER = text("""
     select * from lock_and_gather(
-        :store_id, :revision, :store_key, :keys, :id_types, :values, :known,
-        :shared_types, :shared_values, :shared_requests
+        :store_id, :revision, :store_key,
+        cast(cast(:keys as text) as bigint[]), cast(cast(:id_types as text) as text[]), :values,
+        :known, :shared_types, :shared_values, :shared_requests
     )
 """)
 
@@ -173,20 +174,39 @@ def _identifying(
     shared: dict[tuple[int, NormalizedIdentifier], None] = {}
     for number, incoming in enumerate(requests):
         for identifier in incoming:
-            if settings.is_unique(identifier.id_type):
+            if identifier.id_type in settings.unique_types:
                 unique[identifier] = None
-            elif settings.is_identifying(identifier.id_type):
+            elif identifier.id_type in settings.identifying_types:
                 shared[number, identifier] = None
     return list(unique), list(shared)
 
 
-def _lock_key(store_id: UUID, identifier: NormalizedIdentifier) -> int:
-    """Return a signed 64-bit key that stands for the identifier, whether or not the identifier is stored.
+def _lock_keys(store_id: UUID, identifiers: Iterable[NormalizedIdentifier]) -> list[int]:
+    """Return the signed 64-bit keys that stand for the identifiers, stored or not, each once and in their order.
 
     If two identifiers have the same key, this only makes them wait for each other.
     """
-    name = f"{identifier.id_type}\0{identifier.value}".encode()
-    return int.from_bytes(blake2b(store_id.bytes + name, digest_size=8).digest(), signed=True)
+    of_store = blake2b(store_id.bytes, digest_size=8)
+    keys = set()
+    for id_type, value in identifiers:
+        key = of_store.copy()
+        key.update(f"{id_type}\0{value}".encode())
+        keys.add(int.from_bytes(key.digest(), signed=True))
+    return sorted(keys)
+
+
+# The driver checks of each element of an array whether it is an array itself, which takes longer than to write it. So
+# these arrays are sent as text, which the statement casts.
+
+
+def _array_of_numbers(numbers: Iterable[int]) -> str:
+    return f"{{{','.join(map(str, numbers))}}}"
+
+
+def _array_of_types(id_types: Iterable[str]) -> str:
+    """Return the text of an array of identifier types. They need no escapes, but quotes: a type may be called null."""
+    quoted = '","'.join(id_types)
+    return f'{{"{quoted}"}}' if quoted else "{}"
 
 
 def profile_of(row: Row[Any], groups: Mapping[str, TraitGroup]) -> Profile:

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -13,28 +12,26 @@ from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import (
     IdentifierConflict,
-    NothingToReplace,
     NothingUnblocked,
     ProfileLookupError,
     TraitsRefused,
 )
 from profile_lookup.identity.change import Change
-from profile_lookup.identity.former_values import former_values, named_identifiers
-from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
+from profile_lookup.identity.identifier import NormalizedIdentifier
+from profile_lookup.identity.newcomers import NewProfile, new_profile, newcomers
 from profile_lookup.identity.person_names import depend_on_names
 from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.profile_replay import ProfileReplay, SharedValue, Written
 from profile_lookup.identity.traits import read_traits
 from profile_lookup.ingest.evictions import log_evictions
+from profile_lookup.ingest.former_forms import Former, former_forms, with_stored_replaced
 from profile_lookup.ingest.identity_locks import Write, lock_and_gather, with_names, write_in_transaction
+from profile_lookup.ingest.new_profiles import copy_new_profiles
 from profile_lookup.ingest.writes import write
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 
 log = logging.getLogger(__name__)
-
-Former = Mapping[NormalizedIdentifier, NormalizedIdentifier]
-"""Earlier forms of identifiers, each with the form that today's normalization gives it."""
 
 MAX_IDENTIFIERS = 1500
 """Per request: 15 types of 100 values. Each takes an advisory lock, and PostgreSQL's table of locks is limited."""
@@ -44,6 +41,9 @@ MAX_KEYS_TOGETHER = 768
 
 `take_turn` in `database/identity_locks.sql` has two turns for transactions of this size.
 """
+
+MIN_COPIED = 50
+"""Newcomers that are worth a COPY, which takes some round trips more than one statement for all profiles."""
 
 Attempt = tuple[Change | ProfileLookupError, datetime]
 """A change, or why a request is refused, and the time of the request."""
@@ -94,8 +94,9 @@ async def ingest(
 
         async def ingest_one(connection: AsyncConnection) -> Written:
             former = former_forms(store, change)
-            replay, candidates = await _replay(connection, store, [(change, former)], known)
-            stored = _with_stored_replaced(store, candidates, change, known, former)
+            candidates = await lock_and_gather(connection, store, [(*change.incoming, *former)], known)
+            replay = await _replay(connection, store, candidates, [(change, former)])
+            stored = with_stored_replaced(store, candidates, change, known, former)
             written = replay.apply(stored, requested_at, known, former)
             await write(connection, store.settings, store.id, replay.difference())
             _log_shared_values(store, replay.shared_values)
@@ -125,21 +126,34 @@ async def ingest_together(
     the outcomes before they are written, when all locks are held. `new_profile_id` returns the ID of each new profile,
     and of each merge. Raises `RulesChanged` or `CandidateMoved`, as `lock_and_gather` does.
     """
-    fitting: list[Attempt] = []
-    former: list[Former] = []
-    for attempt, forms in _take_fitting(store, attempts, max_keys):
-        fitting.append(attempt)
-        former.append(forms)
-    changes = [
-        (change, forms) for (change, _), forms in zip(fitting, former, strict=True) if isinstance(change, Change)
+    fitting = list(_take_fitting(store, attempts, max_keys))
+    requests = {
+        number: (*change.incoming, *former)
+        for number, ((change, _), former) in enumerate(fitting)
+        if isinstance(change, Change)
+    }
+    candidates = await lock_and_gather(connection, store, requests.values())
+    new = _to_copy(newcomers(store.settings, requests, candidates))
+    others = [
+        (change, former)
+        for number, ((change, _), former) in enumerate(fitting)
+        if isinstance(change, Change) and number not in new
     ]
-    replay, _ = await _replay(connection, store, changes, new_profile_id=new_profile_id)
-    outcomes = [
-        _apply(replay, change, requested_at, forms)
-        for (change, requested_at), forms in zip(fitting, former, strict=True)
-    ]
+    replay = await _replay(connection, store, candidates, others, new_profile_id)
+    new_profiles: list[NewProfile] = []
+    outcomes: list[Outcome] = []
+    for number, ((change, requested_at), former) in enumerate(fitting):
+        if number in new and isinstance(change, Change):
+            profile = new_profile(store.settings, change, requested_at, new_profile_id())
+            new_profiles.append(profile)
+            outcomes.append(Written("created", profile.id, profile.evicted))
+        else:
+            outcomes.append(_apply(replay, change, requested_at, former))
     on_resolved(outcomes)
-    await write(connection, store.settings, store.id, replay.difference())
+    if new_profiles:
+        await copy_new_profiles(connection, store.settings, store.id, new_profiles)
+    if others:
+        await write(connection, store.settings, store.id, replay.difference())
     _log_shared_values(store, replay.shared_values)
     return outcomes
 
@@ -147,20 +161,20 @@ async def ingest_together(
 async def _replay(
     connection: AsyncConnection,
     store: StoreRules,
+    candidates: Sequence[Profile],
     changes: Sequence[tuple[Change, Former]],
-    known: UUID | None = None,
     new_profile_id: Callable[[], UUID] = new_id,
-) -> tuple[ProfileReplay, Sequence[Profile]]:
-    """Lock all profiles on which the changes depend, and return the replay with them, and the profiles.
-
-    Raises what `lock_and_gather` raises.
-    """
-    requests = [(*change.incoming, *former) for change, former in changes]
-    candidates = await lock_and_gather(connection, store, requests, known)
+) -> ProfileReplay:
+    """Return the replay of locked profiles, with the names of their values if the changes can depend on these."""
     former = {form for _, forms in changes for form in forms}
     if depend_on_names(candidates, [change for change, _ in changes]) or _hold_any(candidates, former):
         candidates = await with_names(connection, store, candidates)
-    return ProfileReplay(store.settings, candidates, new_profile_id, store.blocked_values), candidates
+    return ProfileReplay(store.settings, candidates, new_profile_id, store.blocked_values)
+
+
+def _to_copy(new: set[int]) -> set[int]:
+    """Return the newcomers if they are worth a COPY, else nobody: then they are replayed like the others."""
+    return new if len(new) >= MIN_COPIED else set()
 
 
 def _hold_any(profiles: Iterable[Profile], identifiers: AbstractSet[NormalizedIdentifier]) -> bool:
@@ -204,39 +218,3 @@ def _refusal(change: Change) -> TraitsRefused | None:
     if change.blocked and not change.incoming:
         return NothingUnblocked((f"traits.{each.trait}", each.block.reason) for each in change.blocked)
     return TraitsRefused(f"traits: expected 1-{MAX_IDENTIFIERS} values that are promoted to identifiers")
-
-
-def _with_stored_replaced(
-    store: StoreRules, candidates: Sequence[Profile], change: Change, known: UUID | None, former: Former
-) -> Change:
-    """Return the change with the identifier that it replaces as the known profile holds it.
-
-    If the profile holds only the new identifier, the request is a repeated one, and its change replaces nothing.
-    Raises `NothingToReplace` if it holds neither of them, today's forms and earlier ones alike.
-    """
-    if change.replaced is None:
-        return change
-    (profile,) = [profile for profile in candidates if profile.id == known]
-    if change.replaced in profile.identifiers:
-        return change
-    if store.may_hold_former_values and change.replaced in change.sent:
-        sent = Identifier(change.replaced.id_type, change.sent[change.replaced])
-        for identifier in named_identifiers(store.settings, sent):
-            if identifier in profile.identifiers:
-                return replace(change, replaced=identifier)
-    if any(identifier in profile.identifiers for identifier in (*change.incoming, *former)):
-        return replace(change, replaced=None)
-    raise NothingToReplace
-
-
-def former_forms(store: StoreRules, change: Change) -> Former:
-    """Return the earlier forms in which the identifiers of the change may be stored; mostly there are none."""
-    if not store.may_hold_former_values:
-        return {}
-    return {
-        NormalizedIdentifier(today.id_type, value): today
-        for today in change.incoming
-        for value in former_values(
-            store.settings.config(today.id_type).normalization, change.sent.get(today, today.value)
-        )
-    }

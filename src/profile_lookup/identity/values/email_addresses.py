@@ -9,6 +9,8 @@ from profile_lookup.errors import ValueRefused
 from profile_lookup.identity.values.invisible_characters import without_invisible
 
 _LABEL_SEPARATORS = re.compile("[.\u3002\uff0e\uff61]")  # of UTS 46: all are dots
+# The usual ones, which the rules below return as they are (tests/identity/test_email_addresses.py).
+_PLAIN_ADDRESS = re.compile(r"[a-z0-9._+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)*")
 _NOT_IN_AN_ADDRESS = re.compile(r"[,;<>()\":\x00-\x1f\x7f-\x9f]")
 
 
@@ -18,6 +20,12 @@ def normalized_email(value: str) -> str:
     The dots and tags of a local part are not touched. If nothing is left, the result is empty.
     Raises `ValueRefused` if the text is anything but one address.
     """
+    if _PLAIN_ADDRESS.fullmatch(value) and "xn--" not in value:
+        return value
+    return _by_the_rules(value)
+
+
+def _by_the_rules(value: str) -> str:
     address = _tidied(value).removeprefix("mailto:")
     if not address:
         return ""

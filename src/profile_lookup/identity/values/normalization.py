@@ -20,7 +20,7 @@ Normalization = Literal["phone", "email", "trim", "none"]
 
 MAX_LENGTH = 255
 
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _TOO_LONG = f"expected at most {MAX_LENGTH} characters"
 
 
@@ -43,7 +43,7 @@ def normalize(normalization: Normalization, value: str) -> NormalizedValue:
 
 def is_storable(text: str) -> bool:
     """Return whether PostgreSQL's text and jsonb can hold the text: they hold neither NUL nor a lone surrogate."""
-    return _UNSTORABLE.search(text) is None
+    return "\0" not in text and (text.isascii() or _SURROGATE.search(text) is None)
 
 
 def _unchanged(value: str) -> str:
