@@ -27,7 +27,9 @@ from profile_lookup.imports.s3 import bucket_of
 from profile_lookup.ingest import routes as create_routes
 from profile_lookup.ingest.group_ingest import GroupIngest
 from profile_lookup.logs import configure_logging
+from profile_lookup.lookup import batch_routes
 from profile_lookup.lookup import routes as lookup_routes
+from profile_lookup.lookup.batch_lookup import BatchLookup
 from profile_lookup.lookup.coalescing import Lookups
 from profile_lookup.lookup.profile_lookup import ProfileLookup
 from profile_lookup.operations import routes as operations
@@ -85,14 +87,14 @@ _TAGS = [
 _TESTING_TAG = {"name": "Testing", "description": "How tests control a server for tests **(ours)**."}
 
 FEATURES = (
-    lookup_routes, bulk_routes, imports, upload_routes, create_routes, profiles, identifier_routes,
+    lookup_routes, batch_routes, bulk_routes, imports, upload_routes, create_routes, profiles, identifier_routes,
     memory_routes, stores, identity_settings, blocked_values, trait_groups, operations, accounts, health,
 )  # fmt: skip
 """The modules that have a `router`, in the order in which they are tried: `…/Profiles/Imports` is no profile's path."""
 
 DOCUMENTED = (
-    lookup_routes, create_routes, profiles, identifier_routes, bulk_routes, imports, upload_routes, stores,
-    identity_settings, blocked_values, trait_groups, operations, accounts,
+    lookup_routes, batch_routes, create_routes, profiles, identifier_routes, bulk_routes, imports, upload_routes,
+    stores, identity_settings, blocked_values, trait_groups, operations, accounts,
 )  # fmt: skip
 """The modules whose operations are documented, in this order."""
 
@@ -161,6 +163,7 @@ def create_app(settings: Settings, buckets_memory: str | None = None) -> FastAPI
             load_limits=load_limits,
             admissions=admissions,
             lookup=ProfileLookup(database, admissions, lookups, load_limits),
+            batch_lookup=BatchLookup(database_url, database, admissions, load_limits),
             group_ingest=group_ingest,
             bucket=bucket_of(settings),
             stopping=asyncio.Event(),
@@ -169,6 +172,7 @@ def create_app(settings: Settings, buckets_memory: str | None = None) -> FastAPI
             yield
         await group_ingest.close()
         await lookups.close()
+        await app.state.services.batch_lookup.close()
         await admissions.last_use.close()
         await database.close()
         buckets.close()

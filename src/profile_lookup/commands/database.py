@@ -22,6 +22,7 @@ from profile_lookup.database.pool import DEDICATED, Database
 from profile_lookup.errors import Unavailable
 from profile_lookup.jobs.job_handlers import CONNECTIONS as CONNECTIONS_OF_WORKER
 from profile_lookup.logs import configure_logging
+from profile_lookup.lookup.batch_lookup import CONNECTIONS as CONNECTIONS_OF_BATCHES
 from profile_lookup.lookup.coalescing import CONNECTIONS as CONNECTIONS_OF_LOOKUPS
 from profile_lookup.settings import Settings, load_settings
 
@@ -69,7 +70,8 @@ def ephemeral_database(settings: Settings) -> Iterator[Settings]:
 
 
 def _connections_of_service(settings: Settings) -> int:
-    return settings.workers * (settings.pool_size + DEDICATED + CONNECTIONS_OF_LOOKUPS) + CONNECTIONS_OF_WORKER
+    beside_pool = DEDICATED + CONNECTIONS_OF_LOOKUPS + CONNECTIONS_OF_BATCHES
+    return settings.workers * (settings.pool_size + beside_pool) + CONNECTIONS_OF_WORKER
 
 
 @asynccontextmanager
