@@ -3,10 +3,11 @@
 import argparse
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from benchmarks.against import PARTS, AgainstOptions, measure_against
 from benchmarks.arguments import count, list_of, one_of, rows, seconds, size
@@ -77,8 +78,7 @@ def _imports(options: argparse.Namespace) -> None:
     finally:
         if options.output is not None:
             results.write(options.output)
-        for line in imports_table(results):
-            print(line)
+        _print(imports_table(results), results.machine)
 
 
 def _against(options: argparse.Namespace) -> None:
@@ -92,8 +92,7 @@ def _against(options: argparse.Namespace) -> None:
     finally:
         if options.output is not None:
             comparison.write(options.output)
-        for line in comparison.table():
-            print(line)
+        _print(comparison.table(), comparison.machine)
 
 
 def _overload(options: argparse.Namespace) -> None:
@@ -115,11 +114,16 @@ def _write_results(results: Results, options: argparse.Namespace) -> Iterator[No
     finally:
         if options.output is not None:
             results.write(options.output)
-    for line in table(results):
-        print(line)
+    _print(table(results), results.machine)
     if options.svg is not None:
         for path in draw([results], options.svg):
             print(path)
+
+
+def _print(lines: Iterable[str], machine: Mapping[str, Any]) -> None:
+    for line in lines:
+        print(line)
+    print(f"\nPython {machine['python']}; the load came from {machine['load']}")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
+import run
+
 from benchmarks.contenders import PEERS, PRODUCT
 
 
@@ -111,7 +113,7 @@ def this_machine(generator: str) -> dict[str, Any]:
     return {
         "cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
+        "python": run.python_build(),
         "load": generator,
         **{name: version(name) for name in packages},
     }
