@@ -3,13 +3,16 @@
 import argparse
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from benchmarks.against import PARTS, AgainstOptions, measure_against
 from benchmarks.arguments import count, list_of, one_of, rows, seconds, size
+from benchmarks.batches import SIZES as BATCHES
+from benchmarks.batches import BatchOptions, BatchResults, measure_batches
 from benchmarks.comparison import Comparison
 from benchmarks.contenders import PEERS
 from benchmarks.datasets import default_directory
@@ -33,7 +36,16 @@ PARTS_BY_DEFAULT = ("lookups", "writes", "start", "memory")
 
 
 def main(arguments: list[str]) -> None:
-    if not arguments or arguments[0] not in ("against", "writes", "imports", "overload", "draw", "-h", "--help"):
+    if not arguments or arguments[0] not in (
+        "against",
+        "batches",
+        "writes",
+        "imports",
+        "overload",
+        "draw",
+        "-h",
+        "--help",
+    ):
         arguments = ["lookups", *arguments]
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(128 + signal.SIGTERM))  # which also ends the servers
@@ -56,6 +68,18 @@ def _lookups(options: argparse.Namespace) -> None:
         measure_lookups(selected, load, options.data, results)
 
 
+def _batches(options: argparse.Namespace) -> None:
+    selected = BatchOptions(options.size, options.kinds, options.batches, options.rounds, options.seconds)
+    load = Load(options.load)
+    results = BatchResults(asdict(selected), this_machine(load.name))
+    try:
+        measure_batches(selected, load, options.data, results)
+    finally:
+        if options.output is not None:
+            results.write(options.output)
+        _print(results.table(), results.machine)
+
+
 def _writes(options: argparse.Namespace) -> None:
     selected = WriteOptions(
         options.size, options.kinds, options.connections, options.peers, options.rounds, options.seconds
@@ -68,7 +92,8 @@ def _writes(options: argparse.Namespace) -> None:
 
 def _imports(options: argparse.Namespace) -> None:
     selected = ImportOptions(
-        options.rows, options.seconds, options.rounds, options.beside, options.kill, options.kill_rows
+        options.rows, options.seconds, options.rounds, options.beside, options.kill, options.kill_rows,
+        options.worldwide,
     )  # fmt: skip
     load = Load(options.load)
     results = ImportResults(asdict(selected), this_machine(load.name))
@@ -77,8 +102,7 @@ def _imports(options: argparse.Namespace) -> None:
     finally:
         if options.output is not None:
             results.write(options.output)
-        for line in imports_table(results):
-            print(line)
+        _print(imports_table(results), results.machine)
 
 
 def _against(options: argparse.Namespace) -> None:
@@ -92,8 +116,7 @@ def _against(options: argparse.Namespace) -> None:
     finally:
         if options.output is not None:
             comparison.write(options.output)
-        for line in comparison.table():
-            print(line)
+        _print(comparison.table(), comparison.machine)
 
 
 def _overload(options: argparse.Namespace) -> None:
@@ -117,11 +140,16 @@ def _write_results(results: Results, options: argparse.Namespace) -> Iterator[No
     finally:
         if options.output is not None:
             results.write(options.output)
-    for line in table(results):
-        print(line)
+    _print(table(results), results.machine)
     if options.svg is not None:
         for path in draw([results], options.svg):
             print(path)
+
+
+def _print(lines: Iterable[str], machine: Mapping[str, Any]) -> None:
+    for line in lines:
+        print(line)
+    print(f"\nPython {machine['python']}; the load came from {machine['load']}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -137,25 +165,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     lookups.add_argument("--connections", type=list_of(count), default=CONNECTIONS, help="default: 1,8,32,128")
     lookups.add_argument("--workers", type=list_of(count), default=(1,), help="processes of each server: 1,2")
+    batches = commands.add_parser("batches", help="measure batch lookups against single ones")
+    batches.set_defaults(run=_batches)
+    batches.add_argument("--size", type=size, default="1M", help="identifiers stored (default: 1M)")
+    batches.add_argument("--kinds", type=list_of(one_of(KINDS)), default=("phones",), help=f"of {','.join(KINDS)}")
+    batches.add_argument("--batches", type=list_of(count), default=BATCHES, help="sizes (default: 10,100,1000)")
+    _add_generator(batches)
     writes = commands.add_parser("writes", help="measure POST Profiles")
     writes.set_defaults(run=_writes)
     _add_common(writes, WRITE_PEERS)
     writes.add_argument("--size", type=size, default="1M", help="identifiers stored before (default: 1M)")
     writes.add_argument("--kinds", type=list_of(one_of(WRITES)), default=tuple(WRITES), help=f"of {','.join(WRITES)}")
     writes.add_argument("--connections", type=list_of(count), default=(32,), help="default: 32")
-    imports = commands.add_parser("imports", help="measure imports of CSV files")
-    imports.set_defaults(run=_imports)
-    imports.add_argument("--rows", type=rows, default=1_000_000, help="rows of the file (default: 1000000)")
-    imports.add_argument(
-        "--beside", type=rows, default=100_000, help="rows of each import during lookups (default: 100000)"
-    )
-    imports.add_argument(
-        "--kill", type=int, default=0, metavar="TIMES", help="how often to kill the service (default: 0)"
-    )
-    imports.add_argument(
-        "--kill-rows", type=rows, default=200_000, help="rows of the import that is killed (default: 200000)"
-    )
-    _add_generator(imports)
+    _add_imports(commands)
     against = commands.add_parser("against", help="measure this checkout against another commit")
     against.set_defaults(run=_against)
     against.add_argument("revision", help="the other commit, in any form that git understands")
@@ -188,6 +210,25 @@ def _parser() -> argparse.ArgumentParser:
     drawing.add_argument("results", type=Path, nargs="+")
     drawing.add_argument("--svg", type=Path, required=True, metavar="DIRECTORY")
     return parser
+
+
+def _add_imports(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    imports = commands.add_parser("imports", help="measure imports of CSV files")
+    imports.set_defaults(run=_imports)
+    imports.add_argument("--rows", type=rows, default=1_000_000, help="rows of the file (default: 1000000)")
+    imports.add_argument(
+        "--beside", type=rows, default=100_000, help="rows of each import during lookups (default: 100000)"
+    )
+    imports.add_argument(
+        "--kill", type=int, default=0, metavar="TIMES", help="how often to kill the service (default: 0)"
+    )
+    imports.add_argument(
+        "--kill-rows", type=rows, default=200_000, help="rows of the import that is killed (default: 200000)"
+    )
+    imports.add_argument(
+        "--worldwide", action="store_true", help="numbers of ten countries, without + (default: US and others, with +)"
+    )
+    _add_generator(imports)
 
 
 def _add_common(parser: argparse.ArgumentParser, peers: tuple[str, ...]) -> None:

@@ -23,18 +23,20 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 
 from benchmarks.checkouts import Product, product_here
+from benchmarks.compiled_peers import GO, RUST, compiled
 from benchmarks.datasets import API_KEY, API_SECRET, Dataset
 from benchmarks.errors import BenchmarkError, MissingProgramError
 from benchmarks.load import Load, Outcome, Target
 from benchmarks.processes import cpu_seconds, free_port, running
 from benchmarks.progress import say
 from benchmarks.workload import Workload
+from profile_lookup.lookup.queries import LOOKUP
 from profile_lookup.settings import PREFIX, Settings
 
 PRODUCT, ECHO, NAIVE, FASTIFY, FASTIFY_PARSING, PGBENCH = (
     "profile-lookup", "echo", "naive", "fastify", "fastify-libphonenumber", "pgbench",
 )  # fmt: skip
-PEERS = (ECHO, NAIVE, FASTIFY, FASTIFY_PARSING, PGBENCH)
+PEERS = (ECHO, NAIVE, FASTIFY, FASTIFY_PARSING, GO, RUST, PGBENCH)
 
 ANSWERS_CHECKED = 30
 """The number of answers per contender and kind that are compared before anything is timed."""
@@ -145,14 +147,18 @@ def serving_product(product: Product, dataset: Dataset, workers: int, load: Load
 
 
 def _start_command(name: str, dataset: Dataset, port: int, workers: int) -> tuple[Sequence[str], Mapping[str, str]]:
-    (host,) = parse_qs(urlsplit(dataset.database_url).query)["host"]
+    url = urlsplit(dataset.database_url)
+    (host,) = parse_qs(url.query)["host"]
     environment = {
+        "PGPASSWORD": url.password or "",
         "PEER_PORT": str(port),
         "PEER_WORKERS": str(workers),
         "PEER_DATABASE_HOST": host,
         "PEER_DATABASE": dataset.database,
         "PEER_POOL_SIZE": str(_POOL_SIZE),
     }
+    if name in (GO, RUST):
+        return [str(compiled(name))], environment | {"PEER_LOOKUP_SQL": LOOKUP}
     if name in (FASTIFY, FASTIFY_PARSING):
         environment |= {"NODE_ENV": "production", "PEER_PHONES": "libphonenumber" if name == FASTIFY_PARSING else ""}
         return [_installed_node(), str(_FASTIFY / "server.js")], environment

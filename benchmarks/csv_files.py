@@ -27,11 +27,15 @@ Row = tuple[str, str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """The rows of a file. `first`: the number of the first person; `bad`: one of so many rows is refused."""
+    """The rows of a file. `first`: the number of the first person; `bad`: one of so many rows is refused.
+
+    If the file is `worldwide`, all numbers are from abroad, and written without +, so that they must be recognized.
+    """
 
     rows: int
     first: int = 0
     bad: int | None = None
+    worldwide: bool = False
 
     def __iter__(self) -> Iterator[Row]:
         """Yield the rows, with the fields in the order of `COLUMNS`."""
@@ -49,8 +53,11 @@ class People:
                     phone = i + _SPARE
                 elif kind == 3:  # noqa: PLR2004 -- see above
                     phone = chosen.randrange(self.first, next_person)
-            digits = population.phone_digits(phone) if not self.bad or number % self.bad else "unknown"
-            yield (population.email(i), f"+{digits}", *name_and_city)
+            digits = self.digits_of(phone) if not self.bad or number % self.bad else "unknown"
+            yield (population.email(i), digits if self.worldwide else f"+{digits}", *name_and_city)
+
+    def digits_of(self, person: int) -> str:
+        return population.worldwide_digits(person) if self.worldwide else population.phone_digits(person)
 
     def newcomers(self) -> Sequence[int]:
         """Return the numbers of all people in the rows."""

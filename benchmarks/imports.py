@@ -17,7 +17,7 @@ from typing import Any
 
 import asyncpg
 
-from benchmarks import csv_files, importing, population
+from benchmarks import csv_files, importing
 from benchmarks.contenders import PRODUCT, authorization, postmaster, serving
 from benchmarks.csv_files import COLUMNS, People
 from benchmarks.datasets import Dataset, empty_dataset
@@ -41,7 +41,10 @@ _FASTEST = 3000  # single requests per second to prepare; more than any server r
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """`beside`: rows of each import during which lookups are measured; `kill`: how often to kill the service."""
+    """`beside`: rows of each import during which lookups are measured; `kill`: how often to kill the service.
+
+    `worldwide`: the numbers of the files are from abroad, and have no +.
+    """
 
     rows: int
     seconds: float
@@ -49,6 +52,7 @@ class ImportOptions:
     beside: int
     kill: int
     kill_rows: int
+    worldwide: bool = False
 
 
 @dataclass(slots=True)
@@ -68,7 +72,7 @@ def measure_imports(options: ImportOptions, load: Load, data: Path, results: Imp
     measured = results.measured
     with EmbeddedPostgres(data / "imports") as server, tempfile.TemporaryDirectory(dir=data) as directory:
         file = Path(directory) / "people.csv"
-        people = People(options.rows)
+        people = People(options.rows, worldwide=options.worldwide)
         size = csv_files.write(file, people)
         say(f"Importing {options.rows:,} rows, {size / (1 << 20):.0f} MiB …")
         imported = empty_dataset(server, "imported")
@@ -162,7 +166,7 @@ def _measure_lookups(
 ) -> list[dict[str, Any]]:
     """Measure lookups in turn without and during an import into the same store. No imported person is looked up."""
     numbers = people.newcomers()
-    lookups = [{"idType": "phone", "value": f"+{population.phone_digits(i)}"} for i in numbers[:100_000]]
+    lookups = [{"idType": "phone", "value": f"+{people.digits_of(i)}"} for i in numbers[:100_000]]
     bodies = [json.dumps(lookup).encode() for lookup in lookups]
     rounds = []
     with serving(PRODUCT, dataset, 1, load) as server:
@@ -179,7 +183,8 @@ def _measure_lookups(
             say(f"Lookups, round {number + 1} of {options.rounds}")
             alone = look_up(number * 20_011)
             file = directory / "beside.csv"
-            csv_files.write(file, People(options.beside, first=(number + 1) * csv_files.MAX_ROWS))
+            first = (number + 1) * csv_files.MAX_ROWS
+            csv_files.write(file, People(options.beside, first=first, worldwide=options.worldwide))
             created = importing.begin(server, file)
             importing.upload(server, created["url"], file)
             while not (before := importing.fetch(server, created["importId"]))["progress"]["rowsDone"]:
@@ -235,7 +240,8 @@ def _rows_of_import(imported: Mapping[str, Any]) -> Iterator[tuple[str, str, str
     if imported["memory_above_idle"] is not None:
         yield "import: memory above idle, MiB", f"{imported['memory_above_idle'] / (1 << 20):,.0f}", "< 300"
     if imported["cpu"] is not None:
-        yield "import: CPU-s, of PostgreSQL", f"{imported['cpu']:,.1f}, {imported['postgres_cpu']:,.1f}", ""
+        per_1000 = (f"{imported[whose] / imported['rows'] * 1000:,.3f}" for whose in ("cpu", "postgres_cpu"))
+        yield "import: CPU-s per 1000 rows, of PostgreSQL", ", ".join(per_1000), ""
 
 
 def _formatted(spread: Spread | None) -> str:

@@ -106,6 +106,7 @@ class Pgbench:
         return plain | {
             "PGHOST": host,
             "PGUSER": "postgres",
+            "PGPASSWORD": urlsplit(self.dataset.database_url).password or "",
             "PGDATABASE": self.dataset.database,
             "PGOPTIONS": _SESSION,
         }

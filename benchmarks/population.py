@@ -24,6 +24,10 @@ _SUBSCRIBERS_FACTOR = 61_803_399
 _COUNTRIES = (4474 * 10**8, 336 * 10**8, 49151 * 10**8, 9198 * 10**8, 614 * 10**8)
 """Mobile numbers of the United Kingdom, France, Germany, India, Australia."""
 
+_AREAS = (44771, 491511, 91981, 551198, 81903, 861391, 393471, 62812, 234803, 90532)
+"""Mobile numbers of ten countries without their last seven digits, each of which is valid."""
+_LINES_FACTOR = 6_180_339  # coprime to the number of lines
+
 _us = f"({{i}} * {_US_FACTOR} % {_US})"
 US_DIGITS = (
     f"(10000000000 + (212 + {_us} / 6400000) * 10000000"
@@ -78,6 +82,12 @@ def phone_digits(i: int) -> str:
     exchange = n // 10_000 % 640
     area = 212 + n // 6_400_000
     return str(10_000_000_000 + area * 10_000_000 + (220 + exchange // 80 * 100 + exchange % 80) * 10_000 + n % 10_000)
+
+
+def worldwide_digits(i: int) -> str:
+    """Return the number, without the +, that a person has in a file of worldwide numbers. All are valid."""
+    area = _AREAS[i % len(_AREAS)]
+    return str(area * 10**7 + i // len(_AREAS) * _LINES_FACTOR % 10**7)
 
 
 def email(i: int) -> str:

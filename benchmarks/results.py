@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
+import run
+
 from benchmarks.contenders import PEERS, PRODUCT
 
 
@@ -111,7 +113,7 @@ def this_machine(generator: str) -> dict[str, Any]:
     return {
         "cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
+        "python": run.python_build(),
         "load": generator,
         **{name: version(name) for name in packages},
     }
@@ -143,12 +145,12 @@ def _row(results: Results, section: Section, connections: int, contender: str) -
     return (
         str(connections),
         contender,
-        _formatted(throughput, ",.0f"),
-        _formatted(Spread.of(each.p50 for each in measured), ".2f", with_range=False),
-        _formatted(Spread.of(each.p99 for each in measured), ".2f", with_range=False),
-        _formatted(Spread.of(each.cpu for each in measured), ".3f", with_range=False),
-        _formatted(Spread.of(each.postgres_cpu for each in measured), ".3f", with_range=False),
-        _formatted(ratio, ".2f"),
+        formatted(throughput, ",.0f"),
+        formatted(Spread.of(each.p50 for each in measured), ".2f", with_range=False),
+        formatted(Spread.of(each.p99 for each in measured), ".2f", with_range=False),
+        formatted(Spread.of(each.cpu for each in measured), ".3f", with_range=False),
+        formatted(Spread.of(each.postgres_cpu for each in measured), ".3f", with_range=False),
+        formatted(ratio, ".2f"),
     )
 
 
@@ -169,13 +171,13 @@ def _against_the_first(results: Results) -> Iterator[str]:
                 results.of(section, connections, contender), results.of(first, connections, contender), strict=True
             )
             ratio = Spread.of(mine.requests_per_second / other.requests_per_second for mine, other in pairs)
-            rows.append((section.kind, str(connections), contender, what, _formatted(ratio, ".2f")))
+            rows.append((section.kind, str(connections), contender, what, formatted(ratio, ".2f")))
     if len(rows) > 1:
         yield from ("", "### Against the first", "")
         yield from aligned(rows)
 
 
-def _formatted(spread: Spread | None, form: str, *, with_range: bool = True) -> str:
+def formatted(spread: Spread | None, form: str, *, with_range: bool = True) -> str:
     if spread is None:
         return ""
     if not with_range:

@@ -29,7 +29,9 @@ from profile_lookup.imports.s3 import bucket_of
 from profile_lookup.ingest import routes as create_routes
 from profile_lookup.ingest.group_ingest import GroupIngest
 from profile_lookup.logs import configure_logging
+from profile_lookup.lookup import batch_routes
 from profile_lookup.lookup import routes as lookup_routes
+from profile_lookup.lookup.batch_lookup import BatchLookup
 from profile_lookup.lookup.coalescing import Lookups
 from profile_lookup.lookup.profile_lookup import ProfileLookup
 from profile_lookup.operations import routes as operations
@@ -58,14 +60,14 @@ if TYPE_CHECKING:
     from profile_lookup.testing.double import Double
 
 FEATURES = (
-    lookup_routes, bulk_routes, imports, upload_routes, create_routes, profiles, identifier_routes,
+    lookup_routes, batch_routes, bulk_routes, imports, upload_routes, create_routes, profiles, identifier_routes,
     memory_routes, stores, identity_settings, blocked_values, trait_groups, operations, accounts, health,
 )  # fmt: skip
 """The modules that have a `router`, in the order in which they are tried: `…/Profiles/Imports` is no profile's path."""
 
 DOCUMENTED = (
-    lookup_routes, create_routes, profiles, identifier_routes, bulk_routes, imports, upload_routes, stores,
-    identity_settings, blocked_values, trait_groups, operations, accounts,
+    lookup_routes, batch_routes, create_routes, profiles, identifier_routes, bulk_routes, imports, upload_routes,
+    stores, identity_settings, blocked_values, trait_groups, operations, accounts,
 )  # fmt: skip
 """The modules whose operations are documented, in this order."""
 
@@ -164,6 +166,7 @@ async def _running_services(settings: Settings, buckets_memory: str | None) -> A
     lookups = Lookups(database_url, busy_poll)
     group_ingest = GroupIngest(database, admissions)
     load_limits = LoadLimits(settings.pool_size)
+    batch_lookup = BatchLookup(database_url, database, admissions, load_limits)
     yield Services(
         settings=settings,
         database=database,
@@ -174,12 +177,14 @@ async def _running_services(settings: Settings, buckets_memory: str | None) -> A
         load_limits=load_limits,
         admissions=admissions,
         lookup=ProfileLookup(database, admissions, lookups, load_limits),
+        batch_lookup=batch_lookup,
         group_ingest=group_ingest,
         bucket=bucket_of(settings),
         stopping=asyncio.Event(),
     )
     await group_ingest.close()
     await lookups.close()
+    await batch_lookup.close()
     await last_use.close()
     await database.close()
     buckets.close()

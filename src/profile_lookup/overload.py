@@ -20,6 +20,8 @@ REFUSALS_PER_SECOND = 200
 SHORTEST_PAUSE = 0.1  # seconds
 LONGEST_PAUSE = 1.0  # seconds, which `Retry-After` announces
 CALM_AFTER = 0.5  # seconds; the load is gone if half of a limit sufficed for so long
+LOOKUP_BATCHES_AT_ONCE = 2
+"""While the database works on one batch, the process prepares the next one. More of them would delay other requests."""
 
 log = logging.getLogger(__name__)
 
@@ -179,10 +181,12 @@ class LoadLimits:
         self.pooled = LoadLimit(least=2 * pool_size, most=2048, seconds=0.1)
         self.fuzzy = LoadLimit(least=pool_size, most=128, seconds=0.2)
         self.bulks = _fixed(16)  # each has up to 16 MiB in memory
+        self.lookup_batches = LoadLimit(least=8, most=64, seconds=0.5)
         self.uploads = _fixed(64)
         self.pooled_turns = asyncio.Semaphore(pool_size)  # the pool itself serves those that wait in no order
         self.fuzzy_turns = asyncio.Semaphore(max(1, pool_size // 4))
         self.bulk_turns = asyncio.Semaphore(max(1, pool_size // 8))
+        self.lookup_batch_turns = asyncio.Semaphore(LOOKUP_BATCHES_AT_ONCE)
         self.upload_turns = asyncio.Semaphore(max(1, pool_size // 8))
         self.refusals = Refusals()
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # features import this module, so it imports only their types
     from profile_lookup.accounts.rate_limits import RateLimits
     from profile_lookup.imports.s3 import Bucket
     from profile_lookup.ingest.group_ingest import GroupIngest
+    from profile_lookup.lookup.batch_lookup import BatchLookup
     from profile_lookup.lookup.profile_lookup import ProfileLookup
     from profile_lookup.stores.admission import Admissions
 
@@ -35,6 +36,7 @@ class Services:
     load_limits: LoadLimits
     admissions: "Admissions"
     lookup: "ProfileLookup"
+    batch_lookup: "BatchLookup"
     group_ingest: "GroupIngest"
     bucket: "Bucket | None"
     stopping: asyncio.Event

@@ -81,8 +81,8 @@ class Settings(LimitSettings):
         Field(
             ge=2,
             le=200,
-            description="Database connections of each process that answers requests, in addition to four for "
-            "lookups and admissions. The process that works on operations has at most 14.",
+            description="Database connections of each process that answers requests, in addition to six for "
+            "lookups, batches of them and admissions. The process that works on operations has at most 14.",
         ),
     ] = 16
     run_operations: Annotated[

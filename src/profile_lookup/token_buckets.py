@@ -88,6 +88,12 @@ class TokenBuckets:
             place, taken = bucket.place, cost * bucket.interval
             full_at[place] = full_at[place] + taken if full_at[place] > now else now + taken
 
+    def give_back(self, buckets: Sequence[TokenBucket]) -> None:
+        """Return one token to each bucket from which a request has just taken one."""
+        for bucket in buckets:
+            if self._hashes[bucket.place] == bucket.hash:  # a bucket that lost its place meanwhile is full
+                self._full_at[bucket.place] -= bucket.interval
+
     def clear(self) -> None:
         """Make all buckets full."""
         self._memory[:] = bytes(TABLE_SIZE)

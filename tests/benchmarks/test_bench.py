@@ -67,6 +67,26 @@ def test_lookups_are_compared_with_peers_that_give_the_same_answers(data: Path, 
 
 
 @pytest.mark.slow
+def test_the_peers_in_go_and_rust_are_measured_or_their_missing_packages_are_named(data: Path, tmp_path: Path) -> None:
+    process = run_benchmark(
+        *small_run_options(data, tmp_path / "results.json"), "--connections", "4", "--peers", "go,rust"
+    )
+    assert process.returncode == 0, process.stderr
+    for name, package in (("go", "golang-github-jackc-pgx-v4-dev"), ("rust", "librust-tokio-postgres-dev")):
+        if re.search(rf"Without {name}: apt-get install .*{package}", process.stderr) is None:
+            assert f"| 4           | {name} " in process.stdout
+
+
+@pytest.mark.slow
+def test_batches_are_compared_with_single_lookups(data: Path, tmp_path: Path) -> None:
+    output = tmp_path / "results.json"
+    process = run_benchmark("batches", *small_run_options(data, output), "--batches", "10,100", "--kinds", "misses")
+    assert process.returncode == 0, process.stderr
+    assert "| misses | batches of 100, 1 connection " in process.stdout
+    assert sorted(each["batch"] for each in json.loads(output.read_text())["measurements"]) == [1, 10, 100]
+
+
+@pytest.mark.slow
 def test_writes_are_compared_with_a_peer_that_gives_the_same_guarantees(data: Path, tmp_path: Path) -> None:
     process = run_benchmark(
         "writes", *small_run_options(data, tmp_path / "results.json"), "--connections", 4, "--kinds", "create,merge"
@@ -77,11 +97,14 @@ def test_writes_are_compared_with_a_peer_that_gives_the_same_guarantees(data: Pa
 
 
 @pytest.mark.slow
-def test_imports_are_compared_with_single_requests_and_a_copy_of_the_same_rows(data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("worldwide", [False, True])
+def test_imports_are_compared_with_single_requests_and_a_copy_of_the_same_rows(
+    data: Path, tmp_path: Path, *, worldwide: bool
+) -> None:
     output = tmp_path / "results.json"
     process = run_benchmark(
         "imports", "--rows", 1000, "--beside", 5000, "--rounds", 1, "--seconds", 0.3, "--load", "own", "--data", data,
-        "--output", output,
+        "--output", output, *(("--worldwide",) if worldwide else ()),
     )  # fmt: skip
     assert process.returncode == 0, process.stderr
     assert "| import is … times copy " in process.stdout

@@ -23,6 +23,7 @@ ADDITIONAL = {
     "FetchBlockedValues": "which values identify nobody",
     "UpdateBlockedValues": "which values identify nobody",
     "ListBuiltInBlockedValues": "the values that identify nobody in any store",
+    "CreateProfilesLookupBatch": "many identifiers, looked up at the same moment",
     "FetchProfileImportRefusedRows": "which rows of an import were refused, and why",
     "UploadProfilesImport": "the target of an import's url, unless that is S3",
 }
@@ -60,6 +61,7 @@ PROFILE = STORE | {520046, 20404}
 IMPORT = STORE | {520046, 20404}
 CODES = {
     "CreateProfilesLookup": STORE | BODY,
+    "CreateProfilesLookupBatch": STORE | BODY,
     "ListProfiles": STORE | {520046},
     "CreateProfile": STORE | BODY | {520005, 20409},
     "UpdateProfilesBulk": STORE | BODY,

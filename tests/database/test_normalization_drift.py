@@ -27,6 +27,7 @@ from profile_lookup.stores.admission import rules_in_force
 from profile_lookup.stores.rules_cache import RULES
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
+from tests.api.batch_lookups import look_up_batch, looked_up_one_by_one
 from tests.conftest import WAITING, change_settings, look_up, make_store
 from tests.database.contents import contents
 from tests.database.former_values import insert_former, make_unversioned, renormalize, result_of_renormalization
@@ -98,6 +99,19 @@ async def test_a_refused_value_that_is_not_stored_is_refused(
 ) -> None:
     answer = await client.post(f"/v1/Stores/{store_id}/Profiles/Lookup", json={"idType": "email", "value": "nobody"})
     assert (answer.status_code, answer.json()["code"]) == (400, 520046)
+
+
+async def test_a_batch_finds_former_values_as_single_lookups_do(
+    client: httpx.AsyncClient, store_id: str, former: Mapping[tuple[str, str], str], database: Database
+) -> None:
+    async with database.transaction() as connection:
+        await insert_former(connection, store_id, "phone", "+5531996883193")
+    pairs = [(id_type, each) for (id_type, _), spellings in TODAY.items() for each in spellings]
+    pairs += [KEPT, ("email", "nobody"), ("email", "nobody@example.com"), ("fax", "1"), ("chat", "n/a")]
+    found = await looked_up_one_by_one(client, store_id, pairs)
+    assert await look_up_batch(client, store_id, pairs) == found
+    assert found[0]["profiles"][0] == former["phone", "+553196883193"]
+    assert {len(each.get("profiles", "-")) for each in found} == {0, 1, 2}
 
 
 @pytest.mark.parametrize("spelling", ["+553196883193", "+5531996883193"])

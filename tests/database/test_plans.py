@@ -23,6 +23,7 @@ from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.ingest.ingest import ingest
 from profile_lookup.jobs.blocked_values import NEXT_VALUES
+from profile_lookup.lookup.batch_queries import LOOKUP_BATCH, Form, profile_ids_by_form
 from profile_lookup.lookup.queries import LOOKUP, LOOKUPS, LOOKUPS_OF_ONE_CALLER, similar_profile_ids
 from profile_lookup.settings import Settings
 from profile_lookup.stores.rules_cache import StoreRules
@@ -67,7 +68,9 @@ def _nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
     return [plan, *(node for child in plan.get("Plans", ()) for node in _nodes(child))]
 
 
-@pytest.mark.parametrize("statement", [LOOKUP, LOOKUPS_OF_ONE_CALLER, LOOKUPS], ids=["one", "of one", "several"])
+@pytest.mark.parametrize(
+    "statement", [LOOKUP, LOOKUPS_OF_ONE_CALLER, LOOKUPS, LOOKUP_BATCH], ids=["one", "of one", "several", "batch"]
+)
 @pytest.mark.parametrize("is_filled", [False, True])
 async def test_a_lookup_reads_identifiers_only_from_the_primary_key(
     client: httpx.AsyncClient, store_id: str, database: Database, is_filled: bool, statement: str
@@ -87,12 +90,15 @@ async def test_a_lookup_reads_identifiers_only_from_the_primary_key(
     assert (access["Node Type"], access["Index Name"]) == ("Index Only Scan", "identifier_pkey")
     assert not any(node["Node Type"] == "Seq Scan" for node in _nodes(plan))
     # The key is already in canonical order. At most, the lookups are sorted at the very end.
-    assert [node for node in _nodes(plan) if node["Node Type"] == "Sort"] == ([plan] if statement == LOOKUPS else [])
+    assert [node for node in _nodes(plan) if node["Node Type"] == "Sort"] == (
+        [plan] if statement in (LOOKUPS, LOOKUP_BATCH) else []
+    )
 
 
+@pytest.mark.parametrize("is_batch", [False, True])
 @pytest.mark.parametrize("is_filled", [False, True])
 async def test_a_fuzzy_lookup_reads_only_the_fuzzy_index_and_the_primary_key(
-    client: httpx.AsyncClient, store_id: str, database: Database, is_filled: bool
+    client: httpx.AsyncClient, store_id: str, database: Database, is_filled: bool, is_batch: bool
 ) -> None:
     async with database.transaction() as connection:
         if is_filled:
@@ -104,7 +110,11 @@ async def test_a_fuzzy_lookup_reads_only_the_fuzzy_index_and_the_primary_key(
     store = await make_store(database, _WITH_FUZZY_CHATS)
     async with database.statements() as connection:
         identifier = NormalizedIdentifier("chat", NormalizedValue("chat-7"))
-        await similar_profile_ids(connection, Credentials("AC", b""), store, identifier)
+        if is_batch:
+            form = Form(0, identifier, likeness=1, is_fuzzy=True)
+            await profile_ids_by_form(connection, Credentials("AC", b""), store, [form])
+        else:
+            await similar_profile_ids(connection, Credentials("AC", b""), store, identifier)
         (plan,) = await _plans(connection, "pg_trgm.similarity_threshold")
     read = [node for node in _nodes(plan) if node.get("Index Name", "").startswith("identifier_")]
     assert {(node["Node Type"], node["Index Name"]) for node in read} == {

@@ -76,16 +76,24 @@ def checkout(tmp_path: Path) -> Path:
     return copy
 
 
-def _run(checkout: Path, script: str, *arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
-    """Run the checkout's run.py from another directory."""
-    python = checkout / ".venv" / "bin" / "python"
-    python.write_text(f"#!/bin/sh\n{script}\n")
-    python.chmod(0o755)
+def _run(
+    checkout: Path,
+    script: str,
+    *arguments: str,
+    python: str | Path = sys.executable,
+    path: str = os.environ["PATH"],
+    **settings: object,
+) -> subprocess.CompletedProcess[str]:
+    """Run the checkout's run.py from another directory. `path`: where programs are looked for."""
+    installed = checkout / ".venv" / "bin" / "python"
+    installed.write_text(f"#!/bin/sh\n{script}\n")
+    installed.chmod(0o755)
     elsewhere = checkout.parent / "elsewhere"
-    elsewhere.mkdir()
+    elsewhere.mkdir(exist_ok=True)
     return subprocess.run(
-        [sys.executable, checkout / "run.py", *arguments],
-        cwd=elsewhere, env=environment(**settings), capture_output=True, text=True, timeout=PATIENCE, check=False,
+        [python, checkout / "run.py", *arguments],
+        cwd=elsewhere, env=environment(**settings) | {"PATH": path}, capture_output=True, text=True, timeout=PATIENCE,
+        check=False,
     )  # fmt: skip
 
 
@@ -93,6 +101,7 @@ def _run(checkout: Path, script: str, *arguments: str, **settings: object) -> su
     ("arguments", "directory", "command"),
     [
         ([], "elsewhere", "-P -m profile_lookup serve --demo"),
+        (["serve", "--port", "0"], "elsewhere", "-P -m profile_lookup serve --port 0"),
         (["import", "people.csv"], "elsewhere", "-P -m profile_lookup import people.csv"),
         (["test", "tests/identity"], "checkout", "-m pytest tests/identity"),
         (["bench", "--help"], "checkout", "-m benchmarks --help"),
@@ -105,7 +114,7 @@ def test_commands_run_in_the_callers_directory_and_development_tasks_in_the_chec
     checkout: Path, arguments: list[str], directory: str, command: str
 ) -> None:
     ran = _run(checkout, 'pwd -P; echo "$@"', *arguments)
-    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.returncode == 0
     assert ran.stdout.splitlines() == [str(checkout.with_name(directory).resolve()), command]
 
 
@@ -119,3 +128,42 @@ def test_a_path_in_a_commands_arguments_starts_at_the_callers_directory(checkout
     )
     assert (exported.returncode, exported.stderr) == (0, "")
     assert [file.name for file in (checkout.parent / "elsewhere").iterdir()] == ["customers.jsonl"]
+
+
+@pytest.mark.parametrize("arguments", [[], ["serve"], ["bench"]])
+def test_the_python_is_named_before_it_serves_or_measures(checkout: Path, arguments: list[str]) -> None:
+    (line,) = _run(checkout, "", *arguments).stderr.splitlines()
+    assert line.startswith(f"run.py: Python {sys.version.split()[0]}, built with")
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["export"], ["test"], ["check"]])
+def test_other_commands_print_nothing_of_their_own(checkout: Path, arguments: list[str]) -> None:
+    assert _run(checkout, "", *arguments).stderr == ""
+
+
+OPTIMIZED = "'--prefix=/opt/python' '--enable-optimizations' '--with-lto'"
+
+
+def _python(directory: Path, configured: str, *, has_pip: bool = True) -> Path:
+    """Make a Python that says of itself that it was configured in this way."""
+    directory.mkdir()
+    (directory / "sysconfig.py").write_text(f"def get_config_var(name):\n    return {configured!r}\n")
+    without_pip = "" if has_pip else "importlib.util.find_spec = lambda name: None\n"
+    (directory / "sitecustomize.py").write_text(
+        f"import sys, importlib.util\nsys.base_prefix = '/opt/python'\n{without_pip}"
+    )
+    python = directory / "python3.14"  # the first name that is looked for
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={directory} exec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    return python
+
+
+def test_a_slow_python_names_a_faster_one_that_is_installed(checkout: Path, tmp_path: Path) -> None:
+    slow = _python(tmp_path / "slow", "'--prefix=/opt/python'")
+    without_pip = _python(tmp_path / "without", OPTIMIZED, has_pip=False)
+    faster = _python(tmp_path / "faster", OPTIMIZED)
+    path = os.pathsep.join([*(str(each.parent) for each in (slow, without_pip, faster)), "/bin"])
+    said = {each: _run(checkout, "", "serve", python=each, path=path).stderr.rstrip() for each in (slow, faster)}
+    named = f"without optimizations, which costs a fifth of the speed; faster: {faster} {checkout / 'run.py'}"
+    assert said[slow].endswith(named)
+    assert said[faster].endswith(", built with optimizations")

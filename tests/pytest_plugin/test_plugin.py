@@ -56,6 +56,19 @@ def test_stores(profile_lookup):
     )
 
 
+def test_a_store_looks_up_batches(tmp_path: Path) -> None:
+    passes(
+        tmp_path,
+        """
+def test_batch(profile_lookup_store):
+    ann = profile_lookup_store.create_profile(phone="+13175556789")
+    found, refused = profile_lookup_store.look_up_batch([("phone", "317 555 6789"), ("phone", "12")])
+    assert found == {"normalizedValue": "+13175556789", "profiles": [ann]}
+    assert refused["error"]["code"] == 520046
+""",
+    )
+
+
 def test_faults_end_with_their_block(tmp_path: Path) -> None:
     passes(
         tmp_path,

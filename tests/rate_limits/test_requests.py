@@ -25,6 +25,9 @@ CREATE: dict[str, Any] = {"traits": {"Contact": {"phone": "+13175556789"}}}
 REQUESTS: list[tuple[str, str, Any, int]] = [
     ("POST", "/v1/Stores/{store}/Profiles/Lookup", LOOKUP, 200),
     ("POST", "/v1/Stores/{store}/Profiles/Lookup", {"idType": "fax"}, 400),
+    ("POST", "/v1/Stores/{store}/Profiles/Lookup/Batch", {"identifiers": [LOOKUP]}, 200),
+    ("POST", "/v1/Stores/{store}/Profiles/Lookup/Batch", {"identifiers": []}, 400),
+    ("POST", "/v1/Stores/mem_store_00000000000000000000000000/Profiles/Lookup/Batch", {"identifiers": []}, 404),
     ("POST", "/v1/Stores/{store}/Profiles", CREATE, 202),
     ("GET", "/v1/Stores/{store}/Profiles", None, 200),
     ("GET", "/v1/Stores/mem_store_00000000000000000000000000/Profiles", None, 404),
@@ -57,6 +60,36 @@ async def test_each_request_counts_once_whatever_its_answer(
 ) -> None:
     answers = [await limited.request(method, path.format(store=store_id), json=body) for _ in range(5)]
     assert [answer.status_code for answer in answers] == [status, status, status, 429, 429]
+
+
+@pytest.mark.parametrize(
+    ("identifiers", "burst", "statuses"),
+    [
+        (100, 3, [200, 200, 200, 429]),
+        (101, 4, [200, 200, 429]),
+        (1000, 20, [200, 200, 429]),
+        (300, 4, [200, 429]),
+        (1000, 3, [200, 429]),  # a batch that costs more than the burst is served when the bucket is full
+    ],
+)
+async def test_a_batch_counts_as_one_request_for_every_100_identifiers_begun(
+    app: FastAPI, database: Database, account: Key, store_id: str, identifiers: int, burst: int, statuses: list[int]
+) -> None:
+    async with caller(app, *await make_key(database, account[0], RateLimit(SELDOM, burst))) as client:
+        path, body = f"/v1/Stores/{store_id}/Profiles/Lookup/Batch", {"identifiers": [LOOKUP] * identifiers}
+        assert [(await client.post(path, json=body)).status_code for _ in statuses] == statuses
+
+
+async def test_a_batch_that_a_limit_refuses_counts_as_none(
+    app: FastAPI, limited: httpx.AsyncClient, store_id: str
+) -> None:
+    assert await statuses(limited, store_id, 1) == [200]
+    body = {"identifiers": [LOOKUP] * 300}
+    for _ in range(5):
+        refused = await limited.post(f"/v1/Stores/{store_id}/Profiles/Lookup/Batch", json=body)
+        assert refused.status_code == 429
+        assert 990 <= int(refused.headers["Retry-After"]) <= 1000  # until the one token that is missing is there
+    assert await statuses(limited, store_id, 3) == [200, 200, 429]
 
 
 async def test_a_refusal_has_the_error_body_of_the_contract_and_says_when_to_retry(

@@ -25,6 +25,14 @@ async def test_a_fault_affects_as_many_requests_for_a_hot_route_as_asked(client:
     ]
 
 
+async def test_a_fault_affects_batch_lookups_alone_if_their_path_is_named(client: httpx.AsyncClient) -> None:
+    await client.post("/testing/faults", json={"path": f"{TEMPLATE}/Batch", "status": 503})
+    assert (await client.post(LOOKUP, json=BODY)).status_code == 200
+    batch = {"identifiers": [BODY]}
+    answers = [await client.post(f"{LOOKUP}/Batch", json=batch) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [503, 200]
+
+
 @pytest.mark.parametrize(("status", "code"), [(429, 20429), (503, 20503), (500, 20500), (401, 20003), (403, 403)])
 async def test_the_answer_has_the_error_body_of_the_contract(client: httpx.AsyncClient, status: int, code: int) -> None:
     await client.post("/testing/faults", json={"status": status})

@@ -38,3 +38,12 @@ class RateLimits:
         """Count a request of a caller. Raises `TooManyRequests`."""
         if buckets:
             self._table.take(buckets, now or monotonic(), cost)
+
+    def count_as(self, buckets: CallerBuckets, cost: int) -> None:
+        """Count a request, which counted as one when its caller was admitted, as `cost` requests instead.
+
+        Raises `TooManyRequests`; then it counts as none.
+        """
+        if cost > 1:
+            self._table.give_back(buckets)
+            self.take(buckets, cost=cost)

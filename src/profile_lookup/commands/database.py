@@ -23,6 +23,7 @@ from profile_lookup.errors import Unavailable
 from profile_lookup.jobs.job_handlers import CONNECTIONS as CONNECTIONS_OF_WORKER
 from profile_lookup.logs import configure_logging
 from profile_lookup.lookup.coalescing import CONNECTIONS as CONNECTIONS_OF_LOOKUPS
+from profile_lookup.overload import LOOKUP_BATCHES_AT_ONCE
 from profile_lookup.settings import Settings, load_settings
 
 T = TypeVar("T")
@@ -69,7 +70,8 @@ def ephemeral_database(settings: Settings) -> Iterator[Settings]:
 
 
 def _connections_of_service(settings: Settings) -> int:
-    return settings.workers * (settings.pool_size + DEDICATED + CONNECTIONS_OF_LOOKUPS) + CONNECTIONS_OF_WORKER
+    beside_pool = DEDICATED + CONNECTIONS_OF_LOOKUPS + LOOKUP_BATCHES_AT_ONCE
+    return settings.workers * (settings.pool_size + beside_pool) + CONNECTIONS_OF_WORKER
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ MAX_PROFILES = 100
 """The most profiles that a Lookup returns."""
 
 
-def _may_look_up(sid: str, secret_sha256: str, store_id: str) -> str:
+def may_look_up(sid: str, secret_sha256: str, store_id: str) -> str:
     """Return the condition that a caller may look up in a store; the arguments are SQL expressions."""
     return f"""
         {verified(sid, secret_sha256)}
@@ -43,7 +43,7 @@ LOOKUP = f"""
         ) as profile_ids
     from credential
     join store on store.account_id = credential.account_id
-    where {_may_look_up("$1", "$2", "$3")}
+    where {may_look_up("$1", "$2", "$3")}
 """  # noqa: S608 -- made of constants
 """Returns the profiles that have an identifier, earliest first, and the revision; no row if the caller may not look up.
 
@@ -67,7 +67,7 @@ LOOKUPS_OF_ONE_CALLER = f"""
         select store.revision
         from credential
         join store on store.account_id = credential.account_id
-        where {_may_look_up("$1", "$2", "$3")}
+        where {may_look_up("$1", "$2", "$3")}
         offset 0
     ) as caller
     cross join unnest($4::text[], $5::text[]) with ordinality as sought (id_type, value, position)
@@ -88,7 +88,7 @@ LOOKUPS = f"""
             select store.id, store.revision
             from credential
             join store on store.account_id = credential.account_id
-            where {_may_look_up("presented.sid", "presented.secret_sha256", "presented.store_id")}
+            where {may_look_up("presented.sid", "presented.secret_sha256", "presented.store_id")}
             offset 0
         ) as admitted
     )
@@ -146,7 +146,7 @@ _PROFILE_IDS_OF_ANY = text(f"""
         ) as profile_ids
     from credential
     join store on store.account_id = credential.account_id
-    where {_may_look_up(":sid", ":secret_sha256", ":store_id")}
+    where {may_look_up(":sid", ":secret_sha256", ":store_id")}
 """)  # noqa: S608 -- made of constants
 
 
@@ -160,7 +160,6 @@ async def similar_profile_ids(
 
     The profiles with the most similar values come first.
     """
-    threshold = store.settings.config(identifier.id_type).matching_threshold
     parameters = {
         "sid": credentials.sid,
         "secret_sha256": credentials.secret_sha256,
@@ -169,11 +168,18 @@ async def similar_profile_ids(
         "value": identifier.value,
         "max_profiles": MAX_PROFILES,
         "fuzzy_key": fuzzy_key(store.settings, store.id, identifier.id_type),
-        # A little less, because it is compared with a single-precision number, whose 0.7 is less than that of a double.
-        # No two similarities of values of 255 characters are that close to each other.
-        "threshold": f"{threshold / 100 - 1e-6:.6f}",
+        "threshold": similarity_threshold(store.settings.config(identifier.id_type).matching_threshold),
     }
     return (await connection.execute(_SIMILAR_PROFILE_IDS, parameters)).one_or_none()
+
+
+def similarity_threshold(percent: int) -> str:
+    """Return the number that a similarity must at least be, for `pg_trgm.similarity_threshold`.
+
+    It is a little less, because it is compared with a single-precision number, whose 0.7 is less than that of a double.
+    No two similarities of values of 255 characters are that close to each other.
+    """
+    return f"{percent / 100 - 1e-6:.6f}"
 
 
 # `%` compares with a threshold that is a setting of the session. It is set for this statement alone, in a row that the
@@ -215,5 +221,5 @@ _SIMILAR_PROFILE_IDS = text(f"""
         ) as profile_ids
     from credential
     join store on store.account_id = credential.account_id
-    where {_may_look_up(":sid", ":secret_sha256", ":store_id")}
+    where {may_look_up(":sid", ":secret_sha256", ":store_id")}
 """)  # noqa: S608 -- made of constants

@@ -1,5 +1,6 @@
 """A store of the server for tests."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from profile_lookup.pytest_plugin.http_client import HttpClient
@@ -25,6 +26,12 @@ class Store:
         """Return the IDs of the profiles that the identifier names."""
         found: list[str] = self.request("POST", "/Profiles/Lookup", {"idType": id_type, "value": value})["profiles"]
         return found
+
+    def look_up_batch(self, identifiers: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+        """Return a result for each pair of a type and a value: `normalizedValue` and `profiles`, or `error`."""
+        sent = [{"idType": id_type, "value": value} for id_type, value in identifiers]
+        results: list[dict[str, Any]] = self.request("POST", "/Profiles/Lookup/Batch", {"identifiers": sent})["results"]
+        return results
 
     def request(self, method: str, path: str, body: Any = None) -> Any:
         """Send any request below `/v1/Stores/{storeId}`, and return the JSON of its answer.

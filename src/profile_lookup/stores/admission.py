@@ -119,6 +119,13 @@ class KnownCaller(NamedTuple):
     until: float
 
 
+class Admission(NamedTuple):
+    """`buckets` are those from which the caller's requests are taken."""
+
+    store: StoreRules
+    buckets: CallerBuckets
+
+
 class Admissions:
     """Admits callers to stores, and caches whom it admitted, so that hot operations need not query that first.
 
@@ -141,7 +148,19 @@ class Admissions:
         *,
         cost: int = 1,
     ) -> StoreRules:
-        """Return the store if the caller may use it now. `refusal` says that another ID in the path is malformed.
+        """Return the store if the caller may use it now. The arguments and errors are those of `admission`."""
+        return (await self.admission(credentials, store_id, needed, refusal, cost=cost)).store
+
+    async def admission(
+        self,
+        credentials: Credentials,
+        store_id: str,
+        needed: Scope,
+        refusal: RequestRefused | None = None,
+        *,
+        cost: int = 1,
+    ) -> Admission:
+        """Admit the caller to the store. `refusal` says that another ID in the path is malformed.
 
         `cost` says as how many requests it counts; it is 0 if the request was counted before. Raises `Unauthenticated`,
         `TooManyRequests`, `StoreIdMalformed`, `refusal`, `StoreNotFound`, `StoreNotActive` or `ScopeMissing`, in this
@@ -160,7 +179,7 @@ class Admissions:
         self._known.move_to_end(key)
         if len(self._known) > MAX_KNOWN_CALLERS:
             self._known.popitem(last=False)
-        return admitted
+        return Admission(admitted, buckets)
 
     async def _admit(
         self, credentials: Credentials, store_id: str, needed: Scope, refusal: RequestRefused | None, cost: int

@@ -94,6 +94,7 @@ class HotRoute(ContractRoute):
         self._prefix, _, rest = path.partition("{")
         self._parameter, _, self._suffix = rest.partition("}")
         self._is_lookup = self._suffix.endswith("/Lookup")
+        self._is_batch = self._suffix.endswith("/Lookup/Batch")
         self._status = self.status_code or HTTPStatus.OK
         self.app = self.serve_routed
 
@@ -144,6 +145,8 @@ class HotRoute(ContractRoute):
         await send({"type": "http.response.body", "body": answer})
 
     def _limit_of(self, limits: LoadLimits) -> LoadLimit:
+        if self._is_batch:
+            return limits.lookup_batches
         return limits.lookups if self._is_lookup else limits.creates
 
 

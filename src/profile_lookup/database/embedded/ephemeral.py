@@ -30,6 +30,7 @@ from profile_lookup.files import is_held, open_private, try_lock
 
 _SETTING = "PROFILE_LOOKUP_CACHE_DIR"
 _SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "32MB"}
+_SETTINGS["shared_preload_libraries"] = ""  # nothing of a server that is gone is worth loading
 _UNUSED_FOR = 30 * 86_400  # seconds; then a template of another version is removed
 _PATIENCE = 60.0  # seconds
 _LOCKS = ("lease.lock", "guard.lock", "server.lock")

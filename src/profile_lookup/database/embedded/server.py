@@ -34,6 +34,8 @@ _STOP_TIMEOUT = 40.0  # seconds; the guard's own is 30
 _SETTINGS = {
     "shared_buffers": "128MB",
     "max_connections": "100",
+    # After a restart, a worker of PostgreSQL reads again what was in memory, and nobody waits for the disk meanwhile.
+    "shared_preload_libraries": "pg_prewarm",
     # Statements and their parameters are personal data: neither they nor a row's values (DETAIL) are logged.
     "log_min_messages": "fatal",  # the text of an error may quote a value
     "log_min_error_statement": "panic",
