@@ -53,9 +53,16 @@ class Service:
             answer_on(connection)
         return CountingProtocol.answered > before
 
-    @property
-    def lookups_under_way(self) -> int:
-        return self.services.load_limits.lookups._under_way
+    def protocol_of(self, connection: socket.socket) -> LookupProtocol:
+        """Return the protocol that serves a connection."""
+        protocols = (each for each in self.server.server_state.connections if isinstance(each, LookupProtocol))
+        return next(each for each in protocols if each.client == connection.getsockname())
+
+    async def until_under_way(self, count: int) -> None:
+        """Wait until so many lookups count as being under way."""
+        async with asyncio.timeout(PATIENCE):
+            while self.services.load_limits.lookups._under_way != count:
+                await asyncio.sleep(0.01)
 
 
 @contextmanager

@@ -84,7 +84,7 @@ async def test_requests_that_arrive_before_the_answer_are_answered_after_it(
     assert 0 < received.index(b"x-request-id: first") < received.index(b"x-request-id: second")
     assert received.endswith(b'{"status":"ok"}')
     assert CountingProtocol.answered == 0
-    assert service.lookups_under_way == 0
+    await service.until_under_way(0)
 
 
 async def test_a_lookup_is_counted_once_however_it_ends(service: Service, settings: Settings) -> None:
@@ -95,12 +95,12 @@ async def test_a_lookup_is_counted_once_however_it_ends(service: Service, settin
                 connection.sendall(service.store.lookup())
             await until_begun()
             more.sendall(HEALTH)
-            assert service.lookups_under_way == 3
+            await service.until_under_way(3)
             gone.close()
         assert await asyncio.to_thread(lambda: [answer_on(each).status for each in (more, stays)]) == [200, 200]
         stays.sendall(service.store.lookup(b"{"))
         assert (await asyncio.to_thread(answer_on, stays)).status == 400
-        assert service.lookups_under_way == 0
+        await service.until_under_way(0)
 
 
 async def test_a_lookup_under_way_is_answered_when_the_service_stops(service: Service, settings: Settings) -> None:
@@ -131,7 +131,7 @@ async def test_a_lookup_without_an_answer_from_the_database_is_refused(
         assert (await asyncio.to_thread(answer_on, connection)).status == 200
 
 
-def test_a_lookup_beyond_the_limit_of_load_is_refused(service: Service) -> None:
+async def test_a_lookup_beyond_the_limit_of_load_is_refused(service: Service) -> None:
     limit = service.services.load_limits.lookups
     with service.admitted() as connection:
         begun = limit._limit
@@ -141,7 +141,7 @@ def test_a_lookup_beyond_the_limit_of_load_is_refused(service: Service) -> None:
         assert answer_on(connection).status == 503
         for _ in range(begun):
             limit.end()
-    assert service.lookups_under_way == 0
+    await service.until_under_way(0)
 
 
 async def test_a_secret_that_was_changed_is_refused_on_a_connection_that_had_answers(
@@ -208,9 +208,10 @@ class TestKeepAlive:
 
 def test_a_client_that_does_not_read_gets_its_answer_when_it_does(service: Service) -> None:
     with service.admitted() as connection:
-        (protocol,) = service.server.server_state.connections
-        assert isinstance(protocol, LookupProtocol)
+        protocol = service.protocol_of(connection)
         protocol.loop.call_soon_threadsafe(protocol.pause_writing)  # as the transport does when its buffer is full
+        while not protocol.flow.write_paused:
+            time.sleep(0.01)
         connection.sendall(service.store.lookup())
         connection.settimeout(0.5)
         with pytest.raises(TimeoutError):
