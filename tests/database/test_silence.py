@@ -7,7 +7,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,18 +66,21 @@ async def test_a_write_on_a_stopped_backend_is_given_up_and_the_next_one_succeed
     await database.close()
 
 
+async def _copy_a_profile(database: Database, before_the_copy: Callable[[int], object]) -> None:
+    """Copy a row in a transaction, and call the function with the process ID of its backend before."""
+    async with database.transaction() as connection:
+        before_the_copy((await connection.execute(_BACKEND)).scalar_one())
+        row = (new_id(), new_id(), datetime.now(UTC))
+        await copy_rows(connection, "profile", ("store_id", "id", "created_at"), [row])
+
+
 async def test_a_copy_on_a_stopped_backend_is_given_up_and_the_next_one_succeeds(database_url: str) -> None:
     database = Database(database_url, pool_size=2)
-    columns, row = ("store_id", "id", "created_at"), (new_id(), new_id(), datetime.now(UTC))
     async with asyncio.timeout(_BEFORE_THE_OLD_LIMIT):
         with ExitStack() as stack:
-            with pytest.raises(Unavailable):  # noqa: PT012 -- the transaction raises it at its end, too
-                async with database.transaction() as connection:
-                    stack.enter_context(_stopped((await connection.execute(_BACKEND)).scalar_one()))
-                    await copy_rows(connection, "profile", columns, [row])
-            async with database.transaction() as connection:
-                await connection.execute(_BACKEND)
-                await copy_rows(connection, "profile", columns, [row])
+            with pytest.raises(Unavailable):
+                await _copy_a_profile(database, lambda backend: stack.enter_context(_stopped(backend)))
+            await _copy_a_profile(database, lambda _: None)
     await database.close()
 
 
