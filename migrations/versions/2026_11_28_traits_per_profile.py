@@ -338,6 +338,7 @@ $$
 
 
 def upgrade() -> None:
+    op.execute("set statement_timeout = 0")
     with op.get_context().autocommit_block():
         for statement in BEGIN.split(";\n\n"):
             op.execute(statement)
@@ -345,7 +346,6 @@ def upgrade() -> None:
             pass
         op.execute("vacuum (analyze) rewritten.profile")
         op.execute("vacuum (analyze) rewritten.identifier")
-    op.execute("set local statement_timeout = 0")
     schema = op.get_bind().scalar(text("select quote_ident(current_schema())"))
     for statement in END.format(schema=schema).split(";\n"):
         op.execute(statement)

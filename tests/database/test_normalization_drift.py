@@ -322,7 +322,11 @@ async def test_a_shared_value_that_a_merge_moves_behind_the_operation_is_rewritt
         async with database.transaction() as merging:
             parameters = {"earliest": ids.decoded(earliest), "last": ids.decoded(holders[2])}
             await merging.execute(
-                text("update identifier set profile_id = :earliest where profile_id = :last"), parameters
+                text("""
+                    update identifier set profile_id = :earliest, shared_by = uuid_send(cast(:earliest as uuid))
+                    where profile_id = :last
+                """),
+                parameters,
             )
     await normalizing
     async with database.statements() as connection:
