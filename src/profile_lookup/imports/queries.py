@@ -1,12 +1,12 @@
 """Imports in SQL."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, BinaryIO
 from uuid import UUID
 
-from sqlalchemy import Row, Select, and_, func, insert, select, update
+from sqlalchemy import Row, Select, and_, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.clock import CLOCK
@@ -189,17 +189,9 @@ async def save_step(
 
     Raises `StoreNotFound` if the import went with its store.
     """
-    await _update(
-        connection,
-        store_id,
-        import_id,
-        created=profile_import.c.created + row_counts.created,
-        updated=profile_import.c.updated + row_counts.updated,
-        merged=profile_import.c.merged + row_counts.merged,
-        refused=profile_import.c.refused + row_counts.refused,
-        cells_ignored=profile_import.c.cells_ignored + row_counts.cells_ignored,
-        evicted=profile_import.c.evicted + row_counts.evicted,
-    )
+    parameters = {"store_id": store_id, "import_id": import_id, "now": CLOCK.now(), **asdict(row_counts)}
+    if (await connection.execute(_COUNT, parameters)).rowcount == 0:
+        raise StoreNotFound
     if report:
         await connection.execute(
             insert(import_refusals).values(store_id=store_id, import_id=import_id, position=position, report=report)
@@ -241,6 +233,14 @@ async def _update(connection: AsyncConnection, store_id: UUID, import_id: UUID, 
     if changed.rowcount == 0:
         raise StoreNotFound
 
+
+# As text, since each step runs it, and to construct a statement takes long.
+_COUNT = text("""
+    update profile_import set
+        created = created + :created, updated = updated + :updated, merged = merged + :merged, updated_at = :now,
+        refused = refused + :refused, cells_ignored = cells_ignored + :cells_ignored, evicted = evicted + :evicted
+    where store_id = :store_id and id = :import_id
+""")
 
 _joins_operation = and_(operation.c.account_id == profile_import.c.account_id, operation.c.id == profile_import.c.id)
 
