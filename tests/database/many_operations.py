@@ -28,6 +28,8 @@ async def insert_operations(
     parameters = {"account_id": store.account_id, "store_id": store.id, "is_one_store": is_one_store}
     async with database.transaction() as connection:
         await connection.execute(text("set local statement_timeout = 0"))
+        # What it reads would be counted, and what it learns would change plans, at any moment.
+        await connection.execute(text("alter table operation set (autovacuum_enabled = off)"))
         await connection.execute(_INSERT, {**parameters, "until": waits_until, "number": number})
 
 
