@@ -23,7 +23,7 @@ LOOKUP_BATCH = f"""
             where identifier.store_id = $3
                 and identifier.id_type = sought.id_type
                 and identifier.value = sought.value
-            order by identifier.profile_id
+            order by identifier.shared_by
             limit {MAX_PROFILES}
         ) as profile_ids
     from (
@@ -111,7 +111,7 @@ _PROFILE_IDS_BY_FORM = text(f"""
                 where identifier.store_id = caller.id
                     and identifier.id_type = form.id_type
                     and identifier.value = form.value
-                order by identifier.profile_id
+                order by identifier.shared_by
                 limit :max_profiles
             )
             union all
