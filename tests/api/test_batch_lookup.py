@@ -96,8 +96,8 @@ async def test_shared_values_find_at_most_100_profiles_earliest_first(
                     select id, gen_random_uuid(), now() from store, generate_series(1, 120)
                     returning store_id, id
                 )
-                insert into identifier (store_id, id_type, value, profile_id, is_unique, added_at)
-                select store_id, 'chat', 'lobby', id, false, now() from made
+                insert into identifier (store_id, id_type, value, profile_id, shared_by, added_at)
+                select store_id, 'chat', 'lobby', id, uuid_send(id), now() from made
             """)
         )
     pairs = [("chat", "lobby"), ("chat", "hall")]
@@ -111,8 +111,8 @@ async def test_blocked_values_name_nobody(client: httpx.AsyncClient, store_id: s
     async with database.transaction() as connection:  # as if the operation that removes it had not come to it yet
         await connection.execute(
             text("""
-                insert into identifier (store_id, id_type, value, profile_id, is_unique, added_at)
-                select store_id, 'email', 'test@test.com', id, true, now() from profile
+                insert into identifier (store_id, id_type, value, profile_id, shared_by, added_at)
+                select store_id, 'email', 'test@test.com', id, '', now() from profile
             """)
         )
     pairs = [("email", "test@test.com"), ("chat", "n/a"), ("chat", "c-1"), ("phone", "unknown")]
