@@ -147,13 +147,17 @@ def postgres_of(directory: Path) -> int:
 
 
 def guard_of(directory: Path) -> int:
-    processes = subprocess.run(["ps", "-axww", "-o", "pid=,args="], capture_output=True, check=True, text=True)
-    (guard,) = (
-        line.split()[0]
-        for line in processes.stdout.splitlines()
-        if "embedded/guard.py" in line and f'"{directory}"' in line
-    )
-    return int(guard)
+    found: list[int] = []
+
+    def is_alone() -> bool:
+        """Return whether there is one: a process that the guard starts has the guard's arguments for a moment."""
+        processes = subprocess.run(["ps", "-axww", "-o", "pid=,args="], capture_output=True, check=True, text=True)
+        lines = [line for line in processes.stdout.splitlines() if "embedded/guard.py" in line]
+        found[:] = [int(line.split()[0]) for line in lines if f'"{directory}"' in line]
+        return len(found) == 1
+
+    eventually(is_alone)
+    return found[0]
 
 
 def refusal(directory: Path) -> str:

@@ -89,7 +89,7 @@ def identifiers_of(store: StoreRules, profile_id: UUID) -> Select[Any]:
 
 
 def traits_of(store: StoreRules, profile_id: UUID, groups: list[str] | None) -> Select[Any]:
-    """Return the query for a profile's traits in these groups, or in all groups if `groups` is None.
+    """Return the query for a profile's traits in these groups, or in all groups if `groups` is None, in no order.
 
     It returns only traits that are defined, because a worker is about to erase the others.
     """
