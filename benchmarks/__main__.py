@@ -31,21 +31,13 @@ from benchmarks.write_database import WRITES
 from benchmarks.writes import WRITE_PEERS, WriteOptions, measure_writes
 from profile_lookup.database.embedded.errors import EmbeddedPostgresError
 
+COMMANDS = ("lookups", "batches", "writes", "imports", "against", "overload", "draw", "-h", "--help")
 CONNECTIONS = (1, 8, 32, 128)
 PARTS_BY_DEFAULT = ("lookups", "writes", "start", "memory")
 
 
 def main(arguments: list[str]) -> None:
-    if not arguments or arguments[0] not in (
-        "against",
-        "batches",
-        "writes",
-        "imports",
-        "overload",
-        "draw",
-        "-h",
-        "--help",
-    ):
+    if not arguments or arguments[0] not in COMMANDS:
         arguments = ["lookups", *arguments]
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(128 + signal.SIGTERM))  # which also ends the servers

@@ -55,6 +55,12 @@ async def test_a_trait_keeps_its_latest_value(client: httpx.AsyncClient, store_i
     assert await _rows(database, f"select value from ({TRAITS}) where name = 'city'") == [("Fishers",)]
 
 
+async def test_a_profile_has_its_traits_in_the_order_of_their_names(client: httpx.AsyncClient, store_id: str) -> None:
+    profile_id = await make_profile(client, store_id, phone="+13175551234", lastName="Mock", city="Gary")
+    contact = (await client.get(f"/v1/Stores/{store_id}/Profiles/{profile_id}")).json()["traits"]["Contact"]
+    assert list(contact) == ["city", "lastName", "phone"]
+
+
 async def test_a_merge_keeps_everything_under_the_earliest_id_and_is_recorded(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:

@@ -199,3 +199,11 @@ def test_a_lookup_alone_has_equal_answers(pair: Pair) -> None:
     for number, body in enumerate(BODIES):
         for header in HEADERS if number == 0 else HEADERS[number::7]:
             pair.answers([pair.store.lookup(body, header), END], pause=0.005)
+
+
+def test_a_lookup_whose_body_follows_its_head_has_equal_answers(pair: Pair) -> None:
+    for body in BODIES:
+        pair.answers([pair.store.lookup(body).removesuffix(body), body, END], pause=0.005)
+    pair.answers([pair.store.lookup(), pair.store.lookup().removesuffix(FOUND), FOUND + END], pause=0.005)
+    pair.answers([pair.store.lookup().removesuffix(FOUND), FOUND[:9], FOUND[9:], END], pause=0.005)
+    pair.answers([pair.store.lookup().removesuffix(FOUND), END, END])

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import asyncpg
@@ -14,19 +14,15 @@ from profile_lookup.serving.http_protocol import ContractHttpProtocol
 from profile_lookup.serving.lookup_protocol import LookupProtocol
 from profile_lookup.serving.processes import uvicorn_config
 from profile_lookup.settings import Settings
+from profile_lookup.stores.rules_cache import RULES
+from profile_lookup.web import ids
 from tests.conftest import PATIENCE
-from tests.serving.counting_service import CountingProtocol, Service, counting_service, held_up
+from tests.serving.counting_service import CountingProtocol, Service, held_up
 from tests.serving.lookups import FOUND
 from tests.serving.raw_http import answer_on, is_ended, received_until_end, request
 
 HEALTH = request("GET", "/healthz")
 FORWARDED = "X-Forwarded-For: 192.0.2.9"
-
-
-@pytest.fixture
-def service(settings: Settings, synchronous_account: tuple[str, str]) -> Iterator[Service]:
-    with counting_service(settings, synchronous_account) as running:
-        yield running
 
 
 @pytest.mark.parametrize("header", ["Accept: */*", "Connection: Keep-Alive", "X-Request-Id: a-1", FORWARDED])
@@ -70,14 +66,31 @@ def test_a_connection_serves_lookups_and_other_requests_in_any_order(service: Se
     assert CountingProtocol.answered == 2
 
 
+async def test_a_defect_has_the_answer_of_the_application(service: Service) -> None:
+    store_id = ids.store_uuid(service.store.id)
+    with service.admitted() as connection:
+        store = RULES.get(store_id)
+        assert store is not None
+        RULES.put(replace(store, settings=None))  # type: ignore[arg-type]  # such rules are a defect
+        connection.sendall(service.store.lookup())
+        assert (await asyncio.to_thread(answer_on, connection)).status == 500
+        RULES.discard(store.id)
+        connection.sendall(service.store.lookup())
+        assert (await asyncio.to_thread(answer_on, connection)).status == 200
+    await service.until_under_way(0)
+
+
 async def test_requests_that_arrive_before_the_answer_are_answered_after_it(
     service: Service, settings: Settings
 ) -> None:
     with service.admitted() as connection:
+        protocol = service.protocol_of(connection)
         async with held_up(settings) as until_begun:
             connection.sendall(service.store.lookup(FOUND, "X-Request-Id: first"))
             await until_begun()
             connection.sendall(service.store.lookup(FOUND, "X-Request-Id: second") + HEALTH[:20])
+            while protocol._request is not None:  # until they have arrived
+                await asyncio.sleep(0.01)
         connection.sendall(HEALTH[20:-2] + b"Connection: close\r\n\r\n")
         received = await asyncio.to_thread(received_until_end, connection)
     assert received.count(b"HTTP/1.1 200 OK") == 3

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from profile_lookup.archives.errors import RestoreRefused
 from profile_lookup.archives.wire import ArchivedProfile
 from profile_lookup.database.copying import copy_rows
-from profile_lookup.database.documents import serialized_profile
-from profile_lookup.ingest.profile_rows import IDENTIFIER_COLUMNS, PROFILE_COLUMNS, identifier_rows, profile_row
+from profile_lookup.database.documents import serialized_profile, serialized_traits
+from profile_lookup.ingest.profile_rows import IDENTIFIER_COLUMNS, PROFILE_COLUMNS, Holder, identifier_rows
 from profile_lookup.stores.rules_cache import StoreRules
 
 NumberedProfiles = Sequence[tuple[int, ArchivedProfile]]
@@ -28,7 +28,7 @@ async def copy_profiles(connection: AsyncConnection, store: StoreRules, profiles
     await copy(
         "profile",
         PROFILE_COLUMNS,
-        lambda archived: [profile_row(store_id, archived.to_domain(), archived.created_at)],
+        lambda archived: [(store_id, archived.id, archived.created_at, _traits(archived))],
     )
     await copy(
         "alias",
@@ -39,7 +39,7 @@ async def copy_profiles(connection: AsyncConnection, store: StoreRules, profiles
     await copy(
         "identifier",
         IDENTIFIER_COLUMNS,
-        lambda archived: identifier_rows(settings, store_id, archived.to_domain()),
+        lambda archived: identifier_rows(settings, store_id, [Holder(archived.id, archived.to_domain().identifiers)]),
     )
     await copy(
         "merge",
@@ -54,12 +54,16 @@ async def copy_profiles(connection: AsyncConnection, store: StoreRules, profiles
     )  # fmt: skip
 
 
+def _traits(archived: ArchivedProfile) -> str:
+    return json.dumps(serialized_traits(archived.to_domain().traits, archived.created_at))
+
+
 async def _copy(
     connection: AsyncConnection,
     profiles: NumberedProfiles,
     table: str,
     columns: Sequence[str],
-    rows_of: Callable[[ArchivedProfile], list[tuple[Any, ...]]],
+    rows_of: Callable[[ArchivedProfile], Iterable[tuple[Any, ...]]],
 ) -> None:
     """Copy the rows of these profiles into a table. Raises `RestoreRefused` if a row must be unique and is not."""
     rows = [(number, row) for number, archived in profiles for row in rows_of(archived)]

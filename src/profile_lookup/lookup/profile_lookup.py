@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.database.pool import Database
-from profile_lookup.errors import IdentifierRefused, RequestRefused, TooManyRequests, Unavailable
+from profile_lookup.errors import IdentifierRefused, RequestRefused, Unavailable
 from profile_lookup.identity.former_values import named_identifiers
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.lookup.coalescing import Found, IsGone, Lookups
@@ -70,7 +70,7 @@ class ProfileLookup:
             if identifier.id_type in store.settings.fuzzy_types:
                 return False
             self._admissions.count(known, now)
-        except (IdentifierRefused, RequestRefused, TooManyRequests):
+        except Exception:  # noqa: BLE001 -- `look_up` raises the refusal, or the defect, for which there is an answer
             return False
 
         def settle_found(found: Found | Exception | None) -> None:

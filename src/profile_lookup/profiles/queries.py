@@ -54,6 +54,8 @@ trait = (
 
 PROFILES_KEY = Key((profile.c.id,))
 TRAITS_KEY = Key((trait.c.written_at, trait.c.group_name, trait.c.name))
+NAMES = (trait.c.group_name, trait.c.name)
+"""The order of a profile's traits in its own answer; that of a JSONB document is by length."""
 
 
 async def is_stored(connection: AsyncConnection, store: StoreRules, identifier_: NormalizedIdentifier) -> bool:

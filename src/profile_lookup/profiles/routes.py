@@ -108,8 +108,8 @@ async def fetch_profile(
     """The profile's identifiers are listed at `…/Identifiers`."""
     groups = _named_groups(addressed.store, trait_groups)
     profile = await queries.fetch_profile(snapshot, addressed.store, addressed.id)
-    query = queries.traits_of(addressed.store, addressed.id, groups)
-    traits = await snapshot.execute(query.order_by("group_name", "name"))
+    query = queries.traits_of(addressed.store, addressed.id, groups).order_by(*queries.NAMES)
+    traits = await snapshot.execute(query)
     response.headers[CANONICAL_PROFILE_ID] = ids.profile_id(profile.id)
     return wire.ProfileAnswer.of_rows(profile, traits)
 

@@ -26,6 +26,7 @@ from profile_lookup.web.middleware.allowed_hosts import allowed_hosts
 from profile_lookup.web.middleware.request_id import new_request_id
 
 _MAX_SIZE = 8 << 10  # bytes of a whole request
+_BODY_FOLLOWS = 0.05  # seconds; a system may delay it by 40 ms, until the head is acknowledged
 _MAX_HEADS = 8
 """How many heads are cached with a connection: clients mostly send the same one, with few different lengths."""
 
@@ -37,6 +38,9 @@ class LookupProtocol(ContractHttpProtocol):
         self._hosts = None if names is None else allowed_hosts(names)
         self._limit = self._services.load_limits.lookups
         self._heads: dict[bytes, UsualHead] = {}
+        self._head: bytes | None = None
+        """A usual head whose body has not arrived."""
+        self._head_timer: asyncio.TimerHandle | None = None
         self._request: bytes | None = None
         """The request whose lookup is under way and was not handed over."""
         self._request_id: str | None = None
@@ -54,18 +58,23 @@ class LookupProtocol(ContractHttpProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._take_head()
         self._heads.clear()  # they hold secrets
 
     @property
     def has_request(self) -> bool:
-        return self._request is not None or super().has_request
+        return self._request is not None or self._head is not None or super().has_request
 
     # What arrives
 
     def data_received(self, data: bytes) -> None:
-        if self._request is not None:
+        if self._head is not None:
+            data = self._take_head() + data
+            if self._begin(data):
+                return
+        elif self._request is not None:
             self._hand_over()
-        elif data.startswith(START) and self._is_between_requests() and self._begin(data):
+        elif data.startswith(START) and self._is_between_requests() and (self._begin(data) or self._keep_head(data)):
             return
         super().data_received(data)
 
@@ -99,6 +108,28 @@ class LookupProtocol(ContractHttpProtocol):
         self._request = None
         self._limit.suspend()
         return False
+
+    def _keep_head(self, data: bytes) -> bool:
+        """Keep `data` until the body arrives, if it is a usual head alone. Return whether it is."""
+        if not data.endswith(END_OF_HEAD) or len(data) > _MAX_SIZE or self._head_of(data) is None:
+            return False
+        self._head = data
+        self._head_timer = self.loop.call_later(_BODY_FOLLOWS, self._leave_head)
+        return True
+
+    def _take_head(self) -> bytes:
+        """Return the head that is kept, and keep it no longer."""
+        head, self._head = self._head or b"", None
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+        return head
+
+    def _leave_head(self) -> None:
+        """Let uvicorn and the application serve the request whose head is kept."""
+        head = self._take_head()
+        if not self._is_closing():
+            super().data_received(head)
 
     def _head_of(self, sent: bytes) -> UsualHead | None:
         head = self._heads.get(sent)
@@ -163,7 +194,7 @@ class LookupProtocol(ContractHttpProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """End a connection that is not used. The timer is not set anew for requests that are answered here."""
         now = self.loop.time()
-        used_at = self._answered_at if self._request is None else now
+        used_at = now if self.has_request else self._answered_at
         if used_at + self.timeout_keep_alive <= now:
             super().timeout_keep_alive_handler()
         else:
@@ -171,6 +202,8 @@ class LookupProtocol(ContractHttpProtocol):
             self.timeout_keep_alive_task = self.loop.call_at(end, self.timeout_keep_alive_handler)
 
     def shutdown(self) -> None:
-        if self._request is not None:
+        if self._head is not None:
+            self._leave_head()
+        elif self._request is not None:
             self._hand_over()
         super().shutdown()
