@@ -118,7 +118,7 @@ alter table rewritten.identifier
     add constraint identifier_shared_by_check check (shared_by in ('', uuid_send(profile_id))),
     add constraint identifier_store_id_profile_id_fkey
         foreign key (store_id, profile_id) references rewritten.profile (store_id, id);
-create index identifier_profile_id_store_id_idx on rewritten.identifier (profile_id, store_id);
+create index identifier_profile_id_idx on rewritten.identifier (profile_id);
 create index identifier_fuzzy_idx on rewritten.identifier
     using gin (fuzzy_key, value gin_trgm_ops) with (fastupdate = off) where fuzzy_key is not null;
 
@@ -385,7 +385,7 @@ alter table identifier
     alter column is_unique set not null,
     drop column shared_by,
     add constraint identifier_pkey primary key (store_id, id_type, value, profile_id);
-drop index identifier_profile_id_store_id_idx;
+drop index identifier_profile_id_idx;
 create index identifier_store_id_profile_id_idx on identifier (store_id, profile_id);
 create unique index identifier_enforce_unique_idx on identifier (store_id, id_type, value) where is_unique;
 """

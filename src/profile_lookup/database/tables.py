@@ -269,8 +269,8 @@ identifier = Table(
     PrimaryKeyConstraint("store_id", "id_type", "value", "shared_by", postgresql_include=["profile_id"]),
     CheckConstraint("shared_by in ('', uuid_send(profile_id))", name="shared_by"),
     ForeignKeyConstraint(["store_id", "profile_id"], ["profile.store_id", "profile.id"]),
-    # In this order, no plan that is made while the table is empty takes it for the primary key, or the other way round.
-    Index(None, "profile_id", "store_id"),
+    # Without the store it is smaller, and no plan that is made while the table is empty takes it for the primary key.
+    Index(None, "profile_id"),
     # `fastupdate` is off, since a search would have to read the whole list of pending entries.
     Index(
         "identifier_fuzzy_idx",
