@@ -301,13 +301,14 @@ begin
     holders := deciding_holders(
         in_store, match_types, match_values, known, shared_types, shared_values, shared_requests
     );
+    -- `is not distinct from` lets no index be searched by the store alone; see `identifier` in tables.py.
     return query
     select
         holder.id, holder.id = any (locked), held.types, held.vals, held.times, described.traits, described.created_at
     from (select distinct h.id from unnest(holders) as h (id)) holder
     cross join lateral (
         select array_agg(i.id_type) as types, array_agg(i.value) as vals, array_agg(i.added_at) as times
-        from identifier i where i.store_id = in_store and i.profile_id = holder.id
+        from identifier i where i.store_id is not distinct from in_store and i.profile_id = holder.id
     ) held
     cross join lateral (
         select p.traits, p.created_at from profile p where p.store_id = in_store and p.id = holder.id

@@ -244,7 +244,7 @@ async def test_writes_find_their_rows_by_more_than_the_store_even_on_empty_table
 
 @pytest.mark.slow
 @pytest.mark.parametrize("are_unique", [True, False])
-async def test_writes_on_empty_tables_use_no_sequential_scan(
+async def test_writes_on_empty_tables_read_no_whole_table_or_store(
     client: httpx.AsyncClient, store_id: str, database: Database, are_unique: bool
 ) -> None:
     """A connection keeps a generic plan that it made while a table was empty, so that must be the right plan."""
@@ -271,7 +271,16 @@ async def test_writes_on_empty_tables_use_no_sequential_scan(
     await make_profile(client, store_id, chat="c-1", email="a@example.com")
     await make_profile(client, store_id, chat="c-1", whatsapp="w-1")
     await make_profile(client, store_id, chat="c-1", whatsapp="w-1")
+    for number in range(200):
+        await make_profile(client, store_id, chat=f"n-{number}")
+    for number in range(200):
+        await make_profile(client, store_id, chat=f"n-{number}", city="Gary")
     assert await sequential_scans() == before
+    async with database.transaction() as connection:
+        read = await connection.scalar(
+            text("select sum(idx_tup_read) from pg_stat_user_indexes where relname = 'identifier'")
+        )
+    assert 200 < read < 200 * 20  # entries of indexes; a whole store would be 200 for each write
 
 
 @pytest.mark.parametrize("is_filled", [False, True])

@@ -103,7 +103,7 @@ _PROFILES = text("""
             array_agg(known.added_at) as identifier_times
         from (
             select * from identifier
-            where store_id = profile.store_id and profile_id = profile.id
+            where store_id is not distinct from profile.store_id and profile_id = profile.id
             order by added_at, id_type, value
         ) as known
     ) as identified

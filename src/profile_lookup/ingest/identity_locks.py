@@ -149,7 +149,7 @@ _NAMES = text("""
     from unnest(cast(:profile_ids as uuid[])) as sought (profile_id)
     cross join lateral (
         select i.profile_id, i.id_type, i.value, i.names from identifier i
-        where i.store_id = :store_id and i.profile_id = sought.profile_id and i.names is not null
+        where i.store_id is not distinct from :store_id and i.profile_id = sought.profile_id and i.names is not null
         offset 0
     ) known
 """)

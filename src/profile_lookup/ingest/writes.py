@@ -200,7 +200,8 @@ _MERGE = text(f"""
 _ERASE = text("""
     with
     unidentified as (
-        delete from identifier where store_id = :store_id and profile_id = any (cast(:people as uuid[]))
+        delete from identifier
+        where store_id is not distinct from :store_id and profile_id = any (cast(:people as uuid[]))
     ),
     unaliased as (
         delete from alias where store_id = :store_id and profile_id = any (cast(:people as uuid[]))

@@ -85,7 +85,7 @@ def identifiers_of(store: StoreRules, profile_id: UUID) -> Select[Any]:
     """Return the query for a profile's identifiers, in chronological order."""
     return (
         select(identifier.c.id_type, identifier.c.value)
-        .where(identifier.c.store_id == store.id, identifier.c.profile_id == profile_id)
+        .where(identifier.c.store_id.is_not_distinct_from(store.id), identifier.c.profile_id == profile_id)
         .order_by(identifier.c.added_at, identifier.c.value)
     )
 
