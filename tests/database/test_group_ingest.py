@@ -114,6 +114,22 @@ async def test_creates_queue_up_while_earlier_transactions_are_running(
     assert len(set(await _stored(database, "xmin::text"))) == MAX_TRANSACTIONS + 1
 
 
+async def test_creates_of_a_few_turns_share_a_transaction_while_another_is_under_way(
+    writer: Writer, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await writer.create("hot")
+    async with database.transaction() as connection:
+        await connection.execute(text("select from profile for update"))
+        under_way = await _begin_alone(writer, ["hot"], monkeypatch)
+        joining = []
+        for number in range(3):
+            joining.append(asyncio.create_task(writer.create(f"c-{number}")))
+            await asyncio.sleep(0)
+        await asyncio.gather(*joining)
+    await asyncio.gather(*under_way)
+    assert len(set(await _stored(database, "xmin::text"))) == 2
+
+
 async def test_large_bodies_are_split_over_several_transactions(writer: Writer, database: Database) -> None:
     await asyncio.gather(*[writer.create(f"c-{number}", size=MAX_GROUP_BYTES // 2) for number in range(10)])
     assert len(set(await _stored(database, "xmin::text"))) == 5

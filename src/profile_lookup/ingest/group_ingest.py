@@ -1,8 +1,9 @@
 """Concurrent creates share a transaction: group commit.
 
 If nothing of its caller is under way, a create is written at once, with those that arrived in the same turn of the
-event loop. While two transactions are under way, others queue up, and the next transaction takes up to 64 of them: the
-busier the service is, the less each create costs. See docs/decisions/0018-creates-together.md; `lookup/coalescing.py`
+event loop. While one transaction is under way, those that arrive in a few turns share the next one. While two are under
+way, others queue up, and the next transaction takes up to 64 of them: the busier the service is, the less each create
+costs. See docs/decisions/0018-creates-together.md; `lookup/coalescing.py`
 does the same for lookups.
 """
 
@@ -36,6 +37,12 @@ MAX_GROUP_KEYS = 128
 """Identifiers of a group: `take_turn` in `database/identity_locks.sql` has eight turns for writes of this size."""
 MAX_WAITING = 2048  # requests of a caller in a store
 MAX_WAIT = 5.0  # seconds in the queue
+TURNS_TO_JOIN = 6
+"""Turns of the event loop, while another transaction is under way, in which creates may join the next group.
+
+Clients send their next creates when they get their answers. Without these turns, the first of those creates would often
+have a transaction of its own.
+"""
 SOLO_TURN = 0.1  # seconds that a create that is written alone holds up the queue
 
 _SHORT_LOCK_TIMEOUT = text("set local lock_timeout = '100ms'")
@@ -70,7 +77,14 @@ class _Queue:
     under_way: int = 0
     is_about_to_write: bool = False
 
-    def take(self) -> list[_Request]:
+    async def next_group(self) -> list[_Request]:
+        """Return the requests of the next transaction. If another one is under way, more requests may join first."""
+        if self.under_way > 1:
+            for _ in range(TURNS_TO_JOIN):
+                await asyncio.sleep(0)
+        return self._take()
+
+    def _take(self) -> list[_Request]:
         group: list[_Request] = []
         size = 0
         while self.waiting and len(group) < MAX_GROUP_SIZE:
@@ -144,7 +158,7 @@ class GroupIngest:
     async def _write_groups(self, caller: _Caller, queue: _Queue) -> None:
         queue.is_about_to_write = False
         try:
-            while group := queue.take():
+            while group := await queue.next_group():
                 with _settling_failures(group):
                     queue.waiting.extendleft(reversed(await self._write(caller, group)))
         finally:
