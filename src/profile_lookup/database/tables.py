@@ -269,9 +269,9 @@ identifier = Table(
     PrimaryKeyConstraint("store_id", "id_type", "value", "shared_by", postgresql_include=["profile_id"]),
     CheckConstraint("shared_by in ('', uuid_send(profile_id))", name="shared_by"),
     ForeignKeyConstraint(["store_id", "profile_id"], ["profile.store_id", "profile.id"]),
-    # Without the store it is smaller, and no plan that is made while the table is empty takes it for the primary key. So
-    # that none takes the primary key for it either, whoever searches by profile compares the store by `is not distinct
-    # from`, for which PostgreSQL uses no index.
+    # Without the store it is smaller, and no plan that is made while the table is empty takes it for the primary key.
+    # Whoever searches by profile compares the store by `is not distinct from`, for which PostgreSQL uses no index, so
+    # that no such plan takes the primary key for this one either.
     Index(None, "profile_id"),
     # `fastupdate` is off, since a search would have to read the whole list of pending entries.
     Index(
