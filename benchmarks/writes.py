@@ -19,6 +19,7 @@ from benchmarks.progress import say
 from benchmarks.results import Results
 from benchmarks.rounds import measurement
 from benchmarks.write_database import WriteDatabase
+from profile_lookup.database.embedded.roles import SUPERUSER
 
 WRITE_PEERS = (NAIVE, PGBENCH)
 
@@ -42,7 +43,7 @@ def measure_writes(options: WriteOptions, load: Load, data: Path, results: Resul
         for contender in contenders:
             if isinstance(contender, Server):
                 database.race(contender)
-        postgres = postmaster(server.url)
+        postgres = postmaster(server.url_as(SUPERUSER))
         for contender, kind in itertools.product(contenders, options.kinds):
             database.write(contender, kind, database.batch(kind, max(options.connections)))  # warm-up
         cells = list(itertools.product(range(options.rounds), options.kinds, options.connections))

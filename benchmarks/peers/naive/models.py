@@ -38,6 +38,7 @@ class Profile(Base):
     store_id: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)
     created_at: Mapped[datetime]
+    traits: Mapped[dict[str, Any]]
 
 
 class Alias(Base):
@@ -54,20 +55,9 @@ class Identifier(Base):
     store_id: Mapped[UUID] = mapped_column(primary_key=True)
     id_type: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[str] = mapped_column(primary_key=True)
-    profile_id: Mapped[UUID] = mapped_column(primary_key=True)
-    is_unique: Mapped[bool]
+    shared_by: Mapped[bytes] = mapped_column(primary_key=True)
+    profile_id: Mapped[UUID]
     added_at: Mapped[datetime]
-
-
-class Trait(Base):
-    __tablename__ = "trait"
-
-    store_id: Mapped[UUID] = mapped_column(primary_key=True)
-    profile_id: Mapped[UUID] = mapped_column(primary_key=True)
-    group_name: Mapped[str] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(primary_key=True)
-    value: Mapped[Any] = mapped_column(JSONB)
-    written_at: Mapped[datetime]
 
 
 class Merge(Base):

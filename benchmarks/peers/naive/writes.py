@@ -9,7 +9,7 @@ the validation of traits, concurrent changes of the settings, and the history th
 import asyncio
 import random
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
-from benchmarks.peers.naive.models import Alias, Identifier, Merge, Profile, Store, Trait
+from benchmarks.peers.naive.models import Alias, Identifier, Merge, Profile, Store
 from benchmarks.peers.naive.normalization import normalize
 
 MAX_ATTEMPTS = 50
@@ -80,22 +80,20 @@ async def _write(
 
     canonical_id = await _canonical(session, store_id, holders, _same_person(holders, unique), requested_at)
     for id_type, value in identifiers:
-        if await session.get(Identifier, (store_id, id_type, value, canonical_id)) is None:
+        shared_by = b"" if id_type in unique else canonical_id.bytes
+        if await session.get(Identifier, (store_id, id_type, value, shared_by)) is None:
             session.add(
                 Identifier(
-                    store_id=store_id, id_type=id_type, value=value, profile_id=canonical_id,
-                    is_unique=id_type in unique, added_at=requested_at,
+                    store_id=store_id, id_type=id_type, value=value, shared_by=shared_by, profile_id=canonical_id,
+                    added_at=requested_at,
                 )
             )  # fmt: skip
             await session.flush()
-    for group_name, group in traits.items():
-        for name, value in group.items():
-            trait = await session.get(Trait, (store_id, canonical_id, group_name, name))
-            if trait is None:
-                trait = Trait(store_id=store_id, profile_id=canonical_id, group_name=group_name, name=name)
-                session.add(trait)
-            trait.value, trait.written_at = value, requested_at
-            await session.flush()
+    profile = await session.get_one(Profile, (store_id, canonical_id))
+    now = _microseconds(requested_at)
+    written = {group: {name: [value, now] for name, value in values.items()} for group, values in traits.items()}
+    profile.traits = _later(profile.traits, written)
+    await session.flush()
     return canonical_id
 
 
@@ -109,7 +107,7 @@ async def _canonical(
     """Return the profile of the request: a new one, a known one, or the result of a merge."""
     if not people:
         canonical_id = uuid7()
-        session.add(Profile(store_id=store_id, id=canonical_id, created_at=requested_at))
+        session.add(Profile(store_id=store_id, id=canonical_id, created_at=requested_at, traits={}))
         await session.flush()
         return canonical_id
     canonical_id, *absorbed_ids = people
@@ -155,28 +153,46 @@ def _same_person(holders: dict[UUID, set[Wanted]], unique: Collection[str]) -> l
 async def _absorb(session: AsyncSession, store_id: UUID, canonical_id: UUID, absorbed_id: UUID) -> None:
     of_absorbed = select(Identifier).where(Identifier.store_id == store_id, Identifier.profile_id == absorbed_id)
     for identifier in (await session.scalars(of_absorbed)).all():
-        kept = await session.get(Identifier, (store_id, identifier.id_type, identifier.value, canonical_id))
-        if kept is None:
-            identifier.profile_id = canonical_id
+        shared_by = identifier.shared_by and canonical_id.bytes
+        kept = await session.get(Identifier, (store_id, identifier.id_type, identifier.value, shared_by))
+        if kept is None or kept is identifier:
+            identifier.profile_id, identifier.shared_by = canonical_id, shared_by
         else:
             kept.added_at = min(kept.added_at, identifier.added_at)
             await session.delete(identifier)
         await session.flush()
-    traits = select(Trait).where(Trait.store_id == store_id, Trait.profile_id == absorbed_id)
-    for trait in (await session.scalars(traits)).all():
-        known = await session.get(Trait, (store_id, canonical_id, trait.group_name, trait.name))
-        if known is None:
-            trait.profile_id = canonical_id
-        else:
-            if known.written_at < trait.written_at:
-                known.value, known.written_at = trait.value, trait.written_at
-            await session.delete(trait)
-        await session.flush()
+    canonical = await session.get_one(Profile, (store_id, canonical_id))
+    absorbed = await session.get_one(Profile, (store_id, absorbed_id))
+    canonical.traits = _later(_with_times(canonical), _with_times(absorbed))
+    await session.flush()
     aliases = select(Alias).where(Alias.store_id == store_id, Alias.profile_id == absorbed_id)
     for alias in (await session.scalars(aliases)).all():
         alias.profile_id = canonical_id
         await session.flush()
     session.add(Alias(store_id=store_id, id=absorbed_id, profile_id=canonical_id))
-    absorbed = await session.get(Profile, (store_id, absorbed_id))
     await session.delete(absorbed)
     await session.flush()
+
+
+def _with_times(profile: Profile) -> Traits:
+    """Return the traits of a profile, each with its time: one that is as old as its profile is stored without."""
+    created_at = _microseconds(profile.created_at)
+    return {
+        group: {name: [*entry, created_at][:2] for name, entry in entries.items()}
+        for group, entries in profile.traits.items()
+    }
+
+
+def _later(traits: Traits, others: Traits) -> Traits:
+    """Return all traits; of those that both have, the one that was written later."""
+    later = {group: dict(entries) for group, entries in traits.items()}
+    for group, entries in others.items():
+        known = later.setdefault(group, {})
+        for name, entry in entries.items():
+            if name not in known or len(known[name]) == 1 or known[name][1] <= entry[1]:
+                known[name] = entry
+    return later
+
+
+def _microseconds(time: datetime) -> int:
+    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
