@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from benchmarks.compiled_peers import GO, RUST
 from benchmarks.contenders import ECHO, FASTIFY, FASTIFY_PARSING, NAIVE, PGBENCH, PRODUCT
 from benchmarks.datasets import parse_size
 from benchmarks.results import Measurement, Results, Section, Spread
@@ -18,6 +19,8 @@ _STYLES = {
     NAIVE: ("#444444", ""),
     ECHO: ("#009e73", "6 4"),
     PGBENCH: ("#8a6d00", "2 3"),
+    GO: ("#56b4e9", ""),
+    RUST: ("#b8860b", ""),
 }
 
 _WIDTH, _HEIGHT = 860, 420

@@ -69,12 +69,14 @@ def test_lookups_are_compared_with_peers_that_give_the_same_answers(data: Path, 
 @pytest.mark.slow
 def test_the_peers_in_go_and_rust_are_measured_or_their_missing_packages_are_named(data: Path, tmp_path: Path) -> None:
     process = run_benchmark(
-        *small_run_options(data, tmp_path / "results.json"), "--connections", "4", "--peers", "go,rust"
-    )
+        *small_run_options(data, tmp_path / "results.json"), "--connections", "2,4", "--peers", "go,rust",
+        "--svg", tmp_path,
+    )  # fmt: skip
     assert process.returncode == 0, process.stderr
     for name, package in (("go", "golang-github-jackc-pgx-v4-dev"), ("rust", "librust-tokio-postgres-dev")):
         if re.search(rf"Without {name}: apt-get install .*{package}", process.stderr) is None:
             assert f"| 4           | {name} " in process.stdout
+            assert f">{name} " in (tmp_path / "throughput-phones-1k.svg").read_text()
 
 
 @pytest.mark.slow
