@@ -10,8 +10,6 @@ import pytest
 from sqlalchemy import text
 
 from profile_lookup.database.pool import Database
-from profile_lookup.errors import Unavailable
-from profile_lookup.ingest.writes import write
 from profile_lookup.jobs import blocked_values
 from tests.conftest import PATIENCE, change_settings, finished, look_up, make_profile, make_store
 from tests.database.contents import contents
@@ -246,6 +244,7 @@ async def test_what_is_stored_and_blocked_later_is_removed_and_the_profile_stays
 async def test_many_identifiers_are_removed_in_steps(
     client: httpx.AsyncClient, store_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # With the product's own sizes, several steps would need some thousand profiles.
     monkeypatch.setattr(blocked_values, "VALUES_PER_STEP", 2)
     monkeypatch.setattr(blocked_values, "IDENTIFIERS_PER_STEP", 2)
     monkeypatch.setattr(blocked_values, "MAX_JUDGING", 0.0)
@@ -260,25 +259,38 @@ async def test_many_identifiers_are_removed_in_steps(
     assert await look_up(client, store_id, "phone", "+13175550003") != []
 
 
+_REFUSE_SECOND_REMOVAL = (
+    "create sequence removals",  # it counts what is rolled back, too
+    """
+    create function refuse_second_removal() returns trigger language plpgsql as $$
+    begin
+        if nextval('removals') = 2 then
+            raise exception 'refused' using errcode = 'lock_not_available';
+        end if;
+        return null;
+    end
+    $$
+    """,
+    """
+    create trigger refuse_second_removal after delete on identifier
+    for each statement execute function refuse_second_removal()
+    """,
+)
+
+
 async def test_an_interrupted_removal_goes_on_and_counts_all(
-    client: httpx.AsyncClient, store_id: str, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, store_id: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = 0
-
-    # No fault of the database can be timed between two steps of the operation, so the second step's write fails here.
-    async def write_or_fail(*arguments: Any) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == 2:
-            raise Unavailable
-        await write(*arguments)
-
-    monkeypatch.setattr(blocked_values, "IDENTIFIERS_PER_STEP", 2)
-    monkeypatch.setattr(blocked_values, "write", write_or_fail)
+    """PostgreSQL itself refuses the second removal, as if a lock had not been available."""
+    monkeypatch.setattr(blocked_values, "IDENTIFIERS_PER_STEP", 2)  # so that five values take several steps
+    async with database.transaction() as connection:
+        for statement in _REFUSE_SECOND_REMOVAL:
+            await connection.execute(text(statement))
     for number in range(5):
         await make_profile(client, store_id, phone=f"+1317555000{number}", email=f"bot{number}@x.example")
     assert await removed_by(client, store_id, patterns=[{"idType": "email", "pattern": "^bot"}]) == 5
-    assert calls == 4
+    async with database.transaction() as connection:
+        assert await connection.scalar(text("select last_value from removals")) == 4
 
 
 async def test_values_that_a_new_normalization_makes_blocked_are_removed(
