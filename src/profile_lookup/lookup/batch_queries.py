@@ -10,37 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.database.fuzzy_key import fuzzy_key
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.lookup.queries import MAX_PROFILES, may_look_up, similarity_threshold
+from profile_lookup.lookup.queries import MAX_PROFILES, lookups_of_one_caller, may_look_up, similarity_threshold
 from profile_lookup.stores.rules_cache import StoreRules
 
-# `offset 0` separates the search for the caller: it is done once, whatever the planner believes of the tables.
-LOOKUP_BATCH = f"""
-    select
-        caller.revision,
-        array(
-            select identifier.profile_id
-            from identifier
-            where identifier.store_id = $3
-                and identifier.id_type = sought.id_type
-                and identifier.value = sought.value
-            order by identifier.shared_by
-            limit {MAX_PROFILES}
-        ) as profile_ids
-    from (
-        select store.revision
-        from credential
-        join store on store.account_id = credential.account_id
-        where {may_look_up("$1", "$2", "$3")}
-        offset 0
-    ) as caller
-    left join unnest($4::text[], $5::text[]) with ordinality as sought (id_type, value, position) on true
-    order by sought.position
-"""  # noqa: S608 -- made of constants
-"""Looks up several identifiers: returns a row for each, in order; no rows if the caller may not look up.
-
-If there are no identifiers, one row returns the revision. $1 SID and $2 digest of the caller, $3 store, $4 types and
-$5 values of the identifiers.
-"""
+LOOKUP_BATCH = lookups_of_one_caller(
+    "left join unnest($4::text[], $5::text[]) with ordinality as sought (id_type, value, position) on true"
+)
+"""Looks up any number of identifiers. If there are none, one row returns the revision. See `lookups_of_one_caller`."""
 
 
 class Form(NamedTuple):

@@ -50,8 +50,15 @@ LOOKUP = f"""
 $1 SID and $2 digest of the caller, $3 store, $4 type and $5 value of the identifier.
 """
 
-# `offset 0` separates the search for the caller: it is done once, whatever the planner believes of the tables.
-LOOKUPS_OF_ONE_CALLER = f"""
+
+def lookups_of_one_caller(with_identifiers: str) -> str:
+    """Return the statement of lookups whose caller is joined with the identifiers in this way.
+
+    $1 SID and $2 digest of the caller, $3 store, $4 types and $5 values of the identifiers. It returns a row for each
+    identifier, in order; no rows if the caller may not look up.
+    """
+    # `offset 0` separates the search for the caller: it is done once, whatever the planner believes of the tables.
+    return f"""
     select
         caller.revision,
         array(
@@ -70,13 +77,15 @@ LOOKUPS_OF_ONE_CALLER = f"""
         where {may_look_up("$1", "$2", "$3")}
         offset 0
     ) as caller
-    cross join unnest($4::text[], $5::text[]) with ordinality as sought (id_type, value, position)
+    {with_identifiers}
     order by sought.position
 """  # noqa: S608 -- made of constants
-"""Looks up several identifiers: returns a row for each, in order; no rows if the caller may not look up.
 
-$1 SID and $2 digest of the caller, $3 store, $4 types and $5 values of the identifiers.
-"""
+
+LOOKUPS_OF_ONE_CALLER = lookups_of_one_caller(
+    "cross join unnest($4::text[], $5::text[]) with ordinality as sought (id_type, value, position)"
+)
+"""Looks up at least one identifier. See `lookups_of_one_caller`."""
 
 # `offset 0` makes PostgreSQL probe the indexes for one caller after the other, whatever the planner believes.
 LOOKUPS = f"""
