@@ -13,6 +13,7 @@ from profile_lookup.lookup.batch_lookup import in_pieces
 from profile_lookup.web.dependencies import services_of
 from tests.access.callers import caller
 from tests.api.batch_lookups import batch_body, batch_path, look_up_batch, looked_up_one_by_one
+from tests.api.crowds import make_crowd
 from tests.conftest import change_settings, look_up, make_account, make_profile, make_store
 
 REFUSED_VALUES = [
@@ -88,18 +89,7 @@ async def test_merged_profiles_are_found_as_the_earliest(client: httpx.AsyncClie
 async def test_shared_values_find_at_most_100_profiles_earliest_first(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
-    async with database.transaction() as connection:
-        await connection.execute(
-            text("""
-                with made as (
-                    insert into profile (store_id, id, created_at)
-                    select id, gen_random_uuid(), now() from store, generate_series(1, 120)
-                    returning store_id, id
-                )
-                insert into identifier (store_id, id_type, value, profile_id, shared_by, added_at)
-                select store_id, 'chat', 'lobby', id, uuid_send(id), now() from made
-            """)
-        )
+    await make_crowd(database, 120)
     pairs = [("chat", "lobby"), ("chat", "hall")]
     results = await look_up_batch(client, store_id, pairs)
     assert len(results[0]["profiles"]) == 100

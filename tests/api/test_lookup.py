@@ -8,6 +8,7 @@ from sqlalchemy import text
 from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.database.pool import Database
 from profile_lookup.web.dependencies import services_of
+from tests.api.crowds import make_crowd
 from tests.conftest import BASE_URL, change_settings, look_up, make_account, make_profile, make_store
 from tests.contract.conforming import ConformingTransport
 
@@ -145,18 +146,7 @@ async def test_a_type_that_was_just_configured_is_not_refused(
 async def test_at_most_100_profiles_are_answered_earliest_first(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
-    async with database.transaction() as connection:
-        await connection.execute(
-            text("""
-                with made as (
-                    insert into profile (store_id, id, created_at)
-                    select id, gen_random_uuid(), now() from store, generate_series(1, 120)
-                    returning store_id, id
-                )
-                insert into identifier (store_id, id_type, value, profile_id, shared_by, added_at)
-                select store_id, 'chat', 'lobby', id, uuid_send(id), now() from made
-            """)
-        )
+    await make_crowd(database, 120)
     found = await look_up(client, store_id, "chat", "lobby")
     assert len(found) == 100
     assert found == sorted(found)
