@@ -7,7 +7,7 @@ It is written independently of the service and as simply as possible, so that th
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from profile_lookup.errors import ValueRefused
@@ -108,17 +108,24 @@ class Person:
 
 @dataclass
 class Model:
+    """`apart`: pairs of IDs, aliases included, that never become one person.
+
+    `strangers`: requests, by their time, that are about somebody new, whoever they match.
+    """
+
     settings: Settings = DEFAULT_SETTINGS
     version: int = 1
     groups: dict[str, dict[str, Definition]] = field(default_factory=lambda: {"Contact": CONTACT})
     people: dict[str, Person] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
+    apart: set[frozenset[str]] = field(default_factory=set)
+    strangers: frozenset[int] = frozenset()
 
     def copy(self) -> "Model":
         people = {
             profile: Person(dict(person.identifiers), dict(person.traits)) for profile, person in self.people.items()
         }
-        return Model(self.settings, self.version, dict(self.groups), people, dict(self.aliases))
+        return replace(self, groups=dict(self.groups), people=people, aliases=dict(self.aliases), apart=set(self.apart))
 
     def answer(self, request: Request, at: int, new_profile: str) -> Answer:
         """Apply the request. `at`: its position in time among all requests; `new_profile`: the ID of a new profile."""
@@ -144,18 +151,18 @@ class Model:
                 incoming = self._promoted(traits)
                 if not incoming:
                     raise Refused(400, 520005)
-                return Answer(202, profile=self._write(at, incoming, traits, new_profile=new_profile))
+                return Answer(202, profile=self.write(at, incoming, traits, new_profile=new_profile))
             case requests.PatchTraits(profile, sent):
                 traits = self._read(sent, may_remove=True)
-                self._write(at, self._promoted(traits), traits, known=profile)
+                self.write(at, self._promoted(traits), traits, known=profile)
             case requests.AddIdentifier(profile, id_type, value):
-                self._write(at, [self.normalized(id_type, value)], known=profile)
+                self.write(at, [self.normalized(id_type, value)], known=profile)
             case requests.PatchIdentifier(profile, id_type, old_value, new_value):
                 old, new = self.normalized(id_type, old_value), self.normalized(id_type, new_value)
                 held = self.person(profile, 308).identifiers
                 if old not in held and new not in held:
                     raise Refused(404, 520014)
-                self._write(at, [new], known=profile, replaced=old if old in held else None)
+                self.write(at, [new], known=profile, replaced=old if old in held else None)
             case requests.RemoveIdentifiers(profile, id_type, remove_all):
                 self._remove(profile, id_type, remove_all=remove_all)
             case requests.EraseProfile(profile):
@@ -217,7 +224,7 @@ class Model:
 
     # Identity resolution.
 
-    def _write(
+    def write(
         self,
         at: int,
         incoming: Sequence[Identifier],
@@ -229,14 +236,24 @@ class Model:
     ) -> str:
         if known is not None:
             self.person(known, 308)
-        matching = self._matching_profiles(incoming, known)
+        matching, left_out = self._matching_profiles(at, incoming, known)
+        withheld = {
+            each
+            for each in incoming
+            if self._is_unique(each) and any(each in self.people[p].identifiers for p in left_out)
+        }
+        if withheld and (known is not None and not traits):
+            raise Refused(409, 20409)
+        if not matching and withheld.issuperset(incoming):
+            raise Refused(400, 520005)
         canonical = self._merge(matching, default=new_profile)
         person = self.people.setdefault(canonical, Person())
         if replaced is not None:
             for identifier in (replaced, *incoming):
                 person.identifiers.pop(identifier, None)
         for place, identifier in enumerate(incoming):
-            person.identifiers.setdefault(identifier, (at, place))
+            if identifier not in withheld:
+                person.identifiers.setdefault(identifier, (at, place))
         self._apply_limits(person, incoming)
         for name, value in (traits or {}).items():
             person.traits.pop(name, None)
@@ -244,20 +261,43 @@ class Model:
                 person.traits[name] = (at, value)
         return canonical
 
-    def _matching_profiles(self, incoming: Collection[Identifier], known: str | None) -> set[str]:
+    def _matching_profiles(
+        self, at: int, incoming: Sequence[Identifier], known: str | None
+    ) -> tuple[set[str], set[str]]:
+        """Return the profiles that are the person, and those that matched but are left out: they are kept apart."""
         strong = set() if known is None else {known}
         weak = set()
+        first: dict[str, tuple[bool, int, int, str]] = {}
         for profile, person in self.people.items():
             shared = [each for each in incoming if each in person.identifiers and each[0] in self.settings.rules]
             if len(shared) > 1 or any(self._is_unique(each) for each in shared):
                 strong.add(profile)
             elif shared:
                 weak.add(profile)
-        matching = strong or (weak if len(weak) == 1 else set())
-        for profile in self.people.keys() - matching:
+            places = [(self.settings.rules.index(each[0]), incoming.index(each)) for each in shared]
+            first[profile] = (profile != known, *min(places, default=(99, 0)), profile)
+        if at in self.strangers:
+            matching, left_out = set(), strong | weak
+        else:
+            matching = set()
+            for profile in sorted(strong, key=first.__getitem__):
+                if not any(self.are_apart(profile, other) for other in matching):
+                    matching.add(profile)
+            left_out = strong - matching
+            if not strong and len(weak) == 1:
+                matching = weak
+        for profile in self.people.keys() - matching - left_out:
             if any(self._is_unique(each) for each in incoming if each in self.people[profile].identifiers):
                 raise Refused(409, 20409)
-        return matching
+        return matching, left_out
+
+    def ids_of(self, profile: str) -> set[str]:
+        return {profile} | {alias for alias, of in self.aliases.items() if of == profile}
+
+    def are_apart(self, one: str, other: str) -> bool:
+        return any(
+            frozenset((mine, theirs)) in self.apart for mine in self.ids_of(one) for theirs in self.ids_of(other)
+        )
 
     def _is_unique(self, identifier: Identifier) -> bool:
         return self.settings.configs[identifier[0]].is_unique
