@@ -276,10 +276,10 @@ class Model:
                 weak.add(profile)
             places = [(self.settings.rules.index(each[0]), incoming.index(each)) for each in shared]
             first[profile] = (profile != known, *min(places, default=(99, 0)), profile)
+        matching: set[str] = set()
         if at in self.strangers:
-            matching, left_out = set(), strong | weak
+            left_out = strong | weak
         else:
-            matching = set()
             for profile in sorted(strong, key=first.__getitem__):
                 if not any(self.are_apart(profile, other) for other in matching):
                     matching.add(profile)

@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from random import Random
+from typing import Literal, NamedTuple, get_args
 
 from hypothesis import strategies as st
 
@@ -18,25 +19,30 @@ CASES = int(os.environ.get("SPLIT_CASES", "300"))
 Kind = Literal["create", "patch", "add", "replace", "remove", "erase", "split", "lift"]
 
 
-def kind_of(id_type: str, unique: bool = True, limit: int = 100, policy: LimitPolicy = "fifo") -> IdentifierConfig:
+def kinds(**weights: int) -> list[Kind]:
+    """Return each kind of write as often as its weight says."""
+    return [kind for kind in get_args(Kind) for _ in range(weights.get(kind, 0))]
+
+
+def config(id_type: str, unique: bool = True, limit: int = 100, policy: LimitPolicy = "fifo") -> IdentifierConfig:
     return IdentifierConfig(id_type, enforce_unique=unique, limit=limit, limit_policy=policy, normalization="none")
 
 
-UNIQUE = IdentityResolutionSettings((kind_of("email"), kind_of("phone")), ("email", "phone"))
-LIMITED = IdentityResolutionSettings((kind_of("email", limit=2), kind_of("phone", limit=2)), ("email", "phone"))
+UNIQUE = IdentityResolutionSettings((config("email"), config("phone")), ("email", "phone"))
+LIMITED = IdentityResolutionSettings((config("email", limit=2), config("phone", limit=2)), ("email", "phone"))
 LIFO = IdentityResolutionSettings(
-    (kind_of("email", limit=2, policy="lifo"), kind_of("phone", limit=2, policy="lifo")), ("email", "phone")
+    (config("email", limit=2, policy="lifo"), config("phone", limit=2, policy="lifo")), ("email", "phone")
 )
 SHARED = IdentityResolutionSettings(
-    (kind_of("email"), kind_of("cookie", unique=False), kind_of("device", unique=False)), ("email", "cookie", "device")
+    (config("email"), config("cookie", unique=False), config("device", unique=False)), ("email", "cookie", "device")
 )
 MIXED = IdentityResolutionSettings(
     (
-        kind_of("email", limit=2),
-        kind_of("cookie", unique=False, limit=2),
-        kind_of("device", unique=False, limit=1, policy="lifo"),
-        kind_of("passport"),
-        kind_of("tag", unique=False),
+        config("email", limit=2),
+        config("cookie", unique=False, limit=2),
+        config("device", unique=False, limit=1, policy="lifo"),
+        config("passport"),
+        config("tag", unique=False),
     ),
     ("email", "cookie", "device"),
 )
@@ -56,28 +62,38 @@ class RandomWrite(NamedTuple):
     keeps_apart: bool = True
 
 
-def writes(settings: IdentityResolutionSettings, kinds: Sequence[Kind]) -> st.SearchStrategy[RandomWrite]:
-    """Draw writes of these kinds; a kind that stands there twice is twice as likely."""
-    values = [identifier(f"{config.id_type}:{value}") for config in settings.identifier_configs for value in "abcd"]
-    removes = "remove" in kinds
+def random_write(chance: Random, settings: IdentityResolutionSettings, kinds: Sequence[Kind]) -> RandomWrite:
+    """Return a write of one of these kinds; a kind that stands there twice is twice as likely."""
+    values = [identifier(f"{each.id_type}:{value}") for each in settings.identifier_configs for value in "abcd"]
+    kind = chance.choice(kinds)
+    sizes = {"create": (1, 1, 2, 2, 3), "patch": (0, 0, 1), "add": (1,), "replace": (1,)}
+    written: list[int | None] = [1, 2, 3]
+    if kind == "patch" and "remove" in kinds:
+        written += [None, None]
+    traits = [(name, chance.choice(written)) for name in NAMES if kind in {"create", "patch"} and chance.random() < 0.4]
+    return RandomWrite(
+        kind,
+        chance.randrange(9),
+        tuple(chance.sample(values, chance.choice(sizes.get(kind, (0,))))),
+        tuple(traits),
+        chance.randrange(1, 64),
+        chance.random() < 0.8,
+    )
 
-    def of_kind(kind: Kind) -> st.SearchStrategy[RandomWrite]:
-        sizes = {"create": (1, 3), "patch": (0, 1), "add": (1, 1), "replace": (1, 1)}
-        least, most = sizes.get(kind, (0, 0))
-        some = st.sampled_from([1, 2, 3])
-        value = some | st.none() if kind == "patch" and removes else some
-        pairs = st.lists(st.tuples(st.sampled_from(NAMES), value), max_size=2, unique_by=lambda pair: pair[0])
-        return st.builds(
-            RandomWrite,
-            st.just(kind),
-            st.integers(0, 8),
-            st.lists(st.sampled_from(values), min_size=least, max_size=most, unique=True).map(tuple),
-            pairs.map(tuple) if kind in {"create", "patch"} else st.just(()),
-            st.integers(1, 63),
-            st.booleans() if kind == "split" else st.just(True),
-        )
 
-    return st.one_of([of_kind(kind) for kind in kinds])
+def writes(
+    settings: IdentityResolutionSettings, kinds: Sequence[Kind], least: int, most: int
+) -> st.SearchStrategy[list[RandomWrite]]:
+    """Draw lists of writes.
+
+    Hypothesis prefers simple and repeated values. As it draws only a seed, the kinds alone decide how likely a write is.
+    """
+
+    def from_seed(seed: int) -> list[RandomWrite]:
+        chance = Random(seed)
+        return [random_write(chance, settings, kinds) for _ in range(chance.randint(least, most))]
+
+    return st.integers(0, 2**64 - 1).map(from_seed)
 
 
 def model_settings(settings: IdentityResolutionSettings) -> model.Settings:

@@ -12,17 +12,25 @@ from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
-from hypothesis import strategies as st
 
 from profile_lookup.errors import JoinRefused
 from profile_lookup.identity.history.event import Event
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from tests.identity.history.memory_store import MemoryStore, is_join, model_state, numbered, replayed_on
-from tests.identity.history.random_writes import ALL_SETTINGS, CASES, UNIQUE, Kind, RandomWrite, model_settings, writes
+from tests.identity.history.random_writes import (
+    ALL_SETTINGS,
+    CASES,
+    UNIQUE,
+    Kind,
+    RandomWrite,
+    kinds,
+    model_settings,
+    writes,
+)
 from tests.model.model import Model
 
-CREATES: list[Kind] = ["create"]
-WRITES: list[Kind] = ["create"] * 4 + ["patch", "add"]
+CREATES = kinds(create=1)
+WRITES = kinds(create=4, patch=1, add=1)
 
 counts: Counter[str] = Counter()
 
@@ -105,10 +113,6 @@ def newest_join(store: MemoryStore) -> tuple[UUID, list[Event]]:
     return profile_id, [event for event in events if is_join(event) and leaves_somebody(store, event)]
 
 
-def drawn_writes(rules: IdentityResolutionSettings, kinds: Sequence[Kind]) -> st.SearchStrategy[list[RandomWrite]]:
-    return st.lists(writes(rules, kinds), min_size=3, max_size=9)
-
-
 many_cases = settings(max_examples=CASES, suppress_health_check=[HealthCheck.filter_too_much])
 
 ORDERS = ["in one call", "the newest first", "in any order"]
@@ -118,14 +122,14 @@ ORDERS = ["in one call", "the newest first", "in any order"]
 def _report() -> Iterator[None]:
     counts.clear()
     yield
-    print(dict(sorted(counts.items())))
+    print(dict(sorted(counts.items())))  # noqa: T201 -- a summary for pytest -rP
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("kinds", [CREATES, WRITES], ids=["creates", "writes"])
-def test_joins_of_unique_types_are_undone_in_any_order(order: str, kinds: list[Kind]) -> None:
+@pytest.mark.parametrize("of_kinds", [CREATES, WRITES], ids=["creates", "writes"])
+def test_joins_of_unique_types_are_undone_in_any_order(order: str, of_kinds: list[Kind]) -> None:
     @many_cases
-    @given(drawn_writes(UNIQUE, kinds))
+    @given(writes(UNIQUE, of_kinds, 4, 9))
     def compare(drawn: Sequence[RandomWrite]) -> None:
         store, oracle, _ = undone_and_never_joined(UNIQUE, drawn, order)
         assert store.state() == model_state(oracle)
@@ -136,7 +140,7 @@ def test_joins_of_unique_types_are_undone_in_any_order(order: str, kinds: list[K
 @pytest.mark.parametrize("name", ALL_SETTINGS)
 def test_the_newest_join_is_undone_whatever_the_settings(name: str) -> None:
     @many_cases
-    @given(drawn_writes(ALL_SETTINGS[name], WRITES))
+    @given(writes(ALL_SETTINGS[name], WRITES, 4, 9))
     def compare(drawn: Sequence[RandomWrite]) -> None:
         store, oracle, _ = undone_and_never_joined(ALL_SETTINGS[name], drawn, joins_of=newest_join)
         assert store.state() == model_state(oracle)
@@ -157,7 +161,7 @@ def met_the_same_people(store: MemoryStore, oracle: Model, met: Mapping[int, str
 @pytest.mark.parametrize("name", ["limited", "lifo", "shared", "mixed"])
 def test_joins_are_undone_if_each_later_write_would_have_met_the_same_person(name: str) -> None:
     @many_cases
-    @given(drawn_writes(ALL_SETTINGS[name], WRITES))
+    @given(writes(ALL_SETTINGS[name], WRITES, 4, 9))
     def compare(drawn: Sequence[RandomWrite]) -> None:
         store, oracle, met = undone_and_never_joined(ALL_SETTINGS[name], drawn)
         if not met_the_same_people(store, oracle, met):
