@@ -46,6 +46,7 @@
     ├── TraitLimitReached           the trait group has as many traits as it may have
     ├── Conflict
     │   ├── IdentifierConflict      a value that may neither be shared nor merge belongs to another profile
+    │   │   └── IdentifierKeptApart   it belongs to a profile that is kept apart from the one it is added to
     │   ├── AlreadyUndone           a join that should be undone was undone before
     │   ├── AlreadyUploaded         the import has its file already
     │   └── StillBeingRemoved       the values of a trait or group that had this name are still being deleted
@@ -350,6 +351,12 @@ class IdentifierConflict(Conflict):
             f"A value of idType {id_type} belongs to another profile; it is unique and not a matching rule, "
             "so it can neither be shared nor merge the two"
         )
+        self.id_type = id_type
+
+
+class IdentifierKeptApart(IdentifierConflict):
+    def __init__(self, id_type: str) -> None:
+        Conflict.__init__(self, f"A value of idType {id_type} belongs to a profile that is kept apart from this one")
         self.id_type = id_type
 
 

@@ -29,11 +29,6 @@ class Change:
     blocked: tuple[BlockedTrait, ...] = ()
     sent: Mapping[NormalizedIdentifier, str] = field(default_factory=dict, compare=False, repr=False)
 
-    @property
-    def is_one_identifier(self) -> bool:
-        """Whether it adds or replaces a single identifier and writes nothing else."""
-        return bool(self.incoming) and not self.traits
-
     @classmethod
     def of_traits(
         cls,

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Literal
 from uuid import UUID
 
-from profile_lookup.errors import IdentifierConflict, TraitsRefused
+from profile_lookup.errors import IdentifierKeptApart, TraitsRefused
 from profile_lookup.identity.blocked_values import PLACEHOLDERS_ALONE, BlockedValues
 from profile_lookup.identity.candidates import deciding_profiles
 from profile_lookup.identity.change import Change
@@ -106,8 +106,8 @@ class ProfileReplay:
         resolution = resolve(self._settings, change.incoming, candidates, known)
         profiles = profiles_of(resolution)
         withheld = withheld_of(resolution)
-        if withheld and change.is_one_identifier:
-            raise IdentifierConflict(withheld[0].id_type)
+        if withheld and known is not None and not change.traits:
+            raise IdentifierKeptApart(withheld[0].id_type)
         identifiers, traits = combined(self._settings, profiles, change, requested_at, withheld)
         names = united_names(profiles, self._settings.is_unique)
         request = Request.of(change, known, withheld)
