@@ -23,7 +23,8 @@ def united_identifiers(profiles: Iterable[Profile]) -> dict[NormalizedIdentifier
     """Return the identifiers of all profiles; one that several profiles held keeps its earliest time."""
     united: dict[NormalizedIdentifier, datetime] = {}
     for profile in profiles:
-        both = {each: min(at, united[each]) for each, at in profile.identifiers.items() if each in united}
+        in_both = profile.identifiers.keys() & united.keys()
+        both = {each: min(profile.identifiers[each], united[each]) for each in in_both}
         united |= profile.identifiers
         united |= both
     return united

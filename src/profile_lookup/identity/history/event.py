@@ -190,36 +190,44 @@ def event_of(
 
     `event` says who wrote what. `identifiers` and `traits` are the person's after the write.
     """
-    held = {each for profile in before for each in profile.identifiers}
     carried = event.request.carried.values()
-    dropped = held.union(carried) - identifiers.keys() - set(event.removed)
+    dropped = {each for each in carried if each not in identifiers}.union(
+        *(profile.identifiers.keys() - identifiers.keys() for profile in before)
+    )
     known_traits = {name for profile in before for name in profile.traits}
     written = {name: value for name, value in event.request.traits.items() if value is not None or name in known_traits}
     return replace(
         event,
         request=replace(event.request, traits=written),
         absorbed=tuple(Profile(each.id, each.identifiers, each.traits) for each in before[1:]),
-        added=tuple(each for each in carried if each in identifiers and each not in held),
-        evicted=tuple(sorted(dropped)),
-        before=_before(before[0], before[1:], identifiers, traits) if before else Before(),
+        added=tuple(
+            each
+            for each in carried
+            if each in identifiers and not any(each in profile.identifiers for profile in before)
+        ),
+        evicted=tuple(sorted(dropped.difference(event.removed))),
+        before=_before(carried, before, identifiers, traits) if before else Before(),
     )
 
 
 def _before(
-    canonical: Profile,
-    absorbed: Sequence[Profile],
+    carried: Iterable[NormalizedIdentifier],
+    profiles: Sequence[Profile],
     identifiers: Mapping[NormalizedIdentifier, datetime],
     traits: Mapping[TraitName, Trait],
 ) -> Before:
+    canonical, *absorbed = profiles
     held = canonical.identifiers
+    of_others = {each for profile in absorbed for each in profile.identifiers if each in held}
+    written = of_others.union(each for each in carried if each in held)
     former_traits = canonical.traits
     return Before(
-        lost={each: at for each, at in held.items() if each not in identifiers},
-        retimed={each: at for each, at in held.items() if each in identifiers and identifiers[each] != at},
+        lost={each: held[each] for each in sorted(held.keys() - identifiers.keys())},
+        retimed={each: held[each] for each in sorted(written) if identifiers.get(each, held[each]) != held[each]},
         traits={
             name: former_traits.get(name)
-            for name in former_traits.keys() | traits.keys()
+            for name in sorted(former_traits.keys() | traits.keys())
             if former_traits.get(name) != traits.get(name)
         },
-        held=frozenset(each for profile in absorbed for each in profile.identifiers if each in held),
+        held=frozenset(of_others),
     )

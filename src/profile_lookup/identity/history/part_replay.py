@@ -152,9 +152,9 @@ class PartReplay:
         replaced = times if request.renews else ()
         identifiers, traits = written(self._settings, parts, times, request.traits, event.at, replaced)
         for part in parts:
-            for each in part.identifiers:
+            for each in part.identifiers.keys() - identifiers.keys():
                 self._holders.pop(each, None)
-        self._put(Profile(event.profile_id, identifiers, traits))
+        self._put(Profile(event.profile_id, identifiers, traits), parts[0] if parts else None)
         recorded = event_of(event, parts, identifiers, traits)
         self.events.append(
             replace(
@@ -164,10 +164,11 @@ class PartReplay:
             )
         )
 
-    def _put(self, part: Profile) -> None:
+    def _put(self, part: Profile, before: Profile | None = None) -> None:
+        """Set a part. `before` is the same part before its last event: what it held then is known already."""
         self.parts[part.id] = part
-        unique = (each for each in part.identifiers if self._settings.is_unique(each.id_type))
-        self._holders |= dict.fromkeys(unique, part.id)
+        new = part.identifiers.keys() - (before.identifiers.keys() if before else ())
+        self._holders |= dict.fromkeys((each for each in new if self._settings.is_unique(each.id_type)), part.id)
 
 
 def _first_holders(
