@@ -37,6 +37,8 @@ class DoneWrite:
     removed: NormalizedIdentifier | None = None
     erases: bool = False
     split: Split | None = None
+    named: tuple[UUID, ...] = ()
+    keeps_apart: bool = True
     lifted: tuple[set[UUID], set[UUID]] | None = None
 
 
@@ -199,7 +201,9 @@ class MemoryStore:
                 if not named:
                     return None
                 done = self.split(known, named, keeps_apart=write.keeps_apart)
-                return DoneWrite(self.number, change, known, split=done if write.keeps_apart else None)
+                return DoneWrite(
+                    self.number, change, known, split=done, named=tuple(named), keeps_apart=write.keeps_apart
+                )
             case "lift":
                 other = sorted(self.profiles)[write.which % len(self.profiles)]
                 if other == known:
@@ -229,22 +233,40 @@ class MemoryStore:
 
 
 def replayed_on(model: Model, write: DoneWrite) -> str | None:
-    """Do a create, patch or addition on the model; return its profile, or None if the model refuses it."""
-    incoming = [(each.id_type, str(each.value)) for each in write.change.incoming]
-    traits = {(name.group, name.name): value for name, value in write.change.traits.items()}
+    """Do the same write on the model; return its profile, or None if the model refuses it."""
     known = None if write.known is None else numbered(write.known.int)
-    replaced = write.change.replaced
+    profile = "" if known is None else model.aliases.get(known, known)
     try:
-        return model.write(
-            write.number,
-            incoming,
-            traits,
-            known=known if known is None else model.aliases.get(known, known),
-            new_profile=numbered(write.number),
-            replaced=None if replaced is None else (replaced.id_type, str(replaced.value)),
-        )
+        if write.removed is not None:
+            model.remove(profile, _pair(write.removed))
+        elif write.erases:
+            model.erase(profile)
+        elif write.split is not None:
+            model.split(profile, [each.int for each in write.named], keeps_apart=write.keeps_apart)
+        elif write.lifted is not None:
+            one, other = ({model.aliases.get(each, each) for each in map(_name, ids)} for ids in write.lifted)
+            model.lift(one.pop(), other.pop())
+        else:
+            change = write.change
+            return model.write(
+                write.number,
+                [_pair(each) for each in change.incoming],
+                {(name.group, name.name): value for name, value in change.traits.items()},
+                known=profile or None,
+                new_profile=numbered(write.number),
+                replaced=None if change.replaced is None else _pair(change.replaced),
+            )
     except Refused:
         return None
+    return profile
+
+
+def _pair(identifier: NormalizedIdentifier) -> tuple[str, str]:
+    return identifier.id_type, str(identifier.value)
+
+
+def _name(profile_id: UUID) -> str:
+    return numbered(profile_id.int)
 
 
 def model_state(model: Model) -> State:

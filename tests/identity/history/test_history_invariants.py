@@ -54,7 +54,7 @@ class Watch:
         self._check_removed(write)
 
     def _check_separations(self, write: DoneWrite) -> None:
-        if write.split is not None:
+        if write.split is not None and write.keeps_apart:
             for part in write.split.parts:
                 for other in write.split.parts:
                     if other is not part:

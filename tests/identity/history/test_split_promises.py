@@ -170,3 +170,23 @@ def test_joins_are_undone_if_each_later_write_would_have_met_the_same_person(nam
         assert store.state() == model_state(oracle)
 
     compare()
+
+
+EVERYTHING = kinds(create=7, patch=2, add=1, replace=1, remove=1, erase=1, split=3, lift=1)
+
+
+@pytest.mark.parametrize("name", ALL_SETTINGS)
+def test_the_model_splits_random_stores_in_the_same_way(name: str) -> None:
+    @many_cases
+    @given(writes(ALL_SETTINGS[name], EVERYTHING, 5, 25))
+    def compare(drawn: Sequence[RandomWrite]) -> None:
+        store = MemoryStore(ALL_SETTINGS[name])
+        model = Model(model_settings(ALL_SETTINGS[name]))
+        for write in drawn:
+            done = store.do(write)
+            if done is not None:
+                replayed_on(model, done)
+                counts[write.kind] += 1
+                assert store.state() == model_state(model)
+
+    compare()
