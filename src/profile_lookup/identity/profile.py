@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from profile_lookup.identity.history.creation import Creation
-from profile_lookup.identity.history.separations import SeparationsOfIds
+from profile_lookup.identity.history.separations import NOT_SEPARATED, SeparationsOfIds
 from profile_lookup.identity.identifier import NormalizedIdentifier
 
 TraitValue = str | int | bool | list[str | int | bool]
@@ -42,5 +42,5 @@ class Profile:
     identifiers: Mapping[NormalizedIdentifier, datetime]
     traits: Mapping[TraitName, Trait]
     names: Mapping[NormalizedIdentifier, tuple[int, ...]] = field(default_factory=dict)
-    separations: SeparationsOfIds = frozenset()
+    separations: SeparationsOfIds = NOT_SEPARATED
     creation: Creation | None = None

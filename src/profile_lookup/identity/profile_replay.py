@@ -10,12 +10,12 @@ from uuid import UUID
 from profile_lookup.errors import IdentifierKeptApart, TraitsRefused
 from profile_lookup.identity.blocked_values import PLACEHOLDERS_ALONE, BlockedValues
 from profile_lookup.identity.candidates import deciding_profiles
-from profile_lookup.identity.change import Change
+from profile_lookup.identity.change import NO_CHANGE, Change
 from profile_lookup.identity.difference import Difference, RecordedMerge, difference_of
 from profile_lookup.identity.history.creation import Actor, Creation
-from profile_lookup.identity.history.event import NOTHING_WRITTEN, Event, Request
-from profile_lookup.identity.history.event_log import EventLog, about, is_plain
-from profile_lookup.identity.history.separations import Separations
+from profile_lookup.identity.history.event import Request
+from profile_lookup.identity.history.event_log import EventLog
+from profile_lookup.identity.history.separations import NOT_SEPARATED
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.merging import combined, evicted
 from profile_lookup.identity.person_names import (
@@ -110,8 +110,7 @@ class ProfileReplay:
             raise IdentifierKeptApart(withheld[0].id_type)
         identifiers, traits = combined(self._settings, profiles, change, requested_at, withheld)
         names = united_names(profiles, self._settings.is_unique)
-        request = Request.of(change, known, withheld)
-        written = self.become(resolution, identifiers, traits, names, requested_at, request, change.replaced, actor)
+        written = self.become(resolution, identifiers, traits, names, requested_at, change, known, actor)
         for identifier, counted in counts.items():
             self._keep_names(identifier, counted.names)
         shared = tuple(identifier for identifier, each in counts.items() if len(each.names) >= NOTICE_FROM)
@@ -124,27 +123,27 @@ class ProfileReplay:
         traits: Mapping[TraitName, Trait],
         names: Mapping[NormalizedIdentifier, tuple[int, ...]],
         at: datetime,
-        request: Request = NOTHING_WRITTEN,
-        replaced: NormalizedIdentifier | None = None,
+        change: Change = NO_CHANGE,
+        known: UUID | None = None,
         actor: Actor | None = None,
     ) -> Written:
-        """Give the resolution's person exactly these identifiers and traits, and the names of these identifiers."""
+        """Give the resolution's person exactly these identifiers and traits, and the names of these identifiers.
+
+        `change`, which may have been addressed to the known profile, and `actor` are recorded as the reason.
+        """
         event_id = self._new_id()
         creation = None
         match resolution:
             case Create():
                 written = Written("created", event_id)
                 self._created[written.profile_id] = at
-                creation = Creation(at, actor) if is_plain(request, identifiers) else None
+                creation = Creation(at, actor) if len(identifiers) == len(change.incoming) else None
             case Update(profile):
                 written = Written("updated", profile.id)
             case Merge(canonical):
                 written = Written("merged", canonical.id)
                 self._merges.append(RecordedMerge(event_id, resolution, at))
         profiles = profiles_of(resolution)
-        if creation is None:
-            event = Event(event_id, "created", at, written.profile_id, request, actor=actor)
-            self._log.record(about(self._settings, event, resolution, replaced), profiles, identifiers, traits)
         held: Iterable[NormalizedIdentifier] = ()
         for profile in profiles:
             before = self._now.pop(profile.id).identifiers.keys()
@@ -154,10 +153,12 @@ class ProfileReplay:
                 self._holders[identifier].discard(profile.id)
         self._hold(written.profile_id, identifiers.keys() - held)
         kept_names = {each: counted for each, counted in names.items() if each in identifiers}
-        separations = frozenset[Separations]().union(*(profile.separations for profile in profiles))
-        self._now[written.profile_id] = Profile(
-            written.profile_id, identifiers, traits, kept_names, separations, creation
-        )
+        separations = NOT_SEPARATED.union(*(profile.separations for profile in profiles))
+        became = Profile(written.profile_id, identifiers, traits, kept_names, separations, creation)
+        if creation is None:
+            request = Request.of(change, known, withheld_of(resolution))
+            self._log.record(self._settings, event_id, at, request, resolution, became, change.replaced, actor)
+        self._now[written.profile_id] = became
         self._changed.add(written.profile_id)
         return written
 

@@ -116,9 +116,9 @@ class MemoryStore:
         profile = self.profiles[profile_id]
         kept = {each: added_at for each, added_at in profile.identifiers.items() if each != identifier}
         log = EventLog()
-        event = Event(UUID(int=self.number), "identifierRemoved", at(self.number), profile_id, removed=(identifier,))
-        log.record(event, [profile], kept, profile.traits)
-        self.profiles[profile_id] = replace(profile, identifiers=kept, creation=None)
+        after = replace(profile, identifiers=kept, creation=None)
+        log.record_removal(UUID(int=self.number), at(self.number), profile, after, (identifier,))
+        self.profiles[profile_id] = after
         self._store(log)
 
     def erase(self, profile_id: UUID) -> None:

@@ -1,7 +1,7 @@
 """An event says what a write did to one person, and keeps what is needed to undo it."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -93,6 +93,9 @@ class Before:
     held: frozenset[NormalizedIdentifier] = frozenset()
 
 
+NOTHING_BEFORE = Before()
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """A write. Identifiers that were removed since have lost their values: `is_forgotten`.
@@ -109,14 +112,14 @@ class Event:
     kind: EventKind
     at: datetime
     profile_id: UUID
-    request: Request = field(default_factory=Request)
+    request: Request = NOTHING_WRITTEN
     matched: tuple[Match, ...] = ()
     rule: str | None = None
     absorbed: tuple[Profile, ...] = ()
     added: tuple[NormalizedIdentifier, ...] = ()
     removed: tuple[NormalizedIdentifier, ...] = ()
     evicted: tuple[NormalizedIdentifier, ...] = ()
-    before: Before = field(default_factory=Before)
+    before: Before = NOTHING_BEFORE
     actor: Actor | None = None
     has_ended: bool = False
     undone_by: UUID | None = None
@@ -178,56 +181,3 @@ def forgotten(identifier: NormalizedIdentifier) -> NormalizedIdentifier:
 
 def is_forgotten(identifier: NormalizedIdentifier) -> bool:
     return not identifier.value
-
-
-def event_of(
-    event: Event,
-    before: Sequence[Profile],
-    identifiers: Mapping[NormalizedIdentifier, datetime],
-    traits: Mapping[TraitName, Trait],
-) -> Event:
-    """Return the event with what its write did to the person: to these profiles, the canonical one first.
-
-    `event` says who wrote what. `identifiers` and `traits` are the person's after the write.
-    """
-    carried = event.request.carried.values()
-    dropped = {each for each in carried if each not in identifiers}.union(
-        *(profile.identifiers.keys() - identifiers.keys() for profile in before)
-    )
-    known_traits = {name for profile in before for name in profile.traits}
-    written = {name: value for name, value in event.request.traits.items() if value is not None or name in known_traits}
-    return replace(
-        event,
-        request=replace(event.request, traits=written),
-        absorbed=tuple(Profile(each.id, each.identifiers, each.traits) for each in before[1:]),
-        added=tuple(
-            each
-            for each in carried
-            if each in identifiers and not any(each in profile.identifiers for profile in before)
-        ),
-        evicted=tuple(sorted(dropped.difference(event.removed))),
-        before=_before(carried, before, identifiers, traits) if before else Before(),
-    )
-
-
-def _before(
-    carried: Iterable[NormalizedIdentifier],
-    profiles: Sequence[Profile],
-    identifiers: Mapping[NormalizedIdentifier, datetime],
-    traits: Mapping[TraitName, Trait],
-) -> Before:
-    canonical, *absorbed = profiles
-    held = canonical.identifiers
-    of_others = {each for profile in absorbed for each in profile.identifiers if each in held}
-    written = of_others.union(each for each in carried if each in held)
-    former_traits = canonical.traits
-    return Before(
-        lost={each: held[each] for each in sorted(held.keys() - identifiers.keys())},
-        retimed={each: held[each] for each in sorted(written) if identifiers.get(each, held[each]) != held[each]},
-        traits={
-            name: former_traits.get(name)
-            for name in sorted(former_traits.keys() | traits.keys())
-            if former_traits.get(name) != traits.get(name)
-        },
-        held=frozenset(of_others),
-    )

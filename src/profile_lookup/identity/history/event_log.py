@@ -1,15 +1,15 @@
 """The events of many writes in memory, one after the other."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from profile_lookup.identity.history.creation import Creation
-from profile_lookup.identity.history.event import Event, Request, event_of, matches_of
+from profile_lookup.identity.history.creation import Actor, Creation
+from profile_lookup.identity.history.event import NOTHING_WRITTEN, Event, EventKind, Request, matches_of
+from profile_lookup.identity.history.event_derivation import event_of
 from profile_lookup.identity.history.forgetting import without_identifiers, without_traits
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.identity.profile import Profile, Trait, TraitName
+from profile_lookup.identity.profile import Profile, TraitName
 from profile_lookup.identity.resolution import Create, Merge, Resolution, Update, profiles_of
 from profile_lookup.identity.rules import IdentityResolutionSettings
 
@@ -25,29 +25,7 @@ def creation_event(profile: Profile, creation: Creation) -> Event:
         for each, at in sorted(profile.identifiers.items(), key=lambda item: item[1])
     }
     request = Request(carried, {name: trait.value for name, trait in profile.traits.items()})
-    event = Event(profile.id, "created", creation.at, profile.id, request, actor=creation.actor)
-    return event_of(event, [], profile.identifiers, profile.traits)
-
-
-def is_plain(request: Request, identifiers: Collection[NormalizedIdentifier]) -> bool:
-    """Return whether a new profile has everything that its request carried, so that no event needs to be stored."""
-    return len(identifiers) == len(request.carried)
-
-
-def about(
-    settings: IdentityResolutionSettings, event: Event, resolution: Resolution, replaced: NormalizedIdentifier | None
-) -> Event:
-    """Return the event of a write with why it was about this person. `replaced` is what its request replaced."""
-    in_rules = [each for each in event.request.carried.values() if each.id_type in settings.matching_rules]
-    matched = matches_of(settings, in_rules, profiles_of(resolution))
-    removed = () if replaced is None or replaced in event.request.carried.values() else (replaced,)
-    match resolution:
-        case Create():
-            return event
-        case Update():
-            return replace(event, kind=event.request.kind, matched=matched, removed=removed)
-        case Merge(rule=rule):
-            return replace(event, kind="merged", matched=matched, removed=removed, rule=rule)
+    return event_of(profile.id, "created", creation.at, request, [], profile, actor=creation.actor)
 
 
 class EventLog:
@@ -64,22 +42,72 @@ class EventLog:
 
     def record(
         self,
-        event: Event,
-        before: Sequence[Profile],
-        identifiers: Mapping[NormalizedIdentifier, datetime],
-        traits: Mapping[TraitName, Trait],
+        settings: IdentityResolutionSettings,
+        event_id: UUID,
+        at: datetime,
+        request: Request,
+        resolution: Resolution,
+        after: Profile,
+        replaced: NormalizedIdentifier | None = None,
+        actor: Actor | None = None,
     ) -> None:
-        """Record a write to these profiles, the canonical one first; they have the identifiers and traits after it."""
+        """Record a write to the resolution's profiles, which are the profile `after` now.
+
+        `replaced` is the identifier that the request replaced.
+        """
+        before = profiles_of(resolution)
+        carried = request.carried.values()
+        in_rules = [each for each in carried if each.id_type in settings.matching_rules]
+        match resolution:
+            case Create():
+                kind: EventKind = "created"
+            case Update():
+                kind = request.kind
+            case Merge():
+                kind = "merged"
+        self.add(
+            event_of(
+                event_id,
+                kind,
+                at,
+                request,
+                before,
+                after,
+                matched=matches_of(settings, in_rules, before),
+                rule=resolution.rule if isinstance(resolution, Merge) else None,
+                removed=() if replaced is None or replaced in carried else (replaced,),
+                actor=actor,
+            ),
+            before,
+        )
+
+    def record_removal(
+        self,
+        event_id: UUID,
+        at: datetime,
+        before: Profile,
+        after: Profile,
+        removed: tuple[NormalizedIdentifier, ...],
+        actor: Actor | None = None,
+    ) -> None:
+        """Record that identifiers of the profile were removed for good."""
+        event = event_of(
+            event_id, "identifierRemoved", at, NOTHING_WRITTEN, [before], after, removed=removed, actor=actor
+        )
+        self.add(event, [before])
+
+    def add(self, event: Event, before: Sequence[Profile]) -> None:
+        """Add the event of a write to these profiles, and forget what it removed."""
         for profile in before:
             if profile.creation is not None:
-                self._add(creation_event(profile, profile.creation))
+                self._append(creation_event(profile, profile.creation))
         for profile in before[1:]:
             self._places.setdefault(event.profile_id, []).extend(self._places.pop(profile.id, ()))
-        self._add(event_of(event, before, identifiers, traits))
+        self._append(event)
         removed = [name for name, value in event.request.traits.items() if value is None]
         self._forget(event.profile_id, event.removed, removed)
 
-    def _add(self, event: Event) -> None:
+    def _append(self, event: Event) -> None:
         self._places.setdefault(event.profile_id, []).append(len(self.events))
         self.events.append(event)
 

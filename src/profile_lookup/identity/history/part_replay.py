@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from profile_lookup.identity.history.event import Event, EventKind, event_of, is_forgotten, matches_of
+from profile_lookup.identity.history.event import Event, EventKind, Request, is_forgotten, matches_of
+from profile_lookup.identity.history.event_derivation import event_of
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.merging import written
 from profile_lookup.identity.profile import Profile
@@ -112,30 +113,17 @@ class PartReplay:
         if is_undone and not carried:
             raise IdentifiesNobody
         self._part_of[profile_id] = profile_id
-        request = replace(event.request, carried=carried, addressed=None, renews=False)
-        created = replace(event, kind="created", profile_id=profile_id, request=request, matched=(), rule=None)
-        self._record(replace(created, undone_by=self._split_id if is_undone else event.undone_by), [])
+        request = Request(carried, event.request.traits)
+        self._record(event, "created", profile_id, request, [], is_undone=is_undone)
 
     def _write(self, event: Event, part_ids: Sequence[UUID], kind: EventKind, *, is_undone: bool) -> None:
         parts = [self.parts.pop(each) for each in part_ids]
         canonical = parts[0].id
-        pool = dict.fromkeys(each.identifier for each in event.matched)
-        matched = matches_of(self._settings, pool, parts)
         if len(parts) > 1:
             absorbed = set(part_ids[1:])
             self._part_of |= {each: canonical for each, part in self._part_of.items() if part in absorbed}
-        self._record(
-            replace(
-                event,
-                kind=kind,
-                profile_id=canonical,
-                request=replace(event.request, carried=self._carried(event, part_ids)),
-                matched=matched,
-                rule=event.rule if len(parts) > 1 else None,
-                undone_by=self._split_id if is_undone else event.undone_by,
-            ),
-            parts,
-        )
+        request = replace(event.request, carried=self._carried(event, part_ids))
+        self._record(event, kind, canonical, request, parts, is_undone=is_undone)
 
     def _carried(self, event: Event, part_ids: Collection[UUID]) -> dict[int, NormalizedIdentifier]:
         """Return what these parts may take of the identifiers that the event carried."""
@@ -145,24 +133,45 @@ class PartReplay:
             if not is_forgotten(each) and each not in self._withheld and self._holders.get(each) in (None, *part_ids)
         }
 
-    def _record(self, event: Event, parts: Sequence[Profile]) -> None:
-        """Apply the event's request to the parts, which become one, and record what it did."""
-        request = event.request
+    def _record(
+        self,
+        event: Event,
+        kind: EventKind,
+        part_id: UUID,
+        request: Request,
+        parts: Sequence[Profile],
+        *,
+        is_undone: bool,
+    ) -> None:
+        """Apply a request to the parts, which become one, and record what it did."""
         times = {each: event.at + timedelta(microseconds=place) for place, each in request.carried.items()}
         replaced = times if request.renews else ()
         identifiers, traits = written(self._settings, parts, times, request.traits, event.at, replaced)
         for part in parts:
             for each in part.identifiers.keys() - identifiers.keys():
                 self._holders.pop(each, None)
-        self._put(Profile(event.profile_id, identifiers, traits), parts[0] if parts else None)
-        recorded = event_of(event, parts, identifiers, traits)
-        self.events.append(
-            replace(
+        after = Profile(part_id, identifiers, traits)
+        self._put(after, parts[0] if parts else None)
+        recorded = event_of(
+            event.id,
+            kind,
+            event.at,
+            request,
+            parts,
+            after,
+            matched=matches_of(self._settings, dict.fromkeys(each.identifier for each in event.matched), parts),
+            rule=event.rule if len(parts) > 1 else None,
+            removed=event.removed,
+            actor=event.actor,
+            undone_by=self._split_id if is_undone else event.undone_by,
+        )
+        if any(is_forgotten(each) for each in (*event.added, *event.evicted)):
+            recorded = replace(
                 recorded,
                 added=(*recorded.added, *filter(is_forgotten, event.added)),
                 evicted=(*recorded.evicted, *filter(is_forgotten, event.evicted)),
             )
-        )
+        self.events.append(recorded)
 
     def _put(self, part: Profile, before: Profile | None = None) -> None:
         """Set a part. `before` is the same part before its last event: what it held then is known already."""

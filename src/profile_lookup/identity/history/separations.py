@@ -23,6 +23,8 @@ Separations = frozenset[Separation]
 SeparationsOfIds = frozenset[Separations]
 """The separations of all IDs of a person, aliases included. IDs with equal ones count once."""
 
+NOT_SEPARATED: SeparationsOfIds = frozenset()
+
 
 def are_apart(one: SeparationsOfIds, other: SeparationsOfIds) -> bool:
     """Return whether any ID of one person is kept apart from any ID of the other."""
