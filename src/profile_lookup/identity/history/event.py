@@ -83,7 +83,7 @@ class Before:
 
     - `lost`: identifiers that it had no longer, with their times
     - `retimed`: identifiers that got another time, with the former one
-    - `traits`: traits that changed, in value or time; None was none
+    - `traits`: traits that were written or that changed, in value or time; None was none
     - `held`: identifiers that an absorbed profile had as well
     """
 

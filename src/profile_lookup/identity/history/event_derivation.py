@@ -1,6 +1,6 @@
 """Derives the event of a write from the profiles before it and the profile after it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -46,7 +46,7 @@ def event_of(
         added,
         removed,
         tuple(sorted(dropped.difference(removed))),
-        _before(carried, before, after) if before else NOTHING_BEFORE,
+        _before(request, before, after) if before else NOTHING_BEFORE,
         actor,
         undone_by=undone_by,
     )
@@ -62,7 +62,7 @@ def _without_idle_removals(request: Request, before: Sequence[Profile]) -> Reque
 
 
 def _before(
-    carried: Iterable[NormalizedIdentifier],
+    request: Request,
     profiles: Sequence[Profile],
     after: Profile,
 ) -> Before:
@@ -70,7 +70,7 @@ def _before(
     identifiers, traits = after.identifiers, after.traits
     held = canonical.identifiers
     of_others = {each for profile in absorbed for each in profile.identifiers if each in held}
-    written = of_others.union(each for each in carried if each in held)
+    written = of_others.union(each for each in request.carried.values() if each in held)
     former_traits = canonical.traits
     return Before(
         lost={each: held[each] for each in sorted(held.keys() - identifiers.keys())},
@@ -78,7 +78,7 @@ def _before(
         traits={
             name: former_traits.get(name)
             for name in sorted(former_traits.keys() | traits.keys())
-            if former_traits.get(name) != traits.get(name)
+            if name in request.traits or former_traits.get(name) != traits.get(name)
         },
         held=frozenset(of_others),
     )
