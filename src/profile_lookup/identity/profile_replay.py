@@ -168,12 +168,7 @@ class ProfileReplay:
 
     def difference(self) -> Difference:
         """Return the rows to insert, update and delete so that the tables match the profiles in memory."""
-        return difference_of(self._stored, self._now, self._changed, self._created, self._merges)
-
-    @property
-    def log(self) -> EventLog:
-        """The events of all changes, but for those that only created a profile."""
-        return self._log
+        return difference_of(self._stored, self._now, self._changed, self._created, self._merges, self._log)
 
     def _counts(self, change: Change, known: UUID | None) -> dict[NormalizedIdentifier, Count]:
         """Return the count of names of each value by which the change would join somebody who has another name."""

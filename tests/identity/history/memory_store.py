@@ -1,5 +1,6 @@
 """A store in memory, whose decisions are those of the product: profiles, aliases, events and separations."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -108,7 +109,7 @@ class MemoryStore:
             self.aliases[profile_id] = canonical_id
             del self.profiles[profile_id]
         self.profiles[written.profile_id] = replay._now[written.profile_id]
-        self._store(replay.log)
+        self._store(replay.difference().events, replay.difference().forgotten)
         return written.profile_id
 
     def remove(self, profile_id: UUID, identifier: NormalizedIdentifier) -> None:
@@ -119,7 +120,7 @@ class MemoryStore:
         after = replace(profile, identifiers=kept, creation=None)
         log.record_removal(UUID(int=self.number), at(self.number), profile, after, (identifier,))
         self.profiles[profile_id] = after
-        self._store(log)
+        self._store(log.events, log.forgotten)
 
     def erase(self, profile_id: UUID) -> None:
         self.number += 1
@@ -214,9 +215,11 @@ class MemoryStore:
                 return None
         return DoneWrite(self.number, change, known)
 
-    def _store(self, log: EventLog) -> None:
-        self.stored_events += log.events
-        for profile_id, gone in log.forgotten:
+    def _store(
+        self, events: Sequence[Event], forgotten: Sequence[tuple[UUID, NormalizedIdentifier | TraitName]]
+    ) -> None:
+        self.stored_events += events
+        for profile_id, gone in forgotten:
             ids = self.ids_of(self.canonical(profile_id))
             for place, event in enumerate(self.stored_events):
                 if event.profile_id in ids:

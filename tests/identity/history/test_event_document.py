@@ -102,7 +102,7 @@ def joined() -> Event:
         {contact("firstName"): "Ann", contact("city"): "Turin"},
     )
     replay.apply(change, at(9_000_000.5), actor=Actor("import", "mem_import_01kb4w8zj5f1vt3m8x4q6y2c7d", 1234))
-    (event,) = replay.log.events
+    (event,) = replay.difference().events
     return event
 
 

@@ -1,5 +1,6 @@
 """An event says what a write did, and is derived from what was before and after it."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import pytest
@@ -18,13 +19,13 @@ from tests.identity.history.random_writes import ALL_SETTINGS, LIFO, LIMITED, SH
 KEY = Actor("key", "SK0")
 
 
-def replayed(*changes: Change, rules: IdentityResolutionSettings = UNIQUE, known: int | None = None) -> list[Event]:
+def replayed(*changes: Change, rules: IdentityResolutionSettings = UNIQUE, known: int | None = None) -> Sequence[Event]:
     """Return the events of changes to the profiles 1, with e-mail a, and 2, with phone b."""
     numbers = iter(range(100, 200))
     replay = ProfileReplay(rules, [holder(1, "email:a"), holder(2, "phone:b")], lambda: UUID(int=next(numbers)))
     for change in changes:
         replay.apply(change, at(5), None if known is None else UUID(int=known), actor=KEY)
-    return replay.log.events
+    return replay.difference().events
 
 
 def test_a_create_alone_leaves_no_event() -> None:
@@ -47,7 +48,7 @@ def test_a_creation_that_a_limit_cut_is_recorded_at_once() -> None:
     numbers = iter(range(9))
     replay = ProfileReplay(LIFO, [], lambda: UUID(int=next(numbers)))
     replay.apply(adding("email:a", "email:b", "email:c"), at(1))
-    (created,) = replay.log.events
+    (created,) = replay.difference().events
     assert (created.kind, created.evicted) == ("created", (identifier("email:c"),))
     assert identifier("email:c") in created.request.carried.values()
 
@@ -67,7 +68,7 @@ def test_a_match_by_a_single_shared_value_is_weak() -> None:
     numbers = iter(range(9))
     replay = ProfileReplay(SHARED, [holder(1, "cookie:a")], lambda: UUID(int=next(numbers)))
     replay.apply(adding("cookie:a", "device:b"), at(1))
-    assert [match.is_strong for match in replay.log.events[0].matched] == [False]
+    assert [match.is_strong for match in replay.difference().events[0].matched] == [False]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +89,7 @@ def test_an_addressed_write_is_named_after_what_it_asked_for(change: Change, kin
 def test_a_trait_change_has_its_previous_value() -> None:
     replay = ProfileReplay(UNIQUE, [profile(1, timed(a=1), trait("Rome", 1))], lambda: UUID(int=9))
     replay.apply(Change((), {contact("city"): "Milan", contact("state"): "MI"}), at(2), UUID(int=1))
-    (event,) = replay.log.events
+    (event,) = replay.difference().events
     assert list(event.trait_changes()) == [(contact("city"), "Milan", "Rome"), (contact("state"), "MI", None)]
 
 
@@ -96,7 +97,7 @@ def test_the_previous_value_of_a_merge_is_the_most_recent_one_of_all() -> None:
     stored = [profile(1, timed(a=1), trait("Rome", 1)), profile(2, timed(b=1), trait("Milan", 2))]
     replay = ProfileReplay(UNIQUE, stored, lambda: UUID(int=9))
     replay.apply(Change(tuple(identifiers("email:a", "email:b")), {contact("city"): "Turin"}), at(3))
-    assert list(replay.log.events[0].trait_changes()) == [(contact("city"), "Turin", "Milan")]
+    assert list(replay.difference().events[0].trait_changes()) == [(contact("city"), "Turin", "Milan")]
 
 
 def test_removing_a_trait_that_nobody_has_is_no_change() -> None:
@@ -118,7 +119,7 @@ def test_what_a_limit_evicted_is_in_the_event() -> None:
     numbers = iter(range(100, 109))
     replay = ProfileReplay(LIMITED, [profile(1, timed(a=1, b=2))], lambda: UUID(int=next(numbers)))
     replay.apply(adding("email:b", "email:c"), at(3))
-    (event,) = replay.log.events
+    (event,) = replay.difference().events
     assert (event.added, event.evicted) == ((identifier("email:c"),), (identifier("email:a"),))
     assert event.before.lost == timed(a=1)
 

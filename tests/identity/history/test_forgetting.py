@@ -70,8 +70,8 @@ def test_a_trait_that_is_nulled_in_the_same_replay_is_forgotten_there_too() -> N
     replay = ProfileReplay(UNIQUE, [holder(1, "email:a")], lambda: UUID(int=9))
     replay.apply(Change((identifier("email:a"),), {contact("city"): SECRET}), at(1))
     replay.apply(Change((), {contact("city"): None}), at(2), UUID(int=1))
-    assert SECRET not in json.dumps([event_document(event) for event in replay.log.events])
-    assert replay.log.forgotten == [(UUID(int=1), contact("city"))]
+    assert SECRET not in json.dumps([event_document(event) for event in replay.difference().events])
+    assert replay.difference().forgotten == [(UUID(int=1), contact("city"))]
 
 
 def test_what_a_limit_evicted_stays_in_history_until_it_is_removed() -> None:

@@ -174,7 +174,7 @@ def test_an_identifier_of_one_kept_apart_can_neither_be_added_nor_replace_anothe
     with pytest.raises(IdentifierKeptApart):
         replay.apply(change, at(1), UUID(int=1))
     assert replay.difference() == replay_of().difference()
-    assert replay.log.events == []
+    assert replay.difference().events == []
 
 
 def test_a_third_profile_joins_one_of_two_kept_apart_and_then_keeps_from_the_other() -> None:

@@ -9,9 +9,13 @@ import pytest
 from profile_lookup.errors import AlreadyUndone, JoinRefused, RequestRefused
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.history.event import Event
+from profile_lookup.identity.history.event_log import EventLog
 from profile_lookup.identity.history.forgetting import ended
 from profile_lookup.identity.history.splitting import Person, Split, split
+from profile_lookup.identity.merging import combined
 from profile_lookup.identity.profile import Profile
+from profile_lookup.identity.profile_replay import ProfileReplay
+from profile_lookup.identity.resolution import Merge
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from tests.identity.building import adding, at, contact, identifier, identifiers
 from tests.identity.history.memory_store import MemoryStore
@@ -193,3 +197,40 @@ def test_an_identifier_that_was_replaced_gets_the_time_of_the_write_in_its_part(
     store.split(UUID(int=1), [UUID(int=3)])
     held = store.profiles[UUID(int=1)].identifiers
     assert held == {identifier("email:a"): at(1), identifier("phone:3"): at(4)}
+
+
+def without(store: MemoryStore, number: int, text: str) -> None:
+    """Remove an identifier from a profile as an operation that blocks it does: history keeps it."""
+    store.number += 1
+    before = store.profiles[UUID(int=number)]
+    kept = {each: added_at for each, added_at in before.identifiers.items() if each != identifier(text)}
+    after = replace(before, identifiers=kept, creation=None)
+    log = EventLog()
+    removed = (identifier(text),)
+    log.record_removal(UUID(int=store.number), at(store.number), before, after, removed, forgets=False)
+    store.stored_events += log.events
+    store.profiles[after.id] = after
+
+
+def test_a_value_that_was_blocked_stays_in_history_and_is_not_given_back() -> None:
+    store = store_with(adding("email:a", "phone:1"), adding("phone:2"), adding("email:a", "phone:2"))
+    without(store, 1, "phone:2")
+    assert store.events(UUID(int=1))[-1].removed == (identifier("phone:2"),)
+    done = store.split(UUID(int=1), [UUID(int=3)])
+    assert values(done) == [["1", "a"], []]
+    assert [event.profile_id.int for event in done.events] == [1, 2]
+
+
+def test_profiles_that_merged_as_their_values_became_equal_are_told_apart_by_who_had_it_first() -> None:
+    numbers = iter(range(5, 9))
+    stored = [
+        Profile(UUID(int=1), {identifier("email:x"): at(2), identifier("phone:1"): at(1)}, {}),
+        Profile(UUID(int=2), {identifier("email:x"): at(1), identifier("phone:2"): at(1)}, {}),
+    ]
+    replay = ProfileReplay(UNIQUE, stored, lambda: UUID(int=next(numbers)))
+    identifiers, traits = combined(UNIQUE, stored, Change(), at(3))
+    replay.become(Merge(stored[0], (stored[1],), "email"), identifiers, traits, {}, at(3))
+    (merged,) = replay.difference().events
+    assert [(each.profile_id.int, each.identifier.value) for each in merged.matched] == [(1, "x"), (2, "x")]
+    person = Person(Profile(UUID(int=1), identifiers, traits), frozenset({UUID(int=2)}), [merged])
+    assert values(split(UNIQUE, person, [merged.id], UUID(int=9))) == [["1"], ["2", "x"]]

@@ -1,5 +1,6 @@
 """The events of many writes in memory, one after the other."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -57,7 +58,7 @@ class EventLog:
         """
         before = profiles_of(resolution)
         carried = request.carried.values()
-        in_rules = [each for each in carried if each.id_type in settings.matching_rules]
+        in_rules = [each for each in carried or _shared(before) if each.id_type in settings.matching_rules]
         match resolution:
             case Create():
                 kind: EventKind = "created"
@@ -89,14 +90,16 @@ class EventLog:
         after: Profile,
         removed: tuple[NormalizedIdentifier, ...],
         actor: Actor | None = None,
+        *,
+        forgets: bool = True,
     ) -> None:
-        """Record that identifiers of the profile were removed for good."""
+        """Record that identifiers of the profile were removed. `forgets`: from history as well, unless blocked."""
         event = event_of(
             event_id, "identifierRemoved", at, NOTHING_WRITTEN, [before], after, removed=removed, actor=actor
         )
-        self.add(event, [before])
+        self.add(event, [before], forgets=forgets)
 
-    def add(self, event: Event, before: Sequence[Profile]) -> None:
+    def add(self, event: Event, before: Sequence[Profile], *, forgets: bool = True) -> None:
         """Add the event of a write to these profiles, and forget what it removed."""
         for profile in before:
             if profile.creation is not None:
@@ -104,8 +107,9 @@ class EventLog:
         for profile in before[1:]:
             self._places.setdefault(event.profile_id, []).extend(self._places.pop(profile.id, ()))
         self._append(event)
-        removed = [name for name, value in event.request.traits.items() if value is None]
-        self._forget(event.profile_id, event.removed, removed)
+        if forgets:
+            removed = [name for name, value in event.request.traits.items() if value is None]
+            self._forget(event.profile_id, event.removed, removed)
 
     def _append(self, event: Event) -> None:
         self._places.setdefault(event.profile_id, []).append(len(self.events))
@@ -120,3 +124,9 @@ class EventLog:
             self.events[place] = without_traits(without_identifiers(self.events[place], identifiers), names)
         self.forgotten += [(profile_id, each) for each in identifiers]
         self.forgotten += [(profile_id, name) for name in names]
+
+
+def _shared(profiles: Sequence[Profile]) -> list[NormalizedIdentifier]:
+    """Return the identifiers that several of the profiles hold: why they merge when no request carries any."""
+    counts = Counter(each for profile in profiles for each in profile.identifiers)
+    return [each for each, count in counts.items() if count > 1]

@@ -86,9 +86,10 @@ class PartReplay:
     def _part_that_is_meant(self, event: Event, participant: UUID) -> UUID:
         """Return the part of a participant that the event is about.
 
-        It is the part that was addressed, or that holds what was matched, or that has the ID which the event names.
+        It is the part that was addressed, or that holds what was matched or removed, or that has the ID which the event
+        names.
         """
-        matched = [each.identifier for each in event.matched if each.profile_id == participant]
+        matched = [each.identifier for each in event.matched if each.profile_id == participant] or event.removed
         parts = {self._part_of[each] for each in self._heirs_of(participant)}
         ranked = {part: self._rank(event, matched, part) for part in parts}
         nobody = (True, (len(self._settings.matching_rules), 0))
@@ -145,8 +146,8 @@ class PartReplay:
     ) -> None:
         """Apply a request to the parts, which become one, and record what it did."""
         times = {each: event.at + timedelta(microseconds=place) for place, each in request.carried.items()}
-        replaced = times if request.renews else ()
-        identifiers, traits = written(self._settings, parts, times, request.traits, event.at, replaced)
+        removed = (*event.removed, *(times if request.renews else ()))
+        identifiers, traits = written(self._settings, parts, times, request.traits, event.at, removed)
         for part in parts:
             for each in part.identifiers.keys() - identifiers.keys():
                 self._holders.pop(each, None)
