@@ -151,7 +151,7 @@ async def _merge(
     now = CLOCK.now()
     became = [renormalized(change.after, change.renormalized, profile) for profile in profiles]
     identifiers, traits = combined(change.after, became, Change(), now)
-    merge = Merge(became[0], tuple(became[1:]), rule)  # history, too, has the values in their new form
+    merge = Merge(profiles[0], tuple(profiles[1:]), rule)
     replay = ProfileReplay(change.after, profiles, new_id)
     written = replay.become(merge, identifiers, traits, united_names(became, change.after.is_unique), now)
     await write(connection, change.after, store.id, replay.difference())
