@@ -12,7 +12,7 @@ from profile_lookup.identity.history.event import Event
 from profile_lookup.identity.history.event_log import EventLog, creation_event
 from profile_lookup.identity.history.forgetting import without_identifiers, without_traits
 from profile_lookup.identity.history.separations import Separation, of_person, parted
-from profile_lookup.identity.history.splitting import Person, Split, split
+from profile_lookup.identity.history.splitting import Person, Split, identifiers_that_may_return, split
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile, TraitName
 from profile_lookup.identity.profile_replay import ProfileReplay
@@ -138,7 +138,9 @@ class MemoryStore:
             if other.id != profile_id and self.settings.is_unique(each.id_type)
         }
         person = self.person(profile_id)
+        possible = person.profile.identifiers.keys() | identifiers_that_may_return(person.events, named)
         done = split(self.settings, person, named, UUID(int=self.number + 1), held_by_others)
+        assert all(part.profile.identifiers.keys() <= possible for part in done.parts)
         self.number += 1
         replayed = {event.id for event in done.events}
         position = min(place for place, event in enumerate(person.events) if event.id in replayed)

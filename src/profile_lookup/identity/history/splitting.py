@@ -89,6 +89,15 @@ def split(
     return Split(split_id, tuple(_parts(replay, person)), tuple(replay.events))
 
 
+def identifiers_that_may_return(events: Sequence[Event], named: Collection[UUID]) -> set[NormalizedIdentifier]:
+    """Return the identifiers that a part can get when these joins are undone, beside those that the person has.
+
+    `events` are all events of the person. A split locks the keys of these identifiers, and finds out who else has them.
+    """
+    first = next((place for place, event in enumerate(events) if event.id in named), len(events))
+    return {identifier for event in events[first:] for identifier in identifiers_of(event)}
+
+
 def _joins(events: Sequence[Event], named: Sequence[UUID]) -> set[UUID]:
     """Return the IDs of the events if all of them can be undone. Raises `JoinRefused` or `AlreadyUndone`."""
     known = {event.id: event for event in events}
