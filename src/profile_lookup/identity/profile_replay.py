@@ -13,7 +13,7 @@ from profile_lookup.identity.candidates import deciding_profiles
 from profile_lookup.identity.change import NO_CHANGE, Change
 from profile_lookup.identity.difference import Difference, RecordedMerge, difference_of
 from profile_lookup.identity.history.creation import Actor, Creation
-from profile_lookup.identity.history.event import Request
+from profile_lookup.identity.history.event import RecordedRequest
 from profile_lookup.identity.history.event_log import EventLog
 from profile_lookup.identity.history.separations import NOT_SEPARATED
 from profile_lookup.identity.identifier import NormalizedIdentifier
@@ -156,7 +156,7 @@ class ProfileReplay:
         separations = NOT_SEPARATED.union(*(profile.separations for profile in profiles))
         became = Profile(written.profile_id, identifiers, traits, kept_names, separations, creation)
         if creation is None:
-            request = Request.of(change, known, withheld_of(resolution))
+            request = RecordedRequest.of(change, known, withheld_of(resolution))
             self._log.record(self._settings, event_id, at, request, resolution, became, change.replaced, actor)
         self._now[written.profile_id] = became
         self._changed.add(written.profile_id)

@@ -144,3 +144,9 @@ def test_the_creation_that_is_derived_from_a_profile_is_the_one_that_is_recorded
                 assert event.added == change.incoming
 
     check()
+
+
+def test_the_repr_of_an_event_has_no_values() -> None:
+    (event,) = replayed(Change(tuple(identifiers("email:a", "email:s3cr3t")), {contact("city"): "s3cr3t"}), known=1)
+    assert event.added
+    assert "s3cr3t" not in repr(event)

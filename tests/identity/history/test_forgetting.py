@@ -5,7 +5,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from profile_lookup.identity.change import Change
-from profile_lookup.identity.history.event import Event, Request, is_forgotten
+from profile_lookup.identity.history.event import Event, RecordedRequest, is_forgotten
 from profile_lookup.identity.history.event_document import event_document
 from profile_lookup.identity.history.forgetting import (
     promoting_values,
@@ -89,7 +89,7 @@ def promoted(name: TraitName, value: TraitValue) -> list[NormalizedIdentifier]:
 
 
 def test_traits_that_promoted_a_removed_identifier_are_found_but_not_those_that_the_profile_still_has() -> None:
-    event = Event(UUID(int=3), "updated", at(3), UUID(int=1), Request(traits={contact("phone"): f" {SECRET}"}))
+    event = Event(UUID(int=3), "updated", at(3), UUID(int=1), RecordedRequest(traits={contact("phone"): f" {SECRET}"}))
     was = {contact("phone"): Trait(SECRET, at(1)), contact("city"): Trait(SECRET, at(1))}
     event = replace(event, absorbed=(Profile(UUID(int=2), {}, was),))
     assert promoting_values(event, [PHONE], promoted, {}) == [

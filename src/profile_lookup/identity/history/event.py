@@ -41,8 +41,8 @@ def matches_of(
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """What a request wrote.
+class RecordedRequest:
+    """What a request wrote. Values are personal data, so `repr` leaves them out.
 
     - `carried`: the identifiers that it carried and that this person took, by their places in the request
     - `traits`: values that it wrote; None removed a trait
@@ -51,14 +51,14 @@ class Request:
     """
 
     carried: Mapping[int, NormalizedIdentifier] = field(default_factory=dict)
-    traits: Mapping[TraitName, TraitValue | None] = field(default_factory=dict)
+    traits: Mapping[TraitName, TraitValue | None] = field(default_factory=dict, repr=False)
     addressed: UUID | None = None
     renews: bool = False
 
     @classmethod
     def of(
         cls, change: Change, addressed: UUID | None = None, withheld: Collection[NormalizedIdentifier] = ()
-    ) -> "Request":
+    ) -> "RecordedRequest":
         """Return what a change writes. `withheld` identifiers stay with somebody who is kept apart."""
         places = enumerate(dict.fromkeys(change.incoming))
         carried = {place: each for place, each in places if each not in withheld}
@@ -74,7 +74,7 @@ class Request:
         return "traitsChanged" if self.traits else "identifierAdded"
 
 
-NOTHING_WRITTEN = Request()
+NOTHING_WRITTEN = RecordedRequest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class Event:
     kind: EventKind
     at: datetime
     profile_id: UUID
-    request: Request = NOTHING_WRITTEN
+    request: RecordedRequest = NOTHING_WRITTEN
     matched: tuple[Match, ...] = ()
     rule: str | None = None
     absorbed: tuple[Profile, ...] = ()

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from profile_lookup.identity.history.creation import Actor
-from profile_lookup.identity.history.event import NOTHING_BEFORE, Before, Event, EventKind, Match, Request
+from profile_lookup.identity.history.event import NOTHING_BEFORE, Before, Event, EventKind, Match, RecordedRequest
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile
 
@@ -15,7 +15,7 @@ def event_of(
     event_id: UUID,
     kind: EventKind,
     at: datetime,
-    request: Request,
+    request: RecordedRequest,
     before: Sequence[Profile],
     after: Profile,
     *,
@@ -52,7 +52,7 @@ def event_of(
     )
 
 
-def _without_idle_removals(request: Request, before: Sequence[Profile]) -> Request:
+def _without_idle_removals(request: RecordedRequest, before: Sequence[Profile]) -> RecordedRequest:
     """Return the request without the removals of traits that nobody had."""
     if None not in request.traits.values():
         return request
@@ -62,7 +62,7 @@ def _without_idle_removals(request: Request, before: Sequence[Profile]) -> Reque
 
 
 def _before(
-    request: Request,
+    request: RecordedRequest,
     profiles: Sequence[Profile],
     after: Profile,
 ) -> Before:

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from profile_lookup.identity.history.creation import Actor
-from profile_lookup.identity.history.event import Before, Event, EventKind, Match, Request, is_forgotten
+from profile_lookup.identity.history.event import Before, Event, EventKind, Match, RecordedRequest, is_forgotten
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.values.normalization import NormalizedValue
@@ -82,7 +82,7 @@ def event_of_document(event_id: UUID, kind: EventKind, at: datetime, profile_id:
         kind,
         at,
         profile_id,
-        Request(
+        RecordedRequest(
             reader.carried(),
             _ungrouped(document.get("w", {})),
             participant(document["k"][0]) if "k" in document else None,

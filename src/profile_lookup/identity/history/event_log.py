@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from profile_lookup.identity.history.creation import Actor, Creation
-from profile_lookup.identity.history.event import NOTHING_WRITTEN, Event, EventKind, Request, matches_of
+from profile_lookup.identity.history.event import NOTHING_WRITTEN, Event, EventKind, RecordedRequest, matches_of
 from profile_lookup.identity.history.event_derivation import event_of
 from profile_lookup.identity.history.forgetting import without_identifiers, without_traits
 from profile_lookup.identity.identifier import NormalizedIdentifier
@@ -25,7 +25,7 @@ def creation_event(profile: Profile, creation: Creation) -> Event:
         (at - creation.at) // timedelta(microseconds=1): each
         for each, at in sorted(profile.identifiers.items(), key=lambda item: item[1])
     }
-    request = Request(carried, {name: trait.value for name, trait in profile.traits.items()})
+    request = RecordedRequest(carried, {name: trait.value for name, trait in profile.traits.items()})
     return event_of(profile.id, "created", creation.at, request, [], profile, actor=creation.actor)
 
 
@@ -46,7 +46,7 @@ class EventLog:
         settings: IdentityResolutionSettings,
         event_id: UUID,
         at: datetime,
-        request: Request,
+        request: RecordedRequest,
         resolution: Resolution,
         after: Profile,
         replaced: NormalizedIdentifier | None = None,

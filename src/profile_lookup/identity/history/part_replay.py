@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from profile_lookup.identity.history.event import Event, EventKind, Request, is_forgotten, matches_of
+from profile_lookup.identity.history.event import Event, EventKind, RecordedRequest, is_forgotten, matches_of
 from profile_lookup.identity.history.event_derivation import event_of
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.merging import written
@@ -114,7 +114,7 @@ class PartReplay:
         if is_undone and not carried:
             raise IdentifiesNobody
         self._part_of[profile_id] = profile_id
-        request = Request(carried, event.request.traits)
+        request = RecordedRequest(carried, event.request.traits)
         self._record(event, "created", profile_id, request, [], is_undone=is_undone)
 
     def _write(self, event: Event, part_ids: Sequence[UUID], kind: EventKind, *, is_undone: bool) -> None:
@@ -139,7 +139,7 @@ class PartReplay:
         event: Event,
         kind: EventKind,
         part_id: UUID,
-        request: Request,
+        request: RecordedRequest,
         parts: Sequence[Profile],
         *,
         is_undone: bool,
