@@ -160,7 +160,7 @@ class PartReplay:
             request,
             parts,
             after,
-            matched=matches_of(self._settings, dict.fromkeys(each.identifier for each in event.matched), parts),
+            matched=matches_of(self._settings, _matched_in_order(event), parts),
             rule=event.rule if len(parts) > 1 else None,
             removed=event.removed,
             actor=event.actor,
@@ -179,6 +179,12 @@ class PartReplay:
         self.parts[part.id] = part
         new = part.identifiers.keys() - (before.identifiers.keys() if before else ())
         self._holders |= dict.fromkeys((each for each in new if self._settings.is_unique(each.id_type)), part.id)
+
+
+def _matched_in_order(event: Event) -> list[NormalizedIdentifier]:
+    """Return what the event's request matched by, each once, in the request's order."""
+    places = {each: place for place, each in event.request.carried.items()}
+    return sorted({each.identifier for each in event.matched}, key=lambda each: (places.get(each, 0), each))
 
 
 def _first_holders(
