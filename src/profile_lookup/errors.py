@@ -21,6 +21,7 @@
     │   ├── TooDeep                 the brackets of a JSON body are nested too deep
     │   ├── HeadTooLarge            the request's line and headers are too long
     │   ├── RequestTooSlow          the request did not arrive in time
+    │   ├── JoinRefused             an event cannot be undone
     │   ├── MediaTypeRefused
     │   └── ContentEncodingRefused  the body is compressed
     ├── NotFound
@@ -46,6 +47,8 @@
     ├── TraitLimitReached           the trait group has as many traits as it may have
     ├── Conflict
     │   ├── IdentifierConflict      a value that may neither be shared nor merge belongs to another profile
+    │   │   └── IdentifierKeptApart   it belongs to a profile that is kept apart from the one it is added to
+    │   ├── AlreadyUndone           a join that should be undone was undone before
     │   ├── AlreadyUploaded         the import has its file already
     │   └── StillBeingRemoved       the values of a trait or group that had this name are still being deleted
     ├── Outdated                    the resource is no longer what `If-Match` says
@@ -149,6 +152,15 @@ class RowRefused(RequestRefused):
         super().__init__(reason)
         self.column = column
         self.reason = reason
+
+
+class JoinRefused(RequestRefused):
+    """`position` is the event's in the request; `expected` says what it is not."""
+
+    def __init__(self, position: int, expected: str) -> None:
+        super().__init__(f"events.{position}: expected {expected}")
+        self.position = position
+        self.expected = expected
 
 
 class PageTokenRefused(RequestRefused):
@@ -346,6 +358,17 @@ class IdentifierConflict(Conflict):
             "so it can neither be shared nor merge the two"
         )
         self.id_type = id_type
+
+
+class IdentifierKeptApart(IdentifierConflict):
+    def __init__(self, id_type: str) -> None:
+        Conflict.__init__(self, f"A value of idType {id_type} belongs to a profile that is kept apart from this one")
+        self.id_type = id_type
+
+
+class AlreadyUndone(Conflict):
+    def __init__(self, position: int) -> None:
+        super().__init__(f"events.{position}: this join was undone already")
 
 
 class AlreadyUploaded(Conflict):

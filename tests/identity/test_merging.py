@@ -9,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from profile_lookup.identity.change import Change
-from profile_lookup.identity.merging import added, combined, earliest_first, evicted, united_identifiers, united_traits
+from profile_lookup.identity.merging import (
+    added,
+    combined,
+    earliest_first,
+    evicted,
+    times_of,
+    united_identifiers,
+    united_traits,
+)
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings, LimitPolicy
 from tests.identity.building import adding, at, contact, identifier, identifiers, profile, timed, trait
@@ -104,22 +112,22 @@ def test_merging_a_profile_with_itself_changes_nothing(profiles: tuple[Profile, 
 
 
 def test_the_values_of_a_request_get_times_in_its_order() -> None:
-    times = added({}, identifiers("email:b", "email:c", "email:a"), at(5))
+    times = times_of(identifiers("email:b", "email:c", "email:a"), at(5))
     assert times == timed(b=5, c=5 + MICROSECOND, a=5 + 2 * MICROSECOND)
 
 
 def test_a_value_that_a_request_repeats_counts_at_its_first_place() -> None:
-    times = added({}, identifiers("email:b", "email:a", "email:b"), at(5))
+    times = times_of(identifiers("email:b", "email:a", "email:b"), at(5))
     assert times == timed(b=5, a=5 + MICROSECOND)
 
 
 def test_adding_a_value_that_is_held_already_changes_nothing() -> None:
-    assert added(timed(a=1, b=2), identifiers("email:b", "email:a"), at(5)) == timed(a=1, b=2)
+    assert added(timed(a=1, b=2), timed(b=5, a=6)) == timed(a=1, b=2)
 
 
 def test_adding_does_not_change_its_input() -> None:
     held = timed(a=1)
-    assert added(held, identifiers("email:b"), at(5)) == timed(a=1, b=5)
+    assert added(held, timed(b=5)) == timed(a=1, b=5)
     assert held == timed(a=1)
 
 

@@ -7,12 +7,14 @@ It is written independently of the service and as simply as possible, so that th
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import combinations
 from typing import Any, NamedTuple
 
 from profile_lookup.errors import ValueRefused
 from profile_lookup.identity.values.normalization import Normalization, normalize
 from tests.model import requests
+from tests.model.history import Event, History, NoJoin, Person, Replay
 from tests.model.requests import Json, Request, Traits
 
 Identifier = tuple[str, str]  # idType, normalized value
@@ -95,30 +97,27 @@ CONTACT = {
 
 
 @dataclass
-class Person:
-    """The data of a canonical profile.
+class Model:
+    """`apart`: pairs of IDs, aliases included, that never become one person.
 
-    - `identifiers`: maps each identifier to the request that added it and its position in that request
-    - `traits`: maps each trait to the request that wrote it and the value
+    `strangers`: requests, by their time, that are about somebody new, whoever they match. `history`: what each write
+    did, for splits.
     """
 
-    identifiers: dict[Identifier, tuple[int, int]] = field(default_factory=dict)
-    traits: dict[TraitName, tuple[int, Any]] = field(default_factory=dict)
-
-
-@dataclass
-class Model:
     settings: Settings = DEFAULT_SETTINGS
     version: int = 1
     groups: dict[str, dict[str, Definition]] = field(default_factory=lambda: {"Contact": CONTACT})
     people: dict[str, Person] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
+    apart: set[frozenset[str]] = field(default_factory=set)
+    strangers: frozenset[int] = frozenset()
+    history: History = field(default_factory=History)
 
     def copy(self) -> "Model":
         people = {
             profile: Person(dict(person.identifiers), dict(person.traits)) for profile, person in self.people.items()
         }
-        return Model(self.settings, self.version, dict(self.groups), people, dict(self.aliases))
+        return replace(self, groups=dict(self.groups), people=people, aliases=dict(self.aliases), apart=set(self.apart))
 
     def answer(self, request: Request, at: int, new_profile: str) -> Answer:
         """Apply the request. `at`: its position in time among all requests; `new_profile`: the ID of a new profile."""
@@ -144,24 +143,23 @@ class Model:
                 incoming = self._promoted(traits)
                 if not incoming:
                     raise Refused(400, 520005)
-                return Answer(202, profile=self._write(at, incoming, traits, new_profile=new_profile))
+                return Answer(202, profile=self.write(at, incoming, traits, new_profile=new_profile))
             case requests.PatchTraits(profile, sent):
                 traits = self._read(sent, may_remove=True)
-                self._write(at, self._promoted(traits), traits, known=profile)
+                self.write(at, self._promoted(traits), traits, known=profile)
             case requests.AddIdentifier(profile, id_type, value):
-                self._write(at, [self.normalized(id_type, value)], known=profile)
+                self.write(at, [self.normalized(id_type, value)], known=profile)
             case requests.PatchIdentifier(profile, id_type, old_value, new_value):
                 old, new = self.normalized(id_type, old_value), self.normalized(id_type, new_value)
                 held = self.person(profile, 308).identifiers
                 if old not in held and new not in held:
                     raise Refused(404, 520014)
-                self._write(at, [new], known=profile, replaced=old if old in held else None)
+                self.write(at, [new], known=profile, replaced=old if old in held else None)
             case requests.RemoveIdentifiers(profile, id_type, remove_all):
                 self._remove(profile, id_type, remove_all=remove_all)
             case requests.EraseProfile(profile):
                 self.person(profile, 308)
-                del self.people[profile]
-                self.aliases = {alias: of for alias, of in self.aliases.items() if of != profile}
+                self.erase(profile)
             case requests.PutSettings(document):
                 return self._put_settings(Settings.of(document))
             case requests.CreateTraitGroup(name, traits):
@@ -217,7 +215,7 @@ class Model:
 
     # Identity resolution.
 
-    def _write(
+    def write(
         self,
         at: int,
         incoming: Sequence[Identifier],
@@ -229,37 +227,119 @@ class Model:
     ) -> str:
         if known is not None:
             self.person(known, 308)
-        matching = self._matching_profiles(incoming, known)
+        matching, left_out = self._matching_profiles(at, incoming, known)
+        withheld = {
+            each
+            for each in incoming
+            if self.is_unique(each) and any(each in self.people[p].identifiers for p in left_out)
+        }
+        if withheld and (known is not None and not traits):
+            raise Refused(409, 20409)
+        if not matching and withheld.issuperset(incoming):
+            raise Refused(400, 520005)
+        before = {each: self.people[each].copy(self.ids_of(each)) for each in matching}
         canonical = self._merge(matching, default=new_profile)
         person = self.people.setdefault(canonical, Person())
         if replaced is not None:
             for identifier in (replaced, *incoming):
                 person.identifiers.pop(identifier, None)
         for place, identifier in enumerate(incoming):
-            person.identifiers.setdefault(identifier, (at, place))
-        self._apply_limits(person, incoming)
+            if identifier not in withheld:
+                person.identifiers.setdefault(identifier, (at, place))
+        self.apply_limits(person, incoming)
         for name, value in (traits or {}).items():
             person.traits.pop(name, None)
             if value is not None:
                 person.traits[name] = (at, value)
+        carried = {place: each for place, each in enumerate(incoming) if each not in withheld}
+        in_rules = [each for each in carried.values() if each[0] in self.settings.rules]
+        matched = [(each, shared) for each, was in before.items() for shared in in_rules if shared in was.identifiers]
+        event = Event(at, canonical, carried, dict(traits or {}), matched, before, known, replaced is not None)
+        self.history.record(event, self.ids_of(canonical), replaced)
         return canonical
 
-    def _matching_profiles(self, incoming: Collection[Identifier], known: str | None) -> set[str]:
+    def remove(self, profile: str, identifier: Identifier) -> None:
+        """Remove one identifier, from history as well."""
+        del self.people[profile].identifiers[identifier]
+        self.history.forget(self.ids_of(profile), {identifier})
+
+    def erase(self, profile: str) -> None:
+        """Remove a profile with all its IDs, its history and what kept it apart."""
+        ids = self.ids_of(profile)
+        del self.people[profile]
+        self.aliases = {alias: of for alias, of in self.aliases.items() if of != profile}
+        self.apart = {pair for pair in self.apart if not pair & ids}
+        self.history.events = [event for event in self.history.events if event.profile not in ids]
+
+    def split(self, profile: str, named: Collection[int], *, keeps_apart: bool = True) -> None:
+        """Undo the joins of the profile that happened at these times. Raises `Refused`."""
+        others = {
+            each
+            for other, person in self.people.items()
+            for each in person.identifiers
+            if other != profile and self.is_unique(each)
+        }
+        try:
+            replay = Replay(self, self.ids_of(profile), named, others)
+        except NoJoin:
+            raise Refused(400, 520046) from None
+        del self.people[profile]
+        self.aliases = {alias: of for alias, of in self.aliases.items() if of != profile}
+        for part, person in replay.parts.items():
+            self.people[part] = person.copy()
+            self.aliases |= dict.fromkeys(person.ids - {part}, part)
+        self.history.events = sorted(replay.events, key=lambda event: event.at)
+        if keeps_apart:
+            self.apart |= {
+                frozenset((mine, theirs))
+                for one, other in combinations(replay.parts.values(), 2)
+                for mine in one.ids
+                for theirs in other.ids
+            }
+
+    def lift(self, one: str, other: str) -> None:
+        """Let two profiles be one person again."""
+        self.apart -= {frozenset((mine, theirs)) for mine in self.ids_of(one) for theirs in self.ids_of(other)}
+
+    def _matching_profiles(
+        self, at: int, incoming: Sequence[Identifier], known: str | None
+    ) -> tuple[set[str], set[str]]:
+        """Return the profiles that are the person, and those that matched but are left out: they are kept apart."""
         strong = set() if known is None else {known}
         weak = set()
+        first: dict[str, tuple[bool, int, int, str]] = {}
         for profile, person in self.people.items():
             shared = [each for each in incoming if each in person.identifiers and each[0] in self.settings.rules]
-            if len(shared) > 1 or any(self._is_unique(each) for each in shared):
+            if len(shared) > 1 or any(self.is_unique(each) for each in shared):
                 strong.add(profile)
             elif shared:
                 weak.add(profile)
-        matching = strong or (weak if len(weak) == 1 else set())
-        for profile in self.people.keys() - matching:
-            if any(self._is_unique(each) for each in incoming if each in self.people[profile].identifiers):
+            places = [(self.settings.rules.index(each[0]), incoming.index(each)) for each in shared]
+            first[profile] = (profile != known, *min(places, default=(99, 0)), profile)
+        matching: set[str] = set()
+        if at in self.strangers:
+            left_out = strong | weak
+        else:
+            for profile in sorted(strong, key=first.__getitem__):
+                if not any(self.are_apart(profile, other) for other in matching):
+                    matching.add(profile)
+            left_out = strong - matching
+            if not strong and len(weak) == 1:
+                matching = weak
+        for profile in self.people.keys() - matching - left_out:
+            if any(self.is_unique(each) for each in incoming if each in self.people[profile].identifiers):
                 raise Refused(409, 20409)
-        return matching
+        return matching, left_out
 
-    def _is_unique(self, identifier: Identifier) -> bool:
+    def ids_of(self, profile: str) -> set[str]:
+        return {profile} | {alias for alias, of in self.aliases.items() if of == profile}
+
+    def are_apart(self, one: str, other: str) -> bool:
+        return any(
+            frozenset((mine, theirs)) in self.apart for mine in self.ids_of(one) for theirs in self.ids_of(other)
+        )
+
+    def is_unique(self, identifier: Identifier) -> bool:
         return self.settings.configs[identifier[0]].is_unique
 
     def _merge(self, profiles: Collection[str], default: str = "") -> str:
@@ -275,7 +355,7 @@ class Model:
             self.aliases[absorbed] = canonical
         return canonical
 
-    def _apply_limits(self, person: Person, incoming: Collection[Identifier] = ()) -> None:
+    def apply_limits(self, person: Person, incoming: Collection[Identifier] = ()) -> None:
         for id_type, config in self.settings.configs.items():
             of_type = [identifier for identifier in person.identifiers if identifier[0] == id_type]
             of_type.sort(key=lambda identifier: person.identifiers[identifier])
@@ -295,7 +375,7 @@ class Model:
         if not remove_all:
             of_type = of_type[:1] if self.settings.configs[id_type].policy == "fifo" else of_type[-1:]
         for identifier in of_type:
-            del held[identifier]
+            self.remove(profile, identifier)
 
     # Traits.
 
@@ -386,14 +466,14 @@ class Model:
             return Answer(202, 520024)
         merging = []
         for identifier, profiles in after._shared():
-            if identifier[0] in rewritten and after._is_unique(identifier):
+            if identifier[0] in rewritten and after.is_unique(identifier):
                 if identifier[0] in made_unique or identifier[0] not in new.rules:
                     return Answer(202, 520024)
                 merging.append(profiles)
         for profiles in merging:
             after._merge({after.aliases.get(profile, profile) for profile in profiles})
         for profile in {after.aliases.get(profile, profile) for profiles in merging for profile in profiles}:
-            after._apply_limits(after.people[profile])
+            after.apply_limits(after.people[profile])
         self.settings, self.version, self.people, self.aliases = (
             after.settings,
             after.version,

@@ -40,3 +40,6 @@ class Change:
         """Return the change that writes these traits and adds their identifiers. Raises `TraitValueRefused`."""
         promotion = promote(groups, settings, traits, blocked_values)
         return cls(promotion.identifiers, traits, blocked=promotion.blocked, sent=promotion.sent)
+
+
+NO_CHANGE = Change()

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from profile_lookup.identity.history.creation import Creation
+from profile_lookup.identity.history.event import Event
+from profile_lookup.identity.history.event_log import EventLog
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.resolution import Merge
@@ -30,6 +33,10 @@ class Difference:
     - `traits`: all traits of each new profile, and of each stored one whose traits change
     - `aliases`: each merged profile, also one that was never stored, with its canonical profile
     - `merges`: in the order in which they happened
+    - `creations`: how those of the new profiles began to which nothing else has happened
+    - `events`: of all other writes, in the order in which they happened
+    - `forgotten`: identifiers and traits that are to leave all stored events of their person, each with the profile
+      that was canonical then
     """
 
     created: Mapping[UUID, datetime] = field(default_factory=dict)
@@ -39,6 +46,9 @@ class Difference:
     traits: Mapping[UUID, Mapping[TraitName, Trait]] = field(default_factory=dict)
     aliases: Mapping[UUID, UUID] = field(default_factory=dict)
     merges: Sequence[RecordedMerge] = ()
+    creations: Mapping[UUID, Creation] = field(default_factory=dict)
+    events: Sequence[Event] = ()
+    forgotten: Sequence[tuple[UUID, NormalizedIdentifier | TraitName]] = ()
 
     @property
     def only_creates_profiles(self) -> bool:
@@ -55,6 +65,7 @@ def difference_of(
     changed: AbstractSet[UUID],
     created: Mapping[UUID, datetime],
     merges: Sequence[RecordedMerge],
+    log: EventLog,
 ) -> Difference:
     """Return the difference between the stored and the replayed profiles.
 
@@ -87,6 +98,9 @@ def difference_of(
         traits,
         aliases,
         merges,
+        {each: creation for each in created if each not in aliases and (creation := replayed[each].creation)},
+        log.events,
+        log.forgotten,
     )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.identity.profile import Profile, Trait, TraitName
+from profile_lookup.identity.profile import Profile, Trait, TraitName, TraitValue
 from profile_lookup.identity.retention import retained
 from profile_lookup.identity.rules import IdentityResolutionSettings
 
@@ -23,7 +23,8 @@ def united_identifiers(profiles: Iterable[Profile]) -> dict[NormalizedIdentifier
     """Return the identifiers of all profiles; one that several profiles held keeps its earliest time."""
     united: dict[NormalizedIdentifier, datetime] = {}
     for profile in profiles:
-        both = {each: min(at, united[each]) for each, at in profile.identifiers.items() if each in united}
+        in_both = profile.identifiers.keys() & united.keys()
+        both = {each: min(profile.identifiers[each], united[each]) for each in in_both}
         united |= profile.identifiers
         united |= both
     return united
@@ -50,20 +51,21 @@ def _recency(trait: Trait) -> tuple[datetime, str]:
 
 
 def added(
-    held: Mapping[NormalizedIdentifier, datetime],
-    incoming: Sequence[NormalizedIdentifier],
-    requested_at: datetime,
+    held: Mapping[NormalizedIdentifier, datetime], times: Mapping[NormalizedIdentifier, datetime]
 ) -> dict[NormalizedIdentifier, datetime]:
-    """Return `held` and what the request adds; an identifier that is held already keeps its time.
+    """Return `held` and the identifiers that are added at these times; one that is held already keeps its time."""
+    return {**times, **held}
+
+
+def times_of(incoming: Sequence[NormalizedIdentifier], requested_at: datetime) -> dict[NormalizedIdentifier, datetime]:
+    """Return the time of each identifier of a request.
 
     The values of one request count in the request's order: each is a microsecond later than the one before.
     """
-    times = {
+    return {
         identifier: requested_at + timedelta(microseconds=position)
         for position, identifier in enumerate(dict.fromkeys(incoming))
     }
-    times |= held
-    return times
 
 
 def evicted(
@@ -82,18 +84,39 @@ def combined(
     profiles: Sequence[Profile],
     change: Change,
     requested_at: datetime,
+    withheld: Collection[NormalizedIdentifier] = (),
 ) -> tuple[dict[NormalizedIdentifier, datetime], dict[TraitName, Trait]]:
     """Return the person's identifiers and traits once the change is applied.
 
-    `profiles` are those that are this person; there are none if the person is new.
+    `profiles` are those that are this person; there are none if the person is new. `withheld` are identifiers of the
+    change that the person does not get.
+    """
+    times = times_of(change.incoming, requested_at)
+    for identifier in withheld:
+        del times[identifier]
+    replaced = () if change.replaced is None else (change.replaced, *times)
+    return written(settings, profiles, times, change.traits, requested_at, replaced)
+
+
+def written(
+    settings: IdentityResolutionSettings,
+    profiles: Sequence[Profile],
+    times: Mapping[NormalizedIdentifier, datetime],
+    traits: Mapping[TraitName, TraitValue | None],
+    written_at: datetime,
+    replaced: Collection[NormalizedIdentifier] = (),
+) -> tuple[dict[NormalizedIdentifier, datetime], dict[TraitName, Trait]]:
+    """Return the identifiers and traits of one person once these are written.
+
+    `times` maps each identifier to add to its time. `replaced` identifiers are removed first.
     """
     held = united_identifiers(profiles)
-    if change.replaced is not None:
-        held = {each: at for each, at in held.items() if each != change.replaced and each not in change.incoming}
-    traits = united_traits(profiles)
-    for name, value in change.traits.items():
+    for identifier in replaced:
+        held.pop(identifier, None)
+    united = united_traits(profiles)
+    for name, value in traits.items():
         if value is None:
-            traits.pop(name, None)
+            united.pop(name, None)
         else:
-            traits[name] = Trait(value, requested_at)
-    return retained(settings, added(held, change.incoming, requested_at), change.incoming), traits
+            united[name] = Trait(value, written_at)
+    return retained(settings, added(held, times), times), united

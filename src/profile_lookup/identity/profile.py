@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from profile_lookup.identity.history.creation import Creation
+from profile_lookup.identity.history.separations import NOT_SEPARATED, SeparationsOfIds
 from profile_lookup.identity.identifier import NormalizedIdentifier
 
 TraitValue = str | int | bool | list[str | int | bool]
@@ -31,10 +33,14 @@ class Trait:
 class Profile:
     """A canonical profile: its identifiers with the time each was added, and its traits.
 
-    `names` are the counted names of identifiers, of which there are several; see `person_names.py`.
+    - `names`: the counted names of identifiers, of which there are several; see `person_names.py`
+    - `separations`: what keeps this person apart from others
+    - `creation`: how it began, unless anything else has happened to it
     """
 
     id: UUID
     identifiers: Mapping[NormalizedIdentifier, datetime]
     traits: Mapping[TraitName, Trait]
     names: Mapping[NormalizedIdentifier, tuple[int, ...]] = field(default_factory=dict)
+    separations: SeparationsOfIds = NOT_SEPARATED
+    creation: Creation | None = None

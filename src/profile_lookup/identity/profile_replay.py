@@ -1,18 +1,21 @@
 """A replay applies many changes in memory, one after the other, and returns the rows that all of them change."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
 from types import MappingProxyType
 from typing import Literal
 from uuid import UUID
 
-from profile_lookup.errors import TraitsRefused
+from profile_lookup.errors import IdentifierKeptApart, TraitsRefused
 from profile_lookup.identity.blocked_values import PLACEHOLDERS_ALONE, BlockedValues
-from profile_lookup.identity.change import Change
+from profile_lookup.identity.candidates import deciding_profiles
+from profile_lookup.identity.change import NO_CHANGE, Change
 from profile_lookup.identity.difference import Difference, RecordedMerge, difference_of
+from profile_lookup.identity.history.creation import Actor, Creation
+from profile_lookup.identity.history.event import RecordedRequest
+from profile_lookup.identity.history.event_log import EventLog
+from profile_lookup.identity.history.separations import NOT_SEPARATED
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.merging import combined, evicted
 from profile_lookup.identity.person_names import (
@@ -26,7 +29,7 @@ from profile_lookup.identity.person_names import (
 )
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.renormalization import rewritten
-from profile_lookup.identity.resolution import Create, Merge, Resolution, Update, profiles_of, resolve
+from profile_lookup.identity.resolution import Create, Merge, Resolution, Update, profiles_of, resolve, withheld_of
 from profile_lookup.identity.rules import IdentityResolutionSettings
 
 
@@ -78,6 +81,7 @@ class ProfileReplay:
         self._created: dict[UUID, datetime] = {}
         self._changed: set[UUID] = set()
         self._merges: list[RecordedMerge] = []
+        self._log = EventLog()
 
     def apply(
         self,
@@ -85,6 +89,7 @@ class ProfileReplay:
         requested_at: datetime,
         known: UUID | None = None,
         former: Mapping[NormalizedIdentifier, NormalizedIdentifier] = MappingProxyType({}),
+        actor: Actor | None = None,
     ) -> Written:
         """Apply the change to the known profile, or to the one that the identifiers name.
 
@@ -96,12 +101,16 @@ class ProfileReplay:
         if not all(each.may_join for each in counts.values()):
             change = _joining(change, counts, known)
         incoming = (*change.incoming, *(each for each, today in former.items() if today in change.incoming))
-        candidates = [rewritten(self._now[each], former) for each in self._candidates(incoming, known)]
+        deciding = deciding_profiles(self._settings, self._holders, incoming, known)
+        candidates = [rewritten(self._now[each], former) for each in deciding]
         resolution = resolve(self._settings, change.incoming, candidates, known)
         profiles = profiles_of(resolution)
-        identifiers, traits = combined(self._settings, profiles, change, requested_at)
+        withheld = withheld_of(resolution)
+        if withheld and known is not None and not change.traits:
+            raise IdentifierKeptApart(withheld[0].id_type)
+        identifiers, traits = combined(self._settings, profiles, change, requested_at, withheld)
         names = united_names(profiles, self._settings.is_unique)
-        written = self.become(resolution, identifiers, traits, names, requested_at)
+        written = self.become(resolution, identifiers, traits, names, requested_at, change, known, actor)
         for identifier, counted in counts.items():
             self._keep_names(identifier, counted.names)
         shared = tuple(identifier for identifier, each in counts.items() if len(each.names) >= NOTICE_FROM)
@@ -114,19 +123,29 @@ class ProfileReplay:
         traits: Mapping[TraitName, Trait],
         names: Mapping[NormalizedIdentifier, tuple[int, ...]],
         at: datetime,
+        change: Change = NO_CHANGE,
+        known: UUID | None = None,
+        actor: Actor | None = None,
     ) -> Written:
-        """Give the resolution's person exactly these identifiers and traits, and the names of these identifiers."""
+        """Give the resolution's person exactly these identifiers and traits, and the names of these identifiers.
+
+        `change`, which may have been addressed to the known profile, and `actor` are recorded as the reason.
+        """
+        event_id = self._new_id()
+        creation = None
         match resolution:
             case Create():
-                written = Written("created", self._new_id())
+                written = Written("created", event_id)
                 self._created[written.profile_id] = at
+                creation = Creation(at, actor) if len(identifiers) == len(change.incoming) else None
             case Update(profile):
                 written = Written("updated", profile.id)
             case Merge(canonical):
                 written = Written("merged", canonical.id)
-                self._merges.append(RecordedMerge(self._new_id(), resolution, at))
+                self._merges.append(RecordedMerge(event_id, resolution, at))
+        profiles = profiles_of(resolution)
         held: Iterable[NormalizedIdentifier] = ()
-        for profile in profiles_of(resolution):
+        for profile in profiles:
             before = self._now.pop(profile.id).identifiers.keys()
             if profile.id == written.profile_id:
                 held = before
@@ -134,7 +153,12 @@ class ProfileReplay:
                 self._holders[identifier].discard(profile.id)
         self._hold(written.profile_id, identifiers.keys() - held)
         kept_names = {each: counted for each, counted in names.items() if each in identifiers}
-        self._now[written.profile_id] = Profile(written.profile_id, identifiers, traits, kept_names)
+        separations = NOT_SEPARATED.union(*(profile.separations for profile in profiles))
+        became = Profile(written.profile_id, identifiers, traits, kept_names, separations, creation)
+        if creation is None:
+            request = RecordedRequest.of(change, known, withheld_of(resolution))
+            self._log.record(self._settings, event_id, at, request, resolution, became, change.replaced, actor)
+        self._now[written.profile_id] = became
         self._changed.add(written.profile_id)
         return written
 
@@ -144,7 +168,7 @@ class ProfileReplay:
 
     def difference(self) -> Difference:
         """Return the rows to insert, update and delete so that the tables match the profiles in memory."""
-        return difference_of(self._stored, self._now, self._changed, self._created, self._merges)
+        return difference_of(self._stored, self._now, self._changed, self._created, self._merges, self._log)
 
     def _counts(self, change: Change, known: UUID | None) -> dict[NormalizedIdentifier, Count]:
         """Return the count of names of each value by which the change would join somebody who has another name."""
@@ -178,27 +202,6 @@ class ProfileReplay:
         if len(names) >= NOTICE_FROM:
             self.shared_values.append(SharedValue(identifier.id_type, len(names)))
 
-    def _candidates(self, incoming: Collection[NormalizedIdentifier], known: UUID | None) -> set[UUID]:
-        """Return the profiles on which the resolution can depend.
-
-        Thousands of profiles may share a value that is not unique. Two of those that match by this value alone give
-        the same resolution as all of them, because several weak matches name nobody.
-        """
-        named = set() if known is None else {known}
-        shared = []
-        for identifier in incoming:
-            holders = self._holders.get(identifier)
-            if not holders:
-                continue
-            if self._settings.is_unique(identifier.id_type):
-                named |= holders
-            elif identifier.id_type in self._settings.matching_rules:
-                shared.append(holders)
-        if shared:
-            named |= _in_several(shared)
-            named |= set(islice(_outside(named, shared), 2))
-        return named
-
     def _hold(self, profile_id: UUID, identifiers: Iterable[NormalizedIdentifier]) -> None:
         for identifier in identifiers:
             self._holders.setdefault(identifier, set()).add(profile_id)
@@ -212,18 +215,3 @@ def _joining(change: Change, counts: Mapping[NormalizedIdentifier, Count], known
             "traits: expected a value that identifies somebody; others have joined more names than maxProfilesPerValue"
         )
     return replace(change, incoming=incoming)
-
-
-def _in_several(sets: Iterable[AbstractSet[UUID]]) -> set[UUID]:
-    """Return the IDs that are in at least two of the sets, without iterating over the largest one."""
-    *smaller, largest = sorted(sets, key=len)
-    seen: set[UUID] = set()
-    several: set[UUID] = set()
-    for each in smaller:
-        several |= seen & each
-        seen |= each
-    return several | (seen & largest)
-
-
-def _outside(named: AbstractSet[UUID], sets: Iterable[AbstractSet[UUID]]) -> Iterator[UUID]:
-    return (profile_id for each in sets for profile_id in each if profile_id not in named)

@@ -1,10 +1,14 @@
 """Retention decides how many values of a type a profile keeps, and which ones."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from operator import itemgetter
 
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
+
+_ID_TYPE = itemgetter(0)
 
 
 def retained(
@@ -17,6 +21,9 @@ def retained(
     `held` maps all identifiers, those of the request included, to the time when each was added. `carried` are those of
     the request: `fifo` never evicts them in favour of older values, so that a value just written is found.
     """
+    counts = Counter(map(_ID_TYPE, held))
+    if all(count <= settings.config(id_type).limit for id_type, count in counts.items()):
+        return dict(held)
     by_type: dict[str, dict[NormalizedIdentifier, datetime]] = {}
     for identifier, added_at in held.items():
         by_type.setdefault(identifier.id_type, {})[identifier] = added_at

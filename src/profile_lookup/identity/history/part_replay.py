@@ -1,0 +1,199 @@
+"""Writes are replayed with the parts of a person kept apart, in the order in which they happened."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from profile_lookup.identity.history.event import Event, EventKind, RecordedRequest, is_forgotten, matches_of
+from profile_lookup.identity.history.event_derivation import event_of
+from profile_lookup.identity.identifier import NormalizedIdentifier
+from profile_lookup.identity.merging import written
+from profile_lookup.identity.profile import Profile
+from profile_lookup.identity.resolution import claim
+from profile_lookup.identity.rules import IdentityResolutionSettings
+
+Times = dict[NormalizedIdentifier, datetime]
+
+
+class IdentifiesNobody(Exception):
+    """A request that is to be a profile of its own has no identifier that it may take."""
+
+
+class PartReplay:
+    """The parts of a person after each event that was replayed.
+
+    `participants` are the profiles before the first event, with their aliases. `withheld` identifiers are given to no
+    part. The events are those that leave the parts as they are, with the part that each belongs to.
+    """
+
+    def __init__(
+        self,
+        settings: IdentityResolutionSettings,
+        participants: Iterable[Profile],
+        aliases: Mapping[UUID, Collection[UUID]],
+        withheld: Collection[NormalizedIdentifier],
+        split_id: UUID,
+    ) -> None:
+        self._settings = settings
+        self._withheld = withheld
+        self._split_id = split_id
+        self.parts: dict[UUID, Profile] = {}
+        self.events: list[Event] = []
+        self._holders: dict[NormalizedIdentifier, UUID] = {}
+        self._part_of: dict[UUID, UUID] = {}
+        self._heirs: dict[UUID, set[UUID]] = {}
+        # A value of a unique type stays with the one that had it first, then with the smaller ID: a type may have
+        # become unique since, or two values equal.
+        first = _first_holders(settings, participants)
+        for profile in participants:
+            identifiers = {
+                each: at
+                for each, at in profile.identifiers.items()
+                if each not in withheld and first.get(each, profile.id) == profile.id
+            }
+            self._put(replace(profile, identifiers=identifiers))
+            self._part_of |= dict.fromkeys((profile.id, *aliases[profile.id]), profile.id)
+
+    def ids_of(self, part: UUID) -> set[UUID]:
+        """Return all IDs of a part."""
+        return {each for each, part_id in self._part_of.items() if part_id == part}
+
+    def apply(self, event: Event, *, is_undone: bool) -> None:
+        """Replay a write. Raises `IdentifiesNobody` if it is an undone update that leaves no profile."""
+        participants = event.participants
+        heirs = {self._part_of[each] for participant in participants for each in self._heirs_of(participant)}
+        if event.kind == "created":
+            self._create(event, event.profile_id)
+        elif is_undone and event.kind == "updated":
+            self._create(event, event.id)
+            heirs.add(event.id)
+        else:
+            parts = {self._part_that_is_meant(event, participant) for participant in participants}
+            if is_undone:
+                matched = [each.identifier for each in event.matched]
+                part = min(parts, key=lambda part: self._rank(event, matched, part))
+                self._write(event, [part], event.request.kind, is_undone=True)
+            else:
+                self._write(event, sorted(parts), event.kind, is_undone=False)
+        became = {self._part_of[each] for each in heirs}
+        self._heirs |= dict.fromkeys(participants, became)
+
+    def _heirs_of(self, profile_id: UUID) -> Collection[UUID]:
+        """Return the parts that a profile has become, which the events know under one ID."""
+        return self._heirs.get(profile_id, (profile_id,))
+
+    def _part_that_is_meant(self, event: Event, participant: UUID) -> UUID:
+        """Return the part of a participant that the event is about.
+
+        It is the part that was addressed, or that holds what was matched or removed, or that has the ID which the event
+        names.
+        """
+        matched = [each.identifier for each in event.matched if each.profile_id == participant] or event.removed
+        parts = {self._part_of[each] for each in self._heirs_of(participant)}
+        ranked = {part: self._rank(event, matched, part) for part in parts}
+        nobody = (True, (len(self._settings.matching_rules), 0))
+        meant = {part: rank for part, rank in ranked.items() if rank[:2] != nobody}
+        return min(meant, key=meant.__getitem__) if meant else self._part_of[participant]
+
+    def _rank(
+        self, event: Event, matched: Collection[NormalizedIdentifier], part: UUID
+    ) -> tuple[bool, tuple[int, int], UUID]:
+        addressed = event.request.addressed
+        places = {each: place for place, each in event.request.carried.items()}
+        held = [each for each in matched if each in self.parts[part].identifiers]
+        return (
+            addressed is None or self._part_of[addressed] != part,
+            claim(self._settings.matching_rules, places, held),
+            part,
+        )
+
+    def _create(self, event: Event, profile_id: UUID) -> None:
+        carried = self._carried(event, ())
+        is_undone = event.kind != "created"
+        if is_undone and not carried:
+            raise IdentifiesNobody
+        self._part_of[profile_id] = profile_id
+        request = RecordedRequest(carried, event.request.traits)
+        self._record(event, "created", profile_id, request, [], is_undone=is_undone)
+
+    def _write(self, event: Event, part_ids: Sequence[UUID], kind: EventKind, *, is_undone: bool) -> None:
+        parts = [self.parts.pop(each) for each in part_ids]
+        canonical = parts[0].id
+        if len(parts) > 1:
+            absorbed = set(part_ids[1:])
+            self._part_of |= {each: canonical for each, part in self._part_of.items() if part in absorbed}
+        request = replace(event.request, carried=self._carried(event, part_ids))
+        self._record(event, kind, canonical, request, parts, is_undone=is_undone)
+
+    def _carried(self, event: Event, part_ids: Collection[UUID]) -> dict[int, NormalizedIdentifier]:
+        """Return what these parts may take of the identifiers that the event carried."""
+        return {
+            place: each
+            for place, each in event.request.carried.items()
+            if not is_forgotten(each) and each not in self._withheld and self._holders.get(each) in (None, *part_ids)
+        }
+
+    def _record(
+        self,
+        event: Event,
+        kind: EventKind,
+        part_id: UUID,
+        request: RecordedRequest,
+        parts: Sequence[Profile],
+        *,
+        is_undone: bool,
+    ) -> None:
+        """Apply a request to the parts, which become one, and record what it did."""
+        times = {each: event.at + timedelta(microseconds=place) for place, each in request.carried.items()}
+        removed = (*event.removed, *(times if request.renews else ()))
+        identifiers, traits = written(self._settings, parts, times, request.traits, event.at, removed)
+        for part in parts:
+            for each in part.identifiers.keys() - identifiers.keys():
+                self._holders.pop(each, None)
+        after = Profile(part_id, identifiers, traits)
+        self._put(after, parts[0] if parts else None)
+        recorded = event_of(
+            event.id,
+            kind,
+            event.at,
+            request,
+            parts,
+            after,
+            matched=matches_of(self._settings, _matched_in_order(event), parts),
+            rule=event.rule if len(parts) > 1 else None,
+            removed=event.removed,
+            actor=event.actor,
+            undone_by=self._split_id if is_undone else event.undone_by,
+        )
+        if any(is_forgotten(each) for each in (*event.added, *event.evicted)):
+            recorded = replace(
+                recorded,
+                added=(*recorded.added, *filter(is_forgotten, event.added)),
+                evicted=(*recorded.evicted, *filter(is_forgotten, event.evicted)),
+            )
+        self.events.append(recorded)
+
+    def _put(self, part: Profile, before: Profile | None = None) -> None:
+        """Set a part. `before` is the same part before its last event: what it held then is known already."""
+        self.parts[part.id] = part
+        new = part.identifiers.keys() - (before.identifiers.keys() if before else ())
+        self._holders |= dict.fromkeys((each for each in new if self._settings.is_unique(each.id_type)), part.id)
+
+
+def _matched_in_order(event: Event) -> list[NormalizedIdentifier]:
+    """Return what the event's request matched by, each once, in the request's order."""
+    places = {each: place for place, each in event.request.carried.items()}
+    return sorted({each.identifier for each in event.matched}, key=lambda each: (places.get(each, 0), each))
+
+
+def _first_holders(
+    settings: IdentityResolutionSettings, profiles: Iterable[Profile]
+) -> dict[NormalizedIdentifier, UUID]:
+    """Return, of each value of a unique type, the profile that had it first."""
+    holders: dict[NormalizedIdentifier, tuple[datetime, UUID]] = {}
+    for profile in profiles:
+        for each, at in profile.identifiers.items():
+            if settings.is_unique(each.id_type):
+                holders[each] = min((at, profile.id), holders.get(each, (at, profile.id)))
+    return {each: profile_id for each, (_, profile_id) in holders.items()}

@@ -1,0 +1,144 @@
+"""A split undoes joins of a person: it replays the writes since then, and the joins that it names join nobody."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from profile_lookup.errors import AlreadyUndone, JoinRefused, RequestRefused
+from profile_lookup.identity.history.earlier_states import aliases_before, states_before
+from profile_lookup.identity.history.event import Event
+from profile_lookup.identity.history.forgetting import (
+    identifiers_of,
+    traits_of,
+    without_identifiers,
+    without_traits,
+)
+from profile_lookup.identity.history.part_replay import IdentifiesNobody, PartReplay
+from profile_lookup.identity.history.separations import Separation, parted
+from profile_lookup.identity.identifier import NormalizedIdentifier
+from profile_lookup.identity.profile import Profile, TraitName
+from profile_lookup.identity.rules import IdentityResolutionSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A person that a split leaves. `is_new`: no ID of the person before was its ID."""
+
+    profile: Profile
+    aliases: frozenset[UUID]
+    is_new: bool
+
+    @property
+    def ids(self) -> frozenset[UUID]:
+        return self.aliases | {self.profile.id}
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """What a split leaves.
+
+    - `parts`: the earliest first
+    - `events`: the events since the oldest join that was undone, as they belong to the parts now
+    """
+
+    id: UUID
+    parts: tuple[Part, ...]
+    events: tuple[Event, ...]
+
+    def separations(self) -> dict[UUID, Separation]:
+        """Return what keeps the parts apart, for each of their IDs."""
+        return parted(self.id, [part.ids for part in self.parts])
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person as it is, with all its events in the order in which they happened."""
+
+    profile: Profile
+    aliases: frozenset[UUID]
+    events: Sequence[Event]
+
+
+def split(
+    settings: IdentityResolutionSettings,
+    person: Person,
+    named: Sequence[UUID],
+    split_id: UUID,
+    withheld: Collection[NormalizedIdentifier] = (),
+    is_defined: Callable[[TraitName], bool] = lambda _: True,
+) -> Split:
+    """Return what is left when the named joins are undone.
+
+    `withheld` are identifiers that no part gets: values of unique types that somebody else holds today, and blocked
+    ones. Types and traits that are no longer configured or defined are left out. Raises `JoinRefused`, or
+    `AlreadyUndone`.
+    """
+    joins = _joins(person.events, named)
+    first = next(place for place, event in enumerate(person.events) if event.id in joins)
+    earlier, since = person.events[:first], person.events[first:]
+    known = [_configured(settings, is_defined, event) for event in since]
+    states = states_before(known, _configured_profile(settings, is_defined, person.profile))
+    created = {event.profile_id for event in since if event.kind == "created"}
+    aliases = aliases_before(earlier, person.aliases - created, states, person.profile.id)
+    replay = PartReplay(settings, states.values(), aliases, withheld, split_id)
+    for event in known:
+        try:
+            replay.apply(event, is_undone=event.id in joins)
+        except IdentifiesNobody:
+            raise JoinRefused(named.index(event.id), "a join whose request identifies somebody by itself") from None
+    return Split(split_id, tuple(_parts(replay, person)), tuple(replay.events))
+
+
+def identifiers_that_may_return(events: Sequence[Event], named: Collection[UUID]) -> set[NormalizedIdentifier]:
+    """Return the identifiers that a part can get when these joins are undone, beside those that the person has.
+
+    `events` are all events of the person. A split locks the keys of these identifiers, and finds out who else has them.
+    """
+    first = next((place for place, event in enumerate(events) if event.id in named), len(events))
+    return {identifier for event in events[first:] for identifier in identifiers_of(event)}
+
+
+def _joins(events: Sequence[Event], named: Sequence[UUID]) -> set[UUID]:
+    """Return the IDs of the events if all of them can be undone. Raises `JoinRefused` or `AlreadyUndone`."""
+    known = {event.id: event for event in events}
+    for position, event_id in enumerate(named):
+        event = known.get(event_id)
+        if event is None:
+            raise JoinRefused(position, "an event of this profile")
+        if event.undone_by is not None:
+            raise AlreadyUndone(position)
+        if event.kind not in {"merged", "updated"}:
+            raise JoinRefused(position, "a join: an event of kind merged or updated")
+        if event.has_ended:
+            raise JoinRefused(position, "a join within the time for which history is kept")
+    if not named:
+        raise RequestRefused("events: expected at least one")
+    return set(named)
+
+
+def _parts(replay: PartReplay, person: Person) -> Iterator[Part]:
+    """Yield the parts, the earliest first. Counted names belong to a value, so they go where it goes."""
+    for part_id, part in sorted(replay.parts.items()):
+        names = {each: counted for each, counted in person.profile.names.items() if each in part.identifiers}
+        aliases = frozenset(replay.ids_of(part_id) - {part_id})
+        is_new = part_id not in {person.profile.id, *person.aliases}
+        yield Part(replace(part, names=names), aliases, is_new)
+
+
+def _configured(settings: IdentityResolutionSettings, is_defined: Callable[[TraitName], bool], event: Event) -> Event:
+    """Return the event without types and traits that are no longer configured or defined."""
+    if unknown := {each for each in identifiers_of(event) if each.id_type not in settings.id_types}:
+        event = without_identifiers(event, unknown)
+    if undefined := {name for name in traits_of(event) if not is_defined(name)}:
+        event = without_traits(event, undefined)
+    return event
+
+
+def _configured_profile(
+    settings: IdentityResolutionSettings, is_defined: Callable[[TraitName], bool], profile: Profile
+) -> Profile:
+    return Profile(
+        profile.id,
+        {each: at for each, at in profile.identifiers.items() if each.id_type in settings.id_types},
+        {name: trait for name, trait in profile.traits.items() if is_defined(name)},
+    )
