@@ -10,7 +10,7 @@ from uuid import UUID
 
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.identity.merging import added, evicted
+from profile_lookup.identity.merging import evicted, times_of
 from profile_lookup.identity.profile import Profile, TraitName, TraitValue
 from profile_lookup.identity.retention import retained
 from profile_lookup.identity.rules import IdentityResolutionSettings
@@ -60,7 +60,7 @@ def new_profile(
 ) -> NewProfile:
     """Return what a newcomer's change makes, as if it were resolved and combined with nobody."""
     traits = {name: value for name, value in change.traits.items() if value is not None}
-    identifiers = added({}, change.incoming, requested_at)
+    identifiers = times_of(change.incoming, requested_at)
     if len({identifier.id_type for identifier in identifiers}) == len(identifiers):  # no limit is less than one
         return NewProfile(profile_id, requested_at, identifiers, traits)
     kept = retained(settings, identifiers, change.incoming)
