@@ -73,7 +73,7 @@ def test_functions_and_triggers_are_those_in_their_files(database_url: str, empt
         "select string_agg(pg_get_functiondef(oid), '' order by proname, pronargs) from pg_proc where proname = "
     )
     trigger = "select pg_get_triggerdef(oid) from pg_trigger where tgname = 'operation_enters_queue'"
-    names = ("lock_and_gather", "deciding_holders", "take_turn", "make_turn")
+    names = ("lock_and_gather", "deciding_holders", "separations_of", "take_turn", "make_turn")
     for definition in (*[f"{functions}'{name}'" for name in names], trigger):
         assert _fetch_value(database_url, definition) == _fetch_value(empty_database_url, definition)
 

@@ -130,6 +130,26 @@ begin
 end
 $$;
 
+-- Returns the separations of a profile's own ID and of each of its aliases, as `documents.separations_of` reads them.
+create function separations_of(in_store uuid, of_profile uuid)
+returns jsonb
+language plpgsql stable
+as $$
+begin
+    return (
+        select jsonb_agg(of_id.separations)
+        from (
+            select jsonb_agg(jsonb_build_array(s.decision, s.part, s.is_lifted)) as separations
+            from separation s
+            where s.store_id = in_store and s.id = any (
+                array(select a.id from alias a where a.store_id = in_store and a.profile_id = of_profile) || of_profile
+            )
+            group by s.id
+        ) of_id
+    );
+end
+$$;
+
 create function lock_and_gather(
     in_store uuid,
     in_revision bigint,
@@ -149,7 +169,10 @@ returns table (
     identifier_values text[],
     identifier_times timestamptz[],
     traits jsonb,
-    created_at timestamptz
+    created_at timestamptz,
+    is_as_created boolean,
+    created_by text,
+    separations jsonb
 )
 language plpgsql volatile
 as $$
@@ -172,6 +195,9 @@ begin
 
     -- The keys come sorted. A key stands for an identifier that may not exist yet: no row could be locked for it.
     perform pg_advisory_xact_lock(k.key) from unnest(lock_keys) as k (key);
+
+    -- The transaction gets its ID before it draws numbers of events: whoever reads a feed needs that.
+    perform pg_current_xact_id();
 
     holders := deciding_holders(
         in_store, match_types, match_values, known, shared_types, shared_values, shared_requests
@@ -200,14 +226,17 @@ begin
     -- `is not distinct from` lets no index be searched by the store alone; see `identifier` in tables.py.
     return query
     select
-        holder.id, holder.id = any (locked), held.types, held.vals, held.times, described.traits, described.created_at
+        holder.id, holder.id = any (locked), held.types, held.vals, held.times, described.*
     from (select distinct h.id from unnest(holders) as h (id)) holder
     cross join lateral (
         select array_agg(i.id_type) as types, array_agg(i.value) as vals, array_agg(i.added_at) as times
         from identifier i where i.store_id is not distinct from in_store and i.profile_id = holder.id
     ) held
     cross join lateral (
-        select p.traits, p.created_at from profile p where p.store_id = in_store and p.id = holder.id
+        select
+            p.traits, p.created_at, p.creation_number is not null, p.created_by,
+            case when p.is_separated then separations_of(in_store, p.id) end
+        from profile p where p.store_id = in_store and p.id = holder.id
         offset 0
     ) described;
 end

@@ -11,7 +11,7 @@ constraints are alarms: in a correct run none of them fires, and a mistake fails
 - `identifier.fuzzy_key` stands for store and type where `matchingAlgo` is fuzzy, so that the index for similarity
   holds only identifiers that are searched by it.
 
-Values of identifiers and traits are in `identifier.value`, `profile.traits` and `merge.moved`, in
+Values of identifiers and traits are in `identifier.value`, `profile.traits` and `event.document`, in
 `operation_item.input` until the item is done, in `operation_piece.content` until the import has ended, and nowhere
 else. Those that a store blocks are also in `store.blocked_values`.
 """
@@ -19,6 +19,7 @@ else. Those that a store blocks are also in `store.blocked_values`.
 import json
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -32,6 +33,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
+    Sequence,
     SmallInteger,
     Table,
     Text,
@@ -240,6 +242,20 @@ profile = Table(
     _time("created_at"),
     # The values and times of the traits: `documents.serialized_traits`.
     Column("traits", JSONB, nullable=False, server_default="{}"),
+    # The number of the event of its creation, as long as nothing else has happened to it: then the row says all that
+    # the event would say, and there is no row of `event`. Else, it is null.
+    Column("creation_number", BigInteger),
+    # Who asked for its creation: `documents.actor_text`. Null if `creation_number` is, or if nobody knows.
+    Column("created_by", Text),
+    # Whether `separation` has rows of its ID or of its aliases.
+    Column("is_separated", Boolean, nullable=False, server_default="false"),
+    Index(
+        "profile_creation_number_idx",
+        "store_id",
+        "creation_number",
+        unique=True,
+        postgresql_where=text("creation_number is not null"),
+    ),
 )
 
 alias = Table(
@@ -285,20 +301,70 @@ identifier = Table(
     ),
 )
 
-merge = Table(
-    "merge",
+EVENT_NUMBERS = Sequence("event_number", metadata=metadata)
+
+# What happened to profiles, but for creations that `profile.creation_number` stands for. `identity/history/` derives
+# the events, and `database/event_rows.py` reads and writes them.
+event = Table(
+    "event",
+    metadata,
+    Column("store_id", Uuid, primary_key=True),
+    # A write draws it while it holds all its locks. So it is higher than the numbers of all events that this one
+    # depends on, but a transaction may commit after others that drew higher ones.
+    Column("number", BigInteger, primary_key=True, server_default=EVENT_NUMBERS.next_value()),
+    Column("id", Uuid, nullable=False),
+    # The canonical profile at the time; a later merge may have made it an alias. Null: the store's settings changed.
+    Column("profile_id", Uuid),
+    Column("kind", Text, nullable=False),
+    _time("happened_at"),
+    # As text, which is much shorter than JSONB for documents of this size: `identity/history/event_document.py`.
+    Column("document", JSON, nullable=False),
+    # Of an event that changed nothing but times, stands for what it says, so that repetitions can be deleted.
+    Column("repetition_key", BigInteger),
+    # As for `identifier`, the store is not part of it.
+    Index(None, "profile_id", "number"),
+)
+
+# That a split keeps profiles apart: `identity/history/separations.py`. `id` is a profile's, or that of an alias.
+separation = Table(
+    "separation",
     metadata,
     Column("store_id", Uuid, primary_key=True),
     Column("id", Uuid, primary_key=True),
-    # The canonical profile at the time; a later merge may have made it an alias.
-    Column("canonical_id", Uuid, nullable=False),
-    Column("absorbed_ids", ARRAY(Uuid), nullable=False),
-    # The idType whose matching rule caused the merge.
-    Column("rule", Text, nullable=False),
-    # Each profile as it was before the merge, so that the merge can be explained and undone.
-    Column("moved", JSONB, nullable=False),
-    _time("merged_at"),
-    Index(None, "store_id", "canonical_id"),
+    # The ID of the split's event, or of the request that lifts an earlier one.
+    Column("decision", Uuid, primary_key=True),
+    Column("part", Integer, nullable=False),
+    Column("is_lifted", Boolean, nullable=False),
+    _time("decided_at"),
+    Index(None, "store_id", "decision"),
+)
+
+# How far a store's feed of events is: `history/feed.py`. A row is made when somebody reads it for the first time.
+event_feed = Table(
+    "event_feed",
+    metadata,
+    Column("store_id", Uuid, primary_key=True),
+    # No transaction that is under way has drawn a number up to this one.
+    Column("settled", BigInteger, nullable=False),
+    # The events in the feed whose numbers are higher than that.
+    Column("unsettled", ARRAY(BigInteger), nullable=False),
+    # Once all transactions before this one have ended, all numbers up to `mark_number` are settled.
+    Column("mark_transaction", BigInteger, nullable=False),
+    Column("mark_number", BigInteger, nullable=False),
+)
+
+# The order of a store's feed: batch by batch, and within a batch by number.
+event_batch = Table(
+    "event_batch",
+    metadata,
+    Column("store_id", Uuid, primary_key=True),
+    Column("batch", BigInteger, primary_key=True),
+    # It has the events whose numbers are higher than those of the batch before, and not higher than this one.
+    Column("up_to", BigInteger, nullable=False),
+    # Of these numbers the batch before has none: their transactions committed too late for it. In ascending order.
+    Column("late", ARRAY(BigInteger), nullable=False),
+    # What `event_feed.settled` was then: all late numbers of this batch and of later ones are higher.
+    Column("settled", BigInteger, nullable=False),
 )
 
 # What an import has beside its operation, which has the same ID and the status. It is deleted with its operation, or
