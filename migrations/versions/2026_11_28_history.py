@@ -60,6 +60,7 @@ alter table profile
     add column creation_number bigint,
     add column created_by text,
     add column is_separated boolean not null default false;
+alter table profile alter column creation_number set default nextval('event_number');
 create unique index profile_creation_number_idx on profile (store_id, creation_number)
     where creation_number is not null;
 """
@@ -240,12 +241,12 @@ select
     document ->> 'r', '[]', happened_at
 from event
 where kind = 'merged' and document -> 'u' is null;
-drop table event, separation, event_feed, event_batch;
-drop sequence event_number;
 alter table profile
     drop column creation_number,
     drop column created_by,
     drop column is_separated;
+drop table event, separation, event_feed, event_batch;
+drop sequence event_number;
 """
 
 LOCK_AND_GATHER_BEFORE = """

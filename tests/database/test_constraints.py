@@ -71,7 +71,7 @@ async def test_a_write_that_would_give_a_unique_value_to_a_second_profile_fails(
 
     async def write_difference(difference: Difference) -> None:
         async with database.transaction() as connection:
-            await write(connection, store.settings, store.id, difference)
+            await write(connection, store, difference)
 
     await write_difference(Difference(created={holder: now, stored: now}, upserted_identifiers=[(holder, held, now)]))
     with pytest.raises(exc.IntegrityError, match=re.escape("identifier_pkey")):

@@ -72,7 +72,10 @@ def cases(draw: st.DrawFn) -> Case:
     return Case(
         draw(any_settings()),
         # Most times are later than the one before, but not all.
-        [(change, START + timedelta(seconds=10 * place + delay)) for place, (change, delay) in enumerate(attempts)],
+        [
+            Attempt(change, START + timedelta(seconds=10 * place + delay))
+            for place, (change, delay) in enumerate(attempts)
+        ],
         draw(st.lists(st.integers(1, 15), min_size=1, max_size=5)),
     )
 
@@ -80,7 +83,7 @@ def cases(draw: st.DrawFn) -> Case:
 async def one_by_one(database: Database, store: StoreRules, attempts: Sequence[Attempt]) -> list[Outcome]:
     """Apply the attempts one by one. `ingest` does not return how it wrote a profile, so that is not compared."""
     outcomes: list[Outcome] = []
-    for change, requested_at in attempts:
+    for change, requested_at, _ in attempts:
         if isinstance(change, ProfileLookupError):
             outcomes.append(change)
             continue
@@ -172,7 +175,7 @@ async def test_an_invalid_attempt_fails_alone(database: Database) -> None:
         chat(*map(str, range(MAX_IDENTIFIERS + 1))),
         chat("a", "b"),
     ]
-    outcomes = await in_chunks(database, store, [(change, START) for change in changes])
+    outcomes = await in_chunks(database, store, [Attempt(change, START) for change in changes])
     assert [outcome.how for outcome in outcomes if isinstance(outcome, Written)] == ["created", "updated"]
     assert outcomes[1] is refusal
     assert [type(outcome) for outcome in outcomes[2:4]] == [TraitsRefused, TraitsRefused]
@@ -181,13 +184,14 @@ async def test_an_invalid_attempt_fails_alone(database: Database) -> None:
 async def test_an_identifier_type_may_be_called_null(database: Database) -> None:
     store = await make_store(database, IdentityResolutionSettings((IdentifierConfig("null"),), ("null",)))
     change = Change((NormalizedIdentifier("null", NormalizedValue("a")),))
-    outcomes = await in_chunks(database, store, [(change, START), (change, START)], (1,))
+    outcomes = await in_chunks(database, store, [Attempt(change, START), Attempt(change, START)], (1,))
     assert [outcome.how for outcome in outcomes if isinstance(outcome, Written)] == ["created", "updated"]
 
 
 async def test_a_chunk_has_a_limited_number_of_identifiers(database: Database) -> None:
     store = await make_store(database, DEFAULT_SETTINGS)
-    attempts = iter([(chat(*(f"{row}.{value}" for value in range(MAX_KEYS_TOGETHER // 3))), START) for row in range(9)])
+    changes = [chat(*(f"{row}.{value}" for value in range(MAX_KEYS_TOGETHER // 3))) for row in range(9)]
+    attempts = iter([Attempt(change, START) for change in changes])
     async with database.transaction() as connection:
         assert len(await ingest_together(connection, store, attempts)) == 3
     assert len(list(attempts)) == 5  # it consumed one more, which did not fit
@@ -196,10 +200,10 @@ async def test_a_chunk_has_a_limited_number_of_identifiers(database: Database) -
 async def test_a_profile_that_shares_a_value_without_a_matching_rule_is_not_locked(database: Database) -> None:
     configs = [replace(each, enforce_unique=each.id_type != "chat") for each in DEFAULT_SETTINGS.identifier_configs]
     store = await make_store(database, IdentityResolutionSettings(tuple(configs), ("email",)))
-    await in_chunks(database, store, [(chat("shared"), START)])
+    await in_chunks(database, store, [Attempt(chat("shared"), START)])
     async with database.transaction() as connection:
         await connection.execute(text("select from profile for update"))
-        (outcome,) = await in_chunks(database, store, [(chat("shared"), START)])
+        (outcome,) = await in_chunks(database, store, [Attempt(chat("shared"), START)])
     assert isinstance(outcome, Written)
     assert outcome.how == "created"
 
@@ -209,7 +213,7 @@ async def test_a_conflict_fails_alone(database: Database) -> None:
     store = await make_store(database, rules)
     email = NormalizedIdentifier("email", NormalizedValue("e"))
     changes = [chat("a"), Change((email, *chat("a").incoming)), Change((email,))]
-    outcomes = await in_chunks(database, store, [(change, START) for change in changes])
+    outcomes = await in_chunks(database, store, [Attempt(change, START) for change in changes])
     # The chat is not a matching rule, and another profile has it.
     assert isinstance(outcomes[1], IdentifierConflict)
     assert [outcome.how for outcome in outcomes if isinstance(outcome, Written)] == ["created", "created"]
@@ -218,4 +222,4 @@ async def test_a_conflict_fails_alone(database: Database) -> None:
 async def test_a_chunk_that_was_read_by_outdated_rules_is_stopped(database: Database) -> None:
     store = await make_store(database, DEFAULT_SETTINGS)
     with pytest.raises(RulesChanged):
-        await in_chunks(database, replace(store, revision=0), [(chat("a"), START)])
+        await in_chunks(database, replace(store, revision=0), [Attempt(chat("a"), START)])

@@ -46,9 +46,9 @@ def _attempts(seed: int) -> Iterator[Attempt]:
         requested_at = START + timedelta(seconds=10 * number + chosen.randrange(20))
         kind = chosen.randrange(30)
         if kind == 0:
-            yield TraitsRefused("a reason"), requested_at
+            yield Attempt(TraitsRefused("a reason"), requested_at)
         else:
-            yield Change(() if kind == 1 else tuple(dict.fromkeys(incoming)), traits), requested_at
+            yield Attempt(Change(() if kind == 1 else tuple(dict.fromkeys(incoming)), traits), requested_at)
 
 
 @settings(
@@ -80,8 +80,8 @@ async def test_newcomers_in_chunks_equal_single_requests(
 @pytest.mark.parametrize("count", [MIN_COPIED - 1, MIN_COPIED])
 async def test_new_people_have_the_times_of_their_requests(database: Database, count: int) -> None:
     store = await make_store(database, DEFAULT_SETTINGS)
-    attempts: list[Attempt] = [
-        (
+    attempts = [
+        Attempt(
             Change(
                 (_identifier("email", f"{number}@example.com"), _identifier("chat", f"chat {number}")),
                 {TraitName("Contact", "city"): "Gary", TraitName("Contact", "state"): None},
@@ -109,7 +109,8 @@ async def test_a_value_that_neither_matches_nor_is_unique_makes_nobody_known(dat
     store = await make_store(database, IdentityResolutionSettings(tuple(configs), ("email",)))
     chat = _identifier("chat", "shared")
     attempts: list[Attempt] = [
-        (Change((_identifier("email", f"{number}@example.com"), chat)), START) for number in range(2 * MIN_COPIED)
+        Attempt(Change((_identifier("email", f"{number}@example.com"), chat)), START)
+        for number in range(2 * MIN_COPIED)
     ]
     outcomes = await in_chunks(database, store, attempts)
     assert {outcome.how for outcome in outcomes if isinstance(outcome, Written)} == {"created"}

@@ -171,7 +171,7 @@ async def _ingest(database: Database, store: StoreRules, queue: Iterator[Request
 
 async def _ingest_together(database: Database, store: StoreRules, queue: Iterator[Request], size: int) -> None:
     while chunk := list(islice(queue, size)):
-        attempts: list[Attempt] = [(request.change, request.requested_at) for request in chunk]
+        attempts: list[Attempt] = [Attempt(request.change, request.requested_at) for request in chunk]
         write = partial(ingest_together, store=store, attempts=attempts)
         for request, outcome in zip(chunk, await write_in_transaction(database, store, lambda _: write), strict=True):  # noqa: B023 -- awaited at once
             request.answer = outcome.profile_id if isinstance(outcome, Written) else IdentifierConflict
@@ -287,7 +287,7 @@ async def test_a_transaction_starts_over_if_a_profile_is_merged_while_it_waits(d
     async with database.transaction() as merging:
         replay = ProfileReplay(SETTINGS, await lock_and_gather(merging, store, [[email, phone]]), new_id)
         assert replay.apply(Change((email, phone)), now).how == "merged"
-        await write(merging, SETTINGS, store.id, replay.difference())
+        await write(merging, store, replay.difference())
 
         async def gather() -> list[Profile]:
             async with database.transaction() as waiting:

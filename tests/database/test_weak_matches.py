@@ -21,7 +21,7 @@ from profile_lookup.identity.profile_replay import ProfileReplay, Written
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.ingest.identity_locks import lock_and_gather
-from profile_lookup.ingest.ingest import ingest, ingest_together
+from profile_lookup.ingest.ingest import Attempt, ingest, ingest_together
 from profile_lookup.ingest.writes import write
 from profile_lookup.stores.rules_cache import StoreRules
 from tests.database.stores import make_store
@@ -97,7 +97,7 @@ async def fill(connection: AsyncConnection, store: StoreRules, held: Held) -> li
         created={each.id: START for each in profiles},
         upserted_identifiers=[(each.id, held, at) for each in profiles for held, at in each.identifiers.items()],
     )
-    await write(connection, store.settings, store.id, difference)
+    await write(connection, store, difference)
     return profiles
 
 
@@ -114,13 +114,13 @@ def replayed(stored: Iterable[Profile], changes: Iterable[Change]) -> tuple[list
 
 
 def rows_of(difference: Difference) -> tuple[object, ...]:
-    """Return the difference without the order of its rows, which decides nothing but that of the merges."""
+    """Return the difference without the order of its rows, which decides nothing but that of the events."""
     return (
         difference.created,
         set(difference.upserted_identifiers),
         set(difference.deleted_identifiers),
         difference.aliases,
-        [(each.id, each.merge.canonical.id, each.merge.absorbed, each.merge.rule) for each in difference.merges],
+        difference.events,
     )
 
 
@@ -231,6 +231,6 @@ async def test_a_merge_that_would_give_a_profile_two_of_our_values_waits_for_us(
         async with database.transaction() as theirs:
             await theirs.execute(text("set local lock_timeout = '50ms'"))
             with pytest.raises(Unavailable):
-                await ingest_together(theirs, store, [(change("email:a", "email:b"), START)])
+                await ingest_together(theirs, store, [Attempt(change("email:a", "email:b"), START)])
     merged = await ingest(database, store, lambda _: change("email:a", "email:b"), START)
     assert await ingest(database, store, lambda _: change("cookie:a", "device:a"), START) == merged

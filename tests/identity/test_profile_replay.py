@@ -125,7 +125,7 @@ def test_an_alias_names_the_last_canonical_profile() -> None:
     together.apply(adding("email:a", "email:b"), at(2))
     difference = together.difference()
     assert difference.aliases == {UUID(int=2): UUID(int=1), UUID(int=3): UUID(int=1)}
-    assert [(each.merge.canonical.id, each.merge.rule) for each in difference.merges] == [
+    assert [(each.profile_id, each.rule) for each in difference.events] == [
         (UUID(int=2), "email"), (UUID(int=1), "email"),
     ]  # fmt: skip
 

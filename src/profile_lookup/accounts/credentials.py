@@ -8,7 +8,9 @@ from collections.abc import MutableMapping
 from typing import Any, NamedTuple
 
 from profile_lookup.errors import Unauthenticated
+from profile_lookup.identity.history.creation import Actor
 
+_KEY_SID = "SK"
 _SECRET_CHARACTERS = string.ascii_letters + string.digits
 _SECRET_LENGTH = 43  # characters, each of which is almost 6 random bits
 
@@ -22,13 +24,18 @@ class Credentials(NamedTuple):
     def __repr__(self) -> str:
         return f"Credentials(sid={self.sid!r})"
 
+    @property
+    def actor(self) -> Actor:
+        """Whom events name as the one who asked: the API key, or the account."""
+        return Actor("key" if self.sid.startswith(_KEY_SID) else "account", self.sid)
+
 
 def new_account_sid() -> str:
     return f"AC{secrets.token_hex(16)}"
 
 
 def new_key_sid() -> str:
-    return f"SK{secrets.token_hex(16)}"
+    return f"{_KEY_SID}{secrets.token_hex(16)}"
 
 
 def new_secret() -> str:

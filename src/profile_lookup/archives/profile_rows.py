@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from profile_lookup.archives.errors import RestoreRefused
 from profile_lookup.archives.wire import ArchivedProfile
 from profile_lookup.database.copying import copy_rows
-from profile_lookup.database.documents import serialized_profile, serialized_traits
+from profile_lookup.database.documents import serialized_traits
 from profile_lookup.ingest.profile_rows import IDENTIFIER_COLUMNS, PROFILE_COLUMNS, Holder, identifier_rows
 from profile_lookup.stores.rules_cache import StoreRules
 
@@ -27,8 +27,8 @@ async def copy_profiles(connection: AsyncConnection, store: StoreRules, profiles
     copy = partial(_copy, connection, profiles)
     await copy(
         "profile",
-        PROFILE_COLUMNS,
-        lambda archived: [(store_id, archived.id, archived.created_at, _traits(archived))],
+        (*PROFILE_COLUMNS, "creation_number"),
+        lambda archived: [(store_id, archived.id, archived.created_at, _traits(archived), None, None)],
     )
     await copy(
         "alias",
@@ -41,17 +41,6 @@ async def copy_profiles(connection: AsyncConnection, store: StoreRules, profiles
         IDENTIFIER_COLUMNS,
         lambda archived: identifier_rows(settings, store_id, [Holder(archived.id, archived.to_domain().identifiers)]),
     )
-    await copy(
-        "merge",
-        ("store_id", "id", "canonical_id", "absorbed_ids", "rule", "moved", "merged_at"),
-        lambda archived: [
-            (
-                store_id, each.id, each.before[0].id, [before.id for before in each.before[1:]], each.rule,
-                json.dumps([serialized_profile(before.to_domain()) for before in each.before]), each.merged_at,
-            )
-            for each in archived.merges
-        ],
-    )  # fmt: skip
 
 
 def _traits(archived: ArchivedProfile) -> str:
@@ -94,6 +83,5 @@ _EARLIEST_ALIAS = text("""
 _DUPLICATES = {
     "alias_pkey": "aliases: an ID is another profile's alias too",
     "identifier_pkey": "identifiers: a value of a unique type is another profile's too",
-    "merge_pkey": "merges: an ID is that of another merge too",
 }
 """The reason to give for each constraint that may fire."""

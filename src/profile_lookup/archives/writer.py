@@ -8,18 +8,16 @@ from sqlalchemy import Row, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.archives.wire import (
-    ArchivedMerge,
     ArchivedNormalization,
-    ArchivedPerson,
     ArchivedProfile,
     ArchiveHeader,
 )
 from profile_lookup.blocked_values.wire import BlockedValuesBody
-from profile_lookup.database.documents import Document, parsed_profile, trait_group_of
+from profile_lookup.database.documents import trait_group_of
 from profile_lookup.database.tables import profile
 from profile_lookup.identity.trait_definitions import TraitGroup
 from profile_lookup.identity_settings.wire import IdentifierConfigBody, IdentityResolutionSettingsBody
-from profile_lookup.ingest.identity_locks import defined_traits, profile_of
+from profile_lookup.ingest.identity_locks import profile_of
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.trait_groups import queries as trait_groups
 from profile_lookup.trait_groups.wire import TraitDefinitionBody, TraitGroupRequest
@@ -67,29 +65,19 @@ def _archived_group(row: Row[Any]) -> TraitGroupRequest:
 
 
 def _archived(row: Row[Any], groups: Mapping[str, TraitGroup]) -> ArchivedProfile:
-    merges = zip(row.merge_ids or (), row.merge_rules or (), row.merge_times or (), row.merge_moved or (), strict=True)
     person = profile_of(row, groups)
     return ArchivedProfile.of_domain(
         replace(person, traits=dict(sorted(person.traits.items()))),
         created_at=row.created_at,
         aliases=row.aliases,
-        merges=[
-            ArchivedMerge(id=merge_id, rule=rule, merged_at=merged_at, before=[_before(each, groups) for each in moved])
-            for merge_id, rule, merged_at, moved in merges
-        ],
+        merges=[],
     )
-
-
-def _before(document: Document, groups: Mapping[str, TraitGroup]) -> ArchivedPerson:
-    person = parsed_profile(document)
-    return ArchivedPerson.of_domain(replace(person, traits=defined_traits(groups, person.traits)))
 
 
 _NO_TIMEOUT = text("set local statement_timeout = 0")
 
-# A merge is recorded under the profile that was canonical then, which may be an alias by now.
 _PROFILES = text("""
-    select profile.id as profile_id, profile.created_at, profile.traits, aliased.*, identified.*, merged.*
+    select profile.id as profile_id, profile.created_at, profile.traits, aliased.*, identified.*
     from profile
     cross join lateral (
         select array(
@@ -107,18 +95,6 @@ _PROFILES = text("""
             order by added_at, id_type, value
         ) as known
     ) as identified
-    cross join lateral (
-        select
-            array_agg(known.id) as merge_ids,
-            array_agg(known.rule) as merge_rules,
-            array_agg(known.merged_at) as merge_times,
-            array_agg(known.moved) as merge_moved
-        from (
-            select * from merge
-            where store_id = profile.store_id and canonical_id = any (profile.id || aliased.aliases)
-            order by id
-        ) as known
-    ) as merged
     where profile.store_id = :store_id
     order by profile.id
 """)

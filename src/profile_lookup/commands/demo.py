@@ -22,6 +22,7 @@ from profile_lookup.accounts.credentials import Credentials, digest, new_account
 from profile_lookup.clock import CLOCK
 from profile_lookup.database.pool import Database
 from profile_lookup.files import write_private
+from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.identifier import Identifier
 from profile_lookup.identity.trait_definitions import CONTACT
 from profile_lookup.ingest.ingest import change_of, ingest
@@ -172,7 +173,13 @@ async def _ensure_people(database: Database, account_id: UUID, store_id: UUID) -
         if await is_stored(connection, store, last):
             return
     for person in people:
-        await ingest(database, store, partial(change_of, sent={CONTACT.name: person}), CLOCK.now())
+        await ingest(
+            database,
+            store,
+            partial(change_of, sent={CONTACT.name: person}),
+            CLOCK.now(),
+            actor=Actor("command", "demo"),
+        )
 
 
 _FIRST_NAMES = (

@@ -1,22 +1,22 @@
-"""Converts the JSONB documents.
+"""Converts the JSONB documents, and the text that names an actor.
 
-They hold a store's settings and blocked values, a trait group's definitions, a profile's traits, and the profiles that
-merged.
+They hold a store's settings and blocked values, a trait group's definitions, and a profile's traits and separations.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from profile_lookup.errors import RequestRefused, SettingsRefused
 from profile_lookup.identity.blocked_values import BlockedPattern, BlockedValues
+from profile_lookup.identity.history.creation import Actor, ActorType
+from profile_lookup.identity.history.separations import Separation, SeparationsOfIds
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.identity.profile import Profile, Trait, TraitName, TraitValue
+from profile_lookup.identity.profile import Trait, TraitName, TraitValue
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import RULE_OF_TYPE, TraitDefinition, TraitGroup
-from profile_lookup.identity.values.normalization import NormalizedValue
 
 Document = dict[str, Any]
 
@@ -112,31 +112,28 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def serialized_profile(profile: Profile) -> Document:
-    """Return the document that `merge.moved` holds of each profile that merged."""
-    return {
-        "id": str(profile.id),
-        "identifiers": [
-            [identifier.id_type, identifier.value, added_at.isoformat()]
-            for identifier, added_at in profile.identifiers.items()
-        ],
-        "traits": [
-            [name.group, name.name, trait.value, trait.written_at.isoformat()] for name, trait in profile.traits.items()
-        ],
-    }
+def actor_text(actor: Actor | None) -> str | None:
+    """Return the text of `profile.created_by`: the type, the ID and, of an import, the line, separated by spaces."""
+    if actor is None:
+        return None
+    return f"{actor.type} {actor.id}" if actor.line is None else f"{actor.type} {actor.id} {actor.line}"
 
 
-def parsed_profile(document: Document) -> Profile:
-    return Profile(
-        UUID(document["id"]),
-        {
-            NormalizedIdentifier(id_type, NormalizedValue(value)): datetime.fromisoformat(added_at)
-            for id_type, value, added_at in document["identifiers"]
-        },
-        {
-            TraitName(group, name): Trait(value, datetime.fromisoformat(written_at))
-            for group, name, value, written_at in document["traits"]
-        },
+def actor_of(stored: str | None) -> Actor | None:
+    if stored is None:
+        return None
+    actor_type, _, actor_id = stored.partition(" ")
+    if actor_type != "import":
+        return Actor(cast("ActorType", actor_type), actor_id)
+    import_id, _, line = actor_id.partition(" ")
+    return Actor("import", import_id, int(line) if line else None)
+
+
+def separations_of(document: Sequence[Sequence[tuple[str, int, bool]]] | None) -> SeparationsOfIds:
+    """Return the separations that `separations_of` in `identity_locks.sql` returns of a profile."""
+    return frozenset(
+        frozenset(Separation(UUID(decision), part, is_lifted) for decision, part, is_lifted in of_id)
+        for of_id in document or ()
     )
 
 

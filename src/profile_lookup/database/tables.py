@@ -233,6 +233,8 @@ operation_piece = Table(
     ForeignKeyConstraint(["account_id", "operation_id"], ["operation.account_id", "operation.id"], ondelete="CASCADE"),
 )
 
+EVENT_NUMBERS = Sequence("event_number", metadata=metadata)
+
 # No foreign key to `store`: every create would lock the store's row, and creates of a busy store would wait there.
 profile = Table(
     "profile",
@@ -244,7 +246,7 @@ profile = Table(
     Column("traits", JSONB, nullable=False, server_default="{}"),
     # The number of the event of its creation, as long as nothing else has happened to it: then the row says all that
     # the event would say, and there is no row of `event`. Else, it is null.
-    Column("creation_number", BigInteger),
+    Column("creation_number", BigInteger, server_default=EVENT_NUMBERS.next_value()),
     # Who asked for its creation: `documents.actor_text`. Null if `creation_number` is, or if nobody knows.
     Column("created_by", Text),
     # Whether `separation` has rows of its ID or of its aliases.
@@ -300,8 +302,6 @@ identifier = Table(
         postgresql_where=text("fuzzy_key is not null"),
     ),
 )
-
-EVENT_NUMBERS = Sequence("event_number", metadata=metadata)
 
 # What happened to profiles, but for creations that `profile.creation_number` stands for. `identity/history/` derives
 # the events, and `database/event_rows.py` reads and writes them.

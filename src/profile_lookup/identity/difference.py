@@ -1,6 +1,6 @@
 """The rows that change when changes of profiles are written to the tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,15 +15,6 @@ from profile_lookup.identity.resolution import Merge
 
 
 @dataclass(frozen=True, slots=True)
-class RecordedMerge:
-    """A merge and its time. `merge` holds each profile as it was before."""
-
-    id: UUID
-    merge: Merge
-    merged_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Difference:
     """The rows to insert, update and delete so that the tables match the replayed profiles.
 
@@ -32,9 +23,11 @@ class Difference:
     - `names`: the counted names of those upserted identifiers whose names change
     - `traits`: all traits of each new profile, and of each stored one whose traits change
     - `aliases`: each merged profile, also one that was never stored, with its canonical profile
-    - `merges`: in the order in which they happened
     - `creations`: how those of the new profiles began to which nothing else has happened
     - `events`: of all other writes, in the order in which they happened
+    - `no_longer_as_created`: stored profiles to which something else has happened now, so that an event has what their
+      rows said of their creation
+    - `separated`: profiles that are kept apart from others since they took over somebody who was
     - `forgotten`: identifiers and traits that are to leave all stored events of their person, each with the profile
       that was canonical then
     """
@@ -45,15 +38,16 @@ class Difference:
     names: Mapping[tuple[UUID, NormalizedIdentifier], tuple[int, ...]] = field(default_factory=dict)
     traits: Mapping[UUID, Mapping[TraitName, Trait]] = field(default_factory=dict)
     aliases: Mapping[UUID, UUID] = field(default_factory=dict)
-    merges: Sequence[RecordedMerge] = ()
     creations: Mapping[UUID, Creation] = field(default_factory=dict)
     events: Sequence[Event] = ()
+    no_longer_as_created: Collection[UUID] = ()
+    separated: Collection[UUID] = ()
     forgotten: Sequence[tuple[UUID, NormalizedIdentifier | TraitName]] = ()
 
     @property
     def only_creates_profiles(self) -> bool:
-        """Return whether no row of a stored profile changes."""
-        if self.deleted_identifiers or self.aliases:
+        """Return whether no row of a stored profile changes, and the new ones say all that their events would say."""
+        if self.deleted_identifiers or self.aliases or self.events:
             return False
         upserted = {profile_id for profile_id, _, _ in self.upserted_identifiers}
         return self.created.keys() >= upserted | self.traits.keys()
@@ -64,7 +58,7 @@ def difference_of(
     replayed: Mapping[UUID, Profile],
     changed: AbstractSet[UUID],
     created: Mapping[UUID, datetime],
-    merges: Sequence[RecordedMerge],
+    merges: Sequence[Merge],
     log: EventLog,
 ) -> Difference:
     """Return the difference between the stored and the replayed profiles.
@@ -97,19 +91,28 @@ def difference_of(
         names,
         traits,
         aliases,
-        merges,
         {each: creation for each in created if each not in aliases and (creation := replayed[each].creation)},
         log.events,
+        [
+            each
+            for each in changed - aliases.keys()
+            if replayed[each].creation is None and stored.get(each, _NOTHING).creation is not None
+        ],
+        [
+            each
+            for each in changed - aliases.keys()
+            if replayed[each].separations != stored.get(each, _NOTHING).separations
+        ],
         log.forgotten,
     )
 
 
-def _aliases(merges: Sequence[RecordedMerge]) -> dict[UUID, UUID]:
+def _aliases(merges: Sequence[Merge]) -> dict[UUID, UUID]:
     """Return each merged profile with the canonical profile of its person."""
     aliases: dict[UUID, UUID] = {}
     for each in reversed(merges):  # a later merge may have made this merge's canonical profile an alias
-        canonical_id = aliases.get(each.merge.canonical.id, each.merge.canonical.id)
-        aliases |= dict.fromkeys((profile.id for profile in each.merge.absorbed), canonical_id)
+        canonical_id = aliases.get(each.canonical.id, each.canonical.id)
+        aliases |= dict.fromkeys((profile.id for profile in each.absorbed), canonical_id)
     return aliases
 
 

@@ -3,14 +3,15 @@
 Each is about a new person, whatever the order of the requests, so that no request has to be resolved after another.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from profile_lookup.identity.change import Change
+from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.identity.merging import evicted, times_of
+from profile_lookup.identity.merging import times_of
 from profile_lookup.identity.profile import Profile, TraitName, TraitValue
 from profile_lookup.identity.retention import retained
 from profile_lookup.identity.rules import IdentityResolutionSettings
@@ -20,14 +21,14 @@ class NewProfile(NamedTuple):
     """The profile that a newcomer gets. Its traits were written at `created_at`.
 
     - `identifiers`: each with the time when it was added
-    - `evicted`: the identifiers of the request that a limit did not let in
+    - `actor`: who asked for it
     """
 
     id: UUID
     created_at: datetime
     identifiers: Mapping[NormalizedIdentifier, datetime]
     traits: Mapping[TraitName, TraitValue]
-    evicted: tuple[NormalizedIdentifier, ...] = ()
+    actor: Actor | None = None
 
 
 def newcomers(
@@ -56,12 +57,20 @@ def newcomers(
 
 
 def new_profile(
-    settings: IdentityResolutionSettings, change: Change, requested_at: datetime, profile_id: UUID
-) -> NewProfile:
-    """Return what a newcomer's change makes, as if it were resolved and combined with nobody."""
+    settings: IdentityResolutionSettings,
+    change: Change,
+    requested_at: datetime,
+    new_id: Callable[[], UUID],
+    actor: Actor | None = None,
+) -> NewProfile | None:
+    """Return what a newcomer's change makes, as if it were resolved and combined with nobody.
+
+    Return None if a limit does not let in all of its identifiers: that is an event of its own.
+    """
     traits = {name: value for name, value in change.traits.items() if value is not None}
     identifiers = times_of(change.incoming, requested_at)
     if len({identifier.id_type for identifier in identifiers}) == len(identifiers):  # no limit is less than one
-        return NewProfile(profile_id, requested_at, identifiers, traits)
-    kept = retained(settings, identifiers, change.incoming)
-    return NewProfile(profile_id, requested_at, kept, traits, evicted((), change, kept))
+        return NewProfile(new_id(), requested_at, identifiers, traits, actor)
+    if len(retained(settings, identifiers, change.incoming)) < len(identifiers):
+        return None
+    return NewProfile(new_id(), requested_at, identifiers, traits, actor)

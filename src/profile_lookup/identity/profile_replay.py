@@ -11,7 +11,7 @@ from profile_lookup.errors import IdentifierKeptApart, TraitsRefused
 from profile_lookup.identity.blocked_values import PLACEHOLDERS_ALONE, BlockedValues
 from profile_lookup.identity.candidates import deciding_profiles
 from profile_lookup.identity.change import NO_CHANGE, Change
-from profile_lookup.identity.difference import Difference, RecordedMerge, difference_of
+from profile_lookup.identity.difference import Difference, difference_of
 from profile_lookup.identity.history.creation import Actor, Creation
 from profile_lookup.identity.history.event import RecordedRequest
 from profile_lookup.identity.history.event_log import EventLog
@@ -59,7 +59,8 @@ class ProfileReplay:
     """Canonical profiles in memory; each change is applied to the result of the changes before it.
 
     `stored` must hold every profile on which a decision about the changes can depend, as `lock_and_gather` returns
-    them. `new_id` returns IDs that never go backwards.
+    them. `new_id` returns IDs that never go backwards. If values only get other forms, updates are no events:
+    `records_updates`.
     """
 
     def __init__(
@@ -68,6 +69,8 @@ class ProfileReplay:
         stored: Iterable[Profile],
         new_id: Callable[[], UUID],
         blocked_values: BlockedValues = PLACEHOLDERS_ALONE,
+        *,
+        records_updates: bool = True,
     ) -> None:
         self._settings = settings
         self._blocked_values = blocked_values
@@ -80,8 +83,9 @@ class ProfileReplay:
             self._hold(profile.id, profile.identifiers)
         self._created: dict[UUID, datetime] = {}
         self._changed: set[UUID] = set()
-        self._merges: list[RecordedMerge] = []
+        self._merges: list[Merge] = []
         self._log = EventLog()
+        self._records_updates = records_updates
 
     def apply(
         self,
@@ -140,9 +144,10 @@ class ProfileReplay:
                 creation = Creation(at, actor) if len(identifiers) == len(change.incoming) else None
             case Update(profile):
                 written = Written("updated", profile.id)
+                creation = profile.creation if not self._records_updates else None
             case Merge(canonical):
                 written = Written("merged", canonical.id)
-                self._merges.append(RecordedMerge(event_id, resolution, at))
+                self._merges.append(resolution)
         profiles = profiles_of(resolution)
         held: Iterable[NormalizedIdentifier] = ()
         for profile in profiles:
@@ -155,7 +160,7 @@ class ProfileReplay:
         kept_names = {each: counted for each, counted in names.items() if each in identifiers}
         separations = NOT_SEPARATED.union(*(profile.separations for profile in profiles))
         became = Profile(written.profile_id, identifiers, traits, kept_names, separations, creation)
-        if creation is None:
+        if creation is None and (self._records_updates or not isinstance(resolution, Update)):
             request = RecordedRequest.of(change, known, withheld_of(resolution))
             self._log.record(self._settings, event_id, at, request, resolution, became, change.replaced, actor)
         self._now[written.profile_id] = became

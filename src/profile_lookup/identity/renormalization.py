@@ -1,6 +1,7 @@
 """Stored identifiers are normalized anew when a store's settings change; profiles that then share values are merged."""
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from uuid import UUID
 
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
@@ -37,7 +38,7 @@ def rewritten(profile: Profile, forms: Mapping[NormalizedIdentifier, NormalizedI
     for each in sorted(profile.names, key=profile.identifiers.__getitem__):
         form = forms.get(each, each)
         names[form] = united(names.get(form, ()), profile.names[each])
-    return Profile(profile.id, identifiers, profile.traits, names)
+    return replace(profile, identifiers=identifiers, names=names)
 
 
 def one_person_each(collisions: Iterable[Iterable[UUID]]) -> list[list[UUID]]:

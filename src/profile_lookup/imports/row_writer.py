@@ -10,12 +10,14 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.clock import CLOCK
 from profile_lookup.errors import IdentifierConflict, ProfileLookupError, RowRefused
 from profile_lookup.identity.change import Change
+from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.profile_replay import Written
 from profile_lookup.imports import queries
 from profile_lookup.imports.column_mapping import MappedColumn, identifying_columns, refuse_mapping
@@ -29,6 +31,7 @@ from profile_lookup.ingest.ingest import Attempt, Outcome, ingest_together, time
 from profile_lookup.operations.job import Job
 from profile_lookup.stores.admission import rules_in_force
 from profile_lookup.stores.rules_cache import StoreRules
+from profile_lookup.web import ids
 
 MAX_CONCURRENT_STEPS = 2
 
@@ -118,7 +121,7 @@ async def _apply_step(
             refuse_mapping(store.trait_groups, store.settings, mapping)
             reader = RowReader(store, mapping)
             attempts = [row.attempt if row.cells is None else reader.attempt(row.cells) for row in rows]
-        timed = _timed(attempts, max(position.time, CLOCK.now()))
+        timed = _timed(job.id, rows, attempts, max(position.time, CLOCK.now()))
 
         def publish_position(outcomes: Sequence[Outcome]) -> None:
             time = time_after(timed[len(outcomes) - 1])
@@ -151,11 +154,14 @@ async def _apply_step(
     log_evictions(job.store_id, await write_in_step(job, write, job.overlapping_step))
 
 
-def _timed(attempts: Sequence[Change | RowRefused], time: datetime) -> list[Attempt]:
-    """Give each attempt a time, as if requests had come one after the other from `time` on."""
+def _timed(
+    import_id: UUID, rows: Sequence[Row], attempts: Sequence[Change | RowRefused], time: datetime
+) -> list[Attempt]:
+    """Give each row's attempt a time, as if requests had come one after the other from `time` on."""
     timed: list[Attempt] = []
-    for attempt in attempts:
-        timed.append((attempt, time))
+    of_import = ids.import_id(import_id)
+    for row, attempt in zip(rows, attempts, strict=True):
+        timed.append(Attempt(attempt, time, Actor("import", of_import, row.line)))
         time = time_after(timed[-1])
     return timed
 

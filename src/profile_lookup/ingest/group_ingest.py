@@ -22,10 +22,11 @@ from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import ProfileLookupError, Unavailable
 from profile_lookup.identity.change import Change
+from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.profile_replay import Written
 from profile_lookup.ingest.evictions import log_evictions
 from profile_lookup.ingest.identity_locks import Write, write_in_transaction
-from profile_lookup.ingest.ingest import Outcome, ingest, ingest_together
+from profile_lookup.ingest.ingest import Attempt, Outcome, ingest, ingest_together
 from profile_lookup.stores.admission import Admissions
 from profile_lookup.stores.rules_cache import StoreRules
 
@@ -56,6 +57,7 @@ class _Request:
     read: Callable[[StoreRules], Change]
     size: int
     requested_at: datetime
+    actor: Actor
     answer: "asyncio.Future[UUID]"
     timer: asyncio.TimerHandle | None = None
 
@@ -130,7 +132,7 @@ class GroupIngest:
         queue = self._queues.setdefault(caller, _Queue())
         if len(queue.waiting) >= MAX_WAITING:
             raise Unavailable("too many writes wait for each other")
-        request = _Request(read, size, requested_at, self._loop.create_future())
+        request = _Request(read, size, requested_at, credentials.actor, self._loop.create_future())
         request.timer = self._loop.call_later(MAX_WAIT, request.time_out)
         queue.waiting.append(request)
         if queue.under_way < MAX_TRANSACTIONS and not queue.is_about_to_write:
@@ -179,7 +181,10 @@ class GroupIngest:
             async def write(connection: AsyncConnection) -> list[Outcome]:
                 nonlocal is_to_commit
                 await connection.execute(_SHORT_LOCK_TIMEOUT)
-                attempts = ((_change_or_refusal(store, request), request.requested_at) for request in group)
+                attempts = (
+                    Attempt(_change_or_refusal(store, request), request.requested_at, request.actor)
+                    for request in group
+                )
                 outcomes = await ingest_together(connection, store, attempts, max_keys=MAX_GROUP_KEYS)
                 is_to_commit = True
                 return outcomes
@@ -207,7 +212,7 @@ class GroupIngest:
 
     async def _write_alone(self, store: StoreRules, request: _Request) -> None:
         with _settling_failures([request]):
-            request.settle(await ingest(self._database, store, request.read, request.requested_at))
+            request.settle(await ingest(self._database, store, request.read, request.requested_at, actor=request.actor))
 
 
 def _change_or_refusal(store: StoreRules, request: _Request) -> Change | ProfileLookupError:

@@ -15,9 +15,10 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.database.documents import parsed_traits
+from profile_lookup.database.documents import actor_of, parsed_traits, separations_of
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import Unavailable
+from profile_lookup.identity.history.creation import Creation
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.rules import IdentityResolutionSettings
@@ -127,10 +128,16 @@ async def lock_and_gather(
         raise RulesChanged
     if not all(row.is_locked for row in rows):
         raise CandidateMoved
-    profiles = [profile_of(row, store.trait_groups) for row in rows]
+    profiles = [_locked_profile_of(row, store.trait_groups) for row in rows]
     if known is not None and known not in [profile.id for profile in profiles]:
         raise await moved_or_not_found(connection, store, known)
     return profiles
+
+
+async def profiles_with(connection: AsyncConnection, store: StoreRules, profile_ids: Sequence[UUID]) -> list[Profile]:
+    """Return the profiles with these IDs that exist. The caller holds the locks of their rows."""
+    rows = await connection.execute(_PROFILES, {"store_id": store.id, "profile_ids": profile_ids})
+    return [_locked_profile_of(row, store.trait_groups) for row in rows]
 
 
 async def with_names(connection: AsyncConnection, store: StoreRules, profiles: Sequence[Profile]) -> list[Profile]:
@@ -142,6 +149,24 @@ async def with_names(connection: AsyncConnection, store: StoreRules, profiles: S
         names.setdefault(row.profile_id, {})[identifier] = tuple(row.names)
     return [replace(profile, names=names.get(profile.id, {})) for profile in profiles]
 
+
+_PROFILES = text("""
+    select
+        sought.id as profile_id, described.*, held.types as identifier_types, held.vals as identifier_values,
+        held.times as identifier_times
+    from unnest(cast(:profile_ids as uuid[])) as sought (id)
+    cross join lateral (
+        select
+            p.traits, p.created_at, p.creation_number is not null as is_as_created, p.created_by,
+            case when p.is_separated then separations_of(:store_id, p.id) end as separations
+        from profile p where p.store_id = :store_id and p.id = sought.id
+        offset 0
+    ) described
+    cross join lateral (
+        select array_agg(i.id_type) as types, array_agg(i.value) as vals, array_agg(i.added_at) as times
+        from identifier i where i.store_id is not distinct from :store_id and i.profile_id = sought.id
+    ) held
+""")
 
 # The lateral subquery with its offset is one index probe per profile, whatever the planner believes of the tables.
 _NAMES = text("""
@@ -207,6 +232,15 @@ def _array_of_types(id_types: Iterable[str]) -> str:
     """Return the text of an array of identifier types. They need no escapes, but quotes: a type may be called null."""
     quoted = '","'.join(id_types)
     return f'{{"{quoted}"}}' if quoted else "{}"
+
+
+def _locked_profile_of(row: Row[Any], groups: Mapping[str, TraitGroup]) -> Profile:
+    """Return the profile of a row, with what else a write must know of it."""
+    profile = profile_of(row, groups)
+    if not row.is_as_created and row.separations is None:
+        return profile
+    creation = Creation(row.created_at, actor_of(row.created_by)) if row.is_as_created else None
+    return replace(profile, creation=creation, separations=separations_of(row.separations))
 
 
 def profile_of(row: Row[Any], groups: Mapping[str, TraitGroup]) -> Profile:

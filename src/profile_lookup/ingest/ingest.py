@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,6 +18,7 @@ from profile_lookup.errors import (
     TraitsRefused,
 )
 from profile_lookup.identity.change import Change
+from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.newcomers import NewProfile, new_profile, newcomers
 from profile_lookup.identity.person_names import depend_on_names
@@ -45,8 +47,14 @@ MAX_KEYS_TOGETHER = 768
 MIN_COPIED = 50
 """Newcomers that are worth a COPY, which takes some round trips more than one statement for all profiles."""
 
-Attempt = tuple[Change | ProfileLookupError, datetime]
-"""A change, or why a request is refused, and the time of the request."""
+
+class Attempt(NamedTuple):
+    """A change, or why a request is refused, the time of the request, and who sent it."""
+
+    change: Change | ProfileLookupError
+    requested_at: datetime
+    actor: Actor | None = None
+
 
 Outcome = Written | ProfileLookupError
 
@@ -64,8 +72,10 @@ def time_after(attempt: Attempt) -> datetime:
 
     Each value of a request counts as a microsecond later than the one before it, and so does each profile of a batch.
     """
-    change, requested_at = attempt
-    return requested_at + timedelta(microseconds=max(1, len(change.incoming)) if isinstance(change, Change) else 1)
+    change = attempt.change
+    return attempt.requested_at + timedelta(
+        microseconds=max(1, len(change.incoming)) if isinstance(change, Change) else 1
+    )
 
 
 async def ingest(
@@ -74,11 +84,12 @@ async def ingest(
     read: Callable[[StoreRules], Change],
     requested_at: datetime,
     known: UUID | None = None,
+    actor: Actor | None = None,
 ) -> UUID:
     """Write what a request asks to change about one person, and return the canonical profile.
 
     `read` reads the request by the store's rules; if these change meanwhile, it is called again. `known` is the profile
-    that the request names, if any. Everything that the request writes has its time, `requested_at`, however long it
+    that the request names, if any, and `actor` is who sent it. Everything that the request writes has its time, `requested_at`, however long it
     waits for others.
 
     Raises what `read` raises; `TraitsRefused` if the request identifies nobody; `IdentifierConflict` if it names two
@@ -97,8 +108,8 @@ async def ingest(
             candidates = await lock_and_gather(connection, store, [(*change.incoming, *former)], known)
             replay = await _replay(connection, store, candidates, [(change, former)])
             stored = with_stored_replaced(store, candidates, change, known, former)
-            written = replay.apply(stored, requested_at, known, former)
-            await write(connection, store.settings, store.id, replay.difference())
+            written = replay.apply(stored, requested_at, known, former, actor)
+            await write(connection, store, replay.difference())
             _log_shared_values(store, replay.shared_values)
             return written
 
@@ -129,31 +140,31 @@ async def ingest_together(
     fitting = list(_take_fitting(store, attempts, max_keys))
     requests = {
         number: (*change.incoming, *former)
-        for number, ((change, _), former) in enumerate(fitting)
+        for number, ((change, _, _), former) in enumerate(fitting)
         if isinstance(change, Change)
     }
     candidates = await lock_and_gather(connection, store, requests.values())
     new = _to_copy(newcomers(store.settings, requests, candidates))
     others = [
         (change, former)
-        for number, ((change, _), former) in enumerate(fitting)
+        for number, ((change, _, _), former) in enumerate(fitting)
         if isinstance(change, Change) and number not in new
     ]
     replay = await _replay(connection, store, candidates, others, new_profile_id)
     new_profiles: list[NewProfile] = []
     outcomes: list[Outcome] = []
-    for number, ((change, requested_at), former) in enumerate(fitting):
-        if number in new and isinstance(change, Change):
-            profile = new_profile(store.settings, change, requested_at, new_profile_id())
-            new_profiles.append(profile)
-            outcomes.append(Written("created", profile.id, profile.evicted))
+    for number, (attempt, former) in enumerate(fitting):
+        profile = _new_profile(store, attempt, new_profile_id) if number in new else None
+        if profile is None:
+            outcomes.append(_apply(replay, attempt, former))
         else:
-            outcomes.append(_apply(replay, change, requested_at, former))
+            new_profiles.append(profile)
+            outcomes.append(Written("created", profile.id))
     on_resolved(outcomes)
     if new_profiles:
         await copy_new_profiles(connection, store.settings, store.id, new_profiles)
-    if others:
-        await write(connection, store.settings, store.id, replay.difference())
+    if len(new_profiles) < len(requests):
+        await write(connection, store, replay.difference())
     _log_shared_values(store, replay.shared_values)
     return outcomes
 
@@ -190,7 +201,8 @@ def _log_shared_values(store: StoreRules, shared_values: Iterable[SharedValue]) 
 def _take_fitting(store: StoreRules, attempts: Iterable[Attempt], max_keys: int) -> Iterator[tuple[Attempt, Former]]:
     """Yield each attempt with the earlier forms of its identifiers."""
     total = 0
-    for change, requested_at in attempts:
+    for attempt in attempts:
+        change = attempt.change
         attempted = change if isinstance(change, ProfileLookupError) else _refusal(change) or change
         keys_before = total
         former = former_forms(store, attempted) if isinstance(attempted, Change) else {}
@@ -198,16 +210,19 @@ def _take_fitting(store: StoreRules, attempts: Iterable[Attempt], max_keys: int)
             total += len(attempted.incoming) + len(former)
         if keys_before and total > max_keys:
             return
-        yield (attempted, requested_at), former
+        yield attempt._replace(change=attempted), former
 
 
-def _apply(
-    replay: ProfileReplay, change: Change | ProfileLookupError, requested_at: datetime, former: Former
-) -> Outcome:
-    if isinstance(change, ProfileLookupError):
-        return change
+def _new_profile(store: StoreRules, attempt: Attempt, new_profile_id: Callable[[], UUID]) -> NewProfile | None:
+    assert isinstance(attempt.change, Change)
+    return new_profile(store.settings, attempt.change, attempt.requested_at, new_profile_id, attempt.actor)
+
+
+def _apply(replay: ProfileReplay, attempt: Attempt, former: Former) -> Outcome:
+    if isinstance(attempt.change, ProfileLookupError):
+        return attempt.change
     try:
-        return replay.apply(change, requested_at, former=former)
+        return replay.apply(attempt.change, attempt.requested_at, former=former, actor=attempt.actor)
     except (IdentifierConflict, TraitsRefused) as refused:
         return refused
 

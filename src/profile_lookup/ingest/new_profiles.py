@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.copying import copy_rows
-from profile_lookup.database.documents import serialized_new_traits
+from profile_lookup.database.documents import actor_text, serialized_new_traits
 from profile_lookup.identity.newcomers import NewProfile
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.ingest.profile_rows import IDENTIFIER_COLUMNS, PROFILE_COLUMNS, Holder, identifier_rows
@@ -22,7 +22,13 @@ async def copy_new_profiles(
 ) -> None:
     """Write profiles that are not stored yet. The transaction has begun and holds the locks of `lock_and_gather`."""
     rows = (
-        (store_id, profile.id, profile.created_at, json.dumps(serialized_new_traits(profile.traits)))
+        (
+            store_id,
+            profile.id,
+            profile.created_at,
+            json.dumps(serialized_new_traits(profile.traits)),
+            actor_text(profile.actor),
+        )
         for profile in profiles
     )
     await copy_rows(connection, "profile", PROFILE_COLUMNS, rows)

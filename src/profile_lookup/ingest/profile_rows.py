@@ -12,8 +12,9 @@ from profile_lookup.identity.rules import IdentityResolutionSettings
 
 Row = tuple[object, ...]
 
-PROFILE_COLUMNS = ("store_id", "id", "created_at", "traits")
-"""`traits` is the text of the document that `documents.serialized_traits` returns."""
+PROFILE_COLUMNS = ("store_id", "id", "created_at", "traits", "created_by")
+"""`traits` is the text of the document that `documents.serialized_traits` returns. The database draws the number of the
+creation."""
 
 IDENTIFIER_COLUMNS = ("store_id", "id_type", "value", "profile_id", "shared_by", "fuzzy_key", "added_at", "names")
 

@@ -1,13 +1,22 @@
 """Removes identifiers or whole profiles. No identifier is added, so the lock of the profile's row is enough."""
 
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.database.event_rows import ids_of_people
+from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import NothingToRemove
-from profile_lookup.identity.difference import Difference
+from profile_lookup.identity.difference import Difference, difference_of
+from profile_lookup.identity.history.creation import Actor
+from profile_lookup.identity.history.event import Event
+from profile_lookup.identity.history.event_log import EventLog
+from profile_lookup.identity.identifier import NormalizedIdentifier
+from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.retention import first_to_go
 from profile_lookup.ingest.identity_locks import lock_and_gather, write_in_transaction
 from profile_lookup.ingest.writes import erase_profiles, write
@@ -15,11 +24,18 @@ from profile_lookup.stores.rules_cache import StoreRules
 
 
 async def remove_identifiers(
-    database: Database, store: StoreRules, profile_id: UUID, id_type: str, *, remove_all: bool
+    database: Database,
+    store: StoreRules,
+    profile_id: UUID,
+    id_type: str,
+    requested_at: datetime,
+    actor: Actor | None,
+    *,
+    remove_all: bool,
 ) -> None:
     """Remove all values of a type, or the one that the type's retention policy would delete first.
 
-    Raises `NothingToRemove`, `ProfileMoved`, `ProfileNotFound`, `StoreNotFound` or `Unavailable`.
+    They leave the history of the profile as well. Raises `NothingToRemove`, `ProfileMoved`, `ProfileNotFound`, `StoreNotFound` or `Unavailable`.
     """
 
     async def remove(store: StoreRules, connection: AsyncConnection) -> None:
@@ -27,21 +43,42 @@ async def remove_identifiers(
         held = {each: at for each, at in profile.identifiers.items() if each.id_type == id_type}
         if not held:
             raise NothingToRemove
-        dropped = held.keys() if remove_all else {first_to_go(store.settings.config(id_type), held)}
-        difference = Difference(deleted_identifiers=[(profile_id, each) for each in dropped])
-        await write(connection, store.settings, store.id, difference)
+        dropped = tuple(held) if remove_all else (first_to_go(store.settings.config(id_type), held),)
+        await write(connection, store, removal(profile, dropped, requested_at, actor))
 
     await write_in_transaction(database, store, lambda store: partial(remove, store))
 
 
-async def erase_profile(database: Database, store: StoreRules, profile_id: UUID) -> None:
+def removal(
+    profile: Profile,
+    removed: tuple[NormalizedIdentifier, ...],
+    at: datetime,
+    actor: Actor | None,
+    *,
+    forgets: bool = True,
+) -> Difference:
+    """Return what removing identifiers of a locked profile changes. `forgets`: they leave its history as well."""
+    kept = {each: added_at for each, added_at in profile.identifiers.items() if each not in removed}
+    became = replace(profile, identifiers=kept, creation=None)
+    log = EventLog()
+    log.record_removal(new_id(), at, profile, became, removed, actor, forgets=forgets)
+    return difference_of({profile.id: profile}, {profile.id: became}, {profile.id}, {}, (), log)
+
+
+async def erase_profile(
+    database: Database, store: StoreRules, profile_id: UUID, requested_at: datetime, actor: Actor | None
+) -> None:
     """Erase a profile: afterwards no table holds anything of it, and none of its IDs names a profile.
 
-    Raises `ProfileMoved`, `ProfileNotFound`, `StoreNotFound` or `Unavailable`.
+    An event says that these IDs were erased. Raises `ProfileMoved`, `ProfileNotFound`, `StoreNotFound` or `Unavailable`.
     """
 
     async def erase(store: StoreRules, connection: AsyncConnection) -> None:
         await lock_and_gather(connection, store, known=profile_id)
+        aliases = set(await ids_of_people(connection, store.id, [profile_id])) - {profile_id}
         await erase_profiles(connection, store.id, [profile_id])
+        absorbed = tuple(Profile(each, {}, {}) for each in sorted(aliases))
+        erasure = Event(new_id(), "erased", requested_at, profile_id, absorbed=absorbed, actor=actor)
+        await write(connection, store, Difference(events=[erasure]))
 
     await write_in_transaction(database, store, lambda store: partial(erase, store))

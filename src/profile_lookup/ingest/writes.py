@@ -1,4 +1,4 @@
-"""Writes of profiles and identifiers in SQL, each in one statement.
+"""Writes of profiles, identifiers and events in SQL, each in one statement.
 
 The caller holds the locks of `lock_and_gather`, so no constraint can fire. `on conflict` is used only for rows of the
 locked profiles themselves.
@@ -13,45 +13,58 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.database.documents import serialized_profile, serialized_traits
+from profile_lookup.database.documents import actor_text, serialized_traits
+from profile_lookup.database.event_rows import EVENT_COLUMNS, event_row
 from profile_lookup.database.fuzzy_key import fuzzy_key
-from profile_lookup.identity.difference import Difference, RecordedMerge
+from profile_lookup.identity.difference import Difference
 from profile_lookup.identity.profile import Trait, TraitName
-from profile_lookup.identity.resolution import profiles_of
 from profile_lookup.identity.rules import IdentityResolutionSettings
+from profile_lookup.ingest.forgetting import forget
+from profile_lookup.stores.rules_cache import StoreRules
 
 
 async def write(
-    connection: AsyncConnection, settings: IdentityResolutionSettings, store_id: UUID, difference: Difference
+    connection: AsyncConnection,
+    store: StoreRules,
+    difference: Difference,
+    settings: IdentityResolutionSettings | None = None,
 ) -> None:
-    """Write the difference to the tables, of one profile or of hundreds, by one statement."""
+    """Write the difference to the tables, of one profile or of hundreds, by one statement.
+
+    What the writes forget leaves the earlier events of these profiles by further statements. `settings` replace those
+    of the store while these change.
+    """
     if difference.aliases:
         statement = _MERGE
     elif difference.only_creates_profiles:
         statement = _CREATE
     else:
         statement = _UPDATE
-    await connection.execute(statement, _parameters(settings, store_id, difference))
+    await connection.execute(statement, _parameters(settings or store.settings, store.id, difference))
+    if difference.forgotten:
+        await forget(connection, store, difference.forgotten)
 
 
 async def erase_profiles(connection: AsyncConnection, store_id: UUID, profile_ids: Sequence[UUID]) -> None:
-    """Delete profiles with everything that any table holds of them: identifiers, traits, aliases and merges."""
+    """Delete profiles with everything that any table holds of them: identifiers, traits, aliases and events."""
     await connection.execute(_ERASE, {"store_id": store_id, "people": profile_ids})
 
 
 _COLUMNS = {
-    "created": {"id": "uuid", "created_at": "timestamptz", "traits": "jsonb"},
+    "created": {
+        "id": "uuid", "created_at": "timestamptz", "traits": "jsonb",
+        "is_as_created": "boolean", "created_by": "text", "is_separated": "boolean",
+    },
     "put": {
         "profile_id": "uuid", "id_type": "text", "value": "text",
         "is_unique": "boolean", "fuzzy_key": "bigint", "added_at": "timestamptz", "names": "text",
     },
     "dropped": {"profile_id": "uuid", "id_type": "text", "value": "text"},
-    "described": {"id": "uuid", "traits": "jsonb"},
-    "aliased": {"id": "uuid", "profile_id": "uuid"},
-    "recorded": {
-        "id": "uuid", "canonical_id": "uuid", "absorbed_ids": "text", "rule": "text",
-        "moved": "jsonb", "merged_at": "timestamptz",
+    "amended": {
+        "id": "uuid", "traits": "jsonb", "is_no_longer_as_created": "boolean", "is_separated": "boolean",
     },
+    "aliased": {"id": "uuid", "profile_id": "uuid"},
+    "recorded": EVENT_COLUMNS,
 }  # fmt: skip
 """The parameters of a statement: each column of these tables is passed as an array."""
 
@@ -61,7 +74,14 @@ def _parameters(settings: IdentityResolutionSettings, store_id: UUID, difference
     marks = {each: (settings.is_unique(each), fuzzy_key(settings, store_id, each)) for each in id_types}
     rows: dict[str, Iterable[Sequence[object]]] = {
         "created": [
-            (profile_id, created_at, _traits(difference.traits.get(profile_id, {}), created_at))
+            (
+                profile_id,
+                created_at,
+                _traits(difference.traits.get(profile_id, {}), created_at),
+                profile_id in difference.creations,
+                _created_by(difference, profile_id),
+                profile_id in difference.separated,
+            )
             for profile_id, created_at in difference.created.items()
         ],
         "put": [
@@ -69,13 +89,18 @@ def _parameters(settings: IdentityResolutionSettings, store_id: UUID, difference
             for profile_id, each, added_at in difference.upserted_identifiers
         ],
         "dropped": [(profile_id, *each) for profile_id, each in difference.deleted_identifiers],
-        "described": [
-            (profile_id, _traits(traits))
-            for profile_id, traits in difference.traits.items()
+        "amended": [
+            (
+                profile_id,
+                _traits(difference.traits[profile_id]) if profile_id in difference.traits else None,
+                profile_id in difference.no_longer_as_created,
+                profile_id in difference.separated,
+            )
+            for profile_id in {*difference.traits, *difference.no_longer_as_created, *difference.separated}
             if profile_id not in difference.created
         ],
         "aliased": difference.aliases.items(),
-        "recorded": [_record(recorded) for recorded in difference.merges],
+        "recorded": [event_row(store_id, event) for event in difference.events],
     }
     parameters: dict[str, Any] = {"store_id": store_id}
     for table, columns in _COLUMNS.items():
@@ -88,16 +113,9 @@ def _traits(traits: Mapping[TraitName, Trait], created_at: datetime | None = Non
     return json.dumps(serialized_traits(traits, created_at))
 
 
-def _record(recorded: RecordedMerge) -> tuple[object, ...]:
-    canonical, *absorbed = people = profiles_of(recorded.merge)
-    return (
-        recorded.id,
-        canonical.id,
-        _array([profile.id for profile in absorbed]),
-        recorded.merge.rule,
-        json.dumps([serialized_profile(profile) for profile in people]),
-        recorded.merged_at,
-    )
+def _created_by(difference: Difference, profile_id: UUID) -> str | None:
+    creation = difference.creations.get(profile_id)
+    return None if creation is None else actor_text(creation.actor)
 
 
 def _array(items: Sequence[object] | None) -> str | None:
@@ -105,18 +123,22 @@ def _array(items: Sequence[object] | None) -> str | None:
     return None if items is None else f"{{{','.join(map(str, items))}}}"
 
 
-def _rows(table: str) -> str:
+def _rows(table: str, named: str | None = None) -> str:
     columns = _COLUMNS[table]
     # JSON is passed as text, since that is how the driver sends it.
     arrays = ", ".join(
-        f"cast(:{table}_{column} as {'text' if kind == 'jsonb' else kind}[])" for column, kind in columns.items()
+        f"cast(:{table}_{column} as {'text' if kind in {'json', 'jsonb'} else kind}[])"
+        for column, kind in columns.items()
     )
-    return f"unnest({arrays}) as {table} ({', '.join(columns)})"
+    return f"unnest({arrays}) as {named or table} ({', '.join(columns)})"
 
 
 _PUT_PROFILES = f"""
-    insert into profile (store_id, id, created_at, traits)
-    select :store_id, created.id, created.created_at, cast(created.traits as jsonb) from {_rows("created")}
+    insert into profile (store_id, id, created_at, traits, creation_number, created_by, is_separated)
+    select
+        :store_id, created.id, created.created_at, cast(created.traits as jsonb),
+        case when created.is_as_created then nextval('event_number') end, created.created_by, created.is_separated
+    from {_rows("created")}
 """  # noqa: S608 -- made of the constants above
 
 _PUT_IDENTIFIERS = f"""
@@ -132,6 +154,9 @@ _CREATE = text(f"""
     {_PUT_IDENTIFIERS.format(names="cast(put.names as bigint[])")}
 """)
 
+# The number of a creation that an event has now is that which the profile had. Of the events that repeat each other, the
+# first stays, and the last, which is inserted.
+#
 # Rows are deleted before others are inserted, since only one row may hold a unique value at any time: `where (select
 # count(*) from gone)` makes the insert wait for the deletes. Each row is found by one index probe, whatever the planner
 # believes of a table that was once empty, as in `lock_and_gather`. An identifier that moves to another profile keeps
@@ -163,12 +188,49 @@ _AMEND = f"""
                 added_at = case when identifier.profile_id = excluded.profile_id then excluded.added_at end,
                 names = coalesce(excluded.names, identifier.names)
     ),
-    described_profiles as (
+    amended_profiles as (
         update profile
-        set traits = cast(described.traits as jsonb)
-        from {_rows("described")}
-        where profile.store_id = :store_id and profile.id = described.id
-            and profile.id = any (cast(:described_id as uuid[]))
+        set
+            traits = coalesce(cast(amended.traits as jsonb), profile.traits),
+            creation_number = case when not amended.is_no_longer_as_created then profile.creation_number end,
+            created_by = case when not amended.is_no_longer_as_created then profile.created_by end,
+            is_separated = profile.is_separated or amended.is_separated
+        from {_rows("amended")}
+        where profile.store_id = :store_id and profile.id = amended.id
+            and profile.id = any (cast(:amended_id as uuid[]))
+    ),
+    unrepeated as (
+        delete from event
+        where ctid = any (array(
+            select earlier.ctid
+            from (
+                select distinct new.profile_id, new.repetition_key
+                from {_rows("recorded", named="new")}
+                where new.repetition_key is not null
+            ) new
+            cross join lateral (
+                select e.ctid from event e
+                where e.store_id is not distinct from :store_id and e.profile_id = new.profile_id
+                    and e.repetition_key = new.repetition_key
+                order by e.number
+                offset 1
+            ) earlier
+        ))
+    ),
+    recorded_events as (
+        insert into event (store_id, number, {", ".join(EVENT_COLUMNS)})
+        select
+            :store_id,
+            coalesce(
+                case when recorded.kind = 'created' then (
+                    select p.creation_number from profile p
+                    where p.store_id = :store_id and p.id = recorded.profile_id
+                ) end,
+                nextval('event_number')
+            ),
+            recorded.id, recorded.profile_id, recorded.kind, recorded.happened_at, cast(recorded.document as json),
+            recorded.repetition_key
+        from {_rows("recorded")}
     )
 """  # noqa: S608 -- made of the constants above
 
@@ -186,13 +248,6 @@ _MERGE = text(f"""
     aliases as (
         insert into alias (store_id, id, profile_id)
         select :store_id, aliased.id, aliased.profile_id from {_rows("aliased")}
-    ),
-    merges as (
-        insert into merge (store_id, id, canonical_id, absorbed_ids, rule, moved, merged_at)
-        select
-            :store_id, recorded.id, recorded.canonical_id, cast(recorded.absorbed_ids as uuid[]), recorded.rule,
-            cast(recorded.moved as jsonb), recorded.merged_at
-        from {_rows("recorded")}
     )
     delete from profile where store_id = :store_id and id = any (cast(:aliased_id as uuid[]))
 """)  # noqa: S608 -- made of the constants above
@@ -207,17 +262,15 @@ _ERASE = text("""
         delete from alias where store_id = :store_id and profile_id = any (cast(:people as uuid[]))
         returning id
     ),
-    -- A merge is recorded under the profile that was canonical then, which may be an alias by now. The rows are locked
-    -- in order, as the operation that deletes traits from the history locks them.
-    recorded as materialized (
-        select id from merge
-        where store_id = :store_id
-            and canonical_id = any (cast(:people as uuid[]) || array(select id from unaliased))
-        order by id
-        for update
-    ),
+    -- An event has the profile that was canonical then, which may be an alias by now.
     unrecorded as (
-        delete from merge where store_id = :store_id and id = any (array(select id from recorded))
+        delete from event
+        where store_id is not distinct from :store_id
+            and profile_id = any (cast(:people as uuid[]) || array(select id from unaliased))
+    ),
+    unseparated as (
+        delete from separation
+        where store_id = :store_id and id = any (cast(:people as uuid[]) || array(select id from unaliased))
     )
     delete from profile where store_id = :store_id and id = any (cast(:people as uuid[]))
 """)

@@ -13,9 +13,11 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.identity.difference import Difference
+from profile_lookup.clock import CLOCK
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.values.normalization import NormalizedValue
+from profile_lookup.ingest.identity_locks import profiles_with
+from profile_lookup.ingest.removals import removal
 from profile_lookup.ingest.writes import write
 from profile_lookup.operations.job import Job
 from profile_lookup.stores.rules_cache import StoreRules
@@ -69,7 +71,13 @@ async def _remove_some(job: Job, blocked: Sequence[NormalizedIdentifier]) -> boo
         # Once they are locked, they are read again: a merge may have moved some to a profile that is not locked.
         locked = (await connection.execute(_LOCK, {"store_id": store.id, "profile_ids": holders})).scalars().all()
         held = await _held(connection, store, still_blocked, locked)
-        await write(connection, store.settings, store.id, Difference(deleted_identifiers=held))
+        removed: dict[UUID, list[NormalizedIdentifier]] = {}
+        for profile_id, each in held:
+            removed.setdefault(profile_id, []).append(each)
+        now = CLOCK.now()
+        for profile in await profiles_with(connection, store, list(removed)):
+            gone = tuple(removed[profile.id])
+            await write(connection, store, removal(profile, gone, now, job.actor, forgets=False))
         await job.save(connection, removed=job.progress.get("removed", 0) + len(held))
     return True
 

@@ -41,7 +41,7 @@ async def update_profiles_bulk(job: Job) -> None:
             """Yield them one by one, since only a few fit in a transaction if they have very many values."""
             time = datetime.fromisoformat(job.progress["time"] if done else job.input["requested_at"])
             for each in inputs:
-                attempts.append((_change_or_refusal(store, each), time))
+                attempts.append(Attempt(_change_or_refusal(store, each), time, job.actor))
                 yield attempts[-1]
                 time = time_after(attempts[-1])
 

@@ -1,11 +1,17 @@
 """Handles the operations that erase: everything that a deleted store held, or the values of removed traits."""
 
+from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import TextClause, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.database.event_rows import ids_of_people
 from profile_lookup.database.tables import profile
+from profile_lookup.identity.history.event import Event
+from profile_lookup.identity.history.forgetting import traits_of, without_traits
+from profile_lookup.ingest.forgetting import rewrite_events
 from profile_lookup.ingest.writes import erase_profiles
 from profile_lookup.operations.job import Job, retried_forever
 from profile_lookup.web import ids
@@ -71,35 +77,28 @@ _PIECES = text("""
 
 @retried_forever
 async def forget_traits(job: Job) -> None:
-    """Delete the values of removed traits: first those of profiles, then those in the history of merges.
+    """Delete the values of removed traits, from profiles and from the events of their history.
 
     The traits are no longer defined, so no write adds any, and no answer shows those that are left.
     """
     group, names = job.input["group"], job.input["traits"]
-    while not job.progress.get("is_history"):
-        async with job.step() as connection:
-            profile_ids = await _next_profiles(connection, job)
-            if profile_ids:
-                parameters = {"store_id": job.store_id, "people": profile_ids, "group": group, "names": names}
-                await connection.execute(_DELETE_FROM_PROFILES, parameters)
-                await job.save(connection, after=str(profile_ids[-1]))
-            else:
-                await job.save(connection, is_history=True)
     while True:
         async with job.step() as connection:
-            after = UUID(job.progress.get("after", str(UUID(int=0))))
-            parameters = {
-                "store_id": job.store_id,
-                "after": after,
-                "limit": PROFILES_PER_STEP,
-                "group": group,
-                "names": names,
-            }
-            last = await connection.scalar(_DELETE_FROM_HISTORY, parameters)
-            if last is None:
+            profile_ids = await _next_profiles(connection, job)
+            if not profile_ids:
                 await job.complete(connection, group)
                 return
-            await job.save(connection, is_history=True, after=str(last))
+            parameters = {"store_id": job.store_id, "people": profile_ids, "group": group, "names": names}
+            await connection.execute(_DELETE_FROM_PROFILES, parameters)
+            ids_of_all = await ids_of_people(connection, job.store_id, profile_ids)
+            await rewrite_events(connection, job.store_id, ids_of_all, partial(_without_traits, group, names))
+            await job.save(connection, after=str(profile_ids[-1]))
+
+
+def _without_traits(group: str, names: Sequence[str] | None, event: Event) -> Event:
+    """Return the event without these traits of the group, or without all of its traits."""
+    removed = [each for each in traits_of(event) if each.group == group and (names is None or each.name in names)]
+    return without_traits(event, removed) if removed else event
 
 
 # A group of which no trait is left is deleted, too.
@@ -113,38 +112,6 @@ _DELETE_FROM_PROFILES = text("""
     from (select cast(:group as text) as from_group, cast(:names as text[]) as names) as removed
     where store_id = :store_id and id = any (cast(:people as uuid[])) and traits ? removed.from_group
         and (removed.names is null or (traits -> removed.from_group) ?| removed.names)
-""")
-
-_DELETE_FROM_HISTORY = text("""
-    with batch as (
-        select id, moved from merge
-        where store_id = :store_id and id > :after
-        order by id
-        limit :limit
-        for no key update
-    ),
-    amended as (
-        update merge
-        set moved = (
-            select jsonb_agg(
-                jsonb_set(
-                    person.value,
-                    '{traits}',
-                    (
-                        select coalesce(jsonb_agg(known.value order by known.position), '[]')
-                        from jsonb_array_elements(person.value -> 'traits') with ordinality as known (value, position)
-                        where known.value ->> 0 <> :group
-                            or known.value ->> 1 <> all (coalesce(cast(:names as text[]), array[known.value ->> 1]))
-                    )
-                )
-                order by person.position
-            )
-            from jsonb_array_elements(batch.moved) with ordinality as person (value, position)
-        )
-        from batch
-        where merge.store_id = :store_id and merge.id = batch.id
-    )
-    select id from batch order by id desc limit 1
 """)
 
 

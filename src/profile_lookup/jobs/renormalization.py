@@ -18,7 +18,7 @@ from profile_lookup.database.ids import new_id
 from profile_lookup.database.tables import identifier
 from profile_lookup.errors import Outdated, SettingsRefused, ValueRefused
 from profile_lookup.identity.change import Change
-from profile_lookup.identity.difference import Difference
+from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.merging import combined, evicted
 from profile_lookup.identity.person_names import MAX_NAMES, united_names
@@ -29,8 +29,10 @@ from profile_lookup.identity.settings_change import SettingsChange
 from profile_lookup.identity.values.normalization import normalize
 from profile_lookup.identity_settings.queries import refuse_contradictions, replace, shared_values_refusal
 from profile_lookup.ingest.evictions import log_evictions
-from profile_lookup.ingest.identity_locks import lock_and_gather, with_names
+from profile_lookup.ingest.identity_locks import lock_and_gather, profiles_with, with_names
+from profile_lookup.ingest.removals import removal
 from profile_lookup.ingest.writes import write
+from profile_lookup.jobs.rewritten_history import rewrite_history
 from profile_lookup.operations.job import Job
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queue import enqueue
@@ -53,7 +55,7 @@ async def update_settings(job: Job) -> None:
             raise Outdated
         change = SettingsChange(store.settings, settings_of(job.input["settings"]))
         await refuse_contradictions(connection, store, change)
-        merged = await _renormalize(connection, store, change)
+        merged = await _renormalize(connection, store, change, job.actor)
         await replace(connection, store, change.after)
         if change.renormalized:  # some values may be blocked as they are written now
             kind = OperationKind.UPDATE_BLOCKED_VALUES
@@ -65,7 +67,9 @@ async def update_settings(job: Job) -> None:
 _FOR_MANY_ROWS = ("plan_cache_mode = auto", "enable_seqscan = on")
 
 
-async def _renormalize(connection: AsyncConnection, store: StoreRules, change: SettingsChange) -> list[Written]:
+async def _renormalize(
+    connection: AsyncConnection, store: StoreRules, change: SettingsChange, actor: Actor
+) -> list[Written]:
     """Rewrite the values and their marks, and return the merges of profiles that turn out to be one person."""
     merged = []
     await connection.execute(_STAGING_TABLE)
@@ -83,9 +87,11 @@ async def _renormalize(connection: AsyncConnection, store: StoreRules, change: S
     rules = collision_rules(change.after, collisions)
     for profile_ids in one_person_each([shared_by for found in collisions.values() for shared_by in found]):
         rule = min((rules[profile_id] for profile_id in profile_ids), key=change.after.matching_rules.index)
-        merged.append(await _merge(connection, store, change, profile_ids, rule))
+        merged.append(await _merge(connection, store, change, profile_ids, rule, actor))
     for id_type in change.renormalized:
         await connection.execute(_REWRITE, {**_marks(store, change, id_type), "max_names": MAX_NAMES})
+    if change.renormalized:
+        await rewrite_history(connection, store.id, change)
     return merged
 
 
@@ -121,7 +127,7 @@ async def _stage(connection: AsyncConnection, store: StoreRules, change: Setting
             parameters = {"id_type": id_type, "profile_ids": profile_ids, "values": values, "becames": becames}
             await connection.execute(_STAGE, parameters)
         if blocked:
-            await write(connection, change.before, store.id, Difference(deleted_identifiers=blocked))
+            await _remove_blocked(connection, store, change, blocked)
     if refused:
         raise SettingsRefused(
             f"normalization: {refused} stored value{'s' if refused > 1 else ''} of {id_type} would be refused "
@@ -143,7 +149,12 @@ async def _collisions(
 
 
 async def _merge(
-    connection: AsyncConnection, store: StoreRules, change: SettingsChange, profile_ids: Sequence[UUID], rule: str
+    connection: AsyncConnection,
+    store: StoreRules,
+    change: SettingsChange,
+    profile_ids: Sequence[UUID],
+    rule: str,
+    actor: Actor,
 ) -> Written:
     profiles = []
     for profile_id in sorted(profile_ids):
@@ -152,11 +163,28 @@ async def _merge(
     now = CLOCK.now()
     became = [renormalized(change.after, change.renormalized, profile) for profile in profiles]
     identifiers, traits = combined(change.after, became, Change(), now)
-    merge = Merge(profiles[0], tuple(profiles[1:]), rule)
+    merge = Merge(became[0], tuple(became[1:]), rule)
     replay = ProfileReplay(change.after, profiles, new_id)
-    written = replay.become(merge, identifiers, traits, united_names(became, change.after.is_unique), now)
-    await write(connection, change.after, store.id, replay.difference())
+    names = united_names(became, change.after.is_unique)
+    written = replay.become(merge, identifiers, traits, names, now, actor=actor)
+    await write(connection, store, replay.difference(), change.after)
     return replaced(written, evicted=evicted(became, Change(), identifiers))
+
+
+async def _remove_blocked(
+    connection: AsyncConnection,
+    store: StoreRules,
+    change: SettingsChange,
+    blocked: Sequence[tuple[UUID, NormalizedIdentifier]],
+) -> None:
+    """Remove identifiers that are blocked in their new form. The history keeps them, since nobody removed them."""
+    removed: dict[UUID, list[NormalizedIdentifier]] = {}
+    for profile_id, each in blocked:
+        removed.setdefault(profile_id, []).append(each)
+    now = CLOCK.now()
+    for profile in await profiles_with(connection, store, list(removed)):
+        difference = removal(profile, tuple(removed[profile.id]), now, None, forgets=False)
+        await write(connection, store, difference, change.before)
 
 
 def _marks(store: StoreRules, change: SettingsChange, id_type: str) -> dict[str, object]:

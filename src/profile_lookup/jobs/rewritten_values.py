@@ -6,20 +6,26 @@ The counts of the operation, `changed`, `merged` and `kept`, are updated in plac
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.clock import CLOCK
+from profile_lookup.database.event_rows import ids_of_people
 from profile_lookup.database.ids import new_id
 from profile_lookup.errors import IdentifierConflict, ProfileMoved, ProfileNotFound
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.difference import Difference
+from profile_lookup.identity.history.forgetting import rewritten_event
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.profile_replay import ProfileReplay, Written
 from profile_lookup.identity.renormalization import rewritten
+from profile_lookup.ingest.forgetting import rewrite_events
 from profile_lookup.ingest.identity_locks import lock_and_gather, with_names
+from profile_lookup.ingest.removals import removal
 from profile_lookup.ingest.writes import write
 from profile_lookup.stores.rules_cache import StoreRules
 
@@ -49,11 +55,14 @@ async def rewrite_unique(
     forms = [form for each in held for form in (each.stored.identifier, each.today) if form is not None]
     profiles = await with_names(connection, store, await lock_and_gather(connection, store, [forms]))
     blocked = {each.stored.identifier for each in held if each.today is None}
-    deleted = [(profile.id, each) for profile in profiles for each in profile.identifiers if each in blocked]
-    if deleted:
-        await write(connection, store.settings, store.id, Difference(deleted_identifiers=deleted))
-    counts["changed"] += len(deleted)
-    replay = ProfileReplay(store.settings, [_without(blocked, profile) for profile in profiles], new_id)
+    kept = []
+    for profile in profiles:
+        removed = tuple(each for each in profile.identifiers if each in blocked)
+        if removed:
+            await write(connection, store, removal(profile, removed, CLOCK.now(), None, forgets=False))
+            counts["changed"] += len(removed)
+        kept.append(_without(blocked, profile) if removed else profile)
+    replay = ProfileReplay(store.settings, kept, new_id, records_updates=False)
     writes: list[Written] = []
     for each in held:
         if each.today is None:
@@ -67,7 +76,10 @@ async def rewrite_unique(
                 counts["kept"] += 1
     counts["changed"] += len(writes)
     counts["merged"] += sum(each.how == "merged" for each in writes)
-    await write(connection, store.settings, store.id, replay.difference())
+    await write(connection, store, replay.difference())
+    became = {each.stored.identifier: each.today for each in held if each.today is not None}
+    ids = await ids_of_people(connection, store.id, [each.profile_id for each in writes])
+    await rewrite_events(connection, store.id, ids, partial(rewritten_event, forms=became))
     return writes
 
 
@@ -80,15 +92,19 @@ async def rewrite_shared(
         profile = await _locked_holder(connection, store, each.stored.profile_id)
         if profile is None or stored not in profile.identifiers:
             continue  # a write has changed it meanwhile
-        difference = Difference(deleted_identifiers=[(profile.id, stored)])
-        if each.today is not None:
+        if each.today is None:
+            difference = removal(profile, (stored,), CLOCK.now(), None, forgets=False)
+        else:
             became = rewritten(profile, {stored: each.today})
-            difference = replace(
-                difference,
+            difference = Difference(
+                deleted_identifiers=[(profile.id, stored)],
                 upserted_identifiers=[(profile.id, each.today, became.identifiers[each.today])],
                 names={(profile.id, each.today): became.names[each.today]} if each.today in became.names else {},
             )
-        await write(connection, store.settings, store.id, difference)
+            forms = {stored: each.today}
+            ids = await ids_of_people(connection, store.id, [profile.id])
+            await rewrite_events(connection, store.id, ids, partial(rewritten_event, forms=forms))
+        await write(connection, store, difference)
         counts["changed"] += 1
 
 
@@ -104,6 +120,6 @@ async def _locked_holder(connection: AsyncConnection, store: StoreRules, profile
 
 
 def _without(identifiers: Collection[NormalizedIdentifier], profile: Profile) -> Profile:
-    return replace(
-        profile, identifiers={each: at for each, at in profile.identifiers.items() if each not in identifiers}
-    )
+    """Return the profile as it is once they are removed, which its events say."""
+    kept = {each: at for each, at in profile.identifiers.items() if each not in identifiers}
+    return replace(profile, identifiers=kept, creation=None)

@@ -16,8 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from profile_lookup.database.documents import Document
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import Unavailable
+from profile_lookup.identity.history.creation import Actor
 from profile_lookup.operations import leases
 from profile_lookup.operations.queue import Taken
+from profile_lookup.web import ids
 
 LEASE = timedelta(seconds=15)
 """After a crash, another worker goes on after this time at the latest. A step may take longer: it locks the row."""
@@ -42,6 +44,11 @@ class Job:
     @property
     def id(self) -> UUID:
         return self._taken.id
+
+    @property
+    def actor(self) -> Actor:
+        """Whom events name as the one who asked for what the operation does."""
+        return Actor("operation", ids.operation_id(self.id))
 
     @property
     def input(self) -> Document:

@@ -8,6 +8,7 @@ from fastapi import Depends, Path, Request
 
 from profile_lookup.accounts.dependencies import PresentedCredentials
 from profile_lookup.errors import IdMalformed, ProfileNotFound
+from profile_lookup.identity.history.creation import Actor
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreIdInPath, admitted
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
@@ -29,10 +30,11 @@ ProfileIdInPath = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class AddressedProfile:
-    """The ID of a profile in a store that the caller may use. The profile need not exist."""
+    """The ID of a profile in a store that the caller, `actor`, may use. The profile need not exist."""
 
     store: StoreRules
     id: UUID
+    actor: Actor
 
 
 async def _addressed(
@@ -43,7 +45,7 @@ async def _addressed(
     uuid = ids.decoded(profile_id)
     if uuid is None:
         raise ProfileNotFound
-    return AddressedProfile(store, uuid)
+    return AddressedProfile(store, uuid, credentials.actor)
 
 
 ProfileOfStore = Annotated[AddressedProfile, Depends(_addressed)]

@@ -113,7 +113,7 @@ async def add_identifier(
         identifier = store.blocked_values.refuse_blocked(store.settings, body.to_domain())
         return Change((identifier,), sent={identifier: body.value})
 
-    await ingest(database, addressed.store, read, CLOCK.now(), addressed.id)
+    await ingest(database, addressed.store, read, CLOCK.now(), addressed.id, addressed.actor)
     return wire.Accepted(message=_ADDED)
 
 
@@ -176,7 +176,7 @@ async def patch_identifier(
         new = store.blocked_values.refuse_blocked(store.settings, Identifier(id_type, body.new_value))
         return Change((new,), replaced=old, sent={new: body.new_value, old: body.old_value})
 
-    await ingest(database, addressed.store, read, CLOCK.now(), addressed.id)
+    await ingest(database, addressed.store, read, CLOCK.now(), addressed.id, addressed.actor)
     return wire.Accepted(message=_CHANGED)
 
 
@@ -205,7 +205,9 @@ async def delete_identifiers(
     ] = False,
 ) -> wire.Accepted:
     """One value is removed, according to the type's `limitPolicy`: with `fifo` the oldest, with `lifo` the newest."""
-    await remove_identifiers(database, addressed.store, addressed.id, id_type, remove_all=remove_all)
+    await remove_identifiers(
+        database, addressed.store, addressed.id, id_type, CLOCK.now(), addressed.actor, remove_all=remove_all
+    )
     return wire.Accepted(message=_REMOVED)
 
 

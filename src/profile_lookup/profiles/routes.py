@@ -146,7 +146,7 @@ async def patch_profile(
         traits = read_trait_changes(store.trait_groups, body.traits or {})
         return Change.of_traits(store.trait_groups, store.settings, traits, store.blocked_values)
 
-    await ingest(database, addressed.store, read, CLOCK.now(), addressed.id)
+    await ingest(database, addressed.store, read, CLOCK.now(), addressed.id, addressed.actor)
     return wire.Accepted(message=_CHANGED)
 
 
@@ -164,7 +164,7 @@ async def patch_profile(
 )
 async def delete_profile(addressed: ProfileOfStore, database: DatabaseOfApp) -> wire.Accepted:
     """It is erased with its identifiers, traits, merged IDs and merge history. After that, none of its IDs is found."""
-    await erase_profile(database, addressed.store, addressed.id)
+    await erase_profile(database, addressed.store, addressed.id, CLOCK.now(), addressed.actor)
     return wire.Accepted(message=_ERASED)
 
 

@@ -18,6 +18,7 @@ from profile_lookup.database.tables import store as store_table
 from profile_lookup.errors import ProfileLookupError, RequestRefused, Unavailable
 from profile_lookup.identity.blocked_values import PLACEHOLDERS_ALONE
 from profile_lookup.identity.change import Change
+from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity_settings import queries as identity_settings
 from profile_lookup.ingest.identity_locks import Write, write_in_transaction
 from profile_lookup.ingest.ingest import Attempt, Outcome, change_of, ingest_together, time_after
@@ -153,7 +154,7 @@ def _prepare(entries: Sequence[_Entry], store: StoreRules) -> Write[list[Outcome
 def _attempts(entries: Sequence[_Entry], store: StoreRules) -> Iterator[Attempt]:
     time = CLOCK.now()
     for entry in entries:
-        attempt = _change_or_refusal(entry, store), time
+        attempt = Attempt(_change_or_refusal(entry, store), time, Actor("command", "seed"))
         yield attempt
         time = time_after(attempt)
 

@@ -16,7 +16,7 @@ from profile_lookup.identity.values.normalization import NormalizedValue
 
 EventKind = Literal[
     "created", "updated", "merged", "identifierAdded", "identifierReplaced", "identifierRemoved", "traitsChanged",
-    "renormalized", "split",
+    "renormalized", "split", "erased", "storeSettingsChanged",
 ]  # fmt: skip
 
 
@@ -148,7 +148,7 @@ class Event:
     def is_shown(self) -> bool:
         """Whether anybody sees it. An event that changed nothing but times is kept for undo alone."""
         return bool(
-            self.kind in {"created", "renormalized", "split"}
+            self.kind in {"created", "renormalized", "split", "erased"}
             or self.added
             or self.removed
             or self.evicted

@@ -1,0 +1,110 @@
+"""Reads the rows of `event`, and converts them.
+
+A profile to which nothing has happened since it was created has no row: its own row says all that the event would say.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from hashlib import blake2b
+from typing import Any, NamedTuple, cast
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from profile_lookup.identity.history.event import Event, EventKind
+from profile_lookup.identity.history.event_document import event_document, event_of_document
+
+
+class NumberedEvent(NamedTuple):
+    """An event and its number, by which it is found again."""
+
+    number: int
+    event: Event
+
+
+async def ids_of_people(connection: AsyncConnection, store_id: UUID, profile_ids: Collection[UUID]) -> list[UUID]:
+    """Return the canonical ID and all aliases of whoever has one of these IDs."""
+    parameters = {"store_id": store_id, "profile_ids": list(profile_ids)}
+    return list((await connection.execute(_IDS, parameters)).scalars())
+
+
+async def events_of(connection: AsyncConnection, store_id: UUID, ids: Collection[UUID]) -> list[NumberedEvent]:
+    """Return the events of a person whose IDs these are, earliest first."""
+    rows = await connection.execute(_EVENTS, {"store_id": store_id, "ids": list(ids)})
+    return list(numbered_events(rows))
+
+
+async def rewrite(connection: AsyncConnection, store_id: UUID, events: Sequence[NumberedEvent]) -> None:
+    """Write these events over the stored ones. The caller holds the locks of their profiles."""
+    if not events:
+        return
+    columns = list(zip(*((number, *event_row(store_id, event)) for number, event in events), strict=True))
+    names = ("number", *EVENT_COLUMNS)
+    await connection.execute(
+        _REWRITE, {"store_id": store_id} | {name: list(column) for name, column in zip(names, columns, strict=True)}
+    )
+
+
+def numbered_events(rows: Iterable[Row[Any]]) -> Iterator[NumberedEvent]:
+    for row in rows:
+        kind = cast("EventKind", row.kind)
+        yield NumberedEvent(row.number, event_of_document(row.id, kind, row.happened_at, row.profile_id, row.document))
+
+
+EVENT_COLUMNS = {
+    "id": "uuid", "profile_id": "uuid", "kind": "text", "happened_at": "timestamptz", "document": "json",
+    "repetition_key": "bigint",
+}  # fmt: skip
+
+
+def event_row(store_id: UUID, event: Event) -> tuple[object, ...]:
+    """Return the values of `EVENT_COLUMNS`."""
+    document = json.dumps(event_document(event), separators=(",", ":"))
+    return event.id, event.profile_id, event.kind, event.at, document, _repetition_key(store_id, event)
+
+
+def _repetition_key(store_id: UUID, event: Event) -> int | None:
+    """Return a number that is the same for events that repeat each other: see `Event.repeats`."""
+    if event.is_shown:
+        return None
+    request = event.request
+    content = (
+        [*request.carried.items()], [*request.traits.items()], request.addressed, request.renews, [*event.matched],
+    )  # fmt: skip
+    digest = blake2b(repr(content).encode(), digest_size=8, key=store_id.bytes)
+    return int.from_bytes(digest.digest(), signed=True)
+
+
+_IDS = text("""
+    with canonical as (
+        select coalesce(
+            (select alias.profile_id from alias where alias.store_id = :store_id and alias.id = sought.id), sought.id
+        ) as id
+        from unnest(cast(:profile_ids as uuid[])) as sought (id)
+    )
+    select id from canonical
+    union
+    select alias.id from alias
+    where alias.store_id = :store_id and alias.profile_id = any (array(select id from canonical))
+""")
+
+_EVENTS = text("""
+    select number, id, kind, happened_at, profile_id, document
+    from event
+    where store_id is not distinct from :store_id and profile_id = any (cast(:ids as uuid[]))
+    order by number
+""")
+
+_REWRITE = text(f"""
+    update event
+    set
+        id = became.id, profile_id = became.profile_id, kind = became.kind, happened_at = became.happened_at,
+        document = cast(became.document as json), repetition_key = became.repetition_key
+    from unnest(
+        cast(:number as bigint[]),
+        {", ".join(f"cast(:{n} as {'text' if k == 'json' else k}[])" for n, k in EVENT_COLUMNS.items())}
+    ) as became (number, {", ".join(EVENT_COLUMNS)})
+    where event.store_id = :store_id and event.number = became.number
+        and event.number = any (cast(:number as bigint[]))
+""")  # noqa: S608 -- made of the constants above

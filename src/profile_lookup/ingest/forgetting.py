@@ -1,0 +1,88 @@
+"""Takes removed values out of the stored events of their person: see `identity/history/forgetting.py`."""
+
+from collections.abc import Callable, Collection, Sequence
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from profile_lookup.database.documents import parsed_traits
+from profile_lookup.database.event_rows import NumberedEvent, events_of, ids_of_people, rewrite
+from profile_lookup.errors import TraitValueRefused
+from profile_lookup.identity.change import Change
+from profile_lookup.identity.history.event import Event
+from profile_lookup.identity.history.forgetting import (
+    promoting_values,
+    without_identifiers,
+    without_trait_values,
+    without_traits,
+)
+from profile_lookup.identity.identifier import NormalizedIdentifier
+from profile_lookup.identity.profile import Trait, TraitName, TraitValue
+from profile_lookup.stores.rules_cache import StoreRules
+
+
+async def forget(
+    connection: AsyncConnection,
+    store: StoreRules,
+    forgotten: Sequence[tuple[UUID, NormalizedIdentifier | TraitName]],
+) -> None:
+    """Rewrite the events of these people, whose profiles are locked, without these identifiers and traits."""
+    items: dict[UUID, list[NormalizedIdentifier | TraitName]] = {}
+    for profile_id, item in forgotten:
+        items.setdefault(profile_id, []).append(item)
+    for profile_id, removed in items.items():
+        ids = await ids_of_people(connection, store.id, [profile_id])
+        identifiers = [each for each in removed if isinstance(each, NormalizedIdentifier)]
+        names = [each for each in removed if isinstance(each, TraitName)]
+        kept = await _traits_of(connection, store, ids)
+        await rewrite_events(
+            connection,
+            store.id,
+            ids,
+            lambda event: forgetting(store, event, identifiers, names, kept),  # noqa: B023
+        )
+
+
+async def rewrite_events(
+    connection: AsyncConnection, store_id: UUID, ids: Collection[UUID], change: Callable[[Event], Event]
+) -> None:
+    """Write the changed events of a locked person with these IDs over the stored ones."""
+    became = [
+        NumberedEvent(number, changed)
+        for number, event in await events_of(connection, store_id, ids)
+        if (changed := change(event)) != event
+    ]
+    await rewrite(connection, store_id, became)
+
+
+def forgetting(
+    store: StoreRules,
+    event: Event,
+    identifiers: Collection[NormalizedIdentifier],
+    names: Collection[TraitName],
+    kept: dict[TraitName, Trait],
+) -> Event:
+    """Return the event without these identifiers, the traits that promoted them, and all values of these traits.
+
+    Traits that the profile still has are `kept`: their present values may promote the identifiers again.
+    """
+
+    def promoted(name: TraitName, value: TraitValue) -> Collection[NormalizedIdentifier]:
+        try:
+            return Change.of_traits(store.trait_groups, store.settings, {name: value}).incoming
+        except TraitValueRefused:  # by the rules of today
+            return ()
+
+    event = without_trait_values(event, promoting_values(event, identifiers, promoted, kept)) if identifiers else event
+    return without_traits(without_identifiers(event, identifiers), names)
+
+
+async def _traits_of(connection: AsyncConnection, store: StoreRules, ids: Collection[UUID]) -> dict[TraitName, Trait]:
+    (row,) = (await connection.execute(_TRAITS, {"store_id": store.id, "ids": list(ids)})).all()
+    return parsed_traits(row.traits, row.created_at)
+
+
+_TRAITS = text("""
+    select traits, created_at from profile where store_id = :store_id and id = any (cast(:ids as uuid[]))
+""")
