@@ -1,11 +1,13 @@
 """Many requests in one transaction leave exactly the same data as one request after another."""
 
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,6 +17,8 @@ from sqlalchemy import text
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import IdentifierConflict, ProfileLookupError, TraitsRefused
 from profile_lookup.identity.change import Change
+from profile_lookup.identity.history.event import Event
+from profile_lookup.identity.history.event_document import event_of_document, short_id
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.identity.profile_replay import Written
@@ -118,12 +122,14 @@ async def stored(database: Database, store: StoreRules, outcomes: Sequence[Outco
             return list(await connection.execute(text(f"{query} where store_id = :id"), {"id": store.id}))
 
         places = {profile_id: place for place, profile_id in enumerate(ids)}
-        by_text = {str(profile_id): place for profile_id, place in places.items()}
         return {
             "outcomes": [
                 places[outcome.profile_id] if isinstance(outcome, Written) else str(outcome) for outcome in outcomes
             ],
-            "profiles": {(places[row.id], row.created_at) for row in await rows("select id, created_at from profile")},
+            "profiles": {
+                (places[row.id], row.created_at, row.creation_number is None)
+                for row in await rows("select id, created_at, creation_number from profile")
+            },
             "aliases": {(places[row.id], places[row.profile_id]) for row in await rows("select * from alias")},
             "identifiers": {
                 (places[row.profile_id], row.id_type, row.value, row.is_unique, row.is_fuzzy, row.added_at, tuple(row.names or ()))
@@ -133,17 +139,27 @@ async def stored(database: Database, store: StoreRules, outcomes: Sequence[Outco
                 (places[row.profile_id], row.group_name, row.name, str(row.value), row.written_at)
                 for row in await rows(f"select * from ({TRAITS})")
             },
-            "merges": [
-                (
-                    places[row.canonical_id], [places[each] for each in row.absorbed_ids], row.rule, row.merged_at,
-                    [
-                        (by_text[each["id"]], sorted(map(str, each["identifiers"])), sorted(map(str, each["traits"])))
-                        for each in row.moved
-                    ],
-                )
-                for row in sorted(await rows("select * from merge"), key=lambda row: row.id)
-            ],
+            "events": _by_profile(places, await rows("select * from event")),
         }  # fmt: skip
+
+
+def _by_profile(places: Mapping[UUID, int], rows: Sequence[Any]) -> dict[int, list[Event]]:
+    """Return the events of each profile in their order, with positions instead of IDs.
+
+    The orders of events that do not depend on each other may differ.
+    """
+    events: dict[int, list[Event]] = {}
+    for row in sorted(rows, key=lambda row: row.number):
+        document = json.dumps(row.document)
+        for profile_id, place in places.items():
+            document = document.replace(short_id(profile_id), short_id(UUID(int=place)))
+        place = places[row.profile_id]
+        event = event_of_document(NO_ID, row.kind, row.happened_at, UUID(int=place), json.loads(document))
+        events.setdefault(place, []).append(event)
+    return events
+
+
+NO_ID = UUID(int=0)
 
 
 @settings(

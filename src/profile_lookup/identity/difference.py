@@ -8,7 +8,7 @@ from uuid import UUID
 
 from profile_lookup.identity.history.creation import Creation
 from profile_lookup.identity.history.event import Event
-from profile_lookup.identity.history.event_log import EventLog
+from profile_lookup.identity.history.event_log import EventLog, Forgotten
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.resolution import Merge
@@ -28,8 +28,7 @@ class Difference:
     - `no_longer_as_created`: stored profiles to which something else has happened now, so that an event has what their
       rows said of their creation
     - `separated`: profiles that are kept apart from others since they took over somebody who was
-    - `forgotten`: identifiers and traits that are to leave all stored events of their person, each with the profile
-      that was canonical then
+    - `forgotten`: what is to leave the events that were stored before
     """
 
     created: Mapping[UUID, datetime] = field(default_factory=dict)
@@ -42,7 +41,7 @@ class Difference:
     events: Sequence[Event] = ()
     no_longer_as_created: Collection[UUID] = ()
     separated: Collection[UUID] = ()
-    forgotten: Sequence[tuple[UUID, NormalizedIdentifier | TraitName]] = ()
+    forgotten: Sequence[Forgotten] = ()
 
     @property
     def only_creates_profiles(self) -> bool:

@@ -1,6 +1,6 @@
 """Takes removed values out of the stored events of their person: see `identity/history/forgetting.py`."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from uuid import UUID
 
 from sqlalchemy import text
@@ -11,6 +11,7 @@ from profile_lookup.database.event_rows import NumberedEvent, events_of, ids_of_
 from profile_lookup.errors import TraitValueRefused
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.history.event import Event
+from profile_lookup.identity.history.event_log import Forgotten
 from profile_lookup.identity.history.forgetting import (
     promoting_values,
     without_identifiers,
@@ -18,30 +19,15 @@ from profile_lookup.identity.history.forgetting import (
     without_traits,
 )
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.identity.profile import Trait, TraitName, TraitValue
+from profile_lookup.identity.profile import TraitName, TraitValue
 from profile_lookup.stores.rules_cache import StoreRules
 
 
-async def forget(
-    connection: AsyncConnection,
-    store: StoreRules,
-    forgotten: Sequence[tuple[UUID, NormalizedIdentifier | TraitName]],
-) -> None:
-    """Rewrite the events of these people, whose profiles are locked, without these identifiers and traits."""
-    items: dict[UUID, list[NormalizedIdentifier | TraitName]] = {}
-    for profile_id, item in forgotten:
-        items.setdefault(profile_id, []).append(item)
-    for profile_id, removed in items.items():
-        ids = await ids_of_people(connection, store.id, [profile_id])
-        identifiers = [each for each in removed if isinstance(each, NormalizedIdentifier)]
-        names = [each for each in removed if isinstance(each, TraitName)]
-        kept = await _traits_of(connection, store, ids)
-        await rewrite_events(
-            connection,
-            store.id,
-            ids,
-            lambda event: forgetting(store, event, identifiers, names, kept),  # noqa: B023
-        )
+async def forget(connection: AsyncConnection, store: StoreRules, forgotten: Forgotten) -> None:
+    """Rewrite the stored events of a person, whose profiles are locked, without what the person lost."""
+    ids = await ids_of_people(connection, store.id, forgotten.profile_ids)
+    kept = await _traits_of(connection, store, ids)
+    await rewrite_events(connection, store.id, ids, lambda event: _without(store, event, forgotten, kept))
 
 
 async def rewrite_events(
@@ -56,16 +42,12 @@ async def rewrite_events(
     await rewrite(connection, store_id, became)
 
 
-def forgetting(
-    store: StoreRules,
-    event: Event,
-    identifiers: Collection[NormalizedIdentifier],
-    names: Collection[TraitName],
-    kept: dict[TraitName, Trait],
+def _without(
+    store: StoreRules, event: Event, forgotten: Forgotten, kept: Collection[tuple[TraitName, TraitValue]]
 ) -> Event:
     """Return the event without these identifiers, the traits that promoted them, and all values of these traits.
 
-    Traits that the profile still has are `kept`: their present values may promote the identifiers again.
+    Traits that the profiles still have are `kept`, since their present values may promote the identifiers again.
     """
 
     def promoted(name: TraitName, value: TraitValue) -> Collection[NormalizedIdentifier]:
@@ -74,13 +56,17 @@ def forgetting(
         except TraitValueRefused:  # by the rules of today
             return ()
 
-    event = without_trait_values(event, promoting_values(event, identifiers, promoted, kept)) if identifiers else event
-    return without_traits(without_identifiers(event, identifiers), names)
+    promoting = promoting_values(event, forgotten.identifiers, promoted, kept)
+    return without_traits(
+        without_identifiers(without_trait_values(event, promoting), forgotten.identifiers), forgotten.traits
+    )
 
 
-async def _traits_of(connection: AsyncConnection, store: StoreRules, ids: Collection[UUID]) -> dict[TraitName, Trait]:
-    (row,) = (await connection.execute(_TRAITS, {"store_id": store.id, "ids": list(ids)})).all()
-    return parsed_traits(row.traits, row.created_at)
+async def _traits_of(
+    connection: AsyncConnection, store: StoreRules, ids: Collection[UUID]
+) -> list[tuple[TraitName, TraitValue]]:
+    rows = await connection.execute(_TRAITS, {"store_id": store.id, "ids": list(ids)})
+    return [(name, trait.value) for row in rows for name, trait in parsed_traits(row.traits, row.created_at).items()]
 
 
 _TRAITS = text("""

@@ -89,8 +89,8 @@ async def ingest(
     """Write what a request asks to change about one person, and return the canonical profile.
 
     `read` reads the request by the store's rules; if these change meanwhile, it is called again. `known` is the profile
-    that the request names, if any, and `actor` is who sent it. Everything that the request writes has its time, `requested_at`, however long it
-    waits for others.
+    that the request names, if any, and `actor` is who sent it. Everything that the request writes has its time,
+    `requested_at`, however long it waits for others.
 
     Raises what `read` raises; `TraitsRefused` if the request identifies nobody; `IdentifierConflict` if it names two
     people who may not be merged; `NothingToReplace`; `ProfileMoved` or `ProfileNotFound` of the known profile;

@@ -35,7 +35,9 @@ async def remove_identifiers(
 ) -> None:
     """Remove all values of a type, or the one that the type's retention policy would delete first.
 
-    They leave the history of the profile as well. Raises `NothingToRemove`, `ProfileMoved`, `ProfileNotFound`, `StoreNotFound` or `Unavailable`.
+    They leave the history of the profile as well.
+
+    Raises `NothingToRemove`, `ProfileMoved`, `ProfileNotFound`, `StoreNotFound` or `Unavailable`.
     """
 
     async def remove(store: StoreRules, connection: AsyncConnection) -> None:
@@ -70,7 +72,9 @@ async def erase_profile(
 ) -> None:
     """Erase a profile: afterwards no table holds anything of it, and none of its IDs names a profile.
 
-    An event says that these IDs were erased. Raises `ProfileMoved`, `ProfileNotFound`, `StoreNotFound` or `Unavailable`.
+    An event says that these IDs were erased.
+
+    Raises `ProfileMoved`, `ProfileNotFound`, `StoreNotFound` or `Unavailable`.
     """
 
     async def erase(store: StoreRules, connection: AsyncConnection) -> None:

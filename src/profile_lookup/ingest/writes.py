@@ -17,6 +17,7 @@ from profile_lookup.database.documents import actor_text, serialized_traits
 from profile_lookup.database.event_rows import EVENT_COLUMNS, event_row
 from profile_lookup.database.fuzzy_key import fuzzy_key
 from profile_lookup.identity.difference import Difference
+from profile_lookup.identity.history.event import Event
 from profile_lookup.identity.profile import Trait, TraitName
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.ingest.forgetting import forget
@@ -31,7 +32,7 @@ async def write(
 ) -> None:
     """Write the difference to the tables, of one profile or of hundreds, by one statement.
 
-    What the writes forget leaves the earlier events of these profiles by further statements. `settings` replace those
+    What the writes forget leaves the earlier events by further statements before. `settings` replace those
     of the store while these change.
     """
     if difference.aliases:
@@ -40,9 +41,9 @@ async def write(
         statement = _CREATE
     else:
         statement = _UPDATE
+    for forgotten in difference.forgotten:
+        await forget(connection, store, forgotten)
     await connection.execute(statement, _parameters(settings or store.settings, store.id, difference))
-    if difference.forgotten:
-        await forget(connection, store, difference.forgotten)
 
 
 async def erase_profiles(connection: AsyncConnection, store_id: UUID, profile_ids: Sequence[UUID]) -> None:
@@ -64,7 +65,7 @@ _COLUMNS = {
         "id": "uuid", "traits": "jsonb", "is_no_longer_as_created": "boolean", "is_separated": "boolean",
     },
     "aliased": {"id": "uuid", "profile_id": "uuid"},
-    "recorded": EVENT_COLUMNS,
+    "recorded": {**EVENT_COLUMNS, "is_repeated": "boolean"},
 }  # fmt: skip
 """The parameters of a statement: each column of these tables is passed as an array."""
 
@@ -100,7 +101,7 @@ def _parameters(settings: IdentityResolutionSettings, store_id: UUID, difference
             if profile_id not in difference.created
         ],
         "aliased": difference.aliases.items(),
-        "recorded": [event_row(store_id, event) for event in difference.events],
+        "recorded": _recorded(store_id, difference.events),
     }
     parameters: dict[str, Any] = {"store_id": store_id}
     for table, columns in _COLUMNS.items():
@@ -111,6 +112,18 @@ def _parameters(settings: IdentityResolutionSettings, store_id: UUID, difference
 
 def _traits(traits: Mapping[TraitName, Trait], created_at: datetime | None = None) -> str:
     return json.dumps(serialized_traits(traits, created_at))
+
+
+def _recorded(store_id: UUID, events: Sequence[Event]) -> list[tuple[object, ...]]:
+    """Return the rows of these events, and whether a later one repeats each; of repetitions, the first and the last."""
+    rows = [event_row(store_id, event) for event in events]
+    repetitions: dict[tuple[UUID, object], list[int]] = {}
+    for place, (event, (*_, repetition_key)) in enumerate(zip(events, rows, strict=True)):
+        if repetition_key is not None:
+            repetitions.setdefault((event.profile_id, repetition_key), []).append(place)
+    repeated = {first for first, *later in repetitions.values() if later}
+    left_out = {place for places in repetitions.values() for place in places[1:-1]}
+    return [(*row, place in repeated) for place, row in enumerate(rows) if place not in left_out]
 
 
 def _created_by(difference: Difference, profile_id: UUID) -> str | None:
@@ -154,8 +167,8 @@ _CREATE = text(f"""
     {_PUT_IDENTIFIERS.format(names="cast(put.names as bigint[])")}
 """)
 
-# The number of a creation that an event has now is that which the profile had. Of the events that repeat each other, the
-# first stays, and the last, which is inserted.
+# The event of a creation gets the number that the profile's row had. Of the events that repeat each other, the first
+# stays, and the last, which is inserted.
 #
 # Rows are deleted before others are inserted, since only one row may hold a unique value at any time: `where (select
 # count(*) from gone)` makes the insert wait for the deletes. Each row is found by one index probe, whatever the planner
@@ -231,6 +244,13 @@ _AMEND = f"""
             recorded.id, recorded.profile_id, recorded.kind, recorded.happened_at, cast(recorded.document as json),
             recorded.repetition_key
         from {_rows("recorded")}
+        where not (
+            recorded.is_repeated and exists (
+                select from event e
+                where e.store_id is not distinct from :store_id and e.profile_id = recorded.profile_id
+                    and e.repetition_key = recorded.repetition_key
+            )
+        )
     )
 """  # noqa: S608 -- made of the constants above
 

@@ -9,12 +9,12 @@ from uuid import UUID
 from profile_lookup.errors import ProfileLookupError
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.history.event import Event
-from profile_lookup.identity.history.event_log import EventLog, creation_event
+from profile_lookup.identity.history.event_log import EventLog, Forgotten, creation_event
 from profile_lookup.identity.history.forgetting import without_identifiers, without_traits
 from profile_lookup.identity.history.separations import Separation, of_person, parted
 from profile_lookup.identity.history.splitting import Person, Split, identifiers_that_may_return, split
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.identity.profile import Profile, TraitName
+from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.profile_replay import ProfileReplay
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from tests.identity.building import at
@@ -217,19 +217,15 @@ class MemoryStore:
                 return None
         return DoneWrite(self.number, change, known)
 
-    def _store(
-        self, events: Sequence[Event], forgotten: Sequence[tuple[UUID, NormalizedIdentifier | TraitName]]
-    ) -> None:
-        self.stored_events += events
-        for profile_id, gone in forgotten:
-            ids = self.ids_of(self.canonical(profile_id))
+    def _store(self, events: Sequence[Event], forgotten: Sequence[Forgotten]) -> None:
+        for each in forgotten:
+            ids = self.ids_of(self.canonical(min(each.profile_ids)))
             for place, event in enumerate(self.stored_events):
                 if event.profile_id in ids:
-                    self.stored_events[place] = (
-                        without_traits(event, [gone])
-                        if isinstance(gone, TraitName)
-                        else without_identifiers(event, [gone])
+                    self.stored_events[place] = without_traits(
+                        without_identifiers(event, each.identifiers), each.traits
                     )
+        self.stored_events += events
 
     def _refresh_separations(self) -> None:
         for profile in list(self.profiles.values()):

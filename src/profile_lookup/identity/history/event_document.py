@@ -46,7 +46,7 @@ def event_document(event: Event) -> Document:
         "d": writer.positions(event.removed),
         "e": writer.positions(event.evicted),
         "b": [
-            [_short(profile.id), writer.times(profile.identifiers), writer.traits(profile.traits)]
+            [short_id(profile.id), writer.times(profile.identifiers), writer.traits(profile.traits)]
             for profile in event.absorbed
         ],
         "l": writer.times(before.lost),
@@ -58,7 +58,7 @@ def event_document(event: Event) -> Document:
         "k": [] if event.request.addressed is None else [writer.participant(event.request.addressed)],
         "n": event.request.renews,
         "x": event.has_ended,
-        "u": None if event.undone_by is None else _short(event.undone_by),
+        "u": None if event.undone_by is None else short_id(event.undone_by),
         "o": _actor_document(event.actor),
     }
     return {"i": writer.identifiers} | {key: part for key, part in parts.items() if part}
@@ -139,7 +139,7 @@ class _Writer:
 
     def participant(self, profile_id: UUID) -> int | str:
         position = self._participants.get(profile_id)
-        return _short(profile_id) if position is None else position
+        return short_id(profile_id) if position is None else position
 
     def times(self, times: Mapping[NormalizedIdentifier, datetime]) -> list[int]:
         """Return positions and times, one after the other."""
@@ -206,8 +206,8 @@ def _ungrouped(document: Document) -> dict[TraitName, Any]:
     return {TraitName(group, name): value for group, traits in document.items() for name, value in traits.items()}
 
 
-def _short(profile_id: UUID) -> str:
-    """Return the ID in 22 characters."""
+def short_id(profile_id: UUID) -> str:
+    """Return the ID in 22 characters, as a document has it."""
     return urlsafe_b64encode(profile_id.bytes).rstrip(b"=").decode()
 
 

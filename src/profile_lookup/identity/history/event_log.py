@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from profile_lookup.identity.history.creation import Actor, Creation
@@ -29,16 +30,24 @@ def creation_event(profile: Profile, creation: Creation) -> Event:
     return event_of(profile.id, "created", creation.at, request, [], profile, actor=creation.actor)
 
 
+class Forgotten(NamedTuple):
+    """Identifiers and traits that a person lost. `profile_ids`: the profiles that had become this person by then."""
+
+    profile_ids: frozenset[UUID]
+    identifiers: tuple[NormalizedIdentifier, ...]
+    traits: tuple[TraitName, ...]
+
+
 class EventLog:
     """Events in the order of their writes, and what later ones made the earlier ones forget.
 
-    `forgotten`: identifiers and traits that were removed, each with the profile that was canonical then. They are to be
-    removed from all stored events of that person.
+    `forgotten`: what is to leave the events that were stored before, of which people.
     """
 
     def __init__(self) -> None:
         self.events: list[Event] = []
-        self.forgotten: list[tuple[UUID, NormalizedIdentifier | TraitName]] = []
+        self.forgotten: list[Forgotten] = []
+        self._absorbed: dict[UUID, frozenset[UUID]] = {}
         self._places: dict[UUID, list[int]] = {}
 
     def record(
@@ -106,6 +115,8 @@ class EventLog:
                 self._append(creation_event(profile, profile.creation))
         for profile in before[1:]:
             self._places.setdefault(event.profile_id, []).extend(self._places.pop(profile.id, ()))
+            absorbed = {profile.id, *self._absorbed.pop(profile.id, ())}
+            self._absorbed[event.profile_id] = self._absorbed.get(event.profile_id, frozenset()) | absorbed
         self._append(event)
         if forgets:
             removed = [name for name, value in event.request.traits.items() if value is None]
@@ -122,8 +133,8 @@ class EventLog:
             return
         for place in self._places[profile_id]:
             self.events[place] = without_traits(without_identifiers(self.events[place], identifiers), names)
-        self.forgotten += [(profile_id, each) for each in identifiers]
-        self.forgotten += [(profile_id, name) for name in names]
+        profile_ids = self._absorbed.get(profile_id, frozenset()) | {profile_id}
+        self.forgotten.append(Forgotten(profile_ids, tuple(identifiers), tuple(names)))
 
 
 def _shared(profiles: Sequence[Profile]) -> list[NormalizedIdentifier]:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from profile_lookup.identity.history.event import Before, Event, forgotten, is_forgotten
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.identity.profile import Profile, Trait, TraitName, TraitValue
+from profile_lookup.identity.profile import Profile, TraitName, TraitValue
 
 Forms = Mapping[NormalizedIdentifier, NormalizedIdentifier]
 
@@ -122,9 +122,9 @@ def promoting_values(
     event: Event,
     identifiers: Collection[NormalizedIdentifier],
     promoted: Callable[[TraitName, TraitValue], Collection[NormalizedIdentifier]],
-    kept: Mapping[TraitName, Trait],
+    kept: Collection[tuple[TraitName, TraitValue]],
 ) -> list[tuple[TraitName, TraitValue]]:
-    """Return the traits of the event that hold one of these identifiers, but for those that the profile still has.
+    """Return the traits of the event that hold one of these identifiers, but for those that are `kept`.
 
     `promoted` returns the identifiers that a trait's value makes by today's rules.
     """
@@ -136,8 +136,7 @@ def promoting_values(
     return [
         (name, value)
         for name, value in held
-        if not (name in kept and kept[name].value == value)
-        and any(each in identifiers for each in promoted(name, value))
+        if (name, value) not in kept and any(each in identifiers for each in promoted(name, value))
     ]
 
 
