@@ -109,8 +109,9 @@ async def test_a_revoked_key_is_refused(lookups: Lookups, filled: FilledStore, d
 
 
 async def test_a_busy_store_does_not_delay_other_stores(
-    lookups: Lookups, filled: FilledStore, database: Database
+    lookups: Lookups, filled: FilledStore, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(coalescing, "SLOW", 60.0)  # or a second connection answers others while the first one prepares
     other = await _fill_store(database)
     key = Credentials(f"SK{other.store.id.hex}", digest("secret"))
     await asyncio.gather(*[filled.found(lookups, 1) for _ in range(200)])  # now the connection exists

@@ -9,11 +9,12 @@ import math
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
 from profile_lookup.database.connections import REQUEST_LIMITS, connect, translating_errors
+from profile_lookup.database.direct_statement import DecodeRow, Exchange, Settle
 from profile_lookup.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ class DedicatedConnection:
         self._loop = asyncio.get_running_loop()
         self._connection: asyncpg.Connection | None = None
         self._prepared: dict[str, PreparedStatement] = {}
+        self._names: dict[str, bytes] = {}
+        """The names of the prepared statements."""
+        self._exchange: Exchange | None = None
         self._deadline = math.inf
         self._next_check = math.inf
         self._timer: asyncio.Handle | None = None
@@ -55,11 +59,8 @@ class DedicatedConnection:
         If the connection is lost or silent meanwhile, run it once more on a new one. `time_left`: seconds, for both
         attempts together. Raises `Unavailable`.
         """
-        now = self._loop.time()
-        deadline = now + time_left
-        self._deadline = deadline if time_left < SILENCE else now + SILENCE
-        if self._deadline < self._next_check:
-            self._check_at(self._deadline)
+        deadline = self._loop.time() + time_left
+        self._set_deadline(time_left)
         try:
             prepared = self._prepared.get(statement)
             if prepared is not None:
@@ -72,7 +73,8 @@ class DedicatedConnection:
                         raise Unavailable from error
             self._deadline = math.inf  # the timer is for the connection that was dropped
             async with asyncio.timeout_at(deadline):
-                prepared = self._prepared[statement] = await self._prepare(statement)
+                prepared = await self._prepare(statement)
+                self._prepared[statement], self._names[statement] = prepared, prepared.get_name().encode()
                 return await prepared.fetch(*arguments)
         except _CONNECTION_ERRORS as error:
             self._drop()
@@ -84,6 +86,27 @@ class DedicatedConnection:
         finally:
             self._deadline = math.inf
 
+    def begin(
+        self, statement: str, parameters: Sequence[bytes], time_left: float, decode: DecodeRow, settle: Settle
+    ) -> bool:
+        """Do what `fetch` does at its first attempt, without a task, and call `settle` with the rows, or with None.
+
+        Return False if the statement is not prepared on an open connection. Then, and after None, call `fetch`.
+        """
+        name, exchange = self._names.get(statement), self._exchange
+        if name is None or exchange is None or exchange.is_lost():
+            return False
+
+        def end(rows: list[Any] | None) -> None:
+            self._deadline = math.inf
+            if rows is None:
+                self._drop()
+            settle(rows)
+
+        self._set_deadline(time_left)
+        exchange.begin(name, parameters, decode, end)
+        return True
+
     async def _prepare(self, statement: str) -> "PreparedStatement":
         """Prepare a statement, on a new connection if there is none or it was lost."""
         if self._connection is not None:
@@ -93,6 +116,7 @@ class DedicatedConnection:
             except _CONNECTION_ERRORS:
                 self._drop()
         self._connection = await connect(self._database_url, _LIMITS)
+        self._exchange = Exchange(self._connection)
         return await self._connection.prepare(statement)
 
     async def close(self) -> None:
@@ -101,9 +125,17 @@ class DedicatedConnection:
         if self._timer is not None:
             self._timer.cancel()
             self._next_check = math.inf
+        if self._exchange is not None and self._exchange.is_under_way:
+            self._drop()
         if self._connection is not None:
             with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 await self._connection.close(timeout=1)
+
+    def _set_deadline(self, time_left: float) -> None:
+        """Let a first attempt end at the deadline of its query, or earlier if the server is silent."""
+        self._deadline = self._loop.time() + min(time_left, SILENCE)
+        if self._deadline < self._next_check:
+            self._check_at(self._deadline)
 
     def _check_at(self, time: float) -> None:
         if self._timer is not None:
@@ -120,7 +152,10 @@ class DedicatedConnection:
             self._check_at(self._deadline)
 
     def _drop(self) -> None:
-        if self._connection is not None:
-            self._connection.terminate()
-            self._connection = None
-            self._prepared = {}
+        connection, exchange = self._connection, self._exchange
+        self._connection = self._exchange = None
+        self._prepared, self._names = {}, {}
+        if connection is not None:
+            connection.terminate()
+        if exchange is not None:
+            exchange.abandon()

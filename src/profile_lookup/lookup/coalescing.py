@@ -10,7 +10,7 @@ creates.
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from functools import partial
 from uuid import UUID
 
 from profile_lookup.accounts.credentials import Credentials
@@ -18,7 +18,7 @@ from profile_lookup.database.busy_poll import BusyPoll
 from profile_lookup.database.dedicated_connection import DedicatedConnection
 from profile_lookup.errors import Unavailable
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.lookup.queries import LOOKUP, LOOKUPS, LOOKUPS_OF_ONE_CALLER
+from profile_lookup.lookup.coalesced_statement import Caller, CoalescedStatement, Found, decoded_row
 
 CONNECTIONS = 2  # one in use, and one to take over when it is slow
 SLOW = 0.005  # seconds; when a statement takes longer, another may be run beside it
@@ -27,18 +27,8 @@ MAX_WAITING = 2048
 """Some tenths of a second of work. If so many wait, the database has stopped answering, and others are refused."""
 DEADLINE = 5.0  # seconds, from the lookup's arrival to its answer
 
-Caller = tuple[Credentials, UUID]
-"""The credentials of a caller, and the store that it looks up in."""
-
 IsGone = Callable[[], bool]
 """Returns whether the client of a request has gone."""
-
-
-class Found(NamedTuple):
-    """`revision` is the revision of the store's rules that were in force."""
-
-    revision: int
-    profile_ids: Sequence[UUID]
 
 
 Settle = Callable[[Found | Exception | None], None]
@@ -60,6 +50,12 @@ class _Waiting:
         self.arrived_at = arrived_at
 
 
+_Batch = Sequence[_Waiting]
+
+_Rows = Sequence[Found | None]
+"""What each lookup of a batch found: None if the caller may not look up."""
+
+
 class Lookups:
     """Runs the lookups of all requests of a process."""
 
@@ -73,6 +69,7 @@ class Lookups:
         """The lookups that wait, by the number of their store's ID."""
         self._waiting_count = 0
         self._busy_poll = busy_poll
+        self._is_closed = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -127,6 +124,7 @@ class Lookups:
 
     async def close(self) -> None:
         """Answer `Unavailable` to all lookups that still wait, and close the connections."""
+        self._is_closed = True
         if self._timer is not None:
             self._timer.cancel()
         await asyncio.sleep(0)  # a task that is cancelled before it begins would answer nobody
@@ -152,28 +150,68 @@ class Lookups:
         self._under_way[connection] = self._loop.time()
         return connection
 
+    def _release_connection(self, connection: DedicatedConnection) -> None:
+        """Run the next lookups that wait, if any. They need not wait for the next turn of the loop."""
+        del self._under_way[connection]
+        self._idle.append(connection)
+        if self._waiting_count and self._may_run():
+            self._run_batch(self._take_connection())
+
     def _run_waiting(self) -> None:
         """Run the lookups that wait, unless a statement is under way that is not slow.
 
-        The task begins in the next turn of the loop, so lookups that arrive in this turn share the statement.
+        The statement is run in the next turn of the loop, so lookups that arrive in this turn share it.
         """
         if self._waiting_count and self._may_run():
-            task = self._loop.create_task(self._run_batches(self._take_connection()))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._loop.call_soon(self._run_batch, self._take_connection())
 
-    async def _run_batches(self, connection: DedicatedConnection) -> None:
-        """Run one statement after the other, until no lookup waits or another statement is under way."""
-        while True:
-            try:
-                if batch := self._next_batch():
-                    await self._answer(connection, batch)
-            finally:
-                del self._under_way[connection]
-                self._idle.append(connection)
-            if not self._waiting_count or not self._may_run():
-                return
-            connection = self._take_connection()
+    def _run_batch(self, connection: DedicatedConnection) -> None:
+        """Run one statement, without a task if it is prepared. When it ends, the next one is run if lookups wait."""
+        batch = self._next_batch()
+        if not batch:
+            self._release_connection(connection)
+            return
+        try:
+            statement = CoalescedStatement.of([each.caller for each in batch], [each.identifier for each in batch])
+            settle = partial(self._settle_batch, connection, batch, statement)
+            self._busy_poll.start()
+            if not connection.begin(statement.sql, statement.parameters, self._time_left(batch), decoded_row, settle):
+                self._fetch_in_task(connection, batch, statement)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, all that wait must get an answer
+            _settle_each(batch, error)
+            self._release_connection(connection)
+
+    def _settle_batch(
+        self, connection: DedicatedConnection, batch: _Batch, statement: CoalescedStatement, rows: _Rows | None
+    ) -> None:
+        if rows is None and not self._is_closed:
+            self._fetch_in_task(connection, batch, statement)
+            return
+        self._busy_poll.stop()
+        _settle_each(batch, Unavailable() if rows is None else statement.found(rows))
+        self._release_connection(connection)
+
+    def _fetch_in_task(self, connection: DedicatedConnection, batch: _Batch, statement: CoalescedStatement) -> None:
+        """Run a statement that is not prepared, or whose connection was lost."""
+        task = self._loop.create_task(self._fetch(connection, batch, statement))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _fetch(self, connection: DedicatedConnection, batch: _Batch, statement: CoalescedStatement) -> None:
+        try:
+            rows = await connection.fetch(statement.sql, statement.arguments, self._time_left(batch))
+            self._busy_poll.stop()
+        except BaseException as error:  # whatever it is, all that wait must get an answer
+            _settle_each(batch, error if isinstance(error, Exception) else Unavailable())
+            if not isinstance(error, Exception):
+                raise
+        else:
+            _settle_each(batch, statement.found([None if row[0] is None else Found(*row) for row in rows]))
+        finally:
+            self._release_connection(connection)
+
+    def _time_left(self, batch: _Batch) -> float:
+        return min([waiting.arrived_at for waiting in batch]) + DEADLINE - self._loop.time()
 
     def _check_waiting(self) -> None:
         """Refuse lookups whose deadline has passed, and run the others beside a statement that is slow."""
@@ -204,39 +242,8 @@ class Lookups:
                 self._waiting[store] = of_store
         return batch
 
-    async def _answer(self, connection: DedicatedConnection, batch: list[_Waiting]) -> None:
-        try:
-            time_left = min([waiting.arrived_at for waiting in batch]) + DEADLINE - self._loop.time()
-            self._busy_poll.start()
-            found = await _find_all(connection, batch, time_left)
-            self._busy_poll.stop()
-        except BaseException as error:  # whatever it is, all that wait must get an answer
-            for waiting in batch:
-                waiting.settle(error if isinstance(error, Exception) else Unavailable())
-            if not isinstance(error, Exception):
-                raise
-        else:
-            for waiting, answer in zip(batch, found, strict=True):
-                waiting.settle(answer)
 
-
-async def _find_all(connection: DedicatedConnection, batch: Sequence[_Waiting], time_left: float) -> list[Found | None]:
-    """Run the statement that costs least. Usually all lookups have the same caller, who uses one store."""
-    caller = batch[0].caller
-    credentials, store_id = caller
-    if len(batch) == 1:
-        rows = await connection.fetch(LOOKUP, (*credentials, store_id, *batch[0].identifier), time_left)
-        return [Found(*rows[0]) if rows else None]
-    id_types = [waiting.identifier.id_type for waiting in batch]
-    values = [waiting.identifier.value for waiting in batch]
-    # Callers who were admitted once are the same object, so they are nearly never compared.
-    if all([waiting.caller is caller or waiting.caller == caller for waiting in batch]):  # noqa: C419 -- twice as fast
-        rows = await connection.fetch(LOOKUPS_OF_ONE_CALLER, (*credentials, store_id, id_types, values), time_left)
-        return [Found(*row) for row in rows] or [None] * len(batch)
-    callers: dict[Caller, int] = {}
-    numbers = [callers.setdefault(waiting.caller, len(callers) + 1) for waiting in batch]
-    sids = [credentials.sid for credentials, _ in callers]
-    digests = [credentials.secret_sha256 for credentials, _ in callers]
-    store_ids = [store_id for _, store_id in callers]
-    rows = await connection.fetch(LOOKUPS, (sids, digests, store_ids, numbers, id_types, values), time_left)
-    return [None if revision is None else Found(revision, profile_ids) for revision, profile_ids in rows]
+def _settle_each(batch: _Batch, outcome: _Rows | Exception) -> None:
+    outcomes = [outcome] * len(batch) if isinstance(outcome, Exception) else outcome
+    for waiting, each in zip(batch, outcomes, strict=True):
+        waiting.settle(each)

@@ -20,7 +20,8 @@ from profile_lookup.database.pool import Database
 from profile_lookup.errors import IdentifierRefused, RequestRefused, Unavailable
 from profile_lookup.identity.former_values import named_identifiers
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
-from profile_lookup.lookup.coalescing import Found, IsGone, Lookups
+from profile_lookup.lookup.coalesced_statement import Found
+from profile_lookup.lookup.coalescing import IsGone, Lookups
 from profile_lookup.lookup.queries import MAX_PROFILES, profile_ids_of_any, similar_profile_ids
 from profile_lookup.lookup.wire import identifier_in, serialized
 from profile_lookup.overload import ConnectionTurn, LoadLimits
