@@ -40,6 +40,7 @@ DEVIATIONS = {
     "PatchProfileIdentifier request.newValue: minLength: contract None, ours 1": EMPTY_VALUE,
     "CreateTraitGroup request: required: contract False, ours True": "it contains the displayName, which is required",
     "FetchTraitGroup query.pageSize: only we have it": "a comment of the contract has it, too",
+    "DeleteProfileIdentifier query.value: only we have it": "it names the value to remove",
     "CreateProfile request.traits.Contact: only ours": CONTACT,
     "PatchProfileTraits request.traits.Contact: only ours": CONTACT,
     "UpdateProfilesBulk request.profiles[].traits.Contact: only ours": CONTACT,

@@ -1,7 +1,7 @@
 """The JSON bodies of profiles, their traits and their identifiers."""
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
@@ -9,7 +9,6 @@ from sqlalchemy import Row
 
 from profile_lookup.identity.values.normalization import MAX_LENGTH
 from profile_lookup.ingest.wire import ProfileData, Traits
-from profile_lookup.web import ids
 from profile_lookup.web.identifier_wire import IdType, ProfileId, Value
 from profile_lookup.web.wire import MAX_SHORT_PAGE, AnswerModel, Meta, WireModel, WireTime
 
@@ -44,12 +43,13 @@ class ProfileAnswer(AnswerModel):
     created_at: WireTime
     traits: Traits
 
-    @classmethod
-    def of_rows(cls, profile: Row[Any, Any], traits: Iterable[Row[Any]]) -> Self:
-        groups: dict[str, dict[str, Any]] = {}
-        for trait in traits:
-            groups.setdefault(trait.group_name, {})[trait.name] = trait.value
-        return cls(id=ids.profile_id(profile.id), created_at=profile.created_at, traits=groups)
+
+def traits_by_group(rows: Iterable[Row[Any]]) -> dict[str, dict[str, Any]]:
+    """Return the values of traits by group and name, in the order of the rows."""
+    groups: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        groups.setdefault(row.group_name, {})[row.name] = row.value
+    return groups
 
 
 class ProfileList(AnswerModel):
