@@ -12,7 +12,7 @@ constraints are alarms: in a correct run none of them fires, and a mistake fails
   holds only identifiers that are searched by it.
 
 Values of identifiers and traits are in `identifier.value`, `profile.traits` and `merge.moved`, in
-`operation_item.input` until the item is done, in `operation_piece.content` until the import has ended, and nowhere
+`operation_item.input` until the item is done, in `operation_piece.content` until the operation has ended, and nowhere
 else. Those that a store blocks are also in `store.blocked_values`.
 """
 
@@ -220,7 +220,7 @@ operation_item = Table(
     CheckConstraint("(error_code is not null) = (outcome is not null and outcome = 'failed')", name="error"),
 )
 
-# The file that an operation works on: all of it or nothing. It is deleted when the operation ends.
+# The file that an operation works on, such as an import's: all of it or nothing. It is deleted when the operation ends.
 operation_piece = Table(
     "operation_piece",
     metadata,
@@ -229,6 +229,38 @@ operation_piece = Table(
     Column("position", Integer, primary_key=True),
     Column("content", LargeBinary, nullable=False),
     ForeignKeyConstraint(["account_id", "operation_id"], ["operation.account_id", "operation.id"], ondelete="CASCADE"),
+)
+
+# Which profiles would come to have the same value, while a preview of settings is worked on. It holds hashes of values,
+# and is deleted when the operation ends.
+preview_form = Table(
+    "preview_form",
+    metadata,
+    Column("account_id", Uuid, primary_key=True),
+    Column("operation_id", Uuid, primary_key=True),
+    Column("id_type", Text, primary_key=True),
+    Column("form", LargeBinary, primary_key=True),
+    Column("profile_id", Uuid, primary_key=True),
+    ForeignKeyConstraint(["account_id", "operation_id"], ["operation.account_id", "operation.id"], ondelete="CASCADE"),
+)
+
+# What a preview of settings has found. It has no values: whoever lists the results finds each value again among the
+# identifiers of the profiles, by its hash. It is deleted with the operation.
+preview_result = Table(
+    "preview_result",
+    metadata,
+    Column("account_id", Uuid, primary_key=True),
+    Column("operation_id", Uuid, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("outcome", Text, nullable=False),
+    # The first of the profiles, and how many there are.
+    Column("profile_ids", ARRAY(Uuid), nullable=False),
+    Column("profile_count", Integer, nullable=False),
+    Column("id_type", Text, nullable=False),
+    Column("form", LargeBinary, nullable=False),
+    Column("reason", Text),
+    ForeignKeyConstraint(["account_id", "operation_id"], ["operation.account_id", "operation.id"], ondelete="CASCADE"),
+    CheckConstraint("outcome in ('merge', 'refused', 'removed')", name="outcome"),
 )
 
 # No foreign key to `store`: every create would lock the store's row, and creates of a busy store would wait there.
