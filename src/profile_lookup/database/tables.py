@@ -317,6 +317,25 @@ identifier = Table(
     ),
 )
 
+# Profiles that may be several people: a value was written under several names, a profile's names disagree, or it has
+# very many identifiers. Triggers keep the first two up to date (database/suspects.sql), and the writes keep the third
+# (ingest/large_profiles.py).
+suspect = Table(
+    "suspect",
+    metadata,
+    Column("store_id", Uuid, primary_key=True),
+    Column("profile_id", Uuid, primary_key=True),
+    Column("reason", Text, primary_key=True),
+    # Of a shared value; the value itself is in `identifier` alone.
+    Column("id_type", Text, primary_key=True),
+    Column("value_hash", BigInteger, primary_key=True, autoincrement=False),
+    # How many names, or identifiers.
+    Column("severity", Integer, nullable=False),
+    ForeignKeyConstraint(["store_id", "profile_id"], ["profile.store_id", "profile.id"], ondelete="CASCADE"),
+    CheckConstraint("reason in ('manyIdentifiers', 'sharedValue', 'namesDisagree')", name="reason"),
+    Index("suspect_worst_idx", "store_id", "severity", "reason", "profile_id", "id_type", "value_hash"),
+)
+
 merge = Table(
     "merge",
     metadata,

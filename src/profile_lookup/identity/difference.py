@@ -13,6 +13,9 @@ from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.resolution import Merge
 
+MANY_IDENTIFIERS = 20
+"""A profile with so many identifiers may be several people."""
+
 
 @dataclass(frozen=True, slots=True)
 class RecordedMerge:
@@ -37,6 +40,7 @@ class Difference:
     - `events`: of all other writes, in the order in which they happened
     - `forgotten`: identifiers and traits that are to leave all stored events of their person, each with the profile
       that was canonical then
+    - `large`: changed profiles that had or have many identifiers; None if they were not counted
     """
 
     created: Mapping[UUID, datetime] = field(default_factory=dict)
@@ -49,6 +53,15 @@ class Difference:
     creations: Mapping[UUID, Creation] = field(default_factory=dict)
     events: Sequence[Event] = ()
     forgotten: Sequence[tuple[UUID, NormalizedIdentifier | TraitName]] = ()
+    large: AbstractSet[UUID] | None = field(default=None, compare=False)
+
+    @property
+    def possibly_large(self) -> AbstractSet[UUID]:
+        """The changed profiles that may have had many identifiers, or may have many now."""
+        if self.large is not None:
+            return self.large
+        upserted = {profile_id for profile_id, _, _ in self.upserted_identifiers}
+        return upserted.union(profile_id for profile_id, _ in self.deleted_identifiers)
 
     @property
     def only_creates_profiles(self) -> bool:
@@ -77,6 +90,7 @@ def difference_of(
     deleted_identifiers: list[tuple[UUID, NormalizedIdentifier]] = []
     names: dict[tuple[UUID, NormalizedIdentifier], tuple[int, ...]] = {}
     traits: dict[UUID, Mapping[TraitName, Trait]] = {}
+    large: set[UUID] = set()
     for profile_id in changed - aliases.keys():
         before, after = stored.get(profile_id, _NOTHING), replayed[profile_id]
         held = before.identifiers
@@ -88,6 +102,8 @@ def difference_of(
         deleted_identifiers += [(profile_id, each) for each in held if each not in after.identifiers]
         if after.traits != before.traits:
             traits[profile_id] = after.traits
+        if max(len(held), len(after.identifiers)) >= MANY_IDENTIFIERS:
+            large.add(profile_id)
     for profile_id in aliases.keys() & stored.keys():
         deleted_identifiers += [(profile_id, each) for each in stored[profile_id].identifiers]
     return Difference(
@@ -101,6 +117,7 @@ def difference_of(
         {each: creation for each in created if each not in aliases and (creation := replayed[each].creation)},
         log.events,
         log.forgotten,
+        large,
     )
 
 

@@ -19,12 +19,16 @@ from profile_lookup.identity.difference import Difference, RecordedMerge
 from profile_lookup.identity.profile import Trait, TraitName
 from profile_lookup.identity.resolution import profiles_of
 from profile_lookup.identity.rules import IdentityResolutionSettings
+from profile_lookup.ingest.large_profiles import count_identifiers
 
 
 async def write(
     connection: AsyncConnection, settings: IdentityResolutionSettings, store_id: UUID, difference: Difference
 ) -> None:
-    """Write the difference to the tables, of one profile or of hundreds, by one statement."""
+    """Write the difference to the tables, of one profile or of hundreds, by one statement.
+
+    Only profiles with very many identifiers need a second one.
+    """
     if difference.aliases:
         statement = _MERGE
     elif difference.only_creates_profiles:
@@ -32,6 +36,7 @@ async def write(
     else:
         statement = _UPDATE
     await connection.execute(statement, _parameters(settings, store_id, difference))
+    await count_identifiers(connection, store_id, difference.possibly_large)
 
 
 async def erase_profiles(connection: AsyncConnection, store_id: UUID, profile_ids: Sequence[UUID]) -> None:

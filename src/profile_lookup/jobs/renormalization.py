@@ -30,6 +30,7 @@ from profile_lookup.identity.values.normalization import normalize
 from profile_lookup.identity_settings.queries import refuse_contradictions, replace, shared_values_refusal
 from profile_lookup.ingest.evictions import log_evictions
 from profile_lookup.ingest.identity_locks import lock_and_gather, with_names
+from profile_lookup.ingest.large_profiles import recount_identifiers
 from profile_lookup.ingest.writes import write
 from profile_lookup.operations.job import Job
 from profile_lookup.operations.kinds import OperationKind
@@ -86,6 +87,7 @@ async def _renormalize(connection: AsyncConnection, store: StoreRules, change: S
         merged.append(await _merge(connection, store, change, profile_ids, rule))
     for id_type in change.renormalized:
         await connection.execute(_REWRITE, {**_marks(store, change, id_type), "max_names": MAX_NAMES})
+    await recount_identifiers(connection, store.id)
     return merged
 
 

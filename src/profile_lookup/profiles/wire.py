@@ -1,7 +1,7 @@
 """The JSON bodies of profiles, their traits and their identifiers."""
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
@@ -9,6 +9,7 @@ from sqlalchemy import Row
 
 from profile_lookup.identity.values.normalization import MAX_LENGTH
 from profile_lookup.ingest.wire import ProfileData, Traits
+from profile_lookup.web import ids
 from profile_lookup.web.identifier_wire import IdType, ProfileId, Value
 from profile_lookup.web.wire import MAX_SHORT_PAGE, AnswerModel, Meta, WireModel, WireTime
 
@@ -81,4 +82,26 @@ class IdentifierSet(AnswerModel):
 
 class IdentifierSets(AnswerModel):
     identifiers: list[IdentifierSet] = Field(max_length=50)
+    meta: Meta
+
+
+class SharedIdentifier(AnswerModel):
+    id_type: IdType
+    value: Annotated[str, Field(max_length=MAX_LENGTH)]
+
+
+class Suspect(AnswerModel):
+    profile_id: ProfileId
+    reason: Literal["manyIdentifiers", "sharedValue", "namesDisagree"]
+    count: int = Field(ge=2, description="How many names or identifiers there are, according to the reason.")
+    by: SharedIdentifier | SkipJsonSchema[None] = Field(default=None, description="The value of a `sharedValue`.")
+
+    @classmethod
+    def of_row(cls, row: Row[Any], value: str | None) -> Self:
+        by = None if value is None else SharedIdentifier(id_type=row.id_type, value=value)
+        return cls(profile_id=ids.profile_id(row.profile_id), reason=row.reason, count=row.severity, by=by)
+
+
+class SuspectList(AnswerModel):
+    suspects: list[Suspect] = Field(max_length=1000)
     meta: Meta
