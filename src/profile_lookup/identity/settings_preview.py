@@ -67,8 +67,11 @@ class SettingsPreview:
         """Return what the change would do to the identifiers of one profile, as long as nobody else is looked at."""
         reading = Reading()
         for each in identifiers:
-            self._read_one(each, reading)
-        reading.findings = list(dict.fromkeys(reading.findings))  # two values may become the same one
+            form, finding = self._judged(each)
+            if finding is not None and finding not in reading.findings:  # two values may become the same one
+                reading.findings.append(finding)
+            if form is not None:
+                reading.forms[each] = form
         return reading
 
     def why_refused(self, id_type: str) -> str | None:
@@ -98,23 +101,32 @@ class SettingsPreview:
         limit = self._change.after.config(identifier.id_type).limit
         return Finding("removed", identifier, f"limit: a profile keeps at most {limit} of {identifier.id_type}")
 
-    def _read_one(self, each: NormalizedIdentifier, reading: Reading) -> None:
-        if self._blocked_before and (block := self._blocked_before.block(self._change.before, each)):
-            reading.findings.append(Finding("removed", each, f"blockedValues: {block.reason}"))
-            return
-        if each.id_type in self._removed_types:
-            reason = f"identifierConfigs: identifiers of {each.id_type} are stored; expected this type to stay"
-            reading.findings.append(Finding("refused", each, reason))
-            return
-        form = each
-        if each.id_type in self._renormalized:
-            try:
-                form = self._change.after.normalize(Identifier(*each))
-            except ValueRefused as refused:
-                reading.findings.append(Finding("refused", each, f"normalization: {refused.reason}"))
-                return
+    def _judged(self, stored: NormalizedIdentifier) -> tuple[NormalizedIdentifier | None, Finding | None]:
+        """Return the form of a stored identifier that the change finds and keeps, and what is refused or removed."""
+        lost = self._lost_before(stored)
+        if lost is not None:
+            return None, lost
+        if stored.id_type not in self._renormalized:
+            return stored, self._blocked_later(stored)
+        try:
+            form = self._change.after.normalize(Identifier(*stored))
+        except ValueRefused as refused:
+            return None, Finding("refused", stored, f"normalization: {refused.reason}")
+        blocked = self._blocked_later(form)
+        # A blocked value that gets another form merges nobody; one that has it already is removed after the merges.
+        return None if blocked is not None and form != stored else form, blocked
+
+    def _lost_before(self, stored: NormalizedIdentifier) -> Finding | None:
+        """Return that the identifier is blocked before the settings change, or that its type may not be removed."""
+        block = self._blocked_before and self._blocked_before.block(self._change.before, stored)
+        if block:
+            return Finding("removed", stored, f"blockedValues: {block.reason}")
+        if stored.id_type in self._removed_types:
+            reason = f"identifierConfigs: identifiers of {stored.id_type} are stored; expected this type to stay"
+            return Finding("refused", stored, reason)
+        return None
+
+    def _blocked_later(self, form: NormalizedIdentifier) -> Finding | None:
+        """Return that the identifier is blocked after the change, if that has blocked values looked for at all."""
         block = self._blocked_after.block(self._change.after, form) if self._renormalized else None
-        if block is not None:
-            reading.findings.append(Finding("removed", form, f"blockedValues: {block.reason}"))
-        if block is None or form == each:  # a blocked value that does not change is removed after the merges
-            reading.forms[each] = form
+        return None if block is None else Finding("removed", form, f"blockedValues: {block.reason}")
