@@ -7,7 +7,7 @@ rule. The values that it kept go, since some of them may have been removed from 
 from alembic import op
 
 revision = "2026_11_28_history"
-down_revision = "2026_11_28_traits_per_profile"
+down_revision = "2026_11_28_suspects"
 branch_labels = None
 depends_on = None
 

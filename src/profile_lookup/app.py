@@ -36,7 +36,7 @@ from profile_lookup.lookup.coalescing import Lookups
 from profile_lookup.lookup.profile_lookup import ProfileLookup
 from profile_lookup.operations import routes as operations
 from profile_lookup.overload import LoadLimits
-from profile_lookup.profiles import bulk_routes, identifier_routes, memory_routes
+from profile_lookup.profiles import bulk_routes, identifier_routes, memory_routes, suspect_routes
 from profile_lookup.profiles import routes as profiles
 from profile_lookup.services import Services
 from profile_lookup.settings import Settings, load_settings
@@ -61,13 +61,14 @@ if TYPE_CHECKING:
 
 FEATURES = (
     lookup_routes, batch_routes, bulk_routes, imports, upload_routes, create_routes, profiles, identifier_routes,
-    memory_routes, stores, identity_settings, blocked_values, trait_groups, operations, accounts, health,
+    suspect_routes, memory_routes, stores, identity_settings, blocked_values, trait_groups, operations, accounts,
+    health,
 )  # fmt: skip
 """The modules that have a `router`, in the order in which they are tried: `…/Profiles/Imports` is no profile's path."""
 
 DOCUMENTED = (
-    lookup_routes, batch_routes, create_routes, profiles, identifier_routes, bulk_routes, imports, upload_routes,
-    stores, identity_settings, blocked_values, trait_groups, operations, accounts,
+    lookup_routes, batch_routes, create_routes, profiles, identifier_routes, suspect_routes, bulk_routes, imports,
+    upload_routes, stores, identity_settings, blocked_values, trait_groups, operations, accounts,
 )  # fmt: skip
 """The modules whose operations are documented, in this order."""
 

@@ -66,6 +66,21 @@ async def test_a_crash_is_logged_with_its_request_id_and_without_the_text_of_the
     assert not _secrets_in(str(events) + answer.text)
 
 
+async def test_a_value_in_an_address_is_not_logged(
+    client: httpx.AsyncClient, store_id: str, logged: Callable[[], Events]
+) -> None:
+    profile_id = await make_profile(client, store_id, email=SECRETS[1])
+    path = f"/v1/Stores/{store_id}/Profiles/{profile_id}/Identifiers/email"
+    for status in (202, 404):
+        assert (await client.delete(path, params={"value": SECRETS[1]})).status_code == status
+    assert (await client.delete(path, params={"idValue": SECRETS[1]})).status_code == 400
+    removals = [event for event in logged() if event.get("method") == "DELETE"]
+    assert [event["path"] for event in removals] == [
+        "/v1/Stores/{storeId}/Profiles/{profileId}/Identifiers/{idType}"
+    ] * 3
+    assert not _secrets_in(str(logged()))
+
+
 async def test_a_constraint_violation_does_not_reveal_the_row(
     client: httpx.AsyncClient, database: Database, logged: Callable[[], Events]
 ) -> None:

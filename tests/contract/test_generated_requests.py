@@ -70,6 +70,19 @@ CONFIGS = [
     st.fixed_dictionaries({"idType": st.just(id_type)}, optional=FACETS)
     for id_type in ("email", "phone", "whatsapp", "chat")
 ]
+SETTINGS = {
+    "identifierConfigs": st.tuples(*CONFIGS).map(list),
+    "matchingRules": st.lists(st.sampled_from(["email", "phone", "chat"]), min_size=1, unique=True),
+}
+BLOCKED_VALUES = st.fixed_dictionaries(
+    {"builtIn": st.booleans()},
+    optional={
+        "values": st.lists(IDENTIFIERS, max_size=3),
+        "allowed": st.lists(IDENTIFIERS, max_size=3),
+        "patterns": st.lists(st.fixed_dictionaries({"idType": ID_TYPES, "pattern": VALUES}), max_size=3),
+        "maxProfilesPerValue": st.integers(1, 1001),
+    },
+)
 LIKELY_BODIES: dict[str, st.SearchStrategy[Any]] = {
     "CreateProfilesLookup": IDENTIFIERS,
     "CreateProfile": PROFILES,
@@ -80,21 +93,9 @@ LIKELY_BODIES: dict[str, st.SearchStrategy[Any]] = {
     "PatchProfileIdentifier": st.fixed_dictionaries(
         {"idType": st.just("phone"), "oldValue": VALUES, "newValue": VALUES}
     ),
-    "UpdateIdentityResolutionSettings": st.fixed_dictionaries(
-        {
-            "identifierConfigs": st.tuples(*CONFIGS).map(list),
-            "matchingRules": st.lists(st.sampled_from(["email", "phone", "chat"]), min_size=1, unique=True),
-        }
-    ),
-    "UpdateBlockedValues": st.fixed_dictionaries(
-        {"builtIn": st.booleans()},
-        optional={
-            "values": st.lists(IDENTIFIERS, max_size=3),
-            "allowed": st.lists(IDENTIFIERS, max_size=3),
-            "patterns": st.lists(st.fixed_dictionaries({"idType": ID_TYPES, "pattern": VALUES}), max_size=3),
-            "maxProfilesPerValue": st.integers(1, 1001),
-        },
-    ),
+    "UpdateIdentityResolutionSettings": st.fixed_dictionaries(SETTINGS),
+    "PreviewIdentityResolutionSettings": st.fixed_dictionaries(SETTINGS, optional={"blockedValues": BLOCKED_VALUES}),
+    "UpdateBlockedValues": BLOCKED_VALUES,
 }
 
 

@@ -123,6 +123,17 @@ async def test_a_restored_store_equals_the_exported_one(
     assert await _rows(database, copy) == rows
 
 
+async def test_a_profile_with_very_many_identifiers_is_a_suspect_in_the_restored_store_too(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    for number in range(20):
+        await make_profile(client, store_id, email="a@example.com", chat=f"chat-{number}")
+    copy = await make_store(client, "copy")
+    await _restore(database, copy, await _exported(database, store_id))
+    suspects = [(await client.get(f"/v1/Stores/{each}/Suspects")).json()["suspects"] for each in (store_id, copy)]
+    assert suspects[0] == suspects[1] != []
+
+
 async def test_a_restored_store_answers_like_the_exported_one(
     client: httpx.AsyncClient, original: str, database: Database
 ) -> None:

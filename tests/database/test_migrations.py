@@ -64,7 +64,8 @@ def test_functions_and_triggers_are_those_in_their_files(database_url: str, empt
     async def create() -> None:
         connection = await asyncpg.connect(empty_database_url)
         await connection.execute("create table operation (completed_at timestamptz, waits_until timestamptz)")
-        for file in ("identity_locks.sql", "operation_turns.sql"):
+        await connection.execute("create table identifier (names bigint[])")
+        for file in ("identity_locks.sql", "operation_turns.sql", "suspects.sql"):
             await connection.execute((package / file).read_text())
         await connection.close()
 
@@ -72,9 +73,20 @@ def test_functions_and_triggers_are_those_in_their_files(database_url: str, empt
     functions = (
         "select string_agg(pg_get_functiondef(oid), '' order by proname, pronargs) from pg_proc where proname = "
     )
-    trigger = "select pg_get_triggerdef(oid) from pg_trigger where tgname = 'operation_enters_queue'"
-    names = ("lock_and_gather", "deciding_holders", "separations_of", "take_turn", "make_turn")
-    for definition in (*[f"{functions}'{name}'" for name in names], trigger):
+    triggers = """
+        select string_agg(pg_get_triggerdef(oid), '' order by tgname) from pg_trigger
+        where tgname = 'operation_enters_queue' or tgname like 'identifier\\_%' and not tgisinternal
+    """
+    names = (
+        "lock_and_gather",
+        "deciding_holders",
+        "separations_of",
+        "take_turn",
+        "make_turn",
+        "count_names",
+        "put_suspect",
+    )
+    for definition in (*[f"{functions}'{name}'" for name in names], triggers):
         assert _fetch_value(database_url, definition) == _fetch_value(empty_database_url, definition)
 
 

@@ -160,7 +160,8 @@ async def test_a_stored_value_is_replaced_by_the_string_that_it_is_stored_as(
         answer = await client.patch(f"{path}/{former[id_type, old]}/Identifiers/{id_type}", json=body)
         assert answer.status_code == 202, answer.text
         assert await look_up(client, store_id, id_type, new) == [former[id_type, old]]
-    removed = await client.delete(f"{path}/{former['chat', chr(0x200B) + 'dan']}/Identifiers/chat")
+    chats = f"{path}/{former['chat', chr(0x200B) + 'dan']}/Identifiers/chat"
+    removed = await client.delete(chats, params={"value": "\u200bdan"})
     assert removed.status_code == 202
     assert await look_up(client, store_id, "chat", "\u200bdan") == []
 

@@ -14,6 +14,8 @@ from profile_lookup.archives.errors import RestoreRefused
 from profile_lookup.archives.wire import ArchivedProfile
 from profile_lookup.database.copying import copy_rows
 from profile_lookup.database.documents import serialized_traits
+from profile_lookup.identity.difference import MANY_IDENTIFIERS
+from profile_lookup.ingest.large_profiles import count_identifiers
 from profile_lookup.ingest.profile_rows import IDENTIFIER_COLUMNS, PROFILE_COLUMNS, Holder, identifier_rows
 from profile_lookup.stores.rules_cache import StoreRules
 
@@ -41,6 +43,8 @@ async def copy_profiles(connection: AsyncConnection, store: StoreRules, profiles
         IDENTIFIER_COLUMNS,
         lambda archived: identifier_rows(settings, store_id, [Holder(archived.id, archived.to_domain().identifiers)]),
     )
+    large = [archived.id for _, archived in profiles if len(archived.identifiers) >= MANY_IDENTIFIERS]
+    await count_identifiers(connection, store_id, large)
 
 
 def _traits(archived: ArchivedProfile) -> str:

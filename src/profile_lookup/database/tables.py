@@ -12,7 +12,7 @@ constraints are alarms: in a correct run none of them fires, and a mistake fails
   holds only identifiers that are searched by it.
 
 Values of identifiers and traits are in `identifier.value`, `profile.traits` and `event.document`, in
-`operation_item.input` until the item is done, in `operation_piece.content` until the import has ended, and nowhere
+`operation_item.input` until the item is done, in `operation_piece.content` until the operation has ended, and nowhere
 else. Those that a store blocks are also in `store.blocked_values`.
 """
 
@@ -222,7 +222,7 @@ operation_item = Table(
     CheckConstraint("(error_code is not null) = (outcome is not null and outcome = 'failed')", name="error"),
 )
 
-# The file that an operation works on: all of it or nothing. It is deleted when the operation ends.
+# The file that an operation works on, such as an import's: all of it or nothing. It is deleted when the operation ends.
 operation_piece = Table(
     "operation_piece",
     metadata,
@@ -231,6 +231,38 @@ operation_piece = Table(
     Column("position", Integer, primary_key=True),
     Column("content", LargeBinary, nullable=False),
     ForeignKeyConstraint(["account_id", "operation_id"], ["operation.account_id", "operation.id"], ondelete="CASCADE"),
+)
+
+# Which profiles would come to have the same value, while a preview of settings is worked on. It holds hashes of values,
+# and is deleted when the operation ends.
+preview_form = Table(
+    "preview_form",
+    metadata,
+    Column("account_id", Uuid, primary_key=True),
+    Column("operation_id", Uuid, primary_key=True),
+    Column("id_type", Text, primary_key=True),
+    Column("form", LargeBinary, primary_key=True),
+    Column("profile_id", Uuid, primary_key=True),
+    ForeignKeyConstraint(["account_id", "operation_id"], ["operation.account_id", "operation.id"], ondelete="CASCADE"),
+)
+
+# What a preview of settings has found. It has no values: whoever lists the results finds each value again among the
+# identifiers of the profiles, by its hash. It is deleted with the operation.
+preview_result = Table(
+    "preview_result",
+    metadata,
+    Column("account_id", Uuid, primary_key=True),
+    Column("operation_id", Uuid, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("outcome", Text, nullable=False),
+    # The first of the profiles, and how many there are.
+    Column("profile_ids", ARRAY(Uuid), nullable=False),
+    Column("profile_count", Integer, nullable=False),
+    Column("id_type", Text, nullable=False),
+    Column("form", LargeBinary, nullable=False),
+    Column("reason", Text),
+    ForeignKeyConstraint(["account_id", "operation_id"], ["operation.account_id", "operation.id"], ondelete="CASCADE"),
+    CheckConstraint("outcome in ('merge', 'refused', 'removed')", name="outcome"),
 )
 
 EVENT_NUMBERS = Sequence("event_number", metadata=metadata)
@@ -301,6 +333,25 @@ identifier = Table(
         postgresql_with={"fastupdate": "off"},
         postgresql_where=text("fuzzy_key is not null"),
     ),
+)
+
+# Profiles that may be several people: a value was written under several names, a profile's names disagree, or it has
+# very many identifiers. Triggers keep the first two up to date (database/suspects.sql), and the writes keep the third
+# (ingest/large_profiles.py).
+suspect = Table(
+    "suspect",
+    metadata,
+    Column("store_id", Uuid, primary_key=True),
+    Column("profile_id", Uuid, primary_key=True),
+    Column("reason", Text, primary_key=True),
+    # Of a shared value; the value itself is in `identifier` alone.
+    Column("id_type", Text, primary_key=True),
+    Column("value_hash", BigInteger, primary_key=True, autoincrement=False),
+    # How many names, or identifiers.
+    Column("severity", Integer, nullable=False),
+    ForeignKeyConstraint(["store_id", "profile_id"], ["profile.store_id", "profile.id"], ondelete="CASCADE"),
+    CheckConstraint("reason in ('manyIdentifiers', 'sharedValue', 'namesDisagree')", name="reason"),
+    Index("suspect_worst_idx", "store_id", "severity", "reason", "profile_id", "id_type", "value_hash"),
 )
 
 # What happened to profiles, but for creations that `profile.creation_number` stands for. `identity/history/` derives

@@ -13,6 +13,9 @@ from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.resolution import Merge
 
+MANY_IDENTIFIERS = 20
+"""A profile with so many identifiers may be several people."""
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -29,6 +32,7 @@ class Difference:
       rows said of their creation
     - `separated`: profiles that are kept apart from others since they took over somebody who was
     - `forgotten`: what is to leave the events that were stored before
+    - `large`: changed profiles that had or have many identifiers; None if they were not counted
     """
 
     created: Mapping[UUID, datetime] = field(default_factory=dict)
@@ -42,6 +46,15 @@ class Difference:
     no_longer_as_created: Collection[UUID] = ()
     separated: Collection[UUID] = ()
     forgotten: Sequence[Forgotten] = ()
+    large: AbstractSet[UUID] | None = field(default=None, compare=False)
+
+    @property
+    def possibly_large(self) -> AbstractSet[UUID]:
+        """The changed profiles that may have had many identifiers, or may have many now."""
+        if self.large is not None:
+            return self.large
+        upserted = {profile_id for profile_id, _, _ in self.upserted_identifiers}
+        return upserted.union(profile_id for profile_id, _ in self.deleted_identifiers)
 
     @property
     def only_creates_profiles(self) -> bool:
@@ -70,6 +83,7 @@ def difference_of(
     deleted_identifiers: list[tuple[UUID, NormalizedIdentifier]] = []
     names: dict[tuple[UUID, NormalizedIdentifier], tuple[int, ...]] = {}
     traits: dict[UUID, Mapping[TraitName, Trait]] = {}
+    large: set[UUID] = set()
     for profile_id in changed - aliases.keys():
         before, after = stored.get(profile_id, _NOTHING), replayed[profile_id]
         held = before.identifiers
@@ -81,6 +95,8 @@ def difference_of(
         deleted_identifiers += [(profile_id, each) for each in held if each not in after.identifiers]
         if after.traits != before.traits:
             traits[profile_id] = after.traits
+        if max(len(held), len(after.identifiers)) >= MANY_IDENTIFIERS:
+            large.add(profile_id)
     for profile_id in aliases.keys() & stored.keys():
         deleted_identifiers += [(profile_id, each) for each in stored[profile_id].identifiers]
     return Difference(
@@ -103,6 +119,7 @@ def difference_of(
             if replayed[each].separations != stored.get(each, _NOTHING).separations
         ],
         log.forgotten,
+        large,
     )
 
 

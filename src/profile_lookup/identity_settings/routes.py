@@ -1,10 +1,13 @@
 """`/v1/ControlPlane/Stores/{storeId}/IdentityResolutionSettings`."""
 
+import io
+import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
 
-from profile_lookup.database.documents import settings_document
+from profile_lookup.blocked_values.routes import LIMITS as BLOCKED_VALUES_LIMITS
+from profile_lookup.database.documents import blocked_values_document, settings_document
 from profile_lookup.errors import Outdated, RequestRefused, SettingsRefused
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.identity.settings_change import SettingsChange
@@ -12,20 +15,23 @@ from profile_lookup.identity_settings import queries
 from profile_lookup.identity_settings.wire import (
     IdentityResolutionSettingsAnswer,
     IdentityResolutionSettingsBody,
+    SettingsPreviewBody,
 )
 from profile_lookup.operations.dependencies import QuotasOfApp, accepted, accepted_answer
 from profile_lookup.operations.kinds import OperationKind
+from profile_lookup.operations.pieces import stage_file
 from profile_lookup.operations.queries import record_completed, unfinished_inputs
 from profile_lookup.operations.queue import enqueue
 from profile_lookup.operations.quotas import refuse_beyond_queue_quota
 from profile_lookup.operations.wire import OperationAccepted
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
-from profile_lookup.stores.rules_lock import lock_rules
+from profile_lookup.stores.rules_lock import lock_rules, share_rules
 from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute, json_body
 from profile_lookup.web.dependencies import BaseUrl, IfMatch, Transaction
 from profile_lookup.web.etags import etag, names_a_state, refuse_outdated
 from profile_lookup.web.openapi import ETAG, answer, error_answers, request_example
+from profile_lookup.web.wire import OURS
 
 router = APIRouter(
     prefix="/v1/ControlPlane/Stores/{storeId}/IdentityResolutionSettings",
@@ -34,7 +40,14 @@ router = APIRouter(
 )
 
 _ACCEPTED = "Identity Resolution Settings accepted for processing."
+_PREVIEWED = "Preview of Identity Resolution Settings accepted for processing."
 _EXAMPLE: dict[str, Any] = IdentityResolutionSettingsAnswer.of_domain(DEFAULT_SETTINGS, 1).model_dump(by_alias=True)
+_REQUEST = {name: value for name, value in _EXAMPLE.items() if name != "version"}
+_BODY_ERRORS = (
+    RequestRefused("body: expected JSON; it is malformed at character 1"),
+    SettingsRefused("identifierConfigs: Field required"),
+    SettingsRefused("identifierConfigs: expected each idType once"),
+)
 
 
 @router.get(
@@ -62,15 +75,13 @@ async def fetch_settings(store: StoreOfAccount, response: Response) -> IdentityR
             "When the operation has ended, the settings are in force, or its `error` says why not.", _ACCEPTED
         ),
         **error_answers(
-            RequestRefused("body: expected JSON; it is malformed at character 1"),
-            SettingsRefused("identifierConfigs: Field required"),
-            SettingsRefused("identifierConfigs: expected each idType once"),
+            *_BODY_ERRORS,
             *STORE_ERRORS,
             Outdated(),
             has_body=True,
         ),
     },
-    openapi_extra=request_example({name: value for name, value in _EXAMPLE.items() if name != "version"}),
+    openapi_extra=request_example(_REQUEST),
 )
 async def update_settings(
     store: StoreOfAccount,
@@ -115,3 +126,46 @@ async def update_settings(
             result_id=ids.store_id(store.id),
         )
     return accepted(response, base_url, operation, _ACCEPTED)
+
+
+@router.post(
+    "/Preview",
+    operation_id="PreviewIdentityResolutionSettings",
+    summary="Try identity resolution settings without changing anything",
+    status_code=202,
+    responses={
+        202: accepted_answer(
+            "When the operation has ended, its `resultUrl` lists what the settings would do.", _PREVIEWED
+        ),
+        **error_answers(*_BODY_ERRORS, *STORE_ERRORS, has_body=True, max_body=BLOCKED_VALUES_LIMITS.size),
+    },
+    openapi_extra=OURS | request_example(_REQUEST),
+)
+async def preview_settings(
+    store: StoreOfAccount,
+    body: Annotated[SettingsPreviewBody, json_body(SettingsPreviewBody, BLOCKED_VALUES_LIMITS, SettingsRefused)],
+    transaction: Transaction,
+    base_url: BaseUrl,
+    quotas: QuotasOfApp,
+    response: Response,
+) -> OperationAccepted:
+    """The body is that of the PUT, and may also have blocked values to try **(ours)**.
+
+    The results name the profiles that would merge, the profiles because of which the PUT would fail, and the values
+    that profiles would lose, because they are blocked or because a limit evicts them. The preview reads the store in
+    steps, and others write meanwhile; each profile is judged as it was when it was read.
+    """
+    settings = body.to_domain()
+    store = await share_rules(transaction, store.account_id, store.id)
+    await refuse_beyond_queue_quota(transaction, store.account_id, store.id, quotas)
+    operation = await enqueue(
+        transaction,
+        store.account_id,
+        store.id,
+        kind=OperationKind.PREVIEW_SETTINGS,
+        job_input={"settings": settings_document(settings)},
+    )
+    if body.blocked_values is not None:
+        document = json.dumps(blocked_values_document(body.blocked_values.to_domain(store.settings)))
+        await stage_file(transaction, store.account_id, operation, io.BytesIO(document.encode()))
+    return accepted(response, base_url, operation, _PREVIEWED)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
+from profile_lookup.blocked_values.wire import BlockedValuesBody
 from profile_lookup.identity.rules import (
     LIMITS,
     MATCHING_THRESHOLDS,
@@ -16,7 +17,7 @@ from profile_lookup.identity.rules import (
     MatchingAlgo,
 )
 from profile_lookup.identity.values.normalization import Normalization
-from profile_lookup.web.wire import WireModel
+from profile_lookup.web.wire import MayBeAbsent, WireModel
 
 IdType = Annotated[str, Field(min_length=2, max_length=30, examples=["phone"])]
 
@@ -64,6 +65,14 @@ class IdentityResolutionSettingsBody(WireModel):
         return IdentityResolutionSettings(
             tuple(config.to_domain() for config in self.identifier_configs), tuple(self.matching_rules)
         )
+
+
+class SettingsPreviewBody(IdentityResolutionSettingsBody):
+    blocked_values: Annotated[BlockedValuesBody | None, MayBeAbsent] = Field(
+        default=None,
+        description="Blocked values to try, too, as if they were put before the settings. Without them, those in force "
+        "count.",
+    )
 
 
 class IdentityResolutionSettingsAnswer(IdentityResolutionSettingsBody):

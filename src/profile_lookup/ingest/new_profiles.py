@@ -12,8 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.copying import copy_rows
 from profile_lookup.database.documents import actor_text, serialized_new_traits
+from profile_lookup.identity.difference import MANY_IDENTIFIERS
 from profile_lookup.identity.newcomers import NewProfile
 from profile_lookup.identity.rules import IdentityResolutionSettings
+from profile_lookup.ingest.large_profiles import count_identifiers
 from profile_lookup.ingest.profile_rows import IDENTIFIER_COLUMNS, PROFILE_COLUMNS, Holder, identifier_rows
 
 
@@ -34,3 +36,5 @@ async def copy_new_profiles(
     await copy_rows(connection, "profile", PROFILE_COLUMNS, rows)
     holders = (Holder(profile.id, profile.identifiers) for profile in profiles)
     await copy_rows(connection, "identifier", IDENTIFIER_COLUMNS, identifier_rows(settings, store_id, holders))
+    large = [profile.id for profile in profiles if len(profile.identifiers) >= MANY_IDENTIFIERS]
+    await count_identifiers(connection, store_id, large)

@@ -1,6 +1,7 @@
 """Removes identifiers or whole profiles. No identifier is added, so the lock of the profile's row is enough."""
 
-from dataclasses import replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -12,10 +13,11 @@ from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import NothingToRemove
 from profile_lookup.identity.difference import Difference, difference_of
+from profile_lookup.identity.former_values import named_identifiers
 from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.history.event import Event
 from profile_lookup.identity.history.event_log import EventLog
-from profile_lookup.identity.identifier import NormalizedIdentifier
+from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.retention import first_to_go
 from profile_lookup.ingest.identity_locks import lock_and_gather, write_in_transaction
@@ -23,35 +25,57 @@ from profile_lookup.ingest.writes import erase_profiles, write
 from profile_lookup.stores.rules_cache import StoreRules
 
 
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What a request removes of one type: `value`, as it was sent; all values; or the one that a limit evicts first."""
+
+    id_type: str
+    value: str | None = None
+    is_of_all: bool = False
+
+    def chosen(
+        self, store: StoreRules, identifiers: Mapping[NormalizedIdentifier, datetime]
+    ) -> Collection[NormalizedIdentifier]:
+        """Return which of a profile's identifiers are removed. Raises `ValueRefused`."""
+        held = {each: at for each, at in identifiers.items() if each.id_type == self.id_type}
+        if not held or self.is_of_all:
+            return held.keys()
+        if self.value is None:
+            return {first_to_go(store.settings.config(self.id_type), held)}
+        return self._stored_forms(store, self.value) & held.keys()
+
+    def _stored_forms(self, store: StoreRules, value: str) -> set[NormalizedIdentifier]:
+        sent = Identifier(self.id_type, value)
+        if store.may_hold_former_values:  # the value may be one that today's rules refuse
+            return set(named_identifiers(store.settings, sent))
+        return {store.settings.normalize(sent)}
+
+
 async def remove_identifiers(
     database: Database,
     store: StoreRules,
     profile_id: UUID,
-    id_type: str,
+    removal: Removal,
     requested_at: datetime,
     actor: Actor | None,
-    *,
-    remove_all: bool,
 ) -> None:
-    """Remove all values of a type, or the one that the type's retention policy would delete first.
+    """Remove identifiers of a profile, and of its history.
 
-    They leave the history of the profile as well.
-
-    Raises `NothingToRemove`, `ProfileMoved`, `ProfileNotFound`, `StoreNotFound` or `Unavailable`.
+    Raises `NothingToRemove`, `ValueRefused`, `ProfileMoved`, `ProfileNotFound`, `StoreNotFound` or `Unavailable`.
     """
 
     async def remove(store: StoreRules, connection: AsyncConnection) -> None:
         (profile,) = await lock_and_gather(connection, store, known=profile_id)
-        held = {each: at for each, at in profile.identifiers.items() if each.id_type == id_type}
-        if not held:
+        dropped = removal.chosen(store, profile.identifiers)
+        if not dropped:
             raise NothingToRemove
-        dropped = tuple(held) if remove_all else (first_to_go(store.settings.config(id_type), held),)
-        await write(connection, store, removal(profile, dropped, requested_at, actor))
+        difference = difference_of_removal(profile, tuple(dropped), requested_at, actor)
+        await write(connection, store, difference)
 
     await write_in_transaction(database, store, lambda store: partial(remove, store))
 
 
-def removal(
+def difference_of_removal(
     profile: Profile,
     removed: tuple[NormalizedIdentifier, ...],
     at: datetime,

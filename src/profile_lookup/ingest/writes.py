@@ -21,6 +21,7 @@ from profile_lookup.identity.history.event import Event
 from profile_lookup.identity.profile import Trait, TraitName
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.ingest.forgetting import forget
+from profile_lookup.ingest.large_profiles import count_identifiers
 from profile_lookup.stores.rules_cache import StoreRules
 
 
@@ -32,8 +33,8 @@ async def write(
 ) -> None:
     """Write the difference to the tables, of one profile or of hundreds, by one statement.
 
-    What the writes forget leaves the earlier events by further statements before. `settings` replace those
-    of the store while these change.
+    What the writes forget leaves the earlier events by further statements before, and only profiles with very many
+    identifiers need one more. `settings` replace those of the store while these change.
     """
     if difference.aliases:
         statement = _MERGE
@@ -44,6 +45,7 @@ async def write(
     for forgotten in difference.forgotten:
         await forget(connection, store, forgotten)
     await connection.execute(statement, _parameters(settings or store.settings, store.id, difference))
+    await count_identifiers(connection, store.id, difference.possibly_large)
 
 
 async def erase_profiles(connection: AsyncConnection, store_id: UUID, profile_ids: Sequence[UUID]) -> None:

@@ -17,7 +17,7 @@ from profile_lookup.clock import CLOCK
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.ingest.identity_locks import profiles_with
-from profile_lookup.ingest.removals import removal
+from profile_lookup.ingest.removals import difference_of_removal
 from profile_lookup.ingest.writes import write
 from profile_lookup.operations.job import Job
 from profile_lookup.stores.rules_cache import StoreRules
@@ -77,7 +77,7 @@ async def _remove_some(job: Job, blocked: Sequence[NormalizedIdentifier]) -> boo
         now = CLOCK.now()
         for profile in await profiles_with(connection, store, list(removed)):
             gone = tuple(removed[profile.id])
-            await write(connection, store, removal(profile, gone, now, job.actor, forgets=False))
+            await write(connection, store, difference_of_removal(profile, gone, now, job.actor, forgets=False))
         await job.save(connection, removed=job.progress.get("removed", 0) + len(held))
     return True
 

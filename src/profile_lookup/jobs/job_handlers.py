@@ -15,6 +15,7 @@ from profile_lookup.jobs.bulk import update_profiles_bulk
 from profile_lookup.jobs.erasure import erase_store, forget_traits
 from profile_lookup.jobs.normalization_drift import queue_renormalizations, renormalize_values
 from profile_lookup.jobs.renormalization import update_settings
+from profile_lookup.jobs.settings_preview import preview_settings
 from profile_lookup.operations.job import Handler
 from profile_lookup.operations.job_worker import MAX_RUNNING, MAX_RUNNING_LONG, run_worker
 from profile_lookup.operations.kinds import OperationKind
@@ -26,6 +27,7 @@ HANDLERS: dict[str, Handler] = {
     OperationKind.ERASE_STORE: erase_store,
     OperationKind.RENORMALIZE_VALUES: renormalize_values,
     OperationKind.FORGET_TRAITS: forget_traits,
+    OperationKind.PREVIEW_SETTINGS: preview_settings,
     OperationKind.UPDATE_BLOCKED_VALUES: update_blocked_values,
     OperationKind.UPDATE_PROFILES_BULK: update_profiles_bulk,
     OperationKind.UPDATE_SETTINGS: update_settings,
@@ -37,6 +39,7 @@ LONG = frozenset(
         OperationKind.IMPORT_PROFILES,
         OperationKind.ERASE_STORE,
         OperationKind.FORGET_TRAITS,
+        OperationKind.PREVIEW_SETTINGS,
         OperationKind.RENORMALIZE_VALUES,
         OperationKind.UPDATE_BLOCKED_VALUES,
     }

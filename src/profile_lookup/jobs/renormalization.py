@@ -30,7 +30,8 @@ from profile_lookup.identity.values.normalization import normalize
 from profile_lookup.identity_settings.queries import refuse_contradictions, replace, shared_values_refusal
 from profile_lookup.ingest.evictions import log_evictions
 from profile_lookup.ingest.identity_locks import lock_and_gather, profiles_with, with_names
-from profile_lookup.ingest.removals import removal
+from profile_lookup.ingest.large_profiles import recount_identifiers
+from profile_lookup.ingest.removals import difference_of_removal
 from profile_lookup.ingest.writes import write
 from profile_lookup.jobs.rewritten_history import rewrite_history
 from profile_lookup.operations.job import Job
@@ -92,6 +93,7 @@ async def _renormalize(
         await connection.execute(_REWRITE, {**_marks(store, change, id_type), "max_names": MAX_NAMES})
     if change.renormalized:
         await rewrite_history(connection, store.id, change)
+    await recount_identifiers(connection, store.id)
     return merged
 
 
@@ -183,7 +185,7 @@ async def _remove_blocked(
         removed.setdefault(profile_id, []).append(each)
     now = CLOCK.now()
     for profile in await profiles_with(connection, store, list(removed)):
-        difference = removal(profile, tuple(removed[profile.id]), now, None, forgets=False)
+        difference = difference_of_removal(profile, tuple(removed[profile.id]), now, None, forgets=False)
         await write(connection, store, difference, change.before)
 
 

@@ -25,7 +25,7 @@ from profile_lookup.identity.profile_replay import ProfileReplay, Written
 from profile_lookup.identity.renormalization import rewritten
 from profile_lookup.ingest.forgetting import rewrite_events
 from profile_lookup.ingest.identity_locks import lock_and_gather, with_names
-from profile_lookup.ingest.removals import removal
+from profile_lookup.ingest.removals import difference_of_removal
 from profile_lookup.ingest.writes import write
 from profile_lookup.stores.rules_cache import StoreRules
 
@@ -59,7 +59,7 @@ async def rewrite_unique(
     for profile in profiles:
         removed = tuple(each for each in profile.identifiers if each in blocked)
         if removed:
-            await write(connection, store, removal(profile, removed, CLOCK.now(), None, forgets=False))
+            await write(connection, store, difference_of_removal(profile, removed, CLOCK.now(), None, forgets=False))
             counts["changed"] += len(removed)
         kept.append(_without(blocked, profile) if removed else profile)
     replay = ProfileReplay(store.settings, kept, new_id, records_updates=False)
@@ -93,7 +93,7 @@ async def rewrite_shared(
         if profile is None or stored not in profile.identifiers:
             continue  # a write has changed it meanwhile
         if each.today is None:
-            difference = removal(profile, (stored,), CLOCK.now(), None, forgets=False)
+            difference = difference_of_removal(profile, (stored,), CLOCK.now(), None, forgets=False)
         else:
             became = rewritten(profile, {stored: each.today})
             difference = Difference(

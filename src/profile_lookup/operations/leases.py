@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.clock import CLOCK
 from profile_lookup.database.documents import Document
-from profile_lookup.database.tables import operation, operation_item, operation_piece
+from profile_lookup.database.tables import operation, operation_item, operation_piece, preview_form
 from profile_lookup.operations.queue import Taken
 
 
@@ -50,11 +50,10 @@ async def _end(connection: AsyncConnection, taken: Taken, **values: object) -> N
             operation_item.c.outcome.is_(None),
         )
     )
-    await connection.execute(
-        delete(operation_piece).where(
-            operation_piece.c.account_id == taken.account_id, operation_piece.c.operation_id == taken.id
+    for table in (operation_piece, preview_form):
+        await connection.execute(
+            delete(table).where(table.c.account_id == taken.account_id, table.c.operation_id == taken.id)
         )
-    )
     await _pass_turn(connection, taken)
 
 

@@ -17,8 +17,8 @@ from profile_lookup.errors import (
     ScopeMissing,
     StoreIdMalformed,
 )
-from profile_lookup.operations import items, queries
-from profile_lookup.operations.kinds import kinds_of, scope_of
+from profile_lookup.operations import items, previews, queries
+from profile_lookup.operations.kinds import OperationKind, kinds_of, scope_of
 from profile_lookup.operations.wire import (
     RETRY_AFTER,
     Counts,
@@ -26,6 +26,8 @@ from profile_lookup.operations.wire import (
     ItemResults,
     Operation,
     OperationList,
+    PreviewedResult,
+    PreviewedResults,
     Status,
     counts_of,
 )
@@ -210,7 +212,7 @@ async def list_results(
     tokens: PageTokensOfApp,
     snapshot: Snapshot,
     error_pages: ErrorPages,
-) -> ItemResults | Counts:
+) -> ItemResults | PreviewedResults | Counts:
     """The results so far **(ours)**. Not every operation has any; if it has, its `resultUrl` is this address.
 
     A batch of profiles has a result for each, in the request's order, page by page. It contains the profile's ID at
@@ -218,10 +220,20 @@ async def list_results(
 
     A change of the blocked values has one result, `{"removed": 3}`: how many identifiers were removed from profiles.
     The operation that normalizes stored values anew has one, too: `{"changed": 7, "merged": 1, "kept": 2}`.
+
+    A preview of settings has a result for each merge, refusal and removed value: `{"outcome": "merge", "profiles":
+    ["mem_profile_…", "mem_profile_…"], "by": {"idType": "email", "value": "ann@example.com"}}`.
     """
     if (counts := counts_of(operation)) is not None:
         return counts
-    query = items.results_of(operation.account_id, operation.id)
     scope = ("results", str(operation.account_id), str(operation.id))
+    if operation.kind == OperationKind.PREVIEW_SETTINGS:
+        query = previews.results_of(operation.account_id, operation.id)
+        found = await fetch_page(snapshot, query, previews.RESULTS_KEY, page, tokens, *scope)
+        values = await previews.values_of(snapshot, operation, found.rows)
+        return PreviewedResults(
+            results=[PreviewedResult.of_row(row, values.get(row.position)) for row in found.rows], meta=found.meta
+        )
+    query = items.results_of(operation.account_id, operation.id)
     found = await fetch_page(snapshot, query, items.RESULTS_KEY, page, tokens, *scope)
     return ItemResults(results=[ItemResult.of_row(row, error_pages) for row in found.rows], meta=found.meta)

@@ -6,7 +6,9 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 from sqlalchemy import Row
 
+from profile_lookup.identity.settings_preview import Outcome
 from profile_lookup.operations.kinds import OperationKind
+from profile_lookup.operations.previews import MAX_PROFILES
 from profile_lookup.web import ids
 from profile_lookup.web.contract import more_info, title_of
 from profile_lookup.web.urls import operation_url, results_url
@@ -63,7 +65,7 @@ class Operation(AnswerModel):
             completed_at=row.completed_at,
             status_url=operation_url(base_url, operation_id),
             result=OperationResult(type="RESOURCE_ID", id=row.result_id) if row.result_id else None,
-            result_url=results_url(base_url, operation_id) if row.has_items or counts_of(row) else None,
+            result_url=results_url(base_url, operation_id) if _has_results(row) else None,
             error=OperationError.of(row.error_code, row.error_detail, error_pages) if row.error_code else None,
         )
 
@@ -100,6 +102,45 @@ class ItemResults(AnswerModel):
     meta: Meta
 
 
+class PreviewedIdentifier(AnswerModel):
+    id_type: str
+    value: str | SkipJsonSchema[None] = Field(
+        default=None, description="It is absent if no profile has the value any more."
+    )
+
+
+class PreviewedResult(AnswerModel):
+    outcome: Outcome = Field(
+        description="`merge`: these profiles would be one person. `refused`: the PUT would fail. `removed`: these "
+        "profiles would lose the value."
+    )
+    profiles: list[Annotated[str, Field(pattern=ids.PROFILE_ID_PATTERN)]] = Field(
+        max_length=MAX_PROFILES, description="The first of the profiles; of a merge, the canonical one is the first."
+    )
+    profile_count: int | SkipJsonSchema[None] = Field(
+        default=None, description="How many profiles there are, if `profiles` does not name all."
+    )
+    by: PreviewedIdentifier = Field(
+        description="The value that is the reason. It has the form that it would get, if it would get one."
+    )
+    reason: str | SkipJsonSchema[None] = Field(default=None, description="Why it is refused or removed.")
+
+    @classmethod
+    def of_row(cls, row: Row[Any], value: str | None) -> Self:
+        return cls(
+            outcome=row.outcome,
+            profiles=[ids.profile_id(each) for each in row.profile_ids],
+            profile_count=row.profile_count if row.profile_count > len(row.profile_ids) else None,
+            by=PreviewedIdentifier(id_type=row.id_type, value=value),
+            reason=row.reason,
+        )
+
+
+class PreviewedResults(AnswerModel):
+    results: list[PreviewedResult] = Field(max_length=1000)
+    meta: Meta
+
+
 class RemovedIdentifiers(AnswerModel):
     removed: int = Field(ge=0, description="How many identifiers were removed from profiles so far.")
 
@@ -128,6 +169,11 @@ def counts_of(operation: Row[Any]) -> Counts | None:
                 changed=progress.get("changed", 0), merged=progress.get("merged", 0), kept=progress.get("kept", 0)
             )
     return None
+
+
+def _has_results(operation: Row[Any]) -> bool:
+    has_counts = counts_of(operation) is not None
+    return operation.has_items or has_counts or operation.kind == OperationKind.PREVIEW_SETTINGS
 
 
 class OperationAccepted(AnswerModel):

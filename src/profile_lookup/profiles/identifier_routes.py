@@ -20,17 +20,18 @@ from profile_lookup.identity.change import Change
 from profile_lookup.identity.former_values import named_identifiers
 from profile_lookup.identity.identifier import Identifier
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
+from profile_lookup.identity.values.normalization import MAX_LENGTH
 from profile_lookup.ingest.ingest import ingest
-from profile_lookup.ingest.removals import remove_identifiers
+from profile_lookup.ingest.removals import Removal, remove_identifiers
 from profile_lookup.profiles import queries, wire
 from profile_lookup.profiles.dependencies import PROFILE_ERRORS, ProfileOfStore
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web.body import ContractRoute, json_body
-from profile_lookup.web.dependencies import DatabaseOfApp, Snapshot
+from profile_lookup.web.dependencies import DatabaseOfApp, KnownQuery, Snapshot
 from profile_lookup.web.identifier_wire import IdentifierBody
 from profile_lookup.web.openapi import answer, error_answers, request_example
 from profile_lookup.web.redirects import moved_answer
-from profile_lookup.web.wire import Meta
+from profile_lookup.web.wire import OURS, MayBeAbsent, Meta
 
 router = APIRouter(
     prefix="/v1/Stores/{storeId}/Profiles/{profileId}/Identifiers", tags=["Identifiers"], route_class=ContractRoute
@@ -58,6 +59,21 @@ IdTypeInPath = Annotated[
         examples=["phone"],
     ),
 ]
+
+ValueInQuery = Annotated[
+    str | None,
+    MayBeAbsent,
+    Query(
+        min_length=1,
+        max_length=MAX_LENGTH,
+        description="The value to remove. It is normalized by the store's settings. Our logs do not contain it, but "
+        "those of a proxy in front of this service may.",
+        json_schema_extra=OURS,
+        examples=["+13175556789"],
+    ),
+]
+
+_VALUE_OR_ALL = RequestRefused("query: expected either value or removeAll")
 
 
 @router.get(
@@ -190,6 +206,9 @@ async def patch_identifier(
         **moved_answer(308),
         **error_answers(
             RequestRefused("removeAll: Input should be a valid boolean"),
+            RequestRefused("query: expected only removeAll, value"),
+            _VALUE_OR_ALL,
+            ValueRefused("expected at most 255 characters"),
             *PROFILE_ERRORS,
             NothingToRemove(),
             has_body=False,
@@ -200,14 +219,22 @@ async def delete_identifiers(
     addressed: ProfileOfStore,
     id_type: IdTypeInPath,
     database: DatabaseOfApp,
+    _known_query: KnownQuery,
     remove_all: Annotated[
         bool, Query(alias="removeAll", description="Whether to remove all values of the type instead of one.")
     ] = False,
+    value: ValueInQuery = None,
 ) -> wire.Accepted:
-    """One value is removed, according to the type's `limitPolicy`: with `fifo` the oldest, with `lifo` the newest."""
-    await remove_identifiers(
-        database, addressed.store, addressed.id, id_type, CLOCK.now(), addressed.actor, remove_all=remove_all
-    )
+    """With `value`, exactly that value is removed **(ours)**; if the profile does not have it, the answer is 404.
+
+    Without it, one value is removed, according to the type's `limitPolicy`: with `fifo` the oldest, with `lifo` the
+    newest. Query parameters that this operation does not know are refused **(ours)**, because a misspelt one would
+    remove another value than was meant.
+    """
+    if remove_all and value is not None:
+        raise _VALUE_OR_ALL
+    removal = Removal(id_type, value, remove_all)
+    await remove_identifiers(database, addressed.store, addressed.id, removal, CLOCK.now(), addressed.actor)
     return wire.Accepted(message=_REMOVED)
 
 

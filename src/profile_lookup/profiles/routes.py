@@ -25,7 +25,8 @@ from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute, json_body
 from profile_lookup.web.dependencies import DatabaseOfApp, Snapshot
-from profile_lookup.web.openapi import CANONICAL_PROFILE_ID, answer, error_answers, header, request_example
+from profile_lookup.web.etags import profile_etag
+from profile_lookup.web.openapi import CANONICAL_PROFILE_ID, ETAG, answer, error_answers, header, request_example
 from profile_lookup.web.pagination import DataPlanePage, PageTokensOfApp, ShortPage, fetch_page
 from profile_lookup.web.redirects import moved_answer
 
@@ -96,7 +97,7 @@ async def list_profiles(
                 "createdAt": "2026-01-15T10:15:30Z",
                 "traits": {"Contact": {"firstName": "Alyssa", "phone": "+13175551234"}},
             },
-            {CANONICAL_PROFILE_ID: header("string", "The ID of the profile.", pattern=ids.PROFILE_ID_PATTERN)},
+            {CANONICAL_PROFILE_ID: header("string", "The ID of the profile.", pattern=ids.PROFILE_ID_PATTERN), **ETAG},
         ),
         **moved_answer(301),
         **error_answers(_TOO_MANY_GROUPS, *PROFILE_ERRORS, has_body=False),
@@ -105,13 +106,21 @@ async def list_profiles(
 async def fetch_profile(
     addressed: ProfileOfStore, snapshot: Snapshot, response: Response, trait_groups: TraitGroupsInQuery = None
 ) -> wire.ProfileAnswer:
-    """The profile's identifiers are listed at `…/Identifiers`."""
-    groups = _named_groups(addressed.store, trait_groups)
+    """The profile's identifiers are listed at `…/Identifiers`.
+
+    The `ETag` **(ours)** changes whenever a trait of the profile does, even if `traitGroups` leaves its group out.
+    """
     profile = await queries.fetch_profile(snapshot, addressed.store, addressed.id)
-    query = queries.traits_of(addressed.store, addressed.id, groups).order_by(*queries.NAMES)
-    traits = await snapshot.execute(query)
+    query = queries.traits_of(addressed.store, addressed.id, None).order_by(*queries.NAMES)
+    traits = wire.traits_by_group(await snapshot.execute(query))
+    groups = _named_groups(addressed.store, trait_groups)
     response.headers[CANONICAL_PROFILE_ID] = ids.profile_id(profile.id)
-    return wire.ProfileAnswer.of_rows(profile, traits)
+    response.headers["ETag"] = profile_etag(profile.id, traits)
+    return wire.ProfileAnswer(
+        id=ids.profile_id(profile.id),
+        created_at=profile.created_at,
+        traits={name: each for name, each in traits.items() if groups is None or name in groups},
+    )
 
 
 @router.patch(

@@ -1,7 +1,7 @@
 """The JSON bodies of profiles, their traits and their identifiers."""
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
@@ -44,12 +44,13 @@ class ProfileAnswer(AnswerModel):
     created_at: WireTime
     traits: Traits
 
-    @classmethod
-    def of_rows(cls, profile: Row[Any, Any], traits: Iterable[Row[Any]]) -> Self:
-        groups: dict[str, dict[str, Any]] = {}
-        for trait in traits:
-            groups.setdefault(trait.group_name, {})[trait.name] = trait.value
-        return cls(id=ids.profile_id(profile.id), created_at=profile.created_at, traits=groups)
+
+def traits_by_group(rows: Iterable[Row[Any]]) -> dict[str, dict[str, Any]]:
+    """Return the values of traits by group and name, in the order of the rows."""
+    groups: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        groups.setdefault(row.group_name, {})[row.name] = row.value
+    return groups
 
 
 class ProfileList(AnswerModel):
@@ -81,4 +82,26 @@ class IdentifierSet(AnswerModel):
 
 class IdentifierSets(AnswerModel):
     identifiers: list[IdentifierSet] = Field(max_length=50)
+    meta: Meta
+
+
+class SharedIdentifier(AnswerModel):
+    id_type: IdType
+    value: Annotated[str, Field(max_length=MAX_LENGTH)]
+
+
+class Suspect(AnswerModel):
+    profile_id: ProfileId
+    reason: Literal["manyIdentifiers", "sharedValue", "namesDisagree"]
+    count: int = Field(ge=2, description="How many names or identifiers there are, according to the reason.")
+    by: SharedIdentifier | SkipJsonSchema[None] = Field(default=None, description="The value of a `sharedValue`.")
+
+    @classmethod
+    def of_row(cls, row: Row[Any], value: str | None) -> Self:
+        by = None if value is None else SharedIdentifier(id_type=row.id_type, value=value)
+        return cls(profile_id=ids.profile_id(row.profile_id), reason=row.reason, count=row.severity, by=by)
+
+
+class SuspectList(AnswerModel):
+    suspects: list[Suspect] = Field(max_length=1000)
     meta: Meta

@@ -48,7 +48,9 @@ async def _restore(database: Database) -> None:
         await connection.execute(text(f"set local lock_timeout = '{_LOCK_TIMEOUT}'"))
         await connection.execute(text(f"truncate {', '.join(_TABLES)}"))
         for name, columns in _TABLES.items():
-            await connection.execute(
-                text(f"insert into {name} ({columns}) select {columns} from testing_snapshot.{name}")  # noqa: S608 -- names of ours
+            # Identifiers with names bring their suspects with them.
+            insert = (
+                f"insert into {name} ({columns}) select {columns} from testing_snapshot.{name} on conflict do nothing"  # noqa: S608 -- names of ours
             )
+            await connection.execute(text(insert))
         await make_revisions_new(connection)

@@ -95,12 +95,17 @@ def query_names(dependant: Dependant) -> dict[str, bool]:
 async def refuse_unknown_query(request: Request) -> None:
     """Raise `RequestRefused` if the request has a query parameter that its route does not know.
 
-    Operations of ours need it: a misspelt parameter must not be ignored as if it filtered nothing.
+    Operations of ours need it: a misspelt parameter must not be ignored as if it filtered nothing. So do those of the
+    contract that destroy what a parameter names.
     """
     known: dict[str, bool] = request.scope["route"].query_names
     if not known.keys() >= request.query_params.keys():
         documented = ", ".join(name for name, is_documented in known.items() if is_documented)
         raise RequestRefused(f"query: expected {documented and 'only '}{documented or 'no parameters'}")
+
+
+KnownQuery = Annotated[None, Depends(refuse_unknown_query)]
+"""Refuses unknown query parameters of an operation that is the contract's. It stands after what admits the caller."""
 
 
 async def base_url_of(scope: Scope) -> str:

@@ -1,7 +1,11 @@
 """Optimistic concurrency: an ETag for each state of a resource, and `If-Match` (RFC 9110, section 13.1.1)."""
 
+import json
+from collections.abc import Mapping
 from datetime import datetime
+from hashlib import blake2b
 from typing import TypeGuard
+from uuid import UUID
 
 from profile_lookup.errors import Outdated
 
@@ -9,6 +13,16 @@ from profile_lookup.errors import Outdated
 def etag(version: int, created_at: datetime) -> str:
     """Return the ETag of a version. A resource that is created later under the same name has other ETags."""
     return f'"{int(created_at.timestamp() * 1_000_000):x}-{version}"'
+
+
+def profile_etag(profile_id: UUID, traits: Mapping[str, Mapping[str, object]]) -> str:
+    """Return the ETag of a profile with all its defined traits, by group and name.
+
+    It is a hash of what GET answers, because no version counts the changes of a profile: a write that changes its
+    identifiers alone writes no row of the profile, and a trait also goes when its definition does.
+    """
+    content = json.dumps([profile_id.hex, traits], sort_keys=True)
+    return f'"{blake2b(content.encode(), digest_size=16).hexdigest()}"'
 
 
 def refuse_outdated(if_match: str | None, current: str) -> None:

@@ -157,7 +157,7 @@ def describe(
 
 
 def _complete(operation: dict[str, Any], *, is_of_profile: bool) -> None:
-    """Describe the headers that every answer has. Mark the parameters of an operation that is ours."""
+    """Describe the headers that every answer has. Mark the parameters that are ours."""
     operation["responses"].pop("422", None)
     for response in operation["responses"].values():
         headers = response.setdefault("headers", {})
@@ -165,8 +165,8 @@ def _complete(operation: dict[str, Any], *, is_of_profile: bool) -> None:
             headers[name] = header("string", "The ID of this request.")
         if is_of_profile:
             headers.setdefault(CANONICAL_PROFILE_ID, _FOLLOWED)
-    if "x-ours" in operation:
-        for parameter in operation.get("parameters", ()):
+    for parameter in operation.get("parameters", ()):
+        if parameter["schema"].pop("x-ours", False) or "x-ours" in operation:  # FastAPI can only mark its schema
             parameter.update(OURS)
 
 
