@@ -12,6 +12,9 @@ from uuid import UUID
 
 import asyncpg
 
+from profile_lookup.identity.history.event_document import event_of_document
+from profile_lookup.identity.profile import Profile
+
 State = dict[str, Counter[Any]]
 """The rows of each table, in a comparable form."""
 
@@ -19,11 +22,8 @@ State = dict[str, Counter[Any]]
 async def final_state(connection: "asyncpg.Connection[Any]", store_id: UUID) -> State:
     rows = {table: await connection.fetch(query, store_id) for table, query in _ROWS.items()}
     state = {table: Counter(map(tuple, found)) for table, found in rows.items()}
-    numbers = {
-        str(row["id"]): row["n"] for row in await connection.fetch(f"{_PERSON} select id, n from person", store_id)
-    }
-    merges = await connection.fetch(_MERGES, store_id)
-    state["merge"] = Counter((at, *_merge(row, numbers)) for at, row in enumerate(merges))
+    numbers = {row["id"]: row["n"] for row in await connection.fetch(f"{_PERSON} select id, n from person", store_id)}
+    state["event"] = Counter(_event(row, numbers) for row in await connection.fetch(_EVENTS, store_id))
     return state
 
 
@@ -36,7 +36,12 @@ _PERSON = """
 """
 """All profiles that ever existed, numbered in the order of their creation."""
 
-_MERGES = "select canonical_id, absorbed_ids, rule, moved from merge where store_id = $1 order by id"
+_EVENTS = """
+    select id, kind, happened_at, profile_id, document,
+        row_number() over (partition by profile_id order by number) as place
+    from event
+    where store_id = $1
+"""
 
 _ROWS = {
     "profile": f"""
@@ -73,15 +78,22 @@ _ROWS = {
 }
 
 
-def _merge(row: asyncpg.Record, numbers: Mapping[str, int]) -> Iterator[Any]:
-    yield numbers[str(row["canonical_id"])]
-    yield tuple(numbers[str(each)] for each in row["absorbed_ids"])
-    yield row["rule"]
-    for profile in json.loads(row["moved"]):
-        yield numbers[profile["id"]]
-        for what in ("identifiers", "traits"):
-            in_order = sorted(profile[what], key=lambda each: (each[-1], json.dumps(each)))
-            yield tuple(json.dumps(each) for *each, _ in in_order)
+def _event(row: asyncpg.Record, numbers: Mapping[UUID, int]) -> tuple[Any, ...]:
+    document = json.loads(row["document"])
+    event = event_of_document(row["id"], row["kind"], row["happened_at"], row["profile_id"], document)
+    return (
+        row["place"], numbers[event.profile_id], event.kind, event.rule, event.added, event.removed, event.evicted,
+        tuple((numbers[profile_id], each, is_strong) for profile_id, each, is_strong in event.matched),
+        tuple(event.request.carried.items()), repr(sorted(event.request.traits.items())),
+        tuple((numbers[profile.id], *_in_order(profile)) for profile in event.absorbed),
+    )  # fmt: skip
+
+
+def _in_order(profile: Profile) -> tuple[Any, ...]:
+    """Return the identifiers and traits of a profile in the order of their times."""
+    identifiers = sorted(profile.identifiers, key=lambda each: (profile.identifiers[each], each))
+    traits = sorted(profile.traits.items(), key=lambda item: (item[1].written_at, item[0]))
+    return (*identifiers, *((name, repr(trait.value)) for name, trait in traits))
 
 
 def differences(expected: State, found: State) -> Iterator[str]:

@@ -30,7 +30,7 @@ from benchmarks.results import Spread, aligned
 from profile_lookup.database.embedded.roles import SUPERUSER
 from profile_lookup.database.embedded.server import EmbeddedPostgres
 
-TABLES = ("profile", "identifier", "alias", "merge")
+TABLES = ("profile", "identifier", "alias", "event")
 """The tables that an import writes, in an order that their foreign keys allow."""
 
 _CONNECTIONS = 8  # for single requests and for lookups

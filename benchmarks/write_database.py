@@ -54,7 +54,7 @@ def _merge(i: int) -> Contact:
 WRITES: Mapping[str, Write] = {
     "create": Write(_create, at_most=20_000, counted="profile"),
     "update": Write(_update, at_most=20_000, counted=None),
-    "merge": Write(_merge, at_most=6_000, counted="merge"),
+    "merge": Write(_merge, at_most=6_000, counted="alias"),
 }
 
 _SECOND_PROFILE = 50_000_000

@@ -1,4 +1,4 @@
-"""DELETE /v1/Stores/{storeId}/Profiles/{profileId} leaves nothing in any table."""
+"""DELETE /v1/Stores/{storeId}/Profiles/{profileId} leaves no value in any table, and the IDs only in one event."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ import httpx
 from profile_lookup.database.pool import Database
 from profile_lookup.web import ids
 from tests.conftest import look_up, make_profile
-from tests.database.contents import contents
+from tests.database.contents import contents, stored_events
 
 VALUES = ("first-chat", "second@example.com", "+13175551234", "Gary", "Fishers", "last@example.com")
 
@@ -33,10 +33,14 @@ async def test_no_table_holds_anything_of_an_erased_person(
 ) -> None:
     people = await _person(client, store_id)
     uuids = [str(ids.decoded(each)) for each in people]
-    assert set(await _tables_with(database, *VALUES, *uuids)) == {"profile", "alias", "identifier", "merge"}
+    assert set(await _tables_with(database, *VALUES, *uuids)) == {"profile", "alias", "identifier", "event"}
     answer = await client.delete(f"/v1/Stores/{store_id}/Profiles/{people[0]}")
     assert (answer.status_code, answer.json()) == (202, {"message": "Profile accepted for deletion."})
-    assert await _tables_with(database, *VALUES, *uuids) == []
+    assert await _tables_with(database, *VALUES) == []
+    assert await _tables_with(database, *uuids) == ["event"]
+    (erasure,) = await stored_events(database)
+    assert (erasure.kind, erasure.profile_id) == ("erased", ids.decoded(people[0]))
+    assert [each.id for each in erasure.absorbed] == [ids.decoded(each) for each in people[1:]]
 
 
 async def test_no_id_of_an_erased_person_is_found(client: httpx.AsyncClient, store_id: str) -> None:
@@ -60,7 +64,7 @@ async def test_other_profiles_are_unchanged(client: httpx.AsyncClient, store_id:
     await make_profile(client, store_id, chat="other", email="other@example.com")
     await client.delete(f"/v1/Stores/{store_id}/Profiles/{people[0]}")
     uuids = [str(ids.decoded(each)) for each in (one, two)]
-    assert set(await _tables_with(database, *uuids)) == {"profile", "alias", "identifier", "merge"}
+    assert set(await _tables_with(database, *uuids)) == {"profile", "alias", "identifier", "event"}
     assert await look_up(client, store_id, "email", "other@example.com") == [one]
 
 
@@ -92,4 +96,6 @@ async def test_erasing_during_writes_leaves_a_complete_person_or_none(
         found = await look_up(client, store_id, "chat", f"c-{number}")
         assert await look_up(client, store_id, "email", f"{number}@example.com") == found
         assert profile_id not in found
-        assert await _tables_with(database, str(ids.decoded(profile_id))) == []
+        assert await _tables_with(database, str(ids.decoded(profile_id))) == ["event"]
+        erased = [each.kind for each in await stored_events(database) if each.profile_id == ids.decoded(profile_id)]
+        assert erased == ["erased"]

@@ -9,10 +9,11 @@ from sqlalchemy import select, text
 
 from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import store
+from profile_lookup.identity.profile import TraitName
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
 from tests.conftest import PATIENCE, change_settings, finished, look_up, make_profile, make_store
-from tests.database.contents import TRAITS
+from tests.database.contents import TRAITS, stored_events
 
 
 async def _rows(database: Database, query: str) -> list[tuple[Any, ...]]:
@@ -78,13 +79,14 @@ async def test_a_merge_keeps_everything_under_the_earliest_id_and_is_recorded(
         ("city", "Fishers"), ("lastName", "Mock"), ("state", "IN"),
     ]  # fmt: skip
     assert await _rows(database, "select count(*), count(distinct profile_id) from alias") == [(2, 1)]
-    ((rule, absorbed, moved),) = await _rows(database, "select rule, absorbed_ids, moved from merge")
-    assert rule == "email"
-    assert len(absorbed) == 2
-    assert [[identifier[:2] for identifier in profile["identifiers"]] for profile in moved] == [
-        [["chat", "c-1"]], [["phone", "+13175551234"]], [["email", "a@example.com"]],
+    (merge,) = await stored_events(database, "merged")
+    assert (merge.rule, merge.profile_id) == ("email", ids.decoded(first))
+    assert [[*profile.identifiers] for profile in merge.absorbed] == [
+        [("phone", "+13175551234")], [("email", "a@example.com")],
     ]  # fmt: skip
-    assert ["Contact", "city", "Gary"] in [trait[:3] for trait in moved[0]["traits"]]
+    city = merge.before.traits[TraitName("Contact", "city")]
+    assert city is not None
+    assert city.value == "Gary"
 
 
 async def test_an_alias_never_points_at_an_alias_through_later_merges(

@@ -14,7 +14,7 @@ from profile_lookup.stores.rules_lock import store_key
 from profile_lookup.web import ids
 from tests.conftest import BASE_URL, app_with_worker, change_settings, finished, look_up, make_profile
 from tests.contract.conforming import ConformingTransport
-from tests.database.contents import contents
+from tests.database.contents import contents, stored_events
 
 
 @pytest.fixture
@@ -76,11 +76,10 @@ async def test_profiles_whose_values_become_equal_merge_into_the_earliest(
     assert merged.headers["Canonical-Profile-Id"] == people[0]
     profile = (await client.get(f"/v1/Stores/{store_id}/Profiles/{people[0]}")).json()
     assert profile["traits"]["Contact"]["city"] == "city 3"
-    async with database.statements() as connection:
-        ((rule, moved),) = (await connection.execute(text("select rule, moved from merge"))).all()
-    assert rule == "chat"
-    before = [value for each in moved for id_type, value, _ in each["identifiers"] if id_type == "chat"]
-    assert before == ["ADA@x", "Ada@x", "ada@x"]
+    (merge,) = await stored_events(database, "merged")
+    assert merge.rule == "chat"
+    absorbed = [("chat", "ada@x") in profile.identifiers for profile in merge.absorbed]
+    assert absorbed == [True, True]
 
 
 @pytest.mark.parametrize("is_unique", [True, False])
@@ -114,8 +113,7 @@ async def test_types_that_change_together_merge_by_the_first_rule(
     lower = {"normalization": "email"}
     operation = await change_settings(client, store_id, rules=["chat", "whatsapp"], chat=lower, whatsapp=lower)
     assert operation["status"] == "COMPLETED"
-    async with database.statements() as connection:
-        assert list((await connection.execute(text("select rule from merge"))).scalars()) == ["chat"]
+    assert [merge.rule for merge in await stored_events(database, "merged")] == ["chat"]
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,27 @@ async def _fill_every_table(client: httpx.AsyncClient, store_id: str) -> None:
     assert (await client.post(groups, json={"displayName": "Billing"})).status_code == 202
 
 
+async def _fill_history(database: Database, store_id: str) -> None:
+    """Write rows of history that belong to no profile of the store."""
+    async with database.transaction() as connection:
+        for statement in _HISTORY:
+            await connection.execute(statement, {"store_id": ids.decoded(store_id)})
+
+
+_HISTORY = (
+    text("""
+        insert into event (store_id, id, kind, happened_at, document)
+        values (:store_id, gen_random_uuid(), 'storeSettingsChanged', now(), '{"i": []}')
+    """),
+    text("""
+        insert into separation (store_id, id, decision, part, is_lifted, decided_at)
+        values (:store_id, gen_random_uuid(), gen_random_uuid(), 0, false, now())
+    """),
+    text("insert into event_feed values (:store_id, 1, '{2}', 1, 3)"),
+    text("insert into event_batch values (:store_id, 1, 3, '{}', 1)"),
+)
+
+
 async def _tables_with(database: Database, store_id: str) -> set[str]:
     uuid = str(UUID(str(ids.decoded(store_id))))
     return {name for name, rows in (await contents(database)).items() if any(uuid in row for row in rows)}
@@ -85,8 +106,10 @@ async def test_after_the_deletion_only_its_operations_are_left(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     await _fill_every_table(client, store_id)
-    everywhere = {"store", "trait_group", "operation", "profile", "alias", "identifier", "merge"}
-    assert await _tables_with(database, store_id) == everywhere
+    await _fill_history(database, store_id)
+    history = {"event", "separation", "event_feed", "event_batch"}
+    everywhere = {"store", "trait_group", "operation", "profile", "alias", "identifier"}
+    assert await _tables_with(database, store_id) == everywhere | history
     operation = await finished(client, await client.delete(f"{STORES}/{store_id}"))
     assert (operation["status"], operation["result"]["id"]) == ("COMPLETED", store_id)
     assert await _tables_with(database, store_id) == {"operation"}

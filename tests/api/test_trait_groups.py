@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import text
 
 from profile_lookup.database.pool import Database
+from profile_lookup.identity.profile import TraitValue
 from tests.conftest import PATIENCE, change_settings, finished, look_up, make_profile
-from tests.database.contents import TRAITS, contents
+from tests.database.contents import TRAITS, contents, stored_events
 
 BILLING: dict[str, Any] = {
     "displayName": "Billing",
@@ -353,7 +354,7 @@ async def test_a_removed_trait_does_not_survive_in_a_concurrent_merge(
     await make_profile(client, store_id, chat="c", email="e@example.com")
     await finished(client, changed)
     everything = await contents(database)
-    assert not any("paid" in row for name in ("profile", "merge") for row in everything[name])
+    assert not any("paid" in row for name in ("profile", "event") for row in everything[name])
 
 
 @pytest.mark.parametrize("removal", ["of a trait", "of the group"])
@@ -365,20 +366,19 @@ async def test_a_removed_trait_is_deleted_from_the_merge_history_and_nothing_els
         await client.post(profiles, json={"traits": traits})
     await make_profile(client, store_id, chat="c", email="e@example.com")
 
-    async def merge_history() -> list[list[tuple[str, Any]]]:
-        async with database.statements() as connection:
-            moved = (await connection.execute(text("select moved from merge"))).scalar_one()
-        return [sorted((trait[1], trait[2]) for trait in person["traits"]) for person in moved]
+    async def absorbed_traits() -> dict[str, TraitValue]:
+        (merge,) = await stored_events(database, "merged")
+        return {name.name: trait.value for name, trait in merge.absorbed[0].traits.items()}
 
-    before = await merge_history()
-    assert ("plan", "paid") in before[0]
+    before = await absorbed_traits()
+    assert before["plan"] == "paid"
     if removal == "of a trait":
         removed = await client.patch(billing, json={"traits": {"plan": {"dataType": ""}}})
     else:
         removed = await client.delete(billing)
     assert (await finished(client, removed))["status"] == "COMPLETED"
     deleted_traits = {"plan"} if removal == "of a trait" else {"plan", "seats"}
-    assert await merge_history() == [[trait for trait in person if trait[0] not in deleted_traits] for person in before]
+    assert await absorbed_traits() == {name: value for name, value in before.items() if name not in deleted_traits}
     assert not any("paid" in row for rows in (await contents(database)).values() for row in rows if "plan" not in row)
 
 

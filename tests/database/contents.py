@@ -1,9 +1,11 @@
 """Reads the whole database, so that tests can see what is left of something."""
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 
+from profile_lookup.database.event_rows import numbered_events
 from profile_lookup.database.pool import Database
-from profile_lookup.database.tables import metadata
+from profile_lookup.database.tables import event, metadata
+from profile_lookup.identity.history.event import Event
 
 TRAITS = """
     select
@@ -30,3 +32,11 @@ async def contents(database: Database) -> dict[str, list[str]]:
             )
             for name in metadata.tables
         }
+
+
+async def stored_events(database: Database, *kinds: str) -> list[Event]:
+    """Return the stored events of profiles, of these kinds or of all, in the order of their numbers."""
+    query = select(event).where(event.c.profile_id.is_not(None)).order_by(event.c.number)
+    async with database.statements() as connection:
+        rows = await connection.execute(query.where(event.c.kind.in_(kinds)) if kinds else query)
+        return [stored for _, stored in numbered_events(rows)]

@@ -13,20 +13,22 @@ from sqlalchemy import text
 
 from profile_lookup.archives import writer as exporting
 from profile_lookup.archives.errors import RestoreRefused
-from profile_lookup.archives.reader import restore
-from profile_lookup.archives.wire import line_of
-from profile_lookup.archives.writer import header_of, profiles_of
+from profile_lookup.archives.writer import profiles_of
 from profile_lookup.database.pool import Database
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queue import enqueue
-from profile_lookup.stores.admission import rules_in_force
-from profile_lookup.stores.rules_cache import StoreRules
-from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
 from tests.conftest import PATIENCE, change_settings, finished, look_up, make_profile, make_store
+from tests.database.archived_stores import exported, restore_lines, rules_of
 from tests.database.contents import TRAITS
 
 SECRET = "Sesame"
+EVENTS = """
+    select
+        store_id, row_number() over (partition by store_id order by number), id, kind, happened_at, profile_id, document,
+        repetition_key is null
+    from event
+"""
 
 
 @pytest.fixture
@@ -62,28 +64,6 @@ async def original(client: httpx.AsyncClient, store_id: str) -> str:
     return store_id
 
 
-async def _store(database: Database, store_id: str) -> StoreRules:
-    async with database.statements() as connection:
-        account_id = await connection.scalar(text("select account_id from store"))
-        return await rules_in_force(connection, account_id, ids.decoded(store_id) or UUID(int=0))
-
-
-async def _exported(database: Database, store_id: str) -> list[bytes]:
-    store = await _store(database, store_id)
-    async with database.snapshot() as connection:
-        lines = [line_of(await header_of(connection, store))]
-        async for profiles in profiles_of(connection, store):
-            lines += map(line_of, profiles)
-    return lines
-
-
-async def _restore(database: Database, store_id: str, lines: list[bytes]) -> int:
-    store = await _store(database, store_id)
-    async with database.transaction() as connection:
-        locked = await lock_rules(connection, store.account_id, store.id)
-        return await restore(connection, locked, lines, lambda _done, _of: None)
-
-
 async def _rows(database: Database, store_id: str) -> dict[str, list[Any]]:
     """Return the rows of a store's profiles, without the columns that differ between stores."""
     async with database.statements() as connection:
@@ -101,11 +81,12 @@ async def _rows(database: Database, store_id: str) -> dict[str, list[Any]]:
                 ).scalars()
             )
             for table in (
-                "(select store_id, id, created_at from profile)",
+                "(select store_id, id, created_at, created_by, creation_number is null, is_separated from profile)",
                 "alias",
                 "identifier",
                 f"({TRAITS})",
-                "merge",
+                f"({EVENTS})",
+                "separation",
             )
         }
 
@@ -113,13 +94,13 @@ async def _rows(database: Database, store_id: str) -> dict[str, list[Any]]:
 async def test_a_restored_store_equals_the_exported_one(
     client: httpx.AsyncClient, original: str, database: Database
 ) -> None:
-    lines = await _exported(database, original)
+    lines = await exported(database, original)
     copy = await make_store(client, "copy")
     assert (await client.post(f"/v1/ControlPlane/Stores/{copy}/TraitGroups", json={"displayName": "Old"})).is_success
-    assert await _restore(database, copy, lines) == len(lines) - 1
-    assert b"".join(await _exported(database, copy)) == b"".join(lines).replace(original.encode(), copy.encode())
+    assert await restore_lines(database, copy, lines) == len(lines) - 1
+    assert b"".join(await exported(database, copy)) == b"".join(lines).replace(original.encode(), copy.encode())
     rows = await _rows(database, original)
-    assert [len(of_table) for of_table in rows.values()] == [2, 2, 6, 13, 2]
+    assert [len(of_table) for of_table in rows.values()] == [2, 2, 6, 13, 7, 0]
     assert await _rows(database, copy) == rows
 
 
@@ -139,8 +120,8 @@ async def test_a_restored_store_answers_like_the_exported_one(
 ) -> None:
     copy = await make_store(client, "copy")
     await client.get(f"/v1/Stores/{copy}/Profiles")  # the service now caches its rules
-    lines = await _exported(database, original)
-    await _restore(database, copy, lines)
+    lines = await exported(database, original)
+    await restore_lines(database, copy, lines)
     first, second = (json.loads(line) for line in lines[1:])
     for person in (first, second):
         for identifier in person["identifiers"]:
@@ -159,9 +140,9 @@ async def test_a_store_without_profiles_can_be_exported_and_restored(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     copy = await make_store(client, "copy")
-    (header,) = await _exported(database, store_id)
-    assert await _restore(database, copy, [header]) == 0
-    assert await _exported(database, copy) == [header.replace(store_id.encode(), copy.encode())]
+    (header,) = await exported(database, store_id)
+    assert await restore_lines(database, copy, [header]) == 0
+    assert await exported(database, copy) == [header.replace(store_id.encode(), copy.encode())]
 
 
 async def test_blocked_values_are_restored(client: httpx.AsyncClient, original: str, database: Database) -> None:
@@ -175,7 +156,7 @@ async def test_blocked_values_are_restored(client: httpx.AsyncClient, original: 
     await finished(client, await client.put(f"/v1/ControlPlane/Stores/{original}/BlockedValues", json=document))
     copy = await make_store(client, "copy")
     await client.get(f"/v1/ControlPlane/Stores/{copy}/BlockedValues")  # the service now caches its rules
-    await _restore(database, copy, await _exported(database, original))
+    await restore_lines(database, copy, await exported(database, original))
     assert (await client.get(f"/v1/ControlPlane/Stores/{copy}/BlockedValues")).json() == document
 
 
@@ -183,11 +164,11 @@ async def test_identifiers_that_are_blocked_are_removed_from_the_restored_store(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     person = await make_profile(client, store_id, email="office@acme.example", phone="+13175556789")
-    header, *profiles = await _exported(database, store_id)
+    header, *profiles = await exported(database, store_id)
     document = json.loads(header)
     document["blockedValues"]["values"] = [{"idType": "email", "value": "office@acme.example"}]
     copy = await make_store(client, "copy")
-    await _restore(database, copy, [json.dumps(document).encode(), *profiles])
+    await restore_lines(database, copy, [json.dumps(document).encode(), *profiles])
     path = f"/v1/Stores/{copy}/Profiles/{person}/Identifiers"
     async with asyncio.timeout(PATIENCE):
         while len((await client.get(path)).json()["identifiers"]) > 1:
@@ -198,28 +179,28 @@ async def test_identifiers_that_are_blocked_are_removed_from_the_restored_store(
 async def test_an_archive_without_blocked_values_leaves_the_stores_own(
     client: httpx.AsyncClient, original: str, database: Database
 ) -> None:
-    lines = await _exported(database, original)
+    lines = await exported(database, original)
     header = json.loads(lines[0])
     del header["blockedValues"]
     copy = await make_store(client, "copy")
-    await _restore(database, copy, [json.dumps(header).encode(), *lines[1:]])
+    await restore_lines(database, copy, [json.dumps(header).encode(), *lines[1:]])
     assert (await client.get(f"/v1/ControlPlane/Stores/{copy}/BlockedValues")).json()["builtIn"] is True
 
 
 async def test_blocked_values_that_do_not_fit_the_settings_are_refused(
     client: httpx.AsyncClient, original: str, database: Database
 ) -> None:
-    lines = await _exported(database, original)
+    lines = await exported(database, original)
     header = json.loads(lines[0])
     header["blockedValues"]["values"] = [{"idType": "fax", "value": SECRET}]
     copy = await make_store(client, "copy")
     with pytest.raises(RestoreRefused, match=r"^line 1: values\.0\.idType: not configured"):
-        await _restore(database, copy, [json.dumps(header).encode(), *lines[1:]])
+        await restore_lines(database, copy, [json.dumps(header).encode(), *lines[1:]])
 
 
 async def test_profiles_are_read_in_chunks(original: str, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exporting, "PROFILES_PER_BATCH", 1)
-    store = await _store(database, original)
+    store = await rules_of(database, original)
     async with database.snapshot() as connection:
         assert [len(profiles) async for profiles in profiles_of(connection, store)] == [1, 1]
 
@@ -231,22 +212,22 @@ async def test_traits_that_a_worker_will_soon_erase_are_not_exported(
     async with database.transaction() as connection:
         await connection.execute(text(definition))
         await connection.execute(text("update store set revision = revision + 1"))
-    assert not any(SECRET.encode() in line for line in await _exported(database, original))
+    assert not any(SECRET.encode() in line for line in await exported(database, original))
 
 
 async def test_restoring_into_a_store_with_profiles_or_pending_changes_is_refused(
     client: httpx.AsyncClient, original: str, database: Database
 ) -> None:
-    lines = await _exported(database, original)
+    lines = await exported(database, original)
     with pytest.raises(RestoreRefused, match="expected a store without any profile"):
-        await _restore(database, original, lines)
+        await restore_lines(database, original, lines)
     copy = await make_store(client, "copy")
-    store = await _store(database, copy)
+    store = await rules_of(database, copy)
     async with database.transaction() as connection:
         job_input = {"group": "Billing", "traits": None}
         await enqueue(connection, store.account_id, store.id, kind=OperationKind.FORGET_TRAITS, job_input=job_input)
     with pytest.raises(RestoreRefused, match="still being changed"):
-        await _restore(database, copy, lines)
+        await restore_lines(database, copy, lines)
 
 
 def _in_header(change: Callable[[Any], object]) -> Callable[[list[Any]], object]:
@@ -263,7 +244,7 @@ def _in_second(change: Callable[[Any], object]) -> Callable[[list[Any]], object]
 
 BROKEN: list[tuple[str, Callable[[list[Any]], object]]] = [
     ("line 1: JSON: Invalid JSON", lambda lines: lines.clear()),
-    ("line 1: version: ", _in_header(lambda header: header.update(version=2))),
+    ("line 1: version: ", _in_header(lambda header: header.update(version=3))),
     ("line 1: format: ", _in_header(lambda header: header.update(format=SECRET))),
     ("line 1: matchingRules: expected", _in_header(lambda header: header["settings"].update(matchingRules=["none"]))),
     ("line 1: traitGroups: expected each", _in_header(lambda header: header["traitGroups"].append(header["traitGroups"][0]))),
@@ -284,40 +265,58 @@ BROKEN: list[tuple[str, Callable[[list[Any]], object]]] = [
     ("line 2: traits.Billing.codes: ", _in_first(lambda person: person["traits"][0].update(value=[[SECRET]]))),
     ("line 2: traits.Billing.codes: ", _in_first(lambda person: person["traits"][0].update(value=f"{SECRET}\0"))),
     ("line 2: aliases: Input should be in ascending", _in_first(lambda person: person["aliases"].reverse())),
-    ("line 2: aliases: expected IDs that are later", _in_first(lambda person: person.update(aliases=[person["id"]], merges=[]))),
-    ("line 2: merges: expected nobody but", _in_first(lambda person: person["aliases"].pop())),
-    ("line 2: merges.0.before: ", _in_first(lambda person: person["merges"][0]["before"].reverse())),
-    ("line 2: traits: expected only", _in_first(lambda person: person["merges"][1]["before"][0]["traits"][0].update(group=SECRET))),
+    ("line 2: aliases: expected IDs that are later", _in_first(lambda person: person.update(aliases=[person["id"]], events=[]))),
+    ("expected 9 events, as the first line says, and not 7", _in_header(lambda header: header.update(events=9))),
+    ("line 2: events: expected nobody but", _in_first(lambda person: person["aliases"].pop())),
+    ("line 2: events: expected nobody but", _in_first(lambda person: person["events"][-1].update(profileId=LAST))),
+    ("line 2: events: expected each id once", _in_first(lambda person: person["events"][1].update(id=person["events"][0]["id"]))),
+    ("line 2: events: expected no number above", _in_first(lambda person: person["events"][-1].update(number=1000))),
+    ("line 2: events: Input should be in the order", _in_first(lambda person: person["events"].reverse())),
+    ("line 2: events.0.kind: ", _in_first(lambda person: person["events"][0].update(kind="erased"))),
+    ("line 2: events.0.request.carried.0.place: ", _in_first(lambda person: person["events"][0]["request"]["carried"][0].update(place=1 << 20))),
+    ("line 2: events.0.(a name): ", _in_first(lambda person: person["events"][0].update({f"{SECRET} 7": 1}))),
+    ("line 2: events.0.request.traits.0.name: ", _in_first(lambda person: person["events"][0]["request"]["traits"][0].update(name=""))),
+    ("line 2: traits: expected only", _in_first(lambda person: person["events"][0]["request"]["traits"][0].update(name=SECRET))),
+    ("line 2: traits.Contact.chat: ", _in_first(lambda person: _merges(person)[0]["before"]["traits"][0].update(name="chat", value=[[SECRET]], writtenAt=person["createdAt"]))),
+    ("line 2: events.3.before.traits.0: ", _in_first(lambda person: _merges(person)[0]["before"]["traits"][0].update(value=SECRET))),
+    ("line 2: traits: expected only", _in_first(lambda person: _merges(person)[0]["absorbed"][0]["traits"][0].update(group=SECRET))),
+    ("line 2: creationNumber: expected only", _in_first(lambda person: person.update(creationNumber=1, createdAt="2020-01-01T00:00:00Z"))),
+    ("line 2: createdBy.id: ", _in_first(lambda person: person.update(createdBy={"type": "key", "id": f"{SECRET} 7"}))),
+    ("line 2: separations: expected nobody but", _in_first(lambda person: person.update(separations=[_separation(LAST)]))),
+    ("line 2: separations: expected each decision", _in_first(lambda person: person.update(separations=[_separation(person["id"])] * 2))),
     ("line 3: id: expected profiles in ascending", lambda lines: lines.append(lines.pop(1))),
-    ("line 3: id: it is an alias", lambda lines: lines[2].update(id=lines[1]["aliases"][1])),
-    ("line 3: aliases: an ID is another", lambda lines: (lines[1].update(aliases=[LAST], merges=[]), lines[2].update(aliases=[LAST]))),
-    ("line 3: merges: an ID is that", lambda lines: lines[2].update(aliases=[LAST], merges=[_merge(lines[1]["merges"][0]["id"], lines[2]["id"])])),
+    ("line 3: id: it is an alias", lambda lines: lines[2].update(id=lines[1]["aliases"][1], events=[])),
+    ("line 3: aliases: an ID is another", lambda lines: (lines[1].update(aliases=[LAST], events=[]), lines[2].update(aliases=[LAST]))),
+    ("line 3: events: a number is that of another", lambda lines: lines[2]["events"][0].update(number=lines[1]["events"][0]["number"])),
     ("line 3: identifiers: a value of a unique type", lambda lines: lines[2]["identifiers"][0].update(value="Chat-1")),
 ]  # fmt: skip
 LAST = "mem_profile_7zzzzzzzzzzzzzzzzzzzzzzzzz"
 
 
-def _merge(merge_id: str, canonical: str) -> dict[str, Any]:
-    people = [{"id": each, "identifiers": [], "traits": []} for each in (canonical, LAST)]
-    return {"id": merge_id, "rule": "chat", "mergedAt": "2026-01-01T00:00:00Z", "before": people}
+def _merges(person: Any) -> list[Any]:
+    return [event for event in person["events"] if event["kind"] == "merged"]
+
+
+def _separation(profile_id: str) -> dict[str, Any]:
+    return {"id": profile_id, "decision": str(UUID(int=1)), "part": 0, "decidedAt": "2026-01-01T00:00:00Z"}
 
 
 async def test_an_error_in_an_archive_is_reported_by_line_without_values_and_nothing_is_restored(
     client: httpx.AsyncClient, original: str, database: Database
 ) -> None:
-    exported = [json.loads(line) for line in await _exported(database, original)]
+    archive = [json.loads(line) for line in await exported(database, original)]
     copy = await make_store(client, "copy")
-    before = await _exported(database, copy)
+    before = await exported(database, copy)
     for expected, break_it in BROKEN:
-        lines = deepcopy(exported)
+        lines = deepcopy(archive)
         break_it(lines)
         with pytest.raises(RestoreRefused) as refused:
-            await _restore(database, copy, [json.dumps(line).encode() for line in lines])
+            await restore_lines(database, copy, [json.dumps(line).encode() for line in lines])
         assert str(refused.value).startswith(expected), expected
         assert SECRET not in str(refused.value)
-        assert await _exported(database, copy) == before
-    unreadable = [json.dumps(line).encode() for line in exported]
+        assert await exported(database, copy) == before
+    unreadable = [json.dumps(line).encode() for line in archive]
     unreadable[2] = unreadable[2][:50]
     with pytest.raises(RestoreRefused, match="line 3: JSON: Invalid JSON"):
-        await _restore(database, copy, unreadable)
-    assert await _restore(database, copy, [json.dumps(line).encode() for line in exported]) == 2
+        await restore_lines(database, copy, unreadable)
+    assert await restore_lines(database, copy, [json.dumps(line).encode() for line in archive]) == 2

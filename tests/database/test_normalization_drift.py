@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from profile_lookup.archives.reader import restore
-from profile_lookup.archives.wire import line_of
+from profile_lookup.archives.wire.lines import line_of
 from profile_lookup.archives.writer import header_of, profiles_of
 from profile_lookup.database.pool import Database
 from profile_lookup.identity.former_values import former_values

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from uuid import UUID
 
-from profile_lookup.archives.wire import ArchivedProfile, ArchiveHeader
+from profile_lookup.archives.wire.lines import ArchivedProfile, ArchiveHeader
 from profile_lookup.commands.archives import _csv_lines
 from tests.program.conftest import command
 
@@ -71,7 +71,7 @@ def test_csv_has_a_column_for_each_trait() -> None:
                 ],
                 "createdAt": time,
                 "aliases": [],
-                "merges": [],
+                "events": [],
             }
         )
     )

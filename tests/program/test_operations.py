@@ -112,7 +112,7 @@ async def test_a_batch_continues_after_a_kill_and_each_profile_is_written_once(
     assert [result["status"] for result in results] == expected
     assert await _rows(connection, "profile") == 700
     assert await _rows(connection, "identifier") == 1700
-    assert await _rows(connection, "merge") == 0
+    assert await _rows(connection, "event where kind = 'merged'") == 0
 
 
 async def test_an_import_continues_after_a_kill_and_each_row_is_applied_once(

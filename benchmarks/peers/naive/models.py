@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, DateTime, Uuid
+from sqlalchemy import JSON, BigInteger, DateTime, Sequence
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -39,6 +39,7 @@ class Profile(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     created_at: Mapped[datetime]
     traits: Mapped[dict[str, Any]]
+    creation_number: Mapped[int | None] = mapped_column(BigInteger, Sequence("event_number"))
 
 
 class Alias(Base):
@@ -60,13 +61,13 @@ class Identifier(Base):
     added_at: Mapped[datetime]
 
 
-class Merge(Base):
-    __tablename__ = "merge"
+class Event(Base):
+    __tablename__ = "event"
 
     store_id: Mapped[UUID] = mapped_column(primary_key=True)
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    canonical_id: Mapped[UUID]
-    absorbed_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
-    rule: Mapped[str]
-    moved: Mapped[list[Any]] = mapped_column(JSONB)
-    merged_at: Mapped[datetime]
+    number: Mapped[int] = mapped_column(BigInteger, Sequence("event_number"), primary_key=True)
+    id: Mapped[UUID]
+    profile_id: Mapped[UUID]
+    kind: Mapped[str]
+    happened_at: Mapped[datetime]
+    document: Mapped[dict[str, Any]] = mapped_column(JSON)

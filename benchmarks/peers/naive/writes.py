@@ -3,7 +3,7 @@
 It takes locks in the order of the product (docs/decisions/0003-resolution-under-races.md): store, identifiers,
 profiles, and then it reads the candidates a second time. So concurrent requests leave the same data as some serial
 order of them. Rows are read and written one at a time. To its advantage, it leaves out the limits of values per type,
-the validation of traits, concurrent changes of the settings, and the history that a merge stores.
+the validation of traits and concurrent changes of the settings, and of events all that only an undo needs.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
-from benchmarks.peers.naive.models import Alias, Identifier, Merge, Profile, Store
+from benchmarks.peers.naive.models import Alias, Event, Identifier, Profile, Store
 from benchmarks.peers.naive.normalization import normalize
 
 MAX_ATTEMPTS = 50
@@ -78,7 +78,10 @@ async def _write(
     if not holders.keys() <= locked:
         raise Moved
 
-    canonical_id = await _canonical(session, store_id, holders, _same_person(holders, unique), requested_at)
+    people = _same_person(holders, unique)
+    for profile_id in people:
+        await _record_creation(session, store_id, profile_id)
+    canonical_id = await _canonical(session, store_id, people, requested_at)
     for id_type, value in identifiers:
         shared_by = b"" if id_type in unique else canonical_id.bytes
         if await session.get(Identifier, (store_id, id_type, value, shared_by)) is None:
@@ -94,16 +97,32 @@ async def _write(
     written = {group: {name: [value, now] for name, value in values.items()} for group, values in traits.items()}
     profile.traits = _later(profile.traits, written)
     await session.flush()
+    if people:
+        kind = "merged" if len(people) > 1 else "updated"
+        rule = min(wanted.id_type for profile_id in people for wanted in holders[profile_id])
+        document = {"i": [[*wanted] for wanted in identifiers], "w": traits, "r": rule}
+        session.add(_event(store_id, uuid7(), canonical_id, kind, requested_at, document))
+        await session.flush()
     return canonical_id
 
 
-async def _canonical(
-    session: AsyncSession,
-    store_id: UUID,
-    holders: dict[UUID, set[Wanted]],
-    people: list[UUID],
-    requested_at: datetime,
-) -> UUID:
+async def _record_creation(session: AsyncSession, store_id: UUID, profile_id: UUID) -> None:
+    """Record the creation of a profile to which nothing has happened since."""
+    profile = await session.get_one(Profile, (store_id, profile_id))
+    if profile.creation_number is not None:
+        event = _event(store_id, profile_id, profile_id, "created", profile.created_at, {"i": [], "w": profile.traits})
+        event.number, profile.creation_number = profile.creation_number, None
+        session.add(event)
+        await session.flush()
+
+
+def _event(
+    store_id: UUID, event_id: UUID, profile_id: UUID, kind: str, at: datetime, document: dict[str, Any]
+) -> Event:
+    return Event(store_id=store_id, id=event_id, profile_id=profile_id, kind=kind, happened_at=at, document=document)
+
+
+async def _canonical(session: AsyncSession, store_id: UUID, people: list[UUID], requested_at: datetime) -> UUID:
     """Return the profile of the request: a new one, a known one, or the result of a merge."""
     if not people:
         canonical_id = uuid7()
@@ -113,15 +132,6 @@ async def _canonical(
     canonical_id, *absorbed_ids = people
     for absorbed_id in absorbed_ids:
         await _absorb(session, store_id, canonical_id, absorbed_id)
-    if absorbed_ids:
-        rule = min(wanted.id_type for profile_id in people for wanted in holders[profile_id])
-        session.add(
-            Merge(
-                store_id=store_id, id=uuid7(), canonical_id=canonical_id, absorbed_ids=absorbed_ids, rule=rule,
-                moved=[], merged_at=requested_at,
-            )
-        )  # fmt: skip
-        await session.flush()
     return canonical_id
 
 

@@ -11,9 +11,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.archives.errors import RestoreRefused
-from profile_lookup.archives.wire import ArchivedProfile
+from profile_lookup.archives.wire.lines import ArchivedProfile
 from profile_lookup.database.copying import copy_rows
-from profile_lookup.database.documents import serialized_traits
+from profile_lookup.database.documents import actor_text, serialized_traits
+from profile_lookup.database.event_rows import EVENT_COLUMNS, event_row
 from profile_lookup.identity.difference import MANY_IDENTIFIERS
 from profile_lookup.ingest.large_profiles import count_identifiers
 from profile_lookup.ingest.profile_rows import IDENTIFIER_COLUMNS, PROFILE_COLUMNS, Holder, identifier_rows
@@ -23,14 +24,19 @@ NumberedProfiles = Sequence[tuple[int, ArchivedProfile]]
 """Profiles, each with the number of its line."""
 
 
-async def copy_profiles(connection: AsyncConnection, store: StoreRules, profiles: NumberedProfiles) -> None:
-    """Write the profiles and all that belongs to them. Raises `RestoreRefused` if what must be unique is not."""
+async def copy_profiles(
+    connection: AsyncConnection, store: StoreRules, profiles: NumberedProfiles, numbers_after: int
+) -> None:
+    """Write the profiles and all that belongs to them.
+
+    The numbers of events are counted from `numbers_after` on. Raises `RestoreRefused` if what must be unique is not.
+    """
     settings, store_id = store.settings, store.id
     copy = partial(_copy, connection, profiles)
     await copy(
         "profile",
-        (*PROFILE_COLUMNS, "creation_number"),
-        lambda archived: [(store_id, archived.id, archived.created_at, _traits(archived), None, None)],
+        (*PROFILE_COLUMNS, "creation_number", "is_separated"),
+        lambda archived: [(store_id, *_profile_row(archived, numbers_after))],
     )
     await copy(
         "alias",
@@ -45,10 +51,28 @@ async def copy_profiles(connection: AsyncConnection, store: StoreRules, profiles
     )
     large = [archived.id for _, archived in profiles if len(archived.identifiers) >= MANY_IDENTIFIERS]
     await count_identifiers(connection, store_id, large)
+    await copy(
+        "event",
+        ("store_id", "number", *EVENT_COLUMNS),
+        lambda archived: [
+            (store_id, numbers_after + each.number, *event_row(store_id, each.to_domain())) for each in archived.events
+        ],
+    )
+    await copy(
+        "separation",
+        ("store_id", "id", "decision", "part", "is_lifted", "decided_at"),
+        lambda archived: [
+            (store_id, each.id, each.decision, each.part, each.is_lifted, each.decided_at)
+            for each in archived.separations
+        ],
+    )
 
 
-def _traits(archived: ArchivedProfile) -> str:
-    return json.dumps(serialized_traits(archived.to_domain().traits, archived.created_at))
+def _profile_row(archived: ArchivedProfile, numbers_after: int) -> tuple[object, ...]:
+    traits = json.dumps(serialized_traits(archived.to_domain().traits, archived.created_at))
+    created_by = None if archived.created_by is None else actor_text(archived.created_by.to_domain())
+    number = None if archived.creation_number is None else numbers_after + archived.creation_number
+    return archived.id, archived.created_at, traits, created_by, number, bool(archived.separations)
 
 
 async def _copy(
@@ -87,5 +111,8 @@ _EARLIEST_ALIAS = text("""
 _DUPLICATES = {
     "alias_pkey": "aliases: an ID is another profile's alias too",
     "identifier_pkey": "identifiers: a value of a unique type is another profile's too",
+    "event_pkey": "events: a number is that of another event too",
+    "profile_creation_number_idx": "creationNumber: it is that of another profile too",
+    "separation_pkey": "separations: expected each decision about an ID once",
 }
 """The reason to give for each constraint that may fire."""

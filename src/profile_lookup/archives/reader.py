@@ -6,22 +6,17 @@ the archive.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import TypeVar
 
 from sqlalchemy import exists, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.archives.errors import RestoreRefused
+from profile_lookup.archives.profile_lines import ProfileLines, parsed
 from profile_lookup.archives.profile_rows import copy_profiles
-from profile_lookup.archives.wire import ArchivedProfile, ArchiveHeader, parse_line
+from profile_lookup.archives.wire.lines import ArchiveHeader
 from profile_lookup.blocked_values import queries as blocked_values_queries
 from profile_lookup.database.tables import profile
-from profile_lookup.errors import IdentifierRefused, ProfileLookupError, RequestRefused, TraitsRefused
-from profile_lookup.identity.stored_values import (
-    refuse_never_normalized,
-    refuse_unlike_defined,
-    refuse_unlike_normalized,
-)
+from profile_lookup.errors import ProfileLookupError
 from profile_lookup.identity.trait_definitions import CONTACT
 from profile_lookup.identity.values.normalization_version import CURRENT, UNVERSIONED, NormalizationVersion
 from profile_lookup.identity_settings import queries as identity_settings
@@ -35,8 +30,6 @@ from profile_lookup.trait_groups import queries as trait_groups
 ARCHIVE_BYTES_PER_BATCH = 1 << 20
 """The bytes of an archive that are in memory at a time, and at most a line more."""
 
-T = TypeVar("T", ArchiveHeader, ArchivedProfile)
-
 
 async def restore(
     connection: AsyncConnection, store: StoreRules, lines: Iterable[bytes], on_progress: Callable[[int, int], None]
@@ -49,25 +42,21 @@ async def restore(
     await connection.execute(text("set local statement_timeout = 0"))
     await _refuse_unless_empty(connection, store)
     numbered = enumerate(lines, start=1)
-    header = _parse(ArchiveHeader, *next(numbered, (1, b"")))
+    header = parsed(ArchiveHeader, *next(numbered, (1, b"")))
     store = await _replace_rules(connection, store, header)
-    written, last = 0, None
+    await connection.execute(_TRANSACTION_ID)
+    numbers_after = (await connection.execute(_NEXT_NUMBER)).scalar_one()
+    profile_lines = ProfileLines(store, header)
     for batch in _batches(numbered):
-        profiles = [(number, _parse(ArchivedProfile, number, line)) for number, line in batch]
-        for number, archived in profiles:
-            if last is not None and archived.id <= last:
-                raise RestoreRefused("id: expected profiles in ascending order, each once", number)
-            last = archived.id
-            _refuse_unfit(store, number, archived)
-        await copy_profiles(connection, store, profiles)
-        written += len(profiles)
-        on_progress(written, header.profiles)
-    if written != header.profiles:
-        raise RestoreRefused(f"expected {header.profiles} profiles, as the first line says, and not {written}")
+        profiles = [(number, profile_lines.read(number, line)) for number, line in batch]
+        await copy_profiles(connection, store, profiles, numbers_after)
+        on_progress(profile_lines.profiles, header.profiles)
+    profile_lines.refuse_incomplete()
+    await connection.execute(_DRAW_NUMBERS, {"count": profile_lines.events})
     # The archive may hold identifiers that its own blocked values, or those of the store, block.
     kind = OperationKind.UPDATE_BLOCKED_VALUES
     await enqueue(connection, store.account_id, store.id, kind=kind, job_input={})
-    return written
+    return profile_lines.profiles
 
 
 async def _refuse_unless_empty(connection: AsyncConnection, store: StoreRules) -> None:
@@ -137,13 +126,6 @@ async def _replace_normalization(
     return version, kept_values
 
 
-def _parse(kind: type[T], number: int, line: bytes) -> T:
-    try:
-        return parse_line(kind, line)
-    except RequestRefused as refusal:
-        raise RestoreRefused(str(refusal), number) from None
-
-
 def _batches(lines: Iterable[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
     batch: list[tuple[int, bytes]] = []
     size = 0
@@ -157,26 +139,8 @@ def _batches(lines: Iterable[tuple[int, bytes]]) -> Iterator[list[tuple[int, byt
         yield batch
 
 
-def _refuse_unfit(store: StoreRules, number: int, archived: ArchivedProfile) -> None:
-    """Raise `RestoreRefused` if the profile could not be in this store, whatever other profiles hold."""
-    states_before = [before for merge in archived.merges for before in merge.before]
-    for each in (archived, *states_before):
-        domain = each.to_domain()
-        if (len(domain.identifiers), len(domain.traits)) != (len(each.identifiers), len(each.traits)):
-            raise RestoreRefused("identifiers, traits: expected each once", number)
-        try:
-            refuse_unlike_defined(store.trait_groups, domain.traits)
-        except TraitsRefused as error:
-            raise RestoreRefused(str(error), number) from None
-    for position, identifier in enumerate(archived.to_domain().identifiers):
-        try:
-            if store.may_hold_former_values:
-                refuse_never_normalized(store.settings, identifier)
-            else:
-                refuse_unlike_normalized(store.settings, identifier)
-        except IdentifierRefused as error:
-            raise RestoreRefused(f"identifiers.{position}.{error}", number) from None
-    if archived.aliases and archived.aliases[0] <= archived.id:
-        raise RestoreRefused("aliases: expected IDs that are later than the profile's own", number)
-    if not {before.id for before in states_before} <= {archived.id, *archived.aliases}:
-        raise RestoreRefused("merges: expected nobody but the profile and its aliases", number)
+# Whoever reads the feed of the store needs that the transaction has its ID before it draws numbers.
+_TRANSACTION_ID = text("select pg_current_xact_id()")
+_NEXT_NUMBER = text("select nextval('event_number')")
+# Other stores may have drawn the same numbers meanwhile. Later events of this one get higher numbers.
+_DRAW_NUMBERS = text("select count(nextval('event_number')) from generate_series(1, :count)")

@@ -1,23 +1,22 @@
 """Reads a whole store as the content of an archive, in one snapshot and in constant memory."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, func, select, text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.archives.wire import (
-    ArchivedNormalization,
-    ArchivedProfile,
-    ArchiveHeader,
-)
+from profile_lookup.archives.wire.event import ArchivedActor, ArchivedEvent, ArchivedSeparation
+from profile_lookup.archives.wire.lines import ArchivedNormalization, ArchivedProfile, ArchiveHeader
 from profile_lookup.blocked_values.wire import BlockedValuesBody
-from profile_lookup.database.documents import trait_group_of
-from profile_lookup.database.tables import profile
+from profile_lookup.database.documents import actor_of, trait_group_of
+from profile_lookup.identity.history.event_document import event_of_document
+from profile_lookup.identity.history.forgetting import traits_of, without_traits
 from profile_lookup.identity.trait_definitions import TraitGroup
 from profile_lookup.identity_settings.wire import IdentifierConfigBody, IdentityResolutionSettingsBody
-from profile_lookup.ingest.identity_locks import profile_of
+from profile_lookup.ingest.identity_locks import is_defined, profile_of
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.trait_groups import queries as trait_groups
 from profile_lookup.trait_groups.wire import TraitDefinitionBody, TraitGroupRequest
@@ -30,12 +29,13 @@ PROFILES_PER_BATCH = 500
 async def header_of(connection: AsyncConnection, store: StoreRules) -> ArchiveHeader:
     query = trait_groups.groups_of(store).order_by(*trait_groups.KEY.columns)
     groups = (await connection.execute(query)).all()
-    await connection.execute(_NO_TIMEOUT)
-    profiles = await connection.scalar(select(func.count()).select_from(profile).where(profile.c.store_id == store.id))
+    await connection.execute(text("set local statement_timeout = 0"))
+    counts = (await connection.execute(_COUNTS, {"store_id": store.id})).one()
     settings = store.settings
     return ArchiveHeader(
         store=ids.store_id(store.id),
-        profiles=profiles or 0,
+        profiles=counts.profiles,
+        events=counts.events,
         settings=IdentityResolutionSettingsBody.model_construct(
             identifier_configs=[IdentifierConfigBody.of_domain(config) for config in settings.identifier_configs],
             matching_rules=list(settings.matching_rules),
@@ -48,7 +48,8 @@ async def header_of(connection: AsyncConnection, store: StoreRules) -> ArchiveHe
 
 async def profiles_of(connection: AsyncConnection, store: StoreRules) -> AsyncIterator[Sequence[ArchivedProfile]]:
     """Yield all profiles in batches, earliest first, without traits that are no longer defined."""
-    await connection.execute(_NO_TIMEOUT)
+    for setting in _FOR_ALL_ROWS:
+        await connection.execute(text(f"set local {setting}"))
     options = {"yield_per": PROFILES_PER_BATCH}
     rows = await connection.stream(_PROFILES, {"store_id": store.id}, execution_options=options)
     async for batch in rows.partitions(PROFILES_PER_BATCH):
@@ -69,16 +70,70 @@ def _archived(row: Row[Any], groups: Mapping[str, TraitGroup]) -> ArchivedProfil
     return ArchivedProfile.of_domain(
         replace(person, traits=dict(sorted(person.traits.items()))),
         created_at=row.created_at,
+        created_by=ArchivedActor.of_domain(actor_of(row.created_by)),
+        creation_number=row.creation_place,
         aliases=row.aliases,
-        merges=[],
+        events=list(_events(row, groups)),
+        separations=list(_separations(row)),
     )
 
 
-_NO_TIMEOUT = text("set local statement_timeout = 0")
+def _events(row: Row[Any], groups: Mapping[str, TraitGroup]) -> Iterator[ArchivedEvent]:
+    """Yield the events of a profile, without the values of traits that are no longer defined."""
+    columns = (row.event_ids, row.kinds, row.times, row.profile_ids, row.documents)
+    rows = zip(*(column or () for column in columns), strict=True)
+    for place, (event_id, kind, at, profile_id, document) in zip(row.event_places or (), rows, strict=True):
+        event = event_of_document(event_id, kind, at, profile_id, json.loads(document))
+        undefined = [each for each in traits_of(event) if not is_defined(groups, each)]
+        yield ArchivedEvent.of_domain(place, without_traits(event, undefined))
 
+
+def _separations(row: Row[Any]) -> Iterator[ArchivedSeparation]:
+    columns = (row.separated_ids, row.decisions, row.parts, row.are_lifted, row.decision_times)
+    for profile_id, decision, part, is_lifted, at in zip(*(column or () for column in columns), strict=True):
+        yield ArchivedSeparation(id=profile_id, decision=decision, part=part, is_lifted=is_lifted, decided_at=at)
+
+
+# No statement of an export has a time limit. Both orders by profile are merged, since a loop over all numbers for each
+# profile would never end, and a hash join would have to be sorted with all that the profiles hold.
+_FOR_ALL_ROWS = ("statement_timeout = 0", "enable_nestloop = off", "enable_hashjoin = off")
+
+# Events that tell of erased profiles and of the store belong to no profile.
+_COUNTS = text("""
+    select
+        (select count(*) from profile where store_id = :store_id) as profiles,
+        (select count(creation_number) from profile where store_id = :store_id)
+            + (select count(*) from event where store_id = :store_id and profile_id is not null and kind <> 'erased')
+            as events
+""")
+
+# The numbers of a store have gaps, since all stores draw from the same sequence. An archive counts without gaps.
 _PROFILES = text("""
-    select profile.id as profile_id, profile.created_at, profile.traits, aliased.*, identified.*
+    with numbered as (
+        select
+            coalesce(alias.profile_id, known.profile_id) as profile_id, known.is_creation,
+            row_number() over (order by known.number) as place
+        from (
+            select profile_id, number, false as is_creation from event
+            where store_id = :store_id and profile_id is not null and kind <> 'erased'
+            union all
+            select id, creation_number, true from profile
+            where store_id = :store_id and creation_number is not null
+        ) as known
+        left join alias on alias.store_id = :store_id and alias.id = known.profile_id
+    ),
+    placed as materialized (
+        select
+            profile_id, min(place) filter (where is_creation) as creation_place,
+            array_agg(place order by place) filter (where not is_creation) as event_places
+        from numbered
+        group by profile_id
+    )
+    select
+        profile.id as profile_id, profile.created_at, profile.created_by, profile.traits, placed.creation_place,
+        placed.event_places, aliased.*, identified.*, recorded.*, separated.*
     from profile
+    left join placed on placed.profile_id = profile.id
     cross join lateral (
         select array(
             select id from alias where store_id = profile.store_id and profile_id = profile.id order by id
@@ -95,6 +150,34 @@ _PROFILES = text("""
             order by added_at, id_type, value
         ) as known
     ) as identified
+    cross join lateral (
+        select
+            array_agg(known.id) as event_ids,
+            array_agg(known.kind) as kinds,
+            array_agg(known.happened_at) as times,
+            array_agg(known.profile_id) as profile_ids,
+            array_agg(cast(known.document as text)) as documents
+        from (
+            select * from event
+            where store_id is not distinct from profile.store_id
+                and profile_id = any (aliased.aliases || profile.id) and kind <> 'erased'
+            order by number
+        ) as known
+    ) as recorded
+    cross join lateral (
+        select
+            array_agg(known.id) as separated_ids,
+            array_agg(known.decision) as decisions,
+            array_agg(known.part) as parts,
+            array_agg(known.is_lifted) as are_lifted,
+            array_agg(known.decided_at) as decision_times
+        from (
+            select * from separation
+            where store_id = profile.store_id and profile.is_separated
+                and id = any (aliased.aliases || profile.id)
+            order by id, decision
+        ) as known
+    ) as separated
     where profile.store_id = :store_id
     order by profile.id
 """)

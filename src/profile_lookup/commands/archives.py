@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.archives.errors import RestoreRefused
 from profile_lookup.archives.reader import restore
-from profile_lookup.archives.wire import ArchivedProfile, ArchiveHeader, line_of
+from profile_lookup.archives.wire.lines import ArchivedProfile, ArchiveHeader, line_of
 from profile_lookup.archives.writer import header_of, profiles_of
 from profile_lookup.commands.accounts import AccountOption, chosen_account
 from profile_lookup.commands.database import configure, open_database, running_database

@@ -257,6 +257,8 @@ def profile_of(row: Row[Any], groups: Mapping[str, TraitGroup]) -> Profile:
 
 def defined_traits(groups: Mapping[str, TraitGroup], traits: Mapping[TraitName, Trait]) -> dict[TraitName, Trait]:
     """Keep only traits that a trait group still defines."""
-    return {
-        name: trait for name, trait in traits.items() if name.group in groups and name.name in groups[name.group].traits
-    }
+    return {name: trait for name, trait in traits.items() if is_defined(groups, name)}
+
+
+def is_defined(groups: Mapping[str, TraitGroup], name: TraitName) -> bool:
+    return name.group in groups and name.name in groups[name.group].traits

@@ -27,23 +27,27 @@ async def erase_store(job: Job) -> None:
     Imports are deleted before their files, since no file is saved without an import. A file that is being saved, or
     deleted by the worker of its import, is skipped: it is deleted when that import fails because the store is gone.
     """
-    for statement in _REFUSALS, _IMPORTS, _PIECES:
-        while await _delete_some(job, statement):
-            pass
+    await _delete(job, _REFUSALS, _IMPORTS, _PIECES)
     while True:
         async with job.long_step() as connection:
             profile_ids = await _next_profiles(connection, job)
             if not profile_ids:
-                await job.complete(connection, ids.store_id(job.store_id))
-                return
+                break
             await erase_profiles(connection, job.store_id, profile_ids)
             await job.save(connection, after=str(profile_ids[-1]))
+    await _delete(job, _EVENTS, _SEPARATIONS, _BATCHES, _FEED)
+    async with job.step() as connection:
+        await job.complete(connection, ids.store_id(job.store_id))
 
 
-async def _delete_some(job: Job, statement: TextClause) -> bool:
-    async with job.long_step() as connection:
-        parameters = {"account_id": job.account_id, "store_id": job.store_id}
-        return (await connection.execute(statement, parameters)).rowcount > 0
+async def _delete(job: Job, *statements: TextClause) -> None:
+    """Execute each of the statements until it deletes no more."""
+    parameters = {"account_id": job.account_id, "store_id": job.store_id}
+    for statement in statements:
+        deleted = 1
+        while deleted:
+            async with job.long_step() as connection:
+                deleted = (await connection.execute(statement, parameters)).rowcount
 
 
 # Each statement deletes some tens of megabytes.
@@ -73,6 +77,23 @@ _PIECES = text("""
         for update of piece skip locked
     )
 """)
+# Events and separations that belong to no profile are left by now, and the feed.
+_EVENTS = text("""
+    delete from event where (store_id, number) in (
+        select store_id, number from event where store_id = :store_id order by number limit 10000
+    )
+""")
+_BATCHES = text("""
+    delete from event_batch where (store_id, batch) in (
+        select store_id, batch from event_batch where store_id = :store_id order by batch limit 10000
+    )
+""")
+_SEPARATIONS = text("""
+    delete from separation where (store_id, id, decision) in (
+        select store_id, id, decision from separation where store_id = :store_id order by id, decision limit 10000
+    )
+""")
+_FEED = text("delete from event_feed where store_id = :store_id")
 
 
 @retried_forever

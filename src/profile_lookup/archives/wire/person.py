@@ -1,0 +1,94 @@
+"""The identifiers and traits of a profile in an archive, with their times."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainSerializer
+from pydantic_core import PydanticCustomError
+
+from profile_lookup.identity.identifier import NormalizedIdentifier
+from profile_lookup.identity.profile import Profile, Trait, TraitName
+from profile_lookup.identity.trait_definitions import MAX_NAME
+from profile_lookup.identity.values.normalization import MAX_LENGTH, NormalizedValue
+from profile_lookup.identity_settings.wire import IdType
+from profile_lookup.web import ids
+from profile_lookup.web.wire import AnswerModel, Storable
+
+
+def _parsed_id(sent: object) -> object:
+    if not isinstance(sent, str):
+        return sent
+    parsed = ids.decoded(sent) if ids.is_well_formed(ids.PROFILE_ID_PATTERN, sent) else None
+    if parsed is None:
+        raise PydanticCustomError("profile_id", "Input should be the ID of a profile")
+    return parsed
+
+
+def _utc(moment: datetime) -> datetime:
+    if moment.utcoffset():
+        raise PydanticCustomError("utc", "Input should be UTC")
+    return moment
+
+
+def ascending(profile_ids: list[UUID]) -> list[UUID]:
+    """Return the IDs. Raises `PydanticCustomError` unless each is later than the one before."""
+    if any(one >= next_one for one, next_one in pairwise(profile_ids)):
+        raise PydanticCustomError("ascending", "Input should be in ascending order, each once")
+    return profile_ids
+
+
+ProfileId = Annotated[UUID, BeforeValidator(_parsed_id), PlainSerializer(ids.profile_id)]
+Time = Annotated[AwareDatetime, AfterValidator(_utc)]
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME), Storable]
+Value = Annotated[str, Field(min_length=1, max_length=MAX_LENGTH), Storable]
+
+
+class ArchivedIdentifier(AnswerModel):
+    id_type: IdType
+    value: Value
+    added_at: Time
+
+
+class ArchivedTrait(AnswerModel):
+    group: Name
+    name: Name
+    value: Any
+    written_at: Time
+
+
+class ArchivedPerson(AnswerModel):
+    """A profile's identifiers and traits, as they are now or were before a merge."""
+
+    id: ProfileId
+    identifiers: list[ArchivedIdentifier]
+    traits: list[ArchivedTrait]
+
+    @classmethod
+    def of_domain(cls, profile: Profile, **more: object) -> Self:
+        return cls(
+            id=profile.id,
+            identifiers=archived_identifiers(profile.identifiers),
+            traits=[
+                ArchivedTrait(group=name.group, name=name.name, value=trait.value, written_at=trait.written_at)
+                for name, trait in profile.traits.items()
+            ],
+            **more,
+        )
+
+    def to_domain(self) -> Profile:
+        return Profile(
+            self.id,
+            identifiers_of(self.identifiers),
+            {TraitName(each.group, each.name): Trait(each.value, each.written_at) for each in self.traits},
+        )
+
+
+def archived_identifiers(times: Mapping[NormalizedIdentifier, datetime]) -> list[ArchivedIdentifier]:
+    return [ArchivedIdentifier(id_type=each.id_type, value=each.value, added_at=at) for each, at in times.items()]
+
+
+def identifiers_of(archived: Sequence[ArchivedIdentifier]) -> dict[NormalizedIdentifier, datetime]:
+    return {NormalizedIdentifier(each.id_type, NormalizedValue(each.value)): each.added_at for each in archived}
