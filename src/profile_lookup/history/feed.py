@@ -11,15 +11,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.pool import Database
-from profile_lookup.history.feed_order import (
-    MOST_UNSETTLED,
-    Advance,
-    FeedState,
-    Mark,
-    Position,
-    Sight,
-    advance,
-)
+from profile_lookup.history.feed_order import Advance, FeedState, Mark, Position, Sight, advance
+
+MOST_UNSETTLED = 10_000
+"""How many events above the settled number are put into their order together, and stand in a row of `event_feed`."""
 
 _HIGHEST = 2**63 - 1
 
@@ -62,7 +57,9 @@ async def _look(connection: AsyncConnection, store_id: UUID, next_mark: Mark) ->
     if row.settled is not None:
         mark = Mark(row.mark_transaction, row.mark_number)
         state = FeedState(Position(row.batch, row.batch_up_to), row.settled, tuple(row.unsettled), mark)
-    return _Look(state, Sight(row.numbers or [], row.ended, row.unended, next_mark), row.drawn)
+    numbers = row.numbers or []
+    sight = Sight(numbers, len(numbers) < MOST_UNSETTLED, row.ended, row.unended, next_mark)
+    return _Look(state, sight, row.drawn)
 
 
 async def _lock(connection: AsyncConnection, store_id: UUID) -> int | None:

@@ -10,9 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-MOST_UNSETTLED = 10_000
-"""How many events above the settled number are looked at together. So many may stand in a row of `event_feed`."""
-
 
 class Mark(NamedTuple):
     """Once all transactions before `transaction` have ended, no number up to `number` can appear any more."""
@@ -48,13 +45,15 @@ class FeedState:
 class Sight:
     """What one statement saw of a store's events.
 
-    - `numbers`: the lowest visible numbers above the settled one, at most `MOST_UNSETTLED`, in ascending order
+    - `numbers`: visible numbers above the settled one, the lowest ones, in ascending order
+    - `is_whole`: there are no others
     - `ended`: all transactions before this one had ended
     - `unended`: no transaction from this one on had ended
     - `next_mark`: its number was drawn before its transaction got its ID
     """
 
     numbers: Sequence[int]
+    is_whole: bool
     ended: int
     unended: int
     next_mark: Mark
@@ -75,7 +74,7 @@ def advance(state: FeedState, sight: Sight) -> Advance:
     as far as `sight` shows all numbers that the feed may have missed.
     """
     batch, up_to = state.end
-    sees_all = len(sight.numbers) < MOST_UNSETTLED or sight.numbers[-1] >= up_to
+    sees_all = sight.is_whole or sight.numbers[-1] >= up_to
     settled = state.settled
     is_reached = _is_reached(state.mark, sight)
     if is_reached:

@@ -1,6 +1,7 @@
 """Finds the events on a page of a store's feed, by their numbers."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -14,21 +15,32 @@ START = Position(1, 0)
 """The position before the first event of a feed."""
 
 
-async def page_after(
-    connection: AsyncConnection, store_id: UUID, after: Position, size: int
-) -> tuple[list[Position], bool]:
-    """Return the positions of at most `size` events after this one, and whether the feed goes on behind them.
+@dataclass(frozen=True, slots=True)
+class FeedPage:
+    """The positions of events, and the position after which the next page begins. `is_last`: it is empty by now.
 
-    `connection` sees one moment. An event that does not stand there any more, such as an erased one, may be among them.
+    An event may not stand there any more, if its person was erased.
     """
+
+    positions: Sequence[Position]
+    end: Position
+    is_last: bool
+
+
+async def page_after(connection: AsyncConnection, store_id: UUID, after: Position, size: int) -> FeedPage:
+    """Return the page of at most `size` events after this position. `connection` sees one moment."""
     rows = await _batches(connection, store_id, after.batch)
+    if not rows:  # the store is gone, or the position is from a database that was replaced by an older backup
+        return FeedPage((), after, is_last=True)
     batches = [Batch(row.batch, row.up_to, row.late) for row in rows]
-    above = max([after.number, *(batch.up_to for batch in batches[:1] if batch.number < after.batch)])
+    last = batches[-1]
+    above = max(after.number, batches[0].up_to) if batches[0].number < after.batch else after.number
     moved = await _moved(connection, store_id, batches, above)
-    parameters = {"store_id": store_id, "above": above, "up_to": batches[-1].up_to, "moved": moved, "size": size}
+    parameters = {"store_id": store_id, "above": above, "up_to": last.up_to, "moved": moved, "size": size}
     in_range = list((await connection.execute(_IN_RANGE, parameters)).scalars())
     found = positions(batches, in_range, after, size)
-    return found, len(found) == size or len(rows) > BATCHES_AT_ONCE
+    end = found[-1] if found else max(after, Position(last.number, 0))
+    return FeedPage(found, end, is_last=len(found) < size and len(rows) <= BATCHES_AT_ONCE)
 
 
 async def _batches(connection: AsyncConnection, store_id: UUID, first: int) -> Sequence[Row[Any]]:
