@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from profile_lookup.history.feed_order import Batch, FeedState, Mark, Position, Sight, advance, positions
@@ -109,6 +109,7 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
 )
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(STEPS, max_size=120), st.integers(2, 6))
 def test_a_reader_gets_each_event_once_and_none_before_one_that_was_committed_before_its_number(
     steps: list[Step], limit: int

@@ -1,1 +1,1 @@
-"""What happened to profiles: their events, why they are one person, and the feed of a store."""
+"""What happened to profiles, why they are one person, and how that is undone."""
