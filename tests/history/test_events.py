@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.conftest import change_settings, make_profile
-from tests.history.splits import merged
+from tests.history.people import make_ann_and_bob_one
 
 Json = dict[str, Any]
 
@@ -51,7 +51,7 @@ async def test_an_update_says_what_it_matched_and_what_it_changed(client: httpx.
 
 
 async def test_a_merged_profile_has_the_events_of_both(client: httpx.AsyncClient, store_id: str) -> None:
-    ann, bob = await merged(client, store_id)
+    ann, bob = await make_ann_and_bob_one(client, store_id)
     ann_created, bob_created, merge = await events_of(client, store_id, ann)
     assert [ann_created["profileId"], bob_created["profileId"], merge["profileId"]] == [ann, bob, ann]
     assert (merge["kind"], merge["rule"], merge["absorbed"]) == ("merged", "email", [bob])
@@ -62,7 +62,7 @@ async def test_a_merged_profile_has_the_events_of_both(client: httpx.AsyncClient
 
 
 async def test_the_newest_event_comes_first_and_pages_go_on(client: httpx.AsyncClient, store_id: str) -> None:
-    ann, _ = await merged(client, store_id)
+    ann, _ = await make_ann_and_bob_one(client, store_id)
     path = f"/v1/Stores/{store_id}/Profiles/{ann}/Events"
     first = (await client.get(path, params={"pageSize": 2})).json()
     second = (await client.get(path, params={"pageSize": 2, "pageToken": first["meta"]["nextToken"]})).json()

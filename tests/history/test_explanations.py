@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 
 from tests.conftest import change_settings, make_profile
-from tests.history.splits import merged
+from tests.history.people import make_ann_and_bob_one
 
 Json = dict[str, Any]
 
@@ -29,7 +29,7 @@ async def test_a_new_profile_has_nothing_that_joined_it(client: httpx.AsyncClien
 async def test_a_merge_is_explained_by_what_both_share_with_its_request(
     client: httpx.AsyncClient, store_id: str, account: tuple[str, str]
 ) -> None:
-    ann, bob = await merged(client, store_id)
+    ann, bob = await make_ann_and_bob_one(client, store_id)
     explanation = await explanation_of(client, store_id, ann)
     assert explanation["formerly"] == [bob]
     (join,) = explanation["joins"]
@@ -65,7 +65,7 @@ async def test_a_weak_match_is_called_weak(client: httpx.AsyncClient, store_id: 
 
 
 async def test_a_removed_value_is_not_named(client: httpx.AsyncClient, store_id: str) -> None:
-    ann, _ = await merged(client, store_id)
+    ann, _ = await make_ann_and_bob_one(client, store_id)
     await client.delete(f"/v1/Stores/{store_id}/Profiles/{ann}/Identifiers/phone")
     answer = await client.get(f"/v1/Stores/{store_id}/Profiles/{ann}/Explanation")
     assert "+13175550001" not in answer.text
@@ -74,6 +74,6 @@ async def test_a_removed_value_is_not_named(client: httpx.AsyncClient, store_id:
 
 
 async def test_the_id_of_a_merged_profile_redirects(client: httpx.AsyncClient, store_id: str) -> None:
-    ann, bob = await merged(client, store_id)
+    ann, bob = await make_ann_and_bob_one(client, store_id)
     moved = await client.get(f"/v1/Stores/{store_id}/Profiles/{bob}/Explanation")
     assert (moved.status_code, moved.headers["Canonical-Profile-Id"]) == (301, ann)

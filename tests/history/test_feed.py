@@ -10,7 +10,8 @@ from profile_lookup.settings import Settings
 from profile_lookup.web import ids
 from tests.conftest import BASE_URL, app_with_worker, make_profile, make_store
 from tests.contract.conforming import ConformingTransport
-from tests.history.feeds import all_events, kinds_in_feed, read_page
+from tests.history.feeds import kinds_in_feed, read_page
+from tests.history.people import make_ann_and_bob_one
 
 
 async def test_an_empty_feed_has_a_token_from_which_nothing_is_missed(client: httpx.AsyncClient, store_id: str) -> None:
@@ -32,9 +33,7 @@ async def test_an_empty_feed_has_a_token_from_which_nothing_is_missed(client: ht
 async def test_events_come_in_the_order_in_which_they_happened(
     client: httpx.AsyncClient, store_id: str, page_size: int
 ) -> None:
-    ann = await make_profile(client, store_id, email="ann@example.com")
-    await make_profile(client, store_id, phone="+13175550001")
-    await make_profile(client, store_id, email="ann@example.com", phone="+13175550001")
+    ann, _ = await make_ann_and_bob_one(client, store_id)
     await client.patch(f"/v1/Stores/{store_id}/Profiles/{ann}", json={"traits": {"Contact": {"city": "Bern"}}})
     expected = ["created", "created", "merged", "traitsChanged"]
     assert await kinds_in_feed(client, store_id, page_size) == expected
@@ -62,9 +61,7 @@ async def test_a_write_that_changes_nothing_is_not_in_the_feed(client: httpx.Asy
 async def test_an_erased_profile_takes_its_events_with_it_and_leaves_its_ids(
     client: httpx.AsyncClient, store_id: str
 ) -> None:
-    ann = await make_profile(client, store_id, email="ann@example.com")
-    bob = await make_profile(client, store_id, phone="+13175550001")
-    await make_profile(client, store_id, email="ann@example.com", phone="+13175550001")
+    ann, bob = await make_ann_and_bob_one(client, store_id)
     page = await read_page(client, store_id)
     await client.delete(f"/v1/Stores/{store_id}/Profiles/{ann}")
     (erased,) = (await read_page(client, store_id, page["meta"]["nextToken"]))["events"]

@@ -64,7 +64,7 @@ async def list_store_events(
         int, Query(alias="pageSize", ge=1, le=1000, description="The maximum number of items on a page.")
     ] = DEFAULT_PAGE_SIZE,
 ) -> FeedPage:
-    """The events of all profiles of the store, the oldest first, each once and in an order that never changes **(ours)**.
+    """The events of all profiles, the oldest first, each once and in an order that never changes **(ours)**.
 
     Whoever goes on from the last `meta.nextToken`, which an empty page has as well, misses nothing. No event comes
     before one that it depends on. If a page is not full, there are no more events for now. An erased profile leaves an

@@ -27,6 +27,16 @@ class FeedWaits:
         self._waiting: dict[UUID, _Waiting] = {}
         self._polls: set[asyncio.Task[None]] = set()
 
+    @property
+    def waiting(self) -> int:
+        """How many requests wait."""
+        return sum(len(of_store) for of_store in self._waiting.values())
+
+    @property
+    def polls(self) -> int:
+        """How many stores are polled."""
+        return len(self._polls)
+
     async def wait(self, store_id: UUID, known_end: Position, seconds: float) -> None:
         """Return when the feed ends elsewhere, after so many seconds, or when the process stops."""
         waiting = self._waiting.get(store_id)

@@ -58,9 +58,9 @@ EXAMPLE_EVENT = {
 async def list_profile_events(
     addressed: ProfileOfStore, page: DataPlanePage, tokens: PageTokensOfApp, snapshot: Snapshot
 ) -> EventList:
-    """Each write that changed something has an event **(ours)**. The newest comes first, unless `orderBy` says otherwise.
+    """Each write that changed something has an event **(ours)**.
 
-    A value that was removed since has left all events, which then have only its type.
+    The newest comes first, unless `orderBy` says otherwise. A value that was removed since has left all events, which then have only its type.
     """
     store = addressed.store
     created = await queries.creation_of(snapshot, store, addressed.id)
