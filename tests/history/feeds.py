@@ -9,7 +9,7 @@ Json = dict[str, Any]
 
 
 async def read_page(client: httpx.AsyncClient, store_id: str, after: str | None = None, **query: int) -> Json:
-    parameters = query if after is None else {"after": after, **query}
+    parameters: dict[str, str | int] = {**query} if after is None else {**query, "after": after}
     answer = await client.get(f"/v1/Stores/{store_id}/Events", params=parameters)
     assert answer.status_code == 200, answer.text
     page: Json = answer.json()

@@ -60,7 +60,8 @@ async def list_profile_events(
 ) -> EventList:
     """Each write that changed something has an event **(ours)**.
 
-    The newest comes first, unless `orderBy` says otherwise. A value that was removed since has left all events, which then have only its type.
+    The newest comes first, unless `orderBy` says otherwise. A value that was removed since has left all events, which
+    then have only its type.
     """
     store = addressed.store
     created = await queries.creation_of(snapshot, store, addressed.id)
