@@ -64,7 +64,8 @@ if TYPE_CHECKING:
 
 FEATURES = (
     lookup_routes, batch_routes, bulk_routes, imports, upload_routes, create_routes, profiles, identifier_routes,
-    memory_routes, history, feed_routes, stores, identity_settings, blocked_values, trait_groups, operations, accounts, health,
+    memory_routes, history, feed_routes, stores, identity_settings, blocked_values, trait_groups, operations,
+    accounts, health,
 )  # fmt: skip
 """The modules that have a `router`, in the order in which they are tried: `…/Profiles/Imports` is no profile's path."""
 

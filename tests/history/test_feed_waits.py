@@ -7,8 +7,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from profile_lookup.history.feed import advance_feed
 from profile_lookup.history.feed_waits import FeedWaits
 from profile_lookup.settings import Settings
+from profile_lookup.web import ids
 from tests.conftest import PATIENCE, make_profile
 from tests.history.feeds import Json, read_page
 
@@ -78,10 +80,16 @@ async def test_nobody_waits_any_longer_when_the_process_stops(
     app: FastAPI, client: httpx.AsyncClient, store_id: str
 ) -> None:
     empty = await read_page(client, store_id)
+    uuid = ids.decoded(store_id)
+    assert uuid is not None
+    services = app.state.services
+    known_end = await advance_feed(services.database, uuid)
+    hour = asyncio.create_task(services.feed_waits.wait(uuid, known_end, 3600))
     waiting = asyncio.create_task(read_page(client, store_id, empty["meta"]["nextToken"], wait=20))
-    await _begin_to_wait(app, 1)
-    app.state.services.stopping.set()
-    await _begin_to_wait(app, 0)
+    await _begin_to_wait(app, 2)
+    services.stopping.set()
+    async with asyncio.timeout(PATIENCE):
+        await hour
     assert await waiting == empty
 
 

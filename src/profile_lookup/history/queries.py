@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, select, text
+from sqlalchemy import BigInteger, Row, Select, Uuid, any_, bindparam, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database import event_rows
@@ -28,7 +29,7 @@ def shown_events_of(store: StoreRules, ids: Collection[UUID]) -> Select[Any]:
     """Return the query for the stored events of a person with these IDs, but for those that nobody sees."""
     return select(*_COLUMNS).where(
         event.c.store_id.is_not_distinct_from(store.id),
-        event.c.profile_id.in_(ids),
+        event.c.profile_id == any_(bindparam("ids", list(ids), ARRAY(Uuid))),
         event.c.repetition_key.is_(None),
     )
 
@@ -57,7 +58,9 @@ async def events_by_number(
 ) -> Mapping[int, Event]:
     """Return the events of a store that have these numbers, but for those that nobody sees."""
     query = select(*_COLUMNS).where(
-        event.c.store_id == store.id, event.c.number.in_(numbers), event.c.repetition_key.is_(None)
+        event.c.store_id == store.id,
+        event.c.number == any_(bindparam("numbers", list(numbers), ARRAY(BigInteger))),
+        event.c.repetition_key.is_(None),
     )
     stored = event_rows.numbered_events(await connection.execute(query))
     created = await connection.execute(_PROFILES_CREATED, {"store_id": store.id, "numbers": numbers})
