@@ -10,6 +10,7 @@ from profile_lookup.history.feed import MOST_UNSETTLED, advance_feed
 from profile_lookup.history.feed_order import Position
 from profile_lookup.history.feed_pages import BATCHES_AT_ONCE, page_after
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
+from profile_lookup.stores.rules_lock import store_key
 from tests.database.stores import make_store
 
 _INSERT = text("""
@@ -93,3 +94,30 @@ async def test_a_database_that_was_restored_elsewhere_goes_on(database: Database
     async with database.statements() as connection:
         assert (await connection.execute(text("select settled from event_feed"))).scalar_one() == 1
     assert await _numbers_in_feed(database, store_id, 50) == [1, 2]
+
+
+async def test_a_long_transaction_elsewhere_does_not_stall_the_feed(database: Database, store_id: UUID) -> None:
+    await advance_feed(database, store_id)
+    async with database.transaction() as elsewhere:
+        await elsewhere.execute(text("select pg_current_xact_id()"))
+        for _ in range(3):
+            await _insert(database, store_id, MOST_UNSETTLED)
+            await advance_feed(database, store_id)
+            await advance_feed(database, store_id)
+        assert len(await _numbers_in_feed(database, store_id, 1000)) == 3 * MOST_UNSETTLED
+
+
+async def test_a_long_write_to_the_store_stalls_the_feed_until_it_ends(database: Database, store_id: UUID) -> None:
+    await advance_feed(database, store_id)
+    async with database.transaction() as late:
+        await late.execute(text("select pg_advisory_xact_lock_shared(:key)"), {"key": store_key(store_id)})
+        await late.execute(_INSERT, {"store_id": store_id, "count": 1})
+        for _ in range(3):
+            await _insert(database, store_id, MOST_UNSETTLED)
+            await advance_feed(database, store_id)
+        assert len(await _numbers_in_feed(database, store_id, 1000)) == MOST_UNSETTLED
+    for _ in range(3):
+        await advance_feed(database, store_id)
+    numbers = await _numbers_in_feed(database, store_id, 1000)
+    assert sorted(numbers) == [*range(1, 3 * MOST_UNSETTLED + 2)]
+    assert numbers[MOST_UNSETTLED] == 1

@@ -4,7 +4,7 @@ Whoever reads the feed does it, after the writes were committed, so that no writ
 time does it for a store.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy import text
@@ -12,11 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.pool import Database
 from profile_lookup.history.feed_order import Advance, FeedState, Mark, Position, Sight, advance
+from profile_lookup.stores.rules_lock import store_key
 
 MOST_UNSETTLED = 10_000
 """How many events above the settled number are put into their order together, and stand in a row of `event_feed`."""
 
 _HIGHEST = 2**63 - 1
+_LOW_BITS = 2**32 - 1
 
 
 async def advance_feed(database: Database, store_id: UUID) -> Position | None:
@@ -26,16 +28,19 @@ async def advance_feed(database: Database, store_id: UUID) -> Position | None:
     """
     async with database.statements() as connection:
         seen = await _look(connection, store_id, Mark(0, _HIGHEST))
-    if seen.state is not None and advance(seen.state, seen.sight).state == seen.state:
+    is_stalled = not seen.sight.is_whole
+    if seen.state is not None and not is_stalled and advance(seen.state, seen.sight).state == seen.state:
         return seen.state.end
     async with database.transaction() as connection:
         transaction = await _lock(connection, store_id)
         if transaction is None:
             return None
+        ended = await _ended_in_store(connection, store_id, transaction) if is_stalled else 0
         # The transaction got its ID after `drawn` was read, as a mark needs it.
         seen = await _look(connection, store_id, Mark(transaction, seen.drawn))
         assert seen.state is not None  # its row is locked
-        advanced = advance(seen.state, seen.sight)
+        sight = replace(seen.sight, ended=max(seen.sight.ended, ended))
+        advanced = advance(seen.state, sight)
         await _save(connection, store_id, seen.state, advanced)
         return advanced.state.end
 
@@ -69,6 +74,20 @@ async def _lock(connection: AsyncConnection, store_id: UUID) -> int | None:
         await connection.execute(_BEGIN, {"store_id": store_id})
         transaction = await connection.scalar(_LOCK, {"store_id": store_id})
     return None if transaction is None else int(transaction)
+
+
+async def _ended_in_store(connection: AsyncConnection, store_id: UUID, transaction: int) -> int:
+    """Return the ID of a transaction before which all writes to the store have ended.
+
+    A transaction elsewhere, such as one that changes all values of another store, may take hours, and must not stall
+    this feed. Every write to the store holds the lock of its rules. Whoever takes that lock later draws higher numbers
+    than any mark has so far. The locks are read before the events, or the events of a write that ends between the two
+    would be overlooked.
+    """
+    key = store_key(store_id)
+    parameters = {"high": key >> 32 & _LOW_BITS, "low": key & _LOW_BITS, "own": transaction}
+    age = await connection.scalar(_OLDEST_WRITE, parameters)
+    return transaction if age is None else transaction - int(age)
 
 
 async def _save(connection: AsyncConnection, store_id: UUID, before: FeedState, advanced: Advance) -> None:
@@ -119,6 +138,21 @@ _LOOK = text("""
             order by number limit :most
         ) visible
     ) seen on true
+""")
+
+# A lock names its transaction by the lower half of its ID, which tells how much older than ours it is, or younger.
+_OLDEST_WRITE = text("""
+    select max(age)
+    from (
+        select mod(:own - cast(cast(writing.transactionid as text) as bigint) + 4294967296, 4294967296) as age
+        from pg_locks held
+        join pg_locks writing on writing.virtualtransaction = held.virtualtransaction
+        where held.locktype = 'advisory' and held.objsubid = 1
+            and held.database = (select oid from pg_database where datname = current_database())
+            and held.classid = cast(:high as oid) and held.objid = cast(:low as oid)
+            and writing.locktype = 'transactionid' and writing.mode = 'ExclusiveLock' and writing.granted
+    ) writes
+    where age < 2147483648
 """)
 
 _LOCK = text("""
