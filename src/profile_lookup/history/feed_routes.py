@@ -67,8 +67,8 @@ async def list_store_events(
     """The events of all profiles, the oldest first, each once and in an order that never changes **(ours)**.
 
     Whoever goes on from the last `meta.nextToken`, which an empty page has as well, misses nothing. No event comes
-    before one that it depends on. If a page is not full, there are no more events for now. An erased profile leaves an
-    event of kind `erased`, with its IDs alone, and takes its other events with it.
+    before one that it depends on. Only an empty page says that there are no more events for now. An erased profile
+    leaves an event of kind `erased`, with its IDs alone, and takes its other events with it.
     """
     tokens = FeedTokens(secrets, store.id)
     found = await _read(request, store, tokens.read(after), page_size, wait)
