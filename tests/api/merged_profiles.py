@@ -13,8 +13,6 @@ REQUESTS: list[tuple[str, str, Any]] = [
     ("GET", "/Traits", None),
     ("GET", "/Identifiers", None),
     ("POST", "/Identifiers", {"idType": "phone", "value": "+13175551234"}),
-    ("GET", "/Events", None),
-    ("GET", "/Explanation", None),
     ("GET", "/Identifiers/chat", None),
     ("PATCH", "/Identifiers/chat", {"idType": "chat", "oldValue": "c-1", "newValue": "c-2"}),
     ("DELETE", "/Identifiers/chat", None),
