@@ -5,8 +5,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conftest import change_settings, make_profile
+from profile_lookup.web import ids
+from tests.conftest import change_settings, look_up, make_profile
 from tests.history.people import make_ann_and_bob_one
+from tests.imports.conftest import imported
 
 Json = dict[str, Any]
 
@@ -94,6 +96,15 @@ async def test_what_a_limit_evicted_is_named(client: httpx.AsyncClient, store_id
     await make_profile(client, store_id, email="ann@example.com", phone="+13175550002")
     _, event = await events_of(client, store_id, ann)
     assert event["evicted"] == [{"idType": "phone", "value": "+13175550001"}]
+
+
+async def test_a_row_of_an_import_names_the_import_and_its_line(client: httpx.AsyncClient, store_id: str) -> None:
+    await imported(client, store_id, "E-mail,Phone,First\nann@example.com,,Ann\nann@example.com,,Anna\n")
+    (ann,) = await look_up(client, store_id, "email", "ann@example.com")
+    actors = [event["actor"] for event in await events_of(client, store_id, ann)]
+    (import_id,) = {actor["id"] for actor in actors}
+    assert ids.is_well_formed(ids.IMPORT_ID_PATTERN, import_id)
+    assert [(actor["type"], actor["line"]) for actor in actors] == [("import", 2), ("import", 3)]
 
 
 async def test_an_event_that_changes_nothing_is_not_shown(client: httpx.AsyncClient, store_id: str) -> None:

@@ -2,10 +2,13 @@
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import text
 
 from profile_lookup.database.pool import Database
 from profile_lookup.history.feed import advance_feed
+from profile_lookup.history.feed_order import Position
+from profile_lookup.history.feed_tokens import FeedTokens
 from profile_lookup.settings import Settings
 from profile_lookup.web import ids
 from tests.conftest import BASE_URL, app_with_worker, make_profile, make_store
@@ -105,6 +108,27 @@ async def test_a_token_is_valid_in_another_process(
     assert [event["added"][0]["value"] for event in following["events"]] == ["bob@example.com"]
 
 
+async def test_a_token_that_is_ahead_of_a_restored_backup_is_refused(
+    app: FastAPI, client: httpx.AsyncClient, store_id: str
+) -> None:
+    uuid = ids.decoded(store_id)
+    assert uuid is not None
+    tokens = FeedTokens(await app.state.services.signing_key.secrets(), uuid)
+    await make_profile(client, store_id, email="ann@example.com")
+    refused = await client.get(f"/v1/Stores/{store_id}/Events", params={"after": tokens.write(Position(2, 1))})
+    assert refused.status_code == 400
+
+
+async def test_a_change_of_the_settings_is_about_no_profile(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(_SETTINGS_CHANGED, {"store_id": ids.decoded(store_id)})
+    (event,) = (await read_page(client, store_id))["events"]
+    assert event.keys() == {"id", "kind", "at"}
+    assert event["kind"] == "storeSettingsChanged"
+
+
 async def test_once_all_events_are_settled_reading_writes_nothing(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
@@ -119,6 +143,11 @@ async def test_once_all_events_are_settled_reading_writes_nothing(
             assert await read_page(client, store_id) == page
         assert (await connection.execute(_VERSIONS)).all() == before
 
+
+_SETTINGS_CHANGED = text("""
+    insert into event (store_id, id, kind, happened_at, document)
+    values (:store_id, gen_random_uuid(), 'storeSettingsChanged', now(), '{"i": []}')
+""")
 
 # A row that was locked has another `xmax`, and one that was written another `ctid`.
 _VERSIONS = text("""
@@ -138,9 +167,3 @@ async def test_the_feed_of_a_deleted_store_leaves_nothing_behind(
     async with database.statements() as connection:
         assert (await connection.execute(text("select count(*) from event_feed"))).scalar_one() == 0
     assert (await client.get(f"/v1/Stores/{store_id}/Events")).status_code == 404
-
-
-async def test_reading_needs_the_scope_read(client: httpx.AsyncClient, store_id: str) -> None:
-    key = (await client.post("/v1/ControlPlane/Keys", json={"name": "k", "scopes": ["lookup", "write"]})).json()
-    refused = await client.get(f"/v1/Stores/{store_id}/Events", auth=(key["sid"], key["secret"]))
-    assert refused.status_code == 403

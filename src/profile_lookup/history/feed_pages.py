@@ -30,7 +30,7 @@ class FeedPage:
 async def page_after(connection: AsyncConnection, store_id: UUID, after: Position, size: int) -> FeedPage:
     """Return the page of at most `size` events after this position. `connection` sees one moment."""
     rows = await _batches(connection, store_id, after.batch)
-    if not rows:  # the store is gone, or the position is from a database that was replaced by an older backup
+    if not rows:  # the store is gone
         return FeedPage((), after, is_last=True)
     batches = [Batch(row.batch, row.up_to, row.late) for row in rows]
     last = batches[-1]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from profile_lookup.database.pool import Database
-from profile_lookup.errors import StoreNotFound
+from profile_lookup.errors import FeedTokenRefused, StoreNotFound
 from profile_lookup.history.feed import advance_feed
 from profile_lookup.history.feed_order import Position
 from profile_lookup.history.feed_pages import page_after
@@ -25,11 +25,14 @@ class FeedEvents:
 async def read_feed(database: Database, store: StoreRules, after: Position, size: int) -> FeedEvents:
     """Return at most `size` events after this position, and none only if there are none yet.
 
-    All events whose writes were answered before are in the feed by now. Raises `StoreNotFound` or `Unavailable`.
+    All events whose writes were answered before are in the feed by now. Raises `StoreNotFound`, `Unavailable`, or
+    `FeedTokenRefused` if the feed has not come to this position, since the database was replaced by an older backup.
     """
     feed_end = await advance_feed(database, store.id)
     if feed_end is None:
         raise StoreNotFound
+    if after > feed_end:
+        raise FeedTokenRefused
     async with database.snapshot() as connection:
         while True:
             page = await page_after(connection, store.id, after, size)
