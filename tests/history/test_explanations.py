@@ -4,8 +4,9 @@ from typing import Any
 
 import httpx
 
-from tests.conftest import change_settings, make_profile
+from tests.conftest import change_settings, look_up, make_profile
 from tests.history.people import make_ann_and_bob_one
+from tests.imports.conftest import imported
 
 Json = dict[str, Any]
 
@@ -77,3 +78,14 @@ async def test_the_id_of_a_merged_profile_redirects(client: httpx.AsyncClient, s
     ann, bob = await make_ann_and_bob_one(client, store_id)
     moved = await client.get(f"/v1/Stores/{store_id}/Profiles/{bob}/Explanation")
     assert (moved.status_code, moved.headers["Canonical-Profile-Id"]) == (301, ann)
+
+
+async def test_the_address_of_an_imported_office_holds_all_its_people_together(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    rows = "".join(f"office@acme.example,+13175550{number:03},{number}\n" for number in range(150))
+    await imported(client, store_id, f"E-mail,Phone,First\n{rows}")
+    (office,) = await look_up(client, store_id, "email", "office@acme.example")
+    explanation = await explanation_of(client, store_id, office)
+    assert explanation["bridges"] == [{"idType": "email", "value": "office@acme.example", "holdsTogether": 150}]
+    assert [join["actor"]["line"] for join in explanation["joins"]] == [*range(3, 152)]
