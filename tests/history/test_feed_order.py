@@ -28,11 +28,11 @@ class Simulation:
         self._open: list[Transaction] = []
         self.before: dict[int, frozenset[int]] = {}
         self.visible: set[int] = set()
+        self._looks: list[int] = []
         self._state = FeedState(Position(1, 0), 0, (), Mark(0, 0))
         self._batches = [Batch(1, 0, ())]
         self._after = Position(1, 0)
         self.read: list[int] = []
-        self.longest_list = 0
 
     def begin(self) -> None:
         self._open.append(Transaction(self._take_id()))
@@ -53,10 +53,16 @@ class Simulation:
         if self._open:
             self._end(which)
 
-    def advance(self) -> None:
-        drawn = self._drawn
+    def look(self) -> None:
+        """Begin to advance the feed: read the last number drawn, and then wait for the lock."""
+        self._looks.append(self._drawn)
+
+    def advance(self, which: int) -> None:
+        """Get the lock, and advance the feed."""
+        drawn = self._looks.pop(which % len(self._looks)) if self._looks else self._drawn
         mark = Mark(self._take_id(), drawn)
         advanced = advance(self._state, self._sight(mark))
+        feed = self._page(Position(1, 0), self._drawn + 1)
         before, self._state = self._state, advanced.state
         assert self._state.end >= before.end
         if advanced.late:
@@ -65,19 +71,22 @@ class Simulation:
         else:
             last = self._batches[-1]
             self._batches[-1] = Batch(last.number, self._state.end.number, last.late)
-        self.longest_list = max(self.longest_list, len(self._state.unsettled))
         self._last_ended = max(self._last_ended, mark.transaction)
+        assert self._page(Position(1, 0), self._drawn + 1)[: len(feed)] == feed
 
     def read_page(self, size: int) -> None:
-        from_first = [batch for batch in self._batches if batch.number >= self._after.batch - 1]
-        moved = {number for batch in self._batches for number in batch.late}
-        above = max([self._after.number, *(each.up_to for each in from_first if each.number < self._after.batch)])
-        in_feed = {number for number in self.visible if number <= self._state.settled}.union(self._state.unsettled)
-        in_range = sorted(number for number in in_feed - moved if above < number <= from_first[-1].up_to)
-        page = positions(from_first, in_range[:size], self._after, size)
+        page = self._page(self._after, size)
         self.read += [position.number for position in page]
         if page:
             self._after = page[-1]
+
+    def _page(self, after: Position, size: int) -> list[Position]:
+        from_first = [batch for batch in self._batches if batch.number >= after.batch - 1]
+        moved = {number for batch in self._batches for number in batch.late}
+        above = max([after.number, *(each.up_to for each in from_first if each.number < after.batch)])
+        in_feed = {number for number in self.visible if number <= self._state.settled}.union(self._state.unsettled)
+        in_range = sorted(number for number in in_feed - moved if above < number <= from_first[-1].up_to)
+        return positions(from_first, in_range[:size], after, size)
 
     def _sight(self, next_mark: Mark) -> Sight:
         numbers = sorted(number for number in self.visible if self._state.settled < number <= next_mark.number)
@@ -104,7 +113,8 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
     st.builds(lambda which: lambda it: it.draw(which), st.integers(0, 9)),
     st.builds(lambda which: lambda it: it.commit(which), st.integers(0, 9)),
     st.builds(lambda which: lambda it: it.abort(which), st.integers(0, 9)),
-    st.just(Simulation.advance),
+    st.just(Simulation.look),
+    st.builds(lambda which: lambda it: it.advance(which), st.integers(0, 9)),
     st.builds(lambda size: lambda it: it.read_page(size), st.integers(1, 4)),
 )
 
@@ -117,9 +127,29 @@ def test_a_reader_gets_each_event_once_and_none_before_one_that_was_committed_be
     simulation = Simulation(limit)
     for step in steps:
         step(simulation)
+    _assert_all_is_read(simulation)
+
+
+def test_who_looked_long_before_it_got_the_lock_settles_nothing_that_it_does_not_see() -> None:
+    simulation = Simulation(limit=3)
+    simulation.look()
+    simulation.begin()
+    simulation.begin()
+    simulation.draw(0)
+    simulation.draw(1)
+    simulation.commit(1)
+    simulation.look()
+    simulation.advance(1)
+    simulation.read_page(3)
+    simulation.commit(0)
+    simulation.advance(0)
+    _assert_all_is_read(simulation)
+
+
+def _assert_all_is_read(simulation: Simulation) -> None:
     for _ in range(400):  # from now on nothing happens but reading
         simulation.commit(0)
-        simulation.advance()
+        simulation.advance(0)
         simulation.read_page(3)
     assert len(simulation.read) == len(set(simulation.read))
     assert set(simulation.read) == simulation.visible

@@ -45,8 +45,8 @@ class FeedState:
 class Sight:
     """What one statement saw of a store's events.
 
-    - `numbers`: visible numbers above the settled one, the lowest ones, in ascending order
-    - `is_whole`: there are no others
+    - `numbers`: the lowest visible numbers above the settled one and up to that of `next_mark`, in ascending order
+    - `is_whole`: there are no others in this range
     - `ended`: all transactions before this one had ended
     - `unended`: no transaction from this one on had ended
     - `next_mark`: its number was drawn before its transaction got its ID
@@ -74,11 +74,11 @@ def advance(state: FeedState, sight: Sight) -> Advance:
     as far as `sight` shows all numbers that the feed may have missed.
     """
     batch, up_to = state.end
-    sees_all = sight.is_whole or sight.numbers[-1] >= up_to
+    seen_to = sight.next_mark.number if sight.is_whole else sight.numbers[-1]
     settled = state.settled
     is_reached = _is_reached(state.mark, sight)
     if is_reached:
-        settled = max(settled, state.mark.number if sees_all else min(state.mark.number, sight.numbers[-1]))
+        settled = max(settled, state.mark.number if seen_to >= up_to else min(state.mark.number, seen_to))
     known = set(state.unsettled)
     late = tuple(number for number in sight.numbers if number <= up_to and number not in known)
     known.update(sight.numbers)
