@@ -1,5 +1,6 @@
 """A feed that begins long after its store's events, and one in a database that was restored elsewhere."""
 
+import asyncio
 from uuid import UUID
 
 import pytest
@@ -53,6 +54,13 @@ async def test_a_feed_begins_with_all_events_that_happened_before_anybody_read_i
     assert len(numbers) == 3 * MOST_UNSETTLED
     async with database.statements() as connection:
         assert (await connection.execute(text("select unsettled from event_feed"))).scalar_one() == []
+
+
+async def test_several_readers_may_begin_a_feed_at_once(database: Database, store_id: UUID) -> None:
+    await _insert(database, store_id, 3)
+    ends = await asyncio.gather(*(advance_feed(database, store_id) for _ in range(8)))
+    assert {end.batch for end in ends if end is not None} == {1}
+    assert await _numbers_in_feed(database, store_id, 50) == [1, 2, 3]
 
 
 async def test_a_late_event_comes_after_all_that_were_in_the_feed_before(database: Database, store_id: UUID) -> None:

@@ -1,7 +1,7 @@
 """Puts the new events of a store into the order of its feed, which `feed_order.py` decides.
 
-Whoever reads the feed does it, after the writes were committed, so that no write waits for it. One transaction at a
-time does it for a store.
+Requests that read the feed do this, after the writes were committed, so that no write waits for it. Of the requests for
+one store, one at a time does it.
 """
 
 from dataclasses import dataclass, replace
@@ -47,7 +47,7 @@ async def advance_feed(database: Database, store_id: UUID) -> Position | None:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What one statement found. `state` is None if nobody has read the feed; `drawn` is the last number drawn."""
+    """What one statement found. `state` is None if nobody has read the feed yet; `drawn` is the last number drawn."""
 
     state: FeedState | None
     sight: Sight
@@ -77,12 +77,12 @@ async def _lock(connection: AsyncConnection, store_id: UUID) -> int | None:
 
 
 async def _ended_in_store(connection: AsyncConnection, store_id: UUID, transaction: int) -> int:
-    """Return the ID of a transaction before which all writes to the store have ended.
+    """Return the ID of a transaction before which all writes to the store have ended. `transaction` is that of our own.
 
     A transaction elsewhere, such as one that changes all values of another store, may take hours, and must not stall
-    this feed. Every write to the store holds the lock of its rules. Whoever takes that lock later draws higher numbers
-    than any mark has so far. The locks are read before the events, or the events of a write that ends between the two
-    would be overlooked.
+    this feed. Every write to the store holds the lock on its rules. A write that takes the lock later draws higher
+    numbers than those of all marks so far. The locks must be read before the events: otherwise, the events of a write
+    that ends between the two would be overlooked.
     """
     key = store_key(store_id)
     parameters = {"high": key >> 32 & _LOW_BITS, "low": key & _LOW_BITS, "own": transaction}
@@ -140,7 +140,7 @@ _LOOK = text("""
     ) seen on true
 """)
 
-# A lock names its transaction by the lower half of its ID, which tells how much older than ours it is, or younger.
+# A lock shows the lower half of the transaction's ID. From that follows how much older or younger than ours it is.
 _OLDEST_WRITE = text("""
     select max(age)
     from (

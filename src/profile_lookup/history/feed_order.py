@@ -68,10 +68,10 @@ class Advance:
 
 
 def advance(state: FeedState, sight: Sight) -> Advance:
-    """Return what becomes of the feed. It is the same state if there is nothing new.
+    """Return the feed with all numbers in sight. The state is the same if there is nothing new.
 
-    All visible numbers up to the settled one are in the feed, and need no list. So the number of a mark is settled only
-    as far as `sight` shows all numbers that the feed may have missed.
+    All visible numbers up to the settled one count as numbers in the feed, without a list. So the number of a mark is
+    settled only as far as `sight` has all numbers that are not in the feed yet.
     """
     batch, up_to = state.end
     seen_to = sight.next_mark.number if sight.is_whole else sight.numbers[-1]
@@ -90,8 +90,8 @@ def advance(state: FeedState, sight: Sight) -> Advance:
 def _is_reached(mark: Mark, sight: Sight) -> bool:
     """Return whether no transaction from before the mark is under way.
 
-    The transaction that set a mark has ended, since the mark is visible. If it has not, another cluster of PostgreSQL
-    counted it, and the database was restored here.
+    The mark is visible, so the transaction that set it has ended. If this cluster of PostgreSQL has not ended such a
+    transaction yet, the ID is from another cluster, and the database was restored here.
     """
     return mark.transaction <= sight.ended or mark.transaction >= sight.unended
 

@@ -17,9 +17,9 @@ START = Position(1, 0)
 
 @dataclass(frozen=True, slots=True)
 class FeedPage:
-    """The positions of events, and the position after which the next page begins. `is_last`: it is empty by now.
+    """The positions of events, and the position after which the next page begins.
 
-    An event may not stand there any more, if its person was erased.
+    `is_last`: there are no more events for now. The event of a position may be gone, because its person was erased.
     """
 
     positions: Sequence[Position]
