@@ -22,6 +22,9 @@ from profile_lookup.database.busy_poll import BusyPoll
 from profile_lookup.database.pool import Database
 from profile_lookup.database.signing_key import SigningKey
 from profile_lookup.garbage_collection import collect_seldom
+from profile_lookup.history import feed_routes
+from profile_lookup.history import routes as history
+from profile_lookup.history.feed_waits import FeedWaits
 from profile_lookup.identity_settings import routes as identity_settings
 from profile_lookup.imports import routes as imports
 from profile_lookup.imports import upload_routes
@@ -61,14 +64,14 @@ if TYPE_CHECKING:
 
 FEATURES = (
     lookup_routes, batch_routes, bulk_routes, imports, upload_routes, create_routes, profiles, identifier_routes,
-    suspect_routes, memory_routes, stores, identity_settings, blocked_values, trait_groups, operations, accounts,
-    health,
+    suspect_routes, memory_routes, history, feed_routes, stores, identity_settings, blocked_values, trait_groups,
+    operations, accounts, health,
 )  # fmt: skip
 """The modules that have a `router`, in the order in which they are tried: `…/Profiles/Imports` is no profile's path."""
 
 DOCUMENTED = (
     lookup_routes, batch_routes, create_routes, profiles, identifier_routes, suspect_routes, bulk_routes, imports,
-    upload_routes, stores, identity_settings, blocked_values, trait_groups, operations, accounts,
+    upload_routes, history, feed_routes, stores, identity_settings, blocked_values, trait_groups, operations, accounts,
 )  # fmt: skip
 """The modules whose operations are documented, in this order."""
 
@@ -167,6 +170,8 @@ async def _running_services(settings: Settings, buckets_memory: str | None) -> A
     lookups = Lookups(database_url, busy_poll)
     group_ingest = GroupIngest(database, admissions)
     load_limits = LoadLimits(settings.pool_size)
+    stopping = asyncio.Event()
+    feed_waits = FeedWaits(database, stopping)
     batch_lookup = BatchLookup(database_url, database, admissions, load_limits)
     yield Services(
         settings=settings,
@@ -180,9 +185,11 @@ async def _running_services(settings: Settings, buckets_memory: str | None) -> A
         lookup=ProfileLookup(database, admissions, lookups, load_limits),
         batch_lookup=batch_lookup,
         group_ingest=group_ingest,
+        feed_waits=feed_waits,
         bucket=bucket_of(settings),
-        stopping=asyncio.Event(),
+        stopping=stopping,
     )
+    await feed_waits.close()
     await group_ingest.close()
     await lookups.close()
     await batch_lookup.close()

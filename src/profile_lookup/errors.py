@@ -13,6 +13,7 @@
     │   │   └── StoreIdMalformed, OperationIdMalformed
     │   ├── KeySidMalformed         a key's SID in the path is malformed
     │   ├── PageTokenRefused        not a token of this list
+    │   ├── FeedTokenRefused        not a token of this store's feed
     │   ├── DefinitionRefused       a trait's definition contradicts itself
     │   ├── FileRefused             an import's file is not what was announced, or cannot be read
     │   ├── RowRefused              a profile of a batch, or a row of an import's file, cannot be applied
@@ -168,6 +169,11 @@ class PageTokenRefused(RequestRefused):
         super().__init__(
             "pageToken: expected a nextToken or previousToken of this very list, in this order, of the last 7 days"
         )
+
+
+class FeedTokenRefused(RequestRefused):
+    def __init__(self) -> None:
+        super().__init__("after: expected a nextToken of the feed of this very store")
 
 
 class DefinitionRefused(RequestRefused):

@@ -7,8 +7,8 @@ See docs/decisions/0034-overload.md.
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Self, TypeVar
 
 from profile_lookup.errors import Overloaded, Unavailable
@@ -78,7 +78,7 @@ class LoadLimit:
             self.end()
 
     def suspend(self) -> None:
-        """Stop counting a request, because it waits for its client."""
+        """Stop counting a request, because it waits for something that is not our work."""
         self._under_way -= 1
 
     def resume(self) -> None:
@@ -88,17 +88,14 @@ class LoadLimit:
             self._finished = 0
             self._measured_from = self._clock()
 
-    def uncounted(self, receive: Callable[[], Awaitable[Result]]) -> Callable[[], Awaitable[Result]]:
-        """Return a function that does what `receive` does, and does not count the request meanwhile."""
-
-        async def receive_uncounted() -> Result:
-            self.suspend()
-            try:
-                return await receive()
-            finally:
-                self.resume()
-
-        return receive_uncounted
+    @contextmanager
+    def uncounted(self) -> Iterator[None]:
+        """Stop counting a request while the block runs."""
+        self.suspend()
+        try:
+            yield
+        finally:
+            self.resume()
 
     def _refuse_if_full(self, *, is_late: bool) -> None:
         now = self._clock()
@@ -147,17 +144,23 @@ class ConnectionTurn:
 
     def interrupted(self, receive: Callable[[], Awaitable[Result]]) -> Callable[[], Awaitable[Result]]:
         """Return a function that does what `receive` does without a turn: a slow client must not occupy one."""
-        receive_uncounted = self._limit.uncounted(receive)
 
         async def receive_without_turn() -> Result:
-            if not self._is_counted:
+            async with self.paused():
                 return await receive()
-            self._release()
-            result = await receive_uncounted()
-            await self._acquire()
-            return result
 
         return receive_without_turn
+
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """Let the block wait for something else than the database, without a turn and without counting."""
+        if not self._is_counted:
+            yield
+            return
+        self._release()
+        with self._limit.uncounted():
+            yield
+        await self._acquire()
 
     async def _acquire(self) -> None:
         await self._turns.acquire()

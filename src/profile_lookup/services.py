@@ -13,6 +13,7 @@ from profile_lookup.settings import Settings
 if TYPE_CHECKING:  # features import this module, so it imports only their types
     from profile_lookup.accounts.last_use import LastUse
     from profile_lookup.accounts.rate_limits import RateLimits
+    from profile_lookup.history.feed_waits import FeedWaits
     from profile_lookup.imports.s3 import Bucket
     from profile_lookup.ingest.group_ingest import GroupIngest
     from profile_lookup.lookup.batch_lookup import BatchLookup
@@ -38,5 +39,6 @@ class Services:
     lookup: "ProfileLookup"
     batch_lookup: "BatchLookup"
     group_ingest: "GroupIngest"
+    feed_waits: "FeedWaits"
     bucket: "Bucket | None"
     stopping: asyncio.Event

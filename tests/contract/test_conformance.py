@@ -27,6 +27,9 @@ ADDITIONAL = {
     "PreviewIdentityResolutionSettings": "what other settings would do to the profiles of a store",
     "CreateProfilesLookupBatch": "many identifiers, looked up at the same moment",
     "FetchProfileImportRefusedRows": "which rows of an import were refused, and why",
+    "ListProfileEvents": "what happened to a profile",
+    "FetchProfileExplanation": "why all this is one person",
+    "ListStoreEvents": "what happens in a store, for those who follow it",
     "UploadProfilesImport": "the target of an import's url, unless that is S3",
 }
 """Operations that the contract does not have, and what they are for."""
@@ -74,6 +77,9 @@ CODES = {
     "FetchProfileImportRefusedRows": IMPORT,
     "UploadProfilesImport": {520046, 20404, 20409, 20413, 20415},
     "FetchProfile": PROFILE,
+    "ListProfileEvents": PROFILE,
+    "FetchProfileExplanation": PROFILE,
+    "ListStoreEvents": STORE | {520046},
     "PatchProfileTraits": PROFILE | BODY | {520005, 20409},
     "DeleteProfile": PROFILE,
     "ListProfileTraits": PROFILE,

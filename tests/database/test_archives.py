@@ -110,7 +110,7 @@ async def test_a_profile_with_very_many_identifiers_is_a_suspect_in_the_restored
     for number in range(20):
         await make_profile(client, store_id, email="a@example.com", chat=f"chat-{number}")
     copy = await make_store(client, "copy")
-    await _restore(database, copy, await _exported(database, store_id))
+    await restore_lines(database, copy, await exported(database, store_id))
     suspects = [(await client.get(f"/v1/Stores/{each}/Suspects")).json()["suspects"] for each in (store_id, copy)]
     assert suspects[0] == suspects[1] != []
 

@@ -6,13 +6,11 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 import httpx
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.app import create_app
@@ -31,6 +29,7 @@ from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 from tests.conftest import BASE_URL, change_settings, look_up, make_profile
 from tests.contract.conforming import ConformingTransport
+from tests.database.plans import nodes_of, plans_of
 from tests.database.stores import make_store
 from tests.database.tap import Tap, tapped
 
@@ -55,22 +54,6 @@ _WITH_FUZZY_CHATS = replace(
 )
 
 
-async def _plans(connection: AsyncConnection, words: str) -> list[dict[str, Any]]:
-    """Return the generic plans of the statements that contain these words and that this connection has prepared."""
-    query = text("select name, parameter_types from pg_prepared_statements where statement like :words")
-    prepared = (await connection.execute(query, {"words": f"%{words}%"})).all()
-    plans = []
-    for name, types in prepared:
-        arguments = ", ".join(["null"] * len(types))
-        explained = await connection.exec_driver_sql(f'explain (format json) execute "{name}" ({arguments})')
-        plans.append(explained.scalar_one()[0]["Plan"])
-    return plans
-
-
-def _nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    return [plan, *(node for child in plan.get("Plans", ()) for node in _nodes(child))]
-
-
 @pytest.mark.parametrize(
     "statement", [LOOKUP, LOOKUPS_OF_ONE_CALLER, LOOKUPS, LOOKUP_BATCH], ids=["one", "of one", "several", "batch"]
 )
@@ -87,13 +70,13 @@ async def test_a_lookup_reads_identifiers_only_from_the_primary_key(
         driver = (await connection.get_raw_connection()).driver_connection
         assert driver is not None
         kept = await driver.prepare(statement)  # the statement stays prepared as long as this object exists
-        (plan,) = await _plans(connection, "from identifier")
+        (plan,) = await plans_of(connection, "from identifier")
         del kept
-    (access,) = [node for node in _nodes(plan) if node.get("Relation Name") == "identifier"]
+    (access,) = [node for node in nodes_of(plan) if node.get("Relation Name") == "identifier"]
     assert (access["Node Type"], access["Index Name"]) == ("Index Only Scan", "identifier_pkey")
-    assert not any(node["Node Type"] == "Seq Scan" for node in _nodes(plan))
+    assert not any(node["Node Type"] == "Seq Scan" for node in nodes_of(plan))
     # The key is already in canonical order. At most, the lookups are sorted at the very end.
-    assert [node for node in _nodes(plan) if node["Node Type"] == "Sort"] == (
+    assert [node for node in nodes_of(plan) if node["Node Type"] == "Sort"] == (
         [plan] if statement in (LOOKUPS, LOOKUP_BATCH) else []
     )
 
@@ -118,15 +101,15 @@ async def test_a_fuzzy_lookup_reads_only_the_fuzzy_index_and_the_primary_key(
             await profile_ids_by_form(connection, Credentials("AC", b""), store, [form])
         else:
             await similar_profile_ids(connection, Credentials("AC", b""), store, identifier)
-        (plan,) = await _plans(connection, "pg_trgm.similarity_threshold")
-    read = [node for node in _nodes(plan) if node.get("Index Name", "").startswith("identifier_")]
+        (plan,) = await plans_of(connection, "pg_trgm.similarity_threshold")
+    read = [node for node in nodes_of(plan) if node.get("Index Name", "").startswith("identifier_")]
     assert {(node["Node Type"], node["Index Name"]) for node in read} == {
         ("Bitmap Index Scan", "identifier_fuzzy_idx"), ("Index Only Scan", "identifier_pkey"),
     }  # fmt: skip
     (by_similarity,) = [node for node in read if node["Index Name"] == "identifier_fuzzy_idx"]
     for part in ("fuzzy_key = ", "value % "):
         assert part in by_similarity["Index Cond"]
-    assert not any(node["Node Type"] == "Seq Scan" for node in _nodes(plan))
+    assert not any(node["Node Type"] == "Seq Scan" for node in nodes_of(plan))
 
 
 async def test_a_fuzzy_lookup_finds_one_among_many(
@@ -225,15 +208,15 @@ async def test_writes_find_their_rows_by_more_than_the_store_even_on_empty_table
         change = Change(identifiers, {TraitName("Contact", "city"): "Gary"})
         await ingest(one_connection, store, partial(_read_as_is, change), datetime.now(UTC))
     async with one_connection.statements() as connection:
-        plans = await _plans(connection, "insert into identifier")
+        plans = await plans_of(connection, "insert into identifier")
     await one_connection.close()
     assert len(plans) == 3  # create, update, merge
-    scans = [node for plan in plans for node in _nodes(plan) if "Scan" in node["Node Type"] and "Alias" in node]
+    scans = [node for plan in plans for node in nodes_of(plan) if "Scan" in node["Node Type"] and "Alias" in node]
     stored = [node for node in scans if node.get("Relation Name") in {"identifier", "profile", "alias"}]
     assert {node["Relation Name"] for node in stored} == {"identifier", "profile", "alias"}
     for node in [
         *stored,
-        *(node for plan in plans for node in _nodes(plan) if node["Node Type"] == "Bitmap Index Scan"),
+        *(node for plan in plans for node in nodes_of(plan) if node["Node Type"] == "Bitmap Index Scan"),
     ]:
         assert node["Node Type"] != "Seq Scan", node
         if node["Node Type"] not in {"Bitmap Heap Scan", "Tid Scan"}:  # they read the rows that another node found
@@ -295,6 +278,6 @@ async def test_the_values_of_a_store_are_read_in_the_order_of_the_primary_key(
     async with database.statements() as connection:
         parameters = {"store_id": ids.decoded(store_id), "id_type": "chat", "value": "chat-1", "limit": 500}
         explained = await connection.execute(text(f"explain (format json) {NEXT_VALUES}"), parameters)
-    (scan,) = [node for node in _nodes(explained.scalar_one()[0]["Plan"]) if "Relation Name" in node]
+    (scan,) = [node for node in nodes_of(explained.scalar_one()[0]["Plan"]) if "Relation Name" in node]
     assert (scan["Node Type"], scan["Index Name"]) == ("Index Only Scan", "identifier_pkey")
     assert "ROW(id_type, value)" in scan["Index Cond"]

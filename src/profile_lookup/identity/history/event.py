@@ -148,7 +148,7 @@ class Event:
     def is_shown(self) -> bool:
         """Whether anybody sees it. An event that changed nothing but times is kept for undo alone."""
         return bool(
-            self.kind in {"created", "renormalized", "split", "erased"}
+            self.kind in {"created", "renormalized", "split", "erased", "storeSettingsChanged"}
             or self.added
             or self.removed
             or self.evicted

@@ -1,6 +1,7 @@
 """Refuses requests for the framework's routes, before they are parsed, while too many are under way."""
 
-from collections.abc import MutableMapping
+from collections.abc import AsyncIterator, MutableMapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -13,6 +14,8 @@ from profile_lookup.web.errors import logged_answer_to
 
 _BEGIN = "profile_lookup.begin_turn"  # the key, in a stranger's scope, of what counts the request once it is admitted
 
+_TURN = "profile_lookup.turn"  # the key, in a request's scope, of its turn to use a connection of the pool
+
 
 async def note_admission(scope: MutableMapping[str, Any]) -> None:
     """Note that a caller was admitted, and count the request if it was a stranger's until now. Raises `Overloaded`."""
@@ -20,6 +23,17 @@ async def note_admission(scope: MutableMapping[str, Any]) -> None:
     begin = scope.pop(_BEGIN, None)
     if begin is not None:
         await begin()
+
+
+@asynccontextmanager
+async def without_turn(scope: MutableMapping[str, Any]) -> AsyncIterator[None]:
+    """Let an admitted request wait for something else than the database in the block, without keeping others out.
+
+    The block must use no connection of the pool.
+    """
+    turn: ConnectionTurn = scope[_TURN]
+    async with turn.paused():
+        yield
 
 
 class LoadLimitMiddleware:
@@ -42,6 +56,7 @@ class LoadLimitMiddleware:
             if limit is limits.pooled:
                 turn = ConnectionTurn(limit, limits.pooled_turns, is_late=connection.was_held_back(scope))
                 async with turn:
+                    scope[_TURN] = turn
                     if connection.is_strangers(scope):
                         scope[_BEGIN] = turn.begin
                     else:

@@ -1,0 +1,115 @@
+"""`profile-lookup explain`: why a profile is one person, as a tree."""
+
+import asyncio
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.text import Text
+from rich.tree import Tree
+
+from profile_lookup.commands.accounts import AccountOption, chosen_account
+from profile_lookup.commands.database import configure, open_database, running_database
+from profile_lookup.commands.errors import CommandError
+from profile_lookup.errors import NotFound, ProfileMoved
+from profile_lookup.history.queries import person_of
+from profile_lookup.identity.history.bridges import Bridge
+from profile_lookup.identity.history.creation import Actor
+from profile_lookup.identity.history.event import Event, is_forgotten
+from profile_lookup.identity.history.explanation import Explanation, explanation_of
+from profile_lookup.identity.history.splitting import Person
+from profile_lookup.identity.identifier import NormalizedIdentifier
+from profile_lookup.settings import Settings
+from profile_lookup.stores.admission import rules_in_force
+from profile_lookup.web import ids
+
+_LONGEST_LINE = 1 << 20  # characters of a line that no terminal shows, so that programs can read whole lines
+
+
+def explain(
+    store: Annotated[str, typer.Argument(metavar="STORE", help="mem_store_…, as `stores list` shows it.")],
+    profile: Annotated[str, typer.Argument(metavar="PROFILE", help="mem_profile_…, or the ID of a merged one.")],
+    account: AccountOption = None,
+) -> None:
+    """Show why a profile is one person: the joins that made it, and the identifiers that alone hold it together."""
+    store_id = ids.store_uuid(store)
+    if store_id is None:
+        raise CommandError("STORE: expected mem_store_ and 26 characters")
+    profile_id = ids.decoded(profile) if ids.is_well_formed(ids.PROFILE_ID_PATTERN, profile) else None
+    if profile_id is None:
+        raise CommandError("PROFILE: expected mem_profile_ and 26 characters")
+    with running_database(configure()) as settings:
+        person, explanation = asyncio.run(_explained(settings, account, store_id, profile_id))
+    console = Console(markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else _LONGEST_LINE)
+    for tree in trees_of(person, explanation):
+        console.print(tree)
+
+
+async def _explained(
+    settings: Settings, account: str | None, store_id: UUID, profile_id: UUID
+) -> tuple[Person, Explanation]:
+    async with open_database(settings) as database, database.snapshot() as connection:
+        try:
+            store = await rules_in_force(connection, await chosen_account(connection, account), store_id)
+            try:
+                person = await person_of(connection, store, profile_id)
+            except ProfileMoved as moved:
+                person = await person_of(connection, store, moved.canonical_id)
+        except NotFound:
+            raise CommandError("There is no such profile in a store of this account") from None
+        return person, explanation_of(store.settings, person)
+
+
+def trees_of(person: Person, explanation: Explanation) -> Iterator[Tree]:
+    """Yield the joins below the profiles that they made larger, and the bridges if there are any."""
+    nodes: dict[UUID, Tree] = {}
+
+    def node(profile_id: UUID) -> Tree:
+        return nodes.setdefault(profile_id, Tree(Text(ids.profile_id(profile_id))))
+
+    for event in explanation.joins:
+        join = node(event.profile_id).add(Text(_join_line(event)))
+        join.children.extend(node(absorbed.id) for absorbed in event.absorbed)
+    yield node(person.profile.id)
+    if explanation.bridges:
+        bridges = Tree(Text("Without one of these identifiers it would fall into several parts:"))
+        for bridge in explanation.bridges:
+            bridges.add(Text(_bridge_line(bridge)))
+        yield bridges
+
+
+def _join_line(event: Event) -> str:
+    by = ", ".join(_listed(dict.fromkeys(match.identifier for match in event.matched)))
+    parts: Sequence[str] = (
+        f"{event.at:%Y-%m-%dT%H:%M:%SZ}",
+        event.kind,
+        ids.event_id(event.id),
+        f"by {by}" if by else "",
+        _actor(event.actor),
+    )
+    return "  ".join(part for part in parts if part)
+
+
+def _actor(actor: Actor | None) -> str:
+    if actor is None:
+        return ""
+    line = "" if actor.line is None else f", line {actor.line}"
+    return f"({actor.type} {actor.id}{line})"
+
+
+def _listed(identifiers: Iterable[NormalizedIdentifier]) -> Iterator[str]:
+    for each in identifiers:
+        yield f"{each.id_type} {'(removed since)' if is_forgotten(each) else _printable(each.value)}"
+
+
+def _bridge_line(bridge: Bridge) -> str:
+    (identifier,) = _listed([bridge.identifier])
+    return f"{identifier} holds {bridge.holds_together} parts together"
+
+
+def _printable(value: str) -> str:
+    """Return the value without what a terminal would take for a command, such as an escape sequence."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in value)
