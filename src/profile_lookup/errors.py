@@ -29,6 +29,7 @@
     │   │   KeyNotFound
     │   ├── IdentifierNotFound      the profile has no identifier of this type
     │   ├── MemoryHalfAbsent        the address belongs to the half of the API that this service does not have
+    │   ├── SeparationNotFound      the two profiles are not kept apart
     │   ├── NothingToReplace        the profile does not have the value that should be replaced
     │   └── NothingToRemove         the profile has no value that could be removed
     ├── ProfileMoved                the profile was merged into the profile `canonical_id`
@@ -244,6 +245,11 @@ class KeyNotFound(NotFound):
 
 class IdentifierNotFound(NotFound):
     pass
+
+
+class SeparationNotFound(NotFound):
+    def __init__(self) -> None:
+        super().__init__("These two profiles are not kept apart")
 
 
 class MemoryHalfAbsent(NotFound):

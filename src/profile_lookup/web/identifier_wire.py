@@ -1,4 +1,4 @@
-"""Identifiers and profile IDs in JSON."""
+"""Identifiers, and the IDs of profiles and events, in JSON."""
 
 from typing import Annotated
 
@@ -10,6 +10,7 @@ from profile_lookup.web import ids
 from profile_lookup.web.wire import WireModel
 
 ProfileId = Annotated[str, Field(pattern=ids.PROFILE_ID_PATTERN, examples=[ids.EXAMPLE_PROFILE_ID])]
+EventId = Annotated[str, Field(pattern=ids.EVENT_ID_PATTERN, examples=[ids.EXAMPLE_EVENT_ID])]
 IdType = Annotated[
     str, Field(min_length=2, max_length=30, description="An identifier type of the store.", examples=["phone"])
 ]

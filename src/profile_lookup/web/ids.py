@@ -14,12 +14,14 @@ STORE_ID_PATTERN = f"^mem_(store|service)_{_SUFFIX}$"
 PROFILE_ID_PATTERN = f"^mem_profile_{_SUFFIX}$"
 OPERATION_ID_PATTERN = f"^mem_operation_{_SUFFIX}$"
 IMPORT_ID_PATTERN = f"^mem_import_{_SUFFIX}$"
+EVENT_ID_PATTERN = f"^mem_event_{_SUFFIX}$"
 KEY_SID_PATTERN = "^SK[0-9a-f]{32}$"
 
 EXAMPLE_STORE_ID = "mem_store_00000000000000000000000000"
 EXAMPLE_PROFILE_ID = "mem_profile_00000000000000000000000000"
 EXAMPLE_OPERATION_ID = "mem_operation_00000000000000000000000000"
 EXAMPLE_IMPORT_ID = "mem_import_00000000000000000000000000"
+EXAMPLE_EVENT_ID = "mem_event_00000000000000000000000000"
 EXAMPLE_KEY_SID = "SK00000000000000000000000000000000"
 
 
@@ -37,6 +39,10 @@ def operation_id(uuid: UUID) -> str:
 
 def import_id(uuid: UUID) -> str:
     return f"mem_import_{_encoded(uuid)}"
+
+
+def event_id(uuid: UUID) -> str:
+    return f"mem_event_{_encoded(uuid)}"
 
 
 def is_well_formed(pattern: str, wire_id: str) -> bool:

@@ -1,7 +1,8 @@
 """A split undoes joins of a person: it replays the writes since then, and the joins that it names join nobody."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from profile_lookup.errors import AlreadyUndone, JoinRefused, RequestRefused
@@ -48,6 +49,18 @@ class Split:
     def separations(self) -> dict[UUID, Separation]:
         """Return what keeps the parts apart, for each of their IDs."""
         return parted(self.id, [part.ids for part in self.parts])
+
+
+def created_at(part: Part, events: Iterable[Event], split_at: datetime) -> datetime:
+    """Return when the profile of a part began: the time of its creation, if one of the events tells it.
+
+    An earlier version did not record creations. Then the profile is as old as the oldest thing that it has.
+    """
+    for event in events:
+        if event.kind == "created" and event.profile_id == part.profile.id:
+            return event.at
+    written = (trait.written_at for trait in part.profile.traits.values())
+    return min((*part.profile.identifiers.values(), *written), default=split_at)
 
 
 @dataclass(frozen=True, slots=True)
