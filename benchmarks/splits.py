@@ -21,6 +21,7 @@ from profile_lookup.database.embedded.server import EmbeddedPostgres
 from profile_lookup.database.event_rows import events_of
 from profile_lookup.database.migrations import migrate
 from profile_lookup.database.pool import Database
+from profile_lookup.garbage_collection import collect_seldom
 from profile_lookup.history.splits import SplitRequest, split_profile
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.history.creation import Actor
@@ -47,6 +48,7 @@ async def measure(url: str, identifiers: int, events: int, rounds: int) -> dict[
     """Return the milliseconds of the writes of each kind."""
     database = Database(url, pool_size=1)
     store = await _make_store(database)
+    collect_seldom()
     kinds: dict[str, list[float]] = {
         name: [] for name in ("update", "update of the large profile", "newest join", "oldest join", "all joins")
     }

@@ -4,6 +4,7 @@ The caller holds the lock of the profile's row, and the keys of all identifiers 
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -72,12 +73,13 @@ async def write_split(
     log = EventLog()
     log.add(event, [person.profile])
     stored = {person.profile.id: person.profile}
-    await write(connection, store, difference_of(stored, parts, parts.keys(), created, (), log))
+    difference = difference_of(stored, parts, parts.keys(), created, (), log)
+    await write(connection, store, replace(difference, separated=parts if keeps_apart else ()))
     await _write_aliases(connection, store.id, done)
     await _write_events(connection, store.id, person.events, numbers, done.events)
     if keeps_apart:
         await insert_separations(connection, store.id, done.separations(), event.at)
-    if keeps_apart or person.profile.separations:
+    elif person.profile.separations:
         await connection.execute(_MARK_SEPARATED, {"store_id": store.id, "profile_ids": list(parts)})
 
 
@@ -151,7 +153,7 @@ _INSERT_SEPARATIONS = text("""
     ) as decided (id, decision, part, is_lifted)
 """)
 
-# An earlier split may keep the IDs of some parts apart from others, and not those of other parts.
+# An earlier split keeps some of the parts apart from others.
 _MARK_SEPARATED = text("""
     update profile set is_separated = true
     where store_id = :store_id and id = any (cast(:profile_ids as uuid[])) and not is_separated

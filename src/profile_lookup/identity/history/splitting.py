@@ -131,9 +131,10 @@ def _joins(events: Sequence[Event], named: Sequence[UUID]) -> set[UUID]:
 
 def _parts(replay: PartReplay, person: Person) -> Iterator[Part]:
     """Yield the parts, the earliest first. Counted names belong to a value, so they go where it goes."""
+    ids = replay.ids_by_part()
     for part_id, part in sorted(replay.parts.items()):
         names = {each: counted for each, counted in person.profile.names.items() if each in part.identifiers}
-        aliases = frozenset(replay.ids_of(part_id) - {part_id})
+        aliases = frozenset(ids[part_id] - {part_id})
         is_new = part_id not in {person.profile.id, *person.aliases}
         yield Part(replace(part, names=names), aliases, is_new)
 
