@@ -122,9 +122,7 @@ def main() -> None:
         Path(directory).chmod(0o711)  # if root runs this, PostgreSQL runs as another user, who must be able to enter
         with EmbeddedPostgres(Path(directory) / "pg") as server:
             migrate(server.url_as(SUPERUSER))
-            kinds = asyncio.run(
-                measure(server.url_as(SUPERUSER), options.identifiers, options.events, options.rounds)
-            )
+            kinds = asyncio.run(measure(server.url_as(SUPERUSER), options.identifiers, options.events, options.rounds))
     base = statistics.median(kinds["update"])
     for kind, taken in kinds.items():
         median = statistics.median(taken)

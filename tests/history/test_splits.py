@@ -204,9 +204,7 @@ async def test_a_malformed_split_is_refused(client: httpx.AsyncClient, store_id:
     assert (refused.status_code, refused.json()["code"]) == (400, 520046)
 
 
-async def test_a_split_of_an_alias_is_redirected(
-    client: httpx.AsyncClient, store_id: str, database: Database
-) -> None:
+async def test_a_split_of_an_alias_is_redirected(client: httpx.AsyncClient, store_id: str, database: Database) -> None:
     ann, bob = await merged(client, store_id)
     moved = await split(client, store_id, bob, await joins_of(database, ann))
     assert moved.status_code == 308
