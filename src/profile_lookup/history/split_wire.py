@@ -10,7 +10,6 @@ from profile_lookup.identity.blocked_values import MAX_VALUES
 from profile_lookup.identity.history.splitting import Part, Split
 from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.rules import IdentityResolutionSettings
-from profile_lookup.identity.values.normalization import MAX_LENGTH
 from profile_lookup.ingest.wire import Traits
 from profile_lookup.profiles.wire import IdentifierSet
 from profile_lookup.web import ids
