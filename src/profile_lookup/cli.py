@@ -18,6 +18,7 @@ COMMANDS = {
     "export": "archives.export_store",
     "restore": "archives.restore_store",
     "import": "import_file.import_file",
+    "split": "split.split",
     "serve": "serve.serve",
     "worker": "worker.worker",
     "migrate": "database.migrate",

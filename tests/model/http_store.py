@@ -42,7 +42,8 @@ class Service:
     store: Store
 
     def call(self, method: str, path: str, body: Any = None) -> httpx.Response:
-        return self.portal.call(self.store.call, method, path, body)
+        answer: httpx.Response = self.portal.call(self.store.call, method, path, body)
+        return answer
 
     def rows(self, query: str) -> Sequence[Any]:
         async def read() -> Sequence[Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from typing import Any
 
 import asyncpg
 import httpx
@@ -18,7 +19,7 @@ from tests.program.conftest import client_of, serving, wait_until_blocked
 @pytest.mark.parametrize("table", ["profile", "alias", "event", "separation"])
 async def test_a_process_that_is_killed_in_the_middle_of_a_split_changes_nothing(
     database: Database,
-    connection: "asyncpg.Connection[object]",
+    connection: "asyncpg.Connection[Any]",
     served_settings: dict[str, object],
     table: str,
 ) -> None:

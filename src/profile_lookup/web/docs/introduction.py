@@ -17,7 +17,10 @@ TAGS = [
     {"name": "Profile", "description": "The data about a person, under one canonical ID."},
     {"name": "Identifiers", "description": "The values by which a person can be found."},
     {"name": "Traits", "description": "The properties of a person, each with the time of its last change."},
-    {"name": "History", "description": "Undo what made profiles one person, and keep them apart **(ours)**."},
+    {
+        "name": "History",
+        "description": "What happened to profiles, why they are one person, and how that is undone **(ours)**.",
+    },
     {"name": "Store", "description": "A tenant with its settings, trait groups and profiles."},
     {
         "name": "IdentityResolutionSettings",
