@@ -16,7 +16,7 @@ from profile_lookup.identity.difference import difference_of
 from profile_lookup.identity.history.event import Event
 from profile_lookup.identity.history.event_log import EventLog, creation_event
 from profile_lookup.identity.history.separations import Separation
-from profile_lookup.identity.history.splitting import Person, Split, created_at
+from profile_lookup.identity.history.splitting import Person, Split, times_of_creation
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile
 from profile_lookup.ingest.writes import write
@@ -64,12 +64,8 @@ async def write_split(
 ) -> None:
     """Make the parts profiles, each with its aliases and its events, and record the split by this event."""
     parts = {part.profile.id: part.profile for part in done.parts}
-    events = [*person.events, *done.events]
-    created = {
-        part.profile.id: created_at(part, events, event.at)
-        for part in done.parts
-        if part.profile.id != person.profile.id
-    }
+    new = (part for part in parts.values() if part.id != person.profile.id)
+    created = times_of_creation(new, [*person.events, *done.events], event.at)
     log = EventLog()
     log.add(event, [person.profile])
     stored = {person.profile.id: person.profile}

@@ -51,16 +51,18 @@ class Split:
         return parted(self.id, [part.ids for part in self.parts])
 
 
-def created_at(part: Part, events: Iterable[Event], split_at: datetime) -> datetime:
-    """Return when the profile of a part began: the time of its creation, if one of the events tells it.
+def times_of_creation(parts: Iterable[Profile], events: Iterable[Event], split_at: datetime) -> dict[UUID, datetime]:
+    """Return when each of these profiles began: the time of its creation, if one of the events tells it.
 
     An earlier version did not record creations. Then the profile is as old as the oldest thing that it has.
     """
-    for event in events:
-        if event.kind == "created" and event.profile_id == part.profile.id:
-            return event.at
-    written = (trait.written_at for trait in part.profile.traits.values())
-    return min((*part.profile.identifiers.values(), *written), default=split_at)
+    created = {event.profile_id: event.at for event in events if event.kind == "created"}
+    return {part.id: created.get(part.id) or _oldest_time(part, split_at) for part in parts}
+
+
+def _oldest_time(profile: Profile, default: datetime) -> datetime:
+    written = (trait.written_at for trait in profile.traits.values())
+    return min((*profile.identifiers.values(), *written), default=default)
 
 
 @dataclass(frozen=True, slots=True)
