@@ -26,6 +26,7 @@ from schemathesis.checks import (
 )
 
 from profile_lookup.settings import Settings
+from profile_lookup.web import ids
 from tests.contract import conforming
 from tests.contract.documents import Json, operations, our_openapi, ours
 
@@ -86,6 +87,14 @@ LIKELY_BODIES: dict[str, st.SearchStrategy[Any]] = {
             "matchingRules": st.lists(st.sampled_from(["email", "phone", "chat"]), min_size=1, unique=True),
         }
     ),
+    "SplitProfile": st.fixed_dictionaries(
+        {"events": st.just([ids.EXAMPLE_EVENT_ID])},
+        optional={
+            "keepApart": st.booleans(),
+            "dryRun": st.booleans(),
+            "block": st.lists(IDENTIFIERS, max_size=2),
+        },
+    ),
     "UpdateBlockedValues": st.fixed_dictionaries(
         {"builtIn": st.booleans()},
         optional={
@@ -129,6 +138,7 @@ class Resources:
             "profileId": self._make_profile(phone="+442079460958")
             if operation_id in {"DeleteProfile", "DeleteProfileIdentifier"}
             else self.profile_id,
+            "otherProfileId": self.merged_id,
             "idType": "phone",
             "traitGroupName": self._make_trait_group() if operation_id == "DeleteTraitGroup" else self.group,
             "operationId": self.operation_id,

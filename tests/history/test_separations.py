@@ -124,6 +124,7 @@ async def test_what_is_not_kept_apart_is_not_found(
         assert (missing.status_code, missing.json()["code"]) == (404, 20404)
     malformed = await client.delete(separation(store_id, ann, "ann"))
     assert (malformed.status_code, malformed.json()["code"]) == (400, 520046)
+    assert malformed.json()["message"].startswith("otherProfileId: expected mem_profile_ and 26 characters")
     assert await contents(database) == before
 
 

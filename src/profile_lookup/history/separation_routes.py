@@ -90,7 +90,7 @@ async def delete_separation(
 ) -> Accepted:
     """Nothing merges at once **(ours)**: the next write that names both makes them one person."""
     if not ids.is_well_formed(ids.PROFILE_ID_PATTERN, other_profile_id):
-        raise IdMalformed("otherProfile")
+        raise IdMalformed("profile", "otherProfileId")
     other_id = ids.decoded(other_profile_id)
     if other_id is None:
         raise SeparationNotFound
