@@ -113,10 +113,23 @@ class HttpStore(MemoryStore):
         path = f"/Profiles/{self._wire_id(known)}"
         if change.traits:
             self._send("PATCH", path, {"traits": traits})
-        else:
-            (identifier,) = change.incoming
-            self._send("POST", f"{path}/Identifiers", {"idType": identifier.id_type, "value": identifier.value})
+            return known
+        (new,) = change.incoming
+        if change.replaced is None:
+            self._send("POST", f"{path}/Identifiers", {"idType": new.id_type, "value": new.value})
+            return known
+        if new.id_type != change.replaced.id_type:
+            raise RequestRefused("no request replaces a value by one of another type")
+        body = {"idType": new.id_type, "oldValue": change.replaced.value, "newValue": new.value}
+        self._send("PATCH", f"{path}/Identifiers/{new.id_type}", body)
         return known
+
+    def erase(self, profile_id: UUID) -> None:
+        self._send("DELETE", f"/Profiles/{self._wire_id(profile_id)}")
+
+    def lift(self, one: UUID, other: UUID) -> None:
+        """Raises `RequestRefused` if the two are not kept apart."""
+        self._send("DELETE", f"/Profiles/{self._wire_id(one)}/Separations/{self._wire_id(other)}")
 
     def split(self, profile_id: UUID, named: list[UUID], *, keeps_apart: bool = True) -> Split:
         events = [ids.event_id(self._real(each)) for each in named]
@@ -133,14 +146,14 @@ class HttpStore(MemoryStore):
         for profile in self._service.portal.call(self._service.store.profiles):
             assert self._service.call("DELETE", f"/Profiles/{profile}").status_code == 202
 
-    def _send(self, method: str, path: str, body: Any) -> httpx.Response:
+    def _send(self, method: str, path: str, body: Any = None) -> httpx.Response:
         self.number += 1
         self._times.sent.append(CLOCK.now())
         answer = self._service.call(method, path, body)
         if answer.status_code != 202:
             self.number -= 1
             self._times.sent.pop()
-            assert answer.status_code in {400, 409}, answer.text
+            assert answer.status_code in {400, 404, 409}, answer.text
             raise RequestRefused(answer.text)
         self._refresh()
         return answer

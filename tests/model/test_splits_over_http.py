@@ -4,6 +4,7 @@ The properties are those of `tests/identity/history/test_split_promises.py`, wit
 store in memory.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
@@ -16,8 +17,17 @@ from profile_lookup.database.pool import Database
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.settings import Settings
 from tests.conftest import finished
-from tests.identity.history.memory_store import model_state
-from tests.identity.history.random_writes import ALL_SETTINGS, CASES, UNIQUE, Kind, RandomWrite, writes
+from tests.identity.history.memory_store import model_state, replayed_on
+from tests.identity.history.random_writes import (
+    ALL_SETTINGS,
+    CASES,
+    UNIQUE,
+    Kind,
+    RandomWrite,
+    kinds,
+    model_settings,
+    writes,
+)
 from tests.identity.history.test_split_promises import (
     CREATES,
     ORDERS,
@@ -27,9 +37,10 @@ from tests.identity.history.test_split_promises import (
     undone_and_never_joined,
 )
 from tests.model.http_store import GROUP, HttpStore, Service, trait_group
+from tests.model.model import Model
 from tests.model.service import Store
 
-PROPERTIES = 15
+PROPERTIES = 20
 """The tests of this module, which share the cases, since each case takes some tens of requests."""
 
 some_cases = settings(
@@ -40,7 +51,16 @@ some_cases = settings(
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )
 
+counts: Counter[str] = Counter()
+
 MakeStore = Callable[[IdentityResolutionSettings], HttpStore]
+
+
+@pytest.fixture(autouse=True)
+def _report() -> Iterator[None]:
+    counts.clear()
+    yield
+    print(dict(sorted(counts.items())))  # noqa: T201 -- a summary for pytest -rP
 
 
 @pytest.fixture
@@ -98,6 +118,7 @@ def test_joins_of_unique_types_are_undone_in_any_order(make_store: MakeStore, or
     def compare(drawn: Sequence[RandomWrite]) -> None:
         store, oracle, _ = undone_and_never_joined(UNIQUE, drawn, order, make_store=make_store)
         assert store.state() == model_state(oracle)
+        counts["cases"] += 1
 
     compare()
 
@@ -110,6 +131,7 @@ def test_the_newest_join_is_undone_whatever_the_settings(make_store: MakeStore, 
         undo_newest = partial(undone_and_never_joined, joins_of=newest_join, make_store=make_store)
         store, oracle, _ = undo_newest(ALL_SETTINGS[name], drawn)
         assert store.state() == model_state(oracle)
+        counts["cases"] += 1
 
     compare()
 
@@ -122,5 +144,26 @@ def test_joins_are_undone_if_each_later_write_would_have_met_the_same_person(mak
         store, oracle, met = undone_and_never_joined(ALL_SETTINGS[name], drawn, make_store=make_store)
         assume(met_the_same_people(store, oracle, met))
         assert store.state() == model_state(oracle)
+        counts["cases"] += 1
+
+    compare()
+
+
+EVERYTHING = kinds(create=7, patch=2, add=1, replace=1, erase=1, split=3, lift=1)
+
+
+@pytest.mark.parametrize("name", ALL_SETTINGS)
+def test_random_splits_among_random_writes_leave_what_the_model_says(make_store: MakeStore, name: str) -> None:
+    @some_cases
+    @given(writes(ALL_SETTINGS[name], EVERYTHING, 5, 25))
+    def compare(drawn: Sequence[RandomWrite]) -> None:
+        store = make_store(ALL_SETTINGS[name])
+        model = Model(model_settings(ALL_SETTINGS[name]))
+        for write in drawn:
+            done = store.do(write)
+            if done is not None:
+                replayed_on(model, done)
+                assert store.state() == model_state(model)
+                counts[write.kind] += 1
 
     compare()
