@@ -149,7 +149,7 @@ def test_joins_are_undone_if_each_later_write_would_have_met_the_same_person(mak
     compare()
 
 
-EVERYTHING = kinds(create=7, patch=2, add=1, replace=1, erase=1, split=3, lift=1)
+EVERYTHING = kinds(create=8, patch=2, add=1, replace=1, erase=1, split=8, lift=1)
 
 
 @pytest.mark.parametrize("name", ALL_SETTINGS)
