@@ -123,7 +123,9 @@ class IdMalformed(RequestRefused):
     """`parameter` is the ID's name in the path, unless the kind says it."""
 
     def __init__(self, kind: str, parameter: str | None = None) -> None:
-        super().__init__(f"{parameter or f'{kind}Id'}: expected mem_{kind}_ and 26 characters, the first 0-7, the others 0-9 or a-z")
+        super().__init__(
+            f"{parameter or f'{kind}Id'}: expected mem_{kind}_ and 26 characters, the first 0-7, the others 0-9 or a-z"
+        )
 
 
 class StoreIdMalformed(IdMalformed):

@@ -1,6 +1,5 @@
 """A join is undone over HTTP: the parts are profiles again, and everything that leads to them is theirs."""
 
-import asyncio
 from datetime import datetime
 
 import httpx
@@ -8,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from profile_lookup.database.pool import Database
-from tests.conftest import PATIENCE, change_settings, look_up, make_profile, make_store
+from tests.conftest import change_settings, look_up, make_profile, make_store
 from tests.database.contents import contents
 from tests.history.splits import events_of, joins_of, merged, parts_after, separated_from, split, stored_profile
 
@@ -229,44 +228,6 @@ async def test_the_split_is_an_event_of_who_asked_for_it(
     async with database.statements() as connection:
         actor = await connection.scalar(text("select document ->> 'o' from event where kind = 'split'"))
     assert actor == f'["account","{account[0]}"]'
-
-
-async def test_blocked_values_identify_nobody_from_then_on(
-    client: httpx.AsyncClient, store_id: str, database: Database
-) -> None:
-    office = await make_profile(client, store_id, email="office@example.com", phone=BOB)
-    await make_profile(client, store_id, email="Office@Example.com", phone="+13175550002")
-    path = f"/v1/ControlPlane/Stores/{store_id}/BlockedValues"
-    before = await client.get(path)
-    block = [{"idType": "email", "value": "OFFICE@example.com"}]
-    parts = await parts_after(client, store_id, office, await joins_of(database, office), block=block)
-    assert [part["identifiers"] for part in parts] == [
-        [{"idType": "phone", "values": [BOB]}],
-        [{"idType": "phone", "values": ["+13175550002"]}],
-    ]
-    after = await client.get(path)
-    assert after.json() == {**before.json(), "values": [{"idType": "email", "value": "office@example.com"}]}
-    assert after.headers["ETag"] != before.headers["ETag"]
-    assert await make_profile(client, store_id, email="office@example.com", phone=BOB) == office
-    assert await look_up(client, store_id, "email", "office@example.com") == []
-
-
-async def test_an_operation_removes_blocked_values_from_all_other_profiles(
-    client: httpx.AsyncClient, store_id: str, database: Database
-) -> None:
-    ann, _ = await merged(client, store_id)
-    await make_profile(client, store_id, chat="shared-1")
-    block = [{"idType": "chat", "value": "shared-1"}]
-    await parts_after(client, store_id, ann, await joins_of(database, ann), block=block)
-    async with asyncio.timeout(PATIENCE):
-        while await _stored_values(database, "chat"):
-            await asyncio.sleep(0.05)
-
-
-async def _stored_values(database: Database, id_type: str) -> list[str]:
-    async with database.statements() as connection:
-        query = text("select value from identifier where id_type = :id_type")
-        return list((await connection.execute(query, {"id_type": id_type})).scalars())
 
 
 async def _times_of_creation(database: Database) -> set[datetime]:

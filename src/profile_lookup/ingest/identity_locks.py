@@ -107,7 +107,7 @@ async def lock_and_gather(
     """Lock the profiles on which the decision about the requests can depend, and the known one, and return them.
 
     `requests` holds the identifiers of each request. Nobody else can add one of the `reserved` identifiers until we
-    commit; who holds them is neither locked nor returned. The locks are held until we commit. Of the profiles that share a
+    commit; who holds them is neither locked nor returned. All locks are held until then. Of the profiles that share a
     value, few are locked (docs/decisions/0024-weak-matches-are-two.md). Raises `RulesChanged` or `CandidateMoved`, upon
     which the caller must release the locks and start over, and `ProfileMoved` or `ProfileNotFound` if the known profile
     does not exist any more.
