@@ -16,7 +16,6 @@ REQUESTS: list[tuple[str, str, Any]] = [
     ("GET", "/Identifiers/chat", None),
     ("PATCH", "/Identifiers/chat", {"idType": "chat", "oldValue": "c-1", "newValue": "c-2"}),
     ("DELETE", "/Identifiers/chat", None),
-    ("GET", "/Separations", None),
 ]
 
 
