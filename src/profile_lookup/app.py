@@ -62,13 +62,14 @@ if TYPE_CHECKING:
 
 FEATURES = (
     lookup_routes, batch_routes, bulk_routes, imports, upload_routes, create_routes, profiles, identifier_routes,
-    split_routes, separation_routes, memory_routes, stores, identity_settings, blocked_values, trait_groups, operations, accounts, health,
+    split_routes, separation_routes, memory_routes, stores, identity_settings, blocked_values, trait_groups, operations,
+    accounts, health,
 )  # fmt: skip
 """The modules that have a `router`, in the order in which they are tried: `…/Profiles/Imports` is no profile's path."""
 
 DOCUMENTED = (
-    lookup_routes, batch_routes, create_routes, profiles, identifier_routes, split_routes, separation_routes, bulk_routes,
-    imports, upload_routes, stores, identity_settings, blocked_values, trait_groups, operations, accounts,
+    lookup_routes, batch_routes, create_routes, profiles, identifier_routes, split_routes, separation_routes,
+    bulk_routes, imports, upload_routes, stores, identity_settings, blocked_values, trait_groups, operations, accounts,
 )  # fmt: skip
 """The modules whose operations are documented, in this order."""
 

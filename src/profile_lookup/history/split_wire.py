@@ -86,5 +86,6 @@ def _identifier_sets(settings: IdentityResolutionSettings, profile: Profile) -> 
     """Return the identifiers as the profile's own list has them: by type, and in chronological order."""
     values: dict[str, list[str]] = {id_type: [] for id_type in settings.id_types}
     for identifier, _ in sorted(profile.identifiers.items(), key=lambda item: (item[1], item[0].value)):
-        values[identifier.id_type].append(identifier.value)
+        # The settings may have changed since the caller was admitted.
+        values.setdefault(identifier.id_type, []).append(identifier.value)
     return [IdentifierSet(id_type=id_type, values=of_type) for id_type, of_type in values.items() if of_type]

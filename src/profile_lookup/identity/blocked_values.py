@@ -101,7 +101,10 @@ class BlockedValues:
         return blocked_values
 
     def with_values(self, settings: IdentityResolutionSettings, values: Iterable[Identifier]) -> Self:
-        """Return what is blocked if these values are blocked, too. Raises `RequestRefused`, which names them `block`."""
+        """Return what is blocked if these values are blocked, too.
+
+        Raises `RequestRefused`, whose message calls them `block`.
+        """
         all_values = tuple(dict.fromkeys((*self.values, *_normalized(settings, "block", values))))
         if len(all_values) > MAX_VALUES:
             raise RequestRefused(f"block: expected at most {MAX_VALUES} values together with those that are blocked")
