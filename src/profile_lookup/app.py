@@ -22,7 +22,7 @@ from profile_lookup.database.busy_poll import BusyPoll
 from profile_lookup.database.pool import Database
 from profile_lookup.database.signing_key import SigningKey
 from profile_lookup.garbage_collection import collect_seldom
-from profile_lookup.history import feed_routes
+from profile_lookup.history import feed_routes, separation_routes, split_routes
 from profile_lookup.history import routes as history
 from profile_lookup.history.feed_waits import FeedWaits
 from profile_lookup.identity_settings import routes as identity_settings
@@ -64,14 +64,15 @@ if TYPE_CHECKING:
 
 FEATURES = (
     lookup_routes, batch_routes, bulk_routes, imports, upload_routes, create_routes, profiles, identifier_routes,
-    suspect_routes, memory_routes, history, feed_routes, stores, identity_settings, blocked_values, trait_groups,
-    operations, accounts, health,
+    suspect_routes, split_routes, separation_routes, memory_routes, history, feed_routes, stores, identity_settings,
+    blocked_values, trait_groups, operations, accounts, health,
 )  # fmt: skip
 """The modules that have a `router`, in the order in which they are tried: `…/Profiles/Imports` is no profile's path."""
 
 DOCUMENTED = (
-    lookup_routes, batch_routes, create_routes, profiles, identifier_routes, suspect_routes, bulk_routes, imports,
-    upload_routes, history, feed_routes, stores, identity_settings, blocked_values, trait_groups, operations, accounts,
+    lookup_routes, batch_routes, create_routes, profiles, identifier_routes, suspect_routes, split_routes,
+    separation_routes, bulk_routes, imports, upload_routes, history, feed_routes, stores, identity_settings,
+    blocked_values, trait_groups, operations, accounts,
 )  # fmt: skip
 """The modules whose operations are documented, in this order."""
 

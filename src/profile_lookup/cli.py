@@ -19,6 +19,7 @@ COMMANDS = {
     "restore": "archives.restore_store",
     "import": "import_file.import_file",
     "explain": "explain.explain",
+    "split": "split.split",
     "serve": "serve.serve",
     "worker": "worker.worker",
     "migrate": "database.migrate",

@@ -30,6 +30,7 @@
     │   │   KeyNotFound
     │   ├── IdentifierNotFound      the profile has no identifier of this type
     │   ├── MemoryHalfAbsent        the address belongs to the half of the API that this service does not have
+    │   ├── SeparationNotFound      the two profiles are not kept apart
     │   ├── NothingToReplace        the profile does not have the value that should be replaced
     │   └── NothingToRemove         the profile has no value that could be removed
     ├── ProfileMoved                the profile was merged into the profile `canonical_id`
@@ -120,8 +121,12 @@ class RequestRefused(ProfileLookupError):
 
 
 class IdMalformed(RequestRefused):
-    def __init__(self, kind: str) -> None:
-        super().__init__(f"{kind}Id: expected mem_{kind}_ and 26 characters, the first 0-7, the others 0-9 or a-z")
+    """`parameter` is the ID's name in the path, unless the kind says it."""
+
+    def __init__(self, kind: str, parameter: str | None = None) -> None:
+        super().__init__(
+            f"{parameter or f'{kind}Id'}: expected mem_{kind}_ and 26 characters, the first 0-7, the others 0-9 or a-z"
+        )
 
 
 class StoreIdMalformed(IdMalformed):
@@ -250,6 +255,11 @@ class KeyNotFound(NotFound):
 
 class IdentifierNotFound(NotFound):
     pass
+
+
+class SeparationNotFound(NotFound):
+    def __init__(self) -> None:
+        super().__init__("These two profiles are not kept apart")
 
 
 class MemoryHalfAbsent(NotFound):

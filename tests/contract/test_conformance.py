@@ -31,6 +31,9 @@ ADDITIONAL = {
     "FetchProfileExplanation": "why all this is one person",
     "ListStoreEvents": "what happens in a store, for those who follow it",
     "UploadProfilesImport": "the target of an import's url, unless that is S3",
+    "SplitProfile": "joins of a profile are undone",
+    "ListSeparations": "from whom a split keeps a profile apart",
+    "DeleteSeparation": "two profiles may become one person again",
 }
 """Operations that the contract does not have, and what they are for."""
 WITHOUT_CREDENTIALS = {"UploadProfilesImport": "its address is signed"}
@@ -88,6 +91,9 @@ CODES = {
     "FetchProfileIdentifier": PROFILE,
     "PatchProfileIdentifier": PROFILE | BODY | {520014, 20409},
     "DeleteProfileIdentifier": PROFILE | {520017},
+    "SplitProfile": PROFILE | BODY | {20409},
+    "ListSeparations": PROFILE,
+    "DeleteSeparation": PROFILE,
     "CreateStore": BODY | {520044, 520045, 20404},
     "ListStores": {520046, 20404},
     "FetchStore": STORE,

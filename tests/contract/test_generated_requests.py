@@ -26,6 +26,7 @@ from schemathesis.checks import (
 )
 
 from profile_lookup.settings import Settings
+from profile_lookup.web import ids
 from tests.contract import conforming
 from tests.contract.documents import Json, operations, our_openapi, ours
 
@@ -96,6 +97,14 @@ LIKELY_BODIES: dict[str, st.SearchStrategy[Any]] = {
     "UpdateIdentityResolutionSettings": st.fixed_dictionaries(SETTINGS),
     "PreviewIdentityResolutionSettings": st.fixed_dictionaries(SETTINGS, optional={"blockedValues": BLOCKED_VALUES}),
     "UpdateBlockedValues": BLOCKED_VALUES,
+    "SplitProfile": st.fixed_dictionaries(
+        {"events": st.just([ids.EXAMPLE_EVENT_ID])},
+        optional={
+            "keepApart": st.booleans(),
+            "dryRun": st.booleans(),
+            "block": st.lists(IDENTIFIERS, max_size=2),
+        },
+    ),
 }
 
 
@@ -130,6 +139,7 @@ class Resources:
             "profileId": self._make_profile(phone="+442079460958")
             if operation_id in {"DeleteProfile", "DeleteProfileIdentifier"}
             else self.profile_id,
+            "otherProfileId": self.merged_id,
             "idType": "phone",
             "traitGroupName": self._make_trait_group() if operation_id == "DeleteTraitGroup" else self.group,
             "operationId": self.operation_id,

@@ -96,6 +96,7 @@ _EVENTS = text("""
     order by number
 """)
 
+# Each event is found by one index probe, whatever the planner believes of how many there are.
 _REWRITE = text(f"""
     update event
     set
@@ -105,6 +106,8 @@ _REWRITE = text(f"""
         cast(:number as bigint[]),
         {", ".join(f"cast(:{n} as {'text' if k == 'json' else k}[])" for n, k in EVENT_COLUMNS.items())}
     ) as became (number, {", ".join(EVENT_COLUMNS)})
-    where event.store_id = :store_id and event.number = became.number
-        and event.number = any (cast(:number as bigint[]))
+    cross join lateral (
+        select e.ctid from event e where e.store_id = :store_id and e.number = became.number offset 0
+    ) stored
+    where event.ctid = stored.ctid
 """)  # noqa: S608 -- made of the constants above

@@ -100,6 +100,16 @@ class BlockedValues:
         _refuse_bad_patterns(settings, sent_patterns)
         return blocked_values
 
+    def with_values(self, settings: IdentityResolutionSettings, values: Iterable[Identifier]) -> Self:
+        """Return what is blocked if these values are blocked, too.
+
+        Raises `RequestRefused`, whose message calls them `block`.
+        """
+        all_values = tuple(dict.fromkeys((*self.values, *_normalized(settings, "block", values))))
+        if len(all_values) > MAX_VALUES:
+            raise RequestRefused(f"block: expected at most {MAX_VALUES} values together with those that are blocked")
+        return replace(self, values=all_values)
+
     def judge(self, settings: IdentityResolutionSettings, sent: Identifier) -> NormalizedIdentifier | Block:
         """Return the identifier as a store keeps it, or why it identifies nobody.
 

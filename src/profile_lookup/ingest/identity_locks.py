@@ -102,20 +102,23 @@ async def lock_and_gather(
     store: StoreRules,
     requests: Iterable[Iterable[NormalizedIdentifier]] = (),
     known: UUID | None = None,
+    reserved: Iterable[NormalizedIdentifier] = (),
 ) -> list[Profile]:
     """Lock the profiles on which the decision about the requests can depend, and the known one, and return them.
 
-    `requests` holds the identifiers of each request. The locks are held until we commit. Of the profiles that share a
+    `requests` holds the identifiers of each request. Nobody else can add one of the `reserved` identifiers until we
+    commit; who holds them is neither locked nor returned. All locks are held until then. Of the profiles that share a
     value, few are locked (docs/decisions/0024-weak-matches-are-two.md). Raises `RulesChanged` or `CandidateMoved`, upon
     which the caller must release the locks and start over, and `ProfileMoved` or `ProfileNotFound` if the known profile
     does not exist any more.
     """
     unique, shared = _identifying(store.settings, requests)
+    locked = (*unique, *(identifier for _, identifier in shared), *reserved)
     parameters = {
         "store_id": store.id,
         "revision": store.revision,
         "store_key": store_key(store.id),
-        "keys": _array_of_numbers(_lock_keys(store.id, (*unique, *(identifier for _, identifier in shared)))),
+        "keys": _array_of_numbers(_lock_keys(store.id, locked)),
         "id_types": _array_of_types(identifier.id_type for identifier in unique),
         "values": [identifier.value for identifier in unique],
         "known": known,

@@ -186,7 +186,7 @@ _AMEND = f"""
             from {_rows("dropped")}
             cross join lateral (
                 select i.ctid from identifier i
-                where i.store_id = :store_id and i.profile_id = dropped.profile_id
+                where i.store_id = :store_id and i.profile_id is not distinct from dropped.profile_id
                     and i.id_type = dropped.id_type and i.value = dropped.value
                 offset 0
             ) held

@@ -143,6 +143,6 @@ def test_the_way_back_and_the_way_forward_meet_the_same_states(name: str, of_kin
                 assert {each: plain(part) for each, part in replay.parts.items()} == state
             if "remove" not in of_kinds:  # what was forgotten is in neither, but not in the same words
                 assert replay.events == events
-            assert replay.ids_of(profile.id) == store.ids_of(profile.id)
+            assert replay.ids_by_part()[profile.id] == store.ids_of(profile.id)
 
     check()

@@ -91,9 +91,10 @@ def undone_and_never_joined(
     drawn: Sequence[RandomWrite],
     order: str = "in one call",
     joins_of: Callable[[MemoryStore], tuple[UUID, list[Event]]] = most_joined,
+    make_store: Callable[[IdentityResolutionSettings], MemoryStore] = MemoryStore,
 ) -> tuple[MemoryStore, Model, dict[int, str | None]]:
     """Return the store after its joins were undone, the oracle, and the profile of each write in the oracle."""
-    store = MemoryStore(rules)
+    store = make_store(rules)
     done = [done for write in drawn if (done := store.do(write)) is not None]
     assume(store.profiles)
     profile_id, joins = joins_of(store)

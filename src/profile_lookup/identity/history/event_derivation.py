@@ -1,6 +1,6 @@
 """Derives the event of a write from the profiles before it and the profile after it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -28,9 +28,9 @@ def event_of(
     """Return the event of a write to these profiles, the canonical one first, which are the profile `after` now."""
     identifiers = after.identifiers
     carried = request.carried.values()
-    dropped = {each for each in carried if each not in identifiers}.union(
-        *(profile.identifiers.keys() - identifiers.keys() for profile in before)
-    )
+    # Sets are made of dictionaries, and compared with them, in half the time that their views take.
+    lost = [set(profile.identifiers).difference(identifiers) for profile in before]
+    dropped = {each for each in carried if each not in identifiers}.union(*lost)
     added = tuple(
         each for each in carried if each in identifiers and not any(each in profile.identifiers for profile in before)
     )
@@ -46,7 +46,7 @@ def event_of(
         added,
         removed,
         tuple(sorted(dropped.difference(removed))),
-        _before(request, before, after) if before else NOTHING_BEFORE,
+        _before(request, before, after, lost[0]) if before else NOTHING_BEFORE,
         actor,
         undone_by=undone_by,
     )
@@ -65,6 +65,7 @@ def _before(
     request: RecordedRequest,
     profiles: Sequence[Profile],
     after: Profile,
+    lost: Collection[NormalizedIdentifier],
 ) -> Before:
     canonical, *absorbed = profiles
     identifiers, traits = after.identifiers, after.traits
@@ -73,7 +74,7 @@ def _before(
     written = of_others.union(each for each in request.carried.values() if each in held)
     former_traits = canonical.traits
     return Before(
-        lost={each: held[each] for each in sorted(held.keys() - identifiers.keys())},
+        lost={each: held[each] for each in sorted(lost)},
         retimed={each: held[each] for each in sorted(written) if identifiers.get(each, held[each]) != held[each]},
         traits={
             name: former_traits.get(name)

@@ -42,6 +42,8 @@ class PartReplay:
         self.events: list[Event] = []
         self._holders: dict[NormalizedIdentifier, UUID] = {}
         self._part_of: dict[UUID, UUID] = {}
+        # IDs of the parts that a profile has become, which the events know under one ID. Profiles that the events say
+        # are one share the set.
         self._heirs: dict[UUID, set[UUID]] = {}
         # A value of a unique type stays with the one that had it first, then with the smaller ID: a type may have
         # become unique since, or two values equal.
@@ -55,19 +57,22 @@ class PartReplay:
             self._put(replace(profile, identifiers=identifiers))
             self._part_of |= dict.fromkeys((profile.id, *aliases[profile.id]), profile.id)
 
-    def ids_of(self, part: UUID) -> set[UUID]:
-        """Return all IDs of a part."""
-        return {each for each, part_id in self._part_of.items() if part_id == part}
+    def ids_by_part(self) -> dict[UUID, set[UUID]]:
+        """Return all IDs of each part."""
+        ids: dict[UUID, set[UUID]] = {part: set() for part in self.parts}
+        for each, part in self._part_of.items():
+            ids[part].add(each)
+        return ids
 
     def apply(self, event: Event, *, is_undone: bool) -> None:
         """Replay a write. Raises `IdentifiesNobody` if it is an undone update that leaves no profile."""
         participants = event.participants
-        heirs = {self._part_of[each] for participant in participants for each in self._heirs_of(participant)}
+        new_heirs: set[UUID] = set()
         if event.kind == "created":
             self._create(event, event.profile_id)
         elif is_undone and event.kind == "updated":
             self._create(event, event.id)
-            heirs.add(event.id)
+            new_heirs = {event.id}
         else:
             parts = {self._part_that_is_meant(event, participant) for participant in participants}
             if is_undone:
@@ -76,12 +81,16 @@ class PartReplay:
                 self._write(event, [part], event.request.kind, is_undone=True)
             else:
                 self._write(event, sorted(parts), event.kind, is_undone=False)
-        became = {self._part_of[each] for each in heirs}
-        self._heirs |= dict.fromkeys(participants, became)
+        self._heirs |= dict.fromkeys(participants, self._united_heirs(participants, new_heirs))
 
-    def _heirs_of(self, profile_id: UUID) -> Collection[UUID]:
-        """Return the parts that a profile has become, which the events know under one ID."""
-        return self._heirs.get(profile_id, (profile_id,))
+    def _united_heirs(self, participants: Collection[UUID], new: set[UUID]) -> set[UUID]:
+        """Return all heirs in the largest of the participants' sets, so that many joins take no longer than few."""
+        largest, *others = sorted([*map(self._heirs_of, participants), new], key=len, reverse=True)
+        largest.update(*others)
+        return largest
+
+    def _heirs_of(self, profile_id: UUID) -> set[UUID]:
+        return self._heirs.get(profile_id) or {profile_id}
 
     def _part_that_is_meant(self, event: Event, participant: UUID) -> UUID:
         """Return the part of a participant that the event is about.
@@ -149,7 +158,7 @@ class PartReplay:
         removed = (*event.removed, *(times if request.renews else ()))
         identifiers, traits = written(self._settings, parts, times, request.traits, event.at, removed)
         for part in parts:
-            for each in part.identifiers.keys() - identifiers.keys():
+            for each in set(part.identifiers).difference(identifiers):
                 self._holders.pop(each, None)
         after = Profile(part_id, identifiers, traits)
         self._put(after, parts[0] if parts else None)
@@ -177,7 +186,7 @@ class PartReplay:
     def _put(self, part: Profile, before: Profile | None = None) -> None:
         """Set a part. `before` is the same part before its last event: what it held then is known already."""
         self.parts[part.id] = part
-        new = part.identifiers.keys() - (before.identifiers.keys() if before else ())
+        new = set(part.identifiers).difference(before.identifiers if before else ())
         self._holders |= dict.fromkeys((each for each in new if self._settings.is_unique(each.id_type)), part.id)
 
 

@@ -1,7 +1,8 @@
 """A split undoes joins of a person: it replays the writes since then, and the joins that it names join nobody."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from profile_lookup.errors import AlreadyUndone, JoinRefused, RequestRefused
@@ -48,6 +49,20 @@ class Split:
     def separations(self) -> dict[UUID, Separation]:
         """Return what keeps the parts apart, for each of their IDs."""
         return parted(self.id, [part.ids for part in self.parts])
+
+
+def times_of_creation(parts: Iterable[Profile], events: Iterable[Event], split_at: datetime) -> dict[UUID, datetime]:
+    """Return when each of these profiles began: the time of its creation, if one of the events tells it.
+
+    An earlier version did not record creations. Then the profile is as old as the oldest thing that it has.
+    """
+    created = {event.profile_id: event.at for event in events if event.kind == "created"}
+    return {part.id: created.get(part.id) or _oldest_time(part, split_at) for part in parts}
+
+
+def _oldest_time(profile: Profile, default: datetime) -> datetime:
+    written = (trait.written_at for trait in profile.traits.values())
+    return min((*profile.identifiers.values(), *written), default=default)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +133,10 @@ def _joins(events: Sequence[Event], named: Sequence[UUID]) -> set[UUID]:
 
 def _parts(replay: PartReplay, person: Person) -> Iterator[Part]:
     """Yield the parts, the earliest first. Counted names belong to a value, so they go where it goes."""
+    ids = replay.ids_by_part()
     for part_id, part in sorted(replay.parts.items()):
         names = {each: counted for each, counted in person.profile.names.items() if each in part.identifiers}
-        aliases = frozenset(replay.ids_of(part_id) - {part_id})
+        aliases = frozenset(ids[part_id] - {part_id})
         is_new = part_id not in {person.profile.id, *person.aliases}
         yield Part(replace(part, names=names), aliases, is_new)
 

@@ -1,0 +1,84 @@
+"""`POST /v1/Stores/{storeId}/Profiles/{profileId}/Splits`."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Response, status
+
+from profile_lookup.clock import CLOCK
+from profile_lookup.errors import AlreadyUndone, JoinRefused, RequestRefused
+from profile_lookup.history.split_wire import SplitAnswer, SplitBody
+from profile_lookup.history.splits import split_profile
+from profile_lookup.operations.dependencies import QuotasOfApp
+from profile_lookup.profiles.dependencies import PROFILE_ERRORS, ProfileOfStore
+from profile_lookup.web import ids
+from profile_lookup.web.body import ContractRoute, json_body
+from profile_lookup.web.dependencies import DatabaseOfApp
+from profile_lookup.web.openapi import answer, error_answers, request_example
+from profile_lookup.web.redirects import moved_answer
+from profile_lookup.web.wire import OURS
+
+router = APIRouter(prefix="/v1/Stores/{storeId}/Profiles/{profileId}/Splits", route_class=ContractRoute)
+
+_DONE = "The joins are undone."
+_WOULD_BE_DONE = "This is what would be left. Nothing was changed."
+
+_REQUEST_EXAMPLE: dict[str, Any] = {
+    "events": [ids.EXAMPLE_EVENT_ID],
+    "keepApart": True,
+    "block": [{"idType": "email", "value": "office@acme.example"}],
+    "dryRun": False,
+}
+_PARTS_EXAMPLE = [
+    {
+        "id": ids.EXAMPLE_PROFILE_ID,
+        "isNew": False,
+        "identifiers": [{"idType": "phone", "values": ["+14155552000"]}],
+        "traits": {"Contact": {"firstName": "Ann", "phone": "+14155552000"}},
+    }
+]
+
+
+def _example(message: str) -> dict[str, Any]:
+    return {"message": message, "eventId": ids.EXAMPLE_EVENT_ID, "profiles": _PARTS_EXAMPLE}
+
+
+@router.post(
+    "",
+    operation_id="SplitProfile",
+    tags=["History"],
+    summary="Undo joins of a profile",
+    status_code=202,
+    responses={
+        200: answer("It was a dry run: this is what would be left.", _example(_WOULD_BE_DONE)) | {"model": SplitAnswer},
+        202: answer("The split is done and durable.", _example(_DONE)),
+        **moved_answer(308),
+        **error_answers(
+            RequestRefused("events: Field required"),
+            JoinRefused(0, "an event of this profile"),
+            JoinRefused(0, "a join: an event of kind merged or updated"),
+            AlreadyUndone(0),
+            *PROFILE_ERRORS,
+            has_body=True,
+        ),
+    },
+    openapi_extra=OURS | request_example(_REQUEST_EXAMPLE),
+)
+async def split(
+    addressed: ProfileOfStore,
+    body: Annotated[SplitBody, json_body(SplitBody)],
+    database: DatabaseOfApp,
+    quotas: QuotasOfApp,
+    response: Response,
+) -> SplitAnswer:
+    """The profile becomes what it would be if these joins had never happened **(ours)**.
+
+    All later writes are replayed, each for the part that it was about. Nobody else is touched: what somebody else has
+    by now stays there. With `block`, the values identify nobody any more, and an operation removes them from all other
+    profiles.
+    """
+    store = addressed.store
+    request = body.to_domain()
+    done = await split_profile(database, store, addressed.id, request, CLOCK.now(), addressed.actor, quotas)
+    if request.is_dry_run:
+        response.status_code = status.HTTP_200_OK
+    return SplitAnswer.of_domain(store.settings, _WOULD_BE_DONE if request.is_dry_run else _DONE, done)

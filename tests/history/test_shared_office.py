@@ -1,0 +1,62 @@
+"""An office address makes one person of 150 colleagues; one split gives them back, and they stay apart."""
+
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+from sqlalchemy import text
+
+from profile_lookup.database.event_rows import events_of, ids_of_people
+from profile_lookup.database.pool import Database
+from profile_lookup.identity.history.bridges import bridges_of
+from profile_lookup.identity.history.explanation import links_of
+from profile_lookup.web import ids
+from tests.conftest import look_up
+from tests.history.splits import joins_of, split
+from tests.imports.conftest import imported, mappings
+
+FILE = (Path(__file__).parents[1] / "imports" / "files" / "shared-office.csv").read_bytes()
+PHONES = [line.split(",")[1] for line in FILE.decode().splitlines()[1:]]
+COLUMNS = mappings(**{"Email": "email", "Phone": "phone", "First Name": "firstName", "Last Name": "lastName"})
+OFFICE = "office@acme.example"
+
+
+async def imported_counts(client: httpx.AsyncClient, store_id: str) -> tuple[int, int, int, int]:
+    """Import the file, and return how many rows created, updated and merged profiles, and how many were refused."""
+    answer, _ = await imported(client, store_id, FILE, COLUMNS)
+    assert answer["status"] == "COMPLETED"
+    progress = answer["progress"]
+    return progress["created"], progress["updated"], progress["merged"], progress["refused"]
+
+
+async def test_one_split_gives_the_people_of_an_office_back(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    assert await imported_counts(client, store_id) == (1, 149, 0, 0)
+    (office,) = await look_up(client, store_id, "email", OFFICE)
+    (bridge,) = await bridges(database, ids.decoded(office))
+    assert bridge == (OFFICE, 150)
+
+    joins = await joins_of(database, office)
+    done = await split(client, store_id, office, joins, block=[{"idType": "email", "value": OFFICE}])
+    assert done.status_code == 202, done.text
+    parts = done.json()["profiles"]
+    assert [part["identifiers"] for part in parts] == [[{"idType": "phone", "values": [phone]}] for phone in PHONES]
+    assert len({part["traits"]["Contact"]["lastName"] for part in parts}) == 150
+    found = [await look_up(client, store_id, "phone", phone) for phone in PHONES]
+    assert found == [[part["id"]] for part in parts]
+    assert await look_up(client, store_id, "email", OFFICE) == []
+
+    assert await imported_counts(client, store_id) == (0, 150, 0, 0)
+    assert [await look_up(client, store_id, "phone", phone) for phone in PHONES] == found
+    async with database.statements() as connection:
+        assert await connection.scalar(text("select count(*) from profile")) == 150
+
+
+async def bridges(database: Database, profile_id: UUID | None) -> list[tuple[str, int]]:
+    assert profile_id is not None
+    async with database.statements() as connection:
+        store_id = await connection.scalar(text("select id from store"))
+        ids_of_person = await ids_of_people(connection, store_id, [profile_id])
+        events = [event for _, event in await events_of(connection, store_id, ids_of_person)]
+    return [(each.identifier.value, each.holds_together) for each in bridges_of(links_of(events))]
