@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from profile_lookup.blocked_values import queries as blocked_values
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
-from profile_lookup.history.split_rows import held_by_others, person_of, write_split
+from profile_lookup.history.split_rows import held_by_others, locked_person, write_split
 from profile_lookup.identity.blocked_values import BlockedValues
 from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.history.event import Event
@@ -102,7 +102,7 @@ class _Undo:
             await lock_rules(connection, store.account_id, store.id)
         (profile,) = await lock_and_gather(connection, store, known=self.profile_id, reserved=returning)
         refuse_outdated(request.if_match, profile_etag(profile.id, values_by_group(profile.traits)))
-        person, numbers = await person_of(connection, store, profile)
+        person, numbers = await locked_person(connection, store, profile)
         may_return = identifiers_that_may_return(person.events, request.events) - profile.identifiers.keys()
         if not may_return <= returning:
             returning |= may_return
