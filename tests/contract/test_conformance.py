@@ -91,7 +91,7 @@ CODES = {
     "FetchProfileIdentifier": PROFILE,
     "PatchProfileIdentifier": PROFILE | BODY | {520014, 20409},
     "DeleteProfileIdentifier": PROFILE | {520017},
-    "SplitProfile": PROFILE | BODY | {20409},
+    "SplitProfile": PROFILE | BODY | {20409, 520043},
     "ListSeparations": PROFILE,
     "DeleteSeparation": PROFILE,
     "CreateStore": BODY | {520044, 520045, 20404},

@@ -1,16 +1,11 @@
 """An office address makes one person of 150 colleagues; one split gives them back, and they stay apart."""
 
 from pathlib import Path
-from uuid import UUID
 
 import httpx
 from sqlalchemy import text
 
-from profile_lookup.database.event_rows import events_of, ids_of_people
 from profile_lookup.database.pool import Database
-from profile_lookup.identity.history.bridges import bridges_of
-from profile_lookup.identity.history.explanation import links_of
-from profile_lookup.web import ids
 from tests.conftest import look_up
 from tests.history.splits import joins_of, split
 from tests.imports.conftest import imported, mappings
@@ -34,8 +29,9 @@ async def test_one_split_gives_the_people_of_an_office_back(
 ) -> None:
     assert await imported_counts(client, store_id) == (1, 149, 0, 0)
     (office,) = await look_up(client, store_id, "email", OFFICE)
-    (bridge,) = await bridges(database, ids.decoded(office))
-    assert bridge == (OFFICE, 150)
+    explained = await client.get(f"/v1/Stores/{store_id}/Profiles/{office}/Explanation")
+    assert explained.json()["bridges"] == [{"idType": "email", "value": OFFICE, "holdsTogether": 150}]
+    assert len(explained.json()["joins"]) == 149
 
     joins = await joins_of(database, office)
     done = await split(client, store_id, office, joins, block=[{"idType": "email", "value": OFFICE}])
@@ -51,12 +47,3 @@ async def test_one_split_gives_the_people_of_an_office_back(
     assert [await look_up(client, store_id, "phone", phone) for phone in PHONES] == found
     async with database.statements() as connection:
         assert await connection.scalar(text("select count(*) from profile")) == 150
-
-
-async def bridges(database: Database, profile_id: UUID | None) -> list[tuple[str, int]]:
-    assert profile_id is not None
-    async with database.statements() as connection:
-        store_id = await connection.scalar(text("select id from store"))
-        ids_of_person = await ids_of_people(connection, store_id, [profile_id])
-        events = [event for _, event in await events_of(connection, store_id, ids_of_person)]
-    return [(each.identifier.value, each.holds_together) for each in bridges_of(links_of(events))]

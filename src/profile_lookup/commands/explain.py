@@ -1,19 +1,18 @@
 """`profile-lookup explain`: why a profile is one person, as a tree."""
 
 import asyncio
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
 from profile_lookup.commands.accounts import AccountOption, chosen_account
 from profile_lookup.commands.database import configure, open_database, running_database
 from profile_lookup.commands.errors import CommandError
+from profile_lookup.commands.profile_arguments import StoreArgument, console, printable, profile_id_of, store_id_of
 from profile_lookup.errors import NotFound, ProfileMoved
 from profile_lookup.history.queries import person_of
 from profile_lookup.identity.history.bridges import Bridge
@@ -26,26 +25,19 @@ from profile_lookup.settings import Settings
 from profile_lookup.stores.admission import rules_in_force
 from profile_lookup.web import ids
 
-_LONGEST_LINE = 1 << 20  # characters of a line that no terminal shows, so that programs can read whole lines
-
 
 def explain(
-    store: Annotated[str, typer.Argument(metavar="STORE", help="mem_store_…, as `stores list` shows it.")],
+    store: StoreArgument,
     profile: Annotated[str, typer.Argument(metavar="PROFILE", help="mem_profile_…, or the ID of a merged one.")],
     account: AccountOption = None,
 ) -> None:
     """Show why a profile is one person: the joins that made it, and the identifiers that alone hold it together."""
-    store_id = ids.store_uuid(store)
-    if store_id is None:
-        raise CommandError("STORE: expected mem_store_ and 26 characters")
-    profile_id = ids.decoded(profile) if ids.is_well_formed(ids.PROFILE_ID_PATTERN, profile) else None
-    if profile_id is None:
-        raise CommandError("PROFILE: expected mem_profile_ and 26 characters")
+    store_id, profile_id = store_id_of(store), profile_id_of(profile)
     with running_database(configure()) as settings:
         person, explanation = asyncio.run(_explained(settings, account, store_id, profile_id))
-    console = Console(markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else _LONGEST_LINE)
+    output = console()
     for tree in trees_of(person, explanation):
-        console.print(tree)
+        output.print(tree)
 
 
 async def _explained(
@@ -102,14 +94,9 @@ def _actor(actor: Actor | None) -> str:
 
 def _listed(identifiers: Iterable[NormalizedIdentifier]) -> Iterator[str]:
     for each in identifiers:
-        yield f"{each.id_type} {'(removed since)' if is_forgotten(each) else _printable(each.value)}"
+        yield f"{each.id_type} {'(removed since)' if is_forgotten(each) else printable(each.value)}"
 
 
 def _bridge_line(bridge: Bridge) -> str:
     (identifier,) = _listed([bridge.identifier])
     return f"{identifier} holds {bridge.holds_together} parts together"
-
-
-def _printable(value: str) -> str:
-    """Return the value without what a terminal would take for a command, such as an escape sequence."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in value)

@@ -1,14 +1,12 @@
 """`profile-lookup split`: joins of a profile are undone, after it was shown what would be left."""
 
 import asyncio
-import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,6 +14,14 @@ from profile_lookup.clock import CLOCK
 from profile_lookup.commands.accounts import AccountOption, chosen_account
 from profile_lookup.commands.database import configure, open_database, running_database
 from profile_lookup.commands.errors import CommandError
+from profile_lookup.commands.profile_arguments import (
+    StoreArgument,
+    console,
+    event_id_of,
+    printable,
+    profile_id_of,
+    store_id_of,
+)
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import NotFound, ProfileMoved
 from profile_lookup.history.splits import SplitRequest, split_profile
@@ -29,11 +35,10 @@ from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 
 _ACTOR = Actor("command", "split")
-_LONGEST_LINE = 1 << 20  # characters of a line that no terminal shows, so that programs can read whole lines
 
 
 def split(
-    store: Annotated[str, typer.Argument(metavar="STORE", help="mem_store_…, as `stores list` shows it.")],
+    store: StoreArgument,
     profile: Annotated[str, typer.Argument(metavar="PROFILE", help="mem_profile_…, the canonical ID.")],
     events: Annotated[list[str], typer.Argument(metavar="EVENT…", help="The joins to undo: mem_event_…")],
     account: AccountOption = None,
@@ -46,12 +51,11 @@ def split(
 ) -> None:
     """Undo what made people one profile. First it is shown what would be left, and nothing is changed."""
     request = SplitRequest(
-        [_uuid_of("EVENT", "event", ids.EVENT_ID_PATTERN, each) for each in events],
+        [event_id_of(each) for each in events],
         keep_apart,
         [_parse_blocked(each) for each in block or ()],
     )
-    store_id = _uuid_of("STORE", "store", ids.STORE_ID_PATTERN, store)
-    profile_id = _uuid_of("PROFILE", "profile", ids.PROFILE_ID_PATTERN, profile)
+    store_id, profile_id = store_id_of(store), profile_id_of(profile)
     with running_database(configure()) as settings:
         asyncio.run(_split(settings, account, store_id, profile_id, request, confirmed=yes))
 
@@ -94,33 +98,20 @@ async def _done(
 
 def _show(done: Split) -> None:
     """Print a line for each part."""
-    console = Console(markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else _LONGEST_LINE)
     table = Table(box=None, pad_edge=False)
     for name in ("profile", "", "identifiers", "traits"):
         table.add_column(name, overflow="fold")
     for part in done.parts:
         table.add_row(ids.profile_id(part.profile.id), "new" if part.is_new else "", *map(", ".join, _columns(part)))
-    console.print(table)
+    console().print(table)
 
 
 def _columns(part: Part) -> tuple[Iterable[str], Iterable[str]]:
     held = sorted(part.profile.identifiers.items(), key=lambda item: (item[1], item[0]))
     return (
-        (f"{each.id_type} {_printable(each.value)}" for each, _ in held),
-        (f"{name.name} {_printable(str(trait.value))}" for name, trait in sorted(part.profile.traits.items())),
+        (f"{each.id_type} {printable(each.value)}" for each, _ in held),
+        (f"{name.name} {printable(str(trait.value))}" for name, trait in sorted(part.profile.traits.items())),
     )
-
-
-def _printable(value: str) -> str:
-    """Return the value without what a terminal would take for a command, such as an escape sequence."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in value)
-
-
-def _uuid_of(argument: str, kind: str, pattern: str, wire_id: str) -> UUID:
-    uuid = ids.decoded(wire_id) if ids.is_well_formed(pattern, wire_id) else None
-    if uuid is None:
-        raise CommandError(f"{argument}: expected mem_{kind}_ and 26 characters")
-    return uuid
 
 
 def _parse_blocked(text: str) -> Identifier:

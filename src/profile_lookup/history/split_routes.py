@@ -5,14 +5,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response, status
 
 from profile_lookup.clock import CLOCK
-from profile_lookup.errors import AlreadyUndone, JoinRefused, RequestRefused
+from profile_lookup.errors import AlreadyUndone, JoinRefused, Outdated, RequestRefused
 from profile_lookup.history.split_wire import SplitAnswer, SplitBody
 from profile_lookup.history.splits import split_profile
 from profile_lookup.operations.dependencies import QuotasOfApp
 from profile_lookup.profiles.dependencies import PROFILE_ERRORS, ProfileOfStore
 from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute, json_body
-from profile_lookup.web.dependencies import DatabaseOfApp
+from profile_lookup.web.dependencies import DatabaseOfApp, IfMatch
 from profile_lookup.web.openapi import answer, error_answers, request_example
 from profile_lookup.web.redirects import moved_answer
 from profile_lookup.web.wire import OURS
@@ -58,6 +58,7 @@ def _example(message: str) -> dict[str, Any]:
             JoinRefused(0, "a join: an event of kind merged or updated"),
             AlreadyUndone(0),
             *PROFILE_ERRORS,
+            Outdated(),
             has_body=True,
         ),
     },
@@ -69,6 +70,7 @@ async def split(
     database: DatabaseOfApp,
     quotas: QuotasOfApp,
     response: Response,
+    if_match: IfMatch = None,
 ) -> SplitAnswer:
     """The profile becomes what it would be if these joins had never happened **(ours)**.
 
@@ -77,7 +79,7 @@ async def split(
     profiles.
     """
     store = addressed.store
-    request = body.to_domain()
+    request = body.to_domain(if_match)
     done = await split_profile(database, store, addressed.id, request, CLOCK.now(), addressed.actor, quotas)
     if request.is_dry_run:
         response.status_code = status.HTTP_200_OK

@@ -23,7 +23,7 @@ from profile_lookup.ingest.writes import write
 from profile_lookup.stores.rules_cache import StoreRules
 
 
-async def person_of(
+async def locked_person(
     connection: AsyncConnection, store: StoreRules, profile: Profile
 ) -> tuple[Person, Mapping[UUID, int]]:
     """Return the person of a locked profile, and the numbers of its stored events by their IDs."""

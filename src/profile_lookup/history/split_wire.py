@@ -1,6 +1,6 @@
 """The JSON bodies of splits and separations."""
 
-from typing import Any, Self
+from typing import Self
 from uuid import UUID
 
 from pydantic import Field
@@ -8,7 +8,7 @@ from pydantic import Field
 from profile_lookup.history.splits import SplitRequest
 from profile_lookup.identity.blocked_values import MAX_VALUES
 from profile_lookup.identity.history.splitting import Part, Split
-from profile_lookup.identity.profile import Profile
+from profile_lookup.identity.profile import Profile, values_by_group
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.ingest.wire import Traits
 from profile_lookup.profiles.wire import IdentifierSet
@@ -31,13 +31,14 @@ class SplitBody(WireModel):
     )
     dry_run: bool = Field(default=False, description="Whether only the answer is wanted, and nothing is changed.")
 
-    def to_domain(self) -> SplitRequest:
+    def to_domain(self, if_match: str | None) -> SplitRequest:
         """Return the request. An ID that no event can have becomes zero, which is the ID of none."""
         return SplitRequest(
             [ids.decoded(each) or UUID(int=0) for each in self.events],
             self.keep_apart,
             [each.to_domain() for each in self.block],
             self.dry_run,
+            if_match,
         )
 
 
@@ -49,14 +50,11 @@ class PartAnswer(AnswerModel):
 
     @classmethod
     def of_domain(cls, settings: IdentityResolutionSettings, part: Part) -> Self:
-        traits: dict[str, dict[str, Any]] = {}
-        for (group, name), trait in sorted(part.profile.traits.items()):
-            traits.setdefault(group, {})[name] = trait.value
         return cls(
             id=ids.profile_id(part.profile.id),
             is_new=part.is_new,
             identifiers=_identifier_sets(settings, part.profile),
-            traits=traits,
+            traits=values_by_group(part.profile.traits),
         )
 
 

@@ -15,19 +15,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from profile_lookup.blocked_values import queries as blocked_values
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
-from profile_lookup.history.split_rows import held_by_others, person_of, write_split
+from profile_lookup.history.split_rows import held_by_others, locked_person, write_split
 from profile_lookup.identity.blocked_values import BlockedValues
 from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.history.event import Event
 from profile_lookup.identity.history.splitting import Person, Split, identifiers_that_may_return, split
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
-from profile_lookup.identity.profile import TraitName
+from profile_lookup.identity.profile import TraitName, values_by_group
 from profile_lookup.ingest.identity_locks import CandidateMoved, Write, lock_and_gather, write_in_transaction
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queue import enqueue
 from profile_lookup.operations.quotas import Quotas, refuse_beyond_queue_quota
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.stores.rules_lock import lock_rules
+from profile_lookup.web.etags import profile_etag, refuse_outdated
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +39,14 @@ class SplitRequest:
     - `keeps_apart`: the parts never become one person again
     - `block`: values that identify nobody from now on
     - `is_dry_run`: nothing is written
+    - `if_match`: the ETags that the profile may have
     """
 
     events: Sequence[UUID]
     keeps_apart: bool = True
     block: Sequence[Identifier] = ()
     is_dry_run: bool = False
+    if_match: str | None = None
 
     @property
     def blocks(self) -> bool:
@@ -62,8 +65,9 @@ async def split_profile(
 ) -> Split:
     """Undo joins of a profile, and return what is left of it: the same for a dry run, which changes nothing.
 
-    Raises `JoinRefused`, `AlreadyUndone`, `RequestRefused` for a value that cannot be blocked, `TooManyOperations`,
-    `ProfileMoved`, `ProfileNotFound`, `StoreNotFound` and `Unavailable`. In each case nothing is written.
+    Raises `Outdated`, `JoinRefused`, `AlreadyUndone`, `RequestRefused` for a value that cannot be blocked,
+    `TooManyOperations`, `ProfileMoved`, `ProfileNotFound`, `StoreNotFound` and `Unavailable`. In each case nothing is
+    written.
     """
     returning: set[NormalizedIdentifier] = set()
 
@@ -97,7 +101,8 @@ class _Undo:
         if request.blocks:
             await lock_rules(connection, store.account_id, store.id)
         (profile,) = await lock_and_gather(connection, store, known=self.profile_id, reserved=returning)
-        person, numbers = await person_of(connection, store, profile)
+        refuse_outdated(request.if_match, profile_etag(profile.id, values_by_group(profile.traits)))
+        person, numbers = await locked_person(connection, store, profile)
         may_return = identifiers_that_may_return(person.events, request.events) - profile.identifiers.keys()
         if not may_return <= returning:
             returning |= may_return

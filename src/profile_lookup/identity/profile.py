@@ -44,3 +44,11 @@ class Profile:
     names: Mapping[NormalizedIdentifier, tuple[int, ...]] = field(default_factory=dict)
     separations: SeparationsOfIds = NOT_SEPARATED
     creation: Creation | None = None
+
+
+def values_by_group(traits: Mapping[TraitName, Trait]) -> dict[str, dict[str, TraitValue]]:
+    """Return the values of traits by group and name, in the order of the names."""
+    groups: dict[str, dict[str, TraitValue]] = {}
+    for (group, name), trait in sorted(traits.items()):
+        groups.setdefault(group, {})[name] = trait.value
+    return groups
