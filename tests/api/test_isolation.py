@@ -50,6 +50,7 @@ class Stranger:
         names = {
             "storeId": store_id, "profileId": self.profile_id, "idType": "phone", "traitGroupName": "Contact",
             "importId": "mem_import_00000000000000000000000001",
+            "otherProfileId": "mem_profile_00000000000000000000000001",
         }  # fmt: skip
         self.tap.sent.clear()
         answer = await self.client.request(method, path.format(**names), **body)
