@@ -16,7 +16,7 @@ from profile_lookup.database.pool import Database
 from profile_lookup.identity.history.event import Event
 from profile_lookup.identity.history.forgetting import ended, identifiers_of, without_identifiers
 from profile_lookup.identity.history.splitting import Person, split
-from profile_lookup.ingest.identity_locks import profiles_with
+from profile_lookup.ingest.locked_profiles import profiles_with
 from profile_lookup.web import ids
 from tests.conftest import change_settings, look_up, make_profile, make_store
 from tests.database.archived_stores import exported, restore_lines, rules_of

@@ -16,7 +16,7 @@ from profile_lookup.identity.history.event_document import event_of_document
 from profile_lookup.identity.history.forgetting import traits_of, without_traits
 from profile_lookup.identity.trait_definitions import TraitGroup
 from profile_lookup.identity_settings.wire import IdentifierConfigBody, IdentityResolutionSettingsBody
-from profile_lookup.ingest.identity_locks import is_defined, profile_of
+from profile_lookup.ingest.locked_profiles import is_defined, profile_of
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.trait_groups import queries as trait_groups
 from profile_lookup.trait_groups.wire import TraitDefinitionBody, TraitGroupRequest

@@ -17,7 +17,7 @@ from profile_lookup.identity.history.event import Event
 from profile_lookup.identity.history.event_log import creation_event
 from profile_lookup.identity.history.splitting import Person
 from profile_lookup.ingest.aliases import moved_or_not_found
-from profile_lookup.ingest.identity_locks import profile_of
+from profile_lookup.ingest.locked_profiles import profile_of
 from profile_lookup.stores.rules_cache import StoreRules
 
 EVENTS_KEY = Key((event.c.number,))

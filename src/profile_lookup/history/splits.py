@@ -21,8 +21,9 @@ from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.history.event import Event
 from profile_lookup.identity.history.splitting import Person, Split, identifiers_that_may_return, split
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
-from profile_lookup.identity.profile import TraitName, values_by_group
+from profile_lookup.identity.profile import values_by_group
 from profile_lookup.ingest.identity_locks import CandidateMoved, Write, lock_and_gather, write_in_transaction
+from profile_lookup.ingest.locked_profiles import is_defined
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queue import enqueue
 from profile_lookup.operations.quotas import Quotas, refuse_beyond_queue_quota
@@ -131,11 +132,9 @@ class _Undo:
             for each in {*person.profile.identifiers, *may_return}
             if each.id_type in settings.id_types and self.blocking.block(settings, each)
         }
-
-        def is_defined(name: TraitName) -> bool:
-            return name.group in groups and name.name in groups[name.group].traits
-
-        return split(settings, person, self.request.events, split_id, blocked.union(withheld), is_defined)
+        return split(
+            settings, person, self.request.events, split_id, blocked.union(withheld), partial(is_defined, groups)
+        )
 
     async def _block(self, connection: AsyncConnection) -> None:
         """Put the blocked values in force; an operation removes them from all other profiles."""

@@ -27,7 +27,8 @@ from profile_lookup.identity.profile_replay import ProfileReplay, SharedValue, W
 from profile_lookup.identity.traits import read_traits
 from profile_lookup.ingest.evictions import log_evictions
 from profile_lookup.ingest.former_forms import Former, former_forms, with_stored_replaced
-from profile_lookup.ingest.identity_locks import Write, lock_and_gather, with_names, write_in_transaction
+from profile_lookup.ingest.identity_locks import Write, lock_and_gather, write_in_transaction
+from profile_lookup.ingest.locked_profiles import with_names
 from profile_lookup.ingest.new_profiles import copy_new_profiles
 from profile_lookup.ingest.writes import write
 from profile_lookup.stores.rules_cache import StoreRules

@@ -21,7 +21,8 @@ from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.retention import first_to_go
 from profile_lookup.ingest.identity_locks import lock_and_gather, write_in_transaction
-from profile_lookup.ingest.writes import erase_profiles, write
+from profile_lookup.ingest.profile_erasure import erase_profiles
+from profile_lookup.ingest.writes import write
 from profile_lookup.stores.rules_cache import StoreRules
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from profile_lookup.clock import CLOCK
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.values.normalization import NormalizedValue
-from profile_lookup.ingest.identity_locks import profiles_with
+from profile_lookup.ingest.locked_profiles import profiles_with
 from profile_lookup.ingest.removals import difference_of_removal
 from profile_lookup.ingest.writes import write
 from profile_lookup.operations.job import Job

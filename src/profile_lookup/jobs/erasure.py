@@ -12,7 +12,7 @@ from profile_lookup.database.tables import profile
 from profile_lookup.identity.history.event import Event
 from profile_lookup.identity.history.forgetting import traits_of, without_traits
 from profile_lookup.ingest.forgetting import rewrite_events
-from profile_lookup.ingest.writes import erase_profiles
+from profile_lookup.ingest.profile_erasure import erase_profiles
 from profile_lookup.operations.job import Job, retried_forever
 from profile_lookup.web import ids
 

@@ -29,8 +29,9 @@ from profile_lookup.identity.settings_change import SettingsChange
 from profile_lookup.identity.values.normalization import normalize
 from profile_lookup.identity_settings.queries import refuse_contradictions, replace, shared_values_refusal
 from profile_lookup.ingest.evictions import log_evictions
-from profile_lookup.ingest.identity_locks import lock_and_gather, profiles_with, with_names
+from profile_lookup.ingest.identity_locks import lock_and_gather
 from profile_lookup.ingest.large_profiles import recount_identifiers
+from profile_lookup.ingest.locked_profiles import profiles_with, with_names
 from profile_lookup.ingest.removals import difference_of_removal
 from profile_lookup.ingest.writes import write
 from profile_lookup.jobs.rewritten_history import rewrite_history

@@ -24,7 +24,8 @@ from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.profile_replay import ProfileReplay, Written
 from profile_lookup.identity.renormalization import rewritten
 from profile_lookup.ingest.forgetting import rewrite_events
-from profile_lookup.ingest.identity_locks import lock_and_gather, with_names
+from profile_lookup.ingest.identity_locks import lock_and_gather
+from profile_lookup.ingest.locked_profiles import with_names
 from profile_lookup.ingest.removals import difference_of_removal
 from profile_lookup.ingest.writes import write
 from profile_lookup.stores.rules_cache import StoreRules
