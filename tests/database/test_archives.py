@@ -28,6 +28,7 @@ EVENTS = """
         store_id, row_number() over (partition by store_id order by number), id, kind, happened_at, profile_id, document,
         repetition_key is null
     from event
+    where profile_id is not null
 """
 
 
