@@ -38,6 +38,12 @@ create table separation (
 );
 create index separation_store_id_decision_idx on separation (store_id, decision);
 
+create table history_end (
+    store_id uuid not null,
+    number bigint not null,
+    constraint history_end_pkey primary key (store_id)
+);
+
 create table event_feed (
     store_id uuid not null,
     settled bigint not null,
@@ -245,7 +251,7 @@ alter table profile
     drop column creation_number,
     drop column created_by,
     drop column is_separated;
-drop table event, separation, event_feed, event_batch;
+drop table event, separation, history_end, event_feed, event_batch;
 drop sequence event_number;
 """
 

@@ -1,4 +1,4 @@
-"""The settings that limit what clients may do."""
+"""The settings that limit what clients may do, and what is kept of it."""
 
 from typing import Annotated
 
@@ -91,6 +91,14 @@ class LimitSettings(BaseSettings):
     failed_credentials_burst: Annotated[
         int, Field(ge=1, le=HIGHEST_RATE, description="How many such requests are answered 401 at once.")
     ] = 20
+    history_days: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=36_500,
+            description="For how many days an event keeps what is needed to undo it. After that, it can still be seen.",
+        ),
+    ] = 400
 
     @property
     def limit_per_key(self) -> RateLimit | None:

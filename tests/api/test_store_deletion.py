@@ -59,6 +59,7 @@ _HISTORY = (
         insert into separation (store_id, id, decision, part, is_lifted, decided_at)
         values (:store_id, gen_random_uuid(), gen_random_uuid(), 0, false, now())
     """),
+    text("insert into history_end values (:store_id, 1)"),
     text("insert into event_feed values (:store_id, 1, '{2}', 1, 3)"),
     text("insert into event_batch values (:store_id, 1, 3, '{}', 1)"),
 )
@@ -107,7 +108,7 @@ async def test_after_the_deletion_only_its_operations_are_left(
 ) -> None:
     await _fill_every_table(client, store_id)
     await _fill_history(database, store_id)
-    history = {"event", "separation", "event_feed", "event_batch"}
+    history = {"event", "separation", "history_end", "event_feed", "event_batch"}
     everywhere = {"store", "trait_group", "operation", "profile", "alias", "identifier"}
     assert await _tables_with(database, store_id) == everywhere | history
     operation = await finished(client, await client.delete(f"{STORES}/{store_id}"))

@@ -35,6 +35,16 @@ async def events_of(connection: AsyncConnection, store_id: UUID, ids: Collection
     return list(numbered_events(rows))
 
 
+async def lock_people(connection: AsyncConnection, store_id: UUID, profile_ids: Collection[UUID]) -> bool:
+    """Lock the profiles of whoever has one of these IDs.
+
+    Return whether they are still theirs: while we waited, an ID may have become that of a profile that we do not hold.
+    """
+    parameters = {"store_id": store_id, "profile_ids": list(profile_ids)}
+    locked = set((await connection.execute(_LOCK, parameters)).scalars())
+    return locked.issuperset((await connection.execute(_CANONICAL, parameters)).scalars())
+
+
 async def rewrite(connection: AsyncConnection, store_id: UUID, events: Sequence[NumberedEvent]) -> None:
     """Write these events over the stored ones. The caller holds the locks of their profiles."""
     if not events:
@@ -76,18 +86,27 @@ def _repetition_key(store_id: UUID, event: Event) -> int | None:
     return int.from_bytes(digest.digest(), signed=True)
 
 
-_IDS = text("""
-    with canonical as (
-        select coalesce(
-            (select alias.profile_id from alias where alias.store_id = :store_id and alias.id = sought.id), sought.id
-        ) as id
-        from unnest(cast(:profile_ids as uuid[])) as sought (id)
-    )
+_CANONICAL = text("""
+    select coalesce(
+        (select alias.profile_id from alias where alias.store_id = :store_id and alias.id = sought.id), sought.id
+    ) as id
+    from unnest(cast(:profile_ids as uuid[])) as sought (id)
+""")
+
+_LOCK = text(f"""
+    select profile.id from profile
+    where profile.store_id = :store_id and profile.id = any (array({_CANONICAL.text}))
+    order by profile.id
+    for no key update
+""")  # noqa: S608 -- made of the constant above
+
+_IDS = text(f"""
+    with canonical as ({_CANONICAL.text})
     select id from canonical
     union
     select alias.id from alias
     where alias.store_id = :store_id and alias.profile_id = any (array(select id from canonical))
-""")
+""")  # noqa: S608 -- made of the constant above
 
 _EVENTS = text("""
     select number, id, kind, happened_at, profile_id, document

@@ -390,6 +390,15 @@ separation = Table(
     Index(None, "store_id", "decision"),
 )
 
+# How far a store's history has ended: `jobs/history_end.py`. A row is made when its first event ends.
+history_end = Table(
+    "history_end",
+    metadata,
+    Column("store_id", Uuid, primary_key=True),
+    # All events up to this number have ended.
+    Column("number", BigInteger, nullable=False),
+)
+
 # How far a store's feed of events is: `history/feed.py`. A row is made when somebody reads it for the first time.
 event_feed = Table(
     "event_feed",

@@ -35,7 +35,7 @@ async def erase_store(job: Job) -> None:
                 break
             await erase_profiles(connection, job.store_id, profile_ids)
             await job.save(connection, after=str(profile_ids[-1]))
-    await _delete(job, _EVENTS, _SEPARATIONS, _BATCHES, _FEED)
+    await _delete(job, _EVENTS, _SEPARATIONS, _BATCHES, _FEED, _END)
     async with job.step() as connection:
         await job.complete(connection, ids.store_id(job.store_id))
 
@@ -94,6 +94,7 @@ _SEPARATIONS = text("""
     )
 """)
 _FEED = text("delete from event_feed where store_id = :store_id")
+_END = text("delete from history_end where store_id = :store_id")
 
 
 @retried_forever

@@ -4,6 +4,8 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from functools import partial
 
 from profile_lookup.database.connections import STEP_LIMITS
 from profile_lookup.database.pool import DEDICATED, WATCHED, Database
@@ -13,6 +15,7 @@ from profile_lookup.imports.s3 import bucket_of
 from profile_lookup.jobs.blocked_values import update_blocked_values
 from profile_lookup.jobs.bulk import update_profiles_bulk
 from profile_lookup.jobs.erasure import erase_store, forget_traits
+from profile_lookup.jobs.history_end import end_history
 from profile_lookup.jobs.normalization_drift import queue_renormalizations, renormalize_values
 from profile_lookup.jobs.renormalization import update_settings
 from profile_lookup.jobs.settings_preview import preview_settings
@@ -70,7 +73,8 @@ async def running_worker(settings: Settings, kinds: Collection[str] | None = Non
             await queue_renormalizations(database)
         except Unavailable as error:  # the next start does it; the worker itself waits for the database
             log.warning("stores were not compared with the normalization version", exc_info=error)
-    worker = asyncio.create_task(run_worker(database, handlers, long=LONG))
+    hourly = [] if kinds is not None else [partial(end_history, kept_for=timedelta(days=settings.history_days))]
+    worker = asyncio.create_task(run_worker(database, handlers, long=LONG, hourly=hourly))
     try:
         yield
     finally:

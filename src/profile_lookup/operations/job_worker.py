@@ -43,10 +43,11 @@ async def run_worker(
     handlers: Mapping[str, Handler],
     *,
     long: Collection[str] = (),
+    hourly: Collection[Callable[[Database], Awaitable[None]]] = (),
 ) -> None:
     """Handle operations until cancelled.
 
-    `long`: the kinds that may take minutes.
+    `long`: the kinds that may take minutes. `hourly`: what is done beside them, when it begins and then every hour.
     """
 
     async def remove_old() -> None:
@@ -62,6 +63,8 @@ async def run_worker(
         group.create_task(_repeat(POLL_INTERVAL, partial(run_until_idle, database, handlers, long=long)))
         group.create_task(_repeat(WAITS_INTERVAL, end_waits))
         group.create_task(_repeat(3600, remove_old))
+        for action in hourly:
+            group.create_task(_repeat(3600, partial(action, database)))
 
 
 async def _repeat(pause: float, action: Callable[[], Awaitable[None]]) -> None:

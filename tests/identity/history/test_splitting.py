@@ -158,6 +158,14 @@ def test_events_that_cannot_be_undone_are_refused_by_their_place() -> None:
     )
 
 
+def test_a_join_whose_later_events_have_ended_is_refused() -> None:
+    person = office(3).person(UUID(int=1))
+    *earlier, last = person.events
+    person = replace(person, events=[*earlier, ended(last)])
+    with pytest.raises(JoinRefused, match=r"^events\.0: expected a join within the time for which history is kept$"):
+        split(UNIQUE, person, [person.events[1].id], UUID(int=9))
+
+
 def test_a_join_is_undone_once() -> None:
     store = office(3)
     store.split(UUID(int=1), [UUID(int=2)])

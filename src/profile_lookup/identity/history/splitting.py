@@ -20,6 +20,8 @@ from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile, TraitName
 from profile_lookup.identity.rules import IdentityResolutionSettings
 
+_WITHIN_HISTORY = "a join within the time for which history is kept"
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -91,6 +93,8 @@ def split(
     joins = _joins(person.events, named)
     first = next(place for place, event in enumerate(person.events) if event.id in joins)
     earlier, since = person.events[:first], person.events[first:]
+    if any(event.has_ended for event in since):
+        raise JoinRefused(named.index(since[0].id), _WITHIN_HISTORY)
     known = [_configured(settings, is_defined, event) for event in since]
     states = states_before(known, _configured_profile(settings, is_defined, person.profile))
     created = {event.profile_id for event in since if event.kind == "created"}
@@ -125,7 +129,7 @@ def _joins(events: Sequence[Event], named: Sequence[UUID]) -> set[UUID]:
         if event.kind not in {"merged", "updated"}:
             raise JoinRefused(position, "a join: an event of kind merged or updated")
         if event.has_ended:
-            raise JoinRefused(position, "a join within the time for which history is kept")
+            raise JoinRefused(position, _WITHIN_HISTORY)
     if not named:
         raise RequestRefused("events: expected at least one")
     return set(named)
