@@ -49,6 +49,12 @@ async def _delete_all(client: httpx.AsyncClient, profile: str, store_id: str) ->
     assert (await client.delete(f"{profile}/Identifiers/phone?removeAll=true")).status_code == 202
 
 
+async def _delete_by_value(client: httpx.AsyncClient, profile: str, store_id: str) -> None:
+    await _forget_traits(client, profile)
+    named = {"value": "(317) 555-6789"}
+    assert (await client.delete(f"{profile}/Identifiers/phone", params=named)).status_code == 202
+
+
 async def _delete_one_before_its_traits(client: httpx.AsyncClient, profile: str, store_id: str) -> None:
     assert (await client.delete(f"{profile}/Identifiers/phone")).status_code == 202
     await _forget_traits(client, profile)
@@ -106,6 +112,7 @@ async def _places_of(number: re.Pattern[str], database: Database, database_url: 
     "remove",
     [
         _delete_all,
+        _delete_by_value,
         _delete_one_before_its_traits,
         _delete_after_its_traits_were_overwritten,
         _replace,

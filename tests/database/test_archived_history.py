@@ -18,9 +18,10 @@ from profile_lookup.identity.history.forgetting import ended, identifiers_of, wi
 from profile_lookup.identity.history.splitting import Person, split
 from profile_lookup.ingest.identity_locks import profiles_with
 from profile_lookup.web import ids
-from tests.conftest import change_settings, make_profile, make_store
+from tests.conftest import change_settings, look_up, make_profile, make_store
 from tests.database.archived_stores import exported, restore_lines, rules_of
 from tests.database.contents import stored_events
+from tests.history.splits import joins_of, parts_after, separated_from
 from tests.identity.history.memory_store import MemoryStore
 from tests.identity.history.random_writes import MIXED, RandomWrite, kinds, writes
 
@@ -29,7 +30,7 @@ SPLIT_ID = UUID(int=17)
 
 @pytest.fixture
 async def original(client: httpx.AsyncClient, store_id: str) -> str:
-    """A store with a person of many events, a separated one, and one to whom nothing happened since its creation."""
+    """A store with a person of many events, and two people to whom nothing has happened since their creation."""
     await change_settings(client, store_id, chat={"limit": 2})
     person = await make_profile(client, store_id, email="a@example.com", city="Gary")
     await make_profile(client, store_id, chat="c-1", city="Rome")
@@ -42,28 +43,9 @@ async def original(client: httpx.AsyncClient, store_id: str) -> str:
     await client.patch(f"{url}/email", json={"idType": "email", "oldValue": "b@example.com", "newValue": "c@x.org"})
     await client.patch(f"/v1/Stores/{store_id}/Profiles/{person}", json={"traits": {"Contact": {"city": None}}})
     await client.delete(f"{url}/phone")
-    await make_profile(client, store_id, email="separated@example.com")
+    await make_profile(client, store_id, email="another@example.com")
     await make_profile(client, store_id, email="last@example.com")
     return store_id
-
-
-async def _separate(database: Database, email: str) -> None:
-    async with database.transaction() as connection:
-        for statement in _SEPARATE:
-            await connection.execute(statement, {"email": email})
-
-
-_SEPARATE = (
-    text("""
-        insert into separation (store_id, id, decision, part, is_lifted, decided_at)
-        select store_id, profile_id, decision, 1, decision = uuid_nil.id, now()
-        from identifier
-        cross join (select cast('00000000-0000-0000-0000-000000000000' as uuid)) as uuid_nil (id)
-        cross join lateral (values (uuid_nil.id), (cast('00000000-0000-0000-0000-000000000011' as uuid))) as d (decision)
-        where value = :email
-    """),
-    text("update profile set is_separated = true where id in (select profile_id from identifier where value = :email)"),
-)
 
 
 async def _order(database: Database, store_id: str) -> list[UUID]:
@@ -90,7 +72,6 @@ async def _person(database: Database, store_id: str, profile_id: UUID) -> Person
 async def test_a_restored_store_has_the_same_events_in_the_same_order(
     client: httpx.AsyncClient, original: str, database: Database
 ) -> None:
-    await _separate(database, "separated@example.com")
     lines = await exported(database, original)
     copy = await make_store(client, "copy")
     await make_profile(client, await make_store(client, "other"), email="a@example.com")  # draws a number
@@ -125,19 +106,34 @@ async def test_a_later_write_comes_after_all_restored_events(
     assert (await _order(database, copy))[-1] == ids.decoded(profile_id)
 
 
-async def test_separations_keep_restored_profiles_apart(
+async def test_restored_profiles_are_split_over_http_into_the_same_parts(
     client: httpx.AsyncClient, original: str, database: Database
 ) -> None:
-    await _separate(database, "separated@example.com")
+    (person,) = {ids.profile_id(event.profile_id) for event in await stored_events(database, "merged")}
+    joins = await joins_of(database, person)
     copy = await make_store(client, "copy")
     await restore_lines(database, copy, await exported(database, original))
-    query = text("""
-        select separation.part, is_lifted, is_separated from separation join profile using (store_id, id)
-        where store_id = :store_id order by decision
-    """)
-    async with database.statements() as connection:
-        rows = (await connection.execute(query, {"store_id": ids.decoded(copy)})).all()
-    assert [tuple(row) for row in rows] == [(1, True, True), (1, False, True)]
+    of_original, of_copy = [await parts_after(client, each, person, joins[:2]) for each in (original, copy)]
+    assert len(of_original) == 3
+    assert of_copy == of_original
+
+
+async def test_the_parts_of_a_split_are_restored_and_kept_apart(
+    client: httpx.AsyncClient, original: str, database: Database
+) -> None:
+    (person,) = {ids.profile_id(event.profile_id) for event in await stored_events(database, "merged")}
+    parts = [part["id"] for part in await parts_after(client, original, person, (await joins_of(database, person))[:2])]
+    lift = f"/v1/Stores/{original}/Profiles/{parts[0]}/Separations/{parts[2]}"
+    assert (await client.delete(lift)).status_code == 202
+    lines = await exported(database, original)
+    copy = await make_store(client, "copy")
+    await restore_lines(database, copy, lines)
+    assert b"".join(await exported(database, copy)) == b"".join(lines).replace(original.encode(), copy.encode())
+    for part, others in ((parts[0], [parts[1]]), (parts[1], [parts[0], parts[2]]), (parts[2], [parts[1]])):
+        assert sorted(await separated_from(client, original, part)) == others
+        assert sorted(await separated_from(client, copy, part)) == others
+    assert await make_profile(client, copy, chat="c-1", email="a@example.com") != parts[1]
+    assert await look_up(client, copy, "chat", "c-1") == [parts[1]]
 
 
 def _in_version_1(lines: list[bytes]) -> list[Any]:
