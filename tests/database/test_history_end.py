@@ -11,12 +11,13 @@ from sqlalchemy import text
 from profile_lookup.database.pool import Database
 from profile_lookup.identity.history.event import NOTHING_BEFORE
 from profile_lookup.jobs import history_end
-from profile_lookup.jobs.history_end import end_history
+from profile_lookup.jobs.history_end import NEXT_EVENTS, end_history
 from profile_lookup.jobs.job_handlers import running_worker
 from profile_lookup.settings import Settings
 from profile_lookup.web import ids
 from tests.conftest import PATIENCE, make_profile
 from tests.database.contents import stored_events
+from tests.database.plans import nodes_of
 
 KEPT_FOR = timedelta(days=400)
 
@@ -137,3 +138,28 @@ async def test_a_worker_ends_history(person: str, database: Database, settings: 
     async with running_worker(settings), asyncio.timeout(PATIENCE):
         while await _have_ended(database) != [True] * 5 + [False]:
             await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("is_filled", [False, True])
+async def test_the_next_events_are_found_by_the_primary_key(
+    store_id: str, database: Database, *, is_filled: bool
+) -> None:
+    if is_filled:
+        await _execute(
+            database,
+            """
+            insert into event (store_id, id, profile_id, kind, happened_at, document)
+            select :store_id, gen_random_uuid(), gen_random_uuid(), 'updated', now(), '{"i":[]}'
+            from generate_series(1, 20000)
+            """,
+            store_id=ids.decoded(store_id),
+        )
+    async with database.statements() as connection:
+        if is_filled:
+            await connection.execute(text("vacuum analyze event"))
+        parameters = {"store_id": ids.decoded(store_id), "after": 19_000, "limit": 200}
+        explained = await connection.execute(text(f"explain (format json) {NEXT_EVENTS}"), parameters)
+    (scan,) = [node for node in nodes_of(explained.scalar_one()[0]["Plan"]) if "Relation Name" in node]
+    assert (scan["Node Type"], scan["Index Name"]) == ("Index Scan", "event_pkey")
+    assert "store_id" in scan["Index Cond"]
+    assert "number" in scan["Index Cond"]

@@ -62,7 +62,7 @@ async def _end_next(connection: AsyncConnection, account_id: UUID, store_id: UUI
 async def _next_events(
     connection: AsyncConnection, store_id: UUID, after: int, before: datetime
 ) -> list[NumberedEvent]:
-    rows = await connection.execute(_NEXT, {"store_id": store_id, "after": after, "limit": EVENTS_PER_STEP})
+    rows = await connection.execute(NEXT_EVENTS, {"store_id": store_id, "after": after, "limit": EVENTS_PER_STEP})
     return list(takewhile(lambda each: each.event.at < before, numbered_events(rows)))
 
 
@@ -87,7 +87,7 @@ _LOCK_POSITION = text("select number from history_end where store_id = :store_id
 
 _SAVE_POSITION = text("update history_end set number = :number where store_id = :store_id")
 
-_NEXT = text(f"""
+NEXT_EVENTS = text(f"""
     select number, id, kind, happened_at, profile_id, document
     from event
     where store_id = :store_id and number > :after and {_ENDS}
