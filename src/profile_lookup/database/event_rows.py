@@ -75,13 +75,10 @@ def event_row(store_id: UUID, event: Event) -> tuple[object, ...]:
 
 
 def _repetition_key(store_id: UUID, event: Event) -> int | None:
-    """Return a number that is the same for events that repeat each other: see `Event.repeats`."""
-    if event.is_shown:
+    """Return a number that is the same for events of a profile that repeat each other."""
+    content = event.repeated_content
+    if content is None:
         return None
-    request = event.request
-    content = (
-        [*request.carried.items()], [*request.traits.items()], request.addressed, request.renews, [*event.matched],
-    )  # fmt: skip
     digest = blake2b(repr(content).encode(), digest_size=8, key=store_id.bytes)
     return int.from_bytes(digest.digest(), signed=True)
 

@@ -110,9 +110,8 @@ def test_an_event_that_changed_nothing_but_times_is_not_shown_and_repeats_the_on
     milan = Change(tuple(identifiers("email:a")), {contact("city"): "Milan"})
     first, second, third, other = replayed(rome, rome, rome, milan)
     assert [event.is_shown for event in (first, second, third, other)] == [True, False, False, True]
-    assert third.repeats(second)
-    assert not second.repeats(first)
-    assert not other.repeats(third)
+    assert third.repeated_content == second.repeated_content is not None
+    assert first.repeated_content is other.repeated_content is None
 
 
 def test_what_a_limit_evicted_is_in_the_event() -> None:

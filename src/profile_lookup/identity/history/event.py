@@ -157,11 +157,17 @@ class Event:
             or any(True for _ in self.trait_changes())
         )
 
-    def repeats(self, other: "Event") -> bool:
-        """Return whether both changed nothing but times and have the same content, so that one more tells nothing."""
-        return not (self.is_shown or other.is_shown) and (
-            (self.profile_id, self.request, self.matched) == (other.profile_id, other.request, other.matched)
-        )
+    @property
+    def repeated_content(self) -> tuple[object, ...] | None:
+        """What events of the same profile have in common that repeat each other, or None.
+
+        Events repeat each other if they changed nothing but times and have the same content: one more tells nothing.
+        """
+        if self.is_shown:
+            return None
+        request = self.request
+        carried, traits = tuple(request.carried.items()), tuple(request.traits.items())
+        return carried, traits, request.addressed, request.renews, self.matched
 
     def _previous(self, name: TraitName) -> TraitValue | None:
         canonical = Profile(

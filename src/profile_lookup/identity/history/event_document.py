@@ -1,11 +1,11 @@
 """The JSON document of an event, which is as short as it can be: there is one for nearly every write.
 
-Each identifier stands in it once, in a list to which all other parts refer by position, so that forgetting it is to
-delete one value. Times are microseconds before or after that of the event.
+Each identifier stands in it once, in a list to which all other parts refer by position. A forgotten one has only its
+type there. Times are microseconds before or after that of the event.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -107,12 +107,6 @@ def event_of_document(event_id: UUID, kind: EventKind, at: datetime, profile_id:
         has_ended="x" in document,
         undone_by=_long(document["u"]) if "u" in document else None,
     )
-
-
-def forget_in_document(document: Document, identifiers: Collection[NormalizedIdentifier]) -> Document:
-    """Return the document without the values of these identifiers, as `forgetting.without_identifiers` does."""
-    gone = [list(each) for each in identifiers]
-    return {**document, "i": [each[:1] if each in gone else each for each in document["i"]]}
 
 
 class _Writer:
