@@ -15,7 +15,7 @@ from profile_lookup.errors import NothingToRemove
 from profile_lookup.identity.difference import Difference, difference_of
 from profile_lookup.identity.former_values import named_identifiers
 from profile_lookup.identity.history.creation import Actor
-from profile_lookup.identity.history.event import Event
+from profile_lookup.identity.history.event import Event, EventKind
 from profile_lookup.identity.history.event_log import EventLog
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.identity.profile import Profile
@@ -84,10 +84,32 @@ def difference_of_removal(
     forgets: bool = True,
 ) -> Difference:
     """Return what removing identifiers of a locked profile changes. `forgets`: they leave its history as well."""
+    return _difference(profile, removed, at, actor, "identifierRemoved", forgets=forgets)
+
+
+def difference_of_loss(
+    profile: Profile, lost: tuple[NormalizedIdentifier, ...], at: datetime, actor: Actor | None
+) -> Difference:
+    """Return what changes when a locked profile loses identifiers because they got the form that somebody else has.
+
+    The two are kept apart. History keeps the identifiers.
+    """
+    return _difference(profile, lost, at, actor, "renormalized", forgets=False)
+
+
+def _difference(
+    profile: Profile,
+    removed: tuple[NormalizedIdentifier, ...],
+    at: datetime,
+    actor: Actor | None,
+    kind: EventKind,
+    *,
+    forgets: bool,
+) -> Difference:
     kept = {each: added_at for each, added_at in profile.identifiers.items() if each not in removed}
     became = replace(profile, identifiers=kept, creation=None)
     log = EventLog()
-    log.record_removal(new_id(), at, profile, became, removed, actor, forgets=forgets)
+    log.record_removal(new_id(), at, profile, became, removed, actor, kind=kind, forgets=forgets)
     return difference_of({profile.id: profile}, {profile.id: became}, {profile.id}, {}, (), log)
 
 

@@ -144,7 +144,9 @@ def _with_forms(event: Event, forms: Forms) -> Event:
     """Return the event with another form of identifiers where clients see them, and in its request."""
 
     def in_form(identifiers: Iterable[NormalizedIdentifier]) -> tuple[NormalizedIdentifier, ...]:
-        return tuple(forms.get(each, each) for each in identifiers)
+        became = [forms.get(each, each) for each in identifiers]
+        distinct = dict.fromkeys(each for each in became if not is_forgotten(each))
+        return (*distinct, *filter(is_forgotten, became))
 
     return replace(
         event,
