@@ -13,8 +13,11 @@ from profile_lookup.identity.history.separations import SeparationsOfIds
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.values.normalization import NormalizedValue
 
-People = dict[UUID, dict[NormalizedIdentifier, datetime]]
-"""Profiles with their identifiers, each with the time when it was added."""
+Identifiers = dict[NormalizedIdentifier, datetime]
+"""The identifiers of a profile, each with the time when it was added."""
+
+People = dict[UUID, Identifiers]
+"""Profiles with their identifiers."""
 
 
 async def next_people(connection: AsyncConnection, store_id: UUID, after: UUID, limit: int) -> People:
