@@ -12,7 +12,7 @@ from profile_lookup.web import ids
 from tests.conftest import change_settings, finished, look_up, make_profile
 from tests.database.contents import stored_events
 from tests.database.former_values import insert_former, make_unversioned, renormalize, result_of_renormalization
-from tests.history.splits import joins_of, merged, parts_after, separated_from
+from tests.history.splits import events_of, joins_of, merged, parts_after, separated_from
 
 Json = dict[str, Any]
 ANN, BOB = "ann@example.com", "+13175550001"
@@ -127,6 +127,20 @@ async def test_a_preview_says_who_loses_a_value(client: httpx.AsyncClient, store
         }
     ]
     assert await look_up(client, store_id, "chat", "ADA@x") == [ann]
+
+
+async def test_a_split_does_not_give_back_what_was_lost(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    ann, bob = await separated(client, store_id, database)
+    await make_profile(client, store_id, email=ANN, chat="ADA@x")
+    await make_profile(client, store_id, phone=BOB, chat="ada@x", whatsapp="w-1")
+    await change_settings(client, store_id, chat=LOWER)
+    await client.delete(f"/v1/Stores/{store_id}/Profiles/{ann}/Identifiers/chat")
+    parts = await parts_after(client, store_id, bob, (await events_of(database, bob, "updated"))[-1:])
+    held = [{each["idType"]: each["values"] for each in part["identifiers"]} for part in parts]
+    assert held == [{"phone": [BOB]}, {"whatsapp": ["w-1"]}]
+    assert await look_up(client, store_id, "chat", "ada@x") == []
 
 
 async def test_a_value_that_was_lost_is_removed_from_history_when_the_profile_is_erased(
