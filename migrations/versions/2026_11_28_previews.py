@@ -16,6 +16,8 @@ def upgrade() -> None:
             id_type text not null,
             form bytea not null,
             profile_id uuid not null,
+            since timestamptz not null,
+            is_lost boolean not null default false,
             constraint preview_form_pkey primary key (account_id, operation_id, id_type, form, profile_id),
             constraint preview_form_account_id_operation_id_fkey foreign key (account_id, operation_id)
                 references operation (account_id, id) on delete cascade

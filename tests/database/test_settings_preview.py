@@ -15,10 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.blocked_values import queries as blocked_values_queries
 from profile_lookup.database.documents import blocked_values_document, settings_document
+from profile_lookup.database.event_rows import ids_of_people
+from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import ValueRefused
+from profile_lookup.history.split_rows import insert_separations
 from profile_lookup.identity.blocked_values import BlockedPattern, BlockedValues
 from profile_lookup.identity.change import Change
+from profile_lookup.identity.history.separations import parted
 from profile_lookup.identity.identifier import Identifier
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.ingest.ingest import Attempt
@@ -105,6 +109,21 @@ async def _fill(database: Database, store: StoreRules, chosen: random.Random) ->
         change = Change(tuple(dict.fromkeys(identifiers)))
         attempts.append(Attempt(change, START + timedelta(seconds=number)))
     await one_by_one(database, store, attempts)
+
+
+async def _separate(database: Database, store: StoreRules, chosen: random.Random) -> None:
+    """Keep profiles apart, as splits keep their parts."""
+    async with database.transaction() as connection:
+        query = text("select id from profile where store_id = :id order by id")
+        people = list((await connection.execute(query, {"id": store.id})).scalars())
+        for _ in range(chosen.choice((0, 1, 1, 2))):
+            chosen.shuffle(people)
+            parts = [await ids_of_people(connection, store.id, people[number::3]) for number in range(3)]
+            await insert_separations(connection, store.id, parted(new_id(), parts), START)
+        await connection.execute(
+            text("update profile set is_separated = true where store_id = :id and id in (select id from separation)"),
+            {"id": store.id},
+        )
 
 
 async def _preview(
@@ -203,6 +222,7 @@ async def test_the_put_does_what_its_preview_says(database: Database, seed: int)
     chosen = random.Random(seed)
     store = await make_store(database, _settings(chosen, ("none", "none", "trim", "email"), TYPES))
     await _fill(database, store, chosen)
+    await _separate(database, store, chosen)
     after, blocked_values = _changed(chosen, store.settings), _blocked_values(chosen, store.settings)
     async with database.transaction() as connection:
         stored, known_aliases = await _identifiers(connection, store), await _aliases(connection, store)

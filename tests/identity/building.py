@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from profile_lookup.identity.change import Change
+from profile_lookup.identity.history.separations import Separations, parted
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile, Trait, TraitName, TraitValue
 from profile_lookup.identity.values.normalization import NormalizedValue
@@ -53,3 +54,16 @@ def contact(name: str) -> TraitName:
 def trait(value: TraitValue, seconds: float) -> dict[TraitName, Trait]:
     """Return the city, written at this second."""
     return {contact("city"): Trait(value, at(seconds))}
+
+
+def ids(*numbers: int) -> list[UUID]:
+    return [UUID(int=number) for number in numbers]
+
+
+def separated(*decisions: tuple[str, list[list[UUID]]]) -> dict[UUID, Separations]:
+    """Return what these decisions, `split` or `lift`, leave of each ID."""
+    separations: dict[UUID, Separations] = {}
+    for number, (what, parts) in enumerate(decisions):
+        for each, separation in parted(UUID(int=1000 + number), parts, is_lifted=what == "lift").items():
+            separations[each] = separations.get(each, frozenset()) | {separation}
+    return separations

@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 
 from profile_lookup.errors import ValueRefused
 from profile_lookup.identity.profile import Profile
-from profile_lookup.identity.renormalization import collision_rules, one_person_each, renormalized
+from profile_lookup.identity.renormalization import (
+    Collision,
+    Holder,
+    collision_rules,
+    one_person_each,
+    renormalized,
+)
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
 from tests.identity.building import at, holder, identifier, profile, trait
 
@@ -21,6 +27,11 @@ LOWER = IdentityResolutionSettings(
     ),
     ("chat", "email", "phone"),
 )
+
+
+def collision(id_type: str, *profile_ids: UUID, form: str = "a") -> Collision[str]:
+    return Collision(id_type, form, [Holder(at(0), each) for each in profile_ids])
+
 
 people = st.integers(0, 15).map(lambda number: UUID(int=number))
 collisions = st.lists(st.lists(people, min_size=2, max_size=4, unique=True), max_size=12)
@@ -114,5 +125,8 @@ def test_a_value_keeps_the_earliest_time_and_normalizing_again_changes_nothing(
 
 def test_a_profile_is_merged_by_the_first_rule_by_which_it_collides() -> None:
     one, two, three, four = (UUID(int=number) for number in range(4))
-    found = collision_rules(LOWER, {"phone": [[one, two], [three, four]], "email": [[two, three]]})
+    found = collision_rules(
+        LOWER.matching_rules,
+        [collision("phone", one, two), collision("phone", three, four), collision("email", two, three)],
+    )
     assert found == {one: "phone", two: "email", three: "email", four: "phone"}

@@ -243,6 +243,9 @@ preview_form = Table(
     Column("id_type", Text, primary_key=True),
     Column("form", LargeBinary, primary_key=True),
     Column("profile_id", Uuid, primary_key=True),
+    # Since when the profile has had the value. It loses it if somebody kept apart from it had it first.
+    _time("since"),
+    Column("is_lost", Boolean, nullable=False, server_default="false"),
     ForeignKeyConstraint(["account_id", "operation_id"], ["operation.account_id", "operation.id"], ondelete="CASCADE"),
 )
 

@@ -15,7 +15,7 @@ from profile_lookup.identity.difference import Difference, difference_of
 from profile_lookup.identity.history.creation import Actor, Creation
 from profile_lookup.identity.history.event import RecordedRequest
 from profile_lookup.identity.history.event_log import EventLog
-from profile_lookup.identity.history.separations import NOT_SEPARATED
+from profile_lookup.identity.history.separations import NOT_SEPARATED, are_apart
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.merging import combined, evicted
 from profile_lookup.identity.person_names import (
@@ -106,7 +106,7 @@ class ProfileReplay:
             change = _joining(change, counts, known)
         incoming = (*change.incoming, *(each for each, today in former.items() if today in change.incoming))
         deciding = deciding_profiles(self._settings, self._holders, incoming, known)
-        candidates = [rewritten(self._now[each], former) for each in deciding]
+        candidates = [self._in_todays_form(self._now[each], former) for each in deciding]
         resolution = resolve(self._settings, change.incoming, candidates, known)
         profiles = profiles_of(resolution)
         withheld = withheld_of(resolution)
@@ -197,6 +197,15 @@ class ProfileReplay:
             return None
         (profile_id,) = holders
         return self._now[profile_id]
+
+    def _in_todays_form(self, profile: Profile, former: Mapping[NormalizedIdentifier, NormalizedIdentifier]) -> Profile:
+        """Return the profile with today's forms, but for those that somebody who is kept apart from it has already."""
+
+        def may_have(form: NormalizedIdentifier) -> bool:
+            others = self._holders.get(form, ()) if self._settings.is_unique(form.id_type) else ()
+            return not any(are_apart(profile.separations, self._now[each].separations) for each in others)
+
+        return rewritten(profile, {each: today for each, today in former.items() if may_have(today)})
 
     def _keep_names(self, identifier: NormalizedIdentifier, names: tuple[int, ...]) -> None:
         holder = self._unique_holder(identifier)

@@ -1,6 +1,6 @@
 """Removes identifiers or whole profiles. No identifier is added, so the lock of the profile's row is enough."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -15,7 +15,7 @@ from profile_lookup.errors import NothingToRemove
 from profile_lookup.identity.difference import Difference, difference_of
 from profile_lookup.identity.former_values import named_identifiers
 from profile_lookup.identity.history.creation import Actor
-from profile_lookup.identity.history.event import Event
+from profile_lookup.identity.history.event import Event, EventKind
 from profile_lookup.identity.history.event_log import EventLog
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.identity.profile import Profile
@@ -70,26 +70,43 @@ async def remove_identifiers(
         dropped = removal.chosen(store, profile.identifiers)
         if not dropped:
             raise NothingToRemove
-        difference = difference_of_removal(profile, tuple(dropped), requested_at, actor)
+        difference = difference_of_removals([(profile, dropped)], requested_at, actor)
         await write(connection, store, difference)
 
     await write_in_transaction(database, store, lambda store: partial(remove, store))
 
 
-def difference_of_removal(
-    profile: Profile,
-    removed: tuple[NormalizedIdentifier, ...],
-    at: datetime,
-    actor: Actor | None,
-    *,
-    forgets: bool = True,
+Removed = tuple[Profile, Collection[NormalizedIdentifier]]
+"""A locked profile, and the identifiers that it loses."""
+
+
+def difference_of_removals(
+    removals: Iterable[Removed], at: datetime, actor: Actor | None, *, forgets: bool = True
 ) -> Difference:
-    """Return what removing identifiers of a locked profile changes. `forgets`: they leave its history as well."""
-    kept = {each: added_at for each, added_at in profile.identifiers.items() if each not in removed}
-    became = replace(profile, identifiers=kept, creation=None)
+    """Return what removing identifiers of profiles changes. `forgets`: they leave the history as well."""
+    return _difference(removals, at, actor, "identifierRemoved", forgets=forgets)
+
+
+def difference_of_losses(losses: Iterable[Removed], at: datetime, actor: Actor | None) -> Difference:
+    """Return what changes when profiles lose identifiers because these got the form that somebody else has.
+
+    The profiles are kept apart. History keeps the identifiers.
+    """
+    return _difference(losses, at, actor, "renormalized", forgets=False)
+
+
+def _difference(
+    removals: Iterable[Removed], at: datetime, actor: Actor | None, kind: EventKind, *, forgets: bool
+) -> Difference:
+    before: dict[UUID, Profile] = {}
+    after: dict[UUID, Profile] = {}
     log = EventLog()
-    log.record_removal(new_id(), at, profile, became, removed, actor, forgets=forgets)
-    return difference_of({profile.id: profile}, {profile.id: became}, {profile.id}, {}, (), log)
+    for profile, removed in removals:
+        kept = {each: added_at for each, added_at in profile.identifiers.items() if each not in removed}
+        became = replace(profile, identifiers=kept, creation=None)
+        log.record_removal(new_id(), at, profile, became, tuple(removed), actor, kind=kind, forgets=forgets)
+        before[profile.id], after[profile.id] = profile, became
+    return difference_of(before, after, before.keys(), {}, (), log)
 
 
 async def erase_profile(

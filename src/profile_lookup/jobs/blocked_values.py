@@ -17,7 +17,7 @@ from profile_lookup.clock import CLOCK
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.ingest.locked_profiles import profiles_with
-from profile_lookup.ingest.removals import difference_of_removal
+from profile_lookup.ingest.removals import difference_of_removals
 from profile_lookup.ingest.writes import write
 from profile_lookup.operations.job import Job
 from profile_lookup.stores.rules_cache import StoreRules
@@ -74,10 +74,9 @@ async def _remove_some(job: Job, blocked: Sequence[NormalizedIdentifier]) -> boo
         removed: dict[UUID, list[NormalizedIdentifier]] = {}
         for profile_id, each in held:
             removed.setdefault(profile_id, []).append(each)
-        now = CLOCK.now()
-        for profile in await profiles_with(connection, store, list(removed)):
-            gone = tuple(removed[profile.id])
-            await write(connection, store, difference_of_removal(profile, gone, now, job.actor, forgets=False))
+        profiles = await profiles_with(connection, store, list(removed))
+        removals = [(profile, removed[profile.id]) for profile in profiles]
+        await write(connection, store, difference_of_removals(removals, CLOCK.now(), job.actor, forgets=False))
         await job.save(connection, removed=job.progress.get("removed", 0) + len(held))
     return True
 

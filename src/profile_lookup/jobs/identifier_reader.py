@@ -1,6 +1,6 @@
-"""Reads the identifiers of profiles, without locking anything."""
+"""Reads the identifiers of profiles, and what keeps them apart, without locking anything."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,11 +8,16 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.database.documents import separations_of
+from profile_lookup.identity.history.separations import SeparationsOfIds
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.values.normalization import NormalizedValue
 
-People = dict[UUID, dict[NormalizedIdentifier, datetime]]
-"""Profiles with their identifiers, each with the time when it was added."""
+Identifiers = dict[NormalizedIdentifier, datetime]
+"""The identifiers of a profile, each with the time when it was added."""
+
+People = dict[UUID, Identifiers]
+"""Profiles with their identifiers."""
 
 
 async def next_people(connection: AsyncConnection, store_id: UUID, after: UUID, limit: int) -> People:
@@ -25,6 +30,15 @@ async def people_of(connection: AsyncConnection, store_id: UUID, profile_ids: Se
     """Return those of these profiles that have identifiers."""
     parameters = {"store_id": store_id, "profile_ids": profile_ids}
     return _people(await connection.execute(_PEOPLE, parameters))
+
+
+async def separations_of_people(
+    connection: AsyncConnection, store_id: UUID, profile_ids: Collection[UUID]
+) -> dict[UUID, SeparationsOfIds]:
+    """Return what keeps these profiles apart from others, of those that are kept apart from any."""
+    parameters = {"store_id": store_id, "profile_ids": list(profile_ids)}
+    rows = await connection.execute(_SEPARATIONS, parameters)
+    return {row.id: separations_of(row.separations) for row in rows}
 
 
 def _people(rows: Iterable[Any]) -> People:
@@ -58,3 +72,13 @@ _PEOPLE = text(f"""
     select people.profile_id, held.*
     from unnest(cast(:profile_ids as uuid[])) as people (profile_id) cross join {_HELD}
 """)  # noqa: S608 -- made of the constants above
+
+_SEPARATIONS = text("""
+    select sought.id, described.separations
+    from unnest(cast(:profile_ids as uuid[])) as sought (id)
+    cross join lateral (
+        select separations_of(:store_id, p.id) as separations from profile p
+        where p.store_id = :store_id and p.id = sought.id and p.is_separated
+        offset 0
+    ) described
+""")

@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.clock import CLOCK
 from profile_lookup.database.documents import settings_of
-from profile_lookup.database.fuzzy_key import fuzzy_key
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.tables import identifier
 from profile_lookup.errors import Outdated, SettingsRefused, ValueRefused
@@ -21,9 +20,17 @@ from profile_lookup.identity.change import Change
 from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.merging import combined, evicted
-from profile_lookup.identity.person_names import MAX_NAMES, united_names
+from profile_lookup.identity.person_names import united_names
 from profile_lookup.identity.profile_replay import ProfileReplay, Written
-from profile_lookup.identity.renormalization import collision_rules, one_person_each, renormalized
+from profile_lookup.identity.renormalization import (
+    Collision,
+    collision_rules,
+    forms_of,
+    lost_values,
+    one_person_each,
+    renormalized,
+    without_lost,
+)
 from profile_lookup.identity.resolution import Merge
 from profile_lookup.identity.settings_change import SettingsChange
 from profile_lookup.identity.values.normalization import normalize
@@ -32,8 +39,17 @@ from profile_lookup.ingest.evictions import log_evictions
 from profile_lookup.ingest.identity_locks import lock_and_gather
 from profile_lookup.ingest.large_profiles import recount_identifiers
 from profile_lookup.ingest.locked_profiles import profiles_with, with_names
-from profile_lookup.ingest.removals import difference_of_removal
+from profile_lookup.ingest.removals import difference_of_losses, difference_of_removals
 from profile_lookup.ingest.writes import write
+from profile_lookup.jobs.identifier_reader import separations_of_people
+from profile_lookup.jobs.renormalized_values import (
+    analyze_staged,
+    create_staging_table,
+    rewrite_values,
+    stage,
+    staged_collisions,
+    update_marks,
+)
 from profile_lookup.jobs.rewritten_history import rewrite_history
 from profile_lookup.operations.job import Job
 from profile_lookup.operations.kinds import OperationKind
@@ -72,26 +88,33 @@ _FOR_MANY_ROWS = ("plan_cache_mode = auto", "enable_seqscan = on")
 async def _renormalize(
     connection: AsyncConnection, store: StoreRules, change: SettingsChange, actor: Actor
 ) -> list[Written]:
-    """Rewrite the values and their marks, and return the merges of profiles that turn out to be one person."""
+    """Rewrite the values and their marks, and return the merges of profiles that turn out to be one person.
+
+    Of profiles that are kept apart, all but one lose the value that they would share.
+    """
     merged = []
-    await connection.execute(_STAGING_TABLE)
+    await create_staging_table(connection)
     for id_type in change.renormalized:
         await _stage(connection, store, change, id_type)
-    await connection.execute(text("analyze renormalized"))
-    collisions = {
-        id_type: found
+    await analyze_staged(connection)
+    collisions = [
+        each
         for id_type in change.renormalized
-        if change.after.is_unique(id_type) and (found := await _collisions(connection, store, change, id_type))
-    }
+        if change.after.is_unique(id_type)
+        for each in await _collisions(connection, store, change, id_type)
+    ]
+    lost = await _lost_values(connection, store, change, collisions)
+    await _remove_lost(connection, store, change, lost, actor)
     # Before any value is rewritten, so that the primary key finds the value that it becomes.
     for id_type in change.remarked:
-        await connection.execute(_UPDATE_MARKS, _marks(store, change, id_type))
-    rules = collision_rules(change.after, collisions)
-    for profile_ids in one_person_each([shared_by for found in collisions.values() for shared_by in found]):
+        await update_marks(connection, store.id, change.after, id_type)
+    merging = without_lost(collisions, lost)
+    rules = collision_rules(change.after.matching_rules, merging)
+    for profile_ids in one_person_each(each.profile_ids for each in merging):
         rule = min((rules[profile_id] for profile_id in profile_ids), key=change.after.matching_rules.index)
         merged.append(await _merge(connection, store, change, profile_ids, rule, actor))
     for id_type in change.renormalized:
-        await connection.execute(_REWRITE, {**_marks(store, change, id_type), "max_names": MAX_NAMES})
+        await rewrite_values(connection, store.id, change.after, id_type)
     if change.renormalized:
         await rewrite_history(connection, store.id, change)
     await recount_identifiers(connection, store.id)
@@ -126,9 +149,7 @@ async def _stage(connection: AsyncConnection, store: StoreRules, change: Setting
                 else:
                     changed.append((profile_id, value, became))
         if changed:
-            profile_ids, values, becames = zip(*changed, strict=True)
-            parameters = {"id_type": id_type, "profile_ids": profile_ids, "values": values, "becames": becames}
-            await connection.execute(_STAGE, parameters)
+            await stage(connection, id_type, changed)
         if blocked:
             await _remove_blocked(connection, store, change, blocked)
     if refused:
@@ -140,15 +161,43 @@ async def _stage(connection: AsyncConnection, store: StoreRules, change: Setting
 
 async def _collisions(
     connection: AsyncConnection, store: StoreRules, change: SettingsChange, id_type: str
-) -> list[list[UUID]]:
-    """Return, for each value that several profiles would share, these profiles.
-
-    Raises `SettingsRefused` unless they may be merged.
-    """
-    found = list((await connection.execute(_COLLISIONS, {"store_id": store.id, "id_type": id_type})).scalars())
+) -> list[Collision[NormalizedIdentifier]]:
+    """Return the collisions by values of this type. Raises `SettingsRefused` unless their profiles may be merged."""
+    found = await staged_collisions(connection, store.id, id_type)
     if found and (id_type in change.made_unique or id_type not in change.after.matching_rules):
         raise shared_values_refusal(id_type, len(found))
     return found
+
+
+async def _lost_values(
+    connection: AsyncConnection,
+    store: StoreRules,
+    change: SettingsChange,
+    collisions: Sequence[Collision[NormalizedIdentifier]],
+) -> list[Collision[NormalizedIdentifier]]:
+    colliding = {profile_id for each in collisions for profile_id in each.profile_ids}
+    separations = await separations_of_people(connection, store.id, colliding)
+    return lost_values(change.after.matching_rules, collisions, separations)
+
+
+async def _remove_lost(
+    connection: AsyncConnection,
+    store: StoreRules,
+    change: SettingsChange,
+    lost: Sequence[Collision[NormalizedIdentifier]],
+    actor: Actor,
+) -> None:
+    """Remove the values that stay with somebody else. The history keeps them, since nobody asked to remove them."""
+    forms: dict[UUID, set[NormalizedIdentifier]] = {}
+    for each in lost:
+        for profile_id in each.profile_ids:
+            forms.setdefault(profile_id, set()).add(each.form)
+    losses = []
+    for profile in await profiles_with(connection, store, list(forms)):
+        held = forms_of(change.after, change.renormalized, profile)
+        losses.append((profile, [each for each, form in held.items() if form in forms[profile.id]]))
+    if losses:
+        await write(connection, store, difference_of_losses(losses, CLOCK.now(), actor), change.before)
 
 
 async def _merge(
@@ -184,91 +233,6 @@ async def _remove_blocked(
     removed: dict[UUID, list[NormalizedIdentifier]] = {}
     for profile_id, each in blocked:
         removed.setdefault(profile_id, []).append(each)
-    now = CLOCK.now()
-    for profile in await profiles_with(connection, store, list(removed)):
-        difference = difference_of_removal(profile, tuple(removed[profile.id]), now, None, forgets=False)
-        await write(connection, store, difference, change.before)
-
-
-def _marks(store: StoreRules, change: SettingsChange, id_type: str) -> dict[str, object]:
-    return {
-        "store_id": store.id,
-        "id_type": id_type,
-        "is_unique": change.after.is_unique(id_type),
-        "fuzzy_key": fuzzy_key(change.after, store.id, id_type),
-    }
-
-
-_STAGING_TABLE = text("""
-    create temporary table renormalized (
-        id_type text, profile_id uuid, value text, became text
-    ) on commit drop
-""")
-
-_STAGE = text("""
-    insert into renormalized
-    select :id_type, changed.*
-    from unnest(cast(:profile_ids as uuid[]), cast(:values as text[]), cast(:becames as text[])) as changed
-""")
-
-_COLLISIONS = text("""
-    select array_agg(distinct after.profile_id)
-    from (
-        select identifier.profile_id, coalesce(renormalized.became, identifier.value) as value
-        from identifier
-        left join renormalized using (id_type, profile_id, value)
-        where identifier.store_id = :store_id and identifier.id_type = :id_type
-    ) as after
-    group by after.value
-    having count(distinct after.profile_id) > 1
-""")
-
-# A normalized value normalizes to itself, so no new value is an old value that is still to be replaced. The counted
-# names of values that become one unite, as `person_names.united` unites them.
-_REWRITE = text("""
-    with gone as (
-        delete from identifier
-        using renormalized
-        where identifier.store_id = :store_id
-            and identifier.id_type = :id_type
-            and renormalized.id_type = identifier.id_type
-            and renormalized.profile_id = identifier.profile_id
-            and renormalized.value = identifier.value
-        returning identifier.profile_id, renormalized.became, identifier.added_at, identifier.names
-    ),
-    named as (
-        select became, profile_id, added_at, names from gone where names is not null
-        union all
-        select value, profile_id, added_at, names from identifier
-        where store_id = :store_id and id_type = :id_type and names is not null
-            and (value, profile_id) in (select became, profile_id from gone)
-    ),
-    each_name as (
-        select distinct on (became, profile_id, name) became, profile_id, name, added_at, position
-        from named cross join lateral unnest(names) with ordinality as counted (name, position)
-        order by became, profile_id, name, added_at, position
-    ),
-    united as (
-        select became, profile_id, (array_agg(name order by added_at, position))[1 : :max_names] as names
-        from each_name
-        group by became, profile_id
-    )
-    insert into identifier (store_id, id_type, value, profile_id, shared_by, fuzzy_key, added_at, names)
-    select
-        :store_id, :id_type, became, profile_id, case when :is_unique then '' else uuid_send(profile_id) end,
-        cast(:fuzzy_key as bigint), min(gone.added_at), united.names
-    from gone
-    left join united using (became, profile_id)
-    group by became, profile_id, united.names
-    on conflict on constraint identifier_pkey
-        do update set
-            added_at = case when identifier.profile_id = excluded.profile_id
-                then least(identifier.added_at, excluded.added_at) end,  -- as in ingest/writes.py
-            names = coalesce(excluded.names, identifier.names)
-""")
-
-_UPDATE_MARKS = text("""
-    update identifier
-    set shared_by = case when :is_unique then '' else uuid_send(profile_id) end, fuzzy_key = :fuzzy_key
-    where store_id = :store_id and id_type = :id_type
-""")
+    removals = [(profile, removed[profile.id]) for profile in await profiles_with(connection, store, list(removed))]
+    difference = difference_of_removals(removals, CLOCK.now(), None, forgets=False)
+    await write(connection, store, difference, change.before)

@@ -18,15 +18,15 @@ from profile_lookup.database.ids import new_id
 from profile_lookup.errors import IdentifierConflict, ProfileMoved, ProfileNotFound
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.difference import Difference
-from profile_lookup.identity.history.forgetting import rewritten_event
+from profile_lookup.identity.history.forgetting import Forms, rewritten_event
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.profile_replay import ProfileReplay, Written
-from profile_lookup.identity.renormalization import rewritten
+from profile_lookup.identity.renormalization import collisions_of, lost_values, rewritten
 from profile_lookup.ingest.forgetting import rewrite_events
 from profile_lookup.ingest.identity_locks import lock_and_gather
 from profile_lookup.ingest.locked_profiles import with_names
-from profile_lookup.ingest.removals import difference_of_removal
+from profile_lookup.ingest.removals import difference_of_losses, difference_of_removals
 from profile_lookup.ingest.writes import write
 from profile_lookup.stores.rules_cache import StoreRules
 
@@ -51,7 +51,8 @@ async def rewrite_unique(
 ) -> list[Written]:
     """Give each holder today's form, and return what was written; profiles that now hold the same one are one person.
 
-    Forms that are blocked merge nobody, so their identifiers are deleted first.
+    Forms that are blocked merge nobody, so their identifiers are deleted first. Of profiles that are kept apart, all
+    but the one that had a value first lose it.
     """
     forms = [form for each in held for form in (each.stored.identifier, each.today) if form is not None]
     profiles = await with_names(connection, store, await lock_and_gather(connection, store, [forms]))
@@ -60,9 +61,13 @@ async def rewrite_unique(
     for profile in profiles:
         removed = tuple(each for each in profile.identifiers if each in blocked)
         if removed:
-            await write(connection, store, difference_of_removal(profile, removed, CLOCK.now(), None, forgets=False))
+            await write(
+                connection, store, difference_of_removals([(profile, removed)], CLOCK.now(), None, forgets=False)
+            )
             counts["changed"] += len(removed)
         kept.append(_without(blocked, profile) if removed else profile)
+    became = {each.stored.identifier: each.today for each in held if each.today is not None}
+    losers, kept = await _remove_lost(connection, store, kept, became, counts)
     replay = ProfileReplay(store.settings, kept, new_id, records_updates=False)
     writes: list[Written] = []
     for each in held:
@@ -78,10 +83,33 @@ async def rewrite_unique(
     counts["changed"] += len(writes)
     counts["merged"] += sum(each.how == "merged" for each in writes)
     await write(connection, store, replay.difference())
-    became = {each.stored.identifier: each.today for each in held if each.today is not None}
-    ids = await ids_of_people(connection, store.id, [each.profile_id for each in writes])
+    ids = await ids_of_people(connection, store.id, [*losers, *(each.profile_id for each in writes)])
     await rewrite_events(connection, store.id, ids, partial(rewritten_event, forms=became))
     return writes
+
+
+async def _remove_lost(
+    connection: AsyncConnection, store: StoreRules, profiles: Sequence[Profile], forms: Forms, counts: dict[str, int]
+) -> tuple[Collection[UUID], list[Profile]]:
+    """Remove the values that stay with somebody who is kept apart. Return who lost any, and the profiles without them.
+
+    Types that are no matching rules merge nobody, so a value that collides keeps its form: it is not lost.
+    """
+    collisions = [each for each in collisions_of(profiles, forms) if each.id_type in store.settings.matching_rules]
+    separations = {profile.id: profile.separations for profile in profiles}
+    lost_forms: dict[UUID, set[NormalizedIdentifier]] = {}
+    for each in lost_values(store.settings.matching_rules, collisions, separations):
+        for profile_id in each.profile_ids:
+            lost_forms.setdefault(profile_id, set()).add(each.form)
+    left = []
+    for profile in profiles:
+        form_of = {each: forms.get(each, each) for each in profile.identifiers}
+        lost = tuple(each for each, form in form_of.items() if form in lost_forms.get(profile.id, ()))
+        if lost:
+            await write(connection, store, difference_of_losses([(profile, lost)], CLOCK.now(), None))
+            counts["changed"] += len(lost)
+        left.append(_without(lost, profile) if lost else profile)
+    return lost_forms.keys(), left
 
 
 async def rewrite_shared(
@@ -94,7 +122,7 @@ async def rewrite_shared(
         if profile is None or stored not in profile.identifiers:
             continue  # a write has changed it meanwhile
         if each.today is None:
-            difference = difference_of_removal(profile, (stored,), CLOCK.now(), None, forgets=False)
+            difference = difference_of_removals([(profile, [stored])], CLOCK.now(), None, forgets=False)
         else:
             became = rewritten(profile, {stored: each.today})
             difference = Difference(

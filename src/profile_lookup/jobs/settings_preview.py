@@ -8,20 +8,34 @@ each profile is judged as it was when it was read. If the store's rules change, 
 import json
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import delete, text
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.documents import Document, blocked_values_of, settings_of
 from profile_lookup.database.tables import preview_form, preview_result
-from profile_lookup.identity.renormalization import one_person_each
+from profile_lookup.identity.renormalization import Collision, lost_values, one_person_each
 from profile_lookup.identity.settings_change import SettingsChange
-from profile_lookup.identity.settings_preview import Finding, SettingsPreview
-from profile_lookup.jobs.identifier_reader import People, next_people, people_of
+from profile_lookup.identity.settings_preview import Finding, Outcome, SettingsPreview
+from profile_lookup.jobs.identifier_reader import (
+    Identifiers,
+    People,
+    next_people,
+    people_of,
+    separations_of_people,
+)
+from profile_lookup.jobs.preview_collisions import (
+    LostForms,
+    StagedForm,
+    lost_forms,
+    mark_lost,
+    stage_forms,
+    staged_collisions,
+)
 from profile_lookup.operations.job import Job
 from profile_lookup.operations.pieces import staged_piece
 from profile_lookup.operations.previews import PreviewResult, form_hash, record
@@ -33,21 +47,11 @@ PROFILES_PER_STEP = 500
 MAX_JUDGING = 0.05  # seconds of a step, in which the worker does nothing else
 MERGED_PER_STEP = 500  # profiles
 
-Form = tuple[str, bytes, UUID]
-"""A type, the hash of a value that profiles might come to share, and a profile that would have it."""
+KEPT_APART = "separations: a profile from which this one is kept apart had this value first"
 
 
 class _RulesChanged(Exception):
     """The store's settings or blocked values are not those with which the preview began."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Collision:
-    """Profiles that would share a value of this type, of which `form` is the hash."""
-
-    id_type: str
-    form: bytes
-    profile_ids: list[UUID]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +69,8 @@ async def preview_settings(job: Job) -> None:
         tried = await _begin(job)
         try:
             await _read_profiles(job, tried)
-            groups = await _record_collisions(job, tried)
-            await _record_merges(job, tried, groups)
+            groups, lost = await _record_collisions(job, tried)
+            await _record_merges(job, tried, groups, lost)
             async with _step(job, tried) as connection:
                 await job.complete(connection, ids.store_id(job.store_id))
                 return
@@ -109,22 +113,27 @@ async def _read_profiles(job: Job, tried: _Tried) -> None:
             after = UUID(job.progress.get("after", str(UUID(int=0))))
             people = await next_people(connection, job.store_id, after, PROFILES_PER_STEP)
             forms, results, last = _judged(job.id, tried, people)
-            await _stage(connection, job, forms)
+            await stage_forms(connection, job, forms)
             count = await record(connection, job, job.progress["results"], results)
             position = {"is_read": True} if last is None else {"after": str(last)}
             await job.save(connection, **{**job.progress, "results": count, **position})
 
 
-def _judged(operation_id: UUID, tried: _Tried, people: People) -> tuple[list[Form], list[PreviewResult], UUID | None]:
+def _judged(
+    operation_id: UUID, tried: _Tried, people: People
+) -> tuple[list[StagedForm], list[PreviewResult], UUID | None]:
     """Judge profiles as far as there is time. Return the rows to stage, the results, and the last profile, if any."""
     deadline = time.monotonic() + MAX_JUDGING
-    forms: list[Form] = []
+    forms: list[StagedForm] = []
     results: list[PreviewResult] = []
     last = None
     for last, identifiers in people.items():
         reading = tried.preview.read(identifiers)
-        colliding = {each for each in reading.forms.values() if each.id_type in tried.preview.colliding_types}
-        forms += [(each.id_type, form_hash(operation_id, each), last) for each in colliding]
+        since: Identifiers = {}
+        for each, form in reading.forms.items():
+            if form.id_type in tried.preview.colliding_types:
+                since[form] = min(identifiers[each], since.get(form, identifiers[each]))
+        forms += [StagedForm(each.id_type, form_hash(operation_id, each), last, at) for each, at in since.items()]
         results += [_result_of(operation_id, finding, [last]) for finding in reading.findings]
         if time.monotonic() > deadline:
             break
@@ -136,47 +145,71 @@ def _result_of(operation_id: UUID, finding: Finding, profile_ids: Sequence[UUID]
     return PreviewResult(finding.outcome, profile_ids, finding.identifier.id_type, form, finding.reason)
 
 
-async def _record_collisions(job: Job, tried: _Tried) -> list[list[_Collision]]:
-    """Record the collisions that the change would refuse, and return the others: one list for each person."""
+async def _record_collisions(job: Job, tried: _Tried) -> tuple[list[list[Collision[bytes]]], LostForms]:
+    """Record what the collisions would refuse or remove.
+
+    Return those by which profiles would merge, one list for each person, and what profiles lose. Both stay as they are
+    if another worker goes on, also if somebody is separated meanwhile.
+    """
     async with job.long_step() as connection:
-        rows = (await connection.execute(_COLLISIONS, _key(job))).all()
-        collisions = [_Collision(row.id_type, bytes(row.form), row.profile_ids) for row in rows]
-        refused, merging = [], []
-        for each in collisions:
-            if reason := tried.preview.why_refused(each.id_type):
-                refused.append(PreviewResult("refused", each.profile_ids, each.id_type, each.form, reason))
-            else:
-                merging.append(each)
         if "merged" not in job.progress:
-            count = await record(connection, job, job.progress["results"], refused)
+            collisions = await staged_collisions(connection, job)
+            refused = [each for each in collisions if tried.preview.why_refused(each.id_type)]
+            lost = await _lost_values(connection, job, tried, collisions)
+            await mark_lost(connection, job, lost)
+            results = [_result_of_all(each, "refused", tried.preview.why_refused(each.id_type)) for each in refused]
+            results += [_result_of_all(each, "removed", KEPT_APART) for each in lost]
+            count = await record(connection, job, job.progress["results"], results)
             await job.save(connection, **{**job.progress, "results": count, "merged": 0})
-    return _by_person(merging)
+        left = await staged_collisions(connection, job)
+        merging = [each for each in left if not tried.preview.why_refused(each.id_type)]
+        return _by_person(merging), await lost_forms(connection, job)
 
 
-def _by_person(collisions: Iterable[_Collision]) -> list[list[_Collision]]:
-    collisions = list(collisions)
-    groups = one_person_each([each.profile_ids for each in collisions])
+async def _lost_values(
+    connection: AsyncConnection, job: Job, tried: _Tried, collisions: Sequence[Collision[bytes]]
+) -> list[Collision[bytes]]:
+    merging = [each for each in collisions if not tried.preview.why_refused(each.id_type)]
+    colliding = {profile_id for each in merging for profile_id in each.profile_ids}
+    separations = await separations_of_people(connection, job.store_id, colliding)
+    return lost_values(tried.change.after.matching_rules, merging, separations)
+
+
+def _result_of_all(collision: Collision[bytes], outcome: Outcome, reason: str | None) -> PreviewResult:
+    return PreviewResult(outcome, collision.profile_ids, collision.id_type, collision.form, reason)
+
+
+def _by_person(collisions: Sequence[Collision[bytes]]) -> list[list[Collision[bytes]]]:
+    groups = one_person_each(each.profile_ids for each in collisions)
     person = {profile_id: min(group) for group in groups for profile_id in group}
-    by_person: dict[UUID, list[_Collision]] = defaultdict(list)
+    by_person: dict[UUID, list[Collision[bytes]]] = defaultdict(list)
     for each in collisions:
         by_person[person[each.profile_ids[0]]].append(each)
     return [by_person[each] for each in sorted(by_person)]
 
 
-async def _record_merges(job: Job, tried: _Tried, groups: Sequence[list[_Collision]]) -> None:
+async def _record_merges(job: Job, tried: _Tried, groups: Sequence[list[Collision[bytes]]], lost: LostForms) -> None:
     while (done := job.progress["merged"]) < len(groups):
         async with _step(job, tried) as connection:
             taken = _some(groups[done:])
             profile_ids = {each for group in taken for collision in group for each in collision.profile_ids}
             people = await people_of(connection, job.store_id, sorted(profile_ids))
+            people |= {each: _left(job.id, tried, people[each], lost[each]) for each in people.keys() & lost.keys()}
             results = [result for group in taken for result in _merge_results(job.id, tried, group, people)]
             count = await record(connection, job, job.progress["results"], results)
             await job.save(connection, **{**job.progress, "results": count, "merged": done + len(taken)})
 
 
-def _some(groups: Sequence[list[_Collision]]) -> list[list[_Collision]]:
+def _left(operation_id: UUID, tried: _Tried, identifiers: Identifiers, lost: Collection[bytes]) -> Identifiers:
+    """Return the identifiers that a profile has left once it has lost these forms."""
+    forms = tried.preview.read(identifiers).forms
+    gone = {each for each, form in forms.items() if form_hash(operation_id, form) in lost}
+    return {each: at for each, at in identifiers.items() if each not in gone}
+
+
+def _some(groups: Sequence[list[Collision[bytes]]]) -> list[list[Collision[bytes]]]:
     """Return as many groups as a step does, at least one."""
-    taken: list[list[_Collision]] = []
+    taken: list[list[Collision[bytes]]] = []
     profiles = 0
     for group in groups:
         profiles += sum(len(each.profile_ids) for each in group)
@@ -187,7 +220,7 @@ def _some(groups: Sequence[list[_Collision]]) -> list[list[_Collision]]:
 
 
 def _merge_results(
-    operation_id: UUID, tried: _Tried, group: Sequence[_Collision], people: People
+    operation_id: UUID, tried: _Tried, group: Sequence[Collision[bytes]], people: People
 ) -> Iterable[PreviewResult]:
     """Yield that these profiles would merge, by the value of the earliest rule, and what that would evict."""
     rules = tried.change.after.matching_rules
@@ -205,29 +238,3 @@ async def _sent_blocked_values(connection: AsyncConnection, job: Job) -> Documen
         pieces.append(piece)
     document: Document | None = json.loads(b"".join(pieces)) if pieces else None
     return document
-
-
-def _key(job: Job) -> dict[str, object]:
-    return {"account_id": job.account_id, "operation_id": job.id}
-
-
-async def _stage(connection: AsyncConnection, job: Job, forms: Sequence[Form]) -> None:
-    id_types, hashes, profile_ids = zip(*forms, strict=True) if forms else ((), (), ())
-    arrays = {"id_types": id_types, "forms": hashes, "profile_ids": profile_ids}
-    await connection.execute(_STAGE, _key(job) | arrays)
-
-
-_STAGE = text("""
-    insert into preview_form (account_id, operation_id, id_type, form, profile_id)
-    select :account_id, :operation_id, staged.*
-    from unnest(cast(:id_types as text[]), cast(:forms as bytea[]), cast(:profile_ids as uuid[])) as staged
-""")
-
-_COLLISIONS = text("""
-    select id_type, form, array_agg(profile_id order by profile_id) as profile_ids
-    from preview_form
-    where account_id = :account_id and operation_id = :operation_id
-    group by id_type, form
-    having count(*) > 1
-    order by id_type, form
-""")

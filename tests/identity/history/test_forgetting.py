@@ -29,6 +29,13 @@ def documents(store: MemoryStore) -> str:
     return json.dumps([event_document(event) for event in store.stored_events])
 
 
+def test_identifiers_that_become_equal_are_shown_once() -> None:
+    spellings = tuple(identifiers("email:A", "email:a"))
+    event = Event(UUID(int=9), "renormalized", at(0), UUID(int=1), removed=spellings)
+    became = rewritten_event(event, {spellings[0]: spellings[1]})
+    assert became.removed == spellings[1:]
+
+
 def test_a_removed_identifier_is_in_no_event_and_its_type_is_still_named() -> None:
     store = MemoryStore(UNIQUE)
     store.change(adding("email:a"))

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from profile_lookup.errors import IdentifierConflict, IdentifierKeptApart
 from profile_lookup.identity.change import Change
-from profile_lookup.identity.history.separations import Separations, are_apart, of_person, parted
+from profile_lookup.identity.history.separations import Separations, are_apart, of_person
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.profile_replay import ProfileReplay
 from profile_lookup.identity.resolution import Merge, Update, profiles_of, resolve
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
-from tests.identity.building import adding, at, contact, holder, identifier, identifiers
+from tests.identity.building import adding, at, contact, holder, identifier, identifiers, ids, separated
 
 SETTINGS = IdentityResolutionSettings(
     (
@@ -30,19 +30,6 @@ SETTINGS = IdentityResolutionSettings(
     ("phone", "email", "cookie"),
 )
 IDENTIFIERS = [identifier(f"{each.id_type}:{value}") for each in SETTINGS.identifier_configs for value in "ab"]
-
-
-def ids(*numbers: int) -> list[UUID]:
-    return [UUID(int=number) for number in numbers]
-
-
-def separated(*decisions: tuple[str, list[list[UUID]]]) -> dict[UUID, Separations]:
-    """Return what these decisions, `split` or `lift`, leave of each ID."""
-    separations: dict[UUID, Separations] = {}
-    for number, (what, parts) in enumerate(decisions):
-        for each, separation in parted(UUID(int=1000 + number), parts, is_lifted=what == "lift").items():
-            separations[each] = separations.get(each, frozenset()) | {separation}
-    return separations
 
 
 def with_separations(separations: dict[UUID, Separations], *profiles: Profile) -> list[Profile]:

@@ -100,12 +100,11 @@ class EventLog:
         removed: tuple[NormalizedIdentifier, ...],
         actor: Actor | None = None,
         *,
+        kind: EventKind = "identifierRemoved",
         forgets: bool = True,
     ) -> None:
-        """Record that identifiers of the profile were removed. `forgets`: from history as well, unless blocked."""
-        event = event_of(
-            event_id, "identifierRemoved", at, NOTHING_WRITTEN, [before], after, removed=removed, actor=actor
-        )
+        """Record that identifiers of the profile were removed. `forgets`: they leave its history as well."""
+        event = event_of(event_id, kind, at, NOTHING_WRITTEN, [before], after, removed=removed, actor=actor)
         self.add(event, [before], forgets=forgets)
 
     def add(self, event: Event, before: Sequence[Profile], *, forgets: bool = True) -> None:

@@ -93,7 +93,7 @@ def without_trait_values(event: Event, values: Collection[tuple[TraitName, Trait
 def rewritten_event(event: Event, forms: Forms) -> Event:
     """Return the event with another form of the identifiers that have one, after a change of normalization.
 
-    Of identifiers that become equal, the earlier time stays.
+    Of identifiers that become equal, one stays where clients see them, and the earlier time.
     """
     before = event.before
     return replace(
@@ -144,7 +144,9 @@ def _with_forms(event: Event, forms: Forms) -> Event:
     """Return the event with another form of identifiers where clients see them, and in its request."""
 
     def in_form(identifiers: Iterable[NormalizedIdentifier]) -> tuple[NormalizedIdentifier, ...]:
-        return tuple(forms.get(each, each) for each in identifiers)
+        became = [forms.get(each, each) for each in identifiers]
+        first = {each: place for place, each in reversed([*enumerate(became)])}
+        return tuple(each for place, each in enumerate(became) if is_forgotten(each) or first[each] == place)
 
     return replace(
         event,
