@@ -22,10 +22,10 @@ async def write(
     difference: Difference,
     settings: IdentityResolutionSettings | None = None,
 ) -> None:
-    """Write the difference to the tables, of one profile or of hundreds, by one statement.
+    """Write the difference to the tables by one statement, whether it is of one profile or of hundreds.
 
-    What the writes forget leaves the earlier events by further statements before, and only profiles with very many
-    identifiers need one more. `settings` replace those of the store while these change.
+    If the writes forget something, further statements take it out of the earlier events before that. If a profile has
+    very many identifiers, another one counts them after that. `settings` replace those of the store while these change.
     """
     if difference.aliases:
         statement = _MERGE
