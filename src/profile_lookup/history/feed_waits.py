@@ -15,7 +15,7 @@ from profile_lookup.history.feed_order import Position
 POLL_INTERVAL = 0.25  # seconds
 
 _Waiting = dict[asyncio.Future[None], Position]
-"""Those who wait for one store, each with the end of the feed that it knows."""
+"""The requests that wait for events of one store, each with the end of the feed that it knows."""
 
 
 class FeedWaits:
@@ -38,7 +38,7 @@ class FeedWaits:
         return len(self._polls)
 
     async def wait(self, store_id: UUID, known_end: Position, seconds: float) -> None:
-        """Return when the feed ends elsewhere, after so many seconds, or when the process stops."""
+        """Return once the feed no longer ends at `known_end`, after so many seconds, or when the process stops."""
         waiting = self._waiting.get(store_id)
         if waiting is None:
             waiting = self._waiting[store_id] = {}
@@ -58,7 +58,7 @@ class FeedWaits:
         await asyncio.gather(*self._polls, return_exceptions=True)
 
     async def _poll(self, store_id: UUID, waiting: _Waiting) -> None:
-        """Poll as long as anybody waits. At the end, also after a failure, nobody is left who waits in vain."""
+        """Poll as long as anybody waits. At the end, also after a failure, release all who still wait."""
         try:
             while waiting and not self._stopping.is_set():
                 await self._look(store_id, waiting)

@@ -19,11 +19,11 @@ _COLUMNS = {
         "id": "uuid", "created_at": "timestamptz", "traits": "jsonb",
         "is_as_created": "boolean", "created_by": "text", "is_separated": "boolean",
     },
-    "put": {
+    "upserted": {
         "profile_id": "uuid", "id_type": "text", "value": "text",
         "is_unique": "boolean", "fuzzy_key": "bigint", "added_at": "timestamptz", "names": "text",
     },
-    "dropped": {"profile_id": "uuid", "id_type": "text", "value": "text"},
+    "deleted": {"profile_id": "uuid", "id_type": "text", "value": "text"},
     "amended": {
         "id": "uuid", "traits": "jsonb", "is_no_longer_as_created": "boolean", "is_separated": "boolean",
     },
@@ -49,11 +49,11 @@ def parameters_of(settings: IdentityResolutionSettings, store_id: UUID, differen
             )
             for profile_id, created_at in difference.created.items()
         ],
-        "put": [
+        "upserted": [
             (profile_id, *each, *marks[each.id_type], added_at, _array(difference.names.get((profile_id, each))))
             for profile_id, each, added_at in difference.upserted_identifiers
         ],
-        "dropped": [(profile_id, *each) for profile_id, each in difference.deleted_identifiers],
+        "deleted": [(profile_id, *each) for profile_id, each in difference.deleted_identifiers],
         "amended": [
             (
                 profile_id,

@@ -20,7 +20,10 @@ async def count_identifiers(connection: AsyncConnection, store_id: UUID, profile
 
 
 async def recount_identifiers(connection: AsyncConnection, store_id: UUID) -> None:
-    """Count those of a store's large profiles anew. The caller holds the exclusive lock on the store's rules."""
+    """Count the identifiers of a store's large profiles anew.
+
+    The caller holds the exclusive lock on the store's rules.
+    """
     await connection.execute(_RECOUNT, {"store_id": store_id, "many": MANY_IDENTIFIERS})
 
 

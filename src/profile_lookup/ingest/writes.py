@@ -22,10 +22,10 @@ async def write(
     difference: Difference,
     settings: IdentityResolutionSettings | None = None,
 ) -> None:
-    """Write the difference to the tables, of one profile or of hundreds, by one statement.
+    """Write the difference to the tables by one statement, whether it is of one profile or of hundreds.
 
-    What the writes forget leaves the earlier events by further statements before, and only profiles with very many
-    identifiers need one more. `settings` replace those of the store while these change.
+    If the writes forget something, further statements take it out of the earlier events before that. If a profile has
+    very many identifiers, another one counts them after that. `settings` replace those of the store while these change.
     """
     if difference.aliases:
         statement = _MERGE
@@ -39,7 +39,7 @@ async def write(
     await count_identifiers(connection, store.id, difference.possibly_large)
 
 
-_PUT_PROFILES = f"""
+_INSERT_PROFILES = f"""
     insert into profile (store_id, id, created_at, traits, creation_number, created_by, is_separated)
     select
         :store_id, created.id, created.created_at, cast(created.traits as jsonb),
@@ -47,17 +47,18 @@ _PUT_PROFILES = f"""
     from {rows_of("created")}
 """  # noqa: S608 -- made of the constants above
 
-_PUT_IDENTIFIERS = f"""
+_INSERT_IDENTIFIERS = f"""
     insert into identifier (store_id, id_type, value, profile_id, shared_by, fuzzy_key, added_at, names)
     select
-        :store_id, put.id_type, put.value, put.profile_id,
-        case when put.is_unique then '' else uuid_send(put.profile_id) end, put.fuzzy_key, put.added_at, {{names}}
-    from {rows_of("put")}
+        :store_id, upserted.id_type, upserted.value, upserted.profile_id,
+        case when upserted.is_unique then '' else uuid_send(upserted.profile_id) end, upserted.fuzzy_key,
+        upserted.added_at, {{names}}
+    from {rows_of("upserted")}
 """  # noqa: S608 -- made of the constants above
 
 _CREATE = text(f"""
-    with created_profiles as ({_PUT_PROFILES})
-    {_PUT_IDENTIFIERS.format(names="cast(put.names as bigint[])")}
+    with created_profiles as ({_INSERT_PROFILES})
+    {_INSERT_IDENTIFIERS.format(names="cast(upserted.names as bigint[])")}
 """)
 
 # The event of a creation gets the number that the profile's row had. Of the events that repeat each other, the first
@@ -69,25 +70,26 @@ _CREATE = text(f"""
 # its counted names, also if they were not loaded. If another profile holds a unique value that is upserted, which
 # cannot be, `added_at` becomes null, and its constraint fails the statement.
 _AMEND = f"""
-    created_profiles as ({_PUT_PROFILES}),
+    created_profiles as ({_INSERT_PROFILES}),
     gone as (
         delete from identifier
         where ctid = any (array(
             select held.ctid
-            from {rows_of("dropped")}
+            from {rows_of("deleted")}
             cross join lateral (
                 select i.ctid from identifier i
-                where i.store_id = :store_id and i.profile_id is not distinct from dropped.profile_id
-                    and i.id_type = dropped.id_type and i.value = dropped.value
+                where i.store_id = :store_id and i.profile_id is not distinct from deleted.profile_id
+                    and i.id_type = deleted.id_type and i.value = deleted.value
                 offset 0
             ) held
         ))
         returning id_type, value, names
     ),
     identified as (
-        {_PUT_IDENTIFIERS.format(names="coalesce(cast(put.names as bigint[]), moved.names)")}
+        {_INSERT_IDENTIFIERS.format(names="coalesce(cast(upserted.names as bigint[]), moved.names)")}
         left join gone as moved
-            on put.is_unique and moved.names is not null and moved.id_type = put.id_type and moved.value = put.value
+            on upserted.is_unique and moved.names is not null
+                and moved.id_type = upserted.id_type and moved.value = upserted.value
         where (select count(*) from gone) >= 0
         on conflict on constraint identifier_pkey
             do update set

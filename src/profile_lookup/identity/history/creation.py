@@ -9,7 +9,7 @@ ActorType = Literal["account", "key", "import", "operation", "command"]
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asked for a write. `line`: of an import's file."""
+    """Who asked for a write. `line` is the line of an import's file."""
 
     type: ActorType
     id: str

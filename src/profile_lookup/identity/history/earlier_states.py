@@ -45,8 +45,8 @@ def aliases_before(
 ) -> dict[UUID, set[UUID]]:
     """Return the aliases that each of the profiles had after these earlier events of the person.
 
-    `aliases` are those of its IDs today that existed then. One of whose merge no event tells is an alias of the
-    canonical profile of today, or of the earliest of the profiles if that one did not exist yet.
+    `aliases` are those of its IDs today that existed then. If no event tells of the merge of an alias, it belongs to
+    today's canonical profile, or to the earliest of the profiles if that one did not exist yet.
     """
     absorbed_by = {each.id: event.profile_id for event in earlier for each in event.absorbed}
     fallback = canonical if canonical in profiles else min(profiles)

@@ -21,7 +21,7 @@ EventKind = Literal[
 
 
 class Match(NamedTuple):
-    """By this identifier a request matched the profile, which was canonical then."""
+    """An identifier by which a request matched a profile. The profile was canonical then."""
 
     profile_id: UUID
     identifier: NormalizedIdentifier

@@ -24,7 +24,7 @@ class PartReplay:
     """The parts of a person after each event that was replayed.
 
     `participants` are the profiles before the first event, with their aliases. `withheld` identifiers are given to no
-    part. The events are those that leave the parts as they are, with the part that each belongs to.
+    part. `events` are the replayed events: each says what it did to its part, and belongs to that part's history.
     """
 
     def __init__(
@@ -42,8 +42,8 @@ class PartReplay:
         self.events: list[Event] = []
         self._holders: dict[NormalizedIdentifier, UUID] = {}
         self._part_of: dict[UUID, UUID] = {}
-        # IDs of the parts that a profile has become, which the events know under one ID. Profiles that the events say
-        # are one share the set.
+        # The IDs of the parts that a profile has become, by the one ID that the events have for it. Profiles that are
+        # one person according to the events share a set.
         self._heirs: dict[UUID, set[UUID]] = {}
         # A value of a unique type stays with the one that had it first, then with the smaller ID: a type may have
         # become unique since, or two values equal.
