@@ -121,6 +121,14 @@ def lost_values(
     return lost
 
 
+def forms_by_holder(collisions: Iterable[Collision[FormT]]) -> dict[UUID, set[FormT]]:
+    forms: dict[UUID, set[FormT]] = {}
+    for each in collisions:
+        for profile_id in each.profile_ids:
+            forms.setdefault(profile_id, set()).add(each.form)
+    return forms
+
+
 def without_lost(collisions: Iterable[Collision[FormT]], lost: Iterable[Collision[FormT]]) -> list[Collision[FormT]]:
     """Return the collisions that are left once holders have lost their values."""
     losers = {(each.id_type, each.form): set(each.holders) for each in lost}

@@ -25,6 +25,7 @@ from profile_lookup.identity.profile_replay import ProfileReplay, Written
 from profile_lookup.identity.renormalization import (
     Collision,
     collision_rules,
+    forms_by_holder,
     forms_of,
     lost_values,
     one_person_each,
@@ -188,10 +189,7 @@ async def _remove_lost(
     actor: Actor,
 ) -> None:
     """Remove the values that stay with somebody else. The history keeps them, since nobody asked to remove them."""
-    forms: dict[UUID, set[NormalizedIdentifier]] = {}
-    for each in lost:
-        for profile_id in each.profile_ids:
-            forms.setdefault(profile_id, set()).add(each.form)
+    forms = forms_by_holder(lost)
     losses = []
     for profile in await profiles_with(connection, store, list(forms)):
         held = forms_of(change.after, change.renormalized, profile)

@@ -22,7 +22,7 @@ from profile_lookup.identity.history.forgetting import Forms, rewritten_event
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.profile_replay import ProfileReplay, Written
-from profile_lookup.identity.renormalization import collisions_of, lost_values, rewritten
+from profile_lookup.identity.renormalization import collisions_of, forms_by_holder, lost_values, rewritten
 from profile_lookup.ingest.forgetting import rewrite_events
 from profile_lookup.ingest.identity_locks import lock_and_gather
 from profile_lookup.ingest.locked_profiles import with_names
@@ -97,10 +97,7 @@ async def _remove_lost(
     """
     collisions = [each for each in collisions_of(profiles, forms) if each.id_type in store.settings.matching_rules]
     separations = {profile.id: profile.separations for profile in profiles}
-    lost_forms: dict[UUID, set[NormalizedIdentifier]] = {}
-    for each in lost_values(store.settings.matching_rules, collisions, separations):
-        for profile_id in each.profile_ids:
-            lost_forms.setdefault(profile_id, set()).add(each.form)
+    lost_forms = forms_by_holder(lost_values(store.settings.matching_rules, collisions, separations))
     left = []
     for profile in profiles:
         form_of = {each: forms.get(each, each) for each in profile.identifiers}
