@@ -169,3 +169,16 @@ async def test_a_removed_trait_takes_its_earlier_values_with_it(
     else:
         await finished(client, await client.patch(f"{groups}/Crm", json={"traits": {"note": {"dataType": ""}}}))
     assert await _places_of(notes, database, database_url, store_id) == set()
+
+
+async def test_a_number_that_is_replaced_by_that_of_somebody_else_is_nowhere_after_the_merge(
+    client: httpx.AsyncClient, store_id: str, database: Database, database_url: str
+) -> None:
+    """The other one's trait is newer, so that no trait of the person has the number either."""
+    person = await make_profile(client, store_id, phone="(317) 555-6789")
+    await make_profile(client, store_id, phone=OTHER)
+    profile = f"/v1/Stores/{store_id}/Profiles/{person}"
+    replaced = {"idType": "phone", "oldValue": "+13175556789", "newValue": OTHER}
+    assert (await client.patch(f"{profile}/Identifiers/phone", json=replaced)).status_code == 202
+    assert await look_up(client, store_id, "phone", OTHER) == [person]
+    assert await _places_of(PHONE, database, database_url, store_id) == set()

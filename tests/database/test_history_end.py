@@ -8,10 +8,11 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from profile_lookup.database.event_rows import NEXT_EVENTS
 from profile_lookup.database.pool import Database
 from profile_lookup.identity.history.event import NOTHING_BEFORE
 from profile_lookup.jobs import history_end
-from profile_lookup.jobs.history_end import NEXT_EVENTS, end_history
+from profile_lookup.jobs.history_end import end_history
 from profile_lookup.jobs.job_handlers import running_worker
 from profile_lookup.settings import Settings
 from profile_lookup.web import ids

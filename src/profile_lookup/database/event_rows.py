@@ -35,6 +35,15 @@ async def events_of(connection: AsyncConnection, store_id: UUID, ids: Collection
     return list(numbered_events(rows))
 
 
+async def next_events(connection: AsyncConnection, store_id: UUID, after: int, limit: int) -> list[NumberedEvent]:
+    """Return events of a store's profiles whose numbers are higher than `after`, in the order of their numbers.
+
+    Those of erased profiles are left out: they say nothing but IDs.
+    """
+    parameters = {"store_id": store_id, "after": after, "limit": limit}
+    return list(numbered_events(await connection.execute(NEXT_EVENTS, parameters)))
+
+
 async def lock_people(connection: AsyncConnection, store_id: UUID, profile_ids: Collection[UUID]) -> bool:
     """Lock the profiles of whoever has one of these IDs.
 
@@ -113,6 +122,14 @@ _EVENTS = text("""
 """)
 
 # Each event is found by one index probe, whatever the planner believes of how many there are.
+NEXT_EVENTS = text("""
+    select number, id, kind, happened_at, profile_id, document
+    from event
+    where store_id = :store_id and number > :after and profile_id is not null and kind <> 'erased'
+    order by number
+    limit :limit
+""")
+
 _REWRITE = text(f"""
     update event
     set

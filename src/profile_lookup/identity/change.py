@@ -29,6 +29,11 @@ class Change:
     blocked: tuple[BlockedTrait, ...] = ()
     sent: Mapping[NormalizedIdentifier, str] = field(default_factory=dict, compare=False, repr=False)
 
+    @property
+    def asks_for_something(self) -> bool:
+        """Whether it adds, writes or removes anything."""
+        return bool(self.incoming or self.traits or self.replaced)
+
     @classmethod
     def of_traits(
         cls,

@@ -136,6 +136,7 @@ class ProfileReplay:
         `change`, which may have been addressed to the known profile, and `actor` are recorded as the reason.
         """
         event_id = self._new_id()
+        is_recorded = not isinstance(resolution, Update) or (self._records_updates and change.asks_for_something)
         creation = None
         match resolution:
             case Create():
@@ -144,7 +145,7 @@ class ProfileReplay:
                 creation = Creation(at, actor) if len(identifiers) == len(change.incoming) else None
             case Update(profile):
                 written = Written("updated", profile.id)
-                creation = profile.creation if not self._records_updates else None
+                creation = None if is_recorded else profile.creation
             case Merge(canonical):
                 written = Written("merged", canonical.id)
                 self._merges.append(resolution)
@@ -160,7 +161,7 @@ class ProfileReplay:
         kept_names = {each: counted for each, counted in names.items() if each in identifiers}
         separations = NOT_SEPARATED.union(*(profile.separations for profile in profiles))
         became = Profile(written.profile_id, identifiers, traits, kept_names, separations, creation)
-        if creation is None and (self._records_updates or not isinstance(resolution, Update)):
+        if creation is None and is_recorded:
             request = RecordedRequest.of(change, known, withheld_of(resolution))
             self._log.record(self._settings, event_id, at, request, resolution, became, change.replaced, actor)
         self._now[written.profile_id] = became

@@ -33,8 +33,8 @@ async def write(
         statement = _CREATE
     else:
         statement = _UPDATE
-    for forgotten in difference.forgotten:
-        await forget(connection, store, forgotten)
+    if difference.forgotten:
+        difference = await forget(connection, store, difference)
     await connection.execute(statement, parameters_of(settings or store.settings, store.id, difference))
     await count_identifiers(connection, store.id, difference.possibly_large)
 

@@ -1,23 +1,23 @@
 """Handles the operations that erase: everything that a deleted store held, or the values of removed traits."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from uuid import UUID
 
 from sqlalchemy import TextClause, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.database.event_rows import ids_of_people
+from profile_lookup.database.event_rows import NumberedEvent, lock_people, next_events, rewrite
 from profile_lookup.database.tables import profile
 from profile_lookup.identity.history.event import Event
 from profile_lookup.identity.history.forgetting import traits_of, without_traits
-from profile_lookup.ingest.forgetting import rewrite_events
 from profile_lookup.ingest.profile_erasure import erase_profiles
 from profile_lookup.operations.job import Job, retried_forever
 from profile_lookup.web import ids
 
 PROFILES_PER_STEP = 500
-"""A step takes some tens of milliseconds. Only requests about these very profiles wait for it."""
+EVENTS_PER_STEP = 500
+"""Each takes some tens of milliseconds. Only requests about these very profiles wait for it."""
 
 
 @retried_forever
@@ -99,22 +99,52 @@ _END = text("delete from history_end where store_id = :store_id")
 
 @retried_forever
 async def forget_traits(job: Job) -> None:
-    """Delete the values of removed traits, from profiles and from the events of their history.
+    """Delete the values of removed traits: first those of profiles, then those in the events of the store.
 
     The traits are no longer defined, so no write adds any, and no answer shows those that are left.
     """
     group, names = job.input["group"], job.input["traits"]
-    while True:
+    while not job.progress.get("is_history"):
         async with job.step() as connection:
             profile_ids = await _next_profiles(connection, job)
-            if not profile_ids:
-                await job.complete(connection, group)
-                return
-            parameters = {"store_id": job.store_id, "people": profile_ids, "group": group, "names": names}
-            await connection.execute(_DELETE_FROM_PROFILES, parameters)
-            ids_of_all = await ids_of_people(connection, job.store_id, profile_ids)
-            await rewrite_events(connection, job.store_id, ids_of_all, partial(_without_traits, group, names))
-            await job.save(connection, after=str(profile_ids[-1]))
+            if profile_ids:
+                parameters = {"store_id": job.store_id, "people": profile_ids, "group": group, "names": names}
+                await connection.execute(_DELETE_FROM_PROFILES, parameters)
+                await job.save(connection, after=str(profile_ids[-1]))
+            else:
+                await job.save(connection, is_history=True, number=0)
+    while True:
+        async with job.step() as connection:
+            if await _forget_in_next_events(connection, job, partial(_without_traits, group, names)):
+                continue
+            await job.complete(connection, group)
+            return
+
+
+async def _forget_in_next_events(connection: AsyncConnection, job: Job, change: Callable[[Event], Event]) -> bool:
+    """Change the next events of the store, and return whether there were any.
+
+    They are read again once their people are locked, since a write may have changed them before. If a person has become
+    part of another one meanwhile, the step is to be done again.
+    """
+    after = job.progress["number"]
+    events = await next_events(connection, job.store_id, after, EVENTS_PER_STEP)
+    if not events:
+        return False
+    known = {number for number, _ in events}
+    people = {event.profile_id for _, event in events if change(event) != event}
+    if people:
+        if not await lock_people(connection, job.store_id, people):
+            return True
+        events = await next_events(connection, job.store_id, after, EVENTS_PER_STEP)
+    changed = [
+        NumberedEvent(number, became)
+        for number, event in events
+        if number in known and event.profile_id in people and (became := change(event)) != event
+    ]
+    await rewrite(connection, job.store_id, changed)
+    await job.save(connection, is_history=True, number=max(known))
+    return True
 
 
 def _without_traits(group: str, names: Sequence[str] | None, event: Event) -> Event:

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.clock import CLOCK
-from profile_lookup.database.event_rows import NumberedEvent, lock_people, numbered_events, rewrite
+from profile_lookup.database.event_rows import NumberedEvent, lock_people, next_events, rewrite
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import StoreNotFound
 from profile_lookup.identity.history.forgetting import ended
@@ -62,35 +62,26 @@ async def _end_next(connection: AsyncConnection, account_id: UUID, store_id: UUI
 async def _next_events(
     connection: AsyncConnection, store_id: UUID, after: int, before: datetime
 ) -> list[NumberedEvent]:
-    rows = await connection.execute(NEXT_EVENTS, {"store_id": store_id, "after": after, "limit": EVENTS_PER_STEP})
-    return list(takewhile(lambda each: each.event.at < before, numbered_events(rows)))
+    events = await next_events(connection, store_id, after, EVENTS_PER_STEP)
+    return list(takewhile(lambda each: each.event.at < before, events))
 
 
-_ENDS = "event.profile_id is not null and event.kind <> 'erased'"
-
-_STORES = text(f"""
+_STORES = text("""
     select store.account_id, store.id
     from store
     left join history_end on history_end.store_id = store.id
     cross join lateral (
         select event.happened_at from event
-        where event.store_id = store.id and event.number > coalesce(history_end.number, 0) and {_ENDS}
+        where event.store_id = store.id and event.number > coalesce(history_end.number, 0)
+            and event.profile_id is not null and event.kind <> 'erased'
         order by event.number
         limit 1
     ) as oldest
     where store.status = 'ACTIVE' and oldest.happened_at < :before
-""")  # noqa: S608 -- made of the constant above
+""")
 
 _BEGIN = text("insert into history_end (store_id, number) values (:store_id, 0) on conflict do nothing")
 
 _LOCK_POSITION = text("select number from history_end where store_id = :store_id for update skip locked")
 
 _SAVE_POSITION = text("update history_end set number = :number where store_id = :store_id")
-
-NEXT_EVENTS = text(f"""
-    select number, id, kind, happened_at, profile_id, document
-    from event
-    where store_id = :store_id and number > :after and {_ENDS}
-    order by number
-    limit :limit
-""")  # noqa: S608 -- made of the constant above

@@ -112,9 +112,9 @@ async def _renormalize_after(
         await _complete(job, connection, store, counts)
         return None, written
     if changes and store.settings.is_unique(position.id_type):
-        written = await rewrite_unique(connection, store, changes, counts)
+        written = await rewrite_unique(connection, store, changes, counts, job.actor)
     elif changes:
-        await rewrite_shared(connection, store, changes, counts)
+        await rewrite_shared(connection, store, changes, counts, job.actor)
         if changes[-1].stored.identifier.value == position.value:
             # It may have more holders. The next step begins before all of them, since a merge may move the value from
             # one of them to an earlier profile.

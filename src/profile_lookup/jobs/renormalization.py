@@ -96,7 +96,7 @@ async def _renormalize(
     merged = []
     await create_staging_table(connection)
     for id_type in change.renormalized:
-        await _stage(connection, store, change, id_type)
+        await _stage(connection, store, change, id_type, actor)
     await analyze_staged(connection)
     collisions = [
         each
@@ -122,7 +122,9 @@ async def _renormalize(
     return merged
 
 
-async def _stage(connection: AsyncConnection, store: StoreRules, change: SettingsChange, id_type: str) -> None:
+async def _stage(
+    connection: AsyncConnection, store: StoreRules, change: SettingsChange, id_type: str, actor: Actor
+) -> None:
     """Stage the new form of each value that changes, and delete those whose new form is blocked: they merge nobody.
 
     Raises `SettingsRefused` if the new rules refuse a value.
@@ -152,7 +154,7 @@ async def _stage(connection: AsyncConnection, store: StoreRules, change: Setting
         if changed:
             await stage(connection, id_type, changed)
         if blocked:
-            await _remove_blocked(connection, store, change, blocked)
+            await _remove_blocked(connection, store, change, blocked, actor)
     if refused:
         raise SettingsRefused(
             f"normalization: {refused} stored value{'s' if refused > 1 else ''} of {id_type} would be refused "
@@ -226,11 +228,12 @@ async def _remove_blocked(
     store: StoreRules,
     change: SettingsChange,
     blocked: Sequence[tuple[UUID, NormalizedIdentifier]],
+    actor: Actor,
 ) -> None:
     """Remove identifiers that are blocked in their new form. The history keeps them, since nobody removed them."""
     removed: dict[UUID, list[NormalizedIdentifier]] = {}
     for profile_id, each in blocked:
         removed.setdefault(profile_id, []).append(each)
     removals = [(profile, removed[profile.id]) for profile in await profiles_with(connection, store, list(removed))]
-    difference = difference_of_removals(removals, CLOCK.now(), None, forgets=False)
+    difference = difference_of_removals(removals, CLOCK.now(), actor, forgets=False)
     await write(connection, store, difference, change.before)

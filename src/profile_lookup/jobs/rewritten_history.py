@@ -2,10 +2,9 @@
 
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.database.event_rows import NumberedEvent, numbered_events, rewrite
+from profile_lookup.database.event_rows import NumberedEvent, next_events, rewrite
 from profile_lookup.errors import ValueRefused
 from profile_lookup.identity.history.event import Event
 from profile_lookup.identity.history.forgetting import identifiers_of, rewritten_event
@@ -20,8 +19,7 @@ async def rewrite_history(connection: AsyncConnection, store_id: UUID, change: S
     """Rewrite all events of the store. Nobody else writes in it meanwhile."""
     after = 0
     while True:
-        parameters = {"store_id": store_id, "after": after, "limit": EVENTS_PER_BATCH}
-        events = list(numbered_events(await connection.execute(_NEXT_EVENTS, parameters)))
+        events = await next_events(connection, store_id, after, EVENTS_PER_BATCH)
         if not events:
             return
         became = [NumberedEvent(number, _in_new_form(change, event)) for number, event in events]
@@ -41,12 +39,3 @@ def _in_new_form(change: SettingsChange, event: Event) -> Event:
             except ValueRefused:
                 continue
     return rewritten_event(event, forms) if forms else event
-
-
-_NEXT_EVENTS = text("""
-    select number, id, kind, happened_at, profile_id, document
-    from event
-    where store_id = :store_id and number > :after and profile_id is not null
-    order by number
-    limit :limit
-""")

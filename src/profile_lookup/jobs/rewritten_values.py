@@ -18,6 +18,7 @@ from profile_lookup.database.ids import new_id
 from profile_lookup.errors import IdentifierConflict, ProfileMoved, ProfileNotFound
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.difference import Difference
+from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.history.forgetting import Forms, rewritten_event
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile
@@ -47,7 +48,7 @@ class Held(NamedTuple):
 
 
 async def rewrite_unique(
-    connection: AsyncConnection, store: StoreRules, held: Sequence[Held], counts: dict[str, int]
+    connection: AsyncConnection, store: StoreRules, held: Sequence[Held], counts: dict[str, int], actor: Actor
 ) -> list[Written]:
     """Give each holder today's form, and return what was written; profiles that now hold the same one are one person.
 
@@ -62,12 +63,12 @@ async def rewrite_unique(
         removed = tuple(each for each in profile.identifiers if each in blocked)
         if removed:
             await write(
-                connection, store, difference_of_removals([(profile, removed)], CLOCK.now(), None, forgets=False)
+                connection, store, difference_of_removals([(profile, removed)], CLOCK.now(), actor, forgets=False)
             )
             counts["changed"] += len(removed)
         kept.append(_without(blocked, profile) if removed else profile)
     became = {each.stored.identifier: each.today for each in held if each.today is not None}
-    losers, kept = await _remove_lost(connection, store, kept, became, counts)
+    losers, kept = await _remove_lost(connection, store, kept, became, counts, actor)
     replay = ProfileReplay(store.settings, kept, new_id, records_updates=False)
     writes: list[Written] = []
     for each in held:
@@ -77,7 +78,7 @@ async def rewrite_unique(
         for profile_id in list(replay.holders(stored)):
             change, former = Change((each.today,)), {stored: each.today}
             try:
-                writes.append(replay.apply(change, each.stored.added_at, profile_id, former))
+                writes.append(replay.apply(change, each.stored.added_at, profile_id, former, actor))
             except IdentifierConflict:  # somebody else has it, and it may neither be shared nor merge the two
                 counts["kept"] += 1
     counts["changed"] += len(writes)
@@ -89,7 +90,12 @@ async def rewrite_unique(
 
 
 async def _remove_lost(
-    connection: AsyncConnection, store: StoreRules, profiles: Sequence[Profile], forms: Forms, counts: dict[str, int]
+    connection: AsyncConnection,
+    store: StoreRules,
+    profiles: Sequence[Profile],
+    forms: Forms,
+    counts: dict[str, int],
+    actor: Actor,
 ) -> tuple[Collection[UUID], list[Profile]]:
     """Remove the values that stay with somebody who is kept apart. Return who lost any, and the profiles without them.
 
@@ -103,14 +109,14 @@ async def _remove_lost(
         form_of = {each: forms.get(each, each) for each in profile.identifiers}
         lost = tuple(each for each, form in form_of.items() if form in lost_forms.get(profile.id, ()))
         if lost:
-            await write(connection, store, difference_of_losses([(profile, lost)], CLOCK.now(), None))
+            await write(connection, store, difference_of_losses([(profile, lost)], CLOCK.now(), actor))
             counts["changed"] += len(lost)
         left.append(_without(lost, profile) if lost else profile)
     return lost_forms.keys(), left
 
 
 async def rewrite_shared(
-    connection: AsyncConnection, store: StoreRules, held: Sequence[Held], counts: dict[str, int]
+    connection: AsyncConnection, store: StoreRules, held: Sequence[Held], counts: dict[str, int], actor: Actor
 ) -> None:
     """Give each holder today's form, of a type whose values are shared: this alone merges nobody."""
     for each in sorted(held, key=lambda each: each.stored.profile_id):
@@ -119,7 +125,7 @@ async def rewrite_shared(
         if profile is None or stored not in profile.identifiers:
             continue  # a write has changed it meanwhile
         if each.today is None:
-            difference = difference_of_removals([(profile, [stored])], CLOCK.now(), None, forgets=False)
+            difference = difference_of_removals([(profile, [stored])], CLOCK.now(), actor, forgets=False)
         else:
             became = rewritten(profile, {stored: each.today})
             difference = Difference(
