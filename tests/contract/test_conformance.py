@@ -25,6 +25,7 @@ ADDITIONAL = {
     "ListBuiltInBlockedValues": "the values that identify nobody in any store",
     "CreateProfilesLookupBatch": "many identifiers, looked up at the same moment",
     "FetchProfileImportRefusedRows": "which rows of an import were refused, and why",
+    "FetchProfileImportIgnoredCells": "which cells of an import were ignored, and why",
     "UploadProfilesImport": "the target of an import's url, unless that is S3",
 }
 """Operations that the contract does not have, and what they are for."""
@@ -32,6 +33,7 @@ WITHOUT_CREDENTIALS = {"UploadProfilesImport": "its address is signed"}
 
 CONTACT = "every store has this trait group, so its traits are documented"
 NO_BATCH = "a batch needs profiles, and nothing would read any other field"
+OPTIONS = "a file may be written in other ways than ours"
 EMPTY_VALUE = "every normalization refuses an empty value, and the document says so in advance"
 DEVIATIONS = {
     "CreateProfilesLookup request.value: minLength: contract None, ours 1": EMPTY_VALUE,
@@ -43,6 +45,8 @@ DEVIATIONS = {
     "CreateProfile request.traits.Contact: only ours": CONTACT,
     "PatchProfileTraits request.traits.Contact: only ours": CONTACT,
     "UpdateProfilesBulk request.profiles[].traits.Contact: only ours": CONTACT,
+    **{f"CreateProfilesImportV2 request.{name}: only ours": OPTIONS for name in ("delimiter", "encoding", "country")},
+    "CreateProfilesImportV2 request: maxProperties: contract 3, ours 6": OPTIONS,
     "UpdateProfilesBulk request: required: contract None, ours ['profiles']": NO_BATCH,
     "UpdateProfilesBulk request: additionalProperties: contract None, ours False": NO_BATCH,
 }
@@ -69,6 +73,7 @@ CODES = {
     "ListProfileImportsV2": STORE | {520046},
     "FetchProfileImportV2": IMPORT,
     "FetchProfileImportRefusedRows": IMPORT,
+    "FetchProfileImportIgnoredCells": IMPORT,
     "UploadProfilesImport": {520046, 20404, 20409, 20413, 20415},
     "FetchProfile": PROFILE,
     "PatchProfileTraits": PROFILE | BODY | {520005, 20409},

@@ -24,7 +24,7 @@ Document = dict[str, Any]
 class RowCounts:
     """How many rows of an import had which outcome.
 
-    - `cells_ignored`: cells of written rows whose value is blocked, so that it identifies nobody
+    - `cells_ignored`: cells of written rows that hold a bad or a blocked value, so that they identify nobody
     - `evicted`: identifiers that a limit dropped
     """
 
@@ -34,6 +34,28 @@ class RowCounts:
     refused: int = 0
     cells_ignored: int = 0
     evicted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """What a step reports as lines of CSV: refused rows, and cells of written rows that were ignored."""
+
+    refused_rows: str
+    ignored_cells: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileOptions:
+    """How the file is written, and how its rows are read; None where the file itself must say it.
+
+    - `country`: that of phone numbers without +
+    - `is_strict`: whether a bad cell refuses its row
+    """
+
+    delimiter: str | None = None
+    encoding: str | None = None
+    country: str | None = None
+    is_strict: bool = False
 
 
 async def create(
@@ -47,7 +69,7 @@ async def create(
     created_at: datetime,
     upload_until: datetime,
     waits_until: datetime,
-    delimiter: str | None = None,
+    options: FileOptions = FileOptions(),
 ) -> UUID:
     """Create an import and its operation, which has the same ID and waits for the file. Raises `StoreNotFound`.
 
@@ -73,7 +95,10 @@ async def create(
             filename=filename,
             file_size=file_size,
             column_mappings=column_mappings,
-            delimiter=delimiter,
+            delimiter=options.delimiter,
+            encoding=options.encoding,
+            country=options.country,
+            is_strict=options.is_strict,
             upload_until=upload_until,
             empty_lines=0,
             created=0,
@@ -183,18 +208,29 @@ async def save_extent(
 
 
 async def save_step(
-    connection: AsyncConnection, store_id: UUID, import_id: UUID, row_counts: RowCounts, position: int, report: str
+    connection: AsyncConnection,
+    store_id: UUID,
+    import_id: UUID,
+    row_counts: RowCounts,
+    position: int,
+    reports: Reports,
 ) -> None:
-    """Save what a step did. `report` lists the refused rows as CSV; `position` is unique among the import's reports.
+    """Save what a step did. `position` is unique among the import's reports.
 
     Raises `StoreNotFound` if the import went with its store.
     """
     parameters = {"store_id": store_id, "import_id": import_id, "now": CLOCK.now(), **asdict(row_counts)}
     if (await connection.execute(_COUNT, parameters)).rowcount == 0:
         raise StoreNotFound
-    if report:
+    if reports.refused_rows or reports.ignored_cells:
         await connection.execute(
-            insert(import_refusals).values(store_id=store_id, import_id=import_id, position=position, report=report)
+            insert(import_refusals).values(
+                store_id=store_id,
+                import_id=import_id,
+                position=position,
+                report=reports.refused_rows,
+                ignored_cells=reports.ignored_cells,
+            )
         )
 
 
@@ -205,12 +241,12 @@ async def save_notices(
     await _update(connection, store_id, import_id, notices=notices)
 
 
-async def refusals(database: Database, store_id: UUID, import_id: UUID) -> AsyncIterator[str]:
+async def reports(database: Database, store_id: UUID, import_id: UUID) -> AsyncIterator[Reports]:
     """Yield the reports that `save_step` saved, ordered by position. No connection is held in between."""
     position: int | None = -1
     while position is not None:
         query = (
-            select(import_refusals.c.position, import_refusals.c.report)
+            select(import_refusals.c.position, import_refusals.c.report, import_refusals.c.ignored_cells)
             .where(
                 import_refusals.c.store_id == store_id,
                 import_refusals.c.import_id == import_id,
@@ -222,7 +258,7 @@ async def refusals(database: Database, store_id: UUID, import_id: UUID) -> Async
         async with database.statements() as connection:
             found = (await connection.execute(query)).all()
         for row in found:
-            yield row.report
+            yield Reports(row.report, row.ignored_cells)
         position = found[-1].position if found else None
 
 

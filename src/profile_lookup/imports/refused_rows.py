@@ -1,4 +1,4 @@
-"""The report of refused rows: where they are and why they were refused, never what they hold."""
+"""The reports of refused rows and ignored cells: where they are and why they do not count, never what they hold."""
 
 import csv
 import io
@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 HEADER = ("line", "column", "reason")
 MAX_REPORTED = 100_000
-"""Refused rows reported per import; the rest are only counted. Otherwise a file whose rows have two bytes would give
-gigabytes of reasons."""
+"""Refused rows, and ignored cells, reported per import; the rest are only counted. Otherwise a file whose rows have two
+bytes would give gigabytes of reasons."""
 
 
 def as_csv(rows: Iterable[Sequence[object]]) -> str:

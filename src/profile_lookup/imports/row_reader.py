@@ -1,18 +1,27 @@
-"""Reads an import's rows, as many at a time as a step applies. Each becomes a change or a refusal."""
+"""Reads an import's rows, as many at a time as a step applies. Each becomes a change or a refusal.
 
-import json
-import re
-from collections.abc import Iterator, Sequence
+A bad cell costs the cell: it is ignored and reported, and the rest of its row counts if it identifies somebody.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
-from profile_lookup.errors import NothingUnblocked, RowRefused, TraitsRefused, TraitValueRefused
+from profile_lookup.errors import NothingUnblocked, RowRefused, TraitsRefused, TraitValueRefused, ValueRefused
+from profile_lookup.identity.blocked_values import Block
 from profile_lookup.identity.change import Change
-from profile_lookup.identity.profile import TraitName
+from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
+from profile_lookup.identity.profile import TraitName, TraitValue
 from profile_lookup.identity.trait_definitions import TraitDefinition
-from profile_lookup.identity.traits import read_defined_traits
-from profile_lookup.imports.column_mapping import MappedColumn, identifying_columns
-from profile_lookup.imports.csv_file import Layout, Record
+from profile_lookup.identity.traits import BlockedTrait, TraitReader, items_of
+from profile_lookup.identity.values.built_in_blocked_values import is_placeholder
+from profile_lookup.identity.values.invisible_characters import trimmed
+from profile_lookup.identity.values.normalization import Normalization
+from profile_lookup.identity.values.phone_numbers import phone_of_country
+from profile_lookup.imports.cells import text_of, typed_value, values_of
+from profile_lookup.imports.columns.column_mapping import MappedColumn, identifying_columns
+from profile_lookup.imports.files.csv_records import Record
 from profile_lookup.stores.rules_cache import StoreRules
 
 ROWS_PER_STEP = 768
@@ -20,9 +29,31 @@ ROWS_PER_STEP = 768
 RECORDS_PER_STEP = 5000  # refused ones included
 CHARACTERS_PER_STEP = 1 << 20  # of the mapped columns
 
-_INTEGER = re.compile("[+-]?[0-9]{1,10}")
 _MAX_NAMED = 5  # columns that a reason lists, since a report may have millions of reasons
-_BOOLEANS = {"true": True, "false": False}
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingOptions:
+    """How an import reads its rows.
+
+    - `country`: the country (ISO 3166) of phone numbers that are written without +; None reads them by the usual rules
+    - `is_strict`: whether a bad cell refuses its row
+    """
+
+    country: str | None = None
+    is_strict: bool = False
+
+
+class IgnoredCell(NamedTuple):
+    column: str
+    reason: str
+
+
+class Reading(NamedTuple):
+    """What a row asks for, and which of its cells do not count. A refused row has no ignored cells."""
+
+    attempt: Change | RowRefused
+    ignored: Sequence[IgnoredCell] = ()
 
 
 class Row(NamedTuple):
@@ -30,113 +61,199 @@ class Row(NamedTuple):
 
     line: int
     cells: Sequence[str] | None
-    attempt: Change | RowRefused
+    reading: Reading
 
 
-def next_rows(records: Iterator[Record], layout: Layout, reader: "RowReader") -> Iterator[Row]:
+def next_rows(records: Iterator[Record], reader: "RowReader") -> Iterator[Row]:
     """Yield as many rows as one step should take at most."""
-    positions = [layout.positions[each] for each in reader.columns]
     changes = characters = 0
     for line, fields, reason in islice(records, RECORDS_PER_STEP):
         if fields is None:
-            yield Row(line, None, RowRefused(None, reason))
+            yield Row(line, None, Reading(RowRefused(None, reason)))
             continue
-        cells = [fields[position] for position in positions]
-        row = Row(line, cells, reader.attempt(cells))
+        cells = reader.cells_of(fields)
+        row = Row(line, cells, reader.read(cells))
         yield row
-        changes += isinstance(row.attempt, Change)
+        changes += isinstance(row.reading.attempt, Change)
         characters += sum(map(len, cells))
         if changes >= ROWS_PER_STEP or characters >= CHARACTERS_PER_STEP:
             return
 
 
 class _Column(NamedTuple):
-    """A mapped column with its trait's definition. `place` is that of its cell among the cells of a row."""
+    """A mapped column with its trait's definition. `place` is that of its cell among the cells of a row.
+
+    `id_type` and `normalization` are those of the identifiers that its values are promoted to, if they are.
+    """
 
     place: int
     name: str
     trait: TraitName
     definition: TraitDefinition
+    id_type: str | None
+    normalization: Normalization | None
+
+
+class _RowValues:
+    """What the cells of a row hold. It is no dataclass, since making one takes longer, and each row has one.
+
+    - `identifiers`: each with the value that it was made of
+    - `blocked`: the values that identify nobody
+    - `ignored`: the cells that do not count, by their places
+    - `first_bad`: the first of these that holds no blocked value but a bad one
+    """
+
+    __slots__ = ("_blocked_traits", "blocked", "first_bad", "identifiers", "ignored", "reader", "traits")
+
+    def __init__(self) -> None:
+        self.reader = TraitReader()
+        self.traits: dict[TraitName, TraitValue] = {}
+        self.identifiers: dict[NormalizedIdentifier, str] = {}
+        self.blocked: list[BlockedTrait] = []
+        self.ignored: dict[int, IgnoredCell] = {}
+        self.first_bad: IgnoredCell | None = None
+        self._blocked_traits: set[TraitName] = set()
+
+    def identify(self, column: _Column, value: TraitValue, identifier: NormalizedIdentifier, item: str) -> None:
+        """Add an identifier. The first value of a trait is the trait, unless it is blocked and another one is not."""
+        self.identifiers.setdefault(identifier, item)
+        if column.trait in self._blocked_traits:
+            self._blocked_traits.discard(column.trait)
+            self.traits[column.trait] = value
+        else:
+            self.traits.setdefault(column.trait, value)
+
+    def block(self, column: _Column, value: TraitValue, block: Block) -> None:
+        self.blocked.append(BlockedTrait(column.trait, column.id_type or "", block))
+        self.ignored.setdefault(column.place, IgnoredCell(column.name, block.reason))
+        if column.trait not in self.traits:
+            self._blocked_traits.add(column.trait)
+            self.traits[column.trait] = value
+
+    def ignore(self, column: _Column, reason: str) -> None:
+        bad = IgnoredCell(column.name, reason)
+        self.ignored.setdefault(column.place, bad)
+        self.first_bad = self.first_bad or bad
 
 
 class RowReader:
-    """Reads rows by the rules of a store. The mapping must have passed `refuse_mapping`."""
+    """Reads rows by the rules of a store. The mapping must have passed `refuse_mapping`.
 
-    def __init__(self, store: StoreRules, mapping: Sequence[MappedColumn]) -> None:
+    `positions` are those of the mapped columns in the file: several columns may have one name.
+    """
+
+    def __init__(
+        self,
+        store: StoreRules,
+        mapping: Sequence[MappedColumn],
+        positions: Mapping[str, Sequence[int]],
+        options: ReadingOptions,
+    ) -> None:
         self.store = store
-        self.columns = [each.column for each in mapping]
-        columns = [
-            _Column(place, name, trait, store.trait_groups[trait.group].traits[trait.name])
-            for place, (name, trait) in enumerate(mapping)
-        ]
+        self._options = options
+        self.columns = [each for each in mapping for _ in positions[each.column]]
+        self._positions = [position for each in mapping for position in positions[each.column]]
+        columns = [self._column(place, *mapped) for place, mapped in enumerate(self.columns)]
         first_of_group = {column.trait.group: column.place for column in reversed(columns)}
         # The traits of a group come together, as in a request.
         self._columns = sorted(columns, key=lambda column: first_of_group[column.trait.group])
         self._identifying = list(identifying_columns(store.trait_groups, store.settings, mapping))
 
-    def attempt(self, cells: Sequence[str]) -> Change | RowRefused:
-        """Return what `read` returns or raises."""
-        try:
-            return self.read(cells)
-        except RowRefused as refused:
-            return refused
+    def cells_of(self, fields: Sequence[str]) -> list[str]:
+        """Return the cells of the mapped columns, in the order of the mapping."""
+        return [fields[position] for position in self._positions]
 
-    def read(self, cells: Sequence[str]) -> Change:
-        """Return the change that a row asks for. Its cells are in the order of the mapping; an empty cell is ignored.
+    def read(self, cells: Sequence[str]) -> Reading:
+        """Return the change that a row asks for, or why it is refused. An empty cell is ignored and not reported.
 
-        A blocked value costs its cell alone: the trait is written, and the rest of the row counts. Raises `RowRefused`.
+        A blocked value costs its cell alone, too: the trait is written, and the rest of the row counts.
         """
-        store = self.store
-        sent = [
-            (trait, definition, cell if definition.data_type == "STRING" else _read_cell(name, definition, cell))
-            for place, name, trait, definition in self._columns
-            if (cell := cells[place])
-        ]
+        row = _RowValues()
         try:
-            traits = read_defined_traits(sent)
-            change = Change.of_traits(store.trait_groups, store.settings, traits, store.blocked_values)
-        except TraitValueRefused as refused:
-            column = next(each.name for each in self._columns if str(each.trait) == refused.trait)
-            raise RowRefused(column, refused.expected) from None
+            for column in self._columns:
+                if cell := cells[column.place]:
+                    self._read_cell(row, column, cell)
         except TraitsRefused as refused:
-            raise RowRefused(None, str(refused)) from None
-        if not change.incoming:
-            raise self._identifies_nobody(change)
-        return change
+            return Reading(RowRefused(None, str(refused)))
+        if row.first_bad is not None and self._options.is_strict:
+            return Reading(RowRefused(*row.first_bad))
+        if not row.identifiers:
+            return Reading(self._identifies_nobody(row))
+        change = Change(tuple(row.identifiers), row.traits, blocked=tuple(row.blocked), sent=row.identifiers)
+        return Reading(change, list(row.ignored.values()) if row.ignored else ())
 
-    def _identifies_nobody(self, change: Change) -> RowRefused:
-        if change.blocked:
-            columns_of = {each.trait: each.name for each in self._columns}
-            nobody = NothingUnblocked((columns_of[each.trait], each.block.reason) for each in change.blocked)
-            return RowRefused(None, str(nobody))
+    def _column(self, place: int, name: str, trait: TraitName) -> _Column:
+        definition = self.store.trait_groups[trait.group].traits[trait.name]
+        id_type = definition.id_type_promotion
+        if id_type not in self.store.settings.id_types:
+            return _Column(place, name, trait, definition, None, None)
+        normalization = self.store.settings.config(id_type).normalization
+        return _Column(place, name, trait, definition, id_type, normalization)
+
+    def _read_cell(self, row: _RowValues, column: _Column, cell: str) -> None:
+        try:
+            values = self._values(column, cell)
+        except ValueRefused as refused:
+            row.ignore(column, refused.reason)
+            return
+        for value in values:
+            try:
+                self._read_value(row, column, value)
+            except ValueRefused as refused:
+                row.ignore(column, refused.reason)
+            except TraitValueRefused as refused:
+                row.ignore(column, refused.expected)
+
+    def _values(self, column: _Column, cell: str) -> Sequence[object]:
+        """Return the values of a cell, in its order. Raises `ValueRefused`."""
+        if column.definition.data_type != "STRING":
+            return (typed_value(column.definition.data_type, cell),)
+        if column.normalization is None:
+            text = text_of(cell)
+            return (text,) if text else ()
+        values = values_of(cell, column.normalization)
+        country = self._options.country
+        return (
+            values
+            if not country or column.normalization != "phone"
+            else [_of_country(each, country) for each in values]
+        )
+
+    def _read_value(self, row: _RowValues, column: _Column, sent: object) -> None:
+        """Add a value to the row. Raises `ValueRefused`, `TraitValueRefused` or `TraitsRefused`."""
+        value = row.reader.read(column.trait, column.definition, sent)
+        if column.id_type is None:
+            row.traits.setdefault(column.trait, value)
+            return
+        judge, settings = self.store.blocked_values.judge, self.store.settings
+        judged = [
+            (item, judge(settings, Identifier(column.id_type, item))) for item in items_of(value) if trimmed(item)
+        ]
+        if not judged:
+            row.traits.setdefault(column.trait, value)
+        for item, identifier in judged:
+            if isinstance(identifier, Block):
+                row.block(column, value, identifier)
+            else:
+                row.identify(column, value, identifier, item)
+
+    def _identifies_nobody(self, row: _RowValues) -> RowRefused:
         columns = self._identifying
-        listed = columns if len(columns) <= _MAX_NAMED else [*columns[:_MAX_NAMED], "…"]
-        return RowRefused(None, f"expected a value in a column that identifies: {', '.join(listed)}")
+        ignored = [each for each in row.ignored.values() if each.column in columns]
+        if not ignored:
+            listed = columns if len(columns) <= _MAX_NAMED else [*columns[:_MAX_NAMED], "…"]
+            return RowRefused(None, f"expected a value in a column that identifies: {', '.join(listed)}")
+        if ignored == [row.first_bad]:
+            return RowRefused(*ignored[0])
+        if row.first_bad in ignored:
+            return RowRefused(None, f"expected a value that identifies somebody; {_named(ignored)}")
+        return RowRefused(None, str(NothingUnblocked(ignored)))
 
 
-def _read_cell(column: str, definition: TraitDefinition, cell: str) -> object:
-    """Return the JSON value that a request would hold. Raises `RowRefused`."""
-    match definition.data_type:
-        case "STRING":
-            return cell
-        case "NUMBER":
-            if _INTEGER.fullmatch(cell.strip()) is None:
-                raise RowRefused(column, "expected an integer of 32 bits")
-            return int(cell)
-        case "BOOLEAN":
-            value = _BOOLEANS.get(cell.strip().lower())
-            if value is None:
-                raise RowRefused(column, "expected true or false")
-            return value
-        case "ARRAY":
-            return _read_array(column, cell)
+def _named(ignored: Sequence[IgnoredCell]) -> str:
+    return ", ".join(f"{column} ({reason})" for column, reason in ignored[:_MAX_NAMED])
 
 
-def _read_array(column: str, cell: str) -> list[object]:
-    try:
-        items = json.loads(cell)
-    except (ValueError, RecursionError):
-        items = None
-    if not isinstance(items, list):
-        raise RowRefused(column, "expected a JSON array")
-    return items
+def _of_country(value: str, country: str) -> str:
+    """Return the number in E.164, but a word that stands for no value as it is."""
+    return value if is_placeholder(value) else phone_of_country(value, country)
