@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from tests.imports.workbooks import Row, write_workbook
 from tests.program.conftest import command
 
 FILES = Path(__file__).parent.parent / "imports" / "files"
@@ -190,6 +191,26 @@ def test_a_file_in_another_encoding_is_refused_with_what_to_do(
     done = command("import", path, "--store", store, "--yes", DATABASE_URL=database_url, DATA_DIR=tmp_path)
     assert done.returncode == 1
     assert reason in done.stderr
+
+
+async def test_a_sheet_of_a_workbook_is_imported_and_its_lines_have_the_numbers_of_its_rows(
+    database_url: str, store: str, connection: "asyncpg.Connection[Any]", tmp_path: Path
+) -> None:
+    rows: list[Row] = [
+        ["Customers of 2026"], [], ["E-Mail", "Telefon", "Vorname"], ["ana@example.com\nana@work.example", 30901820, "Ana"],
+        ["bo@example.com", 12, "Bo"], ["n/a", None, "Cy"],
+    ]  # fmt: skip
+    path = write_workbook(tmp_path / "people.xlsx", {"Notes": [["Nothing"]], "People": rows})
+    ignored = tmp_path / "ignored.csv"
+    options = ("--sheet", "People", "--country", "DE", "--ignored", str(ignored), "--yes")
+    arguments = ("import", str(path), "--store", store, *options)
+    done = await asyncio.to_thread(command, *arguments, DATABASE_URL=database_url, DATA_DIR=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "The names of the columns stand in line 3; what is above them is skipped." in done.stdout
+    people = [set(row["values"]) for row in await connection.fetch(PEOPLE)]
+    assert sorted(map(sorted, people)) == [["+4930901820", "ana@example.com", "ana@work.example"], ["bo@example.com"]]
+    _compare(_lines(ignored), ((5, "valid in DE"),))
+    assert "\n6 " in done.stdout  # the refused row
 
 
 def _lines(report: Path) -> list[list[str]]:

@@ -16,7 +16,12 @@ from profile_lookup.imports.queries import FileOptions
 
 FileArgument = Annotated[
     Path | None,
-    typer.Argument(metavar="FILE", help="A CSV file whose first line names the columns.", exists=True, dir_okay=False),
+    typer.Argument(
+        metavar="FILE",
+        help="A CSV file, or a workbook (.xlsx), whose first line names the columns.",
+        exists=True,
+        dir_okay=False,
+    ),
 ]
 StoreOption = Annotated[
     str | None, typer.Option("--store", metavar="mem_store_…", help="The store that the profiles are for.")
@@ -65,6 +70,7 @@ def import_file(
     delimiter: DelimiterOption = None,
     encoding: EncodingOption = None,
     country: CountryOption = None,
+    sheet: Annotated[str | None, typer.Option(help="The sheet of a workbook.", show_default="the first one")] = None,
     refused: RefusedOption = None,
     ignored: IgnoredOption = None,
     resume: ResumeOption = None,
@@ -73,10 +79,13 @@ def import_file(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether the mapping is correct.")] = False,
 ) -> None:
-    """Import a CSV file: each row is resolved like a request to create a profile. After Ctrl-C it can be resumed."""
+    """Import a CSV file or a workbook (.xlsx): each row is resolved like a request to create a profile.
+
+    After Ctrl-C it can be resumed.
+    """
     if resume is None and (file is None or store is None):
         raise typer.BadParameter("expected FILE and --store, or --resume")
-    if resume is not None and (file or store or columns or leave_out or delimiter or encoding or country):
+    if resume is not None and (file or store or columns or leave_out or delimiter or encoding or country or sheet):
         raise typer.BadParameter("expected --resume alone: the import has its own file, store and mapping")
 
     with running_database(configure()) as settings:
@@ -94,6 +103,7 @@ def import_file(
                     country=country and _parse_country(country),
                     is_strict=strict,
                 ),
+                sheet=sheet,
                 confirmed=yes,
             )
             watched = import_run.begin(settings, file, store, account, choices)

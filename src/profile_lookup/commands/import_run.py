@@ -33,8 +33,10 @@ from profile_lookup.errors import NotFound
 from profile_lookup.garbage_collection import collect_seldom
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.imports import queries, wire
+from profile_lookup.imports.files.workbook import is_workbook, write_sheet_as_csv
 from profile_lookup.imports.queries import FileOptions
 from profile_lookup.imports.refused_rows import HEADER, as_csv
+from profile_lookup.imports.uploads import scratch_file
 from profile_lookup.jobs.job_handlers import running_worker
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.settings import Settings
@@ -60,11 +62,13 @@ class Choices:
     """What a person said about a file.
 
     - `named`: the traits of columns; None leaves a column out
+    - `sheet`: that of a workbook; None is the first one
     - `confirmed`: whether the mapping is correct without a question
     """
 
     named: Mapping[str, TraitName | None] = field(default_factory=dict)
     options: FileOptions = field(default_factory=FileOptions)
+    sheet: str | None = None
     confirmed: bool = False
 
 
@@ -74,15 +78,14 @@ def begin(settings: Settings, path: Path, store_id: str, account: str | None, ch
     Raises `CommandError`, `FileRefused` or `typer.Abort`; then nothing was staged.
     """
     store = asyncio.run(_find_store(settings, account, store_id))
-    with path.open("rb") as file:
-        _refuse_odd_file(file)
-        plan = planned(store, file, choices.named, choices.options)
+    with path.open("rb") as opened, _as_csv(settings, opened, choices) as (file, options):
+        plan = planned(store, file, choices.named, options)
         import_report.show_plan(plan)
         if choices.confirmed or not sys.stdin.isatty():
             _refuse_unclear_columns(plan.unclear_columns)
         else:
             typer.confirm("Import it so?", abort=True)
-        return Import(store.id, asyncio.run(_stage(settings, store, file, path.name, plan, choices.options)))
+        return Import(store.id, asyncio.run(_stage(settings, store, file, path.name, plan, options)))
 
 
 def find(settings: Settings, account: str | None, import_id: str) -> Import:
@@ -137,6 +140,20 @@ async def _write_lines(settings: Settings, row: Row[Any], part: ReportPart, file
             elif len(first) == import_report.MAX_SHOWN:
                 break
     return first
+
+
+@contextmanager
+def _as_csv(settings: Settings, file: BinaryIO, choices: Choices) -> Iterator[tuple[BinaryIO, FileOptions]]:
+    """Yield a CSV file and how it is written: the file itself, or what a sheet of a workbook holds."""
+    _refuse_odd_file(file)
+    if not is_workbook(file):
+        if choices.sheet is not None:
+            raise CommandError("--sheet: expected a workbook (.xlsx)")
+        yield file, choices.options
+        return
+    with scratch_file(settings.upload_directory) as converted:
+        write_sheet_as_csv(file, choices.sheet, converted)
+        yield converted, replace(choices.options, delimiter=",", encoding="utf-8")
 
 
 def _refuse_odd_file(file: BinaryIO) -> None:

@@ -18,7 +18,7 @@ _NORTH_AMERICA = frozenset(
         "Puerto Rico",
     ))
 )  # fmt: skip
-_DOMAIN_OF_COUNTRY = re.compile(r"@.*\.([a-z]{2})\s*", re.IGNORECASE)
+_DOMAIN_OF_COUNTRY = re.compile(r".*@.*\.([a-z]{2})", re.IGNORECASE)
 _ANYBODY = frozenset({"ai", "cc", "co", "eu", "fm", "gg", "io", "me", "tv", "us", "ca"})
 """Domains of two letters that say nothing, or nothing else than a US number does."""
 _FEW = 3
