@@ -34,7 +34,7 @@ class TraitReader:
         Raises `TraitValueRefused`, or `TraitsRefused` if the patterns cost too much.
         """
         rule = definition.validation_rule
-        if rule is not None and isinstance(rule, StringRule) and isinstance(value, str):
+        if isinstance(rule, StringRule) and isinstance(value, str):
             self._effort += rule.effort(value)
             if self._effort > MAX_EFFORT:
                 raise TraitsRefused("traits: expected less text, or patterns of validation rules that are simpler")

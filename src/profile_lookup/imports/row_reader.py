@@ -11,13 +11,14 @@ from typing import NamedTuple
 from profile_lookup.errors import NothingUnblocked, RowRefused, TraitsRefused, TraitValueRefused, ValueRefused
 from profile_lookup.identity.blocked_values import Block
 from profile_lookup.identity.change import Change
-from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
+from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import TraitName, TraitValue
+from profile_lookup.identity.rules import IdentifierConfig
 from profile_lookup.identity.trait_definitions import TraitDefinition
 from profile_lookup.identity.traits import BlockedTrait, TraitReader, items_of
 from profile_lookup.identity.values.built_in_blocked_values import is_placeholder
 from profile_lookup.identity.values.invisible_characters import trimmed
-from profile_lookup.identity.values.normalization import Normalization
+from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.identity.values.phone_numbers import phone_of_country
 from profile_lookup.imports.cells import text_of, typed_value, values_of
 from profile_lookup.imports.columns.column_mapping import MappedColumn, identifying_columns
@@ -83,15 +84,14 @@ def next_rows(records: Iterator[Record], reader: "RowReader") -> Iterator[Row]:
 class _Column(NamedTuple):
     """A mapped column with its trait's definition. `place` is that of its cell among the cells of a row.
 
-    `id_type` and `normalization` are those of the identifiers that its values are promoted to, if they are.
+    `config` is that of the identifiers that its values are promoted to, if they are.
     """
 
     place: int
     name: str
     trait: TraitName
     definition: TraitDefinition
-    id_type: str | None
-    normalization: Normalization | None
+    config: IdentifierConfig | None
 
 
 class _RowValues:
@@ -114,20 +114,23 @@ class _RowValues:
         self.first_bad: IgnoredCell | None = None
         self._blocked_traits: set[TraitName] = set()
 
-    def identify(self, column: _Column, value: TraitValue, identifier: NormalizedIdentifier, item: str) -> None:
-        """Add an identifier. The first value of a trait is the trait, unless it is blocked and another one is not."""
-        self.identifiers.setdefault(identifier, item)
-        if column.trait in self._blocked_traits:
-            self._blocked_traits.discard(column.trait)
-            self.traits[column.trait] = value
-        else:
-            self.traits.setdefault(column.trait, value)
+    def add(self, column: _Column, value: TraitValue, item: str, judged: NormalizedIdentifier | Block) -> None:
+        """Add a value, of which an item identifies somebody or is blocked.
 
-    def block(self, column: _Column, value: TraitValue, block: Block) -> None:
-        self.blocked.append(BlockedTrait(column.trait, column.id_type or "", block))
-        self.ignored.setdefault(column.place, IgnoredCell(column.name, block.reason))
+        The first value of a trait is the trait, unless it is blocked and another one is not.
+        """
+        if isinstance(judged, Block):
+            self.blocked.append(BlockedTrait(column.trait, column.config.id_type if column.config else "", judged))
+            self.ignored.setdefault(column.place, IgnoredCell(column.name, judged.reason))
+            if column.trait not in self.traits:
+                self._blocked_traits.add(column.trait)
+                self.traits[column.trait] = value
+            return
+        self.identifiers.setdefault(judged, item)
         if column.trait not in self.traits:
-            self._blocked_traits.add(column.trait)
+            self.traits[column.trait] = value
+        elif column.trait in self._blocked_traits:
+            self._blocked_traits.discard(column.trait)
             self.traits[column.trait] = value
 
     def ignore(self, column: _Column, reason: str) -> None:
@@ -184,58 +187,55 @@ class RowReader:
 
     def _column(self, place: int, name: str, trait: TraitName) -> _Column:
         definition = self.store.trait_groups[trait.group].traits[trait.name]
-        id_type = definition.id_type_promotion
-        if id_type not in self.store.settings.id_types:
-            return _Column(place, name, trait, definition, None, None)
-        normalization = self.store.settings.config(id_type).normalization
-        return _Column(place, name, trait, definition, id_type, normalization)
+        id_type, settings = definition.id_type_promotion, self.store.settings
+        return _Column(
+            place, name, trait, definition, settings.config(id_type) if id_type in settings.id_types else None
+        )
 
     def _read_cell(self, row: _RowValues, column: _Column, cell: str) -> None:
         try:
-            values = self._values(column, cell)
+            if column.definition.data_type != "STRING":
+                self._add_items(row, column, typed_value(column.definition.data_type, cell))
+            elif column.config is None:
+                self._add_text(row, column, text_of(cell))
+            else:
+                for value in values_of(cell, column.config.normalization):
+                    self._add_value(row, column, column.config, value)
         except ValueRefused as refused:
             row.ignore(column, refused.reason)
-            return
-        for value in values:
-            try:
-                self._read_value(row, column, value)
-            except ValueRefused as refused:
-                row.ignore(column, refused.reason)
-            except TraitValueRefused as refused:
-                row.ignore(column, refused.expected)
+        except TraitValueRefused as refused:
+            row.ignore(column, refused.expected)
 
-    def _values(self, column: _Column, cell: str) -> Sequence[object]:
-        """Return the values of a cell, in its order. Raises `ValueRefused`."""
-        if column.definition.data_type != "STRING":
-            return (typed_value(column.definition.data_type, cell),)
-        if column.normalization is None:
-            text = text_of(cell)
-            return (text,) if text else ()
-        values = values_of(cell, column.normalization)
-        country = self._options.country
-        return (
-            values
-            if not country or column.normalization != "phone"
-            else [_of_country(each, country) for each in values]
-        )
+    def _add_text(self, row: _RowValues, column: _Column, text: str) -> None:
+        if text and column.trait not in row.traits:
+            row.traits[column.trait] = row.reader.read(column.trait, column.definition, text)
 
-    def _read_value(self, row: _RowValues, column: _Column, sent: object) -> None:
-        """Add a value to the row. Raises `ValueRefused`, `TraitValueRefused` or `TraitsRefused`."""
-        value = row.reader.read(column.trait, column.definition, sent)
-        if column.id_type is None:
-            row.traits.setdefault(column.trait, value)
-            return
-        judge, settings = self.store.blocked_values.judge, self.store.settings
-        judged = [
-            (item, judge(settings, Identifier(column.id_type, item))) for item in items_of(value) if trimmed(item)
-        ]
-        if not judged:
-            row.traits.setdefault(column.trait, value)
-        for item, identifier in judged:
-            if isinstance(identifier, Block):
-                row.block(column, value, identifier)
+    def _add_value(self, row: _RowValues, column: _Column, config: IdentifierConfig, sent: str) -> None:
+        """Add one of the values of a cell that identifies. A bad one costs the others nothing."""
+        try:
+            judged: NormalizedIdentifier | Block
+            if self._options.country and config.normalization == "phone" and not is_placeholder(sent):
+                sent = phone_of_country(sent, self._options.country)
+                identifier = NormalizedIdentifier(config.id_type, NormalizedValue(sent))
+                judged = self.store.blocked_values.block(self.store.settings, identifier) or identifier
             else:
-                row.identify(column, value, identifier, item)
+                judged = self.store.blocked_values.judge_value(config, sent)
+            value = row.reader.read(column.trait, column.definition, sent)
+        except ValueRefused as refused:
+            row.ignore(column, refused.reason)
+        except TraitValueRefused as refused:
+            row.ignore(column, refused.expected)
+        else:
+            row.add(column, value, sent, judged)
+
+    def _add_items(self, row: _RowValues, column: _Column, sent: object) -> None:
+        """Add a value that is no text; of an array, each item identifies. Raises `ValueRefused`, `TraitsRefused`."""
+        value = row.reader.read(column.trait, column.definition, sent)
+        items = [item for item in items_of(value) if trimmed(item)] if column.config else []
+        judged = [self.store.blocked_values.judge_value(column.config, item) for item in items if column.config]
+        row.traits.setdefault(column.trait, value)
+        for item, identifier in zip(items, judged, strict=True):
+            row.add(column, value, item, identifier)
 
     def _identifies_nobody(self, row: _RowValues) -> RowRefused:
         columns = self._identifying
@@ -252,8 +252,3 @@ class RowReader:
 
 def _named(ignored: Sequence[IgnoredCell]) -> str:
     return ", ".join(f"{column} ({reason})" for column, reason in ignored[:_MAX_NAMED])
-
-
-def _of_country(value: str, country: str) -> str:
-    """Return the number in E.164, but a word that stands for no value as it is."""
-    return value if is_placeholder(value) else phone_of_country(value, country)

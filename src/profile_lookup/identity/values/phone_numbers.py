@@ -61,7 +61,9 @@ def phone_of_country(value: str, country: str) -> str:
     e164 = _e164(number)
     if successor := renumbered(number, e164):
         number, e164 = successor
-    if not phonenumbers.is_valid_number(number):
+    # Some valid numbers can be dialled in their country alone, and parsing again might drop a prefix again.
+    is_complete = phonenumbers.is_possible_number_with_reason(number) == phonenumbers.ValidationResult.IS_POSSIBLE
+    if not (is_complete and phonenumbers.is_valid_number(number)) or _e164(_parse(e164[1:])) != e164:
         raise ValueRefused(_NOT_OF_COUNTRY.format(country))
     return e164
 
