@@ -31,8 +31,9 @@ def test_a_column_that_seems_to_hold_contacts_is_not_left_out_without_a_decision
     with pytest.raises(CommandError) as refused:
         _begin(settings, store, tmp_path, CONTACTS, Choices(confirmed=True))
     assert str(refused.value) == (
-        "nothing was imported: Kontakt would be left out, but seems to hold phone numbers or e-mail addresses. Say what "
-        'it holds, --map "Kontakt=Contact.phone" or --map "Kontakt=Contact.email", or leave it out, --leave-out "Kontakt"'
+        "nothing was imported, since these columns would be left out, but seem to hold phone numbers or e-mail "
+        'addresses: Kontakt. Say for each what it holds, --map "Kontakt=Contact.phone" or --map "Kontakt=Contact.email", '
+        'or leave it out, --leave-out "Kontakt"'
     )
     assert "Kontakt is left out, but seems to hold phone numbers or e-mail addresses." in capsys.readouterr().out
     _begin(settings, store, tmp_path, CONTACTS, Choices({"Kontakt": None}, confirmed=True))

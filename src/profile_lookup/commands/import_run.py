@@ -168,8 +168,9 @@ def _refuse_unclear_columns(columns: Sequence[str]) -> None:
         shown = [import_report.printable(each) for each in columns]
         options = " or ".join(f'--map "{shown[0]}={each}"' for each in ("Contact.phone", "Contact.email"))
         raise CommandError(
-            f"nothing was imported: {', '.join(shown)} would be left out, but seems to hold phone numbers or e-mail "
-            f'addresses. Say what it holds, {options}, or leave it out, --leave-out "{shown[0]}"'
+            "nothing was imported, since these columns would be left out, but seem to hold phone numbers or e-mail "
+            f"addresses: {', '.join(shown)}. Say for each what it holds, {options}, or leave it out, "
+            f'--leave-out "{shown[0]}"'
         )
 
 
