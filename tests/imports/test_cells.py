@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from profile_lookup.errors import ValueRefused
 from profile_lookup.identity.values.normalization import Normalization
-from profile_lookup.imports.cells import text_of, values_of
+from profile_lookup.imports.files.cells import text_of, values_of
 
 EMAILS = [
     ("ann@example.com", ["ann@example.com"]),

@@ -8,7 +8,7 @@ import pytest
 from profile_lookup.commands.errors import CommandError
 from profile_lookup.commands.import_run import Choices, begin
 from profile_lookup.errors import FileRefused
-from profile_lookup.imports.queries import FileOptions
+from profile_lookup.imports.files.import_options import ImportOptions
 from profile_lookup.settings import Settings
 
 CONTACTS = """\
@@ -98,7 +98,7 @@ def test_with_a_country_nothing_is_told_of_the_usa(
     settings: Settings, store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     content = "Email,Phone,Country\n" + "a@x.org,2125550123,DE\n" * 3
-    _begin(settings, store, tmp_path, content, Choices(options=FileOptions(country="DE"), confirmed=True))
+    _begin(settings, store, tmp_path, content, Choices(options=ImportOptions(country="DE"), confirmed=True))
     assert "USA" not in capsys.readouterr().out
 
 

@@ -12,7 +12,7 @@ from profile_lookup.commands.errors import CommandError
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.identity.values.phone_numbers import COUNTRIES
 from profile_lookup.imports.files.encodings import codec_name
-from profile_lookup.imports.queries import FileOptions
+from profile_lookup.imports.files.import_options import ImportOptions
 
 FileArgument = Annotated[
     Path | None,
@@ -97,7 +97,7 @@ def import_file(
             choices = import_run.Choices(
                 named=dict(_parse_map(each) for each in columns or [])
                 | {name.strip(): None for name in leave_out or []},
-                options=FileOptions(
+                options=ImportOptions(
                     delimiter=delimiter and _parse_delimiter(delimiter),
                     encoding=encoding and _parse_encoding(encoding),
                     country=country and _parse_country(country),

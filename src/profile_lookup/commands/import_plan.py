@@ -16,8 +16,8 @@ from profile_lookup.imports.columns.foreign_numbers import ForeignNumbers, forei
 from profile_lookup.imports.columns.unmapped_columns import contact_columns
 from profile_lookup.imports.files.csv_records import Record
 from profile_lookup.imports.files.encodings import TextFormat, refuse_unreadable, text_format_of
+from profile_lookup.imports.files.import_options import ImportOptions
 from profile_lookup.imports.files.layout import Header, Layout, possible_headers, rows_of
-from profile_lookup.imports.queries import FileOptions
 from profile_lookup.stores.rules_cache import StoreRules
 
 SAMPLE_ROWS = 1000
@@ -56,7 +56,7 @@ class _Candidate:
         return self.identifies and is_known and all(map(looks_like_a_name, self.header.columns))
 
 
-def planned(store: StoreRules, file: BinaryIO, named: Mapping[str, TraitName | None], options: FileOptions) -> Plan:
+def planned(store: StoreRules, file: BinaryIO, named: Mapping[str, TraitName | None], options: ImportOptions) -> Plan:
     """Return how to read the file. `named` holds the traits of columns; None leaves a column out.
 
     Raises `FileRefused`, or `CommandError` if no row could be imported.

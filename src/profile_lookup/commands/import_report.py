@@ -15,8 +15,7 @@ from sqlalchemy import Row
 
 from profile_lookup.commands.import_plan import Plan
 from profile_lookup.imports.columns.column_guesses import looks_like_a_name
-from profile_lookup.imports.queries import Reports
-from profile_lookup.imports.refused_rows import HEADER, MAX_REPORTED
+from profile_lookup.imports.refused_rows import HEADER, MAX_REPORTED, Reports
 from profile_lookup.web import ids
 
 MAX_SHOWN = 10

@@ -33,9 +33,9 @@ from profile_lookup.errors import NotFound
 from profile_lookup.garbage_collection import collect_seldom
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.imports import queries, wire
+from profile_lookup.imports.files.import_options import ImportOptions
 from profile_lookup.imports.files.workbook import is_workbook, write_sheet_as_csv
-from profile_lookup.imports.queries import FileOptions
-from profile_lookup.imports.refused_rows import HEADER, as_csv
+from profile_lookup.imports.refused_rows import HEADER, as_csv, saved_reports
 from profile_lookup.imports.uploads import scratch_file
 from profile_lookup.jobs.job_handlers import running_worker
 from profile_lookup.operations.kinds import OperationKind
@@ -67,7 +67,7 @@ class Choices:
     """
 
     named: Mapping[str, TraitName | None] = field(default_factory=dict)
-    options: FileOptions = field(default_factory=FileOptions)
+    options: ImportOptions = field(default_factory=ImportOptions)
     sheet: str | None = None
     confirmed: bool = False
 
@@ -132,7 +132,7 @@ async def _write_lines(settings: Settings, row: Row[Any], part: ReportPart, file
     if file is not None:
         file.write(as_csv([HEADER]))
     async with open_database(settings) as database:
-        async for reports in queries.reports(database, row.store_id, row.id):
+        async for reports in saved_reports(database, row.store_id, row.id):
             lines = part.of(reports)
             first += islice(csv.reader(io.StringIO(lines)), import_report.MAX_SHOWN - len(first))
             if file is not None:
@@ -143,7 +143,7 @@ async def _write_lines(settings: Settings, row: Row[Any], part: ReportPart, file
 
 
 @contextmanager
-def _as_csv(settings: Settings, file: BinaryIO, choices: Choices) -> Iterator[tuple[BinaryIO, FileOptions]]:
+def _as_csv(settings: Settings, file: BinaryIO, choices: Choices) -> Iterator[tuple[BinaryIO, ImportOptions]]:
     """Yield a CSV file and how it is written: the file itself, or what a sheet of a workbook holds."""
     _refuse_odd_file(file)
     if not is_workbook(file):
@@ -192,7 +192,7 @@ async def _fetch_import(settings: Settings, account: str | None, import_id: str)
 
 
 async def _stage(
-    settings: Settings, store: StoreRules, file: BinaryIO, name: str, plan: Plan, options: FileOptions
+    settings: Settings, store: StoreRules, file: BinaryIO, name: str, plan: Plan, options: ImportOptions
 ) -> UUID:
     """Store the import and its whole file, in one transaction, and return the import's ID."""
     now = CLOCK.now()

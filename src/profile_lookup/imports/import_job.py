@@ -18,9 +18,9 @@ from profile_lookup.clock import CLOCK
 from profile_lookup.errors import FileRefused, ProfileLookupError, TraitsRefused, Unavailable
 from profile_lookup.imports import queries
 from profile_lookup.imports.columns.column_mapping import MappedColumn
+from profile_lookup.imports.files.import_options import ImportOptions
 from profile_lookup.imports.files.layout import Layout, examine, layout_of, rows_of
 from profile_lookup.imports.notices import MIN_PLACEHOLDER_ROWS, Notice, find_notices
-from profile_lookup.imports.row_reader import ReadingOptions
 from profile_lookup.imports.row_rules import RowRules
 from profile_lookup.imports.row_writer import apply_rows
 from profile_lookup.imports.s3 import Bucket, next_poll
@@ -40,9 +40,7 @@ class _Import:
     id: UUID
     file_size: int
     mapping: Sequence[MappedColumn]
-    delimiter: str | None
-    encoding: str | None
-    options: ReadingOptions
+    options: ImportOptions
     created_at: datetime
     upload_until: datetime
     is_uploaded: bool
@@ -108,9 +106,7 @@ async def _load(job: Job) -> _Import:
         id=job.id,
         file_size=row.file_size,
         mapping=[ColumnMapping.model_validate(each).to_domain() for each in row.column_mappings],
-        delimiter=row.delimiter,
-        encoding=row.encoding,
-        options=ReadingOptions(row.country, row.is_strict),
+        options=ImportOptions(row.delimiter, row.encoding, row.country, row.is_strict),
         created_at=row.created_at,
         upload_until=row.upload_until,
         is_uploaded=row.uploaded_at is not None,
@@ -150,9 +146,9 @@ async def _scratch_copy(job: Job, directory: Path) -> AsyncIterator[BinaryIO]:
 async def _read_layout(job: Job, details: _Import, file: BinaryIO) -> Layout:
     """Return the file's layout. The whole file is examined once before the first row, but not again after a crash."""
     if details.is_examined:
-        return layout_of(file, details.columns, details.delimiter, details.encoding)
+        return layout_of(file, details.columns, details.options.delimiter, details.options.encoding)
     examined = asyncio.create_task(
-        asyncio.to_thread(examine, file, details.columns, details.delimiter, details.encoding)
+        asyncio.to_thread(examine, file, details.columns, details.options.delimiter, details.options.encoding)
     )
     layout, extent = await job.hold_until(examined)
     async with job.step() as connection:

@@ -1,6 +1,5 @@
 """Imports in SQL."""
 
-from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, BinaryIO
@@ -10,9 +9,10 @@ from sqlalchemy import Row, Select, and_, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.clock import CLOCK
-from profile_lookup.database.pool import Database
-from profile_lookup.database.tables import import_refusals, operation, profile_import, store
+from profile_lookup.database.tables import operation, profile_import, store
 from profile_lookup.errors import AlreadyUploaded, ImportNotFound, StoreNotFound, UploadRefused
+from profile_lookup.imports.files.import_options import ImportOptions
+from profile_lookup.imports.refused_rows import Reports, save_reports
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.pieces import stage_file
 from profile_lookup.operations.queue import enqueue, mark_ready
@@ -36,28 +36,6 @@ class RowCounts:
     evicted: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Reports:
-    """What a step reports as lines of CSV: refused rows, and cells of written rows that were ignored."""
-
-    refused_rows: str
-    ignored_cells: str
-
-
-@dataclass(frozen=True, slots=True)
-class FileOptions:
-    """How the file is written, and how its rows are read; None where the file itself must say it.
-
-    - `country`: that of phone numbers without +
-    - `is_strict`: whether a bad cell refuses its row
-    """
-
-    delimiter: str | None = None
-    encoding: str | None = None
-    country: str | None = None
-    is_strict: bool = False
-
-
 async def create(
     connection: AsyncConnection,
     account_id: UUID,
@@ -69,7 +47,7 @@ async def create(
     created_at: datetime,
     upload_until: datetime,
     waits_until: datetime,
-    options: FileOptions = FileOptions(),
+    options: ImportOptions,
 ) -> UUID:
     """Create an import and its operation, which has the same ID and waits for the file. Raises `StoreNotFound`.
 
@@ -222,16 +200,7 @@ async def save_step(
     parameters = {"store_id": store_id, "import_id": import_id, "now": CLOCK.now(), **asdict(row_counts)}
     if (await connection.execute(_COUNT, parameters)).rowcount == 0:
         raise StoreNotFound
-    if reports.refused_rows or reports.ignored_cells:
-        await connection.execute(
-            insert(import_refusals).values(
-                store_id=store_id,
-                import_id=import_id,
-                position=position,
-                report=reports.refused_rows,
-                ignored_cells=reports.ignored_cells,
-            )
-        )
+    await save_reports(connection, store_id, import_id, position, reports)
 
 
 async def save_notices(
@@ -239,27 +208,6 @@ async def save_notices(
 ) -> None:
     """Save what is to be said at the end. Raises `StoreNotFound` if the import went with its store."""
     await _update(connection, store_id, import_id, notices=notices)
-
-
-async def reports(database: Database, store_id: UUID, import_id: UUID) -> AsyncIterator[Reports]:
-    """Yield the reports that `save_step` saved, ordered by position. No connection is held in between."""
-    position: int | None = -1
-    while position is not None:
-        query = (
-            select(import_refusals.c.position, import_refusals.c.report, import_refusals.c.ignored_cells)
-            .where(
-                import_refusals.c.store_id == store_id,
-                import_refusals.c.import_id == import_id,
-                import_refusals.c.position > position,
-            )
-            .order_by(import_refusals.c.position)
-            .limit(10)
-        )
-        async with database.statements() as connection:
-            found = (await connection.execute(query)).all()
-        for row in found:
-            yield Reports(row.report, row.ignored_cells)
-        position = found[-1].position if found else None
 
 
 async def _update(connection: AsyncConnection, store_id: UUID, import_id: UUID, **values: Any) -> None:

@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 from profile_lookup.database.pool import Database
 from profile_lookup.imports import queries
 from profile_lookup.imports.dependencies import IMPORT_ERRORS, AddressedImport, ImportOfStore
-from profile_lookup.imports.refused_rows import HEADER, as_csv
+from profile_lookup.imports.refused_rows import HEADER, Reports, as_csv, saved_reports
 from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute
 from profile_lookup.web.dependencies import DatabaseOfApp
@@ -71,14 +71,14 @@ async def fetch_ignored_cells(addressed: ImportOfStore, database: DatabaseOfApp)
 
 
 async def _report(
-    addressed: AddressedImport, database: Database, name: str, part: Callable[[queries.Reports], str]
+    addressed: AddressedImport, database: Database, name: str, part: Callable[[Reports], str]
 ) -> StreamingResponse:
     async with database.statements() as connection:
         await queries.fetch(connection, addressed.store.id, addressed.id)
 
     async def lines() -> AsyncIterator[str]:
         yield as_csv([HEADER])
-        async for reports in queries.reports(database, addressed.store.id, addressed.id):
+        async for reports in saved_reports(database, addressed.store.id, addressed.id):
             yield part(reports)
 
     disposition = f'attachment; filename="{ids.import_id(addressed.id)}-{name}.csv"'

@@ -4,7 +4,6 @@ A bad cell costs the cell: it is ignored and reported, and the rest of its row c
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
@@ -12,17 +11,18 @@ from profile_lookup.errors import NothingUnblocked, RowRefused, TraitsRefused, T
 from profile_lookup.identity.blocked_values import Block
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.identity.profile import TraitName, TraitValue
+from profile_lookup.identity.profile import TraitName
 from profile_lookup.identity.rules import IdentifierConfig
-from profile_lookup.identity.trait_definitions import TraitDefinition
-from profile_lookup.identity.traits import BlockedTrait, TraitReader, items_of
+from profile_lookup.identity.traits import items_of
 from profile_lookup.identity.values.built_in_blocked_values import is_placeholder
 from profile_lookup.identity.values.invisible_characters import trimmed
 from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.identity.values.phone_numbers import phone_of_country
-from profile_lookup.imports.cells import text_of, typed_value, values_of
 from profile_lookup.imports.columns.column_mapping import MappedColumn, identifying_columns
+from profile_lookup.imports.files.cells import text_of, typed_value, values_of
 from profile_lookup.imports.files.csv_records import Record
+from profile_lookup.imports.files.import_options import ImportOptions
+from profile_lookup.imports.row_values import Column, IgnoredCell, RowValues
 from profile_lookup.stores.rules_cache import StoreRules
 
 ROWS_PER_STEP = 768
@@ -31,23 +31,6 @@ RECORDS_PER_STEP = 5000  # refused ones included
 CHARACTERS_PER_STEP = 1 << 20  # of the mapped columns
 
 _MAX_NAMED = 5  # columns that a reason lists, since a report may have millions of reasons
-
-
-@dataclass(frozen=True, slots=True)
-class ReadingOptions:
-    """How an import reads its rows.
-
-    - `country`: the country (ISO 3166) of phone numbers that are written without +; None reads them by the usual rules
-    - `is_strict`: whether a bad cell refuses its row
-    """
-
-    country: str | None = None
-    is_strict: bool = False
-
-
-class IgnoredCell(NamedTuple):
-    column: str
-    reason: str
 
 
 class Reading(NamedTuple):
@@ -81,64 +64,6 @@ def next_rows(records: Iterator[Record], reader: "RowReader") -> Iterator[Row]:
             return
 
 
-class _Column(NamedTuple):
-    """A mapped column with its trait's definition. `place` is that of its cell among the cells of a row.
-
-    `config` is that of the identifiers that its values are promoted to, if they are.
-    """
-
-    place: int
-    name: str
-    trait: TraitName
-    definition: TraitDefinition
-    config: IdentifierConfig | None
-
-
-class _RowValues:
-    """What the cells of a row hold. It is no dataclass, since making one takes longer, and each row has one.
-
-    - `identifiers`: each with the value that it was made of
-    - `blocked`: the values that identify nobody
-    - `ignored`: the cells that do not count, by their places
-    - `first_bad`: the first of these that holds no blocked value but a bad one
-    """
-
-    __slots__ = ("_blocked_traits", "blocked", "first_bad", "identifiers", "ignored", "reader", "traits")
-
-    def __init__(self) -> None:
-        self.reader = TraitReader()
-        self.traits: dict[TraitName, TraitValue] = {}
-        self.identifiers: dict[NormalizedIdentifier, str] = {}
-        self.blocked: list[BlockedTrait] = []
-        self.ignored: dict[int, IgnoredCell] = {}
-        self.first_bad: IgnoredCell | None = None
-        self._blocked_traits: set[TraitName] = set()
-
-    def add(self, column: _Column, value: TraitValue, item: str, judged: NormalizedIdentifier | Block) -> None:
-        """Add a value, of which an item identifies somebody or is blocked.
-
-        The first value of a trait is the trait, unless it is blocked and another one is not.
-        """
-        if isinstance(judged, Block):
-            self.blocked.append(BlockedTrait(column.trait, column.config.id_type if column.config else "", judged))
-            self.ignored.setdefault(column.place, IgnoredCell(column.name, judged.reason))
-            if column.trait not in self.traits:
-                self._blocked_traits.add(column.trait)
-                self.traits[column.trait] = value
-            return
-        self.identifiers.setdefault(judged, item)
-        if column.trait not in self.traits:
-            self.traits[column.trait] = value
-        elif column.trait in self._blocked_traits:
-            self._blocked_traits.discard(column.trait)
-            self.traits[column.trait] = value
-
-    def ignore(self, column: _Column, reason: str) -> None:
-        bad = IgnoredCell(column.name, reason)
-        self.ignored.setdefault(column.place, bad)
-        self.first_bad = self.first_bad or bad
-
-
 class RowReader:
     """Reads rows by the rules of a store. The mapping must have passed `refuse_mapping`.
 
@@ -150,7 +75,7 @@ class RowReader:
         store: StoreRules,
         mapping: Sequence[MappedColumn],
         positions: Mapping[str, Sequence[int]],
-        options: ReadingOptions,
+        options: ImportOptions,
     ) -> None:
         self.store = store
         self._options = options
@@ -171,7 +96,7 @@ class RowReader:
 
         A blocked value costs its cell alone, too: the trait is written, and the rest of the row counts.
         """
-        row = _RowValues()
+        row = RowValues()
         try:
             for column in self._columns:
                 if cell := cells[column.place]:
@@ -185,14 +110,14 @@ class RowReader:
         change = Change(tuple(row.identifiers), row.traits, blocked=tuple(row.blocked), sent=row.identifiers)
         return Reading(change, list(row.ignored.values()) if row.ignored else ())
 
-    def _column(self, place: int, name: str, trait: TraitName) -> _Column:
+    def _column(self, place: int, name: str, trait: TraitName) -> Column:
         definition = self.store.trait_groups[trait.group].traits[trait.name]
         id_type, settings = definition.id_type_promotion, self.store.settings
-        return _Column(
+        return Column(
             place, name, trait, definition, settings.config(id_type) if id_type in settings.id_types else None
         )
 
-    def _read_cell(self, row: _RowValues, column: _Column, cell: str) -> None:
+    def _read_cell(self, row: RowValues, column: Column, cell: str) -> None:
         try:
             if column.definition.data_type != "STRING":
                 self._add_items(row, column, typed_value(column.definition.data_type, cell))
@@ -206,18 +131,15 @@ class RowReader:
         except TraitValueRefused as refused:
             row.ignore(column, refused.expected)
 
-    def _add_text(self, row: _RowValues, column: _Column, text: str) -> None:
+    def _add_text(self, row: RowValues, column: Column, text: str) -> None:
         if text and column.trait not in row.traits:
             row.traits[column.trait] = row.reader.read(column.trait, column.definition, text)
 
-    def _add_value(self, row: _RowValues, column: _Column, config: IdentifierConfig, sent: str) -> None:
+    def _add_value(self, row: RowValues, column: Column, config: IdentifierConfig, sent: str) -> None:
         """Add one of the values of a cell that identifies. A bad one costs the others nothing."""
         try:
-            judged: NormalizedIdentifier | Block
             if self._options.country and config.normalization == "phone" and not is_placeholder(sent):
-                sent = phone_of_country(sent, self._options.country)
-                identifier = NormalizedIdentifier(config.id_type, NormalizedValue(sent))
-                judged = self.store.blocked_values.block(self.store.settings, identifier) or identifier
+                sent, judged = self._number_of_country(config, sent, self._options.country)
             else:
                 judged = self.store.blocked_values.judge_value(config, sent)
             value = row.reader.read(column.trait, column.definition, sent)
@@ -228,7 +150,15 @@ class RowReader:
         else:
             row.add(column, value, sent, judged)
 
-    def _add_items(self, row: _RowValues, column: _Column, sent: object) -> None:
+    def _number_of_country(
+        self, config: IdentifierConfig, sent: str, country: str
+    ) -> tuple[str, NormalizedIdentifier | Block]:
+        """Return the number in E.164, and whom it identifies. Raises `ValueRefused`."""
+        number = phone_of_country(sent, country)
+        identifier = NormalizedIdentifier(config.id_type, NormalizedValue(number))
+        return number, self.store.blocked_values.block(self.store.settings, identifier) or identifier
+
+    def _add_items(self, row: RowValues, column: Column, sent: object) -> None:
         """Add a value that is no text; of an array, each item identifies. Raises `ValueRefused`, `TraitsRefused`."""
         value = row.reader.read(column.trait, column.definition, sent)
         items = [item for item in items_of(value) if trimmed(item)] if column.config else []
@@ -237,7 +167,7 @@ class RowReader:
         for item, identifier in zip(items, judged, strict=True):
             row.add(column, value, item, identifier)
 
-    def _identifies_nobody(self, row: _RowValues) -> RowRefused:
+    def _identifies_nobody(self, row: RowValues) -> RowRefused:
         columns = self._identifying
         ignored = [each for each in row.ignored.values() if each.column in columns]
         if not ignored:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from profile_lookup.imports.columns.column_mapping import MappedColumn, refuse_mapping
+from profile_lookup.imports.files.import_options import ImportOptions
 from profile_lookup.imports.files.layout import Layout
-from profile_lookup.imports.row_reader import ReadingOptions, RowReader
+from profile_lookup.imports.row_reader import RowReader
 from profile_lookup.stores.rules_cache import StoreRules
 
 
@@ -15,7 +16,7 @@ class RowRules:
 
     mapping: Sequence[MappedColumn]
     layout: Layout
-    options: ReadingOptions
+    options: ImportOptions
 
     def reader(self, store: StoreRules) -> RowReader:
         """Return a reader by the rules of the store.

@@ -21,7 +21,7 @@ from profile_lookup.imports import queries
 from profile_lookup.imports.columns.column_mapping import MappedColumn, identifying_columns
 from profile_lookup.imports.files.csv_records import Record
 from profile_lookup.imports.notices import Marks
-from profile_lookup.imports.refused_rows import MAX_REPORTED, as_csv
+from profile_lookup.imports.refused_rows import MAX_REPORTED, Reports, as_csv
 from profile_lookup.imports.row_reader import Row, next_rows
 from profile_lookup.imports.row_rules import RowRules
 from profile_lookup.ingest.evictions import log_evictions
@@ -137,7 +137,7 @@ async def _apply_step(
             for cell in reading.ignored
         ]
         refused_before, ignored_before = job.progress.get("refused", 0), job.progress.get("ignored", 0)
-        reports = queries.Reports(_report(refused, refused_before), _report(ignored, ignored_before))
+        reports = Reports(_report(refused, refused_before), _report(ignored, ignored_before))
         counts = _counts(outcomes, len(ignored))
         await queries.save_step(connection, job.store_id, job.id, counts, position.rows_done, reports)
         for row, attempt, outcome in zip(rows, attempts, outcomes, strict=False):

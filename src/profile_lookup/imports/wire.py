@@ -12,8 +12,8 @@ from profile_lookup.identity.profile import TraitName
 from profile_lookup.identity.values.phone_numbers import COUNTRIES
 from profile_lookup.imports.columns.column_mapping import MappedColumn
 from profile_lookup.imports.files.encodings import codec_name
+from profile_lookup.imports.files.import_options import ImportOptions
 from profile_lookup.imports.notices import MAX_FIRST_LINES, MAX_NOTICES
-from profile_lookup.imports.queries import FileOptions
 from profile_lookup.operations.wire import OperationError
 from profile_lookup.web import ids
 from profile_lookup.web.identifier_wire import IdType
@@ -109,8 +109,8 @@ class ImportRequest(WireModel):
         "there, and are never read as US numbers.",
     )
 
-    def options(self) -> FileOptions:
-        return FileOptions(delimiter=self.delimiter, encoding=self.encoding, country=self.country)
+    def options(self) -> ImportOptions:
+        return ImportOptions(delimiter=self.delimiter, encoding=self.encoding, country=self.country)
 
 
 class ImportCreated(AnswerModel):

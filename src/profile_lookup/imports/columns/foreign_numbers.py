@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from profile_lookup.errors import ValueRefused
 from profile_lookup.identity.values.normalization import normalize
 from profile_lookup.identity.values.phone_numbers import COUNTRIES
-from profile_lookup.imports.cells import values_of
 from profile_lookup.imports.columns.column_names import simplified
+from profile_lookup.imports.files.cells import values_of
 
 _NORTH_AMERICA = frozenset(
     map(simplified, (

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from profile_lookup.errors import ValueRefused
 from profile_lookup.identity.values.normalization import Normalization, normalize
-from profile_lookup.imports.cells import values_of
 from profile_lookup.imports.columns.column_names import is_left_out
+from profile_lookup.imports.files.cells import values_of
 from profile_lookup.imports.files.csv_records import Record
 
 _KINDS: tuple[Normalization, ...] = ("email", "phone")
