@@ -1,12 +1,14 @@
 """What a cell holds, without what other programs put around it."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from profile_lookup.errors import ValueRefused
 from profile_lookup.identity.values.normalization import Normalization
-from profile_lookup.imports.files.cells import text_of, values_of
+from profile_lookup.imports.files.cells import MAX_LIST, text_of, values_of
 
 EMAILS = [
     ("ann@example.com", ["ann@example.com"]),
@@ -113,6 +115,17 @@ def test_other_text_is_left_as_it_is_but_for_what_marks_it_as_text(cell: str, te
 def test_a_formula_is_no_text(cell: str) -> None:
     with pytest.raises(ValueRefused):
         text_of(cell)
+
+
+@pytest.mark.parametrize(
+    "part", ["<a href=mailto:", "<a ", "<b@", "<", " ", "@", " ::: ", ";a@b", ",1234567", '="', '=""', "\n"]
+)
+@pytest.mark.parametrize("normalization", ["phone", "email", "trim"])
+def test_a_long_list_is_refused_and_a_shorter_one_raises_nothing_else(part: str, normalization: Normalization) -> None:
+    with suppress(ValueRefused):
+        values_of("x" + part * (MAX_LIST // len(part) - 1), normalization)
+    with pytest.raises(ValueRefused, match="expected at most 2048 characters"):
+        values_of("x;" + part * MAX_LIST, normalization)
 
 
 @given(st.text(min_size=1, max_size=30), st.sampled_from(["phone", "email", "trim", "none"]))

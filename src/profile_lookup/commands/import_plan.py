@@ -1,6 +1,6 @@
 """How a file will be imported: what its header is, what its columns hold, and what is unclear about them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO
@@ -22,6 +22,7 @@ from profile_lookup.stores.rules_cache import StoreRules
 
 SAMPLE_ROWS = 1000
 """Rows that are read before the question whether to import the file."""
+SAMPLE_CHARACTERS = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def planned(store: StoreRules, file: BinaryIO, named: Mapping[str, TraitName | N
     chosen = _chosen([_candidate(store, header, named) for header in headers], named)
     _refuse_unusable(store, chosen, named)
     layout = _layout(text_format, chosen)
-    sample = list(islice((row for row in rows_of(file, layout) if row.fields), SAMPLE_ROWS))
+    sample = list(_sample(rows_of(file, layout)))
     decided = {each.column for each in chosen.mapping} | named.keys()
     return Plan(
         layout=layout,
@@ -111,6 +112,17 @@ def _layout(text_format: TextFormat, chosen: _Candidate) -> Layout:
         for mapped in chosen.mapping
     }
     return Layout(text_format, delimiter, line, len(columns), positions)
+
+
+def _sample(rows: Iterator[Record]) -> Iterator[Record]:
+    """Yield the first rows that can be read, but not more of them than take little memory."""
+    characters = 0
+    for row in islice(rows, SAMPLE_ROWS):
+        characters += sum(map(len, row.fields or ()))
+        if characters > SAMPLE_CHARACTERS:
+            return
+        if row.fields is not None:
+            yield row
 
 
 def _foreign(layout: Layout, mapping: Sequence[MappedColumn], sample: Iterable[Record]) -> ForeignNumbers:

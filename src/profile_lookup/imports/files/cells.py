@@ -30,12 +30,16 @@ _PLAIN: Mapping[Normalization, re.Pattern[str]] = {
 }
 """Most cells, which hold one value as it is."""
 
-_LINK = re.compile(r"""<a\b[^>]*?\bhref\s*=\s*["']?(?:mailto|tel):([^"'?>]+)[^>]*>.*?</a>""", re.IGNORECASE | re.DOTALL)
+MAX_LIST = 2048
+"""Characters of a cell that may hold several values. Whoever sends a file chooses what is in its cells, so this bounds
+the time that the expressions below take on one."""
+
+_LINK = re.compile(r"""<a\b[^<>]*?\bhref\s?=\s?["']?(?:mailto|tel):([^"'?<>]+)[^<>]*>[^<]*""", re.IGNORECASE)
 _LINE_BREAK_TAG = re.compile(r"<br\s*/?>|</(?:p|div|li)>", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-z][a-z0-9]*(?:\s[^<>]*)?/?>", re.IGNORECASE)
-_BETWEEN_VALUES = re.compile("\\s+:::\\s+|[\r\n\u2028]+")
+_BETWEEN_VALUES = re.compile("(?<!\\s)\\s+:::\\s|[\r\n\u2028]")
 _MAILTO = re.compile(r"mailto:([^?]*)(?:\?.*)?", re.IGNORECASE | re.DOTALL)
-_NAMED_ADDRESS = re.compile("<([^<>]+@[^<>]+)>")
+_NAMED_ADDRESS = re.compile("<([^<>@]+@[^<>@]+)>")
 _DIGIT = re.compile(r"\d")
 _DIGITS_OF_A_NUMBER = 7
 
@@ -89,6 +93,8 @@ def _values(cell: str, normalization: Normalization) -> Iterator[str]:
     if normalization == "none":
         yield text_of(cell)
         return
+    if len(cell) > MAX_LIST:
+        raise ValueRefused(f"expected at most {MAX_LIST} characters, in one value or several")
     text = cell.strip()
     text = text[1:].removesuffix("'") if text.startswith("'") else _without_formula(text)
     if _SCIENTIFIC.fullmatch(text):

@@ -12,6 +12,7 @@ from profile_lookup.imports.files.encodings import TextFormat, refuse_unreadable
 
 MAX_ROWS_ABOVE_HEADER = 10
 """Titles, dates and remarks of a report. Empty lines do not count."""
+MAX_HEADER = 1 << 16  # characters; a longer record is no header
 
 _SEPARATOR_LINE = re.compile('"?sep=([^"])"?', re.IGNORECASE)
 _LONGEST_SEPARATOR_LINE = 16  # characters, line end included
@@ -57,7 +58,7 @@ def possible_headers(file: BinaryIO, text_format: TextFormat, delimiter: str | N
         records = (record for record in records_of(file, text_format, each) if record.line > line_of_separator)
         readable = (record for record in records if record.fields != [])
         for number, record in enumerate(islice(readable, 1 + MAX_ROWS_ABOVE_HEADER)):
-            found.append((number, Header(each, record.line, [name.strip() for name in record.fields or ()])))
+            found.append((number, Header(each, record.line, _names(record))))
     if not found:
         raise FileRefused("expected a header: the file is empty")
     return [header for _, header in sorted(found, key=lambda numbered: numbered[0])]
@@ -111,6 +112,11 @@ def rows_of(file: BinaryIO, layout: Layout, skip: int = 0) -> Iterator[Record]:
             yield record
         else:
             yield _fitted(record.line, record.fields, width)
+
+
+def _names(record: Record) -> list[str]:
+    fields = record.fields or ()
+    return [name.strip() for name in fields] if sum(map(len, fields)) <= MAX_HEADER else []
 
 
 def _separator(file: BinaryIO, text_format: TextFormat) -> tuple[int, str | None]:
