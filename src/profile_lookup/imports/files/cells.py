@@ -34,12 +34,12 @@ MAX_LIST = 2048
 """Characters of a cell that may hold several values. Whoever sends a file chooses what is in its cells, so this bounds
 the time that the expressions below take on one."""
 
-_LINK = re.compile(r"""<a\b[^<>]*?\bhref\s?=\s?["']?(?:mailto|tel):([^"'?<>]+)[^<>]*>[^<]*""", re.IGNORECASE)
+_LINK = re.compile(r"""<a\b[^<>]*?\bhref\s?=\s?["']?(?:mailto|tel):([^"'?<>]++)[^<>]*+>[^<]*+""", re.IGNORECASE)
 _LINE_BREAK_TAG = re.compile(r"<br\s*/?>|</(?:p|div|li)>", re.IGNORECASE)
-_TAG = re.compile(r"</?[a-z][a-z0-9]*(?:\s[^<>]*)?/?>", re.IGNORECASE)
+_TAG = re.compile(r"</?[a-z][a-z0-9]*(?:\s[^<>]*+)?/?>", re.IGNORECASE)
 _BETWEEN_VALUES = re.compile("(?<!\\s)\\s+:::\\s|[\r\n\u2028]")
 _MAILTO = re.compile(r"mailto:([^?]*)(?:\?.*)?", re.IGNORECASE | re.DOTALL)
-_NAMED_ADDRESS = re.compile("<([^<>@]+@[^<>@]+)>")
+_NAMED_ADDRESS = re.compile("<([^<>@]++@[^<>@]++)>")
 _DIGIT = re.compile(r"\d")
 _DIGITS_OF_A_NUMBER = 7
 
