@@ -68,6 +68,7 @@ def _fields(content: bytes | str, columns: Sequence[str] = ("a", "b")) -> Rows:
         ("\ufeffsep=|\ra|b\r1|2\r", [(3, ["1", "2"])]),
         ("Customers\n\nof 2026,,\na,b\n1,2\n", [(5, ["1", "2"])]),
         ("\ufeff\ufeff\ufeffa,b\n1,2\n", [(2, ["1", "2"])]),
+        ('"a","b"\n"1","\r"\n', [(2, ["1", "\r"])]),  # with another delimiter, a quote would never be closed
     ],
 )  # fmt: skip
 def test_a_file_is_read_by_rfc_4180_with_any_line_end_and_delimiter(content: str, expected: Rows) -> None:

@@ -54,13 +54,17 @@ def possible_headers(file: BinaryIO, text_format: TextFormat, delimiter: str | N
     line_of_separator, separator = _separator(file, text_format)
     delimiters = (delimiter,) if delimiter else (separator,) if separator else DELIMITERS
     found: list[tuple[int, Header]] = []
+    refusal = FileRefused("expected a header: the file is empty")
     for each in delimiters:
         records = (record for record in records_of(file, text_format, each) if record.line > line_of_separator)
         readable = (record for record in records if record.fields != [])
-        for number, record in enumerate(islice(readable, 1 + MAX_ROWS_ABOVE_HEADER)):
-            found.append((number, Header(each, record.line, _names(record))))
+        try:
+            for number, record in enumerate(islice(readable, 1 + MAX_ROWS_ABOVE_HEADER)):
+                found.append((number, Header(each, record.line, _names(record))))
+        except FileRefused as refused:  # a wrong delimiter may make it seem that a quote is never closed
+            refusal = refused
     if not found:
-        raise FileRefused("expected a header: the file is empty")
+        raise refusal
     return [header for _, header in sorted(found, key=lambda numbered: numbered[0])]
 
 
