@@ -30,6 +30,7 @@ ADDITIONAL = {
     "ListProfileEvents": "what happened to a profile",
     "FetchProfileExplanation": "why all this is one person",
     "ListStoreEvents": "what happens in a store, for those who follow it",
+    "FetchProfileImportIgnoredCells": "which cells of an import were ignored, and why",
     "UploadProfilesImport": "the target of an import's url, unless that is S3",
     "SplitProfile": "joins of a profile are undone",
     "ListSeparations": "from whom a split keeps a profile apart",
@@ -40,6 +41,7 @@ WITHOUT_CREDENTIALS = {"UploadProfilesImport": "its address is signed"}
 
 CONTACT = "every store has this trait group, so its traits are documented"
 NO_BATCH = "a batch needs profiles, and nothing would read any other field"
+OPTIONS = "a file may be written in other ways than ours"
 EMPTY_VALUE = "every normalization refuses an empty value, and the document says so in advance"
 DEVIATIONS = {
     "CreateProfilesLookup request.value: minLength: contract None, ours 1": EMPTY_VALUE,
@@ -52,6 +54,8 @@ DEVIATIONS = {
     "CreateProfile request.traits.Contact: only ours": CONTACT,
     "PatchProfileTraits request.traits.Contact: only ours": CONTACT,
     "UpdateProfilesBulk request.profiles[].traits.Contact: only ours": CONTACT,
+    **{f"CreateProfilesImportV2 request.{name}: only ours": OPTIONS for name in ("delimiter", "encoding", "country")},
+    "CreateProfilesImportV2 request: maxProperties: contract 3, ours 6": OPTIONS,
     "UpdateProfilesBulk request: required: contract None, ours ['profiles']": NO_BATCH,
     "UpdateProfilesBulk request: additionalProperties: contract None, ours False": NO_BATCH,
 }
@@ -78,6 +82,7 @@ CODES = {
     "ListProfileImportsV2": STORE | {520046},
     "FetchProfileImportV2": IMPORT,
     "FetchProfileImportRefusedRows": IMPORT,
+    "FetchProfileImportIgnoredCells": IMPORT,
     "UploadProfilesImport": {520046, 20404, 20409, 20413, 20415},
     "FetchProfile": PROFILE,
     "ListProfileEvents": PROFILE,

@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from itertools import pairwise
+from itertools import dropwhile, pairwise
 from typing import get_args
 from uuid import UUID
 
@@ -14,7 +14,8 @@ from profile_lookup.accounts.credentials import digest, parse_basic, parse_basic
 from profile_lookup.database.keyset import Position
 from profile_lookup.errors import FileRefused, PageTokenRefused, Unauthenticated, UploadRefused, ValueRefused
 from profile_lookup.identity.values.normalization import MAX_LENGTH, Normalization, is_storable, normalize
-from profile_lookup.imports.csv_file import DELIMITERS, examine, rows_of
+from profile_lookup.imports.files.csv_records import DELIMITERS
+from profile_lookup.imports.files.layout import examine, rows_of
 from profile_lookup.imports.uploads import read_token, upload_url
 from profile_lookup.web.pagination import PageTokens
 
@@ -85,9 +86,10 @@ def csv_file(data: bytes) -> None:
     skipped = len(data) % (len(rows) + 1)
     assert list(rows_of(file, layout, skip=skipped)) == rows[skipped:]
     if all(row.fields is not None for row in rows):
-        text = io.StringIO(data[1:].decode("utf-8-sig"), newline="")
-        _, *expected = [fields for fields in csv.reader(text, delimiter=layout.delimiter, strict=True) if fields]
-        assert [row.fields for row in rows] == expected
+        text = io.StringIO(data[1 + layout.text_format.start :].decode(layout.text_format.encoding), newline="")
+        records = [fields for fields in csv.reader(text, delimiter=layout.delimiter, strict=True) if fields]
+        _, *expected = dropwhile(lambda fields: COLUMN not in map(str.strip, fields), records)
+        assert [row.fields for row in rows] == [[*fields, *[""] * layout.width][: layout.width] for fields in expected]
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {

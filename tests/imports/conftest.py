@@ -18,9 +18,13 @@ def mappings(**trait_of_column: str) -> list[dict[str, str]]:
 
 
 async def create(
-    client: httpx.AsyncClient, store_id: str, size: int, columns: list[dict[str, str]] | None = None
+    client: httpx.AsyncClient,
+    store_id: str,
+    size: int,
+    columns: list[dict[str, str]] | None = None,
+    options: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    body = {"filename": "people.csv", "fileSize": size, "columnMappings": columns or mappings()}
+    body = {"filename": "people.csv", "fileSize": size, "columnMappings": columns or mappings(), **(options or {})}
     created = await client.post(f"/v1/Stores/{store_id}/Profiles/Imports", json=body)
     assert created.status_code == 201, created.text
     answer: dict[str, Any] = created.json()
@@ -46,13 +50,24 @@ async def ended(client: httpx.AsyncClient, store_id: str, created: Mapping[str, 
 
 
 async def imported(
-    client: httpx.AsyncClient, store_id: str, content: str | bytes, columns: list[dict[str, str]] | None = None
+    client: httpx.AsyncClient,
+    store_id: str,
+    content: str | bytes,
+    columns: list[dict[str, str]] | None = None,
+    options: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, Any], list[str]]:
     """Import a file, and return the ended import and the lines about refused rows."""
     file = content if isinstance(content, bytes) else content.encode()
-    created = await create(client, store_id, len(file), columns)
+    created = await create(client, store_id, len(file), columns, options)
     assert (await upload(client, created["url"], file)).status_code == 200
     answer = await ended(client, store_id, created)
     refused = await client.get(f"{path_of(store_id, created)}/RefusedRows")
     assert refused.status_code == 200
     return answer, refused.text.splitlines()[1:]
+
+
+async def ignored_cells(client: httpx.AsyncClient, answer: Mapping[str, Any]) -> list[str]:
+    """Return the lines about the ignored cells of an import that has some."""
+    cells = await client.get(answer["ignoredCellsUrl"])
+    assert cells.status_code == 200
+    return cells.text.splitlines()[1:]

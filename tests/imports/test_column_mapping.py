@@ -1,48 +1,19 @@
 """Rows are read by the definitions of the traits that their columns are mapped to."""
 
-from collections.abc import Mapping
-from uuid import UUID
-
 import pytest
 
 from profile_lookup.errors import ProfileLookupError, RequestRefused, RowRefused, TraitsRefused
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.profile import TraitName, TraitValue
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
-from profile_lookup.identity.trait_definitions import (
-    CONTACT,
-    ArrayRule,
-    NumberRule,
-    StringRule,
-    TraitDefinition,
-    TraitGroup,
-)
-from profile_lookup.imports.column_mapping import MappedColumn, refuse_mapping
-from profile_lookup.imports.row_reader import RowReader
-from profile_lookup.stores.rules_cache import StoreRules
-from tests.identity.building import at
+from profile_lookup.identity.trait_definitions import CONTACT, StringRule, TraitDefinition, TraitGroup
+from profile_lookup.imports.columns.column_mapping import MappedColumn, refuse_mapping
+from tests.imports.rows import GROUPS, change_of, mapping_of, reader
 
 NO_NUMBER = (
     "expected digits, spaces, hyphens, dots, parentheses and slashes only; "
     "letters and extensions have no place in E.164"
 )
-GROUPS = {
-    "Contact": CONTACT,
-    "More": TraitGroup(
-        "More",
-        {
-            "age": TraitDefinition("NUMBER", validation_rule=NumberRule(min=0)),
-            "member": TraitDefinition("BOOLEAN"),
-            "phones": TraitDefinition("ARRAY", "phone", validation_rule=ArrayRule(max_items=3)),
-            "code": TraitDefinition("STRING", validation_rule=StringRule(pattern="^[A-Z]+$")),
-            "old": TraitDefinition("STRING", "fax"),  # promoted to a type that no longer exists
-        },
-    ),
-}
-
-
-def _mapping(*traits: str) -> list[MappedColumn]:
-    return [MappedColumn(f"{name} column", TraitName(*name.split("."))) for name in traits]
 
 
 def _read(**cells: str) -> Change:
@@ -51,11 +22,7 @@ def _read(**cells: str) -> Change:
         name: f"More.{name}" for name in GROUPS["More"].traits
     }
     mapping = [MappedColumn(name, TraitName(*traits[name].split("."))) for name in cells]
-    return _reader(GROUPS, mapping).read(list(cells.values()))
-
-
-def _reader(groups: Mapping[str, TraitGroup], mapping: list[MappedColumn]) -> RowReader:
-    return RowReader(StoreRules(UUID(int=1), UUID(int=2), DEFAULT_SETTINGS, 1, groups, 1, at(0)), mapping)
+    return change_of(reader(GROUPS, mapping, is_strict=True).read(list(cells.values())))
 
 
 def _value(name: str, cell: str) -> TraitValue | None:
@@ -129,7 +96,7 @@ def test_a_reason_names_only_the_first_columns() -> None:
     groups = {"More": TraitGroup("More", {name: TraitDefinition("STRING", id_type_promotion="chat") for name in names})}
     mapping = [MappedColumn(name, TraitName("More", name)) for name in names]
     with pytest.raises(RowRefused) as refused:
-        _reader(groups, mapping).read([""] * len(names))
+        change_of(reader(groups, mapping).read([""] * len(names)))
     assert refused.value.reason == "expected a value in a column that identifies: c0, c1, c2, c3, c4, …"
 
 
@@ -142,21 +109,19 @@ def test_a_row_whose_patterns_would_take_too_long_is_refused() -> None:
     mapping = [MappedColumn("chat", TraitName("Contact", "chat"))]
     mapping += [MappedColumn(name, TraitName("Slow", name)) for name in patterns]
     with pytest.raises(RowRefused, match="expected less text") as refused:
-        _reader(groups, mapping).read(["c-1"] + ["a" * 1000 + "b"] * 20)
+        change_of(reader(groups, mapping).read(["c-1"] + ["a" * 1000 + "b"] * 20))
     assert refused.value.column is None
 
 
 @pytest.mark.parametrize(
     ("mapping", "error", "message"),
     [
-        (_mapping("Contact.email", "Contact.email"), RequestRefused, "columnMappings: expected each columnName once"),
-        ([MappedColumn(name, TraitName("Contact", "email")) for name in "ab"], RequestRefused,
-         "columnMappings: expected each trait once"),
-        (_mapping("Contact.email", "Mroe.age"), TraitsRefused,
+        (mapping_of("Contact.email", "Contact.email"), RequestRefused, "columnMappings: expected each columnName once"),
+        (mapping_of("Contact.email", "Mroe.age"), TraitsRefused,
          "columnMappings.1.traitGroup: no such trait group; expected one of Contact, More"),
-        (_mapping("More.ago", "Contact.email"), TraitsRefused,
+        (mapping_of("More.ago", "Contact.email"), TraitsRefused,
          "columnMappings.0.traitName: no such trait in More; expected one of age, code, member, old, phones"),
-        (_mapping("Contact.city", "More.old"), TraitsRefused,
+        (mapping_of("Contact.city", "More.old"), TraitsRefused,
          "columnMappings: expected at least one trait that is promoted to an identifier"),
     ],
 )  # fmt: skip
@@ -169,10 +134,10 @@ def test_an_invalid_mapping_is_refused(
 
 
 def test_a_mapping_with_a_promoted_trait_is_accepted() -> None:
-    refuse_mapping(GROUPS, DEFAULT_SETTINGS, _mapping("Contact.city", "More.phones"))
+    refuse_mapping(GROUPS, DEFAULT_SETTINGS, mapping_of("Contact.city", "More.phones"))
 
 
 def test_traits_of_a_group_come_together_as_in_a_request() -> None:
-    mapping = _mapping("More.code", "Contact.chat", "More.age", "Contact.email")
-    change = _reader(GROUPS, mapping).read(["A", "c-1", "7", "ada@example.com"])
+    mapping = mapping_of("More.code", "Contact.chat", "More.age", "Contact.email")
+    change = change_of(reader(GROUPS, mapping).read(["A", "c-1", "7", "ada@example.com"]))
     assert [str(trait) for trait in change.traits] == ["More.code", "More.age", "Contact.chat", "Contact.email"]

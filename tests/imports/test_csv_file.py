@@ -9,8 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from profile_lookup.errors import FileRefused
-from profile_lookup.imports import csv_file
-from profile_lookup.imports.csv_file import DELIMITERS, MAX_FIELD, MAX_RECORD, Extent, Record, examine, rows_of
+from profile_lookup.imports.files import csv_records, encodings
+from profile_lookup.imports.files.csv_records import DELIMITERS, MAX_FIELD, MAX_RECORD, Record
+from profile_lookup.imports.files.layout import Extent, examine, rows_of
+
+QUOTES = "A field that contains the delimiter must stand in quotes"
+SAVE = 'save it as "CSV UTF-8" (in Excel: File, Save As, CSV UTF-8)'
+WESTERN = f"It looks like Windows-1252, in which Excel writes CSV files for western languages: {SAVE}, or name its encoding, cp1252"
+OTHER_ALPHABET = (
+    f"It looks like the older encoding of a language with another alphabet: {SAVE}, or name its encoding, "
+    "cp1251 (Cyrillic), cp1253 (Greek), shift_jis (Japanese) or gbk (Chinese)"
+)
+UTF_16 = "This looks like UTF-16 without its byte order mark: name its encoding"
 
 Rows = list[tuple[int, Sequence[str] | None]]
 
@@ -49,6 +59,16 @@ def _fields(content: bytes | str, columns: Sequence[str] = ("a", "b")) -> Rows:
         ("a,b\n\U0001f600é,ß\n", [(2, ["\U0001f600é", "ß"])]),
         ("a,b\n", []),
         ("a,b", []),
+        ("a,b\n1,2,\n3,4,,  ,\n", [(2, ["1", "2"]), (3, ["3", "4"])]),
+        ("a,b\n1\n \n", [(2, ["1", ""]), (3, [" ", ""])]),
+        ("a,b,\n1,2,\n3\n", [(2, ["1", "2", ""]), (3, ["3", "", ""])]),
+        ("sep=;\na;b\n1,5;2\n", [(3, ["1,5", "2"])]),
+        ('"sep=:"\r\na:b\r\n1:2\r\n', [(3, ["1", "2"])]),
+        ("sep=\t\na\tb\n1\t2\n", [(3, ["1", "2"])]),
+        ("\ufeffsep=|\ra|b\r1|2\r", [(3, ["1", "2"])]),
+        ("Customers\n\nof 2026,,\na,b\n1,2\n", [(5, ["1", "2"])]),
+        ("\ufeff\ufeff\ufeffa,b\n1,2\n", [(2, ["1", "2"])]),
+        ('"a","b"\n"1","\r"\n', [(2, ["1", "\r"])]),  # with another delimiter, a quote would never be closed
     ],
 )  # fmt: skip
 def test_a_file_is_read_by_rfc_4180_with_any_line_end_and_delimiter(content: str, expected: Rows) -> None:
@@ -66,10 +86,8 @@ def test_a_given_delimiter_is_used() -> None:
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ("1", "expected 2 fields, as the header has; found 1"),
-        ("1,2,3", "expected 2 fields, as the header has; found 3"),
-        ("1,2,", "expected 2 fields, as the header has; found 3"),
-        (" ", "expected 2 fields, as the header has; found 1"),
+        ("1,2,3", f"expected 2 fields, as the header has; found 3. {QUOTES}"),
+        ("1,2,,3", f"expected 2 fields, as the header has; found 4. {QUOTES}"),
         ('"1"x,2', "expected nothing between a closing quote and the delimiter"),
         ('"1" ,2', "expected nothing between a closing quote and the delimiter"),
         (f"1,{'x' * (MAX_FIELD + 1)}", f"expected fields of at most {MAX_FIELD} characters"),
@@ -95,20 +113,36 @@ def test_an_unclosed_quote_refuses_no_more_rows_than_the_longest_field_takes() -
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"a,b\n1,\xe9\n", "line 2, byte 7 of the file: expected UTF-8"),
-        (b"a,b\r\n1,2\r\n3,\xc3", "line 3, byte 13 of the file: expected UTF-8"),
-        (b"a,b\r1,2\r\xed\xa0\x80,4", "line 3, byte 9 of the file: expected UTF-8"),
-        ("a,b\n1,2\n".encode("utf-16"), "line 1, byte 1 of the file: expected UTF-8"),
+        (b"a,b\n1,\xe9\n", f"line 2, byte 7 of the file: expected UTF-8. {WESTERN}"),
+        (b"a,b\r\n1,2\r\n3,\xc3", f"line 3, byte 13 of the file: expected UTF-8. {WESTERN}"),
+        (b"a,b\r1,2\r\xed\xa0\x80,4", f"line 3, byte 9 of the file: expected UTF-8. {OTHER_ALPHABET}"),
+        ("a,b\n1,Владимир\n".encode("cp1251"), f"line 2, byte 7 of the file: expected UTF-8. {OTHER_ALPHABET}"),
+        (
+            "a,b\n1,2\n".encode("utf-16-le"),
+            f"line 1, byte 2 of the file: expected no NUL character. {UTF_16}, utf-16-le",
+        ),
+        (
+            "a,b\n1,2\n".encode("utf-16-be"),
+            f"line 1, byte 1 of the file: expected no NUL character. {UTF_16}, utf-16-be",
+        ),
+        ("\ufeffa,b\n1,\0\n".encode("utf-16-le"), "line 2, byte 15 of the file: expected no NUL character"),
+        (
+            b"\xff\xfea\0,\0b\0\n\0\0\xd8,\0",
+            f"line 2, byte 11 of the file: this is no text in the encoding utf-16-le; {SAVE}",
+        ),
+        (
+            b"PK\x03\x04\x14\0",
+            f"this is an Excel workbook (.xlsx) or another packed file, and not a CSV file; open it and {SAVE}",
+        ),
         (b"a,b\n1,\0\n", "line 2, byte 7 of the file: expected no NUL character"),
         (b"a,b\n1,\0\xff\n", "line 2, byte 7 of the file: expected no NUL character"),
-        (b"a,b\n1,\xff\0\n", "line 2, byte 7 of the file: expected UTF-8"),
+        (b"a,b\n1,\xff\0\n", f"line 2, byte 7 of the file: expected UTF-8. {WESTERN}"),
         (b"\n\r\n", "expected a header: the file is empty"),
         (b"\xef\xbb\xbf", "expected a header: the file is empty"),
         (b"\na,c\n1,2\n", 'line 2: expected a header with the column "b"'),
         (b"A,B\n1,2\n", 'line 1: expected a header with the column "a"'),
         (b"a:b\n1,2\n", 'line 1: expected a header with the column "a"'),
         (b"b;c\n1;2\n", 'line 1: expected a header with the column "a"'),
-        (b"a,b, a\n1,2,3\n", 'line 1: expected a header with the column "a" once'),
         (b'a,b\n1,2\n3,"4\n5,6\n', "line 3: a quote is opened here that is never closed"),
         (b'"a,b\n1,2\n', "line 1: a quote is opened here that is never closed"),
     ],
@@ -121,8 +155,8 @@ def test_an_unreadable_file_is_refused_with_the_position_of_the_error(content: b
 
 @pytest.mark.parametrize("ending", ["\n", "\r", "\r\n"])
 def test_line_numbers_are_correct_after_a_row_that_is_too_long(ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_file, "MAX_RECORD", 8)
-    monkeypatch.setattr(csv_file, "_READ_SIZE", 4)
+    monkeypatch.setattr(csv_records, "MAX_RECORD", 8)
+    monkeypatch.setattr(csv_records, "_READ_SIZE", 4)
     for length in range(5, 20):
         lines = ["a,b", "x" * length + ",1", "9,9", ""]
         assert _read(ending.join(lines))[1:] == [Record(3, ["9", "9"])]
@@ -130,7 +164,7 @@ def test_line_numbers_are_correct_after_a_row_that_is_too_long(ending: str, monk
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
 def test_the_position_of_an_error_does_not_depend_on_the_chunk_size(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_file, "_READ_SIZE", size)
+    monkeypatch.setattr(encodings, "_READ_SIZE", size)
     for content, place in (
         ("a,b\r\n1,é\r\n".encode() + b"\xff", "line 3, byte 12"),
         (b"a\r\r\n\r\0", "line 4, byte 6"),
@@ -139,11 +173,51 @@ def test_the_position_of_an_error_does_not_depend_on_the_chunk_size(size: int, m
             _read(content)
 
 
+@pytest.mark.parametrize(
+    ("encoding", "mark"),
+    [
+        ("utf-16-le", b"\xff\xfe"),
+        ("utf-16-be", b"\xfe\xff"),
+        ("utf-8", b"\xef\xbb\xbf"),
+        ("utf-8", b"\xef\xbb\xbf" * 2),
+    ],
+)
+def test_a_byte_order_mark_names_the_encoding(encoding: str, mark: bytes) -> None:
+    content = mark + "a,b\n1,Jürgen\n".encode(encoding)
+    assert _fields(content) == [(2, ["1", "Jürgen"])]
+    _, extent = examine(io.BytesIO(content), ["a", "b"], encoding="cp1252")
+    assert extent.rows == 1
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "mac-roman", "utf-16-le", "utf-16", "cp850", "latin-1", "utf-8-sig"])
+def test_a_named_encoding_is_used(encoding: str) -> None:
+    file = io.BytesIO("a,b\n1,Jürgen\n".encode(encoding))
+    layout, _ = examine(file, ["a", "b"], encoding=encoding)
+    assert [record.fields for record in rows_of(file, layout)] == [["1", "Jürgen"]]
+
+
+@pytest.mark.parametrize("encoding", ["idna", "base64", "unicode_escape", "utf-7", "nothing", "x\0"])
+def test_an_encoding_that_is_not_known_is_refused(encoding: str) -> None:
+    with pytest.raises(FileRefused, match="its encoding has a name that is not known"):
+        examine(io.BytesIO(b"a,b\n"), ["a"], encoding=encoding)
+
+
+def test_columns_of_one_name_are_all_found() -> None:
+    layout, _ = examine(io.BytesIO(b"a,b, a\n1,2,3\n"), ["a"])
+    assert layout.positions == {"a": [0, 2]}
+
+
+def test_the_first_of_the_lines_that_have_most_columns_is_the_header() -> None:
+    file = io.BytesIO(b"a report\na\na,b\na,b\n")
+    layout, extent = examine(file, ["a", "b"])
+    assert (layout.header_line, extent) == (3, Extent(rows=1, empty_lines=0))
+
+
 def test_finished_rows_are_skipped() -> None:
     file = io.BytesIO(b"a,b\n1,2\n\n1,2,3\n3,4\n")
     layout, extent = examine(file, ["b", "a"])
     assert extent == Extent(rows=3, empty_lines=1)
-    assert layout.positions == {"b": 1, "a": 0}
+    assert layout.positions == {"b": [1], "a": [0]}
     assert [record.line for record in rows_of(file, layout, skip=1)] == [4, 5]
     assert list(rows_of(file, layout, skip=3)) == []
     assert not file.closed

@@ -17,8 +17,12 @@ import httpx
 import psutil
 import pytest
 
+from profile_lookup.accounts.queries import account_of
+from profile_lookup.database.pool import Database
 from profile_lookup.settings import PREFIX
-from tests.conftest import PATIENCE, RUN_DIRECTORY
+from profile_lookup.stores import queries as stores
+from profile_lookup.web import ids
+from tests.conftest import PATIENCE, RUN_DIRECTORY, make_account
 
 ACCOUNT = "ACd0000000000000000000000000000000"
 TOKEN = "aTokenOfAtLeast24Characters"
@@ -190,3 +194,20 @@ def service(database_url: str, tmp_path: Path) -> Iterator[Service]:
         with running.client(running.credentials) as client:
             client.get(running.profiles)  # what is loaded at the first request
         yield running
+
+
+@pytest.fixture
+def store(database_url: str) -> str:
+    """The ID of a store in the only account."""
+
+    async def make() -> str:
+        database = Database(database_url, pool_size=1)
+        sid, _ = await make_account(database)
+        async with database.transaction() as connection:
+            account_id = await account_of(connection, sid)
+            assert account_id is not None
+            created = await stores.create(connection, account_id, display_name="x", description=None, max_stores=1)
+        await database.close()
+        return ids.store_id(created)
+
+    return asyncio.run(make())

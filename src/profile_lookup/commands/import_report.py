@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from sqlalchemy import Row
 
-from profile_lookup.imports.column_guesses import looks_like_a_name
-from profile_lookup.imports.column_mapping import MappedColumn
-from profile_lookup.imports.refused_rows import HEADER, MAX_REPORTED
+from profile_lookup.commands.import_plan import Plan
+from profile_lookup.imports.columns.column_guesses import looks_like_a_name
+from profile_lookup.imports.refused_rows import HEADER, MAX_REPORTED, Reports
 from profile_lookup.web import ids
 
 MAX_SHOWN = 10
-"""Refused rows that are printed; the others are only counted."""
+"""Refused rows, and ignored cells, that are printed; the others are only counted."""
 
 _LINE_INTERVAL = 5.0  # seconds between two lines of progress
 
@@ -29,13 +30,24 @@ def say(text: str) -> None:
     _console.print(text, soft_wrap=True)
 
 
-def show_mapping(header: Sequence[str], mapping: Sequence[MappedColumn]) -> None:
-    """Print the trait of each column of the header, also of the columns that are left out."""
-    traits = {each.column: str(each.trait) for each in mapping}
-    _print_table(("column", "trait"), [(_printable(column), traits.get(column, "(left out)")) for column in header])
+def show_plan(plan: Plan) -> None:
+    """Print the trait of each column, also of the columns that are left out, and what is unclear about the file."""
+    traits = {each.column: str(each.trait) for each in plan.mapping}
+    _print_table(("column", "trait"), [(printable(each), traits.get(each, "(left out)")) for each in plan.header])
+    if plan.skipped_lines:
+        say(f"The names of the columns stand in line {plan.layout.header_line}; what is above them is skipped.")
+    for column in plan.unclear_columns:
+        say(f"{printable(column)} is left out, but seems to hold phone numbers or e-mail addresses.")
+    if plan.foreign.are_many:
+        country = plan.foreign.likely_country() or "DE"
+        say(
+            f"{plan.foreign.foreign:,} of the first {plan.foreign.numbers:,} phone numbers have no + and would be read "
+            "as numbers of the USA, though the country or the e-mail address beside them names another country. If all "
+            f"numbers without + are from one country, name it: --country {country}"
+        )
 
 
-def _printable(column: str) -> str:
+def printable(column: str) -> str:
     """Return the column's name. Without a header it may be a value, which is personal data: then it is left out."""
     return column if looks_like_a_name(column) else "(no name)"
 
@@ -97,7 +109,7 @@ def show_result(row: Row[Any]) -> None:
         justify="right",
     )
     if row.cells_ignored:
-        say(f"{row.cells_ignored:,} cells identify nobody: they hold a placeholder or another blocked value")
+        say(f"{row.cells_ignored:,} cells were ignored; the rest of their rows was imported")
     for notice in row.notices or ():
         say(_notice(notice))
     if row.evicted:
@@ -116,19 +128,37 @@ def _notice(notice: Mapping[str, Any]) -> str:
     )
 
 
-def show_refused(row: Row[Any], first: Sequence[Sequence[str]], path: Path | None) -> None:
-    """Print the first refused rows, and where all of them are.
+@dataclass(frozen=True, slots=True)
+class ReportPart:
+    """A part of an import's report: what its lines are about, the option that writes them, and where they are."""
+
+    name: str
+    option: str
+    of: Callable[[Reports], str]
+    count: Callable[[Row[Any]], int]
+
+
+REFUSED_ROWS = ReportPart("refused rows", "--refused", lambda reports: reports.refused_rows, lambda row: row.refused)
+IGNORED_CELLS = ReportPart(
+    "ignored cells", "--ignored", lambda reports: reports.ignored_cells, lambda row: row.cells_ignored
+)
+
+
+def show_lines(row: Row[Any], part: ReportPart, first: Sequence[Sequence[str]], path: Path | None) -> None:
+    """Print the first lines of a part of the report, and where all of them are.
 
     `first` holds the line, column and reason of each; `path` is the file with all of them, if there is one.
     """
-    kept = "all of them" if row.refused <= MAX_REPORTED else f"the first {MAX_REPORTED:,}"
+    count = part.count(row)
+    kept = "all of them" if count <= MAX_REPORTED else f"the first {MAX_REPORTED:,}"
     if first:
+        say(f"{part.name.capitalize()}:")
         _print_table(HEADER, first)
     if path is not None:
-        say(f"{row.refused:,} refused rows, {kept}: {path}")
-    elif row.refused > len(first):
-        again = f"profile-lookup import --resume {ids.import_id(row.id)} --refused FILE"
-        say(f"{len(first)} of {row.refused:,} refused rows; {kept}: {again}")
+        say(f"{count:,} {part.name}, {kept}: {path}")
+    elif count > len(first):
+        again = f"profile-lookup import --resume {ids.import_id(row.id)} {part.option} FILE"
+        say(f"{len(first)} of {count:,} {part.name}; {kept}: {again}")
 
 
 def _done(row: Row[Any]) -> int:

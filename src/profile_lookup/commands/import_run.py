@@ -12,7 +12,7 @@ import stat
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -27,14 +27,16 @@ from profile_lookup.commands import import_report
 from profile_lookup.commands.accounts import chosen_account
 from profile_lookup.commands.database import open_database
 from profile_lookup.commands.errors import CommandError
-from profile_lookup.errors import NotFound, RequestRefused, TraitsRefused
+from profile_lookup.commands.import_plan import Plan, planned
+from profile_lookup.commands.import_report import IGNORED_CELLS, REFUSED_ROWS, ReportPart
+from profile_lookup.errors import NotFound
 from profile_lookup.garbage_collection import collect_seldom
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.imports import queries, wire
-from profile_lookup.imports.column_guesses import complete_mapping, looks_like_a_name
-from profile_lookup.imports.column_mapping import MappedColumn, refuse_mapping
-from profile_lookup.imports.csv_file import DELIMITERS, headers_of, refuse_unreadable
-from profile_lookup.imports.refused_rows import HEADER, as_csv
+from profile_lookup.imports.files.import_options import ImportOptions
+from profile_lookup.imports.files.workbook import is_workbook, write_sheet_as_csv
+from profile_lookup.imports.refused_rows import HEADER, as_csv, saved_reports
+from profile_lookup.imports.uploads import scratch_file
 from profile_lookup.jobs.job_handlers import running_worker
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.settings import Settings
@@ -56,37 +58,34 @@ class Import:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
-    """How the file is read."""
+class Choices:
+    """What a person said about a file.
 
-    delimiter: str
-    header: Sequence[str]
-    mapping: Sequence[MappedColumn]
+    - `named`: the traits of columns; None leaves a column out
+    - `sheet`: that of a workbook; None is the first one
+    - `confirmed`: whether the mapping is correct without a question
+    """
+
+    named: Mapping[str, TraitName | None] = field(default_factory=dict)
+    options: ImportOptions = field(default_factory=ImportOptions)
+    sheet: str | None = None
+    confirmed: bool = False
 
 
-def begin(
-    settings: Settings,
-    path: Path,
-    store_id: str,
-    account: str | None,
-    named: Mapping[str, TraitName | None],
-    delimiter: str | None,
-    *,
-    confirmed: bool,
-) -> Import:
+def begin(settings: Settings, path: Path, store_id: str, account: str | None, choices: Choices) -> Import:
     """Stage the file after showing how it will be read.
 
-    `named` holds the traits of columns; None leaves a column out. Raises `CommandError`, `FileRefused` or
-    `typer.Abort`; then nothing was staged.
+    Raises `CommandError`, `FileRefused` or `typer.Abort`; then nothing was staged.
     """
     store = asyncio.run(_find_store(settings, account, store_id))
-    with path.open("rb") as file:
-        plan = _planned(store, file, named, delimiter)
-        import_report.show_mapping(plan.header, plan.mapping)
-        _refuse_unusable(store, plan)
-        if not confirmed and sys.stdin.isatty():
+    with path.open("rb") as opened, _as_csv(settings, opened, choices) as (file, options):
+        plan = planned(store, file, choices.named, options)
+        import_report.show_plan(plan)
+        if choices.confirmed or not sys.stdin.isatty():
+            _refuse_unclear_columns(plan.unclear_columns)
+        else:
             typer.confirm("Import it so?", abort=True)
-        return Import(store.id, asyncio.run(_stage(settings, store, file, path.name, plan)))
+        return Import(store.id, asyncio.run(_stage(settings, store, file, path.name, plan, options)))
 
 
 def find(settings: Settings, account: str | None, import_id: str) -> Import:
@@ -115,21 +114,26 @@ def watch(settings: Settings, watched: Import) -> Row[Any]:
         raise
 
 
-def report(settings: Settings, row: Row[Any], path: Path | None) -> None:
-    """Print the result of an import that has ended, and write the refused rows to the path, if there is one."""
+def report(settings: Settings, row: Row[Any], refused: Path | None, ignored: Path | None) -> None:
+    """Print the result of an import that has ended.
+
+    Write its refused rows and its ignored cells to the paths, if there are any.
+    """
     import_report.show_result(row)
-    with nullcontext() if path is None else path.open("w", newline="") as file:
-        first = asyncio.run(_write_refused_rows(settings, row, file))
-    import_report.show_refused(row, first, path)
+    for part, path in ((REFUSED_ROWS, refused), (IGNORED_CELLS, ignored)):
+        with nullcontext() if path is None else path.open("w", newline="") as file:
+            first = asyncio.run(_write_lines(settings, row, part, file))
+        import_report.show_lines(row, part, first, path)
 
 
-async def _write_refused_rows(settings: Settings, row: Row[Any], file: TextIO | None) -> list[list[str]]:
-    """Write all refused rows to the file, if there is one, and return the first of them."""
+async def _write_lines(settings: Settings, row: Row[Any], part: ReportPart, file: TextIO | None) -> list[list[str]]:
+    """Write a part of the report to the file, if there is one, and return its first lines."""
     first: list[list[str]] = []
     if file is not None:
         file.write(as_csv([HEADER]))
     async with open_database(settings) as database:
-        async for lines in queries.refusals(database, row.store_id, row.id):
+        async for reports in saved_reports(database, row.store_id, row.id):
+            lines = part.of(reports)
             first += islice(csv.reader(io.StringIO(lines)), import_report.MAX_SHOWN - len(first))
             if file is not None:
                 file.write(lines)
@@ -138,35 +142,36 @@ async def _write_refused_rows(settings: Settings, row: Row[Any], file: TextIO | 
     return first
 
 
-def _planned(store: StoreRules, file: BinaryIO, named: Mapping[str, TraitName | None], delimiter: str | None) -> _Plan:
-    """Return how to read the file. If no delimiter is named, it is the one by which most columns are understood."""
+@contextmanager
+def _as_csv(settings: Settings, file: BinaryIO, choices: Choices) -> Iterator[tuple[BinaryIO, ImportOptions]]:
+    """Yield a CSV file and how it is written: the file itself, or what a sheet of a workbook holds."""
+    _refuse_odd_file(file)
+    if not is_workbook(file):
+        if choices.sheet is not None:
+            raise CommandError("--sheet: expected a workbook (.xlsx)")
+        yield file, choices.options
+        return
+    with scratch_file(settings.upload_directory) as converted:
+        write_sheet_as_csv(file, choices.sheet, converted)
+        yield converted, replace(choices.options, delimiter=",", encoding="utf-8")
+
+
+def _refuse_odd_file(file: BinaryIO) -> None:
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE_SIZE:
         raise CommandError(f"FILE: expected a regular file of at most {MAX_FILE_SIZE} bytes")
-    refuse_unreadable(file)
-    _, headers = headers_of(file, DELIMITERS if delimiter is None else (delimiter,))
-    plans = [
-        _Plan(each, header, complete_mapping(store.trait_groups, header, named)) for each, header in headers.items()
-    ]
-    plan = max(plans, key=lambda plan: (len({*named} & {*plan.header}), len(plan.mapping), len(plan.header)))
-    traits = {str(TraitName(group.name, name)) for group in store.trait_groups.values() for name in group.traits}
-    for column, trait in named.items():
-        if plan.header.count(column) != 1:
-            known = [each for each in plan.header if looks_like_a_name(each)] or ["nothing that looks like a name"]
-            raise CommandError(f"--map: expected columns that the header has, once; it has {', '.join(known)}")
-        if trait is not None and str(trait) not in traits:
-            raise CommandError(f"--map: there is no trait {trait}; expected one of {', '.join(sorted(traits))}")
-    return plan
 
 
-def _refuse_unusable(store: StoreRules, plan: _Plan) -> None:
-    """Raise `CommandError` if no row could be imported by the mapping."""
-    try:
-        refuse_mapping(store.trait_groups, store.settings, plan.mapping)
-    except (RequestRefused, TraitsRefused) as refused:
-        raise CommandError(f"--map{str(refused).removeprefix('columnMappings')}") from None
-    if any(len(each.column) > wire.MAX_NAME for each in plan.mapping):
-        raise CommandError(f"--map: expected columns of at most {wire.MAX_NAME} characters")
+def _refuse_unclear_columns(columns: Sequence[str]) -> None:
+    """Raise `CommandError` if columns would be left out though they seem to hold phone numbers or e-mail addresses."""
+    if columns:
+        shown = [import_report.printable(each) for each in columns]
+        options = " or ".join(f'--map "{shown[0]}={each}"' for each in ("Contact.phone", "Contact.email"))
+        raise CommandError(
+            "nothing was imported, since these columns would be left out, but seem to hold phone numbers or e-mail "
+            f"addresses: {', '.join(shown)}. Say for each what it holds, {options}, or leave it out, "
+            f'--leave-out "{shown[0]}"'
+        )
 
 
 async def _find_store(settings: Settings, account: str | None, store_id: str) -> StoreRules:
@@ -186,7 +191,9 @@ async def _fetch_import(settings: Settings, account: str | None, import_id: str)
             return await queries.fetch(connection, store_id, uuid or _NO_ID)
 
 
-async def _stage(settings: Settings, store: StoreRules, file: BinaryIO, name: str, plan: _Plan) -> UUID:
+async def _stage(
+    settings: Settings, store: StoreRules, file: BinaryIO, name: str, plan: Plan, options: ImportOptions
+) -> UUID:
     """Store the import and its whole file, in one transaction, and return the import's ID."""
     now = CLOCK.now()
     async with open_database(settings) as database, database.transaction() as connection:
@@ -200,7 +207,7 @@ async def _stage(settings: Settings, store: StoreRules, file: BinaryIO, name: st
             created_at=now,
             upload_until=now + STAGING_TIME,
             waits_until=now + STAGING_TIME,
-            delimiter=plan.delimiter,
+            options=replace(options, delimiter=plan.layout.delimiter),
         )
         await queries.keep_file(connection, store.id, import_id, file)
     return import_id

@@ -39,6 +39,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    false,
     func,
     text,
 )
@@ -441,9 +442,13 @@ profile_import = Table(
     # It may be somebody's name, so only the import's owner sees it.
     Column("filename", Text, nullable=False),
     Column("file_size", Integer, nullable=False),
-    # The contract's columnMappings; the delimiter is null if it is to be detected.
+    # The contract's columnMappings; delimiter and encoding are null if they are to be detected.
     Column("column_mappings", JSONB, nullable=False),
     Column("delimiter", Text),
+    Column("encoding", Text),
+    # That of phone numbers without +, by ISO 3166; and whether a bad cell refuses its row.
+    Column("country", Text),
+    Column("is_strict", Boolean, nullable=False, server_default=false()),
     _time("upload_until"),
     _time("uploaded_at", nullable=True),
     # Null until the file has been examined. Rows count neither the header nor empty lines.
@@ -451,7 +456,7 @@ profile_import = Table(
     Column("empty_lines", Integer, nullable=False),
     # How many of the rows that are done had which outcome.
     *(Column(outcome, Integer, nullable=False) for outcome in ("created", "updated", "merged", "refused")),
-    # Cells of these rows that identify nobody, and identifiers that a limit dropped. The defaults serve processes of
+    # Cells of these rows that were ignored, and identifiers that a limit dropped. The defaults serve processes of
     # the version before, which create imports during an update.
     Column("cells_ignored", Integer, nullable=False, server_default="0"),
     Column("evicted", Integer, nullable=False, server_default="0"),
@@ -463,7 +468,8 @@ profile_import = Table(
     ForeignKeyConstraint(["account_id", "id"], ["operation.account_id", "operation.id"], ondelete="CASCADE"),
 )
 
-# Which rows of an import were refused, and why. Each row holds the lines of CSV that one step wrote.
+# Which rows of an import were refused, which cells were ignored, and why. Each row holds the lines of CSV that one step
+# wrote. The default serves processes of the version before, which write here during an update.
 import_refusals = Table(
     "import_refusals",
     metadata,
@@ -471,6 +477,7 @@ import_refusals = Table(
     Column("import_id", Uuid, primary_key=True),
     Column("position", Integer, primary_key=True),
     Column("report", Text, nullable=False),
+    Column("ignored_cells", Text, nullable=False, server_default=""),
     ForeignKeyConstraint(
         ["store_id", "import_id"], ["profile_import.store_id", "profile_import.id"], ondelete="CASCADE"
     ),

@@ -11,7 +11,7 @@ from typing import Literal, Self
 
 from profile_lookup.errors import IdentifierRefused, RequestRefused, UnknownIdentifierType, ValueRefused
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
-from profile_lookup.identity.rules import IdentityResolutionSettings
+from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.identity.values.built_in_blocked_values import built_in_blocked_value, is_placeholder
 from profile_lookup.identity.values.normalization import MAX_LENGTH, Normalization, normalize
 from profile_lookup.identity.values.patterns import effort, matches, why_no_pattern
@@ -115,10 +115,13 @@ class BlockedValues:
 
         Raises `UnknownIdentifierType` or `ValueRefused`. A placeholder is blocked also where its type would refuse it.
         """
-        config = settings.config(sent.id_type)
-        if is_placeholder(sent.value):
+        return self.judge_value(settings.config(sent.id_type), sent.value)
+
+    def judge_value(self, config: IdentifierConfig, value: str) -> NormalizedIdentifier | Block:
+        """Return what `judge` returns for a value of a configured type. Raises `ValueRefused`."""
+        if is_placeholder(value):
             return _PLACEHOLDER
-        identifier = NormalizedIdentifier(config.id_type, normalize(config.normalization, sent.value))
+        identifier = NormalizedIdentifier(config.id_type, normalize(config.normalization, value))
         return self._listed(config.normalization, identifier) or identifier
 
     def refuse_blocked(self, settings: IdentityResolutionSettings, sent: Identifier) -> NormalizedIdentifier:

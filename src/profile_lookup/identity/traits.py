@@ -1,7 +1,7 @@
 """Traits describe a person. They are read as their groups define them, and some of them are identifiers as well."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from profile_lookup.errors import TraitsRefused, TraitValueRefused, ValueRefused
@@ -22,25 +22,41 @@ It is some tenths of a second at worst, during which a process does nothing else
 """
 
 
+class TraitReader:
+    """Reads the traits of one request, as long as the patterns of all of them together cost little enough."""
+
+    def __init__(self) -> None:
+        self._effort = 0
+
+    def read(self, trait: TraitName, definition: TraitDefinition, value: object) -> TraitValue:
+        """Return the value, checked against its definition.
+
+        Raises `TraitValueRefused`, or `TraitsRefused` if the patterns cost too much.
+        """
+        rule = definition.validation_rule
+        if isinstance(rule, StringRule) and isinstance(value, str):
+            self._effort += rule.effort(value)
+            if self._effort > MAX_EFFORT:
+                raise TraitsRefused("traits: expected less text, or patterns of validation rules that are simpler")
+        return _read_value(trait, definition, value)
+
+
 def read_traits(
     groups: Mapping[str, TraitGroup], sent: Mapping[str, Mapping[str, object]]
 ) -> dict[TraitName, TraitValue]:
     """Return the traits of a request, checked against their groups. Raises `TraitsRefused`."""
-    return read_defined_traits(_defined(groups, sent))
-
-
-def read_defined_traits(sent: Iterable[tuple[TraitName, TraitDefinition, object]]) -> dict[TraitName, TraitValue]:
-    """Return the traits of a request, each sent with its definition. Raises `TraitsRefused`."""
-    return {trait: _read_value(trait, definition, value) for trait, definition, value in _limited_effort(sent)}
+    reader = TraitReader()
+    return {trait: reader.read(trait, definition, value) for trait, definition, value in _defined(groups, sent)}
 
 
 def read_trait_changes(
     groups: Mapping[str, TraitGroup], sent: Mapping[str, Mapping[str, object]]
 ) -> dict[TraitName, TraitValue | None]:
     """Do what `read_traits` does, but map a trait that is to be removed to None."""
+    reader = TraitReader()
     return {
-        trait: None if value is None else _read_value(trait, definition, value)
-        for trait, definition, value in _limited_effort(_defined(groups, sent))
+        trait: None if value is None else reader.read(trait, definition, value)
+        for trait, definition, value in _defined(groups, sent)
     }
 
 
@@ -83,7 +99,7 @@ def promote(
         id_type = groups[trait.group].traits[trait.name].id_type_promotion
         if value is None or id_type is None or id_type not in settings.id_types:
             continue
-        for item in _items(value):
+        for item in items_of(value):
             if not trimmed(item):
                 continue
             try:
@@ -95,6 +111,14 @@ def promote(
             else:
                 identifiers.setdefault(judged, item)
     return Promotion(tuple(identifiers), tuple(blocked), identifiers)
+
+
+def items_of(value: TraitValue) -> Sequence[str]:
+    """Return what a promoted trait with this value promotes: each item of an array."""
+    if isinstance(value, str):
+        return (value,)
+    items = value if isinstance(value, list) else [value]
+    return [item if isinstance(item, str) else json.dumps(item) for item in items]
 
 
 def refuse_unstorable(trait: TraitName, value: object) -> None:
@@ -117,26 +141,6 @@ def _defined(
             if definition is None:
                 raise TraitsRefused(f"traits.{group_name}.{nameable(name)}: no such trait in this trait group")
             yield TraitName(group_name, name), definition, value
-
-
-def _limited_effort(
-    sent: Iterable[tuple[TraitName, TraitDefinition, object]],
-) -> Iterator[tuple[TraitName, TraitDefinition, object]]:
-    """Yield the traits as long as the patterns of all of them together cost little enough."""
-    effort = 0
-    for trait, definition, value in sent:
-        if isinstance(definition.validation_rule, StringRule) and isinstance(value, str):
-            effort += definition.validation_rule.effort(value)
-            if effort > MAX_EFFORT:
-                raise TraitsRefused("traits: expected less text, or patterns of validation rules that are simpler")
-        yield trait, definition, value
-
-
-def _items(value: TraitValue) -> Sequence[str]:
-    if isinstance(value, str):
-        return (value,)
-    items = value if isinstance(value, list) else [value]
-    return [item if isinstance(item, str) else json.dumps(item) for item in items]
 
 
 def _read_value(trait: TraitName, definition: TraitDefinition, value: object) -> TraitValue:

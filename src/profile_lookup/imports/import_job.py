@@ -17,9 +17,11 @@ from uuid import UUID
 from profile_lookup.clock import CLOCK
 from profile_lookup.errors import FileRefused, ProfileLookupError, TraitsRefused, Unavailable
 from profile_lookup.imports import queries
-from profile_lookup.imports.column_mapping import MappedColumn, refuse_mapping
-from profile_lookup.imports.csv_file import Layout, examine, layout_of, rows_of
+from profile_lookup.imports.columns.column_mapping import MappedColumn
+from profile_lookup.imports.files.import_options import ImportOptions
+from profile_lookup.imports.files.layout import Layout, examine, layout_of, rows_of
 from profile_lookup.imports.notices import MIN_PLACEHOLDER_ROWS, Notice, find_notices
+from profile_lookup.imports.row_rules import RowRules
 from profile_lookup.imports.row_writer import apply_rows
 from profile_lookup.imports.s3 import Bucket, next_poll
 from profile_lookup.imports.uploads import scratch_file
@@ -38,7 +40,7 @@ class _Import:
     id: UUID
     file_size: int
     mapping: Sequence[MappedColumn]
-    delimiter: str | None
+    options: ImportOptions
     created_at: datetime
     upload_until: datetime
     is_uploaded: bool
@@ -71,9 +73,10 @@ def import_handler(directory: Path, bucket: Bucket | None) -> Handler:
             return
         async with _scratch_copy(job, directory) as file:
             layout = await _read_layout(job, details, file)
+            row_rules = RowRules(details.mapping, layout, details.options)
             records = rows_of(file, layout, skip=details.rows_done)
-            await apply_rows(job, details.mapping, layout, records, details.rows_done, details.time)
-            notices = await _find_notices(job, details, layout, file)
+            await apply_rows(job, row_rules, records, details.rows_done, details.time)
+            notices = await _find_notices(job, row_rules, file)
         if bucket is not None:
             await bucket.remove(job.store_id, job.id)
         async with job.step() as connection:
@@ -103,7 +106,7 @@ async def _load(job: Job) -> _Import:
         id=job.id,
         file_size=row.file_size,
         mapping=[ColumnMapping.model_validate(each).to_domain() for each in row.column_mappings],
-        delimiter=row.delimiter,
+        options=ImportOptions(row.delimiter, row.encoding, row.country, row.is_strict),
         created_at=row.created_at,
         upload_until=row.upload_until,
         is_uploaded=row.uploaded_at is not None,
@@ -143,8 +146,10 @@ async def _scratch_copy(job: Job, directory: Path) -> AsyncIterator[BinaryIO]:
 async def _read_layout(job: Job, details: _Import, file: BinaryIO) -> Layout:
     """Return the file's layout. The whole file is examined once before the first row, but not again after a crash."""
     if details.is_examined:
-        return layout_of(file, details.columns, details.delimiter)
-    examined = asyncio.create_task(asyncio.to_thread(examine, file, details.columns, details.delimiter))
+        return layout_of(file, details.columns, details.options.delimiter, details.options.encoding)
+    examined = asyncio.create_task(
+        asyncio.to_thread(examine, file, details.columns, details.options.delimiter, details.options.encoding)
+    )
     layout, extent = await job.hold_until(examined)
     async with job.step() as connection:
         await queries.save_extent(connection, details.store_id, details.id, extent.rows, extent.empty_lines)
@@ -152,7 +157,7 @@ async def _read_layout(job: Job, details: _Import, file: BinaryIO) -> Layout:
     return layout
 
 
-async def _find_notices(job: Job, details: _Import, layout: Layout, file: BinaryIO) -> list[Notice]:
+async def _find_notices(job: Job, row_rules: RowRules, file: BinaryIO) -> list[Notice]:
     """Return the notices, once all rows are done. The file is read again only if there may be any.
 
     There are none if the mapping does not fit the store's traits any more.
@@ -164,8 +169,8 @@ async def _find_notices(job: Job, details: _Import, layout: Layout, file: Binary
     if not marks and row.cells_ignored + row.refused < MIN_PLACEHOLDER_ROWS:
         return []
     try:
-        refuse_mapping(store.trait_groups, store.settings, details.mapping)
+        row_rules.reader(store)
     except TraitsRefused:
         return []
-    found = asyncio.to_thread(find_notices, partial(rows_of, file, layout), layout, details.mapping, store, marks)
+    found = asyncio.to_thread(find_notices, partial(rows_of, file, row_rules.layout), row_rules, store, marks)
     return await job.hold_until(asyncio.create_task(found))

@@ -5,7 +5,7 @@ read once more, to find out in which rows each of these values stands. So no val
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from profile_lookup.identity.change import Change
@@ -13,9 +13,9 @@ from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.person_names import MAX_NAMES, NAME_TRAITS, NOTICE_FROM, written_name
 from profile_lookup.identity.profile_replay import Written
 from profile_lookup.identity.values.built_in_blocked_values import placeholder
-from profile_lookup.imports.column_mapping import MappedColumn, identifying_columns
-from profile_lookup.imports.csv_file import Layout, Record
-from profile_lookup.imports.row_reader import RowReader
+from profile_lookup.imports.columns.column_mapping import identifying_columns
+from profile_lookup.imports.files.csv_records import Record
+from profile_lookup.imports.row_rules import RowRules
 from profile_lookup.stores.rules_cache import StoreRules
 
 MAX_NOTICES = 100
@@ -68,8 +68,7 @@ class Notice:
 
 def find_notices(
     records: Callable[[], Iterator[Record]],
-    layout: Layout,
-    mapping: Sequence[MappedColumn],
+    row_rules: RowRules,
     store: StoreRules,
     marks: Iterable[Sequence[int]],
 ) -> list[Notice]:
@@ -77,7 +76,7 @@ def find_notices(
 
     `records` begins to read the file.
     """
-    reader = _Reader(layout, mapping, store)
+    reader = _Reader(row_rules, store)
     marked = {Mark(*each) for each in marks}
     shared = set(reader.values_at(records(), marked)) if marked else set()
     notices = [*_shared_value_notices(reader, records, shared), *_placeholder_notices(reader, records)]
@@ -109,40 +108,39 @@ def _placeholder_notices(reader: "_Reader", records: Callable[[], Iterator[Recor
     columns = reader.identifying_columns
     for record in records():
         for column, id_type in columns.items() if record.fields is not None else ():
-            word = placeholder(reader.cell(record, column))
-            if word is not None:
-                found.setdefault((column, word), Notice(id_type)).add(record.line)
+            for word in {placeholder(cell) for cell in reader.cells(record, column)} - {None}:
+                found.setdefault((column, str(word)), Notice(id_type)).add(record.line)
     yield from (notice for notice in found.values() if notice.rows >= MIN_PLACEHOLDER_ROWS)
 
 
 class _Reader:
     """Reads rows by the rules that are in force at the end of the import."""
 
-    def __init__(self, layout: Layout, mapping: Sequence[MappedColumn], store: StoreRules) -> None:
-        self._layout = layout
-        self._mapping = mapping
+    def __init__(self, row_rules: RowRules, store: StoreRules) -> None:
+        self._row_rules = row_rules
         self._store = store
-        self._rows = RowReader(store, mapping)
-        self.identifying_columns = identifying_columns(store.trait_groups, store.settings, mapping)
+        self._rows = row_rules.reader(store)
+        self.identifying_columns = identifying_columns(store.trait_groups, store.settings, row_rules.mapping)
 
-    def cell(self, record: Record, column: str) -> str:
+    def cells(self, record: Record, column: str) -> Iterator[str]:
+        """Yield the cells of all columns with this name."""
         assert record.fields is not None
-        return record.fields[self._layout.positions[column]]
+        for position in self._row_rules.layout.positions[column]:
+            yield record.fields[position]
 
     def narrowed_to(self, id_types: set[str]) -> "_Reader":
         """Return a reader of no other columns than those that identify by these types, and those of names."""
         columns = {column for column, id_type in self.identifying_columns.items() if id_type in id_types}
-        mapping = [each for each in self._mapping if each.column in columns or each.trait in NAME_TRAITS]
-        return _Reader(self._layout, mapping, self._store)
+        mapping = [each for each in self._row_rules.mapping if each.column in columns or each.trait in NAME_TRAITS]
+        return _Reader(replace(self._row_rules, mapping=mapping), self._store)
 
     def changes(self, records: Iterator[Record]) -> Iterator[tuple[int, Change]]:
         """Yield the line and the change of each row that is not refused."""
         for record in records:
             if record.fields is not None:
-                cells = [self.cell(record, each.column) for each in self._mapping]
-                change = self._rows.attempt(cells)
-                if isinstance(change, Change):
-                    yield record.line, change
+                attempt = self._rows.read(self._rows.cells_of(record.fields)).attempt
+                if isinstance(attempt, Change):
+                    yield record.line, attempt
 
     def values_at(self, records: Iterator[Record], marks: set[Mark]) -> Iterator[NormalizedIdentifier]:
         lines = {each.line for each in marks}

@@ -1,6 +1,5 @@
 """Imports in SQL."""
 
-from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, BinaryIO
@@ -10,9 +9,10 @@ from sqlalchemy import Row, Select, and_, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.clock import CLOCK
-from profile_lookup.database.pool import Database
-from profile_lookup.database.tables import import_refusals, operation, profile_import, store
+from profile_lookup.database.tables import operation, profile_import, store
 from profile_lookup.errors import AlreadyUploaded, ImportNotFound, StoreNotFound, UploadRefused
+from profile_lookup.imports.files.import_options import ImportOptions
+from profile_lookup.imports.refused_rows import Reports, save_reports
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.pieces import stage_file
 from profile_lookup.operations.queue import enqueue, mark_ready
@@ -24,7 +24,7 @@ Document = dict[str, Any]
 class RowCounts:
     """How many rows of an import had which outcome.
 
-    - `cells_ignored`: cells of written rows whose value is blocked, so that it identifies nobody
+    - `cells_ignored`: cells of written rows that hold a bad or a blocked value, so that they identify nobody
     - `evicted`: identifiers that a limit dropped
     """
 
@@ -47,7 +47,7 @@ async def create(
     created_at: datetime,
     upload_until: datetime,
     waits_until: datetime,
-    delimiter: str | None = None,
+    options: ImportOptions,
 ) -> UUID:
     """Create an import and its operation, which has the same ID and waits for the file. Raises `StoreNotFound`.
 
@@ -73,7 +73,10 @@ async def create(
             filename=filename,
             file_size=file_size,
             column_mappings=column_mappings,
-            delimiter=delimiter,
+            delimiter=options.delimiter,
+            encoding=options.encoding,
+            country=options.country,
+            is_strict=options.is_strict,
             upload_until=upload_until,
             empty_lines=0,
             created=0,
@@ -183,19 +186,21 @@ async def save_extent(
 
 
 async def save_step(
-    connection: AsyncConnection, store_id: UUID, import_id: UUID, row_counts: RowCounts, position: int, report: str
+    connection: AsyncConnection,
+    store_id: UUID,
+    import_id: UUID,
+    row_counts: RowCounts,
+    position: int,
+    reports: Reports,
 ) -> None:
-    """Save what a step did. `report` lists the refused rows as CSV; `position` is unique among the import's reports.
+    """Save what a step did. `position` is unique among the import's reports.
 
     Raises `StoreNotFound` if the import went with its store.
     """
     parameters = {"store_id": store_id, "import_id": import_id, "now": CLOCK.now(), **asdict(row_counts)}
     if (await connection.execute(_COUNT, parameters)).rowcount == 0:
         raise StoreNotFound
-    if report:
-        await connection.execute(
-            insert(import_refusals).values(store_id=store_id, import_id=import_id, position=position, report=report)
-        )
+    await save_reports(connection, store_id, import_id, position, reports)
 
 
 async def save_notices(
@@ -203,27 +208,6 @@ async def save_notices(
 ) -> None:
     """Save what is to be said at the end. Raises `StoreNotFound` if the import went with its store."""
     await _update(connection, store_id, import_id, notices=notices)
-
-
-async def refusals(database: Database, store_id: UUID, import_id: UUID) -> AsyncIterator[str]:
-    """Yield the reports that `save_step` saved, ordered by position. No connection is held in between."""
-    position: int | None = -1
-    while position is not None:
-        query = (
-            select(import_refusals.c.position, import_refusals.c.report)
-            .where(
-                import_refusals.c.store_id == store_id,
-                import_refusals.c.import_id == import_id,
-                import_refusals.c.position > position,
-            )
-            .order_by(import_refusals.c.position)
-            .limit(10)
-        )
-        async with database.statements() as connection:
-            found = (await connection.execute(query)).all()
-        for row in found:
-            yield row.report
-        position = found[-1].position if found else None
 
 
 async def _update(connection: AsyncConnection, store_id: UUID, import_id: UUID, **values: Any) -> None:

@@ -1,20 +1,17 @@
 """`/v1/Stores/{storeId}/Profiles/Imports`."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter
-from fastapi.responses import StreamingResponse
 
 from profile_lookup.clock import CLOCK
 from profile_lookup.database.keyset import Key
 from profile_lookup.database.tables import profile_import
 from profile_lookup.errors import PageTokenRefused, RequestRefused, TraitsRefused
 from profile_lookup.imports import queries, wire
-from profile_lookup.imports.column_mapping import refuse_mapping
+from profile_lookup.imports.columns.column_mapping import refuse_mapping
 from profile_lookup.imports.dependencies import IMPORT_ERRORS, AddressedImport, BucketOfApp, ImportOfStore
-from profile_lookup.imports.refused_rows import HEADER, as_csv
 from profile_lookup.imports.s3 import SHORTEST_POLL
 from profile_lookup.imports.uploads import upload_url
 from profile_lookup.operations.dependencies import QuotasOfApp
@@ -24,17 +21,15 @@ from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute, json_body
 from profile_lookup.web.dependencies import (
     BaseUrl,
-    DatabaseOfApp,
     ErrorPages,
     SettingsOfApp,
     SigningSecrets,
     Snapshot,
     Transaction,
 )
-from profile_lookup.web.openapi import answer, error_answers, header, request_example
+from profile_lookup.web.openapi import answer, error_answers, request_example
 from profile_lookup.web.pagination import PageTokensOfApp, ShortPage, fetch_page
 from profile_lookup.web.urls import EXAMPLE_BASE, operation_url
-from profile_lookup.web.wire import OURS
 
 router = APIRouter(route_class=ContractRoute, tags=["Profile"])
 
@@ -87,7 +82,8 @@ async def create_import(
 ) -> wire.ImportCreated:
     """State which column is which trait, and then upload the file by one PUT to the `url`, which needs no credentials.
 
-    Every row is then resolved like a created profile, in the file's order. A refused row does not affect the others.
+    Every row is then resolved like a created profile, in the file's order. A refused row does not affect the others,
+    and a bad cell is ignored if the rest of its row identifies somebody **(ours)**.
     The operation waits an hour for the file, and then fails **(ours)**.
     """
     refuse_mapping(store.trait_groups, store.settings, [each.to_domain() for each in body.column_mappings])
@@ -103,6 +99,7 @@ async def create_import(
         file_size=body.file_size,
         column_mappings=[each.model_dump(by_alias=True) for each in body.column_mappings],
         created_at=now,
+        options=body.options(),
         upload_until=until,
         waits_until=until if bucket is None else now + SHORTEST_POLL,
     )
@@ -177,6 +174,7 @@ async def list_imports(
                     "evicted": 0,
                 },
                 "refusedRowsUrl": f"{_EXAMPLE_URL}/RefusedRows",
+                "ignoredCellsUrl": f"{_EXAMPLE_URL}/IgnoredCells",
             },
         ),
         **error_answers(*IMPORT_ERRORS, has_body=False),
@@ -193,42 +191,3 @@ async def fetch_import(
     """
     row = await queries.fetch(transaction, addressed.store.id, addressed.id)
     return wire.Import.of_row(row, _import_url(base_url, addressed), error_pages)
-
-
-@router.get(
-    _IMPORTS + "/{importId}/RefusedRows",
-    operation_id="FetchProfileImportRefusedRows",
-    openapi_extra=OURS,
-    summary="List the refused rows of an import, with reasons (ours)",
-    response_class=StreamingResponse,
-    responses={
-        200: {
-            "description": "The first line of each row, the column if one is the cause, and the reason; never a value.",
-            "headers": {"Content-Disposition": header("string", "It suggests a name for the file.")},
-            "content": {
-                "text/csv": {
-                    "schema": {"type": "string"},
-                    "example": "line,column,reason\r\n7,E-mail,expected at most 255 characters\r\n",
-                }
-            },
-        },
-        **error_answers(*IMPORT_ERRORS, has_body=False),
-    },
-)
-async def fetch_refused_rows(addressed: ImportOfStore, database: DatabaseOfApp) -> StreamingResponse:
-    """The answer is CSV, in the file's order. While the import runs, it lists the rows that were refused so far.
-
-    It lists only the first 100,000 refused rows of an import; `summary.errors` counts all.
-    """
-    async with database.statements() as connection:
-        await queries.fetch(connection, addressed.store.id, addressed.id)
-
-    async def lines() -> AsyncIterator[str]:
-        yield as_csv([HEADER])
-        async for report in queries.refusals(database, addressed.store.id, addressed.id):
-            yield report
-
-    name = f"{ids.import_id(addressed.id)}-refused-rows.csv"
-    return StreamingResponse(
-        lines(), media_type="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"'}
-    )

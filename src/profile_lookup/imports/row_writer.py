@@ -20,11 +20,12 @@ from profile_lookup.identity.change import Change
 from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.profile_replay import Written
 from profile_lookup.imports import queries
-from profile_lookup.imports.column_mapping import MappedColumn, identifying_columns, refuse_mapping
-from profile_lookup.imports.csv_file import Layout, Record
+from profile_lookup.imports.columns.column_mapping import MappedColumn, identifying_columns
+from profile_lookup.imports.files.csv_records import Record
 from profile_lookup.imports.notices import Marks
-from profile_lookup.imports.refused_rows import MAX_REPORTED, as_csv
-from profile_lookup.imports.row_reader import Row, RowReader, next_rows
+from profile_lookup.imports.refused_rows import MAX_REPORTED, Reports, as_csv
+from profile_lookup.imports.row_reader import Row, next_rows
+from profile_lookup.imports.row_rules import RowRules
 from profile_lookup.ingest.evictions import log_evictions
 from profile_lookup.ingest.identity_locks import write_in_step
 from profile_lookup.ingest.ingest import Attempt, Outcome, ingest_together, time_after
@@ -45,23 +46,21 @@ class _Position:
     time: datetime
 
 
-async def apply_rows(
-    job: Job, mapping: Sequence[MappedColumn], layout: Layout, records: Iterator[Record], rows_done: int, time: datetime
-) -> None:
+async def apply_rows(job: Job, row_rules: RowRules, records: Iterator[Record], rows_done: int, time: datetime) -> None:
     """Apply the records, which follow `rows_done` rows that are done already. No row gets an earlier time than `time`.
 
     Raises `TraitsRefused`, when the mapping does not fit the store's traits any more.
     """
     async with job.step() as connection:
         store = await rules_in_force(connection, job.account_id, job.store_id)
-    refuse_mapping(store.trait_groups, store.settings, mapping)
+    row_rules.reader(store)
     position = _Position(store, rows_done, time)
     marks = Marks(job.progress.get("marks", ()))
 
     def read() -> tuple[StoreRules, list[Row]]:
         """Return the rules in force and the next rows, read by them. The rows may be applied by newer rules."""
         rules = position.store
-        return rules, list(next_rows(records, layout, RowReader(rules, mapping)))
+        return rules, list(next_rows(records, row_rules.reader(rules)))
 
     steps: deque[asyncio.Task[None]] = deque(maxlen=MAX_CONCURRENT_STEPS)
     reading = asyncio.create_task(asyncio.to_thread(read))
@@ -73,7 +72,7 @@ async def apply_rows(
                 if len(steps) == steps.maxlen:
                     await steps[0]
                 resolved: asyncio.Future[_Position] = asyncio.get_running_loop().create_future()
-                step = _apply_step(job, mapping, position, rules, rows, marks, steps[-1] if steps else None, resolved)
+                step = _apply_step(job, row_rules, position, rules, rows, marks, steps[-1] if steps else None, resolved)
                 steps.append(asyncio.create_task(step))
                 previous, position = position, await _resolved_position(resolved, steps[-1])
                 rows = rows[position.rows_done - previous.rows_done :]
@@ -100,7 +99,7 @@ async def _resolved_position(resolved: "asyncio.Future[_Position]", step: "async
 
 async def _apply_step(
     job: Job,
-    mapping: Sequence[MappedColumn],
+    row_rules: RowRules,
     position: _Position,
     rules: StoreRules,
     rows: list[Row],
@@ -115,12 +114,11 @@ async def _apply_step(
     """
 
     async def write(connection: AsyncConnection, store: StoreRules) -> Sequence[Outcome]:
-        if store.revision == rules.revision:
-            attempts = [row.attempt for row in rows]
-        else:
-            refuse_mapping(store.trait_groups, store.settings, mapping)
-            reader = RowReader(store, mapping)
-            attempts = [row.attempt if row.cells is None else reader.attempt(row.cells) for row in rows]
+        readings = [row.reading for row in rows]
+        if store.revision != rules.revision:
+            reader = row_rules.reader(store)
+            readings = [row.reading if row.cells is None else reader.read(row.cells) for row in rows]
+        attempts = [reading.attempt for reading in readings]
         timed = _timed(job.id, rows, attempts, max(position.time, CLOCK.now()))
 
         def publish_position(outcomes: Sequence[Outcome]) -> None:
@@ -129,16 +127,22 @@ async def _apply_step(
 
         outcomes = await ingest_together(connection, store, timed, publish_position)
         refused = [
-            (row.line, *_column_and_reason(store, mapping, outcome))
+            (row.line, *_column_and_reason(store, row_rules.mapping, outcome))
             for row, outcome in zip(rows, outcomes, strict=False)
             if isinstance(outcome, ProfileLookupError)
         ]
         if previous_step is not None:
             await previous_step
-        refused_before = job.progress.get("refused", 0)
-        report = as_csv(refused[: max(MAX_REPORTED - refused_before, 0)])
-        counts = _counts(attempts, outcomes)
-        await queries.save_step(connection, job.store_id, job.id, counts, position.rows_done, report)
+        ignored = [
+            (row.line, *cell)
+            for row, reading, outcome in zip(rows, readings, outcomes, strict=False)
+            if isinstance(outcome, Written)
+            for cell in reading.ignored
+        ]
+        refused_before, ignored_before = job.progress.get("refused", 0), job.progress.get("ignored", 0)
+        reports = Reports(_report(refused, refused_before), _report(ignored, ignored_before))
+        counts = _counts(outcomes, len(ignored))
+        await queries.save_step(connection, job.store_id, job.id, counts, position.rows_done, reports)
         for row, attempt, outcome in zip(rows, attempts, outcomes, strict=False):
             if isinstance(attempt, Change) and isinstance(outcome, Written):
                 marks.add(row.line, attempt, outcome)
@@ -146,6 +150,7 @@ async def _apply_step(
             connection,
             rows_done=position.rows_done + len(outcomes),
             refused=refused_before + len(refused),
+            ignored=ignored_before + len(ignored),
             time=time_after(timed[len(outcomes) - 1]).isoformat(),
             marks=marks.to_document(),
         )
@@ -166,20 +171,21 @@ def _timed(
     return timed
 
 
-def _counts(attempts: Sequence[Change | RowRefused], outcomes: Sequence[Outcome]) -> queries.RowCounts:
-    written = [
-        (attempt, outcome)
-        for attempt, outcome in zip(attempts, outcomes, strict=False)
-        if isinstance(attempt, Change) and isinstance(outcome, Written)
-    ]
-    how = Counter(outcome.how for _, outcome in written)
+def _report(rows: Sequence[Sequence[object]], reported_before: int) -> str:
+    """Return the rows as CSV, as far as the import has not reported too many already."""
+    return as_csv(rows[: max(MAX_REPORTED - reported_before, 0)])
+
+
+def _counts(outcomes: Sequence[Outcome], cells_ignored: int) -> queries.RowCounts:
+    written = [outcome for outcome in outcomes if isinstance(outcome, Written)]
+    how = Counter(outcome.how for outcome in written)
     return queries.RowCounts(
         created=how["created"],
         updated=how["updated"],
         merged=how["merged"],
         refused=sum(isinstance(outcome, ProfileLookupError) for outcome in outcomes),
-        cells_ignored=sum(len({blocked.trait for blocked in attempt.blocked}) for attempt, _ in written),
-        evicted=sum(len(outcome.evicted) for _, outcome in written),
+        cells_ignored=cells_ignored,
+        evicted=sum(len(outcome.evicted) for outcome in written),
     )
 
 

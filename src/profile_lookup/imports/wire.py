@@ -3,17 +3,21 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import PydanticCustomError
 from sqlalchemy import Row
 
 from profile_lookup.identity.profile import TraitName
-from profile_lookup.imports.column_mapping import MappedColumn
+from profile_lookup.identity.values.phone_numbers import COUNTRIES
+from profile_lookup.imports.columns.column_mapping import MappedColumn
+from profile_lookup.imports.files.encodings import codec_name
+from profile_lookup.imports.files.import_options import ImportOptions
 from profile_lookup.imports.notices import MAX_FIRST_LINES, MAX_NOTICES
 from profile_lookup.operations.wire import OperationError
 from profile_lookup.web import ids
 from profile_lookup.web.identifier_wire import IdType
-from profile_lookup.web.wire import MAX_SHORT_PAGE, OURS, AnswerModel, Meta, Storable, WireModel, WireTime
+from profile_lookup.web.wire import MAX_SHORT_PAGE, OURS, AnswerModel, MayBeAbsent, Meta, Storable, WireModel, WireTime
 
 MAX_FILE_SIZE = 100 << 20  # bytes
 
@@ -49,9 +53,28 @@ class ColumnMapping(WireModel):
 
 
 def _limit_properties(schema: dict[str, Any]) -> None:
-    """Limit the number of properties, as the contract does, to those that are required."""
+    """Limit the number of properties, as the contract does, to those that there are."""
     del schema["additionalProperties"]
     schema["maxProperties"] = len(schema["properties"])
+
+
+def _one_character(text: str) -> str:
+    if len(text) != 1 or text in '"\r\n\0':
+        raise PydanticCustomError("delimiter", "Input should be one character, but no quote and no line end")
+    return text
+
+
+def _known_encoding(name: str) -> str:
+    known = codec_name(name)
+    if known is None:
+        raise PydanticCustomError("encoding", "Input should be an encoding such as utf-8, cp1252 or utf-16")
+    return known
+
+
+def _known_country(code: str) -> str:
+    if code not in COUNTRIES:
+        raise PydanticCustomError("country", "Input should be a country by ISO 3166, in two capital letters")
+    return code
 
 
 class ImportRequest(WireModel):
@@ -62,6 +85,32 @@ class ImportRequest(WireModel):
     column_mappings: list[ColumnMapping] = Field(
         min_length=2, max_length=100, description="States which column is which trait. Other columns are not read."
     )
+    delimiter: Annotated[str | None, MayBeAbsent, AfterValidator(_one_character)] = Field(
+        default=None,
+        min_length=1,
+        max_length=1,
+        json_schema_extra=OURS,
+        description="**(ours)** The character between two fields. Without it, it is the one of `,` `;` `|` and tab by "
+        "which the header has most of the columns.",
+    )
+    encoding: Annotated[str | None, MayBeAbsent, AfterValidator(_known_encoding)] = Field(
+        default=None,
+        max_length=32,
+        examples=["cp1252"],
+        json_schema_extra=OURS,
+        description="**(ours)** The encoding of a file without a byte order mark. Without it, it is UTF-8.",
+    )
+    country: Annotated[str | None, MayBeAbsent, AfterValidator(_known_country)] = Field(
+        default=None,
+        pattern="^[A-Z]{2}$",
+        examples=["DE"],
+        json_schema_extra=OURS,
+        description="**(ours)** The country (ISO 3166) of phone numbers that are written without +. They must be valid "
+        "there, and are never read as US numbers.",
+    )
+
+    def options(self) -> ImportOptions:
+        return ImportOptions(delimiter=self.delimiter, encoding=self.encoding, country=self.country)
 
 
 class ImportCreated(AnswerModel):
@@ -89,8 +138,8 @@ class ImportProgress(AnswerModel):
     merged: int = Field(description="Rows that merged several profiles.")
     refused: int = Field(description="Rows that were refused.")
     cells_ignored: int = Field(
-        description="Cells that identify nobody, since they hold a placeholder or another blocked value. "
-        "The rest of the row counts, and the profile keeps the trait."
+        description="Cells that do not count, though the rest of their row does: they hold what is no value of their "
+        "trait, or what identifies nobody, such as a placeholder."
     )
     evicted: int = Field(description="Identifiers that the `limit` of their type dropped.")
 
@@ -135,6 +184,11 @@ class Import(AnswerModel):
         json_schema_extra=OURS,
         description="**(ours)** The address of the first 100,000 refused rows as CSV, if a row was refused.",
     )
+    ignored_cells_url: str | SkipJsonSchema[None] = Field(
+        default=None,
+        json_schema_extra=OURS,
+        description="**(ours)** The address of the first 100,000 ignored cells as CSV, if a cell was ignored.",
+    )
     error: OperationError | SkipJsonSchema[None] = Field(
         default=None,
         json_schema_extra=OURS,
@@ -163,6 +217,7 @@ class Import(AnswerModel):
             ),
             notices=[ImportNotice.of_document(each) for each in row.notices] if row.notices else None,
             refused_rows_url=f"{import_url}/RefusedRows" if row.refused else None,
+            ignored_cells_url=f"{import_url}/IgnoredCells" if row.cells_ignored else None,
             error=OperationError.of(row.error_code, row.error_detail, error_pages) if row.error_code else None,
         )
 

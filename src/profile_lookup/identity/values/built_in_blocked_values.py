@@ -56,14 +56,13 @@ _LOCAL_PARTS = {each.local_part: each for each in BUILT_IN_BLOCKED_VALUES if eac
 
 def placeholder(value: str) -> str | None:
     """Return the word that stands for no value, if a value, as a client sent it, is one."""
-    word = trimmed(value)
-    folded = word.casefold() if len(word) <= _LONGEST else ""
-    return folded if folded in PLACEHOLDERS else None
+    return trimmed(value).casefold() if is_placeholder(value) else None
 
 
 def is_placeholder(value: str) -> bool:
     """Return whether a value, as a client sent it, is a word that stands for no value."""
-    return placeholder(value) is not None
+    word = value.strip() if value.isascii() else trimmed(value)
+    return len(word) <= _LONGEST and word.casefold() in PLACEHOLDERS
 
 
 def built_in_blocked_value(normalization: Normalization, normalized: str) -> BuiltInValue | None:

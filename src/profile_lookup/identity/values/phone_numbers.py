@@ -29,6 +29,11 @@ _NOT_A_PHONE_NUMBER = (
     "or an international number without its +"
 )
 
+_NOT_OF_COUNTRY = "expected a phone number with + and country code, or one that is valid in {}"
+
+COUNTRIES = frozenset(phonenumbers.SUPPORTED_REGIONS)
+"""The countries that have phone numbers, by ISO 3166."""
+
 
 def normalized_phone(value: str) -> str:
     """Return the number in E.164. A regular expression reads the usual US spellings and returns what the rules would.
@@ -38,6 +43,29 @@ def normalized_phone(value: str) -> str:
     if plain := _PLAIN_US_NUMBER.fullmatch(value):
         return f"+1{plain[1]}{plain[2]}{plain[3]}"
     return _by_the_rules(value)
+
+
+def phone_of_country(value: str, country: str) -> str:
+    """Return the number in E.164; one without + is read as it is dialled in the country (ISO 3166), and must be valid.
+
+    So it is never taken for a US number. Raises `ValueRefused`.
+    """
+    text, is_international = _without_wrapping(without_invisible(value).strip())
+    digits, has_plus, _ = _digits(text)
+    if has_plus or is_international:
+        return normalized_phone(value)
+    try:
+        number = phonenumbers.parse(digits, country)
+    except phonenumbers.NumberParseException:
+        raise ValueRefused(_NOT_OF_COUNTRY.format(country)) from None
+    e164 = _e164(number)
+    if successor := renumbered(number, e164):
+        number, e164 = successor
+    # Some valid numbers can be dialled in their country alone, and parsing again might drop a prefix again.
+    is_complete = phonenumbers.is_possible_number_with_reason(number) == phonenumbers.ValidationResult.IS_POSSIBLE
+    if not (is_complete and phonenumbers.is_valid_number(number)) or _e164(_parse(e164[1:])) != e164:
+        raise ValueRefused(_NOT_OF_COUNTRY.format(country))
+    return e164
 
 
 def _by_the_rules(value: str) -> str:

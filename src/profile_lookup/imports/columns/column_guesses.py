@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.identity.trait_definitions import CONTACT, TraitGroup
-from profile_lookup.imports.column_mapping import MappedColumn
+from profile_lookup.imports.columns.column_mapping import MappedColumn
+from profile_lookup.imports.columns.column_names import trait_of
 
 _BETWEEN_WORDS = re.compile(r"[\s_-]+")
 _GENERIC_ENDING = re.compile("(?<=.)(number|address)$")
@@ -20,18 +21,29 @@ def complete_mapping(
 ) -> list[MappedColumn]:
     """Return the mapping of a file, in the header's order: the named columns, and a guess for each of the others.
 
-    A column whose trait is named as None is left out. A column that the header has twice is not guessed, and a trait
-    that has a column already is not assigned again.
+    A column whose trait is named as None is left out. Several columns may hold one trait.
     """
-    mapping = dict(named)
-    for simplify in (str, _without_separators, _without_generic_ending):
-        traits = _traits_by_name(groups, simplify)
-        for column in header:
-            trait = traits.get(simplify(column))
-            if trait and column not in mapping and trait not in mapping.values() and header.count(column) == 1:
-                mapping[column] = trait
-    ordered = {column: mapping[column] for column in (*header, *named) if column in mapping}
-    return [MappedColumn(column, trait) for column, trait in ordered.items() if trait is not None]
+    guesses = _Guesses(groups)
+    mapping = {column: named[column] if column in named else guesses.of(column) for column in (*header, *named)}
+    return [MappedColumn(column, trait) for column, trait in mapping.items() if trait is not None]
+
+
+class _Guesses:
+    """The traits of a store, by the names that columns may have. A store's own names come before the table's."""
+
+    def __init__(self, groups: Mapping[str, TraitGroup]) -> None:
+        self._groups = groups
+        self._by_name = [
+            (simplify, _traits_by_name(groups, simplify))
+            for simplify in (str, _without_separators, _without_generic_ending)
+        ]
+
+    def of(self, column: str) -> TraitName | None:
+        for simplify, traits in self._by_name:
+            if trait := traits.get(simplify(column)):
+                return trait
+        name, contact = trait_of(column), self._groups.get(CONTACT.name)
+        return TraitName(contact.name, name) if name and contact and name in contact.traits else None
 
 
 def _traits_by_name(groups: Mapping[str, TraitGroup], simplify: Callable[[str], str]) -> dict[str, TraitName]:

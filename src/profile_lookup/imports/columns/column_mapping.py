@@ -1,4 +1,4 @@
-"""Which column of a file holds which trait."""
+"""Which column of a file holds which trait. Several columns may hold one trait."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -18,10 +18,8 @@ def refuse_mapping(
     groups: Mapping[str, TraitGroup], settings: IdentityResolutionSettings, mapping: Sequence[MappedColumn]
 ) -> None:
     """Raise `RequestRefused` or `TraitsRefused` if no row could be read by the mapping."""
-    members = (("columnName", [each.column for each in mapping]), ("trait", [each.trait for each in mapping]))
-    for member, values in members:
-        if len(set(values)) < len(values):
-            raise RequestRefused(f"columnMappings: expected each {member} once")
+    if len({each.column for each in mapping}) < len(mapping):
+        raise RequestRefused("columnMappings: expected each columnName once")
     for number, (_, trait) in enumerate(mapping):
         place = f"columnMappings.{number}"
         if trait.group not in groups:
