@@ -40,7 +40,7 @@ _EVENTS = """
     select id, kind, happened_at, profile_id, document,
         row_number() over (partition by profile_id order by number) as place
     from event
-    where store_id = $1
+    where store_id = $1 and profile_id is not null
 """
 
 _ROWS = {
