@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -19,13 +19,11 @@ from profile_lookup.identity.rules import IdentityResolutionSettings
 def creation_event(profile: Profile, creation: Creation) -> Event:
     """Return the event of the creation of a profile to which nothing else has happened.
 
-    Its ID is that of the profile. The identifiers of a request are a microsecond apart, so their times tell their
-    places.
+    Its ID is that of the profile. The identifiers of a request are a microsecond apart, so the order of their times is
+    that of their places.
     """
-    carried = {
-        (at - creation.at) // timedelta(microseconds=1): each
-        for each, at in sorted(profile.identifiers.items(), key=lambda item: item[1])
-    }
+    in_order = sorted(profile.identifiers, key=lambda each: (profile.identifiers[each], each))
+    carried = dict(enumerate(in_order))
     request = RecordedRequest(carried, {name: trait.value for name, trait in profile.traits.items()})
     return event_of(profile.id, "created", creation.at, request, [], profile, actor=creation.actor)
 
