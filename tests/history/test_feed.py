@@ -54,6 +54,14 @@ async def test_the_creation_of_a_profile_keeps_its_place_when_an_event_is_record
     assert await kinds_in_feed(client, store_id) == ["created", "created", "updated"]
 
 
+async def test_the_name_that_sdks_send_for_the_size_of_a_page_is_accepted(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    await make_ann_and_bob_one(client, store_id)
+    page = (await client.get(f"/v1/Stores/{store_id}/Events", params={"PageSize": 2})).json()
+    assert len(page["events"]) == 2
+
+
 async def test_a_write_that_changes_nothing_is_not_in_the_feed(client: httpx.AsyncClient, store_id: str) -> None:
     await make_profile(client, store_id, email="ann@example.com", city="Bern")
     for _ in range(3):

@@ -63,6 +63,9 @@ async def list_store_events(
     page_size: Annotated[
         int, Query(alias="pageSize", ge=1, le=1000, description="The maximum number of items on a page.")
     ] = DEFAULT_PAGE_SIZE,
+    page_size_of_sdks: Annotated[
+        int | SkipJsonSchema[None], Query(alias="PageSize", ge=1, le=1000, include_in_schema=False)
+    ] = None,
 ) -> FeedPage:
     """The events of all profiles, the oldest first, each once and in an order that never changes **(ours)**.
 
@@ -71,7 +74,7 @@ async def list_store_events(
     leaves an event of kind `erased`, with its IDs alone, and takes its other events with it.
     """
     tokens = FeedTokens(secrets, store.id)
-    found = await _read(request, store, tokens.read(after), page_size, wait)
+    found = await _read(request, store, tokens.read(after), page_size_of_sdks or page_size, wait)
     events = [EventAnswer.of_domain(each) for each in found.events]
     meta = FeedMeta(key="events", page_size=len(events), next_token=tokens.write(found.position))
     return FeedPage(events=events, meta=meta)
