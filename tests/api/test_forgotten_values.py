@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from profile_lookup.database.pool import Database
-from tests.conftest import finished, look_up, make_profile
+from tests.conftest import change_settings, finished, look_up, make_profile
 from tests.database.archived_stores import exported
 from tests.database.contents import contents
 
@@ -182,3 +182,18 @@ async def test_a_number_that_is_replaced_by_that_of_somebody_else_is_nowhere_aft
     assert (await client.patch(f"{profile}/Identifiers/phone", json=replaced)).status_code == 202
     assert await look_up(client, store_id, "phone", OTHER) == [person]
     assert await _places_of(PHONE, database, database_url, store_id) == set()
+
+
+@pytest.mark.parametrize("query", ["removeAll=true", "value=evicted@example.com"])
+async def test_an_evicted_address_can_be_removed_from_history(
+    client: httpx.AsyncClient, store_id: str, database: Database, database_url: str, query: str
+) -> None:
+    await change_settings(client, store_id, email={"limit": 1})
+    person = await make_profile(client, store_id, chat="c-1", email="evicted@example.com")
+    await make_profile(client, store_id, chat="c-1", email="kept@example.com")
+    evicted = re.compile("evicted@example.com")
+    assert "event" in await _places_of(evicted, database, database_url, store_id)
+    path = f"/v1/Stores/{store_id}/Profiles/{person}/Identifiers/email?{query}"
+    assert (await client.delete(path)).status_code == 202
+    assert await _places_of(evicted, database, database_url, store_id) == set()
+    assert (await client.delete(path)).status_code == 404

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.database.event_rows import ids_of_people
+from profile_lookup.database.event_rows import events_of, ids_of_people
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import NothingToRemove
@@ -16,7 +16,8 @@ from profile_lookup.identity.difference import Difference, difference_of
 from profile_lookup.identity.former_values import named_identifiers
 from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.history.event import Event, EventKind
-from profile_lookup.identity.history.event_log import EventLog
+from profile_lookup.identity.history.event_log import EventLog, Forgotten
+from profile_lookup.identity.history.forgetting import identifiers_of
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.retention import first_to_go
@@ -45,6 +46,16 @@ class Removal:
             return {first_to_go(store.settings.config(self.id_type), held)}
         return self._stored_forms(store, self.value) & held.keys()
 
+    def remembered(self, store: StoreRules, events: Iterable[Event]) -> set[NormalizedIdentifier]:
+        """Return which identifiers leave the history although the profile may not have them any more.
+
+        A limit may have evicted them, or they are blocked.
+        """
+        if self.value is None and not self.is_of_all:
+            return set()
+        known = {each for event in events for each in identifiers_of(event) if each.id_type == self.id_type}
+        return known if self.value is None else known & self._stored_forms(store, self.value)
+
     def _stored_forms(self, store: StoreRules, value: str) -> set[NormalizedIdentifier]:
         sent = Identifier(self.id_type, value)
         if store.may_hold_former_values:  # the value may be one that today's rules refuse
@@ -60,7 +71,7 @@ async def remove_identifiers(
     requested_at: datetime,
     actor: Actor | None,
 ) -> None:
-    """Remove identifiers of a profile, and of its history.
+    """Remove identifiers of a profile, and of its history, which may know some that the profile has no longer.
 
     Raises `NothingToRemove`, `ValueRefused`, `ProfileMoved`, `ProfileNotFound`, `StoreNotFound` or `Unavailable`.
     """
@@ -68,10 +79,15 @@ async def remove_identifiers(
     async def remove(store: StoreRules, connection: AsyncConnection) -> None:
         (profile,) = await lock_and_gather(connection, store, known=profile_id)
         dropped = removal.chosen(store, profile.identifiers)
-        if not dropped:
+        ids = await ids_of_people(connection, store.id, [profile_id])
+        history = [event for _, event in await events_of(connection, store.id, ids)]
+        remembered = removal.remembered(store, history) - set(dropped)
+        if not dropped and not remembered:
             raise NothingToRemove
-        difference = difference_of_removals([(profile, dropped)], requested_at, actor)
-        await write(connection, store, difference)
+        removals = [(profile, dropped)] if dropped else []
+        difference = difference_of_removals(removals, requested_at, actor)
+        forgotten = Forgotten(frozenset({profile_id}), tuple(remembered), ())
+        await write(connection, store, replace(difference, forgotten=[*difference.forgotten, forgotten]))
 
     await write_in_transaction(database, store, lambda store: partial(remove, store))
 
