@@ -58,6 +58,18 @@ async def test_the_request_of_an_update_becomes_a_profile_with_the_id_and_the_ti
     assert await look_up(client, store_id, "email", "office@example.com") == [first["id"]] == [office]
 
 
+async def test_a_split_that_is_sent_twice_is_a_conflict_although_its_event_belongs_to_another_part(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    office = await make_profile(client, store_id, email="office@example.com", phone=BOB)
+    await make_profile(client, store_id, email="office@example.com", phone="+13175550002")
+    body = {"events": await joins_of(database, office)}
+    path = f"/v1/Stores/{store_id}/Profiles/{office}/Splits"
+    answers = [await client.post(path, json=body) for _ in range(2)]
+    assert [each.status_code for each in answers] == [202, 409]
+    assert answers[1].json()["message"] == "events.0: this join was undone already"
+
+
 async def test_later_writes_belong_to_the_part_that_they_were_about(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:

@@ -168,7 +168,7 @@ class HttpStore(MemoryStore):
             for _, event in numbered_events(
                 self._service.rows(
                     "select number, id, kind, happened_at, profile_id, document from event "
-                    "where kind not in ('split', 'erased') order by number"
+                    "where kind not in ('split', 'erased', 'storeSettingsChanged') order by number"
                 )
             )
         ]

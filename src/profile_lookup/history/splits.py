@@ -112,7 +112,9 @@ class _Undo:
         split_id = new_id()
         done = await asyncio.to_thread(self._split, person, may_return, withheld, split_id)
         if not request.is_dry_run:
-            event = Event(split_id, "split", self.requested_at, profile.id, actor=self.actor)
+            event = Event(
+                split_id, "split", self.requested_at, profile.id, actor=self.actor, undid=tuple(request.events)
+            )
             await write_split(connection, store, person, numbers, done, event, keeps_apart=request.keeps_apart)
         if request.blocks:
             await self._block(connection)

@@ -54,7 +54,7 @@ class Removal:
         if self.value is None and not self.is_of_all:
             return set()
         known = {each for event in events for each in identifiers_of(event) if each.id_type == self.id_type}
-        return known if self.value is None else known & self._stored_forms(store, self.value)
+        return known if self.value is None or not known else known & self._stored_forms(store, self.value)
 
     def _stored_forms(self, store: StoreRules, value: str) -> set[NormalizedIdentifier]:
         sent = Identifier(self.id_type, value)

@@ -186,6 +186,7 @@ class ArchivedEvent(AnswerModel):
     actor: ArchivedActor | None = None
     has_ended: bool = IfTrue
     undone_by: UUID | None = None
+    undid: list[UUID] = Field(default_factory=list, exclude_if=not_)
 
     @classmethod
     def of_domain(cls, number: int, event: Event) -> Self:
@@ -210,6 +211,7 @@ class ArchivedEvent(AnswerModel):
                 "actor": ArchivedActor.of_domain(event.actor),
                 "has_ended": event.has_ended,
                 "undone_by": event.undone_by,
+                "undid": list(event.undid),
             }
         )
 
@@ -230,6 +232,7 @@ class ArchivedEvent(AnswerModel):
             None if self.actor is None else self.actor.to_domain(),
             self.has_ended,
             self.undone_by,
+            tuple(self.undid),
         )
 
 

@@ -106,6 +106,7 @@ class Event:
     - `absorbed`: the profiles that merged into `profile_id`, as they were before
     - `has_ended`: what is needed to undo it was deleted after the time for which history is kept
     - `undone_by`: the split that undid this join
+    - `undid`: the joins that this split undid
     """
 
     id: UUID
@@ -123,6 +124,7 @@ class Event:
     actor: Actor | None = None
     has_ended: bool = False
     undone_by: UUID | None = None
+    undid: tuple[UUID, ...] = ()
 
     @property
     def participants(self) -> tuple[UUID, ...]:

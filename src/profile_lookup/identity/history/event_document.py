@@ -31,7 +31,7 @@ def event_document(event: Event) -> Document:
       absorbed profile had as well
     - `w`: traits that were written; `p`: traits before, null if there was none
     - `r`: the rule; `k`: the participant that was addressed; `n`: held identifiers got the time of the write
-    - `x`: history has ended; `u`: the split that undid the join; `o`: who asked
+    - `x`: history has ended; `u`: the split that undid the join; `s`: the joins that a split undid; `o`: who asked
     """
     writer = _Writer(event)
     before = event.before
@@ -59,6 +59,7 @@ def event_document(event: Event) -> Document:
         "n": event.request.renews,
         "x": event.has_ended,
         "u": None if event.undone_by is None else short_id(event.undone_by),
+        "s": [short_id(each) for each in event.undid],
         "o": _actor_document(event.actor),
     }
     return {"i": writer.identifiers} | {key: part for key, part in parts.items() if part}
@@ -106,6 +107,7 @@ def event_of_document(event_id: UUID, kind: EventKind, at: datetime, profile_id:
         Actor(*document["o"]) if "o" in document else None,
         has_ended="x" in document,
         undone_by=_long(document["u"]) if "u" in document else None,
+        undid=tuple(map(_long, document.get("s", ()))),
     )
 
 

@@ -120,12 +120,13 @@ def identifiers_that_may_return(events: Sequence[Event], named: Collection[UUID]
 def _joins(events: Sequence[Event], named: Sequence[UUID]) -> set[UUID]:
     """Return the IDs of the events if all of them can be undone. Raises `JoinRefused` or `AlreadyUndone`."""
     known = {event.id: event for event in events}
+    undone = {each for event in events for each in event.undid}
     for position, event_id in enumerate(named):
         event = known.get(event_id)
+        if event_id in undone or (event is not None and event.undone_by is not None):
+            raise AlreadyUndone(position)  # the event may belong to another part since
         if event is None:
             raise JoinRefused(position, "an event of this profile")
-        if event.undone_by is not None:
-            raise AlreadyUndone(position)
         if event.kind not in {"merged", "updated"}:
             raise JoinRefused(position, "a join: an event of kind merged or updated")
         if event.has_ended:
