@@ -109,9 +109,9 @@ class Database:
         self._snapshot = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         # Writes that wait for each other hold a connection meanwhile, so they must not get all connections.
         self._writers = asyncio.Semaphore(max(1, pool_size * 3 // 4))
-        self._dedicated: asyncio.LifoQueue[DedicatedConnection] = asyncio.LifoQueue()
-        for _ in range(DEDICATED):
-            self._dedicated.put_nowait(DedicatedConnection(database_url))
+        self._dedicated = [DedicatedConnection(database_url) for _ in range(DEDICATED)]
+        # A queue of asyncio would let a newcomer overtake who waits, and send that one to its end. A semaphore does not.
+        self._dedicated_turns = asyncio.Semaphore(DEDICATED)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -162,17 +162,19 @@ class Database:
         """Run one query that changes nothing, such as every request needs, on a connection reserved for these."""
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
-                dedicated = await self._dedicated.get()
+                await self._dedicated_turns.acquire()
         except TimeoutError:
             raise Unavailable("too many queries wait") from None
+        dedicated = self._dedicated.pop()
         try:
             return await dedicated.fetch(query, arguments, CONNECT_TIMEOUT)
         finally:
-            self._dedicated.put_nowait(dedicated)
+            self._dedicated.append(dedicated)
+            self._dedicated_turns.release()
 
     async def close(self) -> None:
-        while not self._dedicated.empty():
-            await self._dedicated.get_nowait().close()
+        while self._dedicated:
+            await self._dedicated.pop().close()
         await self._watched.dispose()
         await self.engine.dispose()
 
