@@ -60,6 +60,7 @@ def test_the_address_of_the_demo_fills_in_credentials_and_store_and_opens_the_lo
     assert page.console_errors() == []
 
 
+@pytest.mark.slow
 def test_the_lookup_is_the_first_operation(browser: Chrome, service_url: str) -> None:
     page = DocsPage(browser, service_url)
     page.operations()
@@ -67,6 +68,7 @@ def test_the_lookup_is_the_first_operation(browser: Chrome, service_url: str) ->
     assert first.get_attribute("data-path") == "/v1/Stores/{storeId}/Profiles/Lookup"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", ["/docs", "/docs/guides", "/docs/errors", "/docs/errors/520046"])
 def test_a_page_follows_the_color_scheme_of_the_system_and_breaks_no_policy(

@@ -321,6 +321,7 @@ def test_the_server_starts_even_if_its_old_process_id_was_reused(directory: Path
         sleeper.wait()
 
 
+@pytest.mark.slow
 def test_an_interrupted_initialization_starts_again(new_directory: Path) -> None:
     with another_process(new_directory) as process:
         eventually((new_directory / "data.unfinished" / "PG_VERSION").exists)
@@ -370,6 +371,7 @@ def test_a_setting_that_postgres_refuses_is_reported_in_its_words(directory: Pat
         EmbeddedPostgres(directory, settings={"max_connections": "-1"}).start(timeout=PATIENCE)
 
 
+@pytest.mark.slow
 def test_a_start_gives_up_in_time_and_leaves_nothing_running(new_directory: Path) -> None:
     with pytest.raises(EmbeddedPostgresError, match="in time"):
         embedded(new_directory).start(timeout=0.3)
@@ -377,6 +379,7 @@ def test_a_start_gives_up_in_time_and_leaves_nothing_running(new_directory: Path
         insert_row(server.url, "later")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a space and 100%", 'naïve, "quoted"', "x" * 180], ids=["plain", "odd", "long"])
 def test_any_path_works(home: Path, initialized: Path, name: str) -> None:
     directory = home / name

@@ -118,6 +118,7 @@ def test_nothing_is_left_when_the_user_is_killed(cache: Path) -> None:
         eventually(lambda: directories(cache) == [])
 
 
+@pytest.mark.slow
 def test_the_next_start_removes_what_is_left_when_user_guard_and_postgres_are_killed(cache: Path) -> None:
     with another_process(cache) as (process, directory):
         for pid in (guard_of(directory), postgres_of(directory), process.pid):
@@ -133,6 +134,7 @@ def test_the_next_start_removes_what_is_left_when_user_guard_and_postgres_are_ki
     eventually(is_removed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["PG_VERSION", "global/pg_control", "base"])
 def test_a_template_that_lacks_files_is_made_again(cache: Path, damage: str) -> None:
     with ephemeral_postgres(cache, "key", migrate):
@@ -144,6 +146,7 @@ def test_a_template_that_lacks_files_is_made_again(cache: Path, damage: str) -> 
     assert damaged.exists()
 
 
+@pytest.mark.slow
 def test_a_template_that_postgres_refuses_is_made_again(cache: Path) -> None:
     with ephemeral_postgres(cache, "key", migrate):
         pass
@@ -153,6 +156,7 @@ def test_a_template_that_postgres_refuses_is_made_again(cache: Path) -> None:
         assert run(server.url, "SELECT value FROM sample") == []
 
 
+@pytest.mark.slow
 def test_an_interrupted_template_is_made_again(cache: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HELPER, str(cache)], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -74,6 +74,7 @@ async def _copy_a_profile(database: Database, before_the_copy: Callable[[int], o
         await copy_rows(connection, "profile", ("store_id", "id", "created_at"), [row])
 
 
+@pytest.mark.slow
 async def test_a_copy_on_a_stopped_backend_is_given_up_and_the_next_one_succeeds(database_url: str) -> None:
     database = Database(database_url, pool_size=2)
     async with asyncio.timeout(_BEFORE_THE_OLD_LIMIT):
@@ -84,6 +85,7 @@ async def test_a_copy_on_a_stopped_backend_is_given_up_and_the_next_one_succeeds
     await database.close()
 
 
+@pytest.mark.slow
 async def test_silence_of_one_connection_makes_the_pool_open_all_anew(tap: Tap) -> None:
     database = Database(tap.url, pool_size=4)
     await asyncio.gather(*[_backend(database) for _ in range(4)])
@@ -156,6 +158,7 @@ async def test_of_several_hosts_the_one_that_accepts_writes_is_used(own_director
         await connection.close()
 
 
+@pytest.mark.slow
 async def test_a_transaction_that_stands_still_locks_others_out_for_some_seconds_only(database: Database) -> None:
     async def lock() -> None:
         async with database.transaction() as connection:

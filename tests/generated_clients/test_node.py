@@ -21,11 +21,13 @@ def project(document: Path, tmp_path: Path) -> Path:
     return copied
 
 
+@pytest.mark.slow
 def test_redocly_finds_no_error_in_the_document(project: Path) -> None:
     # The contract itself has paths of which one can be taken for the other, about which the linter warns.
     run(["npx", "redocly", "lint", "openapi.json", "--max-problems", "1000"], project, REDOCLY_TELEMETRY="off")
 
 
+@pytest.mark.slow
 def test_the_generated_types_compile_and_a_client_walks_from_a_store_to_an_erased_profile(
     project: Path, service_url: str, synchronous_account: tuple[str, str]
 ) -> None:

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import httpx
+import pytest
 
 from profile_lookup.commands.demo import PUBLISHED_TOKEN
 from tests.conftest import PATIENCE
@@ -48,6 +49,7 @@ def test_the_curl_of_an_operators_demo_takes_the_credentials_from_the_environmen
     assert json.loads(answer.stdout)["normalizedValue"] == "+13175556789"
 
 
+@pytest.mark.slow
 def test_known_credentials_are_refused_beside_an_operators_own(database_url: str, tmp_path: Path) -> None:
     """Neither a demo's, which its log shows, nor the published ones stay valid; an earlier version kept a key, too."""
     settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path}

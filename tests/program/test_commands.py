@@ -82,6 +82,7 @@ def test_a_bootstrap_token_that_the_go_sdk_cannot_send_is_warned_of(
     assert token not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_revoked_demo_key_stays_revoked(database_url: str, tmp_path: Path) -> None:
     settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path}
     first = json.loads(command("demo", "--json", **settings).stdout)
@@ -154,6 +155,7 @@ def test_data_of_another_postgresql_version_is_reported_in_one_line(data_dir: Pa
     assert "18" in line
 
 
+@pytest.mark.slow
 def test_several_workers_serve_and_end_together(database_url: str) -> None:
     with serving("--workers", "2", DATABASE_URL=database_url) as (process, printed):
         assert httpx.get(f"{printed[0].rpartition(' ')[2]}/readyz", timeout=30).json() == {"status": "ready"}

@@ -88,7 +88,9 @@ def test_each_server_is_alone_and_new(tmp_path: Path) -> None:
     eventually(lambda: not before & databases())
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "end", [signal.SIGINT, *(pytest.param(end, marks=pytest.mark.slow) for end in (signal.SIGTERM, signal.SIGKILL))]
+)
 def test_its_database_is_gone_at_the_end(tmp_path: Path, end: int) -> None:
     before = databases()
     with ephemeral(tmp_path) as (process, _):

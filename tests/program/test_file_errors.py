@@ -59,6 +59,7 @@ def test_an_export_into_a_missing_directory_names_the_file(
     assert failed.stderr == f"profile-lookup: {file}.part: No such file or directory\n"
 
 
+@pytest.mark.slow
 @needs_full_device
 def test_an_export_onto_a_full_device_says_so_and_leaves_the_device(store: str, settings: dict[str, object]) -> None:
     full = (1, "profile-lookup: No space left on device\n")
@@ -68,6 +69,7 @@ def test_an_export_onto_a_full_device_says_so_and_leaves_the_device(store: str, 
     assert _end_with_full_output("export", "--store", store, **settings) == full
 
 
+@pytest.mark.slow
 def test_an_export_ends_quietly_when_its_reader_ends(store: str, settings: dict[str, object]) -> None:
     with _process("export", "--store", store, stdout=subprocess.PIPE, **settings) as head:
         assert head.stdout is not None
@@ -78,6 +80,7 @@ def test_an_export_ends_quietly_when_its_reader_ends(store: str, settings: dict[
     assert _end_with_closed_output("export", "--store", store, **settings) == (1, "")
 
 
+@pytest.mark.slow
 def test_refused_rows_that_cannot_be_written_are_an_error(
     store: str, settings: dict[str, object], tmp_path: Path
 ) -> None:

@@ -85,6 +85,7 @@ def test_serve_ends_with_exit_code_1_if_the_embedded_postgres_is_killed_again_an
     assert errors.splitlines()[-1].startswith("profile-lookup: PostgreSQL ")
 
 
+@pytest.mark.slow
 def test_a_server_for_tests_ends_with_exit_code_1_if_its_postgres_ends(data_dir: Path) -> None:
     with serving("--ephemeral", CACHE_DIR=data_dir) as (process, _):
         (directory,) = (data_dir / "ephemeral").iterdir()
@@ -109,6 +110,7 @@ def _runs(process: psutil.Process) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_no_process_outlives_a_supervisor_that_was_killed(database_url: str, tmp_path: Path) -> None:
     with serving(DATABASE_URL=database_url, DATA_DIR=tmp_path, WORKERS=2) as (process, _):
         others = psutil.Process(process.pid).children(recursive=True)

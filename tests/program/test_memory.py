@@ -7,7 +7,9 @@ from tests.program.conftest import MIB, Service
 GROUPS, TRAITS, TEXT = 50, 95, "x" * 900
 
 
-@pytest.mark.parametrize("caller", ["nobody", "a stranger", "an admitted caller"])
+@pytest.mark.parametrize(
+    "caller", ["a stranger", *(pytest.param(each, marks=pytest.mark.slow) for each in ("nobody", "an admitted caller"))]
+)
 def test_sixteen_mebibytes_of_empty_objects_are_refused_without_being_parsed_or_kept(
     service: Service, caller: str
 ) -> None:
@@ -20,6 +22,7 @@ def test_sixteen_mebibytes_of_empty_objects_are_refused_without_being_parsed_or_
             assert answer.status_code == (413 if caller == "an admitted caller" else 401)
 
 
+@pytest.mark.slow
 def test_changes_of_a_large_trait_group_leave_nothing_of_the_rules_before(service: Service) -> None:
     groups = f"/v1/ControlPlane/Stores/{service.store_id}/TraitGroups"
     traits = {f"trait{number}": {"dataType": "STRING", "description": TEXT} for number in range(TRAITS)}

@@ -236,7 +236,7 @@ async def test_a_separate_worker_does_the_operations_if_serve_does_not(
                 assert (await finished(client, accepted))["status"] == "COMPLETED"
 
 
-@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 async def test_a_signal_ends_a_worker_in_order_and_it_releases_its_operation(
     served_settings: dict[str, object], connection: "asyncpg.Connection[Any]", signal_number: int
 ) -> None:

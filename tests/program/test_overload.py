@@ -105,6 +105,7 @@ async def test_what_would_wait_too_long_is_refused_at_once_and_the_rest_is_answe
     assert await lists.statuses() == [200] * ACCEPTED
 
 
+@pytest.mark.slow
 async def test_refusals_are_logged_in_one_line_a_second_with_their_number(
     small: SmallService, connection: "asyncpg.Connection[Any]"
 ) -> None:
@@ -120,6 +121,7 @@ async def test_refusals_are_logged_in_one_line_a_second_with_their_number(
     assert "Traceback" not in errors
 
 
+@pytest.mark.slow
 async def test_a_refused_client_that_asks_again_at_once_is_served_when_the_load_is_gone(
     small: SmallService, connection: "asyncpg.Connection[Any]"
 ) -> None:

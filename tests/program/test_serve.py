@@ -52,7 +52,7 @@ def test_the_demo_contains_a_merged_profile(database_url: str, tmp_path: Path) -
     assert profiles > 200
 
 
-@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_signal_ends_everything_in_order(data_dir: Path, signal_number: int) -> None:
     with serving(DATA_DIR=data_dir) as (process, _):
         process.send_signal(signal_number)
@@ -62,7 +62,7 @@ def test_a_signal_ends_everything_in_order(data_dir: Path, signal_number: int) -
         assert not (data_dir / "data" / "postmaster.pid").exists()  # PostgreSQL was shut down, not killed
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 async def test_a_running_request_is_finished_before_the_end_and_new_clients_are_refused(
     database_url: str, tmp_path: Path, workers: int
 ) -> None:
@@ -86,6 +86,7 @@ async def test_a_running_request_is_finished_before_the_end_and_new_clients_are_
         assert process.wait(PATIENCE) == 0
 
 
+@pytest.mark.slow
 def test_an_idle_connection_is_kept_as_long_as_the_setting_says(database_url: str) -> None:
     """The default is longer than this test waits, so it passes only if the setting is in force."""
     kept = load_settings(database_url=database_url).keep_alive_seconds
@@ -109,6 +110,7 @@ def test_the_demo_names_the_address_of_the_service_that_runs(data_dir: Path) -> 
         assert httpx.get(f"{demo['baseUrl']}/readyz", timeout=PATIENCE).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "address"), [({}, "http://127.0.0.1:8000"), ({"PORT": 81}, "http://127.0.0.1:81")]
 )
@@ -127,7 +129,7 @@ def test_the_demo_names_no_port_zero(database_url: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there a process says what it waits for")
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_it_says_that_it_serves_when_each_process_accepts_clients(
     database_url: str, tmp_path: Path, workers: int
 ) -> None:
@@ -164,6 +166,7 @@ async def _is_refused(base_url: str) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "is_warned_of"),
     [({"HOST": "0.0.0.0"}, True), ({"HOST": "0.0.0.0", "PUBLIC_URL": "https://id.example.com"}, False), ({}, False)],

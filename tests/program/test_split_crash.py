@@ -16,7 +16,9 @@ from tests.history.splits import joins_of, merged, split
 from tests.program.conftest import client_of, serving, wait_until_blocked
 
 
-@pytest.mark.parametrize("table", ["profile", "alias", "event", "separation"])
+@pytest.mark.parametrize(
+    "table", ["event", *(pytest.param(each, marks=pytest.mark.slow) for each in ("profile", "alias", "separation"))]
+)
 async def test_a_process_that_is_killed_in_the_middle_of_a_split_changes_nothing(
     database: Database,
     connection: "asyncpg.Connection[Any]",

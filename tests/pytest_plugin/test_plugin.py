@@ -44,6 +44,7 @@ def test_ten_tests_of_two_workers_have_clean_stores(tmp_path: Path) -> None:
     assert "10 passed" in passes(tmp_path, TEN_TESTS, "-p", "xdist.plugin", "-n", "2")
 
 
+@pytest.mark.slow
 def test_a_session_may_have_more_stores_than_an_account_of_the_original(tmp_path: Path) -> None:
     passes(
         tmp_path,
@@ -168,6 +169,7 @@ def test_twilio(profile_lookup_store):
     )
 
 
+@pytest.mark.slow
 def test_the_server_ends_when_its_pytest_is_killed(tmp_path: Path) -> None:
     (tmp_path / "test_project.py").write_text("""
 import os, signal, psutil

@@ -71,7 +71,12 @@ def limited_keys(settings: Settings) -> dict[str, str]:
     return asyncio.run(make())
 
 
-@pytest.mark.parametrize("settings", [False, True], indirect=True, ids=["redirecting", "following_merged"])
+@pytest.mark.parametrize(
+    "settings",
+    [pytest.param(False, marks=pytest.mark.slow), True],
+    indirect=True,
+    ids=["redirecting", "following_merged"],
+)
 def test_the_sdk_for_node_works_with_all_resources(
     node_modules: Path,
     tmp_path: Path,

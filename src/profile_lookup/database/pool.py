@@ -110,7 +110,7 @@ class Database:
         # Writes that wait for each other hold a connection meanwhile, so they must not get all connections.
         self._writers = asyncio.Semaphore(max(1, pool_size * 3 // 4))
         self._dedicated = [DedicatedConnection(database_url) for _ in range(DEDICATED)]
-        # A queue of asyncio would let a newcomer overtake who waits, and send that one to its end. A semaphore does not.
+        # A queue of asyncio would let a newcomer overtake who waits, and send that one to its end.
         self._dedicated_turns = asyncio.Semaphore(DEDICATED)
 
     @asynccontextmanager

@@ -14,7 +14,9 @@ from tests.identity.building import contact, identifier
 from tests.model import model
 
 CASES = int(os.environ.get("SPLIT_CASES", "300"))
-"""The number of random cases of each property."""
+"""The number of random cases over HTTP, of all properties together."""
+CASES_IN_MEMORY = CASES if "SPLIT_CASES" in os.environ else CASES // 3
+"""The number of random cases in memory, of each property."""
 
 Kind = Literal["create", "patch", "add", "replace", "remove", "erase", "split", "lift"]
 
