@@ -170,9 +170,13 @@ def test_at_a_terminal_the_command_asks_to_confirm_the_mapping(database_url: str
 @pytest.mark.parametrize(
     ("content", "arguments", "output"),
     [
-        (PEOPLE, {"Mail": "Contact.email"}, "it has E-mail, Phone number, First Name, Points"),
+        (
+            PEOPLE,
+            {"Mail": "Contact.email"},
+            "line 1 has no column Mail; it has E-mail, Phone number, First Name, Points",
+        ),
         (PEOPLE, {"Points": "Contact.points"}, "there is no trait Contact.points; expected one of Contact.chat,"),
-        (PEOPLE, {"E-mail": None, "Phone number": None}, "at least one trait that is promoted"),
+        (PEOPLE, {"E-mail": None, "Phone number": None}, "no column is known to hold phone numbers"),
         ("a@example.com,+13175550001\n", {"Mail": "Contact.email"}, "it has nothing that looks like a name"),
         ("email\na@example.com\n\udcff", {}, "line 3, byte 21 of the file: expected UTF-8"),
     ],

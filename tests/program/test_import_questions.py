@@ -33,10 +33,20 @@ def test_a_column_that_seems_to_hold_contacts_is_not_left_out_without_a_decision
     assert str(refused.value) == (
         "nothing was imported, since these columns would be left out, but seem to hold phone numbers or e-mail "
         'addresses: Kontakt. Say for each what it holds, --map "Kontakt=Contact.phone" or --map "Kontakt=Contact.email", '
-        'or leave it out, --leave-out "Kontakt"'
+        'or --leave-out "Kontakt"'
     )
     assert "Kontakt is left out, but seems to hold phone numbers or e-mail addresses." in capsys.readouterr().out
     _begin(settings, store, tmp_path, CONTACTS, Choices({"Kontakt": None}, confirmed=True))
+
+
+@pytest.mark.parametrize("name", ["", "How can we reach you? Please do not forget the country code of your number"])
+def test_a_column_without_a_short_name_that_seems_to_hold_contacts_needs_one(
+    settings: Settings, store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    with pytest.raises(CommandError) as refused:
+        _begin(settings, store, tmp_path, CONTACTS.replace("Kontakt", name), Choices(confirmed=True))
+    assert str(refused.value).endswith("addresses: (no name). First give each column a short name in the file")
+    assert "(no name) is left out, but seems to hold" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -44,7 +54,8 @@ def test_a_column_that_seems_to_hold_contacts_is_not_left_out_without_a_decision
     [
         ("ana@example.com,+34612345678\nbo@example.com,+34612345679\n",
          "line 1 of the file seems to hold values, and not the names of the columns: insert a line above it"),
-        ("Nummer,Ort\n+34612345678,Bilbao\n", "--map: expected at least one trait that is promoted to an identifier, such"),
+        ("Nummer,Ort\n+34612345678,Bilbao\n",
+         '--map "COLUMN=Contact.phone" or --map "COLUMN=Contact.email"; line 1 has Nummer, Ort. If line 1 holds values, '),
         ("", "expected a header: the file is empty"),
         (b"BEGIN:VCARD\r\nVERSION:3.0\r\n", "this is a file of vCards (.vcf), and not a CSV file; open it and save it as"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "this is an old Excel workbook (.xls), and not a CSV file; open it and save it as"),

@@ -21,6 +21,8 @@ from profile_lookup.web import ids
 MAX_SHOWN = 10
 """Refused rows, and ignored cells, that are printed; the others are only counted."""
 
+NO_NAME = "(no name)"
+
 _LINE_INTERVAL = 5.0  # seconds between two lines of progress
 
 _console = Console(markup=False, emoji=False, highlight=False)
@@ -48,8 +50,8 @@ def show_plan(plan: Plan) -> None:
 
 
 def printable(column: str) -> str:
-    """Return the column's name. Without a header it may be a value, which is personal data: then it is left out."""
-    return column if looks_like_a_name(column) else "(no name)"
+    """Return the column's name, if it has one. Without a header it may be a value, which is personal data."""
+    return column if column and looks_like_a_name(column) else NO_NAME
 
 
 @contextmanager

@@ -164,14 +164,16 @@ def _refuse_odd_file(file: BinaryIO) -> None:
 
 def _refuse_unclear_columns(columns: Sequence[str]) -> None:
     """Raise `CommandError` if columns would be left out though they seem to hold phone numbers or e-mail addresses."""
-    if columns:
-        shown = [import_report.printable(each) for each in columns]
-        options = " or ".join(f'--map "{shown[0]}={each}"' for each in ("Contact.phone", "Contact.email"))
-        raise CommandError(
-            "nothing was imported, since these columns would be left out, but seem to hold phone numbers or e-mail "
-            f"addresses: {', '.join(shown)}. Say for each what it holds, {options}, or leave it out, "
-            f'--leave-out "{shown[0]}"'
-        )
+    if not columns:
+        return
+    shown = [import_report.printable(each) for each in columns]
+    advice = 'Say for each what it holds, --map "{0}=Contact.phone" or --map "{0}=Contact.email", or --leave-out "{0}"'
+    if import_report.NO_NAME in shown:
+        advice = "First give each column a short name in the file"
+    raise CommandError(
+        "nothing was imported, since these columns would be left out, but seem to hold phone numbers or e-mail "
+        f"addresses: {', '.join(shown)}. {advice.format(shown[0])}"
+    )
 
 
 async def _find_store(settings: Settings, account: str | None, store_id: str) -> StoreRules:
