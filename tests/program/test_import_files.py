@@ -206,6 +206,7 @@ async def test_a_sheet_of_a_workbook_is_imported_and_its_lines_have_the_numbers_
     arguments = ("import", str(path), "--store", store, *options)
     done = await asyncio.to_thread(command, *arguments, DATABASE_URL=database_url, DATA_DIR=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
+    assert 'The sheet "People" is imported. The workbook also has Notes: see --sheet.' in done.stdout
     assert "The names of the columns stand in line 3; what is above them is skipped." in done.stdout
     people = [set(row["values"]) for row in await connection.fetch(PEOPLE)]
     assert sorted(map(sorted, people)) == [["+4930901820", "ana@example.com", "ana@work.example"], ["bo@example.com"]]

@@ -8,7 +8,7 @@ import pytest
 from profile_lookup.commands.errors import CommandError
 from profile_lookup.commands.import_run import Choices, begin
 from profile_lookup.errors import FileRefused
-from profile_lookup.imports.files.import_options import ImportOptions
+from profile_lookup.imports.files.import_options import ImportOptions, country_code
 from profile_lookup.settings import Settings
 
 CONTACTS = """\
@@ -116,3 +116,10 @@ def test_with_a_country_nothing_is_told_of_the_usa(
 def test_a_sheet_belongs_to_a_workbook(settings: Settings, store: str, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"--sheet: expected a workbook \(.xlsx\)"):
         _begin(settings, store, tmp_path, CONTACTS, Choices(sheet="People"))
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("DE", "DE"), (" gb ", "GB"), ("uk", "GB"), ("XX", None), ("Germany", None), ("", None)]
+)
+def test_a_country_is_named_by_its_code_and_the_uk_by_its_usual_one_too(name: str, code: str | None) -> None:
+    assert country_code(name) == code

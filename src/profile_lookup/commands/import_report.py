@@ -15,6 +15,7 @@ from sqlalchemy import Row
 
 from profile_lookup.commands.import_plan import Plan
 from profile_lookup.imports.columns.column_guesses import looks_like_a_name
+from profile_lookup.imports.files.workbook import ReadSheet
 from profile_lookup.imports.refused_rows import HEADER, MAX_REPORTED, Reports
 from profile_lookup.web import ids
 
@@ -30,6 +31,12 @@ _console = Console(markup=False, emoji=False, highlight=False)
 
 def say(text: str) -> None:
     _console.print(text, soft_wrap=True)
+
+
+def show_sheet(sheet: ReadSheet) -> None:
+    """Print which sheet of a workbook is imported, if it has several."""
+    if sheet.others:
+        say(f'The sheet "{sheet.name}" is imported. The workbook also has {", ".join(sheet.others)}: see --sheet.')
 
 
 def show_plan(plan: Plan) -> None:
@@ -106,16 +113,20 @@ def show_result(row: Row[Any]) -> None:
     seconds = (row.completed_at - row.uploaded_at).total_seconds()
     counts = (row.created, row.updated, row.merged, row.refused, row.empty_lines)
     _print_table(
-        ("created", "updated", "merged", "refused", "warnings", "seconds", "rows/s"),
+        ("created", "updated", "merged", "refused", "empty lines", "seconds", "rows/s"),
         [(*(f"{count:,}" for count in counts), f"{seconds:,.1f}", f"{_done(row) / max(seconds, 0.001):,.0f}")],
         justify="right",
     )
+    if row.rows_total == 0:
+        say("The file has no rows below the names of its columns")
+    elif row.error_detail is None and applied_rows(row) == 0:
+        say("Not a single row was imported: each of them was refused")
     if row.cells_ignored:
-        say(f"{row.cells_ignored:,} cells were ignored; the rest of their rows was imported")
+        say(f"{_were(row.cells_ignored, 'cell')} ignored; the rest of their rows was imported")
     for notice in row.notices or ():
         say(_notice(notice))
     if row.evicted:
-        say(f"{row.evicted:,} identifiers were dropped by the limit of their type")
+        say(f"{_were(row.evicted, 'identifier')} dropped by the limit of their type")
 
 
 def _notice(notice: Mapping[str, Any]) -> str:
@@ -157,15 +168,25 @@ def show_lines(row: Row[Any], part: ReportPart, first: Sequence[Sequence[str]], 
         say(f"{part.name.capitalize()}:")
         _print_table(HEADER, first)
     if path is not None:
-        say(f"{count:,} {part.name}, {kept}: {path}")
+        say(f"{count:,} {part.name}, {kept}: {path}" if count else f"No {part.name}: {path} has only its header")
     elif count > len(first):
         again = f"profile-lookup import --resume {ids.import_id(row.id)} {part.option} FILE"
         say(f"{len(first)} of {count:,} {part.name}; {kept}: {again}")
 
 
+def applied_rows(row: Row[Any]) -> int:
+    """Return the number of rows by which a profile was created, updated or merged."""
+    applied: int = row.created + row.updated + row.merged
+    return applied
+
+
 def _done(row: Row[Any]) -> int:
-    done: int = row.created + row.updated + row.merged + row.refused
+    done: int = applied_rows(row) + row.refused
     return done
+
+
+def _were(count: int, noun: str) -> str:
+    return f"{count:,} {noun} was" if count == 1 else f"{count:,} {noun}s were"
 
 
 def _print_table(header: Sequence[str], rows: Iterable[Sequence[str]], *, justify: Any = "left") -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from profile_lookup.errors import ValueRefused
 from profile_lookup.identity.values.normalization import normalize
-from profile_lookup.identity.values.phone_numbers import COUNTRIES
 from profile_lookup.imports.columns.column_names import simplified
 from profile_lookup.imports.files.cells import values_of
+from profile_lookup.imports.files.import_options import country_code
 
 _NORTH_AMERICA = frozenset(
     map(simplified, (
@@ -74,12 +74,12 @@ def _is_elsewhere(countries: Iterable[str], emails: Iterable[str]) -> bool:
 
 
 def _codes(countries: Iterable[str], emails: Iterable[str]) -> set[str]:
-    codes = [country.strip().upper() for country in countries if country.strip()] or [*_domains(emails)]
-    return {"GB" if code == "UK" else code for code in codes} & COUNTRIES
+    named = [country for country in countries if country.strip()] or _domains(emails)
+    return {code for each in named if (code := country_code(each))}
 
 
 def _domains(emails: Iterable[str]) -> Iterable[str]:
     for email in emails:
         domain = _DOMAIN_OF_COUNTRY.fullmatch(email.strip())
         if domain and domain[1].lower() not in _ANYBODY:
-            yield domain[1].upper()
+            yield domain[1]
