@@ -56,6 +56,7 @@ def test_a_column_without_a_short_name_that_seems_to_hold_contacts_needs_one(
          "line 1 of the file seems to hold values, and not the names of the columns: insert a line above it"),
         ("Nummer,Ort\n+34612345678,Bilbao\n",
          '--map "COLUMN=Contact.phone" or --map "COLUMN=Contact.email"; line 1 has Nummer, Ort. If line 1 holds values, '),
+        ("Email:Phone\na@x.org:1\n", "line 1 has Email:Phone. If it has several columns, name what separates them, --delimiter"),
         ("", "expected a header: the file is empty"),
         (b"BEGIN:VCARD\r\nVERSION:3.0\r\n", "this is a file of vCards (.vcf), and not a CSV file; open it and save it as"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "this is an old Excel workbook (.xls), and not a CSV file; open it and save it as"),
@@ -73,7 +74,7 @@ def test_a_file_that_is_none_of_customers_is_refused_with_what_to_do(
     ("content", "shown"),
     [
         ("Email,Phone,Country\n" + "a@x.org,2125550123,DE\n" * 3, "--country DE"),
-        ("Email,Phone,Country\n" + "a@x.org,2125550123,Deutschland\n" * 3, "--country"),
+        ("Email,Phone,Country\n" + "a@x.org,2125550123,Deutschland\n" * 3, "by its code, for example --country DE"),
         ("Email,Phone\n" + "a@firma.example.fr,2125550123\n" * 3, "--country FR"),
         ("Email,Phone\n" + "a@firma.co.uk,212-555-0123\n" * 3, "--country GB"),
     ],
@@ -92,6 +93,9 @@ def test_numbers_that_would_be_read_as_those_of_the_usa_are_told_if_their_rows_n
     [
         "Email,Phone,Country\n" + "a@x.org,2125550123,USA\n" * 3,
         "Email,Phone,Country\n" + "a@firma.de,2125550123,United States\n" * 3,
+        "Email,Phone,Country\n" + "a@x.org,8765550123,JM\n" * 3,
+        "Email,Phone\n" + "a@x.com.jm,8765550123\n" * 3,
+        "Email,Phone\n" + "a@x.io,2125550123\n" * 3,
         "Email,Phone\n" + "a@x.org,2125550123\n" * 3,
         "Email,Phone\n" + "a@x.de,+12125550123\n" * 3,
         "Email,Phone\n" + "a@x.de,2125550123\n" * 2,

@@ -153,10 +153,11 @@ def _refuse_unusable(chosen: _Candidate, named: Mapping[str, TraitName | None]) 
             "that says what each column holds, for example Email, Phone, First Name"
         )
     if not chosen.identifies:
+        delimiter = ". If it has several columns, name what separates them, --delimiter" if len(columns) == 1 else ""
         raise CommandError(
             "no column is known to hold phone numbers, e-mail addresses or what else identifies a person. Say what one "
             f'of the columns holds, --map "COLUMN=Contact.phone" or --map "COLUMN=Contact.email"; line {line} has '
-            f"{known}. If line {line} holds values, insert a line above it that says what each column holds"
+            f"{known}{delimiter}. If line {line} holds values, insert a line above it that says what each column holds"
         )
     if any(len(each.column) > wire.MAX_NAME for each in chosen.mapping):
         raise CommandError(f"--map: expected columns of at most {wire.MAX_NAME} characters")

@@ -48,11 +48,12 @@ def show_plan(plan: Plan) -> None:
     for column in plan.unclear_columns:
         say(f"{printable(column)} is left out, but seems to hold phone numbers or e-mail addresses.")
     if plan.foreign.are_many:
-        country = plan.foreign.likely_country() or "DE"
+        country = plan.foreign.likely_country()
+        option = f"--country {country}" if country else "by its code, for example --country DE"
         say(
             f"{plan.foreign.foreign:,} of the first {plan.foreign.numbers:,} phone numbers have no + and would be read "
             "as numbers of the USA, though the country or the e-mail address beside them names another country. If all "
-            f"numbers without + are from one country, name it: --country {country}"
+            f"numbers without + are from one country, name it: {option}"
         )
 
 

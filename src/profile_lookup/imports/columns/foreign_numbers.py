@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from profile_lookup.errors import ValueRefused
@@ -11,16 +11,23 @@ from profile_lookup.imports.columns.column_names import simplified
 from profile_lookup.imports.files.cells import values_of
 from profile_lookup.imports.files.import_options import country_code
 
-_NORTH_AMERICA = frozenset(
+_NORTH_AMERICAN_CODES = (
+    "US", "CA", "AG", "AI", "AS", "BB", "BM", "BS", "DM", "DO", "GD", "GU", "JM", "KN", "KY", "LC", "MP", "MS", "PR",
+    "SX", "TC", "TT", "VC", "VG", "VI",
+)  # fmt: skip
+"""The countries whose numbers begin with +1, so that ten digits are rightly read as one of theirs."""
+_NORTH_AMERICAN_NAMES = frozenset(
     map(simplified, (
-        "US", "USA", "United States", "United States of America", "Vereinigte Staaten", "États-Unis", "Estados Unidos",
-        "Stati Uniti", "Verenigde Staten", "Stany Zjednoczone", "CA", "CAN", "Canada", "Kanada", "Canadá",
-        "Puerto Rico",
+        *_NORTH_AMERICAN_CODES, "USA", "CAN", "United States", "United States of America", "United States (US)",
+        "America", "Vereinigte Staaten", "États-Unis", "Estados Unidos", "Estados Unidos de América", "EE. UU.", "EUA",
+        "Stati Uniti", "Verenigde Staten", "Stany Zjednoczone", "Amerika Birleşik Devletleri", "ABD", "アメリカ",
+        "アメリカ合衆国", "Canada", "Kanada", "Puerto Rico", "Jamaica", "Bahamas", "Dominican Republic",
+        "República Dominicana",
     ))
 )  # fmt: skip
 _DOMAIN_OF_COUNTRY = re.compile(r".*@.*\.([a-z]{2})", re.IGNORECASE)
-_ANYBODY = frozenset({"ai", "cc", "co", "eu", "fm", "gg", "io", "me", "tv", "us", "ca"})
-"""Domains of two letters that say nothing, or nothing else than a US number does."""
+_ANYBODY = frozenset({"AI", "CC", "CO", "EU", "FM", "GG", "IO", "ME", "TV"})
+"""Domains of two letters that people in all countries use."""
 _FEW = 3
 _TENTH = 10
 
@@ -51,9 +58,11 @@ def foreign_numbers(
         numbers = [cell for place in phones if (cell := fields[place].strip())]
         found.numbers += len(numbers)
         misread = sum(map(_is_read_as_us_number, numbers))
-        if misread and _is_elsewhere([fields[place] for place in countries], [fields[place] for place in emails]):
+        named = [cell for place in countries if (cell := fields[place].strip())]
+        elsewhere = named or [*_domains(fields[place] for place in emails)]
+        if misread and elsewhere and _NORTH_AMERICAN_NAMES.isdisjoint(map(simplified, elsewhere)):
             found.foreign += misread
-            found.countries.update(_codes([fields[place] for place in countries], [fields[place] for place in emails]))
+            found.countries.update({code for each in elsewhere if (code := country_code(each))})
     return found
 
 
@@ -66,20 +75,9 @@ def _is_read_as_us_number(cell: str) -> bool:
         return False
 
 
-def _is_elsewhere(countries: Iterable[str], emails: Iterable[str]) -> bool:
-    named = [name for country in countries if (name := simplified(country))]
-    if named:
-        return not any(name in _NORTH_AMERICA for name in named)
-    return bool(list(_domains(emails)))
-
-
-def _codes(countries: Iterable[str], emails: Iterable[str]) -> set[str]:
-    named = [country for country in countries if country.strip()] or _domains(emails)
-    return {code for each in named if (code := country_code(each))}
-
-
-def _domains(emails: Iterable[str]) -> Iterable[str]:
+def _domains(emails: Iterable[str]) -> Iterator[str]:
+    """Yield the countries by whose domains the addresses end."""
     for email in emails:
         domain = _DOMAIN_OF_COUNTRY.fullmatch(email.strip())
-        if domain and domain[1].lower() not in _ANYBODY:
+        if domain and domain[1].upper() not in _ANYBODY:
             yield domain[1]
