@@ -19,7 +19,7 @@ from zipfile import BadZipFile, ZipFile
 from profile_lookup.errors import FileRefused
 
 if TYPE_CHECKING:
-    from python_calamine import CalamineWorkbook
+    from python_calamine import CalamineSheet, CalamineWorkbook
 
 MAX_SIZE = 20 << 20  # bytes
 MAX_UNPACKED_SIZE = 256 << 20  # bytes
@@ -107,33 +107,33 @@ def _main() -> None:
 
     try:
         with CalamineWorkbook.from_filelike(sys.stdin.buffer) as workbook:
-            name = _named_sheet(workbook, sys.argv[1]) if len(sys.argv) > 1 else _first_sheet(workbook)
-            rows = workbook.get_sheet_by_name(name).iter_rows()
+            sheet = _named_sheet(workbook, sys.argv[1]) if len(sys.argv) > 1 else _first_sheet(workbook)
+            rows = sheet.iter_rows()
             with open(sys.stdout.fileno(), "w", encoding="utf-8", newline="", closefd=False) as target:
                 csv.writer(target, lineterminator="\n").writerows(list(_cells(row)) if any(row) else [] for row in rows)
-            others = [_printable(each) for each in workbook.sheet_names if each != name]
-            json.dump(ReadSheet(_printable(name), others), sys.stderr)
+            others = [_printable(each) for each in workbook.sheet_names if each != sheet.name]
+            json.dump(ReadSheet(_printable(sheet.name), others), sys.stderr)
     except CalamineError:
         sys.exit(1)
 
 
-def _named_sheet(workbook: "CalamineWorkbook", wanted: str) -> str:
-    """Return the name of this sheet as it is written in the workbook: case does not count, as in Excel."""
+def _named_sheet(workbook: "CalamineWorkbook", wanted: str) -> "CalamineSheet":
+    """Return the sheet with this name. As in Excel, case does not count."""
     names = {name.casefold(): name for name in workbook.sheet_names}
     if wanted.casefold() not in names:
         known = ", ".join(map(_printable, workbook.sheet_names))
         sys.stderr.write(f"--sheet: this workbook has no such sheet; it has {known}")
         sys.exit(_REFUSED)
-    return names[wanted.casefold()]
+    return workbook.get_sheet_by_name(names[wanted.casefold()])
 
 
-def _first_sheet(workbook: "CalamineWorkbook") -> str:
-    """Return the name of the first sheet that people see and that holds something; if there is none, of the first."""
+def _first_sheet(workbook: "CalamineWorkbook") -> "CalamineSheet":
+    """Return the first sheet that people see and that holds something; if there is none, the first one."""
     from python_calamine import SheetVisibleEnum  # noqa: PLC0415 -- installed with the extra only
 
-    visible = [sheet.name for sheet in workbook.sheets_metadata if sheet.visible == SheetVisibleEnum.Visible]
-    filled = (name for name in visible if workbook.get_sheet_by_name(name).height)
-    return next(filled, workbook.sheet_names[0])
+    visible = [each.name for each in workbook.sheets_metadata if each.visible == SheetVisibleEnum.Visible]
+    filled = (sheet for sheet in map(workbook.get_sheet_by_name, visible) if sheet.height)
+    return next(filled, None) or workbook.get_sheet_by_index(0)
 
 
 def _printable(name: str) -> str:
