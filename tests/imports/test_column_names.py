@@ -46,6 +46,12 @@ def test_a_name_with_a_word_that_is_not_known_is_no_guess(column: str) -> None:
     assert not is_left_out(column)
 
 
+def test_a_name_that_is_too_long_is_no_guess() -> None:
+    for part in ("phone ", "phone", "x"):
+        assert trait_of(part * 20_000) is None  # for hours, if every part of it were looked up
+        assert not is_left_out(part * 20_000)
+
+
 @pytest.mark.parametrize(
     ("column", "trait"),
     [

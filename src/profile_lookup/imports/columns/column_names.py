@@ -16,6 +16,7 @@ _WORD = re.compile(r"[^\W\d_]+|\d+")
 _NEW_WORD = re.compile("(?<=[a-z])(?=[A-Z])")
 _POSSESSIVE = re.compile("['\N{RIGHT SINGLE QUOTATION MARK}]s\\b")
 _LETTERS = str.maketrans("ıłø", "ilo")  # no accents can be removed from these
+_LONGEST_NAME = 64  # characters, as in the contract; whoever sends a file chooses the names, so this bounds the time
 _LONGEST = 4  # words of a name that are one word of the tables
 _SHORT = 2  # letters of words that are in no compound: `domain` consists of none
 
@@ -55,8 +56,11 @@ def _may_stand_beside(trait: str, words: Sequence[str]) -> bool:
 
 
 def _known_words(column: str) -> Iterator[str]:
-    """Yield the words of a name as the tables have them: several words may be one there, and one may be two."""
-    words = _words(column)
+    """Yield the words of a name as the tables have them: several words may be one there, and one may be two.
+
+    A name that is too long has none.
+    """
+    words = _words(column) if len(column) <= _LONGEST_NAME else []
     while words:
         joined = next((size for size in range(_LONGEST, 0, -1) if "".join(words[:size]) in _KNOWN), 0)
         yield from ("".join(words[:joined]),) if joined else _parts(words[0])
