@@ -109,6 +109,29 @@ def test_numbers_of_the_usa_and_a_few_others_are_not_told(
     assert "USA" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("Email,Phone,Country\n" + "a@x.org,0151 23456789,DE\n" * 3, "name it: --country DE"),
+        ("Email,Phone\n" + "a@x.fr,06 12 34 56 78\n" * 3, "name it: --country FR"),
+        ("Email,Phone\n" + "a@x.org,020 7946 0958\n" * 3, "for example --country DE"),
+        ("Email,Phone,Country\n" + "a@x.org,0151 23456789,DE\n" * 2, ""),
+        ("Email,Phone,Country\n" + "a@x.org,+49 151 23456789,DE\n" * 3, ""),
+        ("Email,Phone\n" + "a@x.org,n/a\n" * 3, ""),
+    ],
+)
+def test_numbers_that_nobody_can_read_without_their_country_are_named_before_they_are_ignored(
+    settings: Settings, store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, said: str
+) -> None:
+    _begin(settings, store, tmp_path, content, Choices(confirmed=True))
+    output = capsys.readouterr().out
+    message = (
+        "3 of the first 3 phone numbers have no + and would be ignored, since nothing says of which country they are."
+    )
+    assert (message in output) == bool(said)
+    assert said in output
+
+
 def test_with_a_country_nothing_is_told_of_the_usa(
     settings: Settings, store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import Row
 
 from profile_lookup.commands.import_plan import Plan
 from profile_lookup.imports.columns.column_guesses import looks_like_a_name
+from profile_lookup.imports.columns.foreign_numbers import ForeignNumbers
 from profile_lookup.imports.files.workbook import ReadSheet
 from profile_lookup.imports.refused_rows import HEADER, MAX_REPORTED, Reports
 from profile_lookup.web import ids
@@ -47,13 +48,24 @@ def show_plan(plan: Plan) -> None:
         say(f"The names of the columns stand in line {plan.layout.header_line}; what is above them is skipped.")
     for column in plan.unclear_columns:
         say(f"{printable(column)} is left out, but seems to hold phone numbers or e-mail addresses.")
-    if plan.foreign.are_many:
-        country = plan.foreign.likely_country()
-        option = f"--country {country}" if country else "by its code, for example --country DE"
-        say(
-            f"{plan.foreign.foreign:,} of the first {plan.foreign.numbers:,} phone numbers have no + and would be read "
-            "as numbers of the USA, though the country or the e-mail address beside them names another country. If all "
-            f"numbers without + are from one country, name it: {option}"
+    for warning in _foreign_numbers(plan.foreign):
+        say(warning)
+
+
+def _foreign_numbers(numbers: ForeignNumbers) -> Iterator[str]:
+    country = numbers.likely_country()
+    option = f"--country {country}" if country else "by its code, for example --country DE"
+    advice = f"If all numbers without + are from one country, name it: {option}"
+    of_first = f"of the first {numbers.numbers:,} phone numbers have no +"
+    if numbers.are_many(numbers.foreign):
+        yield (
+            f"{numbers.foreign:,} {of_first} and would be read as numbers of the USA, though the country or the e-mail "
+            f"address beside them names another country. {advice}"
+        )
+    if numbers.are_many(numbers.unread):
+        yield (
+            f"{numbers.unread:,} {of_first} and would be ignored, since nothing says of which country they are. "
+            f"{advice}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Phone numbers without + that would be read as US numbers, although the rest of their row names another country."""
+"""Phone numbers without + that need their country: they would be read as US numbers, or not be understood."""
 
 import re
 from collections import Counter
@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from profile_lookup.errors import ValueRefused
 from profile_lookup.identity.values.normalization import normalize
 from profile_lookup.imports.columns.column_names import simplified
-from profile_lookup.imports.files.cells import values_of
 from profile_lookup.imports.files.import_options import country_code
 
 _NORTH_AMERICAN_CODES = (
@@ -25,6 +24,7 @@ _NORTH_AMERICAN_NAMES = frozenset(
         "República Dominicana",
     ))
 )  # fmt: skip
+_WITHOUT_PLUS = re.compile(r"'?([0-9(][0-9 ()/.-]{5,20})")
 _DOMAIN_OF_COUNTRY = re.compile(r".*@.*\.([a-z]{2})", re.IGNORECASE)
 _ANYBODY = frozenset({"AI", "CC", "CO", "EU", "FM", "GG", "IO", "ME", "TV"})
 """Domains of two letters that people in all countries use."""
@@ -34,15 +34,22 @@ _TENTH = 10
 
 @dataclass(slots=True)
 class ForeignNumbers:
-    """`numbers` are all phone numbers, `foreign` those that would be misread, `countries` what their rows name."""
+    """What is known of some phone numbers.
+
+    - `numbers`: all of them
+    - `foreign`: those that would be read as US numbers, although their rows name another country
+    - `unread`: those that nobody can understand without their country
+    - `countries`: which ones the rows of both kinds name
+    """
 
     numbers: int = 0
     foreign: int = 0
+    unread: int = 0
     countries: Counter[str] = field(default_factory=Counter)
 
-    @property
-    def are_many(self) -> bool:
-        return self.foreign >= _FEW and self.foreign * _TENTH >= self.numbers
+    def are_many(self, count: int) -> bool:
+        """Return whether so many of the numbers are worth a word."""
+        return count >= _FEW and count * _TENTH >= self.numbers
 
     def likely_country(self) -> str | None:
         """Return the country (ISO 3166) that most of the rows name, if they name it by its code."""
@@ -56,23 +63,28 @@ def foreign_numbers(
     found = ForeignNumbers()
     for fields in rows:
         numbers = [cell for place in phones if (cell := fields[place].strip())]
-        found.numbers += len(numbers)
-        misread = sum(map(_is_read_as_us_number, numbers))
+        readings = [_reading(cell) for cell in numbers]
+        unread, as_us = readings.count(""), sum(reading.startswith("+1") for reading in readings if reading)
         named = [cell for place in countries if (cell := fields[place].strip())]
         elsewhere = named or [*_domains(fields[place] for place in emails)]
-        if misread and elsewhere and _NORTH_AMERICAN_NAMES.isdisjoint(map(simplified, elsewhere)):
-            found.foreign += misread
+        is_elsewhere = bool(elsewhere) and _NORTH_AMERICAN_NAMES.isdisjoint(map(simplified, elsewhere))
+        found.numbers += len(numbers)
+        found.unread += unread
+        found.foreign += as_us if is_elsewhere else 0
+        if is_elsewhere and (unread or as_us):
             found.countries.update({code for each in elsewhere if (code := country_code(each))})
     return found
 
 
-def _is_read_as_us_number(cell: str) -> bool:
+def _reading(cell: str) -> str | None:
+    """Return how a number without + is read: in E.164, or as "" if it is not understood. Return None for others."""
+    number = _WITHOUT_PLUS.fullmatch(cell)
+    if number is None:
+        return None
     try:
-        return not cell.lstrip("'").startswith("+") and any(
-            normalize("phone", value).startswith("+1") for value in values_of(cell, "phone")
-        )
+        return normalize("phone", number[1])
     except ValueRefused:
-        return False
+        return ""
 
 
 def _domains(emails: Iterable[str]) -> Iterator[str]:
