@@ -204,7 +204,7 @@ def test_a_named_encoding_is_used(encoding: str) -> None:
 
 @pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "mac-roman", "cp1251"])
 def test_letters_are_not_garbled_by_an_encoding_that_the_file_does_not_have(encoding: str) -> None:
-    with pytest.raises(FileRefused, match="this file is UTF-8, so by"):
+    with pytest.raises(FileRefused, match=r"this file is UTF-8: read as .*, letters with accents would be wrong"):
         examine(io.BytesIO("a,b\n1,Jürgen\n".encode()), ["a", "b"], encoding=encoding)
     _, extent = examine(io.BytesIO(b"a,b\n1,Ann\n"), ["a", "b"], encoding=encoding)
     assert extent.rows == 1

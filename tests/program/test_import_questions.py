@@ -79,7 +79,7 @@ def test_a_file_that_is_none_of_customers_is_refused_with_what_to_do(
         ("Email,Phone\n" + "a@firma.co.uk,212-555-0123\n" * 3, "--country GB"),
     ],
 )
-def test_numbers_that_would_be_read_as_those_of_the_usa_are_told_if_their_rows_name_another_country(
+def test_numbers_that_would_be_read_as_those_of_the_usa_are_named_if_their_rows_name_another_country(
     settings: Settings, store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, shown: str
 ) -> None:
     _begin(settings, store, tmp_path, content, Choices(confirmed=True))
@@ -102,7 +102,7 @@ def test_numbers_that_would_be_read_as_those_of_the_usa_are_told_if_their_rows_n
         "Email,Phone\n" + "a@x.de,2125550123\n" * 3 + "a@x.de,+4930901820\n" * 40,
     ],
 )
-def test_numbers_of_the_usa_and_a_few_others_are_not_told(
+def test_numbers_of_the_usa_and_a_few_others_are_not_named(
     settings: Settings, store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
 ) -> None:
     _begin(settings, store, tmp_path, content, Choices(confirmed=True))
@@ -132,7 +132,7 @@ def test_numbers_that_nobody_can_read_without_their_country_are_named_before_the
     assert said in output
 
 
-def test_with_a_country_nothing_is_told_of_the_usa(
+def test_with_a_country_nothing_is_said_of_the_usa(
     settings: Settings, store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     content = "Email,Phone,Country\n" + "a@x.org,2125550123,DE\n" * 3

@@ -23,7 +23,8 @@ ENCODINGS = _SINGLE_BYTE | {
 
 _MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _SAVE_AS_CSV = 'save it as "CSV UTF-8" (in Excel: File, Save As, CSV UTF-8)'
-_NAME_ITS_ENCODING = "name its encoding (`--encoding`, over HTTP `encoding`)"
+_OPTION = "(`--encoding`, over HTTP `encoding`)"
+_NAME_ITS_ENCODING = f"name its encoding {_OPTION}"
 _OTHER_FORMATS = {
     b"PK\x03\x04": "an Excel workbook (.xlsx) or another packed file",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls)",
@@ -81,11 +82,13 @@ def refuse_unreadable(file: BinaryIO, text_format: TextFormat) -> None:
     _decode(file, text_format)
     if text_format.encoding in _SINGLE_BYTE and _is_utf_8(file):
         raise FileRefused(
-            f"this file is UTF-8, so by {text_format.encoding} its letters would be wrong: name no encoding"
+            f"this file is UTF-8: read as {text_format.encoding}, letters with accents would be wrong. Leave out its "
+            f"encoding {_OPTION}"
         )
 
 
 def _decode(file: BinaryIO, text_format: TextFormat) -> None:
+    """Decode the whole file. Raises `FileRefused` at the first byte that is no text, or is NUL."""
     decoder = codecs.getincrementaldecoder(text_format.encoding)()
     file.seek(text_format.start)
     start = text_format.start  # where the chunk begins in the file
