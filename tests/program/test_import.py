@@ -81,7 +81,7 @@ async def test_a_file_is_imported_by_the_names_of_its_columns(
     # Once more without --strict: nothing is created twice, and the bad cell costs its row nothing.
     again = command(*arguments[:4], "--map", "Points=Contact.city", "--leave-out", "First Name", **settings)
     assert (again.returncode, again.stderr) == (0, "")
-    assert "\n1 cell was ignored; the rest of their rows was imported\n" in again.stdout
+    assert "\n1 cell was ignored; the rest of its row was imported\n" in again.stdout
     assert await connection.fetchval("select count(*) from identifier") == 5
     assert await connection.fetchval(f"select value from ({TRAITS}) where name = 'city'") == '"5"'
 
@@ -111,6 +111,21 @@ def test_an_import_without_a_single_row_fails_and_says_why(
     done = command("import", path, "--store", store, DATABASE_URL=database_url, DATA_DIR=tmp_path)
     assert done.returncode == 1
     assert message in done.stdout
+
+
+@pytest.mark.parametrize(
+    "reports", [("--refused", "people.csv"), ("--ignored", "link"), ("--refused", "x", "--ignored", "x")]
+)
+def test_no_report_replaces_the_file_or_another_report(
+    database_url: str, store: str, tmp_path: Path, reports: tuple[str, ...]
+) -> None:
+    path = _write_file(tmp_path, PEOPLE)
+    (tmp_path / "link").symlink_to(path)
+    options = [each if each.startswith("--") else str(tmp_path / each) for each in reports]
+    failed = command("import", path, "--store", store, *options, DATABASE_URL=database_url, DATA_DIR=tmp_path)
+    assert failed.returncode == 1
+    assert failed.stderr == "profile-lookup: FILE, --refused, --ignored: expected a file of its own for each\n"
+    assert Path(path).read_text() == PEOPLE
 
 
 @pytest.mark.parametrize(

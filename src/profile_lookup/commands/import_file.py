@@ -89,6 +89,7 @@ def import_file(
         raise typer.BadParameter("expected FILE and --store, or --resume")
     if resume is not None and (file or store or columns or leave_out or delimiter or encoding or country or sheet):
         raise typer.BadParameter("expected --resume alone: the import has its own file, store and mapping")
+    _refuse_one_file_for_two(file, refused, ignored)
 
     with running_database(configure()) as settings:
         if resume is not None:
@@ -113,6 +114,13 @@ def import_file(
         import_run.report(settings, row, refused, ignored)
     if row.status != "COMPLETED" or applied_rows(row) == 0 or (strict and row.refused):
         raise typer.Exit(1)
+
+
+def _refuse_one_file_for_two(*paths: Path | None) -> None:
+    """Raise `CommandError` if two of the paths are of one file: a report would replace the list of customers."""
+    files = [path.resolve() for path in paths if path is not None]
+    if len(set(files)) < len(files):
+        raise CommandError("FILE, --refused, --ignored: expected a file of its own for each")
 
 
 def _parse_map(text: str) -> tuple[str, TraitName | None]:

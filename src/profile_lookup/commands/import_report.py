@@ -135,7 +135,8 @@ def show_result(row: Row[Any]) -> None:
     elif row.error_detail is None and applied_rows(row) == 0:
         say("Not a single row was imported: each of them was refused")
     if row.cells_ignored:
-        say(f"{_were(row.cells_ignored, 'cell')} ignored; the rest of their rows was imported")
+        rows = "its row" if row.cells_ignored == 1 else "their rows"
+        say(f"{_were(row.cells_ignored, 'cell')} ignored; the rest of {rows} was imported")
     for notice in row.notices or ():
         say(_notice(notice))
     if row.evicted:
