@@ -179,43 +179,6 @@ def test_the_position_of_an_error_does_not_depend_on_the_chunk_size(size: int, m
             _read(content)
 
 
-@pytest.mark.parametrize(
-    ("encoding", "mark"),
-    [
-        ("utf-16-le", b"\xff\xfe"),
-        ("utf-16-be", b"\xfe\xff"),
-        ("utf-8", b"\xef\xbb\xbf"),
-        ("utf-8", b"\xef\xbb\xbf" * 2),
-    ],
-)
-def test_a_byte_order_mark_names_the_encoding(encoding: str, mark: bytes) -> None:
-    content = mark + "a,b\n1,Jürgen\n".encode(encoding)
-    assert _fields(content) == [(2, ["1", "Jürgen"])]
-    _, extent = examine(io.BytesIO(content), ["a", "b"], encoding="cp1252")
-    assert extent.rows == 1
-
-
-@pytest.mark.parametrize("encoding", ["cp1252", "mac-roman", "utf-16-le", "utf-16", "cp850", "latin-1", "utf-8-sig"])
-def test_a_named_encoding_is_used(encoding: str) -> None:
-    file = io.BytesIO("a,b\n1,Jürgen\n".encode(encoding))
-    layout, _ = examine(file, ["a", "b"], encoding=encoding)
-    assert [record.fields for record in rows_of(file, layout)] == [["1", "Jürgen"]]
-
-
-@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "mac-roman", "cp1251"])
-def test_letters_are_not_garbled_by_an_encoding_that_the_file_does_not_have(encoding: str) -> None:
-    with pytest.raises(FileRefused, match=r"this file is UTF-8: read as .*, letters with accents would be wrong"):
-        examine(io.BytesIO("a,b\n1,Jürgen\n".encode()), ["a", "b"], encoding=encoding)
-    _, extent = examine(io.BytesIO(b"a,b\n1,Ann\n"), ["a", "b"], encoding=encoding)
-    assert extent.rows == 1
-
-
-@pytest.mark.parametrize("encoding", ["idna", "base64", "unicode_escape", "utf-7", "nothing", "x\0"])
-def test_an_encoding_that_is_not_known_is_refused(encoding: str) -> None:
-    with pytest.raises(FileRefused, match="its encoding has a name that is not known"):
-        examine(io.BytesIO(b"a,b\n"), ["a"], encoding=encoding)
-
-
 def test_columns_of_one_name_are_all_found() -> None:
     layout, _ = examine(io.BytesIO(b"a,b, a\n1,2,3\n"), ["a"])
     assert layout.positions == {"a": [0, 2]}
