@@ -37,7 +37,7 @@ def test_a_word_names_one_trait_and_one_that_every_store_has() -> None:
 
 @pytest.mark.parametrize(
     "column",
-    ["Email client", "No email", "NoMail", "Is mobile", "Mobile user", "Has phone", "Email domain", "Phone model",
+    ["Email client", "Direct mail", "No email", "NoMail", "Is mobile", "Mobile user", "Has phone", "Email domain", "Phone model",
      "Tel Aviv", "Hotel", "Work", "Home", "Contact", "Number", "Business City", "Contact via email", "Emailed",
      "Call center phone", "Doctor phone", "Parent email", "Country of birth", "Phone country"],
 )  # fmt: skip
@@ -57,7 +57,7 @@ def test_a_name_that_is_too_long_is_no_guess() -> None:
     [
         ("Phone 17 - Value", "phone"), ("TELÉFONO MÓVIL", "phone"), ("e-mail_address_3", "email"),
         ("Address 1 - Street", "street"), ("Address 2", None), ("Home Street 2", None), ("Business City", None),
-        ("Primary contact phone", "phone"), ("Zip 2", None), ("First Name 2", None), ("", None), ("7", None), ("Full name", None),
+        ("Primary contact phone", "phone"), ("Direct phone", "phone"), ("Zip 2", None), ("First Name 2", None), ("", None), ("7", None), ("Full name", None),
     ],
 )  # fmt: skip
 def test_only_columns_of_phones_and_addresses_may_be_numbered(column: str, trait: str | None) -> None:

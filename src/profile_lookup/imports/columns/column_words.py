@@ -18,7 +18,7 @@ TRAITS: dict[str, tuple[str, ...]] = {
     ),
     "phone": (
         "phone", "phones", "phoneno", "telephone", "telephones", "telephoneno", "tel", "telno", "mobile", "mobileno",
-        "cell", "cellno", "cellphone", "landline", "mob", "sms", "msisdn",
+        "cell", "cellno", "cellphone", "landline", "directphone", "mob", "sms", "msisdn",
         "telefon", "telefonnummer", "telefonnr", "rufnummer", "rufnr", "handy", "mobil", "mobilfunk", "mobiltelefon",
         "festnetz", "autotelefon", "funktelefon", "haupttelefon", "handynr", "mobilnr",  # German
         "nodetéléphone", "portable", "fixe", "gsm",  # French
@@ -72,10 +72,10 @@ OWN_ADDRESSES = (
     "address", "addresses", "adresse", "adres", "adresi", "dirección", "direcciones", "indirizzo", "endereço",
     "アドレス", "value", "wert", "valeur", "valor", "valore", "e164", "required", "c",
     "of", "the", "de", "del", "di", "da", "do", "la", "le", "l", "op", "na", "en", "el",
-    "home", "work", "business", "office", "primary", "secondary", "other", "main", "personal", "private", "direct",
+    "home", "work", "business", "office", "primary", "secondary", "other", "main", "personal", "private",
     "default", "alt", "alternate", "alternative", "additional", "recovery", "billing", "shipping", "car", "day",
     "daytime", "evening", "preferred", "best", "optional", "first", "second", "1st", "2nd",
-    "privat", "private", "geschäftlich", "dienstlich", "beruflich", "weitere", "weiteres", "weiterer",  # German
+    "privat", "geschäftlich", "dienstlich", "beruflich", "weitere", "weiteres", "weiterer",  # German
     "domicile", "bureau", "travail", "perso", "personnel", "professionnel", "pro", "principal", "autre",
     "voiture",  # French
     "trabajo", "casa", "domicilio", "particular", "oficina", "laboral", "otro", "fijo", "automóvil",  # Spanish
