@@ -99,6 +99,12 @@ def test_what_a_spreadsheet_shows_instead_of_a_value_is_refused_with_what_to_do(
     assert cell not in refused.value.reason
 
 
+@pytest.mark.parametrize("cell", ["4.47911E11", "4,47911e011"])
+def test_a_shortened_phone_number_is_recognized_without_its_plus(cell: str) -> None:
+    with pytest.raises(ValueRefused, match="a spreadsheet shortened this number"):
+        values_of(cell, "phone")
+
+
 @pytest.mark.parametrize(
     ("cell", "text"),
     [

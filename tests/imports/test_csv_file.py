@@ -15,12 +15,16 @@ from profile_lookup.imports.files.layout import Extent, examine, rows_of
 
 QUOTES = "A field that contains the delimiter must stand in quotes"
 SAVE = 'save it as "CSV UTF-8" (in Excel: File, Save As, CSV UTF-8)'
-WESTERN = f"It looks like Windows-1252, in which Excel writes CSV files for western languages: {SAVE}, or name its encoding, cp1252"
+NAME_IT = "name its encoding (`--encoding`, over HTTP `encoding`)"
+WESTERN = (
+    f"It looks like Windows-1252, in which Excel writes CSV files for western languages: {SAVE}, or {NAME_IT}: cp1252"
+)
 OTHER_ALPHABET = (
-    f"It looks like the older encoding of a language with another alphabet: {SAVE}, or name its encoding, "
+    f"It looks like the older encoding of a language with another alphabet: {SAVE}, or {NAME_IT}: "
     "cp1251 (Cyrillic), cp1253 (Greek), shift_jis (Japanese) or gbk (Chinese)"
 )
-UTF_16 = "This looks like UTF-16 without its byte order mark: name its encoding"
+DAMAGED = f"expected UTF-8, which the text before it is. Type this place anew, and {SAVE}"
+UTF_16 = f"This looks like UTF-16 without its byte order mark: {NAME_IT}"
 
 Rows = list[tuple[int, Sequence[str] | None]]
 
@@ -65,6 +69,7 @@ def _fields(content: bytes | str, columns: Sequence[str] = ("a", "b")) -> Rows:
         ("sep=;\na;b\n1,5;2\n", [(3, ["1,5", "2"])]),
         ('"sep=:"\r\na:b\r\n1:2\r\n', [(3, ["1", "2"])]),
         ("sep=\t\na\tb\n1\t2\n", [(3, ["1", "2"])]),
+        ("sep=;\na,b\n1;,2\n", [(3, ["1;", "2"])]),  # somebody has saved the file anew
         ("\ufeffsep=|\ra|b\r1|2\r", [(3, ["1", "2"])]),
         ("Customers\n\nof 2026,,\na,b\n1,2\n", [(5, ["1", "2"])]),
         ("\ufeff\ufeff\ufeffa,b\n1,2\n", [(2, ["1", "2"])]),
@@ -116,14 +121,15 @@ def test_an_unclosed_quote_refuses_no_more_rows_than_the_longest_field_takes() -
         (b"a,b\n1,\xe9\n", f"line 2, byte 7 of the file: expected UTF-8. {WESTERN}"),
         (b"a,b\r\n1,2\r\n3,\xc3", f"line 3, byte 13 of the file: expected UTF-8. {WESTERN}"),
         (b"a,b\r1,2\r\xed\xa0\x80,4", f"line 3, byte 9 of the file: expected UTF-8. {OTHER_ALPHABET}"),
+        ("a,b\nä,".encode() + b"\xe4\n", f"line 2, byte 8 of the file: {DAMAGED}"),
         ("a,b\n1,Владимир\n".encode("cp1251"), f"line 2, byte 7 of the file: expected UTF-8. {OTHER_ALPHABET}"),
         (
             "a,b\n1,2\n".encode("utf-16-le"),
-            f"line 1, byte 2 of the file: expected no NUL character. {UTF_16}, utf-16-le",
+            f"line 1, byte 2 of the file: expected no NUL character. {UTF_16}: utf-16-le",
         ),
         (
             "a,b\n1,2\n".encode("utf-16-be"),
-            f"line 1, byte 1 of the file: expected no NUL character. {UTF_16}, utf-16-be",
+            f"line 1, byte 1 of the file: expected no NUL character. {UTF_16}: utf-16-be",
         ),
         ("\ufeffa,b\n1,\0\n".encode("utf-16-le"), "line 2, byte 15 of the file: expected no NUL character"),
         (
@@ -171,35 +177,6 @@ def test_the_position_of_an_error_does_not_depend_on_the_chunk_size(size: int, m
     ):
         with pytest.raises(FileRefused, match=place):
             _read(content)
-
-
-@pytest.mark.parametrize(
-    ("encoding", "mark"),
-    [
-        ("utf-16-le", b"\xff\xfe"),
-        ("utf-16-be", b"\xfe\xff"),
-        ("utf-8", b"\xef\xbb\xbf"),
-        ("utf-8", b"\xef\xbb\xbf" * 2),
-    ],
-)
-def test_a_byte_order_mark_names_the_encoding(encoding: str, mark: bytes) -> None:
-    content = mark + "a,b\n1,Jürgen\n".encode(encoding)
-    assert _fields(content) == [(2, ["1", "Jürgen"])]
-    _, extent = examine(io.BytesIO(content), ["a", "b"], encoding="cp1252")
-    assert extent.rows == 1
-
-
-@pytest.mark.parametrize("encoding", ["cp1252", "mac-roman", "utf-16-le", "utf-16", "cp850", "latin-1", "utf-8-sig"])
-def test_a_named_encoding_is_used(encoding: str) -> None:
-    file = io.BytesIO("a,b\n1,Jürgen\n".encode(encoding))
-    layout, _ = examine(file, ["a", "b"], encoding=encoding)
-    assert [record.fields for record in rows_of(file, layout)] == [["1", "Jürgen"]]
-
-
-@pytest.mark.parametrize("encoding", ["idna", "base64", "unicode_escape", "utf-7", "nothing", "x\0"])
-def test_an_encoding_that_is_not_known_is_refused(encoding: str) -> None:
-    with pytest.raises(FileRefused, match="its encoding has a name that is not known"):
-        examine(io.BytesIO(b"a,b\n"), ["a"], encoding=encoding)
 
 
 def test_columns_of_one_name_are_all_found() -> None:

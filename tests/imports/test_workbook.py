@@ -8,7 +8,7 @@ import pytest
 
 from profile_lookup.errors import FileRefused
 from profile_lookup.imports.files import workbook
-from profile_lookup.imports.files.workbook import is_workbook, write_sheet_as_csv
+from profile_lookup.imports.files.workbook import ReadSheet, is_workbook, write_sheet_as_csv
 from tests.imports.workbooks import Row, write_workbook
 
 SHEETS: dict[str, list[Row]] = {
@@ -21,11 +21,15 @@ SHEETS: dict[str, list[Row]] = {
 
 
 def _read(path: Path, sheet: str | None = None) -> str:
+    return _read_sheet(path, sheet)[1]
+
+
+def _read_sheet(path: Path, sheet: str | None = None) -> tuple[ReadSheet, str]:
     with path.open("rb") as file, TemporaryFile() as target:
         assert is_workbook(file)
-        write_sheet_as_csv(file, sheet, target)
+        read = write_sheet_as_csv(file, sheet, target)
         target.seek(0)
-        return target.read().decode()
+        return read, target.read().decode()
 
 
 def test_each_row_becomes_a_line_and_a_whole_number_its_digits(tmp_path: Path) -> None:
@@ -38,9 +42,18 @@ def test_each_row_becomes_a_line_and_a_whole_number_its_digits(tmp_path: Path) -
 
 def test_a_sheet_can_be_named(tmp_path: Path) -> None:
     path = write_workbook(tmp_path / "people.xlsx", SHEETS)
-    assert _read(path, "Zwei") == "Phone\n+34612345678\n"
+    for name in ("Zwei", "zwei"):
+        assert _read_sheet(path, name) == (ReadSheet("Zwei", ["Leute"]), "Phone\n+34612345678\n")
     with pytest.raises(FileRefused, match="--sheet: this workbook has no such sheet; it has Leute, Zwei"):
         _read(path, "Drei")
+
+
+def test_the_first_sheet_is_one_that_people_see_and_that_holds_something(tmp_path: Path) -> None:
+    sheets: dict[str, list[Row]] = {"Codes": [["Code"]], "Empty": [], "People": [["Phone"]], "Old": [["Phone"]]}
+    path = write_workbook(tmp_path / "people.xlsx", sheets, hidden=["Codes"])
+    assert _read_sheet(path) == (ReadSheet("People", ["Codes", "Empty", "Old"]), "Phone\n")
+    path = write_workbook(tmp_path / "empty.xlsx", {"Empty": []})
+    assert _read_sheet(path) == (ReadSheet("Empty", []), "")
 
 
 def test_a_csv_file_is_no_workbook(tmp_path: Path) -> None:

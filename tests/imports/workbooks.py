@@ -1,6 +1,6 @@
 """Workbooks as Excel writes them, but for all that an import does not read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -8,6 +8,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 Row = Sequence[str | float | None]
 
 _OPEN = "http://schemas.openxmlformats.org"
+_HIDDEN = ' state="hidden"'
 _XML = '<?xml version="1.0" encoding="UTF-8"?>'
 _TYPES = (
     f'{_XML}<Types xmlns="{_OPEN}/package/2006/content-types"><Override PartName="/xl/workbook.xml" ContentType='
@@ -15,11 +16,11 @@ _TYPES = (
 )
 
 
-def write_workbook(path: Path, sheets: Mapping[str, Sequence[Row]]) -> Path:
-    """Write a workbook with these sheets. None is an empty cell; a number is stored as one."""
+def write_workbook(path: Path, sheets: Mapping[str, Sequence[Row]], hidden: Collection[str] = ()) -> Path:
+    """Write a workbook with these sheets, of which some are hidden. None is an empty cell; a number is stored as one."""
     numbers = range(1, len(sheets) + 1)
     listed = "".join(
-        f'<sheet name="{name}" sheetId="{number}" r:id="r{number}"/>'
+        f'<sheet name="{name}" sheetId="{number}" r:id="r{number}"{_HIDDEN if name in hidden else ""}/>'
         for number, name in zip(numbers, sheets, strict=True)
     )
     with ZipFile(path, "w", ZIP_DEFLATED) as packed:

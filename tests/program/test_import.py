@@ -72,7 +72,7 @@ async def test_a_file_is_imported_by_the_names_of_its_columns(
         ["E-mail", "Contact.email"], ["Phone", "number", "Contact.phone"], ["First", "Name", "Contact.firstName"],
         ["Points", "(left", "out)"],
     ]  # fmt: skip
-    header_line = lines.index(["created", "updated", "merged", "refused", "warnings", "seconds", "rows/s"])
+    header_line = lines.index(["created", "updated", "merged", "refused", "empty", "lines", "seconds", "rows/s"])
     assert lines[header_line + 1][:5] == ["2", "1", "1", "1", "1"]
     assert lines[header_line + 4][:3] == ["3", "Phone", "number"]
     assert refused.read_text().startswith('line,column,reason\n3,Phone number,"expected digits')
@@ -81,7 +81,7 @@ async def test_a_file_is_imported_by_the_names_of_its_columns(
     # Once more without --strict: nothing is created twice, and the bad cell costs its row nothing.
     again = command(*arguments[:4], "--map", "Points=Contact.city", "--leave-out", "First Name", **settings)
     assert (again.returncode, again.stderr) == (0, "")
-    assert "\n1 cells were ignored; the rest of their rows was imported\n" in again.stdout
+    assert "\n1 cell was ignored; the rest of its row was imported\n" in again.stdout
     assert await connection.fetchval("select count(*) from identifier") == 5
     assert await connection.fetchval(f"select value from ({TRAITS}) where name = 'city'") == '"5"'
 
@@ -93,8 +93,39 @@ def test_ignored_cells_and_evicted_identifiers_are_counted(database_url: str, st
     done = command("import", path, "--store", store, **settings)
     assert done.returncode == 0
     assert "\n3 cells were ignored;" in done.stdout  # n/a, null, and the chat 0
-    assert "\n1 identifiers were dropped" in done.stdout
+    assert "\n1 identifier was dropped" in done.stdout
     assert '"evicted": {"chat": 1}' in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("email,phone\n", "The file has no rows below the names of its columns"),
+        ("email\nnobody\n", "Not a single row was imported: each of them was refused"),
+    ],
+)
+def test_an_import_without_a_single_row_fails_and_says_why(
+    database_url: str, store: str, tmp_path: Path, content: str, message: str
+) -> None:
+    path = _write_file(tmp_path, content)
+    done = command("import", path, "--store", store, DATABASE_URL=database_url, DATA_DIR=tmp_path)
+    assert done.returncode == 1
+    assert message in done.stdout
+
+
+@pytest.mark.parametrize(
+    "reports", [("--refused", "people.csv"), ("--ignored", "link"), ("--refused", "x", "--ignored", "x")]
+)
+def test_no_report_replaces_the_file_or_another_report(
+    database_url: str, store: str, tmp_path: Path, reports: tuple[str, ...]
+) -> None:
+    path = _write_file(tmp_path, PEOPLE)
+    (tmp_path / "link").symlink_to(path)
+    options = [each if each.startswith("--") else str(tmp_path / each) for each in reports]
+    failed = command("import", path, "--store", store, *options, DATABASE_URL=database_url, DATA_DIR=tmp_path)
+    assert failed.returncode == 1
+    assert failed.stderr == "profile-lookup: FILE, --refused, --ignored: expected a file of its own for each\n"
+    assert Path(path).read_text() == PEOPLE
 
 
 @pytest.mark.parametrize(
@@ -163,16 +194,20 @@ def test_at_a_terminal_the_command_asks_to_confirm_the_mapping(database_url: str
     os.close(stdin)
     assert process.returncode == 1
     assert "Contact.phone" in output
-    assert "Import it so?" in output
+    assert "Import the file like this?" in output
     assert _import_ids(output) == set()
 
 
 @pytest.mark.parametrize(
     ("content", "arguments", "output"),
     [
-        (PEOPLE, {"Mail": "Contact.email"}, "it has E-mail, Phone number, First Name, Points"),
+        (
+            PEOPLE,
+            {"Mail": "Contact.email"},
+            "line 1 has no column Mail; it has E-mail, Phone number, First Name, Points",
+        ),
         (PEOPLE, {"Points": "Contact.points"}, "there is no trait Contact.points; expected one of Contact.chat,"),
-        (PEOPLE, {"E-mail": None, "Phone number": None}, "at least one trait that is promoted"),
+        (PEOPLE, {"E-mail": None, "Phone number": None}, "no column is known to hold phone numbers"),
         ("a@example.com,+13175550001\n", {"Mail": "Contact.email"}, "it has nothing that looks like a name"),
         ("email\na@example.com\n\udcff", {}, "line 3, byte 21 of the file: expected UTF-8"),
     ],

@@ -13,6 +13,7 @@ from tests.imports.workbooks import Row, write_workbook
 from tests.program.conftest import command
 
 FILES = Path(__file__).parent.parent / "imports" / "files"
+BENIN_ARCHIVE = Path(__file__).parent.parent / "database" / "benin-before-2024.jsonl"
 
 ANA, BO = {"ana@example.com", "+34612345678"}, {"bo@example.com", "+14155550121"}
 OUTLOOK = [{"juergen@example.com", "+4930901820", "+4915123456789"}, {"zoe@example.com", "+46701234567"}]
@@ -138,8 +139,8 @@ OUTCOMES = [
 ]  # fmt: skip
 FILES_THAT_ARE_REFUSED = {
     "outlook-cp1252.csv": "It looks like Windows-1252, in which Excel writes CSV files for western languages: save it "
-    'as "CSV UTF-8" (in Excel: File, Save As, CSV UTF-8), or name its encoding, cp1252',
-    "excel-de.csv": "name its encoding, cp1252",
+    'as "CSV UTF-8" (in Excel: File, Save As, CSV UTF-8), or name its encoding (`--encoding`, over HTTP `encoding`): cp1252',
+    "excel-de.csv": "name its encoding (`--encoding`, over HTTP `encoding`): cp1252",
 }
 
 
@@ -206,11 +207,28 @@ async def test_a_sheet_of_a_workbook_is_imported_and_its_lines_have_the_numbers_
     arguments = ("import", str(path), "--store", store, *options)
     done = await asyncio.to_thread(command, *arguments, DATABASE_URL=database_url, DATA_DIR=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
+    assert 'The sheet "People" is imported. The workbook also has Notes: see --sheet.' in done.stdout
     assert "The names of the columns stand in line 3; what is above them is skipped." in done.stdout
     people = [set(row["values"]) for row in await connection.fetch(PEOPLE)]
     assert sorted(map(sorted, people)) == [["+4930901820", "ana@example.com", "ana@work.example"], ["bo@example.com"]]
     _compare(_lines(ignored), ((5, "valid in DE"),))
     assert "\n6 " in done.stdout  # the refused row
+
+
+async def test_a_number_finds_its_person_in_an_archive_that_is_older_than_the_numbers_of_its_country(
+    database_url: str, store: str, connection: "asyncpg.Connection[Any]", tmp_path: Path
+) -> None:
+    settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path}
+    restored = await asyncio.to_thread(command, "restore", str(BENIN_ARCHIVE), "--store", store, **settings)
+    assert restored.stdout.startswith("Restored 5 profiles"), restored.stderr
+    path = tmp_path / "numbers.csv"
+    path.write_text("Phone\n+22997123456\n+2290197123456\n")
+    done = await asyncio.to_thread(command, "import", str(path), "--store", store, "--yes", **settings)
+    assert done.returncode == 0, done.stderr
+    counts = await connection.fetchrow("select created, updated, merged from profile_import")
+    assert tuple(counts or ()) == (0, 2, 0)
+    holders = await connection.fetch("select profile_id from identifier where value = '+2290197123456'")
+    assert len(holders) == 1
 
 
 def _lines(report: Path) -> list[list[str]]:

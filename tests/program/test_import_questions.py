@@ -8,7 +8,7 @@ import pytest
 from profile_lookup.commands.errors import CommandError
 from profile_lookup.commands.import_run import Choices, begin
 from profile_lookup.errors import FileRefused
-from profile_lookup.imports.files.import_options import ImportOptions
+from profile_lookup.imports.files.import_options import ImportOptions, country_code
 from profile_lookup.settings import Settings
 
 CONTACTS = """\
@@ -33,10 +33,20 @@ def test_a_column_that_seems_to_hold_contacts_is_not_left_out_without_a_decision
     assert str(refused.value) == (
         "nothing was imported, since these columns would be left out, but seem to hold phone numbers or e-mail "
         'addresses: Kontakt. Say for each what it holds, --map "Kontakt=Contact.phone" or --map "Kontakt=Contact.email", '
-        'or leave it out, --leave-out "Kontakt"'
+        'or --leave-out "Kontakt"'
     )
     assert "Kontakt is left out, but seems to hold phone numbers or e-mail addresses." in capsys.readouterr().out
     _begin(settings, store, tmp_path, CONTACTS, Choices({"Kontakt": None}, confirmed=True))
+
+
+@pytest.mark.parametrize("name", ["", "How can we reach you? Please do not forget the country code of your number"])
+def test_a_column_without_a_short_name_that_seems_to_hold_contacts_needs_one(
+    settings: Settings, store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    with pytest.raises(CommandError) as refused:
+        _begin(settings, store, tmp_path, CONTACTS.replace("Kontakt", name), Choices(confirmed=True))
+    assert str(refused.value).endswith("addresses: (no name). First give each column a short name in the file")
+    assert "(no name) is left out, but seems to hold" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -44,7 +54,9 @@ def test_a_column_that_seems_to_hold_contacts_is_not_left_out_without_a_decision
     [
         ("ana@example.com,+34612345678\nbo@example.com,+34612345679\n",
          "line 1 of the file seems to hold values, and not the names of the columns: insert a line above it"),
-        ("Nummer,Ort\n+34612345678,Bilbao\n", "--map: expected at least one trait that is promoted to an identifier, such"),
+        ("Nummer,Ort\n+34612345678,Bilbao\n",
+         '--map "COLUMN=Contact.phone" or --map "COLUMN=Contact.email"; line 1 has Nummer, Ort. If line 1 holds values, '),
+        ("Email:Phone\na@x.org:1\n", "line 1 has Email:Phone. If it has several columns, name what separates them, --delimiter"),
         ("", "expected a header: the file is empty"),
         (b"BEGIN:VCARD\r\nVERSION:3.0\r\n", "this is a file of vCards (.vcf), and not a CSV file; open it and save it as"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "this is an old Excel workbook (.xls), and not a CSV file; open it and save it as"),
@@ -62,12 +74,12 @@ def test_a_file_that_is_none_of_customers_is_refused_with_what_to_do(
     ("content", "shown"),
     [
         ("Email,Phone,Country\n" + "a@x.org,2125550123,DE\n" * 3, "--country DE"),
-        ("Email,Phone,Country\n" + "a@x.org,2125550123,Deutschland\n" * 3, "--country"),
+        ("Email,Phone,Country\n" + "a@x.org,2125550123,Deutschland\n" * 3, "by its code, for example --country DE"),
         ("Email,Phone\n" + "a@firma.example.fr,2125550123\n" * 3, "--country FR"),
         ("Email,Phone\n" + "a@firma.co.uk,212-555-0123\n" * 3, "--country GB"),
     ],
 )
-def test_numbers_that_would_be_read_as_those_of_the_usa_are_told_if_their_rows_name_another_country(
+def test_numbers_that_would_be_read_as_those_of_the_usa_are_named_if_their_rows_name_another_country(
     settings: Settings, store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, shown: str
 ) -> None:
     _begin(settings, store, tmp_path, content, Choices(confirmed=True))
@@ -81,20 +93,46 @@ def test_numbers_that_would_be_read_as_those_of_the_usa_are_told_if_their_rows_n
     [
         "Email,Phone,Country\n" + "a@x.org,2125550123,USA\n" * 3,
         "Email,Phone,Country\n" + "a@firma.de,2125550123,United States\n" * 3,
+        "Email,Phone,Country\n" + "a@x.org,8765550123,JM\n" * 3,
+        "Email,Phone\n" + "a@x.com.jm,8765550123\n" * 3,
+        "Email,Phone\n" + "a@x.io,2125550123\n" * 3,
         "Email,Phone\n" + "a@x.org,2125550123\n" * 3,
         "Email,Phone\n" + "a@x.de,+12125550123\n" * 3,
         "Email,Phone\n" + "a@x.de,2125550123\n" * 2,
         "Email,Phone\n" + "a@x.de,2125550123\n" * 3 + "a@x.de,+4930901820\n" * 40,
     ],
 )
-def test_numbers_of_the_usa_and_a_few_others_are_not_told(
+def test_numbers_of_the_usa_and_a_few_others_are_not_named(
     settings: Settings, store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
 ) -> None:
     _begin(settings, store, tmp_path, content, Choices(confirmed=True))
     assert "USA" not in capsys.readouterr().out
 
 
-def test_with_a_country_nothing_is_told_of_the_usa(
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("Email,Phone,Country\n" + "a@x.org,0151 23456789,DE\n" * 3, "name it: --country DE"),
+        ("Email,Phone\n" + "a@x.fr,06 12 34 56 78\n" * 3, "name it: --country FR"),
+        ("Email,Phone\n" + "a@x.org,020 7946 0958\n" * 3, "for example --country DE"),
+        ("Email,Phone,Country\n" + "a@x.org,0151 23456789,DE\n" * 2, ""),
+        ("Email,Phone,Country\n" + "a@x.org,+49 151 23456789,DE\n" * 3, ""),
+        ("Email,Phone\n" + "a@x.org,n/a\n" * 3, ""),
+    ],
+)
+def test_numbers_that_nobody_can_read_without_their_country_are_named_before_they_are_ignored(
+    settings: Settings, store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, said: str
+) -> None:
+    _begin(settings, store, tmp_path, content, Choices(confirmed=True))
+    output = capsys.readouterr().out
+    message = (
+        "3 of the first 3 phone numbers have no + and would be ignored, since nothing says of which country they are."
+    )
+    assert (message in output) == bool(said)
+    assert said in output
+
+
+def test_with_a_country_nothing_is_said_of_the_usa(
     settings: Settings, store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     content = "Email,Phone,Country\n" + "a@x.org,2125550123,DE\n" * 3
@@ -105,3 +143,10 @@ def test_with_a_country_nothing_is_told_of_the_usa(
 def test_a_sheet_belongs_to_a_workbook(settings: Settings, store: str, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"--sheet: expected a workbook \(.xlsx\)"):
         _begin(settings, store, tmp_path, CONTACTS, Choices(sheet="People"))
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("DE", "DE"), (" gb ", "GB"), ("uk", "GB"), ("XX", None), ("Germany", None), ("", None)]
+)
+def test_a_country_is_named_by_its_code_and_the_uk_by_its_usual_one_too(name: str, code: str | None) -> None:
+    assert country_code(name) == code

@@ -9,10 +9,10 @@ from profile_lookup.commands import import_run
 from profile_lookup.commands.accounts import AccountOption
 from profile_lookup.commands.database import configure, running_database
 from profile_lookup.commands.errors import CommandError
+from profile_lookup.commands.import_report import applied_rows
 from profile_lookup.identity.profile import TraitName
-from profile_lookup.identity.values.phone_numbers import COUNTRIES
 from profile_lookup.imports.files.encodings import codec_name
-from profile_lookup.imports.files.import_options import ImportOptions
+from profile_lookup.imports.files.import_options import ImportOptions, country_code
 
 FileArgument = Annotated[
     Path | None,
@@ -70,7 +70,9 @@ def import_file(
     delimiter: DelimiterOption = None,
     encoding: EncodingOption = None,
     country: CountryOption = None,
-    sheet: Annotated[str | None, typer.Option(help="The sheet of a workbook.", show_default="the first one")] = None,
+    sheet: Annotated[
+        str | None, typer.Option(help="The sheet of a workbook.", show_default="the first that is not hidden or empty")
+    ] = None,
     refused: RefusedOption = None,
     ignored: IgnoredOption = None,
     resume: ResumeOption = None,
@@ -87,6 +89,7 @@ def import_file(
         raise typer.BadParameter("expected FILE and --store, or --resume")
     if resume is not None and (file or store or columns or leave_out or delimiter or encoding or country or sheet):
         raise typer.BadParameter("expected --resume alone: the import has its own file, store and mapping")
+    _refuse_one_file_for_two(file, refused, ignored)
 
     with running_database(configure()) as settings:
         if resume is not None:
@@ -109,9 +112,15 @@ def import_file(
             watched = import_run.begin(settings, file, store, account, choices)
         row = import_run.watch(settings, watched)
         import_run.report(settings, row, refused, ignored)
-    is_nothing_applied = row.created + row.updated + row.merged == 0
-    if row.status != "COMPLETED" or is_nothing_applied or (strict and row.refused):
+    if row.status != "COMPLETED" or applied_rows(row) == 0 or (strict and row.refused):
         raise typer.Exit(1)
+
+
+def _refuse_one_file_for_two(*paths: Path | None) -> None:
+    """Raise `CommandError` if two of the paths are of one file: a report would replace the list of customers."""
+    files = [path.resolve() for path in paths if path is not None]
+    if len(set(files)) < len(files):
+        raise CommandError("FILE, --refused, --ignored: expected a file of its own for each")
 
 
 def _parse_map(text: str) -> tuple[str, TraitName | None]:
@@ -137,7 +146,7 @@ def _parse_encoding(text: str) -> str:
 
 
 def _parse_country(text: str) -> str:
-    country = text.strip().upper()
-    if country not in COUNTRIES:
+    country = country_code(text)
+    if country is None:
         raise CommandError("--country: expected a country by ISO 3166, in two letters, such as DE")
     return country

@@ -6,12 +6,11 @@ from itertools import islice
 from typing import BinaryIO
 
 from profile_lookup.commands.errors import CommandError
-from profile_lookup.errors import RequestRefused, TraitsRefused
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.identity.trait_definitions import CONTACT
 from profile_lookup.imports import wire
 from profile_lookup.imports.columns.column_guesses import complete_mapping, looks_like_a_name
-from profile_lookup.imports.columns.column_mapping import MappedColumn, identifying_columns, refuse_mapping
+from profile_lookup.imports.columns.column_mapping import MappedColumn, identifying_columns
 from profile_lookup.imports.columns.foreign_numbers import ForeignNumbers, foreign_numbers
 from profile_lookup.imports.columns.unmapped_columns import contact_columns
 from profile_lookup.imports.files.csv_records import Record
@@ -67,7 +66,7 @@ def planned(store: StoreRules, file: BinaryIO, named: Mapping[str, TraitName | N
     refuse_unreadable(file, text_format)
     headers = possible_headers(file, text_format, options.delimiter)
     chosen = _chosen([_candidate(store, header, named) for header in headers], named)
-    _refuse_unusable(store, chosen, named)
+    _refuse_unusable(chosen, named)
     layout = _layout(text_format, chosen)
     sample = list(_sample(rows_of(file, layout)))
     decided = {each.column for each in chosen.mapping} | named.keys()
@@ -141,24 +140,24 @@ def _refuse_unknown_traits(store: StoreRules, named: Mapping[str, TraitName | No
             raise CommandError(f"--map: there is no trait {trait}; expected one of {', '.join(sorted(traits))}")
 
 
-def _refuse_unusable(store: StoreRules, chosen: _Candidate, named: Mapping[str, TraitName | None]) -> None:
+def _refuse_unusable(chosen: _Candidate, named: Mapping[str, TraitName | None]) -> None:
     """Raise `CommandError` if no row could be imported by the mapping."""
-    columns = chosen.header.columns
-    names = [each for each in columns if looks_like_a_name(each)]
-    if not {*named} <= {*columns}:
-        known = ", ".join(names or ["nothing that looks like a name"])
-        raise CommandError(f"--map, --leave-out: expected columns that the header has; it has {known}")
-    if not chosen.identifies and len(names) < len(columns) and not named:
+    line, columns = chosen.header.line, chosen.header.columns
+    names = [each for each in columns if each and looks_like_a_name(each)]
+    known = ", ".join(names) or "nothing that looks like a name"
+    if missing := [each for each in named if each not in columns]:
+        raise CommandError(f"--map, --leave-out: line {line} has no column {', '.join(missing)}; it has {known}")
+    if not chosen.identifies and not all(map(looks_like_a_name, columns)) and not named:
         raise CommandError(
-            f"line {chosen.header.line} of the file seems to hold values, and not the names of the columns: insert a "
-            "line above it that says what each column holds, for example Email, Phone, First Name"
+            f"line {line} of the file seems to hold values, and not the names of the columns: insert a line above it "
+            "that says what each column holds, for example Email, Phone, First Name"
         )
-    try:
-        refuse_mapping(store.trait_groups, store.settings, chosen.mapping)
-    except (RequestRefused, TraitsRefused) as refused:
+    if not chosen.identifies:
+        delimiter = ". If it has several columns, name what separates them, --delimiter" if len(columns) == 1 else ""
         raise CommandError(
-            f"--map{str(refused).removeprefix('columnMappings')}, such as a phone number or an e-mail address; "
-            'say which column holds it, for example --map "Contact no.=Contact.phone"'
-        ) from None
+            "no column is known to hold phone numbers, e-mail addresses or what else identifies a person. Say what one "
+            f'of the columns holds, --map "COLUMN=Contact.phone" or --map "COLUMN=Contact.email"; line {line} has '
+            f"{known}{delimiter}. If line {line} holds values, insert a line above it that says what each column holds"
+        )
     if any(len(each.column) > wire.MAX_NAME for each in chosen.mapping):
         raise CommandError(f"--map: expected columns of at most {wire.MAX_NAME} characters")

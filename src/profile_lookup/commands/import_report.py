@@ -15,11 +15,15 @@ from sqlalchemy import Row
 
 from profile_lookup.commands.import_plan import Plan
 from profile_lookup.imports.columns.column_guesses import looks_like_a_name
+from profile_lookup.imports.columns.foreign_numbers import ForeignNumbers
+from profile_lookup.imports.files.workbook import ReadSheet
 from profile_lookup.imports.refused_rows import HEADER, MAX_REPORTED, Reports
 from profile_lookup.web import ids
 
 MAX_SHOWN = 10
 """Refused rows, and ignored cells, that are printed; the others are only counted."""
+
+NO_NAME = "(no name)"
 
 _LINE_INTERVAL = 5.0  # seconds between two lines of progress
 
@@ -30,6 +34,12 @@ def say(text: str) -> None:
     _console.print(text, soft_wrap=True)
 
 
+def show_sheet(sheet: ReadSheet) -> None:
+    """Print which sheet of a workbook is imported, if it has several."""
+    if sheet.others:
+        say(f'The sheet "{sheet.name}" is imported. The workbook also has {", ".join(sheet.others)}: see --sheet.')
+
+
 def show_plan(plan: Plan) -> None:
     """Print the trait of each column, also of the columns that are left out, and what is unclear about the file."""
     traits = {each.column: str(each.trait) for each in plan.mapping}
@@ -38,18 +48,30 @@ def show_plan(plan: Plan) -> None:
         say(f"The names of the columns stand in line {plan.layout.header_line}; what is above them is skipped.")
     for column in plan.unclear_columns:
         say(f"{printable(column)} is left out, but seems to hold phone numbers or e-mail addresses.")
-    if plan.foreign.are_many:
-        country = plan.foreign.likely_country() or "DE"
-        say(
-            f"{plan.foreign.foreign:,} of the first {plan.foreign.numbers:,} phone numbers have no + and would be read "
-            "as numbers of the USA, though the country or the e-mail address beside them names another country. If all "
-            f"numbers without + are from one country, name it: --country {country}"
+    for warning in _foreign_numbers(plan.foreign):
+        say(warning)
+
+
+def _foreign_numbers(numbers: ForeignNumbers) -> Iterator[str]:
+    country = numbers.likely_country()
+    option = f"--country {country}" if country else "by its code, for example --country DE"
+    advice = f"If all numbers without + are from one country, name it: {option}"
+    of_first = f"of the first {numbers.numbers:,} phone numbers have no +"
+    if numbers.are_many(numbers.foreign):
+        yield (
+            f"{numbers.foreign:,} {of_first} and would be read as numbers of the USA, though the country or the e-mail "
+            f"address beside them names another country. {advice}"
+        )
+    if numbers.are_many(numbers.unread):
+        yield (
+            f"{numbers.unread:,} {of_first} and would be ignored, since nothing says of which country they are. "
+            f"{advice}"
         )
 
 
 def printable(column: str) -> str:
-    """Return the column's name. Without a header it may be a value, which is personal data: then it is left out."""
-    return column if looks_like_a_name(column) else "(no name)"
+    """Return the column's name, if it has one. Without a header it may be a value, which is personal data."""
+    return column if column and looks_like_a_name(column) else NO_NAME
 
 
 @contextmanager
@@ -104,16 +126,21 @@ def show_result(row: Row[Any]) -> None:
     seconds = (row.completed_at - row.uploaded_at).total_seconds()
     counts = (row.created, row.updated, row.merged, row.refused, row.empty_lines)
     _print_table(
-        ("created", "updated", "merged", "refused", "warnings", "seconds", "rows/s"),
+        ("created", "updated", "merged", "refused", "empty lines", "seconds", "rows/s"),
         [(*(f"{count:,}" for count in counts), f"{seconds:,.1f}", f"{_done(row) / max(seconds, 0.001):,.0f}")],
         justify="right",
     )
+    if row.rows_total == 0:
+        say("The file has no rows below the names of its columns")
+    elif row.error_detail is None and applied_rows(row) == 0:
+        say("Not a single row was imported: each of them was refused")
     if row.cells_ignored:
-        say(f"{row.cells_ignored:,} cells were ignored; the rest of their rows was imported")
+        rows = "its row" if row.cells_ignored == 1 else "their rows"
+        say(f"{_were(row.cells_ignored, 'cell')} ignored; the rest of {rows} was imported")
     for notice in row.notices or ():
         say(_notice(notice))
     if row.evicted:
-        say(f"{row.evicted:,} identifiers were dropped by the limit of their type")
+        say(f"{_were(row.evicted, 'identifier')} dropped by the limit of their type")
 
 
 def _notice(notice: Mapping[str, Any]) -> str:
@@ -155,15 +182,25 @@ def show_lines(row: Row[Any], part: ReportPart, first: Sequence[Sequence[str]], 
         say(f"{part.name.capitalize()}:")
         _print_table(HEADER, first)
     if path is not None:
-        say(f"{count:,} {part.name}, {kept}: {path}")
+        say(f"{count:,} {part.name}, {kept}: {path}" if count else f"No {part.name}: {path} has only its header")
     elif count > len(first):
         again = f"profile-lookup import --resume {ids.import_id(row.id)} {part.option} FILE"
         say(f"{len(first)} of {count:,} {part.name}; {kept}: {again}")
 
 
+def applied_rows(row: Row[Any]) -> int:
+    """Return the number of rows by which a profile was created, updated or merged."""
+    applied: int = row.created + row.updated + row.merged
+    return applied
+
+
 def _done(row: Row[Any]) -> int:
-    done: int = row.created + row.updated + row.merged + row.refused
+    done: int = applied_rows(row) + row.refused
     return done
+
+
+def _were(count: int, noun: str) -> str:
+    return f"{count:,} {noun} was" if count == 1 else f"{count:,} {noun}s were"
 
 
 def _print_table(header: Sequence[str], rows: Iterable[Sequence[str]], *, justify: Any = "left") -> None:

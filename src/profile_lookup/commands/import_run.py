@@ -62,7 +62,7 @@ class Choices:
     """What a person said about a file.
 
     - `named`: the traits of columns; None leaves a column out
-    - `sheet`: that of a workbook; None is the first one
+    - `sheet`: that of a workbook; None is the first one that is not hidden and not empty
     - `confirmed`: whether the mapping is correct without a question
     """
 
@@ -84,7 +84,7 @@ def begin(settings: Settings, path: Path, store_id: str, account: str | None, ch
         if choices.confirmed or not sys.stdin.isatty():
             _refuse_unclear_columns(plan.unclear_columns)
         else:
-            typer.confirm("Import it so?", abort=True)
+            typer.confirm("Import the file like this?", abort=True)
         return Import(store.id, asyncio.run(_stage(settings, store, file, path.name, plan, options)))
 
 
@@ -152,7 +152,7 @@ def _as_csv(settings: Settings, file: BinaryIO, choices: Choices) -> Iterator[tu
         yield file, choices.options
         return
     with scratch_file(settings.upload_directory) as converted:
-        write_sheet_as_csv(file, choices.sheet, converted)
+        import_report.show_sheet(write_sheet_as_csv(file, choices.sheet, converted))
         yield converted, replace(choices.options, delimiter=",", encoding="utf-8")
 
 
@@ -164,14 +164,16 @@ def _refuse_odd_file(file: BinaryIO) -> None:
 
 def _refuse_unclear_columns(columns: Sequence[str]) -> None:
     """Raise `CommandError` if columns would be left out though they seem to hold phone numbers or e-mail addresses."""
-    if columns:
-        shown = [import_report.printable(each) for each in columns]
-        options = " or ".join(f'--map "{shown[0]}={each}"' for each in ("Contact.phone", "Contact.email"))
-        raise CommandError(
-            "nothing was imported, since these columns would be left out, but seem to hold phone numbers or e-mail "
-            f"addresses: {', '.join(shown)}. Say for each what it holds, {options}, or leave it out, "
-            f'--leave-out "{shown[0]}"'
-        )
+    if not columns:
+        return
+    shown = [import_report.printable(each) for each in columns]
+    advice = 'Say for each what it holds, --map "{0}=Contact.phone" or --map "{0}=Contact.email", or --leave-out "{0}"'
+    if import_report.NO_NAME in shown:
+        advice = "First give each column a short name in the file"
+    raise CommandError(
+        "nothing was imported, since these columns would be left out, but seem to hold phone numbers or e-mail "
+        f"addresses: {', '.join(shown)}. {advice.format(shown[0])}"
+    )
 
 
 async def _find_store(settings: Settings, account: str | None, store_id: str) -> StoreRules:

@@ -20,7 +20,7 @@ _TEXT_FORMULA = re.compile(r'="((?:[^"]|"")*)"')
 _ERROR_OF_A_SPREADSHEET = re.compile(
     r"#{3,}|#(?:NAME\?|REF!|VALUE!|DIV/0!|NUM!|NULL!|SPILL!|CALC!|FIELD!|BUSY!)", re.IGNORECASE
 )
-_SCIENTIFIC = re.compile(r"[-+]?[0-9]+(?:[.,][0-9]+)?E\+[0-9]+", re.IGNORECASE)
+_SCIENTIFIC = re.compile(r"[-+]?[0-9]+(?:[.,][0-9]+)?E\+[0-9]+|[0-9][.,][0-9]+E[0-9]+", re.IGNORECASE)
 
 _PLAIN: Mapping[Normalization, re.Pattern[str]] = {
     "phone": re.compile(r"[0-9+(][0-9+() ./-]*"),
@@ -99,8 +99,8 @@ def _values(cell: str, normalization: Normalization) -> Iterator[str]:
     text = text[1:].removesuffix("'") if text.startswith("'") else _without_formula(text)
     if _SCIENTIFIC.fullmatch(text):
         raise ValueRefused(
-            "a spreadsheet shortened this number (as 4.5E+11 is) and its last digits are lost: "
-            'format the column as "Number" without decimals, and save the file again'
+            "a spreadsheet shortened this number (as 4.5E+11 is), and the file lacks its last digits: in the original "
+            'spreadsheet, format the column as "Number" without decimals, and save the file again'
         )
     if "<" in text:
         text = _without_tags(text)

@@ -7,19 +7,24 @@ from typing import BinaryIO, NoReturn
 
 from profile_lookup.errors import FileRefused
 
-ENCODINGS = frozenset(
+_SINGLE_BYTE = frozenset(
     {
-        "utf-8", "utf-16", "utf-16-le", "utf-16-be", "ascii",
-        *(f"cp{page}" for page in (437, 850, 852, 857, 866, 874, 932, 949, 950, *range(1250, 1259))),
+        *(f"cp{page}" for page in (437, 850, 852, 857, 866, 874, *range(1250, 1259))),
         *(f"iso8859-{part}" for part in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 16)),
         "mac-roman", "mac-latin2", "mac-cyrillic", "mac-greek", "mac-turkish", "koi8-r", "koi8-u",
-        "shift_jis", "euc_jp", "iso2022_jp", "gbk", "gb2312", "gb18030", "big5", "euc_kr",
     }
 )  # fmt: skip
+"""Encodings by which any bytes are some text, also those of UTF-8."""
+ENCODINGS = _SINGLE_BYTE | {
+    "utf-8", "utf-16", "utf-16-le", "utf-16-be", "ascii",
+    "cp932", "cp949", "cp950", "shift_jis", "euc_jp", "iso2022_jp", "gbk", "gb2312", "gb18030", "big5", "euc_kr",
+}  # fmt: skip
 """The encodings that a file may have, by the names of Python's codecs. Some others would take quadratic time."""
 
 _MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _SAVE_AS_CSV = 'save it as "CSV UTF-8" (in Excel: File, Save As, CSV UTF-8)'
+_OPTION = "(`--encoding`, over HTTP `encoding`)"
+_NAME_ITS_ENCODING = f"name its encoding {_OPTION}"
 _OTHER_FORMATS = {
     b"PK\x03\x04": "an Excel workbook (.xlsx) or another packed file",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls)",
@@ -74,6 +79,16 @@ def text_format_of(file: BinaryIO, encoding: str | None = None) -> TextFormat:
 
 def refuse_unreadable(file: BinaryIO, text_format: TextFormat) -> None:
     """Raise `FileRefused` if the file is not in its encoding, or holds NUL, which no identifier or trait may hold."""
+    _decode(file, text_format)
+    if text_format.encoding in _SINGLE_BYTE and _is_utf_8(file):
+        raise FileRefused(
+            f"this file is UTF-8: read as {text_format.encoding}, letters with accents would be wrong. Leave out its "
+            f"encoding {_OPTION}"
+        )
+
+
+def _decode(file: BinaryIO, text_format: TextFormat) -> None:
+    """Decode the whole file. Raises `FileRefused` at the first byte that is no text, or is NUL."""
     decoder = codecs.getincrementaldecoder(text_format.encoding)()
     file.seek(text_format.start)
     start = text_format.start  # where the chunk begins in the file
@@ -96,6 +111,20 @@ def refuse_unreadable(file: BinaryIO, text_format: TextFormat) -> None:
         start += len(chunk)
 
 
+def _is_utf_8(file: BinaryIO) -> bool:
+    """Return whether the file holds other letters than those of ASCII, all in UTF-8. No other text looks like that."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    is_ascii = True
+    file.seek(0)
+    try:
+        while chunk := file.read(_READ_SIZE):
+            is_ascii = decoder.decode(chunk).isascii() and is_ascii
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return not is_ascii
+
+
 def _length_of_marks(beginning: bytes, mark: bytes) -> int:
     """Return the length of all marks: programs that add one to a file do not always see that it has one."""
     length = 0
@@ -108,6 +137,10 @@ def _refuse_encoding(file: BinaryIO, text_format: TextFormat, offset: int) -> No
     place = _place(file, text_format, offset)
     if text_format.encoding != "utf-8":
         raise FileRefused(f"{place}: this is no text in the encoding {text_format.encoding}; {_SAVE_AS_CSV}")
+    if _has_other_letters(file, text_format.start, offset):
+        raise FileRefused(
+            f"{place}: expected UTF-8, which the text before it is. Type this place anew, and {_SAVE_AS_CSV}"
+        )
     raise FileRefused(f"{place}: expected UTF-8. {_likely_encoding(file, offset)}")
 
 
@@ -118,7 +151,7 @@ def _refuse_nul(file: BinaryIO, text_format: TextFormat, offset: int) -> NoRetur
     advice = ""
     if is_utf_16:
         encoding = "utf-16-le" if sample.find(0) % 2 else "utf-16-be"
-        advice = f". This looks like UTF-16 without its byte order mark: name its encoding, {encoding}"
+        advice = f". This looks like UTF-16 without its byte order mark: {_NAME_ITS_ENCODING}: {encoding}"
     raise FileRefused(f"{_place(file, text_format, offset)}: expected no NUL character{advice}")
 
 
@@ -135,7 +168,14 @@ def _likely_encoding(file: BinaryIO, offset: int) -> str:
     else:
         likely = "It looks like the older encoding of a language with another alphabet"
         named = "cp1251 (Cyrillic), cp1253 (Greek), shift_jis (Japanese) or gbk (Chinese)"
-    return f"{likely}: {_SAVE_AS_CSV}, or name its encoding, {named}"
+    return f"{likely}: {_SAVE_AS_CSV}, or {_NAME_ITS_ENCODING}: {named}"
+
+
+def _has_other_letters(file: BinaryIO, start: int, end: int) -> bool:
+    """Return whether there are other letters than those of ASCII shortly before the end of this part of the file."""
+    start = max(start, end - _SAMPLE_SIZE)
+    file.seek(start)
+    return not file.read(end - start).isascii()
 
 
 def _place(file: BinaryIO, text_format: TextFormat, offset: int) -> str:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from profile_lookup.identity.values.phone_numbers import COUNTRIES
+
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
@@ -16,3 +18,10 @@ class ImportOptions:
     encoding: str | None = None
     country: str | None = None
     is_strict: bool = False
+
+
+def country_code(name: str) -> str | None:
+    """Return the country with this code (ISO 3166) in any case, or None if it has no phone numbers. UK means GB."""
+    code = name.strip().upper()
+    code = "GB" if code == "UK" else code
+    return code if code in COUNTRIES else None

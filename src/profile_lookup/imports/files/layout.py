@@ -48,11 +48,11 @@ class Extent:
 def possible_headers(file: BinaryIO, text_format: TextFormat, delimiter: str | None = None) -> list[Header]:
     """Return what may be the header: each of the first records, split at each delimiter that the file may have.
 
-    The earlier record comes first. A line `sep=;`, which Excel writes and reads, names the delimiter and is no record.
-    Raises `FileRefused` if the file is empty.
+    The earlier record comes first. A line `sep=;`, which Excel writes and reads, is no record: it names the delimiter
+    that is tried first. Raises `FileRefused` if the file is empty.
     """
     line_of_separator, separator = _separator(file, text_format)
-    delimiters = (delimiter,) if delimiter else (separator,) if separator else DELIMITERS
+    delimiters = [delimiter] if delimiter else dict.fromkeys((separator or DELIMITERS[0], *DELIMITERS))
     found: list[tuple[int, Header]] = []
     refusal = FileRefused("expected a header: the file is empty")
     for each in delimiters:

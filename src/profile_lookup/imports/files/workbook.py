@@ -6,16 +6,20 @@ line, so that a line's number is that of its row.
 """
 
 import csv
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import date
 from importlib.util import find_spec
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from zipfile import BadZipFile, ZipFile
 
 from profile_lookup.errors import FileRefused
+
+if TYPE_CHECKING:
+    from python_calamine import CalamineSheet, CalamineWorkbook
 
 MAX_SIZE = 20 << 20  # bytes
 MAX_UNPACKED_SIZE = 256 << 20  # bytes
@@ -32,14 +36,24 @@ _NOT_READABLE = (
 )
 
 
+class ReadSheet(NamedTuple):
+    """The name of the sheet that was read, and the names of the workbook's other sheets, fit for a terminal."""
+
+    name: str
+    others: Sequence[str]
+
+
 def is_workbook(file: BinaryIO) -> bool:
     """Return whether the file is packed, as a workbook is. No CSV file begins like it."""
     file.seek(0)
     return file.read(len(_SIGNATURE)) == _SIGNATURE
 
 
-def write_sheet_as_csv(workbook: BinaryIO, sheet: str | None, target: BinaryIO) -> None:
-    """Write a sheet of the workbook, or the first one, to the target, as CSV with commas. Raises `FileRefused`."""
+def write_sheet_as_csv(workbook: BinaryIO, sheet: str | None, target: BinaryIO) -> ReadSheet:
+    """Write a sheet of the workbook to the target, as CSV with commas, and return which sheet it is.
+
+    Without a name, it is the first one that is not hidden and not empty. Raises `FileRefused`.
+    """
     if find_spec("python_calamine") is None:
         raise FileRefused(
             "this is an Excel workbook. To read it, install profile-lookup[xlsx]; or save it as CSV UTF-8 in Excel "
@@ -62,6 +76,7 @@ def write_sheet_as_csv(workbook: BinaryIO, sheet: str | None, target: BinaryIO) 
         raise FileRefused(done.stderr.decode().strip())
     if done.returncode != 0:
         raise FileRefused(_NOT_READABLE)
+    return ReadSheet(*json.loads(done.stderr.splitlines()[-1]))
 
 
 def _refuse_large(workbook: BinaryIO) -> None:
@@ -92,16 +107,37 @@ def _main() -> None:
 
     try:
         with CalamineWorkbook.from_filelike(sys.stdin.buffer) as workbook:
-            names = workbook.sheet_names
-            wanted = sys.argv[1] if len(sys.argv) > 1 else next(iter(names), None)
-            if wanted not in names:
-                sys.stderr.write(f"--sheet: this workbook has no such sheet; it has {', '.join(names)}")
-                sys.exit(_REFUSED)
-            rows = workbook.get_sheet_by_name(wanted).iter_rows()
+            sheet = _named_sheet(workbook, sys.argv[1]) if len(sys.argv) > 1 else _first_sheet(workbook)
+            rows = sheet.iter_rows()
             with open(sys.stdout.fileno(), "w", encoding="utf-8", newline="", closefd=False) as target:
                 csv.writer(target, lineterminator="\n").writerows(list(_cells(row)) if any(row) else [] for row in rows)
+            others = [_printable(each) for each in workbook.sheet_names if each != sheet.name]
+            json.dump(ReadSheet(_printable(sheet.name), others), sys.stderr)
     except CalamineError:
         sys.exit(1)
+
+
+def _named_sheet(workbook: "CalamineWorkbook", wanted: str) -> "CalamineSheet":
+    """Return the sheet with this name. As in Excel, case does not count."""
+    names = {name.casefold(): name for name in workbook.sheet_names}
+    if wanted.casefold() not in names:
+        known = ", ".join(map(_printable, workbook.sheet_names))
+        sys.stderr.write(f"--sheet: this workbook has no such sheet; it has {known}")
+        sys.exit(_REFUSED)
+    return workbook.get_sheet_by_name(names[wanted.casefold()])
+
+
+def _first_sheet(workbook: "CalamineWorkbook") -> "CalamineSheet":
+    """Return the first sheet that people see and that holds something; if there is none, the first one."""
+    from python_calamine import SheetVisibleEnum  # noqa: PLC0415 -- installed with the extra only
+
+    visible = [each.name for each in workbook.sheets_metadata if each.visible == SheetVisibleEnum.Visible]
+    filled = (sheet for sheet in map(workbook.get_sheet_by_name, visible) if sheet.height)
+    return next(filled, None) or workbook.get_sheet_by_index(0)
+
+
+def _printable(name: str) -> str:
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in name)
 
 
 def _limit_memory() -> None:
