@@ -1,7 +1,7 @@
 """Suspects cost the writes less: docs/decisions/0051-cheaper-writes.md.
 
-The function that counts names runs one statement instead of five, and no foreign key is checked for each suspect. Whoever
-merges or erases profiles deletes their suspects.
+The function that counts names runs one statement instead of five, and no foreign key is checked for each suspect.
+Whoever merges or erases profiles deletes their suspects.
 """
 
 from typing import Any
@@ -21,8 +21,8 @@ as $$
 declare
     changed identifier;
 begin
-    -- A value with at least two names makes both suspects, so that one statement does everything. A value may have 1,000
-    -- names, and many values of a profile may change at once.
+    -- A value with at least two names makes both suspects, so that one statement does everything. A value may have
+    -- 1,000 names, and many values of a profile may change at once.
     if tg_op <> 'DELETE' and cardinality(new.names) >= 2 then
         insert into suspect (store_id, profile_id, reason, id_type, value_hash, severity)
         select

@@ -11,8 +11,8 @@ as $$
 declare
     changed identifier;
 begin
-    -- A value with at least two names makes both suspects, so that one statement does everything. A value may have 1,000
-    -- names, and many values of a profile may change at once.
+    -- A value with at least two names makes both suspects, so that one statement does everything. A value may have
+    -- 1,000 names, and many values of a profile may change at once.
     if tg_op <> 'DELETE' and cardinality(new.names) >= 2 then
         insert into suspect (store_id, profile_id, reason, id_type, value_hash, severity)
         select

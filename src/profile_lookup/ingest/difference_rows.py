@@ -1,12 +1,11 @@
 """The rows that a difference inserts, updates and deletes, as the parameters of one statement."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from profile_lookup.database.documents import actor_text, serialized_traits
+from profile_lookup.database.documents import actor_text, json_text, serialized_traits
 from profile_lookup.database.event_rows import EVENT_COLUMNS, event_row
 from profile_lookup.database.fuzzy_key import fuzzy_key
 from profile_lookup.identity.difference import Difference
@@ -86,7 +85,7 @@ def rows_of(table: str, named: str | None = None) -> str:
 
 
 def _traits(traits: Mapping[TraitName, Trait], created_at: datetime | None = None) -> str:
-    return json.dumps(serialized_traits(traits, created_at))
+    return json_text(serialized_traits(traits, created_at))
 
 
 def _recorded(store_id: UUID, events: Sequence[Event]) -> list[tuple[object, ...]]:
