@@ -62,7 +62,9 @@ async def measure(url: str, people: int) -> dict[tuple[str, str], Size]:
                 [{"email": _person(each)["email"], "chat": f"visitor-{each}"} for each in numbers],
             )
         ):
-            await _write(database, store, contacts, START + timedelta(days=days), [make_actor(each) for each in numbers])
+            await _write(
+                database, store, contacts, START + timedelta(days=days), [make_actor(each) for each in numbers]
+            )
     async with database.statements() as connection:
         await connection.execute(text("vacuum event"))
         rows = (await connection.execute(_SIZES)).all()

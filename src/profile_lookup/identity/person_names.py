@@ -109,11 +109,11 @@ def depend_on_names(profiles: Collection[Profile], changes: Collection[Change]) 
     A single value joins nobody to a profile, unless its request is addressed to another one.
     """
     written = {written_name(change.traits) for change in changes} - {None}
-    held = {held_name(profile.traits) for profile in profiles}
-    if written and any({name} != written for name in held):
+    if written and any({held_name(profile.traits)} != written for profile in profiles):
         return True
-    may_join = len(changes) == 1 or any(len(change.incoming) > 1 for change in changes)
-    return may_join and len(held - {None}) >= MIN_NAMES
+    if len(changes) > 1 and not any(len(change.incoming) > 1 for change in changes):
+        return False
+    return len({held_name(profile.traits) for profile in profiles} - {None}) >= MIN_NAMES
 
 
 def _name(part_of: Callable[[TraitName], object]) -> str | None:

@@ -183,12 +183,15 @@ class ProfileReplay:
     def _counts(self, change: Change, known: UUID | None) -> dict[NormalizedIdentifier, Count]:
         """Return the count of names of each value by which the change would join somebody who has another name."""
         counts: dict[NormalizedIdentifier, Count] = {}
+        written = written_name(change.traits)
+        if written is None:
+            return counts
         for identifier in change.incoming:
             holder = self._unique_holder(identifier) if self._joins_by_itself(identifier) else None
             if holder is None or holder.id == known:
                 continue
-            written, held = written_name(change.traits), held_name(holder.traits)
-            if written is not None and written != held:
+            held = held_name(holder.traits)
+            if written != held:
                 limit = self._blocked_values.max_profiles_per_value
                 counts[identifier] = count(holder.names.get(identifier, ()), held, written, limit)
         return counts
