@@ -47,7 +47,7 @@ UPDATES = 50  # in each round
 async def measure(url: str, identifiers: int, events: int, rounds: int) -> dict[str, list[float]]:
     """Return the milliseconds of the writes of each kind."""
     database = Database(url, pool_size=1)
-    store = await _make_store(database)
+    store = await make_store(database, RULES)
     collect_seldom()
     kinds: dict[str, list[float]] = {
         name: [] for name in ("update", "update of the large profile", "newest join", "oldest join", "all joins")
@@ -63,11 +63,12 @@ async def measure(url: str, identifiers: int, events: int, rounds: int) -> dict[
     return kinds
 
 
-async def _make_store(database: Database) -> StoreRules:
+async def make_store(database: Database, rules: IdentityResolutionSettings) -> StoreRules:
+    """Make an account with a store that has these rules."""
     async with database.transaction() as connection:
         account_id = await ensure_account(connection, "benchmark", Credentials("ACbenchmark", digest("no secret")))
         store_id = await stores.create(connection, account_id, display_name="", description=None, max_stores=1)
-        await identity_settings.replace(connection, await rules_in_force(connection, account_id, store_id), RULES)
+        await identity_settings.replace(connection, await rules_in_force(connection, account_id, store_id), rules)
         return await rules_in_force(connection, account_id, store_id)
 
 

@@ -64,6 +64,28 @@ async def test_the_names_of_all_values_of_a_profile_are_counted_together(
     assert first == {"profileId": profile_id, "reason": "namesDisagree", "count": 3}
 
 
+@pytest.mark.parametrize("how", ["create", "identifier", "bulk"])
+async def test_a_merge_by_a_request_without_a_name_makes_a_suspect(
+    client: httpx.AsyncClient, store_id: str, how: str
+) -> None:
+    ann = await make_profile(client, store_id, email="ann@example.com", firstName="Ann")
+    await make_profile(client, store_id, chat="c-1", firstName="Bob")
+    if how == "create":
+        await make_profile(client, store_id, email="ann@example.com", chat="c-1")
+    elif how == "identifier":
+        path = f"/v1/Stores/{store_id}/Profiles/{ann}/Identifiers"
+        added = await client.post(path, json={"idType": "chat", "value": "c-1"})
+        assert added.status_code == 202, added.text
+    else:
+        profiles = [{"traits": {"Contact": {"email": "ann@example.com", "chat": "c-1"}}}]
+        await finished(client, await client.put(f"/v1/Stores/{store_id}/Profiles/Bulk", json={"profiles": profiles}))
+    suspects = await _suspects(client, store_id)
+    assert {"profileId": ann, "reason": "namesDisagree", "count": 2} in suspects
+    shared = [each["by"] for each in suspects if each["reason"] == "sharedValue" and each["count"] == 2]
+    assert {"idType": "chat", "value": "c-1"} in shared
+    assert ({"idType": "email", "value": "ann@example.com"} in shared) == (how != "identifier")
+
+
 async def test_a_profile_with_very_many_identifiers_is_a_suspect_as_long_as_it_has_them(
     client: httpx.AsyncClient, store_id: str
 ) -> None:

@@ -68,7 +68,7 @@ def cases(draw: st.DrawFn) -> Case:
     )
     incoming = st.lists(identifiers, min_size=1, max_size=4, unique=True)
     traits = st.dictionaries(
-        st.sampled_from(("city", "state")).map(lambda name: TraitName("Contact", name)),
+        st.sampled_from(("city", "firstName")).map(lambda name: TraitName("Contact", name)),
         st.sampled_from(("x", "y", ["x", 1, True], None)),
     )
     changes = st.builds(Change, incoming.map(tuple), traits)

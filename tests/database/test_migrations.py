@@ -84,7 +84,6 @@ def test_functions_and_triggers_are_those_in_their_files(database_url: str, empt
         "take_turn",
         "make_turn",
         "count_names",
-        "put_suspect",
     )
     for definition in (*[f"{functions}'{name}'" for name in names], triggers):
         assert _fetch_value(database_url, definition) == _fetch_value(empty_database_url, definition)

@@ -51,7 +51,8 @@ def _attempts(chosen: random.Random) -> list[Attempt]:
             NormalizedIdentifier(chosen.choice(ID_TYPES), NormalizedValue(value))
             for value in (chosen.choice("abcdef"), *(f"{number} {place}" for place in range(chosen.choice((0, 3, 25)))))
         ]
-        traits = {TraitName("Contact", "firstName"): chosen.choice(("Ann", "Bob", "Cid"))}
+        name = chosen.choice(("Ann", "Bob", "Cid", None))
+        traits = {} if name is None else {TraitName("Contact", "firstName"): name}
         attempts.append(Attempt(Change(tuple(dict.fromkeys(incoming)), traits), START + timedelta(seconds=number)))
     return attempts
 

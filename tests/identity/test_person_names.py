@@ -135,6 +135,46 @@ def test_names_move_with_their_value_when_profiles_merge() -> None:
     assert replay.difference().names == {(UUID(int=1), identifier("email:a@x")): (1, 2, 3)}
 
 
+def test_a_request_without_a_name_counts_the_names_of_those_whom_it_joins() -> None:
+    replay = replaying()
+    ann, bob, again, joined = apply(
+        replay,
+        written("email:a@x", first="Ann"),
+        written("phone:+13175550001", first="Bob"),
+        written("chat:c-1", first="ann"),
+        written("email:a@x", "phone:+13175550001", "chat:c-1", "whatsapp:w-1"),
+    )
+    assert ann == joined
+    names = replay.difference().names
+    assert {each: len(counted) for (_, each), counted in names.items()} == dict.fromkeys(
+        identifiers("email:a@x", "phone:+13175550001", "chat:c-1"), 2
+    )
+    assert bob < again
+
+
+def test_a_request_without_a_name_counts_nothing_if_it_joins_one_name() -> None:
+    replay = replaying()
+    apply(
+        replay,
+        written("email:a@x", first="Ann"),
+        written("phone:+13175550001", first="ANN"),
+        written("chat:c-1"),
+        written("email:a@x", "phone:+13175550001", "chat:c-1"),
+    )
+    assert replay.difference().names == {}
+
+
+def test_an_allowed_value_counts_no_names_of_those_whom_it_joins() -> None:
+    replay = replaying(allowed=(identifier("email:a@x"),))
+    apply(
+        replay,
+        written("email:a@x", first="Ann"),
+        written("phone:+13175550001", first="Bob"),
+        written("email:a@x", "phone:+13175550001"),
+    )
+    assert [each for _, each in replay.difference().names] == [identifier("phone:+13175550001")]
+
+
 def test_names_matter_only_if_they_may_differ() -> None:
     ada = Profile(UUID(int=1), {identifier("email:a@x"): NOW}, {contact("firstName"): Trait("Ada", NOW)})
     nobody = Profile(UUID(int=2), {}, {})
@@ -142,6 +182,12 @@ def test_names_matter_only_if_they_may_differ() -> None:
     assert depend_on_names([ada], [other])
     assert depend_on_names([ada], [same, other])
     assert depend_on_names([ada, nobody], [same])
+    bo = Profile(UUID(int=3), {identifier("phone:+13175550001"): NOW}, {contact("firstName"): Trait("Bo", NOW)})
+    joining = written("email:a@x", "phone:+13175550001")
+    assert depend_on_names([ada, bo], [joining, nameless])
+    assert depend_on_names([ada, bo], [nameless])  # it may be addressed to the other one
+    assert not depend_on_names([ada, bo], [nameless, nameless])
+    assert not depend_on_names([ada, nobody], [joining])
     assert not depend_on_names([ada], [same, same, nameless])
     assert not depend_on_names([ada, nobody], [nameless])
     assert not depend_on_names([], [other])

@@ -3,7 +3,6 @@
 A profile to which nothing has happened since it was created has no row: its own row says all that the event would say.
 """
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple, cast
@@ -12,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.database.documents import json_text
 from profile_lookup.identity.history.event import Event, EventKind
 from profile_lookup.identity.history.event_document import event_document, event_of_document
 
@@ -79,7 +79,7 @@ EVENT_COLUMNS = {
 
 def event_row(store_id: UUID, event: Event) -> tuple[object, ...]:
     """Return the values of `EVENT_COLUMNS`."""
-    document = json.dumps(event_document(event), separators=(",", ":"))
+    document = json_text(event_document(event))
     return event.id, event.profile_id, event.kind, event.at, document, _repetition_key(store_id, event)
 
 

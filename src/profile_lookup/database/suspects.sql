@@ -9,50 +9,49 @@ returns trigger
 language plpgsql
 as $$
 declare
-    changed identifier := case when tg_op = 'DELETE' then old else new end;
-    names_of_value integer;
-    names_of_profile integer;
+    changed identifier;
 begin
+    -- A value with at least two names makes both suspects, so that one statement does everything. A value may have
+    -- 1,000 names, and many values of a profile may change at once.
+    if tg_op <> 'DELETE' and cardinality(new.names) >= 2 then
+        insert into suspect (store_id, profile_id, reason, id_type, value_hash, severity)
+        select
+            new.store_id, new.profile_id, 'sharedValue', new.id_type, hashtextextended(new.value, 0),
+            cardinality(new.names)
+        union all
+        select new.store_id, new.profile_id, 'namesDisagree', '', 0, (
+            select count(distinct counted.name)
+            from identifier i cross join lateral unnest(i.names[1 : 100]) as counted (name)
+            where i.store_id is not distinct from new.store_id and i.profile_id = new.profile_id
+        )
+        on conflict on constraint suspect_pkey do update set severity = excluded.severity
+        where suspect.severity <> excluded.severity;
+        return null;
+    end if;
+
+    changed := case when tg_op = 'DELETE' then old else new end;
     if not exists (select from profile p where p.store_id = changed.store_id and p.id = changed.profile_id) then
-        return null;  -- it was merged or erased, and its suspects are deleted with it
+        return null;  -- whoever merged or erased it deletes its suspects
     end if;
-
-    select max(cardinality(i.names)) into names_of_value
-    from identifier i
-    where i.store_id is not distinct from changed.store_id and i.profile_id = changed.profile_id
-        and i.id_type = changed.id_type and i.value = changed.value;
-    perform put_suspect(
-        changed.store_id, changed.profile_id, 'sharedValue', changed.id_type, hashtextextended(changed.value, 0),
-        names_of_value
-    );
-
-    -- A value may have 1,000 names, and many values of a profile may change at once.
-    select count(distinct counted.name) into names_of_profile
-    from identifier i cross join lateral unnest(i.names[1 : 100]) as counted (name)
-    where i.store_id is not distinct from changed.store_id and i.profile_id = changed.profile_id;
-    perform put_suspect(changed.store_id, changed.profile_id, 'namesDisagree', '', 0, names_of_profile);
+    delete from suspect s
+    where s.store_id = changed.store_id and s.profile_id = changed.profile_id and s.reason = 'sharedValue'
+        and s.id_type = changed.id_type and s.value_hash = hashtextextended(changed.value, 0)
+        and not exists (
+            select from identifier i
+            where i.store_id is not distinct from changed.store_id and i.profile_id = changed.profile_id
+                and i.id_type = changed.id_type and i.value = changed.value and cardinality(i.names) >= 2
+        );
+    update suspect s
+    set severity = (
+        select count(distinct counted.name)
+        from identifier i cross join lateral unnest(i.names[1 : 100]) as counted (name)
+        where i.store_id is not distinct from changed.store_id and i.profile_id = changed.profile_id
+    )
+    where s.store_id = changed.store_id and s.profile_id = changed.profile_id and s.reason = 'namesDisagree';
+    delete from suspect s
+    where s.store_id = changed.store_id and s.profile_id = changed.profile_id and s.reason = 'namesDisagree'
+        and s.severity < 2;
     return null;
-end
-$$;
-
--- Replaces the severity of a suspect, or deletes the suspect if there are fewer than two names.
-create function put_suspect(
-    in_store uuid, of_profile uuid, for_reason text, of_type text, of_value bigint, new_severity integer
-)
-returns void
-language plpgsql
-as $$
-begin
-    if coalesce(new_severity, 0) < 2 then
-        delete from suspect s
-        where s.store_id = in_store and s.profile_id = of_profile and s.reason = for_reason and s.id_type = of_type
-            and s.value_hash = of_value;
-        return;
-    end if;
-    insert into suspect (store_id, profile_id, reason, id_type, value_hash, severity)
-    values (in_store, of_profile, for_reason, of_type, of_value, new_severity)
-    on conflict on constraint suspect_pkey do update set severity = excluded.severity
-    where suspect.severity <> excluded.severity;
 end
 $$;
 

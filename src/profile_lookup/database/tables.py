@@ -341,7 +341,7 @@ identifier = Table(
 
 # Profiles that may be several people: a value was written under several names, a profile's names disagree, or it has
 # very many identifiers. Triggers keep the first two up to date (database/suspects.sql), and the writes keep the third
-# (ingest/large_profiles.py).
+# (ingest/large_profiles.py). No foreign key, since to check it for each suspect would take longer than to write it.
 suspect = Table(
     "suspect",
     metadata,
@@ -353,7 +353,6 @@ suspect = Table(
     Column("value_hash", BigInteger, primary_key=True, autoincrement=False),
     # How many names, or identifiers.
     Column("severity", Integer, nullable=False),
-    ForeignKeyConstraint(["store_id", "profile_id"], ["profile.store_id", "profile.id"], ondelete="CASCADE"),
     CheckConstraint("reason in ('manyIdentifiers', 'sharedValue', 'namesDisagree')", name="reason"),
     Index("suspect_worst_idx", "store_id", "severity", "reason", "profile_id", "id_type", "value_hash"),
 )

@@ -83,15 +83,43 @@ def united_names(
     return {identifier: counted for identifier, counted in names.items() if len(counted) >= MIN_NAMES}
 
 
+def joined_names(
+    profiles: Sequence[Profile], values: Collection[NormalizedIdentifier]
+) -> dict[NormalizedIdentifier, tuple[int, ...]]:
+    """Return the counted names of these values, by which a request without a name joins the profiles.
+
+    Each value counts the names of all the profiles, its holder's first. Nothing is counted if they have the same name.
+    """
+    held = {profile.id: _hash(name) for profile in profiles if (name := held_name(profile.traits)) is not None}
+    if len(set(held.values())) < MIN_NAMES:
+        return {}
+    names: dict[NormalizedIdentifier, tuple[int, ...]] = {}
+    for profile in profiles:
+        first = (held[profile.id],) if profile.id in held else ()
+        for value in values:
+            if value in profile.identifiers:
+                names[value] = united(names.get(value, ()), profile.names.get(value, first))
+    return {value: united(counted, tuple(held.values())) for value, counted in names.items()}
+
+
 def depend_on_names(profiles: Collection[Profile], changes: Collection[Change]) -> bool:
-    """Return whether the counted names of the profiles' values may matter when the changes are applied."""
+    """Return whether the counted names of the profiles' values may matter when the changes are applied.
+
+    That is so if a name is written that some of the profiles do not have, or if profiles with different names may join.
+    A single value joins nobody to a profile, unless its request is addressed to another one.
+    """
     written = {written_name(change.traits) for change in changes} - {None}
-    return bool(written) and any({held_name(profile.traits)} != written for profile in profiles)
+    if written and any({held_name(profile.traits)} != written for profile in profiles):
+        return True
+    if len(changes) > 1 and not any(len(change.incoming) > 1 for change in changes):
+        return False
+    return len({held_name(profile.traits) for profile in profiles} - {None}) >= MIN_NAMES
 
 
 def _name(part_of: Callable[[TraitName], object]) -> str | None:
     parts = [part for part in map(part_of, NAME_TRAITS) if isinstance(part, str)]
-    folded = normalize("NFC", normalize("NFC", " ".join(parts)).casefold())
+    name = " ".join(parts)
+    folded = name.lower() if name.isascii() else normalize("NFC", normalize("NFC", name).casefold())
     return " ".join(folded.split()) or None
 
 

@@ -24,6 +24,7 @@ from profile_lookup.identity.person_names import (
     Count,
     count,
     held_name,
+    joined_names,
     united_names,
     written_name,
 )
@@ -115,10 +116,13 @@ class ProfileReplay:
         identifiers, traits = combined(self._settings, profiles, change, requested_at, withheld)
         names = united_names(profiles, self._settings.is_unique)
         written = self.become(resolution, identifiers, traits, names, requested_at, change, known, actor)
-        for identifier, counted in counts.items():
-            self._keep_names(identifier, counted.names)
-        shared = tuple(identifier for identifier, each in counts.items() if len(each.names) >= NOTICE_FROM)
-        return replace(written, evicted=evicted(profiles, change, identifiers), shared=shared)
+        counted = {identifier: each.names for identifier, each in counts.items()}
+        if len(profiles) > 1 and written_name(change.traits) is None:
+            counted = joined_names(profiles, [each for each in change.incoming if self._joins_by_itself(each)])
+        for identifier, names_of_value in counted.items():
+            self._keep_names(identifier, names_of_value)
+        shared = tuple(identifier for identifier, each in counted.items() if len(each) >= NOTICE_FROM)
+        return Written(written.how, written.profile_id, evicted(profiles, change, identifiers), shared)
 
     def become(
         self,
@@ -179,22 +183,29 @@ class ProfileReplay:
     def _counts(self, change: Change, known: UUID | None) -> dict[NormalizedIdentifier, Count]:
         """Return the count of names of each value by which the change would join somebody who has another name."""
         counts: dict[NormalizedIdentifier, Count] = {}
+        written = written_name(change.traits)
+        if written is None:
+            return counts
         for identifier in change.incoming:
-            holder = self._unique_holder(identifier)
-            if holder is None or holder.id == known or self._blocked_values.is_allowed(identifier):
+            holder = self._unique_holder(identifier) if self._joins_by_itself(identifier) else None
+            if holder is None or holder.id == known:
                 continue
-            written, held = written_name(change.traits), held_name(holder.traits)
-            if written is not None and written != held:
+            held = held_name(holder.traits)
+            if written != held:
                 limit = self._blocked_values.max_profiles_per_value
                 counts[identifier] = count(holder.names.get(identifier, ()), held, written, limit)
         return counts
 
+    def _joins_by_itself(self, identifier: NormalizedIdentifier) -> bool:
+        """Return whether the value alone makes a request one about its holder, so that its names are counted."""
+        id_type = identifier.id_type
+        is_matching = self._settings.is_unique(id_type) and id_type in self._settings.matching_rules
+        return is_matching and not self._blocked_values.is_allowed(identifier)
+
     def _unique_holder(self, identifier: NormalizedIdentifier) -> Profile | None:
-        """Return the profile that a value joins by itself, if there is one."""
+        """Return the profile that holds a value of a unique type, if there is one."""
         holders = self._holders.get(identifier)
-        if not holders or not self._settings.is_unique(identifier.id_type):
-            return None
-        if identifier.id_type not in self._settings.matching_rules:
+        if not holders:
             return None
         (profile_id,) = holders
         return self._now[profile_id]

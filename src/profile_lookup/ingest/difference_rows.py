@@ -1,12 +1,11 @@
 """The rows that a difference inserts, updates and deletes, as the parameters of one statement."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from profile_lookup.database.documents import actor_text, serialized_traits
+from profile_lookup.database.documents import actor_text, json_text, serialized_traits
 from profile_lookup.database.event_rows import EVENT_COLUMNS, event_row
 from profile_lookup.database.fuzzy_key import fuzzy_key
 from profile_lookup.identity.difference import Difference
@@ -32,6 +31,10 @@ _COLUMNS = {
 }  # fmt: skip
 """The tables of rows that the statements of `writes.py` get: each column is passed as an array."""
 
+_SENT_AS_TEXT = {"boolean", "bigint"}
+"""The driver checks of each element of an array whether it is an array itself, which takes longer than to write this.
+"""
+
 
 def parameters_of(settings: IdentityResolutionSettings, store_id: UUID, difference: Difference) -> dict[str, Any]:
     """Return the parameters of the statement that writes a difference."""
@@ -50,7 +53,7 @@ def parameters_of(settings: IdentityResolutionSettings, store_id: UUID, differen
             for profile_id, created_at in difference.created.items()
         ],
         "upserted": [
-            (profile_id, *each, *marks[each.id_type], added_at, _array(difference.names.get((profile_id, each))))
+            (profile_id, *each, *marks[each.id_type], added_at, _names(difference.names.get((profile_id, each))))
             for profile_id, each, added_at in difference.upserted_identifiers
         ],
         "deleted": [(profile_id, *each) for profile_id, each in difference.deleted_identifiers],
@@ -70,23 +73,27 @@ def parameters_of(settings: IdentityResolutionSettings, store_id: UUID, differen
     parameters: dict[str, Any] = {"store_id": store_id}
     for table, columns in _COLUMNS.items():
         arrays = list(zip(*rows[table], strict=True)) or [()] * len(columns)
-        parameters |= {f"{table}_{column}": array for column, array in zip(columns, arrays, strict=True)}
+        for (column, kind), array in zip(columns.items(), arrays, strict=True):
+            parameters[f"{table}_{column}"] = _array(array) if kind in _SENT_AS_TEXT else array
     return parameters
 
 
 def rows_of(table: str, named: str | None = None) -> str:
     """Return the SQL that turns the parameters of a table into its rows, for `from`."""
     columns = _COLUMNS[table]
-    # JSON is passed as text, since that is how the driver sends it.
-    arrays = ", ".join(
-        f"cast(:{table}_{column} as {'text' if kind in {'json', 'jsonb'} else kind}[])"
-        for column, kind in columns.items()
-    )
+    arrays = ", ".join(_sql_array(f":{table}_{column}", kind) for column, kind in columns.items())
     return f"unnest({arrays}) as {named or table} ({', '.join(columns)})"
 
 
+def _sql_array(parameter: str, kind: str) -> str:
+    if kind in _SENT_AS_TEXT:
+        return f"cast(cast({parameter} as text) as {kind}[])"
+    # JSON is passed as text, since that is how the driver sends it.
+    return f"cast({parameter} as {'text' if kind in {'json', 'jsonb'} else kind}[])"
+
+
 def _traits(traits: Mapping[TraitName, Trait], created_at: datetime | None = None) -> str:
-    return json.dumps(serialized_traits(traits, created_at))
+    return json_text(serialized_traits(traits, created_at))
 
 
 def _recorded(store_id: UUID, events: Sequence[Event]) -> list[tuple[object, ...]]:
@@ -106,6 +113,11 @@ def _created_by(difference: Difference, profile_id: UUID) -> str | None:
     return None if creation is None else actor_text(creation.actor)
 
 
-def _array(items: Sequence[object] | None) -> str | None:
-    """Return PostgreSQL's text of an array, since arrays of several lengths do not fit in an array."""
-    return None if items is None else f"{{{','.join(map(str, items))}}}"
+def _names(names: Sequence[int] | None) -> str | None:
+    """Return the names as text, since arrays of several lengths do not fit in an array."""
+    return None if names is None else _array(names)
+
+
+def _array(items: Iterable[object]) -> str:
+    """Return PostgreSQL's text of an array of numbers or of truth values."""
+    return f"{{{','.join(['null' if each is None else str(each) for each in items])}}}"

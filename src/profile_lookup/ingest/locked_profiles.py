@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.documents import actor_of, parsed_traits, separations_of
 from profile_lookup.identity.history.creation import Creation
+from profile_lookup.identity.history.separations import NOT_SEPARATED
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.trait_definitions import TraitGroup
@@ -30,28 +32,32 @@ async def with_names(connection: AsyncConnection, store: StoreRules, profiles: S
     for row in await connection.execute(_NAMES, parameters):
         identifier = NormalizedIdentifier(row.id_type, NormalizedValue(row.value))
         names.setdefault(row.profile_id, {})[identifier] = tuple(row.names)
-    return [replace(profile, names=names.get(profile.id, {})) for profile in profiles]
+    return [replace(each, names=names[each.id]) if each.id in names else each for each in profiles]
 
 
 def locked_profile_of(row: Row[Any], groups: Mapping[str, TraitGroup]) -> Profile:
     """Return the profile of a row, with what else a write must know of it."""
-    profile = profile_of(row, groups)
-    if not row.is_as_created and row.separations is None:
-        return profile
-    creation = Creation(row.created_at, actor_of(row.created_by)) if row.is_as_created else None
-    return replace(profile, creation=creation, separations=separations_of(row.separations))
+    return Profile(
+        row.profile_id,
+        _identifiers_of(row),
+        _traits_of(row, groups),
+        separations=NOT_SEPARATED if row.separations is None else separations_of(row.separations),
+        creation=Creation(row.created_at, actor_of(row.created_by)) if row.is_as_created else None,
+    )
 
 
 def profile_of(row: Row[Any], groups: Mapping[str, TraitGroup]) -> Profile:
     """Return the profile of a row, without traits that are no longer defined: these must not survive a merge."""
+    return Profile(row.profile_id, _identifiers_of(row), _traits_of(row, groups))
+
+
+def _identifiers_of(row: Row[Any]) -> dict[NormalizedIdentifier, datetime]:
     identifiers = zip(row.identifier_types or (), row.identifier_values or (), row.identifier_times or (), strict=True)
-    return Profile(
-        id=row.profile_id,
-        identifiers={
-            NormalizedIdentifier(id_type, NormalizedValue(value)): added_at for id_type, value, added_at in identifiers
-        },
-        traits=defined_traits(groups, parsed_traits(row.traits, row.created_at)),
-    )
+    return {NormalizedIdentifier(id_type, NormalizedValue(value)): added_at for id_type, value, added_at in identifiers}
+
+
+def _traits_of(row: Row[Any], groups: Mapping[str, TraitGroup]) -> dict[TraitName, Trait]:
+    return defined_traits(groups, parsed_traits(row.traits, row.created_at))
 
 
 def defined_traits(groups: Mapping[str, TraitGroup], traits: Mapping[TraitName, Trait]) -> dict[TraitName, Trait]:

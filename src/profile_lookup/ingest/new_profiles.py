@@ -4,14 +4,13 @@ COPY costs Python half of what arrays cost, since the driver checks of each elem
 itself. It takes some round trips more than one statement, for which few profiles would not make up.
 """
 
-import json
 from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.copying import copy_rows
-from profile_lookup.database.documents import actor_text, serialized_new_traits
+from profile_lookup.database.documents import actor_text, json_text, serialized_new_traits
 from profile_lookup.identity.difference import MANY_IDENTIFIERS
 from profile_lookup.identity.newcomers import NewProfile
 from profile_lookup.identity.rules import IdentityResolutionSettings
@@ -28,7 +27,7 @@ async def copy_new_profiles(
             store_id,
             profile.id,
             profile.created_at,
-            json.dumps(serialized_new_traits(profile.traits)),
+            json_text(serialized_new_traits(profile.traits)),
             actor_text(profile.actor),
         )
         for profile in profiles

@@ -22,6 +22,9 @@ _ERASE = text("""
         delete from alias where store_id = :store_id and profile_id = any (cast(:profile_ids as uuid[]))
         returning id
     ),
+    unsuspected as (
+        delete from suspect where store_id = :store_id and profile_id = any (cast(:profile_ids as uuid[]))
+    ),
     -- An event has the profile that was canonical then, which may be an alias by now.
     unrecorded as (
         delete from event

@@ -163,6 +163,9 @@ _MERGE = text(f"""
     aliases as (
         insert into alias (store_id, id, profile_id)
         select :store_id, aliased.id, aliased.profile_id from {rows_of("aliased")}
+    ),
+    unsuspected as (
+        delete from suspect where store_id = :store_id and profile_id = any (cast(:aliased_id as uuid[]))
     )
     delete from profile where store_id = :store_id and id = any (cast(:aliased_id as uuid[]))
 """)  # noqa: S608 -- made of the constants above

@@ -51,7 +51,7 @@ async def list_suspects(
 ) -> SuspectList:
     """The suspect with the highest `count` comes first, and with `orderBy=ASC` the one with the lowest **(ours)**.
 
-    - `sharedValue`: a value of the profile was written under `count` different names.
+    - `sharedValue`: a value of the profile was written under `count` different names, or joined profiles that had them.
     - `namesDisagree`: all values of the profile together were written under `count` different names.
     - `manyIdentifiers`: the profile has `count` identifiers, at least 20.
 

@@ -172,6 +172,9 @@ class Event:
         return carried, traits, request.addressed, request.renews, self.matched
 
     def _previous(self, name: TraitName) -> TraitValue | None:
+        if not self.absorbed:
+            held = self.before.traits.get(name)
+            return None if held is None else held.value
         canonical = Profile(
             self.profile_id, {}, {each: trait for each, trait in self.before.traits.items() if trait is not None}
         )

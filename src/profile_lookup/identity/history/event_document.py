@@ -34,33 +34,27 @@ def event_document(event: Event) -> Document:
     - `x`: history has ended; `u`: the split that undid the join; `s`: the joins that a split undid; `o`: who asked
     """
     writer = _Writer(event)
-    before = event.before
+    request, before = event.request, event.before
+    # Nearly all parts of nearly all events are empty. An empty one is left as it is, and then left out.
     parts = {
-        "c": writer.carried(event.request.carried),
-        "m": [
-            number
-            for profile_id, each, is_strong in event.matched
-            for number in (writer.participant(profile_id), writer.position(each), int(is_strong))
-        ],
-        "a": writer.positions(event.added),
-        "d": writer.positions(event.removed),
-        "e": writer.positions(event.evicted),
-        "b": [
-            [short_id(profile.id), writer.times(profile.identifiers), writer.traits(profile.traits)]
-            for profile in event.absorbed
-        ],
-        "l": writer.times(before.lost),
-        "t": writer.times(before.retimed),
-        "h": sorted(writer.positions(before.held)),
-        "w": _grouped(event.request.traits.items()),
-        "p": writer.traits(before.traits),
+        "c": request.carried and writer.carried(request.carried),
+        "m": event.matched and writer.matched(event.matched),
+        "a": event.added and writer.positions(event.added),
+        "d": event.removed and writer.positions(event.removed),
+        "e": event.evicted and writer.positions(event.evicted),
+        "b": event.absorbed and [writer.profile(each) for each in event.absorbed],
+        "l": before.lost and writer.times(before.lost),
+        "t": before.retimed and writer.times(before.retimed),
+        "h": before.held and sorted(writer.positions(before.held)),
+        "w": request.traits and _grouped(request.traits.items()),
+        "p": before.traits and writer.traits(before.traits),
         "r": event.rule,
-        "k": [] if event.request.addressed is None else [writer.participant(event.request.addressed)],
-        "n": event.request.renews,
+        "k": request.addressed and [writer.participant(request.addressed)],
+        "n": request.renews,
         "x": event.has_ended,
-        "u": None if event.undone_by is None else short_id(event.undone_by),
-        "s": [short_id(each) for each in event.undid],
-        "o": _actor_document(event.actor),
+        "u": event.undone_by and short_id(event.undone_by),
+        "s": event.undid and [short_id(each) for each in event.undid],
+        "o": event.actor and _actor_document(event.actor),
     }
     return {"i": writer.identifiers} | {key: part for key, part in parts.items() if part}
 
@@ -130,8 +124,18 @@ class _Writer:
         return [self.position(each) for each in identifiers]
 
     def carried(self, carried: Mapping[int, NormalizedIdentifier]) -> list[int | None]:
-        places = range(max(carried, default=-1) + 1)
+        places = range(max(carried) + 1)
         return [self.position(carried[place]) if place in carried else None for place in places]
+
+    def matched(self, matched: Iterable[Match]) -> list[int | str]:
+        """Return who matched, by which identifier and whether strongly, one after the other."""
+        matches: list[int | str] = []
+        for profile_id, each, is_strong in matched:
+            matches += (self.participant(profile_id), self.position(each), int(is_strong))
+        return matches
+
+    def profile(self, profile: Profile) -> list[object]:
+        return [short_id(profile.id), self.times(profile.identifiers), self.traits(profile.traits)]
 
     def participant(self, profile_id: UUID) -> int | str:
         position = self._participants.get(profile_id)
@@ -211,7 +215,5 @@ def _long(short: str) -> UUID:
     return UUID(bytes=urlsafe_b64decode(short + "=="))
 
 
-def _actor_document(actor: Actor | None) -> list[object] | None:
-    if actor is None:
-        return None
+def _actor_document(actor: Actor) -> list[object]:
     return [actor.type, actor.id] if actor.line is None else [actor.type, actor.id, actor.line]

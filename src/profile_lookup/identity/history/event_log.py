@@ -22,10 +22,9 @@ def creation_event(profile: Profile, creation: Creation) -> Event:
     Its ID is that of the profile. The identifiers of a request are a microsecond apart, so the order of their times is
     that of their places.
     """
-    in_order = sorted(profile.identifiers, key=lambda each: (profile.identifiers[each], each))
-    carried = dict(enumerate(in_order))
-    request = RecordedRequest(carried, {name: trait.value for name, trait in profile.traits.items()})
-    return event_of(profile.id, "created", creation.at, request, [], profile, actor=creation.actor)
+    in_order = [each for _, each in sorted((at, each) for each, at in profile.identifiers.items())]
+    request = RecordedRequest(dict(enumerate(in_order)), {name: trait.value for name, trait in profile.traits.items()})
+    return Event(profile.id, "created", creation.at, profile.id, request, added=tuple(in_order), actor=creation.actor)
 
 
 class Forgotten(NamedTuple):
