@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, select, text
+from sqlalchemy import Row, Select, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.keyset import Key
@@ -50,6 +50,15 @@ def results_of(account_id: UUID, operation_id: UUID) -> Select[Any]:
     return select(undo_result.c.position, undo_result.c.outcome, undo_result.c.profile_ids, undo_result.c.reason).where(
         undo_result.c.account_id == account_id, undo_result.c.operation_id == operation_id
     )
+
+
+async def first_reasons(
+    connection: AsyncConnection, account_id: UUID, operation_id: UUID, limit: int
+) -> Sequence[Row[Any]]:
+    """Return the first results that have a reason."""
+    query = results_of(account_id, operation_id).where(undo_result.c.reason.is_not(None))
+    found: Sequence[Row[Any]] = (await connection.execute(query.order_by(undo_result.c.position).limit(limit))).all()
+    return found
 
 
 RESULTS_KEY = Key((undo_result.c.position,))

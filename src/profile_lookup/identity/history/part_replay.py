@@ -45,6 +45,7 @@ class PartReplay:
         # The IDs of the parts that a profile has become, by the one ID that the events have for it. Profiles that are
         # one person according to the events share a set.
         self._heirs: dict[UUID, set[UUID]] = {}
+        self._leaves_out = False
         # A value of a unique type stays with the one that had it first, then with the smaller ID: a type may have
         # become unique since, or two values equal.
         first = _first_holders(settings, participants)
@@ -65,7 +66,11 @@ class PartReplay:
         return ids
 
     def leave_out(self, event: Event) -> None:
-        """Go on as if a write had not happened. Whom it created is no part; whom it merged stay parts."""
+        """Go on as if a write had not happened. Whom it created is no part; whom it merged stay parts.
+
+        From then on, a write merges only parts that it is about: those that hold what it matched.
+        """
+        self._leaves_out = True
         participants = event.participants
         self._heirs |= dict.fromkeys(participants, self._united_heirs(participants, set()))
 
@@ -82,18 +87,19 @@ class PartReplay:
             self._create(event, event.id)
             new_heirs = {event.id}
         else:
-            meant = [self._part_that_is_meant(event, participant) for participant in participants]
-            parts = {part for part in meant if part is not None}
+            meant = {participant: self._part_that_is_meant(event, participant) for participant in participants}
+            parts = {part for part in meant.values() if part is not None}
             if not parts:
                 self._begin(event)
             elif is_undone:
                 matched = [each.identifier for each in event.matched]
                 part = min(parts, key=lambda part: self._rank(event, matched, part))
                 self._write(event, [part], event.request.kind, is_undone=True)
+            elif self._leaves_out and event.kind == "merged":
+                parts = {part for each, part in meant.items() if part and self._is_about(event, each, part)} or parts
+                self._write(event, sorted(parts), "merged" if len(parts) > 1 else event.request.kind, is_undone=False)
             else:
-                is_no_merge = len(parts) == 1 and None in meant
-                kind = event.request.kind if is_no_merge else event.kind
-                self._write(event, sorted(parts), kind, is_undone=False)
+                self._write(event, sorted(parts), event.kind, is_undone=False)
         self._heirs |= dict.fromkeys(participants, self._united_heirs(participants, new_heirs))
 
     def _united_heirs(self, participants: Collection[UUID], new: set[UUID]) -> set[UUID]:
@@ -119,6 +125,14 @@ class PartReplay:
         nobody = (True, (len(self._settings.matching_rules), 0))
         meant = {part: rank for part, rank in ranked.items() if rank[:2] != nobody}
         return min(meant, key=meant.__getitem__) if meant else self._part_of.get(participant, min(parts))
+
+    def _is_about(self, event: Event, participant: UUID, part: UUID) -> bool:
+        """Return whether the part was addressed or holds what matched the participant, or whether that is not known."""
+        addressed = event.request.addressed
+        matched = [each.identifier for each in event.matched if each.profile_id == participant]
+        known = [each for each in matched if not is_forgotten(each)]
+        is_addressed = addressed is not None and self._part_of.get(addressed) == part
+        return is_addressed or not known or any(each in self.parts[part].identifiers for each in known)
 
     def _rank(
         self, event: Event, matched: Collection[NormalizedIdentifier], part: UUID

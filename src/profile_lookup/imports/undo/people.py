@@ -2,19 +2,22 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.event_rows import events_of, lock_people
-from profile_lookup.identity.history.event import Event
 from profile_lookup.identity.history.event_log import creation_event
 from profile_lookup.identity.history.splitting import Person
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.ingest.identity_locks import CandidateMoved, lock_and_gather
 from profile_lookup.ingest.locked_profiles import profiles_with, with_names
 from profile_lookup.stores.rules_cache import StoreRules
+
+if TYPE_CHECKING:
+    from profile_lookup.identity.history.event import Event
 
 
 @dataclass(frozen=True, slots=True)
