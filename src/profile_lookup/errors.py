@@ -52,6 +52,8 @@
     │   │   └── IdentifierKeptApart   it belongs to a profile that is kept apart from the one it is added to
     │   ├── AlreadyUndone           a join that should be undone was undone before
     │   ├── AlreadyUploaded         the import has its file already
+    │   ├── ImportEnded             an import that should be cancelled has ended already
+    │   ├── ImportUnfinished        an import that should be undone has not ended yet
     │   └── StillBeingRemoved       the values of a trait or group that had this name are still being deleted
     ├── Outdated                    the resource is no longer what `If-Match` says
     ├── TooManyRequests             a key, an account or an address sends more requests than it may
@@ -390,6 +392,16 @@ class AlreadyUndone(Conflict):
 class AlreadyUploaded(Conflict):
     def __init__(self) -> None:
         super().__init__("The file of this import was uploaded already: create another import")
+
+
+class ImportEnded(Conflict):
+    def __init__(self) -> None:
+        super().__init__("This import has ended already, so there is nothing to cancel. It can be undone")
+
+
+class ImportUnfinished(Conflict):
+    def __init__(self) -> None:
+        super().__init__("This import has not ended yet: cancel it, or wait for its end, before you undo it")
 
 
 class StillBeingRemoved(Conflict):

@@ -3,8 +3,6 @@
 import asyncio
 import csv
 import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,20 +10,13 @@ from typing import Any
 
 import asyncpg
 
-from tests.program.conftest import MIB, environment
+from tests.program.conftest import MIB
+from tests.program.measuring import measured
 
 ROWS = int(os.environ.get("FAULTY_ROWS", "20000"))
 """A million takes some minutes; see CONTRIBUTING.md."""
 MAX_MEMORY = 150 * MIB
 MAX_REPORTED = 100_000
-
-MEASURE = """
-import resource, subprocess, sys
-code = subprocess.run(sys.argv[1:]).returncode
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
-sys.exit(code)
-"""
-"""Runs a command, and writes its peak of memory last."""
 
 IGNORED_CELLS = {
     1: ("030 901820 11 22", "expected"), 2: ("n/a", "a word that stands for no value"),
@@ -67,7 +58,7 @@ async def test_all_good_rows_and_cells_are_imported_and_each_bad_one_is_told_in_
     with path.open("w", newline="") as file:
         file.writelines(_lines())
     arguments = ("import", path, "--store", store, "--yes", "--refused", refused, "--ignored", ignored)
-    done, peak = await asyncio.to_thread(_measured, *map(str, arguments), DATABASE_URL=database_url, DATA_DIR=tmp_path)
+    done, peak = await asyncio.to_thread(measured, *map(str, arguments), DATABASE_URL=database_url, DATA_DIR=tmp_path)
     assert done.returncode == 0, done.stderr
     assert peak < MAX_MEMORY
     hundreds = ROWS // 100
@@ -78,13 +69,6 @@ async def test_all_good_rows_and_cells_are_imported_and_each_bad_one_is_told_in_
     assert tuple(await connection.fetchrow(identifiers) or ()) == (ROWS - refusals, 2 * (ROWS - refusals) - bad)
     _compare(ignored, {kind: reason for kind, (_, reason) in IGNORED_CELLS.items()})
     _compare(refused, {kind: reason for kind, (_, reason) in REFUSED_ROWS.items()})
-
-
-def _measured(*arguments: str, **settings: object) -> tuple[subprocess.CompletedProcess[str], int]:
-    """Run the command, and return how it ended, and the bytes of memory that it took at most."""
-    line = [sys.executable, "-c", MEASURE, sys.executable, "-m", "profile_lookup", *arguments]
-    done = subprocess.run(line, env=environment(**settings), capture_output=True, text=True, check=False)
-    return done, int(done.stderr.splitlines()[-1]) * (1 if sys.platform == "darwin" else 1024)
 
 
 def _compare(report: Path, reasons: dict[int, str]) -> None:

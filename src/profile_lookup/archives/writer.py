@@ -98,13 +98,16 @@ def _separations(row: Row[Any]) -> Iterator[ArchivedSeparation]:
 # profile would never end, and a hash join would have to be sorted with all that the profiles hold.
 _FOR_ALL_ROWS = ("statement_timeout = 0", "enable_nestloop = off", "enable_hashjoin = off")
 
-# Events that tell of erased profiles and of the store belong to no profile.
+# Events that tell of erased profiles and of the store belong to no profile. That an import was undone is no part of
+# what made a profile, and the events of the import are gone.
 _COUNTS = text("""
     select
         (select count(*) from profile where store_id = :store_id) as profiles,
         (select count(creation_number) from profile where store_id = :store_id)
-            + (select count(*) from event where store_id = :store_id and profile_id is not null and kind <> 'erased')
-            as events
+            + (
+                select count(*) from event
+                where store_id = :store_id and profile_id is not null and kind not in ('erased', 'importUndone')
+            ) as events
 """)
 
 # The numbers of a store have gaps, since all stores draw from the same sequence. An archive counts without gaps.
@@ -115,7 +118,7 @@ _PROFILES = text("""
             row_number() over (order by known.number) as place
         from (
             select profile_id, number, false as is_creation from event
-            where store_id = :store_id and profile_id is not null and kind <> 'erased'
+            where store_id = :store_id and profile_id is not null and kind not in ('erased', 'importUndone')
             union all
             select id, creation_number, true from profile
             where store_id = :store_id and creation_number is not null
@@ -160,7 +163,7 @@ _PROFILES = text("""
         from (
             select * from event
             where store_id is not distinct from profile.store_id
-                and profile_id = any (aliased.aliases || profile.id) and kind <> 'erased'
+                and profile_id = any (aliased.aliases || profile.id) and kind not in ('erased', 'importUndone')
             order by number
         ) as known
     ) as recorded

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from profile_lookup.commands import import_run
+from profile_lookup.commands import import_run, import_undo
 from profile_lookup.commands.accounts import AccountOption
 from profile_lookup.commands.database import configure, running_database
 from profile_lookup.commands.errors import CommandError
@@ -56,6 +56,16 @@ IgnoredOption = Annotated[
 RefusedOption = Annotated[
     Path | None, typer.Option("--refused", metavar="FILE", help="Write there which rows were refused, and why.")
 ]
+CancelOption = Annotated[
+    str | None,
+    typer.Option("--cancel", metavar="mem_import_…", help="End an import where it is. Its rows so far stay."),
+]
+UndoOption = Annotated[
+    str | None,
+    typer.Option(
+        "--undo", metavar="mem_import_…", help="Undo an import that has ended. First, show what that would do."
+    ),
+]
 ResumeOption = Annotated[
     str | None, typer.Option("--resume", metavar="mem_import_…", help="Continue an import, or see how it ended.")
 ]
@@ -76,22 +86,36 @@ def import_file(
     refused: RefusedOption = None,
     ignored: IgnoredOption = None,
     resume: ResumeOption = None,
+    cancel: CancelOption = None,
+    undo: UndoOption = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse a row with a bad cell, and exit with 1 if a row was refused.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether the mapping is correct.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask whether the mapping is correct, or whether to undo it.")
+    ] = False,
 ) -> None:
     """Import a CSV file or a workbook (.xlsx): each row is resolved like a request to create a profile.
 
-    After Ctrl-C it can be resumed.
+    After Ctrl-C it can be resumed or cancelled. An import that has ended can be undone.
     """
-    if resume is None and (file is None or store is None):
-        raise typer.BadParameter("expected FILE and --store, or --resume")
-    if resume is not None and (file or store or columns or leave_out or delimiter or encoding or country or sheet):
-        raise typer.BadParameter("expected --resume alone: the import has its own file, store and mapping")
+    of_import = [each for each in (resume, cancel, undo) if each is not None]
+    if not of_import and (file is None or store is None):
+        raise typer.BadParameter("expected FILE and --store, or --resume, --cancel or --undo")
+    is_described = file or store or columns or leave_out or delimiter or encoding or country or sheet
+    if len(of_import) > 1 or (of_import and is_described):
+        raise typer.BadParameter(
+            "expected --resume, --cancel or --undo alone: the import has its own file, store and mapping"
+        )
     _refuse_one_file_for_two(file, refused, ignored)
 
     with running_database(configure()) as settings:
+        if cancel is not None:
+            import_undo.cancel(settings, account, cancel)
+            return
+        if undo is not None:
+            import_undo.undo(settings, account, undo, confirmed=yes)
+            return
         if resume is not None:
             watched = import_run.find(settings, account, resume)
         else:

@@ -123,6 +123,8 @@ def show_result(row: Row[Any]) -> None:
     """Print the counts of an import that has ended. `seconds` and `rows/s` count from the end of the upload."""
     if row.error_detail is not None:
         say(f"FAILED: {row.error_detail}")
+    if row.status == "CANCELLED":
+        say(f"The import was cancelled after {_done(row):,} rows, which stay as they are.")
     seconds = (row.completed_at - row.uploaded_at).total_seconds()
     counts = (row.created, row.updated, row.merged, row.refused, row.empty_lines)
     _print_table(
@@ -141,6 +143,22 @@ def show_result(row: Row[Any]) -> None:
         say(_notice(notice))
     if row.evicted:
         say(f"{_were(row.evicted, 'identifier')} dropped by the limit of their type")
+
+
+@contextmanager
+def watching_undo() -> Iterator[Callable[[Mapping[str, int]], None]]:
+    """Yield a function that shows how many profiles an undo has done; call it with the counts again and again."""
+    with Progress(TimeElapsedColumn(), TextColumn("{task.description}"), console=_console) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda counts: progress.update(task, description=f"{sum(counts.values()):,} people")
+
+
+def show_undo(counts: Mapping[str, int], reasons: Sequence[tuple[str, str]]) -> None:
+    """Print the counts of an undo, and the first profiles that are not just what they were before the import."""
+    names = ("erased", "split", "restored", "left")
+    _print_table(names, [[f"{counts.get(name, 0):,}" for name in names]], justify="right")
+    if reasons:
+        _print_table(("profile", "reason"), reasons)
 
 
 def _notice(notice: Mapping[str, Any]) -> str:

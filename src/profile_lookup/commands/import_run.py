@@ -90,7 +90,7 @@ def begin(settings: Settings, path: Path, store_id: str, account: str | None, ch
 
 def find(settings: Settings, account: str | None, import_id: str) -> Import:
     """Return the import with this ID, whose file must have been uploaded. Raises `CommandError`."""
-    row = asyncio.run(_fetch_import(settings, account, import_id))
+    row = asyncio.run(fetch_import(settings, account, import_id, "--resume"))
     if row.uploaded_at is None:
         raise CommandError("--resume: expected an import whose file was uploaded")
     return Import(row.store_id, row.id)
@@ -108,6 +108,7 @@ def watch(settings: Settings, watched: Import) -> Row[Any]:
     except BaseException:
         import_report.say(
             "The import has not ended yet; finished rows stay. A service that runs continues it.\n"
+            f"To end it where it is: profile-lookup import --cancel {ids.import_id(watched.id)}\n"
             "To watch it, or to continue it without a service: "
             f"profile-lookup import --resume {ids.import_id(watched.id)}"
         )
@@ -184,11 +185,12 @@ async def _find_store(settings: Settings, account: str | None, store_id: str) ->
             return await rules_in_force(connection, account_id, uuid or _NO_ID)
 
 
-async def _fetch_import(settings: Settings, account: str | None, import_id: str) -> Row[Any]:
+async def fetch_import(settings: Settings, account: str | None, import_id: str, option: str) -> Row[Any]:
+    """Return the row of an import, whose ID stands after this option. Raises `CommandError`."""
     uuid = ids.decoded(import_id) if ids.is_well_formed(ids.IMPORT_ID_PATTERN, import_id) else None
     async with open_database(settings) as database, database.transaction() as connection:
         account_id = await chosen_account(connection, account)
-        with _explaining_not_found("--resume: this account has no such import"):
+        with _explaining_not_found(f"{option}: this account has no such import"):
             store_id = await queries.store_of(connection, account_id, uuid or _NO_ID)
             return await queries.fetch(connection, store_id, uuid or _NO_ID)
 

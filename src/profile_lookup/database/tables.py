@@ -269,6 +269,20 @@ preview_result = Table(
     CheckConstraint("outcome in ('merge', 'refused', 'removed')", name="outcome"),
 )
 
+# What the undo of an import did, or would do if it is a dry run. It is deleted with the operation.
+undo_result = Table(
+    "undo_result",
+    metadata,
+    Column("account_id", Uuid, primary_key=True),
+    Column("operation_id", Uuid, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("outcome", Text, nullable=False),
+    Column("profile_ids", ARRAY(Uuid), nullable=False),
+    Column("reason", Text),
+    ForeignKeyConstraint(["account_id", "operation_id"], ["operation.account_id", "operation.id"], ondelete="CASCADE"),
+    CheckConstraint("outcome in ('erased', 'split', 'restored', 'left')", name="outcome"),
+)
+
 EVENT_NUMBERS = Sequence("event_number", metadata=metadata)
 
 # No foreign key to `store`: every create would lock the store's row, and creates of a busy store would wait there.
@@ -461,6 +475,9 @@ profile_import = Table(
     Column("evicted", Integer, nullable=False, server_default="0"),
     # What is to be said once all rows are done: `imports/notices.py`.
     Column("notices", JSONB),
+    # Its events have numbers above the first and up to the second, so that an undo finds them. Null: not known.
+    Column("events_after", BigInteger),
+    Column("events_until", BigInteger),
     _time("created_at"),
     _time("updated_at"),
     UniqueConstraint("account_id", "id"),

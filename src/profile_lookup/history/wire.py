@@ -9,7 +9,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from profile_lookup.identity.history.bridges import Bridge
 from profile_lookup.identity.history.creation import Actor, ActorType
-from profile_lookup.identity.history.event import Event, EventKind, Match, is_forgotten
+from profile_lookup.identity.history.event import Event, Match, is_forgotten
 from profile_lookup.identity.history.explanation import Explanation, HeldIdentifier
 from profile_lookup.identity.history.splitting import Person
 from profile_lookup.identity.identifier import NormalizedIdentifier
@@ -21,6 +21,10 @@ from profile_lookup.web.wire import AnswerModel, Meta, Token, WireTime
 
 _Value = Annotated[str, Field(max_length=MAX_LENGTH)]
 Strength = Literal["strong", "weak"]
+ShownKind = Literal[
+    "created", "updated", "merged", "identifierAdded", "identifierReplaced", "identifierRemoved", "traitsChanged",
+    "renormalized", "split", "erased", "storeSettingsChanged",
+]  # fmt: skip
 
 
 class ActorAnswer(AnswerModel):
@@ -73,7 +77,10 @@ class EventAnswer(AnswerModel):
     """Something that happened to a profile, or in the feed also to a store. Members that say nothing are left out."""
 
     id: EventId
-    kind: EventKind
+    kind: ShownKind = Field(
+        description="The undo of an import is a `split`, too. It names each profile that it left, whether there were "
+        "several or not."
+    )
     at: WireTime
     profile_id: ProfileId | SkipJsonSchema[None] = Field(
         default=None,
@@ -104,7 +111,7 @@ class EventAnswer(AnswerModel):
     def of_domain(cls, event: Event) -> Self:
         return cls(
             id=ids.event_id(event.id),
-            kind=event.kind,
+            kind="split" if event.kind == "importUndone" else event.kind,
             at=event.at,
             profile_id=None if event.profile_id is None else ids.profile_id(event.profile_id),
             actor=ActorAnswer.of_domain(event.actor),

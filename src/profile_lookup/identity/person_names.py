@@ -61,6 +61,13 @@ def united(names: Sequence[int], others: Sequence[int]) -> tuple[int, ...]:
     return tuple(dict.fromkeys((*names, *others)))[:MAX_NAMES]
 
 
+def without_names(names: Sequence[int], gone: Collection[str], kept: Collection[str]) -> tuple[int, ...]:
+    """Return the names of a value that are left if these names were never written with it, but for those `kept`."""
+    hashes = set(map(_hash, gone)).difference(map(_hash, kept))
+    left = tuple(each for each in names if each not in hashes)
+    return left if len(left) >= MIN_NAMES else ()
+
+
 def united_names(
     profiles: Sequence[Profile], is_unique: Callable[[str], bool]
 ) -> dict[NormalizedIdentifier, tuple[int, ...]]:

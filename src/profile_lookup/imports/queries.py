@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, BinaryIO
 from uuid import UUID
 
-from sqlalchemy import Row, Select, and_, func, insert, select, text, update
+from sqlalchemy import Row, Select, and_, func, insert, literal_column, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.clock import CLOCK
@@ -181,8 +181,12 @@ async def keep_pieces(
 async def save_extent(
     connection: AsyncConnection, store_id: UUID, import_id: UUID, rows_total: int, empty_lines: int
 ) -> None:
-    """Save how much the file holds. Raises `StoreNotFound` if the import went with its store."""
-    await _update(connection, store_id, import_id, rows_total=rows_total, empty_lines=empty_lines)
+    """Save how much the file holds, before its first row is applied.
+
+    Raises `StoreNotFound` if the import went with its store.
+    """
+    counts = {"rows_total": rows_total, "empty_lines": empty_lines}
+    await _update(connection, store_id, import_id, **counts, events_after=literal_column(_LAST_EVENT))
 
 
 async def save_step(
@@ -218,13 +222,17 @@ async def _update(connection: AsyncConnection, store_id: UUID, import_id: UUID, 
         raise StoreNotFound
 
 
-# As text, since each step runs it, and to construct a statement takes long.
-_COUNT = text("""
+_LAST_EVENT = "(select case when is_called then last_value else 0 end from event_number)"
+"""The number that was drawn last for an event, in whatever store."""
+
+# As text, since each step runs it, and to construct a statement takes long. The step has drawn all its numbers.
+_COUNT = text(f"""
     update profile_import set
         created = created + :created, updated = updated + :updated, merged = merged + :merged, updated_at = :now,
-        refused = refused + :refused, cells_ignored = cells_ignored + :cells_ignored, evicted = evicted + :evicted
+        refused = refused + :refused, cells_ignored = cells_ignored + :cells_ignored, evicted = evicted + :evicted,
+        events_until = {_LAST_EVENT}
     where store_id = :store_id and id = :import_id
-""")
+""")  # noqa: S608 -- made of the constant above
 
 _joins_operation = and_(operation.c.account_id == profile_import.c.account_id, operation.c.id == profile_import.c.id)
 

@@ -12,6 +12,7 @@ from profile_lookup.database.pool import DEDICATED, WATCHED, Database
 from profile_lookup.errors import Unavailable
 from profile_lookup.imports.import_job import import_handler
 from profile_lookup.imports.s3 import bucket_of
+from profile_lookup.imports.undo.undo_job import undo_import
 from profile_lookup.jobs.blocked_values import update_blocked_values
 from profile_lookup.jobs.bulk import update_profiles_bulk
 from profile_lookup.jobs.erasure import erase_store, forget_traits
@@ -31,6 +32,7 @@ HANDLERS: dict[str, Handler] = {
     OperationKind.RENORMALIZE_VALUES: renormalize_values,
     OperationKind.FORGET_TRAITS: forget_traits,
     OperationKind.PREVIEW_SETTINGS: preview_settings,
+    OperationKind.UNDO_IMPORT: undo_import,
     OperationKind.UPDATE_BLOCKED_VALUES: update_blocked_values,
     OperationKind.UPDATE_PROFILES_BULK: update_profiles_bulk,
     OperationKind.UPDATE_SETTINGS: update_settings,
@@ -44,6 +46,7 @@ LONG = frozenset(
         OperationKind.FORGET_TRAITS,
         OperationKind.PREVIEW_SETTINGS,
         OperationKind.RENORMALIZE_VALUES,
+        OperationKind.UNDO_IMPORT,
         OperationKind.UPDATE_BLOCKED_VALUES,
     }
 )

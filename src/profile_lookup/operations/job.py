@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 class LeaseLost(Exception):
-    """Another worker has taken the operation, since this one was too slow."""
+    """Another worker has taken the operation, since this one was too slow; or it was cancelled."""
 
 
 class Job:

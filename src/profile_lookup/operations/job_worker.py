@@ -120,7 +120,7 @@ async def _handle(database: Database, taken: Taken, handler: Handler) -> None:
     try:
         await _run_handler(Job(database, taken), taken, handler)
     except LeaseLost:
-        log.warning("another worker took the operation over", extra=_log_fields(taken))
+        log.warning("the operation was cancelled, or another worker took it over", extra=_log_fields(taken))
 
 
 async def _run_handler(job: Job, taken: Taken, handler: Handler) -> None:

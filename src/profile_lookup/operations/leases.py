@@ -4,6 +4,7 @@ Each function that ends or releases an operation also passes on the turn of its 
 """
 
 from datetime import timedelta
+from uuid import UUID
 
 from sqlalchemy import delete, func, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -40,21 +41,26 @@ async def fail(connection: AsyncConnection, taken: Taken, error_code: int, error
 
 
 async def _end(connection: AsyncConnection, taken: Taken, **values: object) -> None:
-    """End the operation, and delete the inputs that are left, since they may hold personal data."""
-    await connection.execute(text("set local statement_timeout = 0"))  # there may be gigabytes of input
+    """End the operation, and delete the inputs that are left."""
     await _update(connection, taken, completed_at=CLOCK.now(), lease=None, **values)
+    await delete_inputs(connection, taken.account_id, taken.id)
+    await _pass_turn(connection, taken)
+
+
+async def delete_inputs(connection: AsyncConnection, account_id: UUID, operation_id: UUID) -> None:
+    """Delete the inputs of an operation that has ended, since they may hold personal data."""
+    await connection.execute(text("set local statement_timeout = 0"))  # there may be gigabytes of input
     await connection.execute(
         delete(operation_item).where(
-            operation_item.c.account_id == taken.account_id,
-            operation_item.c.operation_id == taken.id,
+            operation_item.c.account_id == account_id,
+            operation_item.c.operation_id == operation_id,
             operation_item.c.outcome.is_(None),
         )
     )
     for table in (operation_piece, preview_form):
         await connection.execute(
-            delete(table).where(table.c.account_id == taken.account_id, table.c.operation_id == taken.id)
+            delete(table).where(table.c.account_id == account_id, table.c.operation_id == operation_id)
         )
-    await _pass_turn(connection, taken)
 
 
 async def retry_later(connection: AsyncConnection, taken: Taken, wait: timedelta) -> None:
@@ -95,11 +101,15 @@ async def _update(connection: AsyncConnection, taken: Taken, **values: object) -
 
 
 async def _pass_turn(connection: AsyncConnection, taken: Taken, wait: timedelta = timedelta(0)) -> None:
+    await pass_turn(connection, taken.store_id, taken.sequence, wait)
+
+
+async def pass_turn(connection: AsyncConnection, store_id: UUID, sequence: str, wait: timedelta = timedelta(0)) -> None:
     """Let a worker look at the sequence again, after the sequences that are ready already, unless it is empty now.
 
     These are the last statements of the transaction: whoever enqueues in this sequence waits for them.
     """
-    parameters = {"store_id": taken.store_id, "sequence": taken.sequence, "wait": wait}
+    parameters = {"store_id": store_id, "sequence": sequence, "wait": wait}
     await connection.execute(_LOCK_TURN, parameters)
     await connection.execute(_PASS_TURN, parameters)
     await connection.execute(_END_EMPTY_TURN, parameters)

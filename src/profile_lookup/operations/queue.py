@@ -130,8 +130,10 @@ async def take(connection: AsyncConnection, kinds: Collection[str], lease: UUID,
         elif row.kind not in kinds:
             passed_over.append(turn)
         else:
-            taken = await connection.execute(_LEASE, {**parameters, "account_id": row.account_id, "id": row.id})
-            return Taken(**taken.one()._asdict(), lease=lease)
+            leased = await connection.execute(_LEASE, {**parameters, "account_id": row.account_id, "id": row.id})
+            taken = leased.one_or_none()
+            if taken is not None:  # else it was cancelled at this moment
+                return Taken(**taken._asdict(), lease=lease)
     return None
 
 
@@ -217,6 +219,6 @@ _LEASE = text("""
         lease = :lease,
         leased_until = clock_timestamp() + cast(:lease_time as interval),
         attempts = attempts + 1
-    where account_id = :account_id and id = :id
+    where account_id = :account_id and id = :id and completed_at is null
     returning account_id, id, store_id, sequence, kind, input, progress, attempts
 """)

@@ -17,7 +17,7 @@ from profile_lookup.errors import (
     ScopeMissing,
     StoreIdMalformed,
 )
-from profile_lookup.operations import items, previews, queries
+from profile_lookup.operations import items, previews, queries, undo_results
 from profile_lookup.operations.kinds import OperationKind, kinds_of, scope_of
 from profile_lookup.operations.wire import (
     RETRY_AFTER,
@@ -29,6 +29,8 @@ from profile_lookup.operations.wire import (
     PreviewedResult,
     PreviewedResults,
     Status,
+    UndoneResult,
+    UndoneResults,
     counts_of,
 )
 from profile_lookup.web import ids
@@ -115,8 +117,8 @@ async def list_operations(
 ) -> OperationList:
     """The newest operation comes first, unless `orderBy` says otherwise **(ours)**.
 
-    You see the operations that you could start yourself: with `write`, imports and batches, and with `manage` all
-    others. A key with `storeIds` sees only those of its stores.
+    You see the operations that you could start yourself: with `write`, imports, their undo and batches, and with
+    `manage` all others. A key with `storeIds` sees only those of its stores.
     """
     kinds = kinds_of(caller.grant.scopes)
     if not kinds:
@@ -212,7 +214,7 @@ async def list_results(
     tokens: PageTokensOfApp,
     snapshot: Snapshot,
     error_pages: ErrorPages,
-) -> ItemResults | PreviewedResults | Counts:
+) -> ItemResults | PreviewedResults | UndoneResults | Counts:
     """The results so far **(ours)**. Not every operation has any; if it has, its `resultUrl` is this address.
 
     A batch of profiles has a result for each, in the request's order, page by page. It contains the profile's ID at
@@ -222,7 +224,8 @@ async def list_results(
     The operation that normalizes stored values anew has one, too: `{"changed": 7, "merged": 1, "kept": 2}`.
 
     A preview of settings has a result for each merge, refusal and removed value: `{"outcome": "merge", "profiles":
-    ["mem_profile_…", "mem_profile_…"], "by": {"idType": "email", "value": "ann@example.com"}}`.
+    ["mem_profile_…", "mem_profile_…"], "by": {"idType": "email", "value": "ann@example.com"}}`. The undo of an import
+    has one for each person: `{"outcome": "split", "profiles": ["mem_profile_…", "mem_profile_…"]}`.
     """
     if (counts := counts_of(operation)) is not None:
         return counts
@@ -234,6 +237,10 @@ async def list_results(
         return PreviewedResults(
             results=[PreviewedResult.of_row(row, values.get(row.position)) for row in found.rows], meta=found.meta
         )
+    if operation.kind == OperationKind.UNDO_IMPORT:
+        query = undo_results.results_of(operation.account_id, operation.id)
+        found = await fetch_page(snapshot, query, undo_results.RESULTS_KEY, page, tokens, *scope)
+        return UndoneResults(results=[UndoneResult.of_row(row) for row in found.rows], meta=found.meta)
     query = items.results_of(operation.account_id, operation.id)
     found = await fetch_page(snapshot, query, items.RESULTS_KEY, page, tokens, *scope)
     return ItemResults(results=[ItemResult.of_row(row, error_pages) for row in found.rows], meta=found.meta)

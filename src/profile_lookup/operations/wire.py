@@ -6,6 +6,7 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 from sqlalchemy import Row
 
+from profile_lookup.identity.history import import_undo as undone
 from profile_lookup.identity.settings_preview import Outcome
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.previews import MAX_PROFILES
@@ -141,6 +142,26 @@ class PreviewedResults(AnswerModel):
     meta: Meta
 
 
+class UndoneResult(AnswerModel):
+    outcome: undone.Outcome = Field(
+        description="`erased`: the import made these profiles. `split`: a row of it had joined these profiles. "
+        "`restored`: the profile is what it was. `left`: the profile stays, for this reason."
+    )
+    profiles: list[Annotated[str, Field(pattern=ids.PROFILE_ID_PATTERN)]] = Field(min_length=1)
+    reason: str | SkipJsonSchema[None] = Field(
+        default=None, description="Why the profiles are not just what they were before the import."
+    )
+
+    @classmethod
+    def of_row(cls, row: Row[Any]) -> Self:
+        return cls(outcome=row.outcome, profiles=[ids.profile_id(each) for each in row.profile_ids], reason=row.reason)
+
+
+class UndoneResults(AnswerModel):
+    results: list[UndoneResult] = Field(max_length=1000)
+    meta: Meta
+
+
 class RemovedIdentifiers(AnswerModel):
     removed: int = Field(ge=0, description="How many identifiers were removed from profiles so far.")
 
@@ -171,9 +192,12 @@ def counts_of(operation: Row[Any]) -> Counts | None:
     return None
 
 
+_WITH_RESULTS = frozenset({OperationKind.PREVIEW_SETTINGS, OperationKind.UNDO_IMPORT})
+
+
 def _has_results(operation: Row[Any]) -> bool:
     has_counts = counts_of(operation) is not None
-    return operation.has_items or has_counts or operation.kind == OperationKind.PREVIEW_SETTINGS
+    return operation.has_items or has_counts or operation.kind in _WITH_RESULTS
 
 
 class OperationAccepted(AnswerModel):

@@ -8,11 +8,14 @@ from uuid import UUID
 
 from profile_lookup.errors import ProfileLookupError
 from profile_lookup.identity.change import Change
+from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.history.event import Event
 from profile_lookup.identity.history.event_log import EventLog, Forgotten, creation_event
 from profile_lookup.identity.history.forgetting import without_identifiers, without_traits
+from profile_lookup.identity.history.import_undo import first_event
 from profile_lookup.identity.history.separations import Separation, of_person, parted
 from profile_lookup.identity.history.splitting import Person, Split, identifiers_that_may_return, split
+from profile_lookup.identity.history.undone_people import ImportUndo, Undone
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.profile_replay import ProfileReplay
@@ -97,10 +100,16 @@ class MemoryStore:
     # Writes.
 
     def change(self, change: Change, known: UUID | None = None) -> UUID:
+        return self._change(change, known)
+
+    def import_row(self, change: Change, import_id: str) -> UUID:
+        return self._change(change, actor=Actor("import", import_id, self.number))
+
+    def _change(self, change: Change, known: UUID | None = None, actor: Actor | None = None) -> UUID:
         self.number += 1
         replay = ProfileReplay(self.settings, self.profiles.values(), lambda: UUID(int=self.number))
         try:
-            written = replay.apply(change, at(self.number), known)
+            written = replay.apply(change, at(self.number), known, actor=actor)
         except ProfileLookupError:
             self.number -= 1
             raise
@@ -161,6 +170,34 @@ class MemoryStore:
                 self.separations[each] = self.separations.get(each, frozenset()) | {separation}
         self._refresh_separations()
         return done
+
+    def undo_import(self, import_id: str) -> dict[UUID, Undone]:
+        """Undo an import, and return what became of each person that it had changed."""
+        self.number += 1
+        undo = ImportUndo(self.settings, import_id, UUID(int=self.number))
+        everybody = [self.person(profile_id) for profile_id in self.profiles]
+        people = {each.profile.id: each for each in everybody if first_event(each, import_id)}
+        holders = {
+            each: profile.id
+            for profile in self.profiles.values()
+            for each in profile.identifiers
+            if self.settings.is_unique(each.id_type)
+        }
+        undone = undo.undone(people, holders)
+        for profile_id, done in undone.items():
+            if isinstance(done.left, str):
+                continue
+            ids = self.ids_of(profile_id)
+            self.stored_events = [event for event in self.stored_events if event.profile_id not in ids]
+            self.stored_events = sorted((*self.stored_events, *done.left.events), key=lambda event: event.id)
+            self.separations = {each: of for each, of in self.separations.items() if each not in done.left.erased}
+            self.aliases = {alias: of for alias, of in self.aliases.items() if of != profile_id}
+            del self.profiles[profile_id]
+            for part in done.left.parts:
+                self.profiles[part.profile.id] = part.profile
+                self.aliases |= dict.fromkeys(part.aliases, part.profile.id)
+        self._refresh_separations()
+        return undone
 
     def lift(self, one: UUID, other: UUID) -> None:
         self.number += 1

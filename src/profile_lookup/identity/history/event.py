@@ -16,8 +16,9 @@ from profile_lookup.identity.values.normalization import NormalizedValue
 
 EventKind = Literal[
     "created", "updated", "merged", "identifierAdded", "identifierReplaced", "identifierRemoved", "traitsChanged",
-    "renormalized", "split", "erased", "storeSettingsChanged",
+    "renormalized", "split", "importUndone", "erased", "storeSettingsChanged",
 ]  # fmt: skip
+"""The kinds that are stored. Clients see `importUndone` as `split`."""
 
 
 class Match(NamedTuple):
@@ -72,6 +73,11 @@ class RecordedRequest:
         if self.renews:
             return "identifierReplaced"
         return "traitsChanged" if self.traits else "identifierAdded"
+
+    @property
+    def writes_something(self) -> bool:
+        """Whether it adds an identifier or a trait, rather than only removing some."""
+        return bool(self.carried) or any(value is not None for value in self.traits.values())
 
 
 NOTHING_WRITTEN = RecordedRequest()
@@ -150,7 +156,7 @@ class Event:
     def is_shown(self) -> bool:
         """Whether anybody sees it. An event that changed nothing but times is kept for undo alone."""
         return bool(
-            self.kind in {"created", "renormalized", "split", "erased", "storeSettingsChanged"}
+            self.kind in {"created", "renormalized", "split", "importUndone", "erased", "storeSettingsChanged"}
             or self.added
             or self.removed
             or self.evicted

@@ -45,6 +45,7 @@ class PartReplay:
         # The IDs of the parts that a profile has become, by the one ID that the events have for it. Profiles that are
         # one person according to the events share a set.
         self._heirs: dict[UUID, set[UUID]] = {}
+        self._leaves_out = False
         # A value of a unique type stays with the one that had it first, then with the smaller ID: a type may have
         # become unique since, or two values equal.
         first = _first_holders(settings, participants)
@@ -64,8 +65,20 @@ class PartReplay:
             ids[part].add(each)
         return ids
 
+    def leave_out(self, event: Event) -> None:
+        """Go on as if a write had not happened. Whom it created is no part; whom it merged stay parts.
+
+        From then on, a write merges only parts that it is about: those that hold what it matched.
+        """
+        self._leaves_out = True
+        participants = event.participants
+        self._heirs |= dict.fromkeys(participants, self._united_heirs(participants, set()))
+
     def apply(self, event: Event, *, is_undone: bool) -> None:
-        """Replay a write. Raises `IdentifiesNobody` if it is an undone update that leaves no profile."""
+        """Replay a write. Raises `IdentifiesNobody` if it is an undone update that leaves no profile.
+
+        A write to nobody but profiles whose creation was left out creates the profile that its event names.
+        """
         participants = event.participants
         new_heirs: set[UUID] = set()
         if event.kind == "created":
@@ -74,11 +87,17 @@ class PartReplay:
             self._create(event, event.id)
             new_heirs = {event.id}
         else:
-            parts = {self._part_that_is_meant(event, participant) for participant in participants}
-            if is_undone:
+            meant = {participant: self._part_that_is_meant(event, participant) for participant in participants}
+            parts = {part for part in meant.values() if part is not None}
+            if not parts:
+                self._begin(event)
+            elif is_undone:
                 matched = [each.identifier for each in event.matched]
                 part = min(parts, key=lambda part: self._rank(event, matched, part))
                 self._write(event, [part], event.request.kind, is_undone=True)
+            elif self._leaves_out and event.kind == "merged":
+                parts = {part for each, part in meant.items() if part and self._is_about(event, each, part)} or parts
+                self._write(event, sorted(parts), "merged" if len(parts) > 1 else event.request.kind, is_undone=False)
             else:
                 self._write(event, sorted(parts), event.kind, is_undone=False)
         self._heirs |= dict.fromkeys(participants, self._united_heirs(participants, new_heirs))
@@ -92,18 +111,28 @@ class PartReplay:
     def _heirs_of(self, profile_id: UUID) -> set[UUID]:
         return self._heirs.get(profile_id) or {profile_id}
 
-    def _part_that_is_meant(self, event: Event, participant: UUID) -> UUID:
-        """Return the part of a participant that the event is about.
+    def _part_that_is_meant(self, event: Event, participant: UUID) -> UUID | None:
+        """Return the part of a participant that the event is about, or None if the participant was left out.
 
         It is the part that was addressed, or that holds what was matched or removed, or that has the ID which the event
-        names.
+        names; if that ID was left out, the earliest part.
         """
         matched = [each.identifier for each in event.matched if each.profile_id == participant] or event.removed
-        parts = {self._part_of[each] for each in self._heirs_of(participant)}
+        parts = {self._part_of[each] for each in self._heirs_of(participant) if each in self._part_of}
+        if not parts:
+            return None
         ranked = {part: self._rank(event, matched, part) for part in parts}
         nobody = (True, (len(self._settings.matching_rules), 0))
         meant = {part: rank for part, rank in ranked.items() if rank[:2] != nobody}
-        return min(meant, key=meant.__getitem__) if meant else self._part_of[participant]
+        return min(meant, key=meant.__getitem__) if meant else self._part_of.get(participant, min(parts))
+
+    def _is_about(self, event: Event, participant: UUID, part: UUID) -> bool:
+        """Return whether the part was addressed or holds what matched the participant, or whether that is not known."""
+        addressed = event.request.addressed
+        matched = [each.identifier for each in event.matched if each.profile_id == participant]
+        known = [each for each in matched if not is_forgotten(each)]
+        is_addressed = addressed is not None and self._part_of.get(addressed) == part
+        return is_addressed or not known or any(each in self.parts[part].identifiers for each in known)
 
     def _rank(
         self, event: Event, matched: Collection[NormalizedIdentifier], part: UUID
@@ -112,7 +141,7 @@ class PartReplay:
         places = {each: place for place, each in event.request.carried.items()}
         held = [each for each in matched if each in self.parts[part].identifiers]
         return (
-            addressed is None or self._part_of[addressed] != part,
+            addressed is None or self._part_of.get(addressed) != part,
             claim(self._settings.matching_rules, places, held),
             part,
         )
@@ -125,6 +154,13 @@ class PartReplay:
         self._part_of[profile_id] = profile_id
         request = RecordedRequest(carried, event.request.traits)
         self._record(event, "created", profile_id, request, [], is_undone=is_undone)
+
+    def _begin(self, event: Event) -> None:
+        """Let a write create the profile that its event names, if it writes anything."""
+        request = RecordedRequest(self._carried(event, ()), event.request.traits)
+        if request.writes_something:
+            self._part_of[event.profile_id] = event.profile_id
+            self._record(event, "created", event.profile_id, request, [], is_undone=False)
 
     def _write(self, event: Event, part_ids: Sequence[UUID], kind: EventKind, *, is_undone: bool) -> None:
         parts = [self.parts.pop(each) for each in part_ids]
@@ -175,6 +211,8 @@ class PartReplay:
             actor=event.actor,
             undone_by=self._split_id if is_undone else event.undone_by,
         )
+        if event.undid:
+            recorded = replace(recorded, undid=event.undid)
         if any(is_forgotten(each) for each in (*event.added, *event.evicted)):
             recorded = replace(
                 recorded,

@@ -92,20 +92,35 @@ def split(
     """
     joins = _joins(person.events, named)
     first = next(place for place, event in enumerate(person.events) if event.id in joins)
-    earlier, since = person.events[:first], person.events[first:]
-    if any(event.has_ended for event in since):
-        raise JoinRefused(named.index(since[0].id), _WITHIN_HISTORY)
-    known = [_configured(settings, is_defined, event) for event in since]
-    states = states_before(known, _configured_profile(settings, is_defined, person.profile))
-    created = {event.profile_id for event in since if event.kind == "created"}
-    aliases = aliases_before(earlier, person.aliases - created, states, person.profile.id)
-    replay = PartReplay(settings, states.values(), aliases, withheld, split_id)
-    for event in known:
+    if any(event.has_ended for event in person.events[first:]):
+        raise JoinRefused(named.index(person.events[first].id), _WITHIN_HISTORY)
+    replay, since = replay_since(settings, person, first, withheld, split_id, is_defined)
+    for event in since:
         try:
             replay.apply(event, is_undone=event.id in joins)
         except IdentifiesNobody:
             raise JoinRefused(named.index(event.id), "a join whose request identifies somebody by itself") from None
-    return Split(split_id, tuple(_parts(replay, person)), tuple(replay.events))
+    return Split(split_id, tuple(parts_of(replay, person)), tuple(replay.events))
+
+
+def replay_since(
+    settings: IdentityResolutionSettings,
+    person: Person,
+    first: int,
+    withheld: Collection[NormalizedIdentifier],
+    split_id: UUID,
+    is_defined: Callable[[TraitName], bool],
+) -> tuple[PartReplay, Sequence[Event]]:
+    """Return the person as it was before the event at this place, and the events from there on, to be replayed.
+
+    Types and traits that are no longer configured or defined are left out.
+    """
+    earlier = person.events[:first]
+    since = [_configured(settings, is_defined, event) for event in person.events[first:]]
+    states = states_before(since, _configured_profile(settings, is_defined, person.profile))
+    created = {event.profile_id for event in since if event.kind == "created"}
+    aliases = aliases_before(earlier, person.aliases - created, states, person.profile.id) if states else {}
+    return PartReplay(settings, states.values(), aliases, withheld, split_id), since
 
 
 def identifiers_that_may_return(events: Sequence[Event], named: Collection[UUID]) -> set[NormalizedIdentifier]:
@@ -136,7 +151,7 @@ def _joins(events: Sequence[Event], named: Sequence[UUID]) -> set[UUID]:
     return set(named)
 
 
-def _parts(replay: PartReplay, person: Person) -> Iterator[Part]:
+def parts_of(replay: PartReplay, person: Person) -> Iterator[Part]:
     """Yield the parts, the earliest first. Counted names belong to a value, so they go where it goes."""
     ids = replay.ids_by_part()
     for part_id, part in sorted(replay.parts.items()):

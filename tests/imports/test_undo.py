@@ -1,0 +1,152 @@
+"""POST …/Profiles/Imports/{importId}/Undo: the store becomes what it was before the import."""
+
+from collections import Counter
+
+import httpx
+import pytest
+
+from profile_lookup.database.pool import Database
+from tests.conftest import change_settings, look_up, make_profile
+from tests.database.archived_stores import exported
+from tests.history.splits import stored_profile
+from tests.imports.conftest import create, imported, path_of
+from tests.imports.undos import undo_path, undone
+
+
+async def import_of(client: httpx.AsyncClient, store_id: str, *rows: str) -> str:
+    """Import rows of e-mail address, phone number and first name, and return the import's ID."""
+    answer, _ = await imported(client, store_id, "\n".join(["E-mail,Phone,First", *rows, ""]))
+    assert answer["status"] == "COMPLETED", answer
+    listed = (await client.get(f"/v1/Stores/{store_id}/Profiles/Imports")).json()["imports"]
+    import_id: str = listed[0]
+    return import_id
+
+
+async def test_profiles_that_the_import_made_are_erased(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    await make_profile(client, store_id, email="ann@example.com")
+    before = await exported(database, store_id)
+    import_id = await import_of(client, store_id, "b@example.com,,Bob", "c@example.com,,Cy", "c@example.com,,Cyd")
+    made = [(await look_up(client, store_id, "email", f"{each}@example.com"))[0] for each in "bc"]
+    results = await undone(client, store_id, import_id)
+    assert [each["outcome"] for each in results] == ["erased", "erased"]
+    assert [each["profiles"] for each in results] == [[each] for each in made]
+    assert await exported(database, store_id) == before
+    assert (await client.get(f"/v1/Stores/{store_id}/Profiles/{made[0]}")).status_code == 404
+
+
+async def test_what_the_import_overwrote_added_and_dropped_comes_back(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    await change_settings(client, store_id, phone={"limit": 1})
+    ann = await make_profile(client, store_id, email="ann@example.com", phone="+13175550001", firstName="Ann")
+    before = await exported(database, store_id)
+    import_id = await import_of(
+        client, store_id, "ann@example.com,+13175550002,Anna", "ann@example.com,+13175550003,", "x@example.com,,"
+    )
+    assert await look_up(client, store_id, "phone", "+13175550001") == []
+    results = await undone(client, store_id, import_id)
+    assert {"outcome": "restored", "profiles": [ann]} in results
+    assert Counter(each["outcome"] for each in results) == {"erased": 1, "restored": 1}
+    assert await exported(database, store_id) == before
+
+
+async def test_profiles_that_the_import_joined_are_split_and_nobody_is_kept_apart(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    ann = await make_profile(client, store_id, email="ann@example.com", firstName="Ann")
+    bob = await make_profile(client, store_id, phone="+13175550001", firstName="Bob")
+    before = await exported(database, store_id)
+    import_id = await import_of(client, store_id, "ann@example.com,+13175550001,Both")
+    assert (await client.get(f"/v1/Stores/{store_id}/Profiles/{bob}")).status_code == 301
+    assert await undone(client, store_id, import_id) == [{"outcome": "split", "profiles": [ann, bob]}]
+    assert await exported(database, store_id) == before
+    separations = await client.get(f"/v1/Stores/{store_id}/Profiles/{ann}/Separations")
+    assert separations.json()["separations"] == []
+    assert await make_profile(client, store_id, email="ann@example.com", phone="+13175550001") == ann
+
+
+async def test_a_dry_run_finds_the_same_and_changes_nothing(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    await make_profile(client, store_id, email="ann@example.com", firstName="Ann")
+    await make_profile(client, store_id, phone="+13175550001", firstName="Bob")
+    rows = ["ann@example.com,+13175550001,Both", "c@example.com,,Cy", "c@example.com,,Cyd", "ann@example.com,,Ann"]
+    import_id = await import_of(client, store_id, *rows)
+    before = await exported(database, store_id)
+    tried = await undone(client, store_id, import_id, dry_run=True)
+    assert await exported(database, store_id) == before
+    assert await undone(client, store_id, import_id) == tried
+    assert await undone(client, store_id, import_id) == []
+
+
+async def test_what_others_wrote_since_stays_and_is_told(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    ann = await make_profile(client, store_id, email="ann@example.com", firstName="Ann")
+    import_id = await import_of(client, store_id, "ann@example.com,+13175550001,Anna", "bob@example.com,,Bob")
+    (bob,) = await look_up(client, store_id, "email", "bob@example.com")
+    assert await make_profile(client, store_id, email="ann@example.com", city="Bern") == ann
+    assert await make_profile(client, store_id, email="bob@example.com", city="Rom") == bob
+    results = {each["profiles"][0]: each for each in await undone(client, store_id, import_id)}
+    assert {profile: each["outcome"] for profile, each in results.items()} == {ann: "restored", bob: "left"}
+    assert all("what they wrote stays" in each["reason"] for each in results.values())
+    traits, identifiers = await stored_profile(client, store_id, ann)
+    assert traits["Contact"] == {"email": "ann@example.com", "firstName": "Ann", "city": "Bern"}
+    assert [each["idType"] for each in identifiers] == ["email"]
+    traits, identifiers = await stored_profile(client, store_id, bob)
+    assert traits["Contact"] == {"email": "bob@example.com", "city": "Rom"}
+    assert [each["idType"] for each in identifiers] == ["email"]
+
+
+async def test_a_profile_that_only_the_import_identifies_stays_as_it_is_if_others_wrote_to_it(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    import_id = await import_of(client, store_id, "bob@example.com,,Bob")
+    (bob,) = await look_up(client, store_id, "email", "bob@example.com")
+    path = f"/v1/Stores/{store_id}/Profiles/{bob}"
+    patched = await client.patch(path, json={"traits": {"Contact": {"city": "Rom"}}})
+    assert patched.status_code == 202, patched.text
+    before = await exported(database, store_id)
+    (result,) = await undone(client, store_id, import_id)
+    assert (result["outcome"], result["profiles"]) == ("left", [bob])
+    assert "nothing but the import identifies it" in result["reason"]
+    assert await exported(database, store_id) == before
+
+
+async def test_a_value_that_somebody_else_has_by_now_stays_there(client: httpx.AsyncClient, store_id: str) -> None:
+    await change_settings(client, store_id, phone={"limit": 1})
+    ann = await make_profile(client, store_id, email="ann@example.com", phone="+13175550001")
+    import_id = await import_of(client, store_id, "ann@example.com,+13175550002,")
+    bob = await make_profile(client, store_id, phone="+13175550001")
+    (result,) = await undone(client, store_id, import_id)
+    assert (result["outcome"], result["profiles"]) == ("restored", [ann])
+    assert "belongs to another profile by now" in result["reason"]
+    assert await look_up(client, store_id, "phone", "+13175550001") == [bob]
+
+
+@pytest.mark.parametrize("others", ["no others", "others"])
+async def test_values_that_moved_from_one_profile_to_another_by_the_import_come_back(
+    client: httpx.AsyncClient, store_id: str, database: Database, others: str
+) -> None:
+    """Ann loses a number that Bob gets, and Bob one that Ann gets: no order of the two gives both back."""
+    await change_settings(client, store_id, phone={"limit": 1})
+    ann = await make_profile(client, store_id, email="ann@example.com", phone="+13175550001")
+    bob = await make_profile(client, store_id, email="bob@example.com", phone="+13175550002")
+    if others == "others":  # who hold a value in between by the import alone
+        await make_profile(client, store_id, email="cy@example.com", phone="+13175550009")
+    before = await exported(database, store_id)
+    rows = ["ann@example.com,+13175550003,", "bob@example.com,+13175550001,", "ann@example.com,+13175550002,"]
+    import_id = await import_of(client, store_id, *rows, "cy@example.com,+13175550003,")
+    assert await look_up(client, store_id, "phone", "+13175550002") == [ann]
+    assert await look_up(client, store_id, "phone", "+13175550001") == [bob]
+    await undone(client, store_id, import_id)
+    assert await exported(database, store_id) == before
+
+
+async def test_an_import_that_has_not_ended_cannot_be_undone(client: httpx.AsyncClient, store_id: str) -> None:
+    created = await create(client, store_id, 10)
+    refused = await client.post(undo_path(store_id, created["importId"]), json={})
+    assert (refused.status_code, refused.json()["code"]) == (409, 20409)
+    assert (await client.post(f"{path_of(store_id, created)}/Undo?dryRun=true", json={})).status_code == 400
