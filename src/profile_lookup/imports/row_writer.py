@@ -26,9 +26,10 @@ from profile_lookup.imports.notices import Marks
 from profile_lookup.imports.refused_rows import MAX_REPORTED, Reports, as_csv
 from profile_lookup.imports.row_reader import Row, next_rows
 from profile_lookup.imports.row_rules import RowRules
+from profile_lookup.ingest.attempts import Attempt, Outcome, time_after
 from profile_lookup.ingest.evictions import log_evictions
 from profile_lookup.ingest.identity_locks import write_in_step
-from profile_lookup.ingest.ingest import Attempt, Outcome, ingest_together, time_after
+from profile_lookup.ingest.ingest import ingest_together
 from profile_lookup.operations.job import Job
 from profile_lookup.stores.admission import rules_in_force
 from profile_lookup.stores.rules_cache import StoreRules
