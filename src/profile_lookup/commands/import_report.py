@@ -15,7 +15,10 @@ from sqlalchemy import Row
 
 from profile_lookup.commands.import_plan import Plan
 from profile_lookup.imports.columns.column_guesses import looks_like_a_name
+from profile_lookup.imports.dry_runs.first_rows import PreviewedRow
+from profile_lookup.imports.notices.notice import Notice
 from profile_lookup.imports.refused_rows import HEADER, MAX_REPORTED, Reports
+from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.web import ids
 
 MAX_SHOWN = 10
@@ -38,12 +41,23 @@ def show_plan(plan: Plan) -> None:
         say(f"The names of the columns stand in line {plan.layout.header_line}; what is above them is skipped.")
     for column in plan.unclear_columns:
         say(f"{printable(column)} is left out, but seems to hold phone numbers or e-mail addresses.")
+    for column, fit in plan.unlikely_columns.items():
+        say(_unlikely(column, traits[column], fit.unfit, fit.first_lines))
     if plan.foreign.are_many:
         country = plan.foreign.likely_country() or "DE"
         say(
             f"{plan.foreign.foreign:,} of the first {plan.foreign.numbers:,} phone numbers have no + and would be read "
             "as numbers of the USA, though the country or the e-mail address beside them names another country. If all "
             f"numbers without + are from one country, name it: --country {country}"
+        )
+
+
+def show_preview(rows: Sequence[PreviewedRow]) -> None:
+    """Print what would become of the first rows, without their values."""
+    if rows:
+        say("What would become of the first rows:")
+        _print_table(
+            ("line", "outcome", "remarks"), [(f"{row.line:,}", row.outcome, "; ".join(row.remarks)) for row in rows]
         )
 
 
@@ -99,6 +113,9 @@ class _ProgressText:
 
 def show_result(row: Row[Any]) -> None:
     """Print the counts of an import that has ended. `seconds` and `rows/s` count from the end of the upload."""
+    is_dry_run = row.kind == OperationKind.DRY_RUN_IMPORT
+    if is_dry_run:
+        say("This was a dry run: no profile was written. An import at this moment would have this result:")
     if row.error_detail is not None:
         say(f"FAILED: {row.error_detail}")
     seconds = (row.completed_at - row.uploaded_at).total_seconds()
@@ -108,24 +125,46 @@ def show_result(row: Row[Any]) -> None:
         [(*(f"{count:,}" for count in counts), f"{seconds:,.1f}", f"{_done(row) / max(seconds, 0.001):,.0f}")],
         justify="right",
     )
+    would = "would be" if is_dry_run else "were"
     if row.cells_ignored:
-        say(f"{row.cells_ignored:,} cells were ignored; the rest of their rows was imported")
+        rest = "would be imported" if is_dry_run else "was imported"
+        say(f"{row.cells_ignored:,} cells {would} ignored; the rest of their rows {rest}")
+    traits = {each["columnName"]: f"{each['traitGroup']}.{each['traitName']}" for each in row.column_mappings}
     for notice in row.notices or ():
-        say(_notice(notice))
+        say(_notice(Notice.of_document(notice), traits))
     if row.evicted:
-        say(f"{row.evicted:,} identifiers were dropped by the limit of their type")
+        say(f"{row.evicted:,} identifiers {would} dropped by the limit of their type")
 
 
-def _notice(notice: Mapping[str, Any]) -> str:
-    lines = ", ".join(f"{line:,}" for line in notice["first_lines"])
-    more = ", …" if notice["rows"] > len(notice["first_lines"]) else ""
-    rows = f"{notice['rows']:,} rows (lines {lines}{more})"
-    if not notice["names"]:
-        return f"One value of {notice['id_type']} stood in {rows}: a placeholder, by which nobody was identified"
+def _notice(notice: Notice, traits: Mapping[str, str]) -> str:
+    rows = _rows(notice.rows, notice.first_lines)
+    if notice.kind == "evicted":
+        return (
+            f"In {rows}, a profile got more values of {notice.id_type} than the limit of this type lets it keep. "
+            "If these rows are about different people, something they share has made them one profile"
+        )
+    if notice.kind == "unlikelyColumn":
+        column = notice.column or ""
+        return _unlikely(column, traits.get(column, ""), notice.rows, notice.first_lines)
+    if not notice.names:
+        return f"One value of {notice.id_type} stood in {rows}: a placeholder, by which nobody was identified"
     return (
-        f"One value of {notice['id_type']} stands for {notice['names']:,} names: it stood in {rows}. "
+        f"One value of {notice.id_type} stands for {notice.names:,} names: it stood in {rows}. "
         "If these are different people, they may be one profile now. Such a value can be blocked before the next import"
     )
+
+
+def _unlikely(column: str, trait: str, rows: int, first_lines: Sequence[int]) -> str:
+    name = printable(column)
+    return (
+        f"{name} is read as {trait}, but most of its first cells do not look like it: see {_rows(rows, first_lines)}. "
+        f'If the column holds something else, say what, --map "{name}=…", or leave it out, --leave-out "{name}"'
+    )
+
+
+def _rows(count: int, first_lines: Sequence[int]) -> str:
+    lines = ", ".join(f"{line:,}" for line in first_lines)
+    return f"{count:,} rows (lines {lines}{', …' if count > len(first_lines) else ''})"
 
 
 @dataclass(frozen=True, slots=True)
