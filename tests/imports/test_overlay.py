@@ -4,12 +4,15 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from itertools import count
+from itertools import count, cycle
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import insert, select, update
 
+from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
+from profile_lookup.database.tables import profile, separation
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import TraitName
@@ -64,6 +67,19 @@ def described(outcomes: Sequence[Outcome]) -> list[object]:
     ]
 
 
+async def _keep_apart(database: Database, store: StoreRules, parts: Sequence[int]) -> None:
+    """Keep the known profiles apart from each other that belong to different parts, as a split does."""
+    async with database.transaction() as connection:
+        people = await connection.execute(
+            select(profile.c.id).where(profile.c.store_id == store.id).order_by(profile.c.id)
+        )
+        split = {"store_id": store.id, "decision": new_id(), "is_lifted": False, "decided_at": START}
+        rows = [{**split, "id": each, "part": part} for each, part in zip(people.scalars(), cycle(parts), strict=False)]
+        if rows:
+            await connection.execute(insert(separation), rows)
+            await connection.execute(update(profile).where(profile.c.store_id == store.id).values(is_separated=True))
+
+
 @settings(
     max_examples=EXAMPLES,
     derandomize="MODEL_STEPS" not in os.environ,
@@ -73,6 +89,7 @@ def described(outcomes: Sequence[Outcome]) -> list[object]:
 )
 @given(
     rules=any_settings(),
+    apart=st.lists(st.integers(0, 1), min_size=1, max_size=4),
     brake=st.sampled_from((None, None, 2, 3)),
     known=st.lists(CHANGES, max_size=15),
     rows=st.lists(CHANGES, min_size=1, max_size=40),
@@ -82,6 +99,7 @@ def described(outcomes: Sequence[Outcome]) -> list[object]:
 async def test_a_dry_run_finds_row_by_row_what_the_import_does(
     database: Database,
     rules: IdentityResolutionSettings,
+    apart: list[int],
     brake: int | None,
     known: list[Change],
     rows: list[Change],
@@ -92,6 +110,7 @@ async def test_a_dry_run_finds_row_by_row_what_the_import_does(
     store = replace(store, blocked_values=replace(store.blocked_values, max_profiles_per_value=brake))
     attempts = [Attempt(change, START + timedelta(seconds=place)) for place, change in enumerate([*known, *rows])]
     await in_chunks(database, store, attempts[: len(known)], sizes)
+    await _keep_apart(database, store, apart)
     before = await contents(database)
     found = await dry_run(database, store, attempts[len(known) :], sizes)
     assert await contents(database) == before

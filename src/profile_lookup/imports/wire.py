@@ -78,6 +78,11 @@ def _known_country(code: str) -> str:
     return code
 
 
+Delimiter = Annotated[str, Field(min_length=1, max_length=1), AfterValidator(_one_character)]
+Encoding = Annotated[str, Field(max_length=32, examples=["cp1252"]), AfterValidator(_known_encoding)]
+Country = Annotated[str, Field(pattern="^[A-Z]{2}$", examples=["DE"]), AfterValidator(_known_country)]
+
+
 class ImportRequest(WireModel):
     model_config = ConfigDict(json_schema_extra=_limit_properties)
 
@@ -86,25 +91,19 @@ class ImportRequest(WireModel):
     column_mappings: list[ColumnMapping] = Field(
         min_length=2, max_length=100, description="States which column is which trait. Other columns are not read."
     )
-    delimiter: Annotated[str | None, MayBeAbsent, AfterValidator(_one_character)] = Field(
+    delimiter: Annotated[Delimiter | None, MayBeAbsent] = Field(
         default=None,
-        min_length=1,
-        max_length=1,
         json_schema_extra=OURS,
         description="**(ours)** The character between two fields. Without it, it is the one of `,` `;` `|` and tab by "
         "which the header has most of the columns.",
     )
-    encoding: Annotated[str | None, MayBeAbsent, AfterValidator(_known_encoding)] = Field(
+    encoding: Annotated[Encoding | None, MayBeAbsent] = Field(
         default=None,
-        max_length=32,
-        examples=["cp1252"],
         json_schema_extra=OURS,
         description="**(ours)** The encoding of a file without a byte order mark. Without it, it is UTF-8.",
     )
-    country: Annotated[str | None, MayBeAbsent, AfterValidator(_known_country)] = Field(
+    country: Annotated[Country | None, MayBeAbsent] = Field(
         default=None,
-        pattern="^[A-Z]{2}$",
-        examples=["DE"],
         json_schema_extra=OURS,
         description="**(ours)** The country (ISO 3166) of phone numbers that are written without +. They must be valid "
         "there, and are never read as US numbers.",
