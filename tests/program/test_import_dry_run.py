@@ -71,7 +71,7 @@ def test_the_first_rows_are_shown_as_they_would_be_imported_but_without_their_va
     assert [line[:2] for line in shown] == [
         ["line", "outcome"], ["2", "create"], ["3", "create"], ["4", "merge"], ["5", "refused"],
     ]  # fmt: skip
-    assert shown[2][2:5] == ["Phone:", "expected", "digits"]
+    assert shown[2][2:5] == ["Phone:", "expected", "digits,"]
     assert not any(value in output for value in ("example.com", "no number", "nobody", "317555"))
 
 
