@@ -25,7 +25,8 @@ from profile_lookup.database.migrations import migrate
 from profile_lookup.database.pool import Database
 from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
-from profile_lookup.ingest.ingest import Attempt, change_of, ingest_together
+from profile_lookup.ingest.attempts import Attempt
+from profile_lookup.ingest.ingest import change_of, ingest_together
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 
@@ -49,10 +50,9 @@ async def measure(url: str, people: int) -> dict[tuple[str, str], Size]:
     database = Database(url, pool_size=1)
     store = await make_store(database, DEFAULT_SETTINGS)
     of_import = ids.import_id(new_id())
-    for first, make_actor in (
-        (0, lambda _: Actor("key", "SK0123456789abcdef0123456789abcdef")),
-        (people, lambda line: Actor("import", of_import, 100_000 + line)),
-    ):
+    by_key = [Actor("key", "SK0123456789abcdef0123456789abcdef")] * people
+    by_import = [Actor("import", of_import, 100_000 + line) for line in range(people)]
+    for first, actors in ((0, by_key), (people, by_import)):
         numbers = range(first, first + people)
         for days, contacts in enumerate(
             (
@@ -62,9 +62,7 @@ async def measure(url: str, people: int) -> dict[tuple[str, str], Size]:
                 [{"email": _person(each)["email"], "chat": f"visitor-{each}"} for each in numbers],
             )
         ):
-            await _write(
-                database, store, contacts, START + timedelta(days=days), [make_actor(each) for each in numbers]
-            )
+            await _write(database, store, contacts, START + timedelta(days=days), actors)
     async with database.statements() as connection:
         await connection.execute(text("vacuum event"))
         rows = (await connection.execute(_SIZES)).all()

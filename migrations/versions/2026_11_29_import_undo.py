@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "2026_11_29_import_undo"
-down_revision = "2026_11_28_import_options"
+down_revision = "2026_11_29_cheap_suspects"
 branch_labels = None
 depends_on = None
 

@@ -28,6 +28,7 @@ from profile_lookup.history.feed_waits import FeedWaits
 from profile_lookup.identity_settings import routes as identity_settings
 from profile_lookup.imports import report_routes, upload_routes
 from profile_lookup.imports import routes as imports
+from profile_lookup.imports.dry_runs import preview_routes
 from profile_lookup.imports.s3 import bucket_of
 from profile_lookup.imports.undo import routes as import_undo
 from profile_lookup.ingest import routes as create_routes
@@ -64,7 +65,8 @@ if TYPE_CHECKING:
     from profile_lookup.testing.double import Double
 
 FEATURES = (
-    lookup_routes, batch_routes, bulk_routes, imports, report_routes, upload_routes, import_undo, create_routes,
+    lookup_routes, batch_routes, bulk_routes, imports, preview_routes, report_routes, upload_routes, import_undo,
+    create_routes,
     profiles, identifier_routes, suspect_routes, split_routes, separation_routes, memory_routes, history, feed_routes,
     stores, identity_settings, blocked_values, trait_groups, operations, accounts, health,
 )  # fmt: skip
@@ -72,7 +74,8 @@ FEATURES = (
 
 DOCUMENTED = (
     lookup_routes, batch_routes, create_routes, profiles, identifier_routes, suspect_routes, split_routes,
-    separation_routes, bulk_routes, imports, report_routes, upload_routes, import_undo, history, feed_routes, stores,
+    separation_routes, bulk_routes, imports, preview_routes, report_routes, upload_routes, import_undo, history,
+    feed_routes, stores,
     identity_settings, blocked_values, trait_groups, operations, accounts,
 )  # fmt: skip
 """The modules whose operations are documented, in this order."""

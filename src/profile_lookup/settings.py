@@ -82,7 +82,7 @@ class Settings(LimitSettings):
             ge=2,
             le=200,
             description="Database connections of each process that answers requests, in addition to six for "
-            "lookups, batches of them and admissions. The process that works on operations has at most 14.",
+            "lookups, batches of them and admissions. The process that works on operations has at most 16.",
         ),
     ] = 16
     run_operations: Annotated[

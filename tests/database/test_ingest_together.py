@@ -24,8 +24,9 @@ from profile_lookup.identity.profile import TraitName
 from profile_lookup.identity.profile_replay import Written
 from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.identity.values.normalization import NormalizedValue
+from profile_lookup.ingest.attempts import MAX_IDENTIFIERS, MAX_KEYS_TOGETHER, Attempt, Outcome
 from profile_lookup.ingest.identity_locks import RulesChanged
-from profile_lookup.ingest.ingest import MAX_IDENTIFIERS, MAX_KEYS_TOGETHER, Attempt, Outcome, ingest, ingest_together
+from profile_lookup.ingest.ingest import ingest, ingest_together
 from profile_lookup.stores.rules_cache import StoreRules
 from tests.database.contents import TRAITS
 from tests.database.stores import make_store

@@ -20,7 +20,8 @@ from profile_lookup.identity.profile import TraitName, TraitValue
 from profile_lookup.identity.profile_replay import Written
 from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentityResolutionSettings
 from profile_lookup.identity.values.normalization import NormalizedValue
-from profile_lookup.ingest.ingest import MIN_COPIED, Attempt, ingest_together
+from profile_lookup.ingest.attempts import MIN_COPIED, Attempt
+from profile_lookup.ingest.ingest import ingest_together
 from tests.database.stores import make_store
 from tests.database.test_ingest_together import EXAMPLES, ID_TYPES, START, any_settings, in_chunks, one_by_one, stored
 

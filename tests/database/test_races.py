@@ -32,9 +32,10 @@ from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.profile_replay import ProfileReplay, Written
 from profile_lookup.identity.resolution import Create, profiles_of, resolve
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
+from profile_lookup.ingest.attempts import Attempt
 from profile_lookup.ingest.group_ingest import GroupIngest
 from profile_lookup.ingest.identity_locks import CandidateMoved, lock_and_gather, write_in_transaction
-from profile_lookup.ingest.ingest import Attempt, ingest, ingest_together
+from profile_lookup.ingest.ingest import ingest, ingest_together
 from profile_lookup.ingest.writes import write
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids

@@ -25,7 +25,7 @@ from profile_lookup.identity.change import Change
 from profile_lookup.identity.history.separations import parted
 from profile_lookup.identity.identifier import Identifier
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
-from profile_lookup.ingest.ingest import Attempt
+from profile_lookup.ingest.attempts import Attempt
 from profile_lookup.jobs.job_handlers import HANDLERS
 from profile_lookup.operations import previews, queries
 from profile_lookup.operations.job_worker import run_until_idle

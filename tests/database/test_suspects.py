@@ -18,7 +18,7 @@ from profile_lookup.identity.profile import TraitName
 from profile_lookup.identity.profile_replay import Written
 from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentityResolutionSettings
 from profile_lookup.identity.values.normalization import NormalizedValue
-from profile_lookup.ingest.ingest import Attempt, Outcome
+from profile_lookup.ingest.attempts import Attempt, Outcome
 from profile_lookup.ingest.removals import Removal, erase_profile, remove_identifiers
 from profile_lookup.profiles.suspects import SHARED_VALUES, WORST_KEY, shared_values, suspects_of
 from profile_lookup.stores.rules_cache import StoreRules

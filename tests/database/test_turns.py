@@ -11,7 +11,8 @@ from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.identity.values.normalization import NormalizedValue
-from profile_lookup.ingest.ingest import MAX_IDENTIFIERS, ingest
+from profile_lookup.ingest.attempts import MAX_IDENTIFIERS
+from profile_lookup.ingest.ingest import ingest
 from profile_lookup.stores.rules_cache import StoreRules
 from tests.database.stores import make_store
 

@@ -20,8 +20,9 @@ from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.profile_replay import ProfileReplay, Written
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.identity.values.normalization import NormalizedValue
+from profile_lookup.ingest.attempts import Attempt
 from profile_lookup.ingest.identity_locks import lock_and_gather
-from profile_lookup.ingest.ingest import Attempt, ingest, ingest_together
+from profile_lookup.ingest.ingest import ingest, ingest_together
 from profile_lookup.ingest.writes import write
 from profile_lookup.stores.rules_cache import StoreRules
 from tests.database.stores import make_store

@@ -22,7 +22,7 @@ async def create(
     store_id: str,
     size: int,
     columns: list[dict[str, str]] | None = None,
-    options: Mapping[str, str] | None = None,
+    options: Mapping[str, object] | None = None,
 ) -> dict[str, Any]:
     body = {"filename": "people.csv", "fileSize": size, "columnMappings": columns or mappings(), **(options or {})}
     created = await client.post(f"/v1/Stores/{store_id}/Profiles/Imports", json=body)
@@ -54,7 +54,7 @@ async def imported(
     store_id: str,
     content: str | bytes,
     columns: list[dict[str, str]] | None = None,
-    options: Mapping[str, str] | None = None,
+    options: Mapping[str, object] | None = None,
 ) -> tuple[dict[str, Any], list[str]]:
     """Import a file, and return the ended import and the lines about refused rows."""
     file = content if isinstance(content, bytes) else content.encode()

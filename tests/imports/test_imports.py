@@ -16,7 +16,7 @@ from sqlalchemy import text
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import IdentifierConflict
 from profile_lookup.imports import row_reader as reading
-from profile_lookup.imports import row_writer as applying
+from profile_lookup.imports import row_results as reporting
 from profile_lookup.imports.refused_rows import as_csv
 from profile_lookup.stores.rules_lock import store_key
 from profile_lookup.web import ids
@@ -84,7 +84,7 @@ async def test_only_the_first_ignored_cells_are_reported(
     client: httpx.AsyncClient, store_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading, "RECORDS_PER_STEP", 2)
-    monkeypatch.setattr(applying, "MAX_REPORTED", 3)
+    monkeypatch.setattr(reporting, "MAX_REPORTED", 3)
     answer, _ = await imported(client, store_id, "E-mail,Phone,First\n" + "a@example.com,x,\n" * 7)
     assert answer["progress"]["cellsIgnored"] == 7
     assert [line.split(",")[0] for line in await ignored_cells(client, answer)] == ["2", "3", "4"]
@@ -123,7 +123,7 @@ async def test_all_refused_rows_are_counted_and_the_first_ones_reported(
     client: httpx.AsyncClient, store_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading, "RECORDS_PER_STEP", 2)
-    monkeypatch.setattr(applying, "MAX_REPORTED", 3)
+    monkeypatch.setattr(reporting, "MAX_REPORTED", 3)
     answer, refused = await imported(client, store_id, "E-mail,Phone,First\n" + "x\n" * 7)
     assert answer["summary"]["errors"] == answer["progress"]["rowsDone"] == 7
     assert [line.split(",")[0] for line in refused] == ["2", "3", "4"]

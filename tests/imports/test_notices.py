@@ -13,7 +13,7 @@ from sqlalchemy import text
 from profile_lookup.database.pool import Database
 from profile_lookup.identity.person_names import NOTICE_FROM
 from profile_lookup.imports.import_job import import_handler
-from profile_lookup.imports.notices import MAX_NOTICES
+from profile_lookup.imports.notices.notice import MAX_NOTICES
 from profile_lookup.imports.row_reader import ROWS_PER_STEP
 from profile_lookup.operations.job import Handler
 from profile_lookup.operations.job_worker import run_until_idle
@@ -89,7 +89,10 @@ async def test_an_office_address_joins_its_colleagues_and_a_notice_says_so(
         "rowsDone": 150, "rowsTotal": 150, "created": 1, "updated": 149, "merged": 0, "refused": 0,
         "cellsIgnored": 0, "evicted": 50,
     }  # fmt: skip
-    assert answer["notices"] == [{"kind": "sharedValue", "idType": "email", "rows": 150, "firstLines": [2, 3, 4]}]
+    assert answer["notices"] == [
+        {"kind": "sharedValue", "idType": "email", "rows": 150, "firstLines": [2, 3, 4]},
+        {"kind": "evicted", "idType": "phone", "rows": 50, "firstLines": [102, 103, 104]},
+    ]
     assert OFFICE not in str(answer)
     stored = await contents(database)
     assert OFFICE not in "".join(stored["profile_import"] + stored["operation"])
@@ -173,7 +176,8 @@ async def test_notices_survive_the_process_that_saw_the_values(
     answer = (await client.get(path)).json()
     assert (answer["status"], answer["progress"]["rowsDone"]) == ("COMPLETED", rows)
     assert answer["notices"] == [
-        {"kind": "sharedValue", "idType": "email", "rows": colleagues, "firstLines": [2, 3, 4]}
+        {"kind": "sharedValue", "idType": "email", "rows": colleagues, "firstLines": [2, 3, 4]},
+        {"kind": "evicted", "idType": "phone", "rows": colleagues - 100, "firstLines": [102, 103, 104]},
     ]
 
 

@@ -1,13 +1,8 @@
 """`profile-lookup export` and `restore`, run as an operator does."""
 
-import csv
-import io
 import json
 from pathlib import Path
-from uuid import UUID
 
-from profile_lookup.archives.wire.lines import ArchivedProfile, ArchiveHeader
-from profile_lookup.commands.archives import _csv_lines
 from tests.program.conftest import command
 
 
@@ -41,44 +36,3 @@ def test_an_unknown_store_is_reported_in_one_line(database_url: str) -> None:
     ):
         failed = command("export", "--store", store, "--account", account, DATABASE_URL=database_url)
         assert (failed.returncode, failed.stdout, failed.stderr) == (1, "", f"profile-lookup: {message}\n")
-
-
-def test_csv_has_a_column_for_each_trait() -> None:
-    header = ArchiveHeader.model_validate(
-        {
-            "store": "mem_store_0",
-            "profiles": 1,
-            "settings": {"identifierConfigs": [{"idType": "chat"}], "matchingRules": ["chat"]},
-            "traitGroups": [
-                {"displayName": "Contact", "traits": {"city": {"dataType": "STRING"}, "zip": {"dataType": "STRING"}}},
-                {
-                    "displayName": "Billing",
-                    "traits": {name: {"dataType": "STRING"} for name in ("codes", "isPaid", "seats")},
-                },
-            ],
-        }
-    )
-    time = "2026-01-15T10:15:30.000001Z"
-    traits = {("Contact", "city"): 'a "b",\r\nü', ("Billing", "codes"): ["ß", 1], ("Billing", "isPaid"): False}
-    profile = ArchivedProfile.model_validate_json(
-        json.dumps(
-            {
-                "id": "mem_profile_00000000000000000000000000",
-                "identifiers": [],
-                "traits": [
-                    {"group": group, "name": name, "value": value, "writtenAt": time}
-                    for (group, name), value in traits.items()
-                ],
-                "createdAt": time,
-                "aliases": [],
-                "events": [],
-            }
-        )
-    )
-    assert profile.id == UUID(int=0)
-    first, line_of = _csv_lines(header)
-    read = list(csv.reader(io.StringIO((first + line_of(profile)).decode(), newline="")))
-    assert read == [
-        ["id", "Contact.city", "Contact.zip", "Billing.codes", "Billing.isPaid", "Billing.seats"],
-        ["mem_profile_00000000000000000000000000", 'a "b",\r\nü', "", '["ß", 1]', "false", ""],
-    ]

@@ -14,10 +14,10 @@ import asyncpg
 import pytest
 
 from profile_lookup.commands.errors import CommandError
-from profile_lookup.commands.import_plan import SAMPLE_ROWS
 from profile_lookup.commands.import_run import Choices, begin, report, watch
 from profile_lookup.errors import FileRefused
 from profile_lookup.identity.profile import TraitName
+from profile_lookup.imports.columns.column_fit import SAMPLE_ROWS
 from profile_lookup.settings import Settings
 from tests.conftest import PATIENCE
 from tests.database.contents import TRAITS

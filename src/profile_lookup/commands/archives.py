@@ -1,12 +1,9 @@
 """`profile-lookup export` and `restore`: a store is written into a file, and a file back into a store."""
 
 import asyncio
-import csv
-import io
-import json
 import os
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, BinaryIO, Literal, TypeVar
@@ -19,14 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.archives.errors import RestoreRefused
 from profile_lookup.archives.reader import restore
-from profile_lookup.archives.wire.lines import ArchivedProfile, ArchiveHeader, line_of
+from profile_lookup.archives.wire.lines import line_of
 from profile_lookup.archives.writer import header_of, profiles_of
 from profile_lookup.commands.accounts import AccountOption, chosen_account
 from profile_lookup.commands.database import configure, open_database, running_database
 from profile_lookup.commands.errors import CommandError
+from profile_lookup.commands.export_csv import columns_of, csv_lines, most_identifiers
 from profile_lookup.database.connections import COMMAND_LIMITS
 from profile_lookup.errors import NotFound
-from profile_lookup.identity.profile import TraitName, TraitValue
 from profile_lookup.settings import Settings
 from profile_lookup.stores.admission import rules_in_force
 from profile_lookup.stores.rules_lock import lock_rules
@@ -34,7 +31,6 @@ from profile_lookup.web import ids
 
 T = TypeVar("T")
 Format = Literal["jsonl", "csv"]
-LineOfProfile = Callable[[ArchivedProfile], bytes]
 
 StoreOption = Annotated[str, typer.Option("--store", metavar="ID", help="mem_store_…, as `stores list` shows it.")]
 
@@ -44,20 +40,30 @@ def export_store(
     account: AccountOption = None,
     kind: Annotated[
         Format,
-        typer.Option("--format", help="jsonl: everything, for `restore`; csv: the IDs and traits alone."),
+        typer.Option("--format", help="jsonl: everything, for `restore`; csv: the IDs, traits, phones and e-mails."),
     ] = "jsonl",
+    raw: Annotated[
+        bool,
+        typer.Option("--raw", help="csv: write cells as they are, also those that a spreadsheet takes for formulas."),
+    ] = False,
     output: Annotated[
         Path | None,
         typer.Option(help="A file that only you may read.", show_default="standard output", dir_okay=False),
     ] = None,
 ) -> None:
     """Write a store with all its profiles, as they are at one moment."""
+    if raw and kind != "csv":
+        raise typer.BadParameter("expected --raw together with --format csv")
 
     async def export(settings: Settings) -> None:
         async with open_database(settings, limits=COMMAND_LIMITS) as database, database.snapshot() as connection:
             found = await rules_in_force(connection, *await _account_and_store(connection, account, store))
             header = await header_of(connection, found)
-            first_line, line_of_profile = _LINES[kind](header)
+            if kind == "csv":
+                columns = columns_of(found, header, await most_identifiers(connection, found))
+                first_line, line_of_profile = csv_lines(columns, is_raw=raw)
+            else:
+                first_line, line_of_profile = line_of(header), line_of
             with _open_output(output) as file, _progress_bar("Exporting") as show:
                 file.write(first_line)
                 done = 0
@@ -142,30 +148,3 @@ def _progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task(label, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
-
-
-def _json_lines(header: ArchiveHeader) -> tuple[bytes, LineOfProfile]:
-    return line_of(header), line_of
-
-
-def _csv_lines(header: ArchiveHeader) -> tuple[bytes, LineOfProfile]:
-    columns = [TraitName(group.display_name, name) for group in header.trait_groups for name in group.traits or {}]
-
-    def line(profile: ArchivedProfile) -> bytes:
-        traits = {TraitName(trait.group, trait.name): trait.value for trait in profile.traits}
-        return _csv_line([ids.profile_id(profile.id), *(_csv_value(traits.get(name, "")) for name in columns)])
-
-    return _csv_line(["id", *map(str, columns)]), line
-
-
-def _csv_line(values: Iterable[str]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text).writerow(values)
-    return text.getvalue().encode()
-
-
-def _csv_value(value: TraitValue) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-_LINES: dict[Format, Callable[[ArchiveHeader], tuple[bytes, LineOfProfile]]] = {"jsonl": _json_lines, "csv": _csv_lines}

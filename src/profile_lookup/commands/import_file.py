@@ -91,18 +91,22 @@ def import_file(
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse a row with a bad cell, and exit with 1 if a row was refused.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Go through the whole file and say what would come of it. Write nothing.")
+    ] = False,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Do not ask whether the mapping is correct, or whether to undo it.")
     ] = False,
 ) -> None:
     """Import a CSV file or a workbook (.xlsx): each row is resolved like a request to create a profile.
 
-    After Ctrl-C it can be resumed or cancelled. An import that has ended can be undone.
+    First it is shown how the file is read, and what would become of its first rows. After Ctrl-C it can be resumed or
+    cancelled. An import that has ended can be undone.
     """
     of_import = [each for each in (resume, cancel, undo) if each is not None]
     if not of_import and (file is None or store is None):
         raise typer.BadParameter("expected FILE and --store, or --resume, --cancel or --undo")
-    is_described = file or store or columns or leave_out or delimiter or encoding or country or sheet
+    is_described = any((file, store, columns, leave_out, delimiter, encoding, country, sheet, dry_run))
     if len(of_import) > 1 or (of_import and is_described):
         raise typer.BadParameter(
             "expected --resume, --cancel or --undo alone: the import has its own file, store and mapping"
@@ -132,6 +136,7 @@ def import_file(
                 ),
                 sheet=sheet,
                 confirmed=yes,
+                is_dry_run=dry_run,
             )
             watched = import_run.begin(settings, file, store, account, choices)
         row = import_run.watch(settings, watched)

@@ -1,27 +1,24 @@
 """How a file will be imported: what its header is, what its columns hold, and what is unclear about them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import BinaryIO
 
 from profile_lookup.commands.errors import CommandError
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.identity.trait_definitions import CONTACT
 from profile_lookup.imports import wire
-from profile_lookup.imports.columns.column_guesses import complete_mapping, looks_like_a_name
-from profile_lookup.imports.columns.column_mapping import MappedColumn, identifying_columns
+from profile_lookup.imports.columns.column_fit import Fit, column_fits
+from profile_lookup.imports.columns.column_guesses import looks_like_a_name
+from profile_lookup.imports.columns.column_mapping import MappedColumn
 from profile_lookup.imports.columns.foreign_numbers import ForeignNumbers, foreign_numbers
+from profile_lookup.imports.columns.guessed_header import GuessedHeader, first_rows, guessed_header
 from profile_lookup.imports.columns.unmapped_columns import contact_columns
 from profile_lookup.imports.files.csv_records import Record
-from profile_lookup.imports.files.encodings import TextFormat, refuse_unreadable, text_format_of
+from profile_lookup.imports.files.encodings import refuse_unreadable, text_format_of
 from profile_lookup.imports.files.import_options import ImportOptions
-from profile_lookup.imports.files.layout import Header, Layout, possible_headers, rows_of
+from profile_lookup.imports.files.layout import Layout, possible_headers, rows_of
 from profile_lookup.stores.rules_cache import StoreRules
-
-SAMPLE_ROWS = 1000
-"""Rows that are read before the question whether to import the file."""
-SAMPLE_CHARACTERS = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +27,7 @@ class Plan:
 
     - `skipped_lines`: the number of lines above the header, except empty ones and a line such as `sep=;`
     - `unclear_columns`: those that are not mapped though they seem to hold numbers or addresses
+    - `unlikely_columns`: those most of whose cells do not fit their trait
     - `foreign`: numbers that would be read as US numbers, though they seem to be from elsewhere
     """
 
@@ -38,22 +36,8 @@ class Plan:
     mapping: Sequence[MappedColumn]
     skipped_lines: int
     unclear_columns: Sequence[str]
+    unlikely_columns: Mapping[str, Fit]
     foreign: ForeignNumbers
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A possible header, with the mapping of its columns."""
-
-    header: Header
-    mapping: Sequence[MappedColumn]
-    identifies: bool
-
-    @property
-    def is_certain(self) -> bool:
-        """Return whether this can be nothing but a header, so that the lines above it are titles."""
-        is_known = len(self.mapping) > 1 or len(self.mapping) == len(self.header.columns)
-        return self.identifies and is_known and all(map(looks_like_a_name, self.header.columns))
 
 
 def planned(store: StoreRules, file: BinaryIO, named: Mapping[str, TraitName | None], options: ImportOptions) -> Plan:
@@ -65,10 +49,11 @@ def planned(store: StoreRules, file: BinaryIO, named: Mapping[str, TraitName | N
     text_format = text_format_of(file, options.encoding)
     refuse_unreadable(file, text_format)
     headers = possible_headers(file, text_format, options.delimiter)
-    chosen = _chosen([_candidate(store, header, named) for header in headers], named)
+    chosen = guessed_header(store, headers, named)
     _refuse_unusable(chosen, named)
-    layout = _layout(text_format, chosen)
-    sample = list(_sample(rows_of(file, layout)))
+    layout = chosen.layout(text_format)
+    sample = list(first_rows(rows_of(file, layout)))
+    fits = column_fits(store, chosen.mapping, layout, sample, options)
     decided = {each.column for each in chosen.mapping} | named.keys()
     return Plan(
         layout=layout,
@@ -76,52 +61,9 @@ def planned(store: StoreRules, file: BinaryIO, named: Mapping[str, TraitName | N
         mapping=chosen.mapping,
         skipped_lines=len({each.line for each in headers if each.line < chosen.header.line}),
         unclear_columns=contact_columns(chosen.header.columns, decided, sample),
+        unlikely_columns={column: fit for column, fit in fits.items() if fit.is_unlikely},
         foreign=ForeignNumbers() if options.country else _foreign(layout, chosen.mapping, sample),
     )
-
-
-def _candidate(store: StoreRules, header: Header, named: Mapping[str, TraitName | None]) -> _Candidate:
-    mapping = complete_mapping(store.trait_groups, header.columns, named)
-    found = [each for each in mapping if each.column in header.columns]
-    return _Candidate(header, mapping, bool(identifying_columns(store.trait_groups, store.settings, found)))
-
-
-def _chosen(candidates: Sequence[_Candidate], named: Mapping[str, TraitName | None]) -> _Candidate:
-    """Return the first line by which somebody is identified; there, the delimiter by which most columns are understood.
-
-    Below the first line it must be a header for certain.
-    """
-    first_line = candidates[0].header.line
-    usable = [each for each in candidates if each.identifies and (each.header.line == first_line or each.is_certain)]
-    line = usable[0].header.line if usable else first_line
-    return max(
-        (each for each in usable or candidates if each.header.line == line),
-        key=lambda each: (
-            len({*named} & {*each.header.columns}),
-            len({mapped.column for mapped in each.mapping} & {*each.header.columns}),
-            len(each.header.columns),
-        ),
-    )
-
-
-def _layout(text_format: TextFormat, chosen: _Candidate) -> Layout:
-    delimiter, line, columns = chosen.header
-    positions = {
-        mapped.column: [place for place, name in enumerate(columns) if name == mapped.column]
-        for mapped in chosen.mapping
-    }
-    return Layout(text_format, delimiter, line, len(columns), positions)
-
-
-def _sample(rows: Iterator[Record]) -> Iterator[Record]:
-    """Yield the first rows that can be read, but not more of them than take little memory."""
-    characters = 0
-    for row in islice(rows, SAMPLE_ROWS):
-        characters += sum(map(len, row.fields or ()))
-        if characters > SAMPLE_CHARACTERS:
-            return
-        if row.fields is not None:
-            yield row
 
 
 def _foreign(layout: Layout, mapping: Sequence[MappedColumn], sample: Iterable[Record]) -> ForeignNumbers:
@@ -140,7 +82,7 @@ def _refuse_unknown_traits(store: StoreRules, named: Mapping[str, TraitName | No
             raise CommandError(f"--map: there is no trait {trait}; expected one of {', '.join(sorted(traits))}")
 
 
-def _refuse_unusable(chosen: _Candidate, named: Mapping[str, TraitName | None]) -> None:
+def _refuse_unusable(chosen: GuessedHeader, named: Mapping[str, TraitName | None]) -> None:
     """Raise `CommandError` if no row could be imported by the mapping."""
     line, columns = chosen.header.line, chosen.header.columns
     names = [each for each in columns if each and looks_like_a_name(each)]

@@ -16,8 +16,11 @@ from sqlalchemy import Row
 from profile_lookup.commands.import_plan import Plan
 from profile_lookup.imports.columns.column_guesses import looks_like_a_name
 from profile_lookup.imports.columns.foreign_numbers import ForeignNumbers
+from profile_lookup.imports.dry_runs.first_rows import PreviewedRow
 from profile_lookup.imports.files.workbook import ReadSheet
+from profile_lookup.imports.notices.notice import Notice
 from profile_lookup.imports.refused_rows import HEADER, MAX_REPORTED, Reports
+from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.web import ids
 
 MAX_SHOWN = 10
@@ -48,6 +51,8 @@ def show_plan(plan: Plan) -> None:
         say(f"The names of the columns stand in line {plan.layout.header_line}; what is above them is skipped.")
     for column in plan.unclear_columns:
         say(f"{printable(column)} is left out, but seems to hold phone numbers or e-mail addresses.")
+    for column, fit in plan.unlikely_columns.items():
+        say(_unlikely(column, traits[column], fit.unfit, fit.first_lines))
     for warning in _foreign_numbers(plan.foreign):
         say(warning)
 
@@ -66,6 +71,15 @@ def _foreign_numbers(numbers: ForeignNumbers) -> Iterator[str]:
         yield (
             f"{numbers.unread:,} {of_first} and would be ignored, since nothing says of which country they are. "
             f"{advice}"
+        )
+
+
+def show_preview(rows: Sequence[PreviewedRow]) -> None:
+    """Print what would become of the first rows, without their values."""
+    if rows:
+        say("What would become of the first rows:")
+        _print_table(
+            ("line", "outcome", "remarks"), [(f"{row.line:,}", row.outcome, "; ".join(row.remarks)) for row in rows]
         )
 
 
@@ -121,6 +135,9 @@ class _ProgressText:
 
 def show_result(row: Row[Any]) -> None:
     """Print the counts of an import that has ended. `seconds` and `rows/s` count from the end of the upload."""
+    is_dry_run = row.kind == OperationKind.DRY_RUN_IMPORT
+    if is_dry_run:
+        say("This was a dry run: no profile was written. An import at this moment would have this result:")
     if row.error_detail is not None:
         say(f"FAILED: {row.error_detail}")
     if row.status == "CANCELLED":
@@ -132,17 +149,19 @@ def show_result(row: Row[Any]) -> None:
         [(*(f"{count:,}" for count in counts), f"{seconds:,.1f}", f"{_done(row) / max(seconds, 0.001):,.0f}")],
         justify="right",
     )
+    would = "would be" if is_dry_run else "was"
     if row.rows_total == 0:
         say("The file has no rows below the names of its columns")
     elif row.error_detail is None and applied_rows(row) == 0:
-        say("Not a single row was imported: each of them was refused")
+        say(f"Not a single row {would} imported: each of them {would} refused")
     if row.cells_ignored:
         rows = "its row" if row.cells_ignored == 1 else "their rows"
-        say(f"{_were(row.cells_ignored, 'cell')} ignored; the rest of {rows} was imported")
+        say(f"{_were(row.cells_ignored, 'cell', is_dry_run)} ignored; the rest of {rows} {would} imported")
+    traits = {each["columnName"]: f"{each['traitGroup']}.{each['traitName']}" for each in row.column_mappings}
     for notice in row.notices or ():
-        say(_notice(notice))
+        say(_notice(Notice.of_document(notice), traits))
     if row.evicted:
-        say(f"{_were(row.evicted, 'identifier')} dropped by the limit of their type")
+        say(f"{_were(row.evicted, 'identifier', is_dry_run)} dropped by the limit of their type")
 
 
 @contextmanager
@@ -161,16 +180,35 @@ def show_undo(counts: Mapping[str, int], reasons: Sequence[tuple[str, str]]) -> 
         _print_table(("profile", "reason"), reasons)
 
 
-def _notice(notice: Mapping[str, Any]) -> str:
-    lines = ", ".join(f"{line:,}" for line in notice["first_lines"])
-    more = ", …" if notice["rows"] > len(notice["first_lines"]) else ""
-    rows = f"{notice['rows']:,} rows (lines {lines}{more})"
-    if not notice["names"]:
-        return f"One value of {notice['id_type']} stood in {rows}: a placeholder, by which nobody was identified"
+def _notice(notice: Notice, traits: Mapping[str, str]) -> str:
+    rows = _rows(notice.rows, notice.first_lines)
+    if notice.kind == "evicted":
+        return (
+            f"In {rows}, a profile got more values of {notice.id_type} than the limit of this type lets it keep. "
+            "If these rows are about different people, something they share has made them one profile"
+        )
+    if notice.kind == "unlikelyColumn":
+        column = notice.column or ""
+        return _unlikely(column, traits.get(column, ""), notice.rows, notice.first_lines)
+    if not notice.names:
+        return f"One value of {notice.id_type} stood in {rows}: a placeholder, by which nobody was identified"
     return (
-        f"One value of {notice['id_type']} stands for {notice['names']:,} names: it stood in {rows}. "
+        f"One value of {notice.id_type} stands for {notice.names:,} names: it stood in {rows}. "
         "If these are different people, they may be one profile now. Such a value can be blocked before the next import"
     )
+
+
+def _unlikely(column: str, trait: str, rows: int, first_lines: Sequence[int]) -> str:
+    name = printable(column)
+    return (
+        f"{name} is read as {trait}, but most of its first cells do not look like it: see {_rows(rows, first_lines)}. "
+        f'If the column holds something else, say what, --map "{name}=…", or leave it out, --leave-out "{name}"'
+    )
+
+
+def _rows(count: int, first_lines: Sequence[int]) -> str:
+    lines = ", ".join(f"{line:,}" for line in first_lines)
+    return f"{count:,} rows (lines {lines}{', …' if count > len(first_lines) else ''})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +255,9 @@ def _done(row: Row[Any]) -> int:
     return done
 
 
-def _were(count: int, noun: str) -> str:
-    return f"{count:,} {noun} was" if count == 1 else f"{count:,} {noun}s were"
+def _were(count: int, noun: str, is_dry_run: bool) -> str:
+    one, many = ("would be", "would be") if is_dry_run else ("was", "were")
+    return f"{count:,} {noun} {one}" if count == 1 else f"{count:,} {noun}s {many}"
 
 
 def _print_table(header: Sequence[str], rows: Iterable[Sequence[str]], *, justify: Any = "left") -> None:

@@ -33,9 +33,12 @@ from profile_lookup.errors import NotFound
 from profile_lookup.garbage_collection import collect_seldom
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.imports import queries, wire
+from profile_lookup.imports.dry_runs.first_rows import PreviewedRow, preview_rows
 from profile_lookup.imports.files.import_options import ImportOptions
+from profile_lookup.imports.files.layout import rows_of
 from profile_lookup.imports.files.workbook import is_workbook, write_sheet_as_csv
 from profile_lookup.imports.refused_rows import HEADER, as_csv, saved_reports
+from profile_lookup.imports.row_rules import RowRules
 from profile_lookup.imports.uploads import scratch_file
 from profile_lookup.jobs.job_handlers import running_worker
 from profile_lookup.operations.kinds import OperationKind
@@ -47,6 +50,7 @@ from profile_lookup.web import ids
 MAX_FILE_SIZE = (1 << 31) - 1  # bytes; over HTTP it is the contract's 100 MiB
 STAGING_TIME = timedelta(hours=1)  # more than staging takes
 _POLL_INTERVAL = 0.2  # seconds
+_KINDS = [OperationKind.DRY_RUN_IMPORT, OperationKind.IMPORT_PROFILES]
 _NO_ID = UUID(int=0)
 """No store and no import has this ID."""
 
@@ -55,6 +59,7 @@ _NO_ID = UUID(int=0)
 class Import:
     store_id: UUID
     id: UUID
+    is_dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +69,14 @@ class Choices:
     - `named`: the traits of columns; None leaves a column out
     - `sheet`: that of a workbook; None is the first one that is not hidden and not empty
     - `confirmed`: whether the mapping is correct without a question
+    - `is_dry_run`: whether nothing is to be imported, so that there is no question either
     """
 
     named: Mapping[str, TraitName | None] = field(default_factory=dict)
     options: ImportOptions = field(default_factory=ImportOptions)
     sheet: str | None = None
     confirmed: bool = False
+    is_dry_run: bool = False
 
 
 def begin(settings: Settings, path: Path, store_id: str, account: str | None, choices: Choices) -> Import:
@@ -81,11 +88,19 @@ def begin(settings: Settings, path: Path, store_id: str, account: str | None, ch
     with path.open("rb") as opened, _as_csv(settings, opened, choices) as (file, options):
         plan = planned(store, file, choices.named, options)
         import_report.show_plan(plan)
-        if choices.confirmed or not sys.stdin.isatty():
-            _refuse_unclear_columns(plan.unclear_columns)
-        else:
-            typer.confirm("Import the file like this?", abort=True)
-        return Import(store.id, asyncio.run(_stage(settings, store, file, path.name, plan, options)))
+        import_report.show_preview(asyncio.run(_preview(settings, store, file, plan, options)))
+        if not choices.is_dry_run:
+            _confirm(plan, choices)
+        import_id = asyncio.run(_stage(settings, store, file, path.name, plan, options, is_dry_run=choices.is_dry_run))
+        return Import(store.id, import_id, choices.is_dry_run)
+
+
+def _confirm(plan: Plan, choices: Choices) -> None:
+    """Ask whether the mapping is correct. Raises `typer.Abort`, or `CommandError` if nobody is there to decide."""
+    if choices.confirmed or not sys.stdin.isatty():
+        _refuse_unclear_columns(plan.unclear_columns)
+    else:
+        typer.confirm("Import the file like this?", abort=True)
 
 
 def find(settings: Settings, account: str | None, import_id: str) -> Import:
@@ -93,7 +108,7 @@ def find(settings: Settings, account: str | None, import_id: str) -> Import:
     row = asyncio.run(fetch_import(settings, account, import_id, "--resume"))
     if row.uploaded_at is None:
         raise CommandError("--resume: expected an import whose file was uploaded")
-    return Import(row.store_id, row.id)
+    return Import(row.store_id, row.id, row.kind == OperationKind.DRY_RUN_IMPORT)
 
 
 def watch(settings: Settings, watched: Import) -> Row[Any]:
@@ -101,13 +116,14 @@ def watch(settings: Settings, watched: Import) -> Row[Any]:
 
     If this process is interrupted before that, it prints how to resume the import.
     """
-    import_report.say(f"Import {ids.import_id(watched.id)}")
+    import_report.say(f"{'Dry run' if watched.is_dry_run else 'Import'} {ids.import_id(watched.id)}")
     collect_seldom()
     try:
         return asyncio.run(_watch(settings, watched))
     except BaseException:
+        what = "dry run has not ended yet" if watched.is_dry_run else "import has not ended yet; finished rows stay"
         import_report.say(
-            "The import has not ended yet; finished rows stay. A service that runs continues it.\n"
+            f"The {what}. A service that runs continues it.\n"
             f"To end it where it is: profile-lookup import --cancel {ids.import_id(watched.id)}\n"
             "To watch it, or to continue it without a service: "
             f"profile-lookup import --resume {ids.import_id(watched.id)}"
@@ -195,8 +211,24 @@ async def fetch_import(settings: Settings, account: str | None, import_id: str, 
             return await queries.fetch(connection, store_id, uuid or _NO_ID)
 
 
+async def _preview(
+    settings: Settings, store: StoreRules, file: BinaryIO, plan: Plan, options: ImportOptions
+) -> list[PreviewedRow]:
+    """Return what would become of the first rows."""
+    records = islice(rows_of(file, plan.layout), import_report.MAX_SHOWN)
+    async with open_database(settings) as database, database.snapshot() as connection:
+        return await preview_rows(connection, store, RowRules(plan.mapping, plan.layout, options), records)
+
+
 async def _stage(
-    settings: Settings, store: StoreRules, file: BinaryIO, name: str, plan: Plan, options: ImportOptions
+    settings: Settings,
+    store: StoreRules,
+    file: BinaryIO,
+    name: str,
+    plan: Plan,
+    options: ImportOptions,
+    *,
+    is_dry_run: bool,
 ) -> UUID:
     """Store the import and its whole file, in one transaction, and return the import's ID."""
     now = CLOCK.now()
@@ -212,13 +244,14 @@ async def _stage(
             upload_until=now + STAGING_TIME,
             waits_until=now + STAGING_TIME,
             options=replace(options, delimiter=plan.layout.delimiter),
+            is_dry_run=is_dry_run,
         )
         await queries.keep_file(connection, store.id, import_id, file)
     return import_id
 
 
 async def _watch(settings: Settings, watched: Import) -> Row[Any]:
-    async with open_database(settings) as database, running_worker(settings, [OperationKind.IMPORT_PROFILES]):
+    async with open_database(settings) as database, running_worker(settings, _KINDS):
         with import_report.watching() as show:
             while True:
                 async with database.statements() as connection:

@@ -105,6 +105,7 @@ class Database:
     def __init__(self, database_url: str, *, pool_size: int, limits: TimeLimits = REQUEST_LIMITS) -> None:
         self.engine = create_engine(database_url, pool_size=pool_size, limits=limits)
         self._watched = create_engine(database_url, pool_size=WATCHED, limits=WATCHED_LIMITS)
+        self._sessions = create_engine(database_url, pool_size=None, limits=limits)
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._snapshot = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         # Writes that wait for each other hold a connection meanwhile, so they must not get all connections.
@@ -150,6 +151,15 @@ class Database:
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
         """Yield a connection for queries that belong together: all see the same moment, and none sees half a merge."""
         async with _connection(self._snapshot) as connection, connection.begin():
+            yield connection
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncConnection]:
+        """Yield a new connection, which is closed at the end, so that its temporary tables are for the caller alone.
+
+        It is in no transaction yet.
+        """
+        async with _connection(self._sessions) as connection:
             yield connection
 
     @asynccontextmanager

@@ -176,6 +176,14 @@ class ProfileReplay:
         """Return the profiles that hold the identifier by now."""
         return self._holders.get(identifier, ())
 
+    def changed_profiles(self) -> list[Profile]:
+        """Return the profiles that the changes have made or changed, as they are now, but for those that merged."""
+        return [self._now[each] for each in self._changed if each in self._now]
+
+    def absorbed_profiles(self) -> list[Profile]:
+        """Return the stored profiles that have merged into others, as they were stored."""
+        return [profile for each, profile in self._stored.items() if each not in self._now]
+
     def difference(self) -> Difference:
         """Return the rows to insert, update and delete so that the tables match the profiles in memory."""
         return difference_of(self._stored, self._now, self._changed, self._created, self._merges, self._log)

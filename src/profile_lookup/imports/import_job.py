@@ -5,8 +5,8 @@ and then applied in steps of some hundreds of rows.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -20,9 +20,11 @@ from profile_lookup.imports import queries
 from profile_lookup.imports.columns.column_mapping import MappedColumn
 from profile_lookup.imports.files.import_options import ImportOptions
 from profile_lookup.imports.files.layout import Layout, examine, layout_of, rows_of
-from profile_lookup.imports.notices import MIN_PLACEHOLDER_ROWS, Notice, find_notices
+from profile_lookup.imports.notices.file_search import MIN_PLACEHOLDER_ROWS, shared_values, unlikely_columns
+from profile_lookup.imports.notices.findings import Findings
+from profile_lookup.imports.notices.notice import MAX_NOTICES, Notice
 from profile_lookup.imports.row_rules import RowRules
-from profile_lookup.imports.row_writer import apply_rows
+from profile_lookup.imports.row_writer import ReadRecords, apply_rows
 from profile_lookup.imports.s3 import Bucket, next_poll
 from profile_lookup.imports.uploads import scratch_file
 from profile_lookup.imports.wire import ColumnMapping
@@ -53,7 +55,11 @@ class _Import:
         return [each.column for each in self.mapping]
 
 
-def import_handler(directory: Path, bucket: Bucket | None) -> Handler:
+ApplyRows = Callable[[Job, RowRules, ReadRecords, int, datetime], Awaitable[None]]
+"""Applies the rows of an import, or only finds out what would come of them."""
+
+
+def import_handler(directory: Path, bucket: Bucket | None, apply: ApplyRows = apply_rows) -> Handler:
     """Return the handler of imports. `directory` holds temporary files; clients upload to `bucket`, if there is one."""
 
     async def import_profiles(job: Job) -> None:
@@ -74,8 +80,7 @@ def import_handler(directory: Path, bucket: Bucket | None) -> Handler:
         async with _scratch_copy(job, directory) as file:
             layout = await _read_layout(job, details, file)
             row_rules = RowRules(details.mapping, layout, details.options)
-            records = rows_of(file, layout, skip=details.rows_done)
-            await apply_rows(job, row_rules, records, details.rows_done, details.time)
+            await apply(job, row_rules, partial(rows_of, file, layout), details.rows_done, details.time)
             notices = await _find_notices(job, row_rules, file)
         if bucket is not None:
             await bucket.remove(job.store_id, job.id)
@@ -158,19 +163,24 @@ async def _read_layout(job: Job, details: _Import, file: BinaryIO) -> Layout:
 
 
 async def _find_notices(job: Job, row_rules: RowRules, file: BinaryIO) -> list[Notice]:
-    """Return the notices, once all rows are done. The file is read again only if there may be any.
+    """Return the notices, once all rows are done, those about most rows first.
 
-    There are none if the mapping does not fit the store's traits any more.
+    The whole file is read again only if a value may stand in very many rows. If the mapping does not fit the store's
+    traits any more, there are only notices about evictions.
     """
     async with job.step() as connection:
         store = await rules_in_force(connection, job.account_id, job.store_id)
         row = await queries.fetch(connection, job.store_id, job.id)
-    marks = job.progress.get("marks", ())
-    if not marks and row.cells_ignored + row.refused < MIN_PLACEHOLDER_ROWS:
-        return []
-    try:
+    findings = Findings(job.progress)
+    may_be_shared = findings.marks or row.cells_ignored + row.refused >= MIN_PLACEHOLDER_ROWS
+
+    def search() -> list[Notice]:
+        records = partial(rows_of, file, row_rules.layout)
+        found = unlikely_columns(records, row_rules, store)
+        return found + (shared_values(records, row_rules, store, set(findings.marks)) if may_be_shared else [])
+
+    notices = list(findings.evictions)
+    with suppress(TraitsRefused):
         row_rules.reader(store)
-    except TraitsRefused:
-        return []
-    found = asyncio.to_thread(find_notices, partial(rows_of, file, row_rules.layout), row_rules, store, marks)
-    return await job.hold_until(asyncio.create_task(found))
+        notices += await job.hold_until(asyncio.create_task(asyncio.to_thread(search)))
+    return sorted(notices, key=lambda each: -each.rows)[:MAX_NOTICES]

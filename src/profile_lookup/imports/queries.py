@@ -12,7 +12,7 @@ from profile_lookup.clock import CLOCK
 from profile_lookup.database.tables import operation, profile_import, store
 from profile_lookup.errors import AlreadyUploaded, ImportNotFound, StoreNotFound, UploadRefused
 from profile_lookup.imports.files.import_options import ImportOptions
-from profile_lookup.imports.refused_rows import Reports, save_reports
+from profile_lookup.imports.refused_rows import Reports, delete_reports, save_reports
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.pieces import stage_file
 from profile_lookup.operations.queue import enqueue, mark_ready
@@ -48,6 +48,7 @@ async def create(
     upload_until: datetime,
     waits_until: datetime,
     options: ImportOptions,
+    is_dry_run: bool = False,
 ) -> UUID:
     """Create an import and its operation, which has the same ID and waits for the file. Raises `StoreNotFound`.
 
@@ -57,7 +58,7 @@ async def create(
         connection,
         account_id,
         store_id,
-        kind=OperationKind.IMPORT_PROFILES,
+        kind=OperationKind.DRY_RUN_IMPORT if is_dry_run else OperationKind.IMPORT_PROFILES,
         job_input={},
         created_at=created_at,
         waits_until=waits_until,
@@ -98,7 +99,7 @@ def imports_of(store_id: UUID) -> Select[Any]:
 
 
 async def fetch(connection: AsyncConnection, store_id: UUID, import_id: UUID) -> Row[Any]:
-    """Return the import's row, with `status`, `error_code`, `error_detail` and `completed_at` of its operation.
+    """Return the import's row, with `status`, `error_code`, `error_detail`, `completed_at` and `kind` of its operation.
 
     Raises `ImportNotFound`.
     """
@@ -109,6 +110,7 @@ async def fetch(connection: AsyncConnection, store_id: UUID, import_id: UUID) ->
             operation.c.error_code,
             operation.c.error_detail,
             operation.c.completed_at,
+            operation.c.kind,
         )
         .join(operation, _joins_operation)
         .where(_has_id(store_id, import_id))
@@ -205,6 +207,12 @@ async def save_step(
     if (await connection.execute(_COUNT, parameters)).rowcount == 0:
         raise StoreNotFound
     await save_reports(connection, store_id, import_id, position, reports)
+
+
+async def begin_anew(connection: AsyncConnection, store_id: UUID, import_id: UUID) -> None:
+    """Forget the counts and reports of a dry run. Raises `StoreNotFound` if the import went with its store."""
+    await _update(connection, store_id, import_id, **asdict(RowCounts()))
+    await delete_reports(connection, store_id, import_id)
 
 
 async def save_notices(

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.pool import Database
@@ -46,6 +46,12 @@ async def save_reports(
                 ignored_cells=reports.ignored_cells,
             )
         )
+
+
+async def delete_reports(connection: AsyncConnection, store_id: UUID, import_id: UUID) -> None:
+    await connection.execute(
+        delete(import_refusals).where(import_refusals.c.store_id == store_id, import_refusals.c.import_id == import_id)
+    )
 
 
 async def saved_reports(database: Database, store_id: UUID, import_id: UUID) -> AsyncIterator[Reports]:

@@ -84,7 +84,8 @@ async def create_import(
 
     Every row is then resolved like a created profile, in the file's order. A refused row does not affect the others,
     and a bad cell is ignored if the rest of its row identifies somebody **(ours)**.
-    The operation waits an hour for the file, and then fails **(ours)**.
+    The operation waits an hour for the file, and then fails **(ours)**. With `dryRun`, the same is counted and
+    reported, but no profile is written, and nobody else has to wait **(ours)**.
     """
     refuse_mapping(store.trait_groups, store.settings, [each.to_domain() for each in body.column_mappings])
     await refuse_beyond_waiting_quota(transaction, store.id, quotas)
@@ -100,6 +101,7 @@ async def create_import(
         column_mappings=[each.model_dump(by_alias=True) for each in body.column_mappings],
         created_at=now,
         options=body.options(),
+        is_dry_run=body.dry_run,
         upload_until=until,
         waits_until=until if bucket is None else now + SHORTEST_POLL,
     )

@@ -6,8 +6,8 @@ committed after the step before it. So each row is applied exactly once, by what
 """
 
 import asyncio
-from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -15,26 +15,27 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.clock import CLOCK
-from profile_lookup.errors import IdentifierConflict, ProfileLookupError, RowRefused
+from profile_lookup.errors import RowRefused
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.history.creation import Actor
-from profile_lookup.identity.profile_replay import Written
-from profile_lookup.imports import queries
-from profile_lookup.imports.columns.column_mapping import MappedColumn, identifying_columns
 from profile_lookup.imports.files.csv_records import Record
-from profile_lookup.imports.notices import Marks
-from profile_lookup.imports.refused_rows import MAX_REPORTED, Reports, as_csv
+from profile_lookup.imports.notices.findings import Findings
 from profile_lookup.imports.row_reader import Row, next_rows
+from profile_lookup.imports.row_results import RowResults, save_results
 from profile_lookup.imports.row_rules import RowRules
+from profile_lookup.ingest.attempts import Attempt, Outcome, time_after
 from profile_lookup.ingest.evictions import log_evictions
 from profile_lookup.ingest.identity_locks import write_in_step
-from profile_lookup.ingest.ingest import Attempt, Outcome, ingest_together, time_after
+from profile_lookup.ingest.ingest import ingest_together
 from profile_lookup.operations.job import Job
 from profile_lookup.stores.admission import rules_in_force
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 
 MAX_CONCURRENT_STEPS = 2
+
+ReadRecords = Callable[[int], Iterator[Record]]
+"""Begins to read the rows of a file, without the first ones, of which it takes the number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +47,17 @@ class _Position:
     time: datetime
 
 
-async def apply_rows(job: Job, row_rules: RowRules, records: Iterator[Record], rows_done: int, time: datetime) -> None:
-    """Apply the records, which follow `rows_done` rows that are done already. No row gets an earlier time than `time`.
+async def apply_rows(job: Job, row_rules: RowRules, read_records: ReadRecords, rows_done: int, time: datetime) -> None:
+    """Apply the records after the first `rows_done`, which are done already. No row gets an earlier time than `time`.
 
     Raises `TraitsRefused`, when the mapping does not fit the store's traits any more.
     """
     async with job.step() as connection:
         store = await rules_in_force(connection, job.account_id, job.store_id)
     row_rules.reader(store)
+    records = read_records(rows_done)
     position = _Position(store, rows_done, time)
-    marks = Marks(job.progress.get("marks", ()))
+    findings = Findings(job.progress)
 
     def read() -> tuple[StoreRules, list[Row]]:
         """Return the rules in force and the next rows, read by them. The rows may be applied by newer rules."""
@@ -72,7 +74,9 @@ async def apply_rows(job: Job, row_rules: RowRules, records: Iterator[Record], r
                 if len(steps) == steps.maxlen:
                     await steps[0]
                 resolved: asyncio.Future[_Position] = asyncio.get_running_loop().create_future()
-                step = _apply_step(job, row_rules, position, rules, rows, marks, steps[-1] if steps else None, resolved)
+                step = _apply_step(
+                    job, row_rules, position, rules, rows, findings, steps[-1] if steps else None, resolved
+                )
                 steps.append(asyncio.create_task(step))
                 previous, position = position, await _resolved_position(resolved, steps[-1])
                 rows = rows[position.rows_done - previous.rows_done :]
@@ -103,7 +107,7 @@ async def _apply_step(
     position: _Position,
     rules: StoreRules,
     rows: list[Row],
-    marks: Marks,
+    findings: Findings,
     previous_step: asyncio.Task[None] | None,
     resolved: asyncio.Future[_Position],
 ) -> None:
@@ -119,47 +123,26 @@ async def _apply_step(
             reader = row_rules.reader(store)
             readings = [row.reading if row.cells is None else reader.read(row.cells) for row in rows]
         attempts = [reading.attempt for reading in readings]
-        timed = _timed(job.id, rows, attempts, max(position.time, CLOCK.now()))
+        timed = timed_attempts(job.id, rows, attempts, max(position.time, CLOCK.now()))
 
         def publish_position(outcomes: Sequence[Outcome]) -> None:
             time = time_after(timed[len(outcomes) - 1])
             resolved.set_result(_Position(store, position.rows_done + len(outcomes), time))
 
         outcomes = await ingest_together(connection, store, timed, publish_position)
-        refused = [
-            (row.line, *_column_and_reason(store, row_rules.mapping, outcome))
-            for row, outcome in zip(rows, outcomes, strict=False)
-            if isinstance(outcome, ProfileLookupError)
-        ]
         if previous_step is not None:
             await previous_step
-        ignored = [
-            (row.line, *cell)
-            for row, reading, outcome in zip(rows, readings, outcomes, strict=False)
-            if isinstance(outcome, Written)
-            for cell in reading.ignored
-        ]
-        refused_before, ignored_before = job.progress.get("refused", 0), job.progress.get("ignored", 0)
-        reports = Reports(_report(refused, refused_before), _report(ignored, ignored_before))
-        counts = _counts(outcomes, len(ignored))
-        await queries.save_step(connection, job.store_id, job.id, counts, position.rows_done, reports)
-        for row, attempt, outcome in zip(rows, attempts, outcomes, strict=False):
-            if isinstance(attempt, Change) and isinstance(outcome, Written):
-                marks.add(row.line, attempt, outcome)
-        await job.save(
-            connection,
-            rows_done=position.rows_done + len(outcomes),
-            refused=refused_before + len(refused),
-            ignored=ignored_before + len(ignored),
-            time=time_after(timed[len(outcomes) - 1]).isoformat(),
-            marks=marks.to_document(),
-        )
+        results = RowResults(store, row_rules.mapping, rows, readings, outcomes)
+        results.add_to(findings)
+        time = time_after(timed[len(outcomes) - 1])
+        progress = {"time": time.isoformat(), **findings.to_progress()}
+        await save_results(connection, job, results, position.rows_done, **progress)
         return outcomes
 
     log_evictions(job.store_id, await write_in_step(job, write, job.overlapping_step))
 
 
-def _timed(
+def timed_attempts(
     import_id: UUID, rows: Sequence[Row], attempts: Sequence[Change | RowRefused], time: datetime
 ) -> list[Attempt]:
     """Give each row's attempt a time, as if requests had come one after the other from `time` on."""
@@ -169,35 +152,3 @@ def _timed(
         timed.append(Attempt(attempt, time, Actor("import", of_import, row.line)))
         time = time_after(timed[-1])
     return timed
-
-
-def _report(rows: Sequence[Sequence[object]], reported_before: int) -> str:
-    """Return the rows as CSV, as far as the import has not reported too many already."""
-    return as_csv(rows[: max(MAX_REPORTED - reported_before, 0)])
-
-
-def _counts(outcomes: Sequence[Outcome], cells_ignored: int) -> queries.RowCounts:
-    written = [outcome for outcome in outcomes if isinstance(outcome, Written)]
-    how = Counter(outcome.how for outcome in written)
-    return queries.RowCounts(
-        created=how["created"],
-        updated=how["updated"],
-        merged=how["merged"],
-        refused=sum(isinstance(outcome, ProfileLookupError) for outcome in outcomes),
-        cells_ignored=cells_ignored,
-        evicted=sum(len(outcome.evicted) for outcome in written),
-    )
-
-
-def _column_and_reason(
-    store: StoreRules, mapping: Sequence[MappedColumn], refused: ProfileLookupError
-) -> tuple[str | None, str]:
-    """Return the column, if a single one is at fault, and the reason."""
-    match refused:
-        case RowRefused(column=column, reason=reason):
-            return column, reason
-        case IdentifierConflict(id_type=id_type):
-            identifying = identifying_columns(store.trait_groups, store.settings, mapping)
-            columns = [column for column, promoted in identifying.items() if promoted == id_type]
-            return columns[0] if len(columns) == 1 else None, str(refused)
-    return None, str(refused)

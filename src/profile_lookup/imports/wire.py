@@ -13,7 +13,8 @@ from profile_lookup.identity.values.phone_numbers import COUNTRIES
 from profile_lookup.imports.columns.column_mapping import MappedColumn
 from profile_lookup.imports.files.encodings import codec_name
 from profile_lookup.imports.files.import_options import ImportOptions
-from profile_lookup.imports.notices import MAX_FIRST_LINES, MAX_NOTICES
+from profile_lookup.imports.notices.notice import MAX_FIRST_LINES, MAX_NOTICES, Notice, NoticeKind
+from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.wire import OperationError
 from profile_lookup.web import ids
 from profile_lookup.web.identifier_wire import IdType
@@ -77,6 +78,11 @@ def _known_country(code: str) -> str:
     return code
 
 
+Delimiter = Annotated[str, Field(min_length=1, max_length=1), AfterValidator(_one_character)]
+Encoding = Annotated[str, Field(max_length=32, examples=["cp1252"]), AfterValidator(_known_encoding)]
+Country = Annotated[str, Field(pattern="^[A-Z]{2}$", examples=["DE"]), AfterValidator(_known_country)]
+
+
 class ImportRequest(WireModel):
     model_config = ConfigDict(json_schema_extra=_limit_properties)
 
@@ -85,28 +91,29 @@ class ImportRequest(WireModel):
     column_mappings: list[ColumnMapping] = Field(
         min_length=2, max_length=100, description="States which column is which trait. Other columns are not read."
     )
-    delimiter: Annotated[str | None, MayBeAbsent, AfterValidator(_one_character)] = Field(
+    delimiter: Annotated[Delimiter | None, MayBeAbsent] = Field(
         default=None,
-        min_length=1,
-        max_length=1,
         json_schema_extra=OURS,
         description="**(ours)** The character between two fields. Without it, it is the one of `,` `;` `|` and tab by "
         "which the header has most of the columns.",
     )
-    encoding: Annotated[str | None, MayBeAbsent, AfterValidator(_known_encoding)] = Field(
+    encoding: Annotated[Encoding | None, MayBeAbsent] = Field(
         default=None,
-        max_length=32,
-        examples=["cp1252"],
         json_schema_extra=OURS,
         description="**(ours)** The encoding of a file without a byte order mark. Without it, it is UTF-8.",
     )
-    country: Annotated[str | None, MayBeAbsent, AfterValidator(_known_country)] = Field(
+    country: Annotated[Country | None, MayBeAbsent] = Field(
         default=None,
-        pattern="^[A-Z]{2}$",
-        examples=["DE"],
         json_schema_extra=OURS,
         description="**(ours)** The country (ISO 3166) of phone numbers that are written without +. They must be valid "
         "there, and are never read as US numbers.",
+    )
+
+    dry_run: bool = Field(
+        default=False,
+        json_schema_extra=OURS,
+        description="**(ours)** Whether no profile is to be written: the rows are only counted, and reported, as the "
+        "import would do at this moment.",
     )
 
     def options(self) -> ImportOptions:
@@ -145,18 +152,29 @@ class ImportProgress(AnswerModel):
 
 
 class ImportNotice(AnswerModel):
-    kind: Literal["sharedValue"] = Field(
+    kind: NoticeKind = Field(
         description="`sharedValue`: one value of this type stood in very many rows, under 50 or more names, or as a "
-        "placeholder such as `n/a`. A notice never contains the value."
+        "placeholder such as `n/a`. `evicted`: in these rows, people got more values of this type than its `limit`, so "
+        "that others were dropped. `unlikelyColumn`: most of the first 1,000 rows hold in this column what does not "
+        "fit the trait that it is mapped to. A notice never contains a value."
     )
-    id_type: IdType
-    rows: int = Field(ge=1, description="The number of rows that hold the value.")
+    id_type: IdType = Field(
+        description="Of an `unlikelyColumn`, the type whose values it should hold, but does not, or holds although it "
+        "is mapped to another trait."
+    )
+    column_name: Name | SkipJsonSchema[None] = Field(default=None, description="The name of an `unlikelyColumn`.")
+    rows: int = Field(ge=1, description="The number of rows that the notice is about.")
     first_lines: list[int] = Field(max_length=MAX_FIRST_LINES, description="The lines of the first of these rows.")
 
     @classmethod
-    def of_document(cls, notice: Mapping[str, Any]) -> Self:
+    def of_document(cls, document: Mapping[str, Any]) -> Self:
+        notice = Notice.of_document(document)
         return cls(
-            kind="sharedValue", id_type=notice["id_type"], rows=notice["rows"], first_lines=notice["first_lines"]
+            kind=notice.kind,
+            id_type=notice.id_type,
+            column_name=notice.column,
+            rows=notice.rows,
+            first_lines=notice.first_lines,
         )
 
 
@@ -171,6 +189,11 @@ class Import(AnswerModel):
         description="In bytes. Only files that the command imported may be larger than the maximum **(ours)**.",
     )
     column_mappings: list[ColumnMapping]
+    dry_run: bool | SkipJsonSchema[None] = Field(
+        default=None,
+        json_schema_extra=OURS,
+        description="**(ours)** It is present, and true, if no profile was or will be written.",
+    )
     summary: ImportSummary
     progress: ImportProgress = Field(description="**(ours)**", json_schema_extra=OURS)
     notices: Annotated[list[ImportNotice], Field(max_length=MAX_NOTICES)] | SkipJsonSchema[None] = Field(
@@ -204,6 +227,7 @@ class Import(AnswerModel):
             updated_at=max(row.updated_at, row.completed_at or row.updated_at),
             file_size=row.file_size,
             column_mappings=[ColumnMapping.model_validate(each) for each in row.column_mappings],
+            dry_run=True if row.kind == OperationKind.DRY_RUN_IMPORT else None,
             summary=ImportSummary(errors=row.refused, warnings=row.empty_lines),
             progress=ImportProgress(
                 rows_done=row.created + row.updated + row.merged + row.refused,

@@ -24,9 +24,10 @@ from profile_lookup.errors import ProfileLookupError, Unavailable
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.profile_replay import Written
+from profile_lookup.ingest.attempts import Attempt, Outcome
 from profile_lookup.ingest.evictions import log_evictions
 from profile_lookup.ingest.identity_locks import Write, write_in_transaction
-from profile_lookup.ingest.ingest import Attempt, Outcome, ingest, ingest_together
+from profile_lookup.ingest.ingest import ingest, ingest_together
 from profile_lookup.stores.admission import Admissions
 from profile_lookup.stores.rules_cache import StoreRules
 

@@ -108,7 +108,7 @@ async def lock_and_gather(
     which the caller must release the locks and start over, and `ProfileMoved` or `ProfileNotFound` if the known profile
     does not exist any more.
     """
-    unique, shared = _identifying(store.settings, requests)
+    unique, shared = identifying(store.settings, requests)
     locked = (*unique, *(identifier for _, identifier in shared), *reserved)
     parameters = {
         "store_id": store.id,
@@ -142,7 +142,7 @@ _LOCK_AND_GATHER = text("""
 """)
 
 
-def _identifying(
+def identifying(
     settings: IdentityResolutionSettings, requests: Iterable[Iterable[NormalizedIdentifier]]
 ) -> tuple[list[NormalizedIdentifier], list[tuple[int, NormalizedIdentifier]]]:
     """Return the identifiers of unique types, and those of other types in the rules, each with its request's number.

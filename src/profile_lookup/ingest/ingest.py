@@ -1,32 +1,30 @@
 """The only path by which profiles get identifiers: gather candidates, resolve and write, in one transaction."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
-from profile_lookup.errors import (
-    IdentifierConflict,
-    NothingUnblocked,
-    ProfileLookupError,
-    TraitsRefused,
-)
+from profile_lookup.errors import TraitsRefused
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.history.creation import Actor
-from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.identity.newcomers import NewProfile, new_profile, newcomers
-from profile_lookup.identity.person_names import depend_on_names
-from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.profile_replay import ProfileReplay, SharedValue, Written
 from profile_lookup.identity.traits import read_traits
+from profile_lookup.ingest.attempts import (
+    MAX_KEYS_TOGETHER,
+    Attempt,
+    Outcome,
+    depends_on_names,
+    refusal_of,
+    resolve_together,
+)
 from profile_lookup.ingest.evictions import log_evictions
-from profile_lookup.ingest.former_forms import Former, former_forms, with_stored_replaced
+from profile_lookup.ingest.former_forms import former_forms, with_stored_replaced
 from profile_lookup.ingest.identity_locks import Write, lock_and_gather, write_in_transaction
 from profile_lookup.ingest.locked_profiles import with_names
 from profile_lookup.ingest.new_profiles import copy_new_profiles
@@ -36,29 +34,6 @@ from profile_lookup.web import ids
 
 log = logging.getLogger(__name__)
 
-MAX_IDENTIFIERS = 1500
-"""Per request: 15 types of 100 values. Each takes an advisory lock, and PostgreSQL's table of locks is limited."""
-
-MAX_KEYS_TOGETHER = 768
-"""Identifiers of several requests in one transaction, with the earlier forms of their values.
-
-`take_turn` in `database/identity_locks.sql` has two turns for transactions of this size.
-"""
-
-MIN_COPIED = 50
-"""Newcomers that are worth a COPY, which takes some round trips more than one statement for all profiles."""
-
-
-class Attempt(NamedTuple):
-    """A change, or why a request is refused, the time of the request, and who sent it."""
-
-    change: Change | ProfileLookupError
-    requested_at: datetime
-    actor: Actor | None = None
-
-
-Outcome = Written | ProfileLookupError
-
 
 def change_of(store: StoreRules, sent: Mapping[str, Mapping[str, object]]) -> Change:
     """Return the change of a create with these traits, given as they were sent. Raises `TraitsRefused`."""
@@ -66,17 +41,6 @@ def change_of(store: StoreRules, sent: Mapping[str, Mapping[str, object]]) -> Ch
     if not traits:
         raise TraitsRefused("Traits are required to create a profile")
     return Change.of_traits(store.trait_groups, store.settings, traits, store.blocked_values)
-
-
-def time_after(attempt: Attempt) -> datetime:
-    """Return the time of the attempt after this one.
-
-    Each value of a request counts as a microsecond later than the one before it, and so does each profile of a batch.
-    """
-    change = attempt.change
-    return attempt.requested_at + timedelta(
-        microseconds=max(1, len(change.incoming)) if isinstance(change, Change) else 1
-    )
 
 
 async def ingest(
@@ -100,14 +64,16 @@ async def ingest(
 
     def prepare(store: StoreRules) -> Write[Written]:
         change = read(store)
-        refusal = _refusal(change)
+        refusal = refusal_of(change)
         if refusal is not None and (known is None or change.incoming):
             raise refusal
 
         async def ingest_one(connection: AsyncConnection) -> Written:
             former = former_forms(store, change)
             candidates = await lock_and_gather(connection, store, [(*change.incoming, *former)], known)
-            replay = await _replay(connection, store, candidates, [(change, former)])
+            if depends_on_names(candidates, [(change, former)]):
+                candidates = await with_names(connection, store, candidates)
+            replay = ProfileReplay(store.settings, candidates, new_id, store.blocked_values)
             stored = with_stored_replaced(store, candidates, change, known, former)
             written = replay.apply(stored, requested_at, known, former, actor)
             await write(connection, store, replay.difference())
@@ -138,99 +104,19 @@ async def ingest_together(
     the outcomes before they are written, when all locks are held. `new_profile_id` returns the ID of each new profile,
     and of each merge. Raises `RulesChanged` or `CandidateMoved`, as `lock_and_gather` does.
     """
-    fitting = list(_take_fitting(store, attempts, max_keys))
-    requests = {
-        number: (*change.incoming, *former)
-        for number, ((change, _, _), former) in enumerate(fitting)
-        if isinstance(change, Change)
-    }
-    candidates = await lock_and_gather(connection, store, requests.values())
-    new = _to_copy(newcomers(store.settings, requests, candidates))
-    others = [
-        (change, former)
-        for number, ((change, _, _), former) in enumerate(fitting)
-        if isinstance(change, Change) and number not in new
-    ]
-    replay = await _replay(connection, store, candidates, others, new_profile_id)
-    new_profiles: list[NewProfile] = []
-    outcomes: list[Outcome] = []
-    for number, (attempt, former) in enumerate(fitting):
-        profile = _new_profile(store, attempt, new_profile_id) if number in new else None
-        if profile is None:
-            outcomes.append(_apply(replay, attempt, former))
-        else:
-            new_profiles.append(profile)
-            outcomes.append(Written("created", profile.id))
-    on_resolved(outcomes)
-    if new_profiles:
-        await copy_new_profiles(connection, store.settings, store.id, new_profiles)
-    if len(new_profiles) < len(requests):
-        await write(connection, store, replay.difference())
-    _log_shared_values(store, replay.shared_values)
-    return outcomes
-
-
-async def _replay(
-    connection: AsyncConnection,
-    store: StoreRules,
-    candidates: Sequence[Profile],
-    changes: Sequence[tuple[Change, Former]],
-    new_profile_id: Callable[[], UUID] = new_id,
-) -> ProfileReplay:
-    """Return the replay of locked profiles, with the names of their values if the changes can depend on these."""
-    former = {form for _, forms in changes for form in forms}
-    if depend_on_names(candidates, [change for change, _ in changes]) or _hold_any(candidates, former):
-        candidates = await with_names(connection, store, candidates)
-    return ProfileReplay(store.settings, candidates, new_profile_id, store.blocked_values)
-
-
-def _to_copy(new: set[int]) -> set[int]:
-    """Return the newcomers if they are worth a COPY, else nobody: then they are replayed like the others."""
-    return new if len(new) >= MIN_COPIED else set()
-
-
-def _hold_any(profiles: Iterable[Profile], identifiers: AbstractSet[NormalizedIdentifier]) -> bool:
-    return bool(identifiers) and any(profile.identifiers.keys() & identifiers for profile in profiles)
+    gather = partial(lock_and_gather, connection, store)
+    add_names = partial(with_names, connection, store)
+    resolved = await resolve_together(store, attempts, gather, add_names, max_keys, new_profile_id)
+    on_resolved(resolved.outcomes)
+    if resolved.new_profiles:
+        await copy_new_profiles(connection, store.settings, store.id, resolved.new_profiles)
+    if resolved.has_replayed:
+        await write(connection, store, resolved.replay.difference())
+    _log_shared_values(store, resolved.replay.shared_values)
+    return resolved.outcomes
 
 
 def _log_shared_values(store: StoreRules, shared_values: Iterable[SharedValue]) -> None:
     for each in shared_values:
         fields = {"store_id": ids.store_id(store.id), "id_type": each.id_type, "names": each.names}
         log.warning("a value was written under many names", extra=fields)
-
-
-def _take_fitting(store: StoreRules, attempts: Iterable[Attempt], max_keys: int) -> Iterator[tuple[Attempt, Former]]:
-    """Yield each attempt with the earlier forms of its identifiers."""
-    total = 0
-    for attempt in attempts:
-        change = attempt.change
-        attempted = change if isinstance(change, ProfileLookupError) else _refusal(change) or change
-        keys_before = total
-        former = former_forms(store, attempted) if isinstance(attempted, Change) else {}
-        if isinstance(attempted, Change):
-            total += len(attempted.incoming) + len(former)
-        if keys_before and total > max_keys:
-            return
-        yield attempt._replace(change=attempted), former
-
-
-def _new_profile(store: StoreRules, attempt: Attempt, new_profile_id: Callable[[], UUID]) -> NewProfile | None:
-    assert isinstance(attempt.change, Change)
-    return new_profile(store.settings, attempt.change, attempt.requested_at, new_profile_id, attempt.actor)
-
-
-def _apply(replay: ProfileReplay, attempt: Attempt, former: Former) -> Outcome:
-    if isinstance(attempt.change, ProfileLookupError):
-        return attempt.change
-    try:
-        return replay.apply(attempt.change, attempt.requested_at, former=former, actor=attempt.actor)
-    except (IdentifierConflict, TraitsRefused) as refused:
-        return refused
-
-
-def _refusal(change: Change) -> TraitsRefused | None:
-    if 1 <= len(change.incoming) <= MAX_IDENTIFIERS:
-        return None
-    if change.blocked and not change.incoming:
-        return NothingUnblocked((f"traits.{each.trait}", each.block.reason) for each in change.blocked)
-    return TraitsRefused(f"traits: expected 1-{MAX_IDENTIFIERS} values that are promoted to identifiers")

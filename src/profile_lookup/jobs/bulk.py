@@ -9,9 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from profile_lookup.errors import ProfileLookupError, RowRefused, TraitsRefused
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.profile_replay import Written
+from profile_lookup.ingest.attempts import Attempt, Outcome, time_after
 from profile_lookup.ingest.evictions import log_evictions
 from profile_lookup.ingest.identity_locks import write_in_step
-from profile_lookup.ingest.ingest import Attempt, Outcome, change_of, ingest_together, time_after
+from profile_lookup.ingest.ingest import change_of, ingest_together
 from profile_lookup.operations import items
 from profile_lookup.operations.job import Job
 from profile_lookup.stores.rules_cache import StoreRules

@@ -10,6 +10,7 @@ from functools import partial
 from profile_lookup.database.connections import STEP_LIMITS
 from profile_lookup.database.pool import DEDICATED, WATCHED, Database
 from profile_lookup.errors import Unavailable
+from profile_lookup.imports.dry_runs.dry_run import dry_run_rows
 from profile_lookup.imports.import_job import import_handler
 from profile_lookup.imports.s3 import bucket_of
 from profile_lookup.imports.undo.undo_job import undo_import
@@ -41,6 +42,7 @@ HANDLERS: dict[str, Handler] = {
 
 LONG = frozenset(
     {
+        OperationKind.DRY_RUN_IMPORT,
         OperationKind.IMPORT_PROFILES,
         OperationKind.ERASE_STORE,
         OperationKind.FORGET_TRAITS,
@@ -53,7 +55,7 @@ LONG = frozenset(
 """Kinds that may take minutes. A worker limits how many of them it does at a time, so that others need not wait."""
 
 POOL_SIZE = MAX_RUNNING + MAX_RUNNING_LONG + 2  # an import does two steps at the same time
-CONNECTIONS = POOL_SIZE + DEDICATED + WATCHED
+CONNECTIONS = POOL_SIZE + DEDICATED + WATCHED + MAX_RUNNING_LONG  # a dry run of an import has a session of its own
 
 
 @asynccontextmanager
@@ -65,9 +67,11 @@ async def running_worker(settings: Settings, kinds: Collection[str] | None = Non
     assert settings.database_url is not None
     database_url = settings.database_url.get_secret_value()
     database = Database(database_url, pool_size=POOL_SIZE, limits=STEP_LIMITS)
+    directory, bucket = settings.upload_directory, bucket_of(settings)
     handlers = {
         **HANDLERS,
-        OperationKind.IMPORT_PROFILES: import_handler(settings.upload_directory, bucket_of(settings)),
+        OperationKind.DRY_RUN_IMPORT: import_handler(directory, bucket, apply=dry_run_rows),
+        OperationKind.IMPORT_PROFILES: import_handler(directory, bucket),
     }
     if kinds is not None:
         handlers = {kind: handlers[kind] for kind in kinds}

@@ -89,6 +89,12 @@ class Job:
             yield connection
             await self._renew(connection)
 
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncConnection]:
+        """Yield a connection that is closed at the end, for temporary tables. It says nothing about the lease."""
+        async with self._database.session() as connection:
+            yield connection
+
     async def _renew(self, connection: AsyncConnection) -> None:
         if not await leases.renew(connection, self._taken, LEASE):
             raise LeaseLost

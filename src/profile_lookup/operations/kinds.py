@@ -9,6 +9,7 @@ from profile_lookup.accounts.grants import Scope
 class OperationKind(StrEnum):
     """The names are stored; those of the second group are done within the request that asks for them."""
 
+    DRY_RUN_IMPORT = "DRY_RUN_IMPORT"
     ERASE_STORE = "ERASE_STORE"
     FORGET_TRAITS = "FORGET_TRAITS"
     IMPORT_PROFILES = "IMPORT_PROFILES"
@@ -27,14 +28,15 @@ class OperationKind(StrEnum):
 
 INDEPENDENT = frozenset(
     {
-        OperationKind.UPDATE_PROFILES_BULK,
+        OperationKind.DRY_RUN_IMPORT,
         OperationKind.IMPORT_PROFILES,
         OperationKind.RENORMALIZE_VALUES,
         OperationKind.UNDO_IMPORT,
+        OperationKind.UPDATE_PROFILES_BULK,
     }
 )
 """Kinds that wait only for earlier operations of the same kind, and that no other kind waits for: their steps are
-ordinary writes, each of which checks the store's rules under the locks."""
+ordinary writes, each of which checks the store's rules under the locks, or write nothing."""
 
 
 def sequence_of(kind: str) -> str:
@@ -42,7 +44,14 @@ def sequence_of(kind: str) -> str:
     return kind if kind in INDEPENDENT else ""
 
 
-_WRITING = frozenset({OperationKind.IMPORT_PROFILES, OperationKind.UNDO_IMPORT, OperationKind.UPDATE_PROFILES_BULK})
+_WRITING = frozenset(
+    {
+        OperationKind.DRY_RUN_IMPORT,
+        OperationKind.IMPORT_PROFILES,
+        OperationKind.UNDO_IMPORT,
+        OperationKind.UPDATE_PROFILES_BULK,
+    }
+)
 
 
 def kinds_of(scopes: Collection[str]) -> list[OperationKind]:

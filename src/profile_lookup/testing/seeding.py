@@ -20,8 +20,9 @@ from profile_lookup.identity.blocked_values import PLACEHOLDERS_ALONE
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity_settings import queries as identity_settings
+from profile_lookup.ingest.attempts import Attempt, Outcome, time_after
 from profile_lookup.ingest.identity_locks import Write, write_in_transaction
-from profile_lookup.ingest.ingest import Attempt, Outcome, change_of, ingest_together, time_after
+from profile_lookup.ingest.ingest import change_of, ingest_together
 from profile_lookup.stores import queries as stores
 from profile_lookup.stores.admission import rules_in_force
 from profile_lookup.stores.rules_cache import StoreRules

@@ -11,15 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from profile_lookup.errors import ValueRefused
 from profile_lookup.identity.trait_definitions import DataType
 from profile_lookup.identity.values.normalization import Normalization
+from profile_lookup.imports.files.spreadsheet_marks import ERROR_OF_A_SPREADSHEET, without_mark
 
 _INTEGER = re.compile("[+-]?[0-9]{1,10}")
 _BOOLEANS = {"true": True, "false": False}
 
-_QUOTED_FOR_A_SPREADSHEET = re.compile("'[-+=@\t\r0-9]")
 _TEXT_FORMULA = re.compile(r'="((?:[^"]|"")*)"')
-_ERROR_OF_A_SPREADSHEET = re.compile(
-    r"#{3,}|#(?:NAME\?|REF!|VALUE!|DIV/0!|NUM!|NULL!|SPILL!|CALC!|FIELD!|BUSY!)", re.IGNORECASE
-)
 _SCIENTIFIC = re.compile(r"[-+]?[0-9]+(?:[.,][0-9]+)?E\+[0-9]+|[0-9][.,][0-9]+E[0-9]+", re.IGNORECASE)
 
 _PLAIN: Mapping[Normalization, re.Pattern[str]] = {
@@ -48,7 +45,7 @@ def text_of(cell: str) -> str:
     """Return the text of a cell that does not identify. Raises `ValueRefused` for what a spreadsheet shows instead."""
     if cell[0] not in "'=#":
         return cell
-    return cell[1:] if _QUOTED_FOR_A_SPREADSHEET.match(cell) else _without_formula(cell)
+    return without_mark(cell) if cell[0] == "'" else _without_formula(cell)
 
 
 def typed_value(data_type: DataType, cell: str) -> object:
@@ -96,7 +93,7 @@ def _values(cell: str, normalization: Normalization) -> Iterator[str]:
     if len(cell) > MAX_LIST:
         raise ValueRefused(f"expected at most {MAX_LIST} characters, in one value or several")
     text = cell.strip()
-    text = text[1:].removesuffix("'") if text.startswith("'") else _without_formula(text)
+    text = _unquoted(text) if text.startswith("'") else _without_formula(text)
     if _SCIENTIFIC.fullmatch(text):
         raise ValueRefused(
             "a spreadsheet shortened this number (as 4.5E+11 is), and the file lacks its last digits: in the original "
@@ -110,9 +107,14 @@ def _values(cell: str, normalization: Normalization) -> Iterator[str]:
                 yield value
 
 
+def _unquoted(text: str) -> str:
+    """Return a text without the apostrophe before it, and the one behind it. An export writes one before another."""
+    return text[1:] if text.startswith("''") else text[1:].removesuffix("'")
+
+
 def _without_formula(text: str) -> str:
     """Return the text that a formula such as ="…" stands for."""
-    if _ERROR_OF_A_SPREADSHEET.fullmatch(text):
+    if ERROR_OF_A_SPREADSHEET.fullmatch(text):
         raise ValueRefused(
             "a spreadsheet shows this where it has no value to show: make the column wider or correct its formula, "
             "and save the file again"

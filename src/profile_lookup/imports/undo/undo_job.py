@@ -23,8 +23,8 @@ from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.imports.undo.import_events import lock_created, next_changed, next_created, touched
 from profile_lookup.imports.undo.people import LockedPeople, holders_of, locked_people
 from profile_lookup.imports.undo.undo_rows import write_people
+from profile_lookup.ingest.attempts import MAX_KEYS_TOGETHER
 from profile_lookup.ingest.identity_locks import CandidateMoved, lock_and_gather, write_in_step
-from profile_lookup.ingest.ingest import MAX_KEYS_TOGETHER
 from profile_lookup.ingest.locked_profiles import is_defined
 from profile_lookup.ingest.profile_erasure import erase_profiles
 from profile_lookup.ingest.writes import write

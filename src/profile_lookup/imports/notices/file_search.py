@@ -1,86 +1,48 @@
-"""Notices about values that stood in very many rows: a placeholder, or an address that many people share.
+"""Finds the values that stood in very many rows: a placeholder, or an address that many people share.
 
-While rows are applied, a *mark* says where a value stands that the store has under many names. At the end the file is
-read once more, to find out in which rows each of these values stands. So no value is kept in between.
+The file is read once more for that, when all rows are done.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from itertools import islice
 
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.person_names import MAX_NAMES, NAME_TRAITS, NOTICE_FROM, written_name
-from profile_lookup.identity.profile_replay import Written
 from profile_lookup.identity.values.built_in_blocked_values import placeholder
+from profile_lookup.imports.columns.column_fit import SAMPLE_ROWS, column_fits
 from profile_lookup.imports.columns.column_mapping import identifying_columns
 from profile_lookup.imports.files.csv_records import Record
+from profile_lookup.imports.notices.findings import Mark
+from profile_lookup.imports.notices.notice import Notice
 from profile_lookup.imports.row_rules import RowRules
 from profile_lookup.stores.rules_cache import StoreRules
 
-MAX_NOTICES = 100
-MAX_FIRST_LINES = 3
 MIN_PLACEHOLDER_ROWS = NOTICE_FROM
 
 
-class Mark(NamedTuple):
-    """Where a value stands that was written under many names: the row's line, and the place among its identifiers."""
-
-    line: int
-    place: int
-
-
-class Marks:
-    """The marks of an import, of each value once, as long as the process lives. `saved` are those of earlier steps."""
-
-    def __init__(self, saved: Iterable[Sequence[int]]) -> None:
-        self._marks = [Mark(*each) for each in saved]
-        self._marked: set[NormalizedIdentifier] = set()
-
-    def add(self, line: int, change: Change, written: Written) -> None:
-        """Mark the values of an applied row that were written under many names."""
-        for identifier in written.shared:
-            if identifier not in self._marked and len(self._marks) < MAX_NOTICES:
-                self._marked.add(identifier)
-                self._marks.append(Mark(line, change.incoming.index(identifier)))
-
-    def to_document(self) -> list[list[int]]:
-        return [list(each) for each in self._marks]
+def unlikely_columns(records: Callable[[], Iterator[Record]], row_rules: RowRules, store: StoreRules) -> list[Notice]:
+    """Return a notice about each column most of whose first cells do not fit its trait."""
+    fits = column_fits(store, row_rules.mapping, row_rules.layout, islice(records(), SAMPLE_ROWS), row_rules.options)
+    return [
+        Notice(fit.id_type, fit.unfit, list(fit.first_lines), kind="unlikelyColumn", column=column)
+        for column, fit in fits.items()
+        if fit.is_unlikely
+    ]
 
 
-@dataclass(slots=True)
-class Notice:
-    """In which rows of a file a value stood. `names` is under how many names it stood there; 0 for a placeholder."""
-
-    id_type: str
-    rows: int = 0
-    first_lines: list[int] = field(default_factory=list)
-    names: int = 0
-
-    def to_document(self) -> dict[str, Any]:
-        return {"id_type": self.id_type, "rows": self.rows, "first_lines": self.first_lines, "names": self.names}
-
-    def add(self, line: int) -> None:
-        self.rows += 1
-        if len(self.first_lines) < MAX_FIRST_LINES:
-            self.first_lines.append(line)
-
-
-def find_notices(
-    records: Callable[[], Iterator[Record]],
-    row_rules: RowRules,
-    store: StoreRules,
-    marks: Iterable[Sequence[int]],
+def shared_values(
+    records: Callable[[], Iterator[Record]], row_rules: RowRules, store: StoreRules, marks: AbstractSet[Mark]
 ) -> list[Notice]:
-    """Read the file once or twice, and return at most `MAX_NOTICES` notices, those about most rows first.
+    """Read the file once or twice, and return the notices about values that stood in very many rows.
 
     `records` begins to read the file.
     """
     reader = _Reader(row_rules, store)
-    marked = {Mark(*each) for each in marks}
-    shared = set(reader.values_at(records(), marked)) if marked else set()
-    notices = [*_shared_value_notices(reader, records, shared), *_placeholder_notices(reader, records)]
-    return sorted(notices, key=lambda each: -each.rows)[:MAX_NOTICES]
+    shared = set(reader.values_at(records(), marks)) if marks else set()
+    return [*_shared_value_notices(reader, records, shared), *_placeholder_notices(reader, records)]
 
 
 def _shared_value_notices(
@@ -142,7 +104,7 @@ class _Reader:
                 if isinstance(attempt, Change):
                     yield record.line, attempt
 
-    def values_at(self, records: Iterator[Record], marks: set[Mark]) -> Iterator[NormalizedIdentifier]:
+    def values_at(self, records: Iterator[Record], marks: AbstractSet[Mark]) -> Iterator[NormalizedIdentifier]:
         lines = {each.line for each in marks}
         for line, change in self.changes(record for record in records if record.line in lines):
             for mark in marks:

@@ -1,0 +1,225 @@
+"""A store as it would be after the rows that a dry run has gone through.
+
+What these rows would change is in temporary tables of one connection; everything else is read from the store. Nothing
+is locked, so other writes go on. What they change counts as soon as the dry run comes to it.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from profile_lookup.database.copying import copy_rows
+from profile_lookup.identity.identifier import NormalizedIdentifier
+from profile_lookup.identity.profile import Profile
+from profile_lookup.imports.dry_runs.profile_text import profile_of, text_of, text_of_new
+from profile_lookup.ingest.attempts import Resolved
+from profile_lookup.ingest.identity_locks import identifying
+from profile_lookup.ingest.locked_profiles import profiles_with, with_names
+from profile_lookup.stores.rules_cache import StoreRules
+
+_COMMON = 1000
+"""Counting the holders of a value ends here, as in `identity_locks.sql`."""
+
+_HOLDER_COLUMNS = ("id_type", "value", "profile_id")
+_NOTHING: Mapping[NormalizedIdentifier, datetime] = {}
+
+
+class Overlay:
+    """Reads the store, and what the rows before would have changed, over one connection.
+
+    It must be used within transactions that are committed soon.
+    """
+
+    def __init__(self, connection: AsyncConnection, store: StoreRules) -> None:
+        self._connection = connection
+        self._store = store
+
+    async def create(self) -> None:
+        """Create the temporary tables. They end with the connection."""
+        for statement in _CREATE:
+            await self._connection.execute(text(statement))
+
+    async def gather(self, requests: Iterable[Iterable[NormalizedIdentifier]]) -> list[Profile]:
+        """Return the profiles on which the decision about the requests can depend, with the names of their values."""
+        profile_ids = await self._deciding_profiles(list(map(tuple, requests)))
+        if not profile_ids:
+            return []
+        rows = await self._connection.execute(_CHANGED, {"ids": list(profile_ids)})
+        changed = [profile_of(row.id, row.content) for row in rows]
+        unchanged = profile_ids - {profile.id for profile in changed}
+        if not unchanged:
+            return changed
+        stored = await profiles_with(self._connection, self._store, list(unchanged))
+        return [*changed, *self._without_taken(changed, await with_names(self._connection, self._store, stored))]
+
+    async def add_names(self, profiles: Sequence[Profile]) -> list[Profile]:
+        """Return gathered profiles as they are: they have their names."""
+        return list(profiles)
+
+    async def add(self, resolved: Resolved) -> None:
+        """Save what the resolved rows would change."""
+        replay = resolved.replay
+        before = {profile.id: profile.identifiers for profile in resolved.candidates}
+        now = {profile.id: profile.identifiers for profile in replay.changed_profiles()}
+        now |= {profile.id: profile.identifiers for profile in resolved.new_profiles}
+        gone = dict.fromkeys((profile.id for profile in replay.absorbed_profiles()), _NOTHING)
+        removed = [
+            (*each, profile_id)
+            for profile_id, identifiers in (now | gone).items()
+            for each in before.get(profile_id, ())
+            if each not in identifiers
+        ]
+        if removed:
+            await self._remove(removed)
+        if replaced := list(now.keys() & before.keys()):
+            await self._connection.execute(_REPLACE, {"ids": replaced})
+        texts = [(profile.id, text_of(profile)) for profile in replay.changed_profiles()]
+        texts += [(profile.id, text_of_new(profile)) for profile in resolved.new_profiles]
+        await copy_rows(self._connection, "dry_run_profile", ("id", "content"), texts)
+        added = [
+            (*each, profile_id)
+            for profile_id, identifiers in now.items()
+            for each in identifiers
+            if each not in before.get(profile_id, ())
+        ]
+        await copy_rows(self._connection, "dry_run_added", _HOLDER_COLUMNS, added)
+
+    async def _remove(self, removed: Sequence[tuple[str, str, UUID]]) -> None:
+        id_types, values, profile_ids = map(list, zip(*removed, strict=True))
+        parameters = {"id_types": id_types, "values": values, "profile_ids": profile_ids}
+        await self._connection.execute(_REMOVE, parameters)
+
+    async def _deciding_profiles(self, requests: Collection[Sequence[NormalizedIdentifier]]) -> set[UUID]:
+        """Return those that `deciding_holders` in `identity_locks.sql` would return, once the rows were applied."""
+        unique, shared = identifying(self._store.settings, requests)
+        deciding = _all(await self._holders(unique))
+        if not shared:
+            return deciding
+        deciding |= _all(await self._holders(await self._rarer(shared)))
+        values = list({identifier for _, identifier in shared})
+        while True:
+            others = await self._holders(values, limit=2, besides=deciding)
+            lone = {each for holders in others.values() for each in holders if len(holders) == 1}
+            if not lone:
+                return deciding | _all(others)
+            deciding |= lone
+
+    async def _rarer(self, shared: Sequence[tuple[int, NormalizedIdentifier]]) -> list[NormalizedIdentifier]:
+        """Return the values of requests that carry several shared ones, but for the most shared value of each."""
+        by_request: dict[int, list[NormalizedIdentifier]] = defaultdict(list)
+        for number, identifier in shared:
+            by_request[number].append(identifier)
+        several = [values for values in by_request.values() if len(values) > 1]
+        counted = await self._holders(list({each for values in several for each in values}), limit=_COMMON)
+        rarer = {
+            each for values in several for each in sorted(values, key=lambda each: -len(counted.get(each, ())))[1:]
+        }
+        return list(rarer)
+
+    async def _holders(
+        self, identifiers: Sequence[NormalizedIdentifier], limit: int | None = None, besides: Collection[UUID] = ()
+    ) -> dict[NormalizedIdentifier, list[UUID]]:
+        """Return the holders of each identifier: all, or the first ones that are none of `besides`."""
+        holders: dict[NormalizedIdentifier, list[UUID]] = defaultdict(list)
+        if identifiers:
+            parameters = {
+                "store_id": self._store.id,
+                "id_types": [each.id_type for each in identifiers],
+                "values": [each.value for each in identifiers],
+                "limit": limit,
+                "besides": list(besides),
+            }
+            for row in await self._connection.execute(_HOLDERS, parameters):
+                holders[identifiers[row.place - 1]].append(row.profile_id)
+        return holders
+
+    def _without_taken(self, changed: Sequence[Profile], stored: Sequence[Profile]) -> list[Profile]:
+        """Return the stored profiles without those values of unique types that a changed one has.
+
+        They only have some if somebody else has merged the stored profiles of both meanwhile.
+        """
+        is_unique = self._store.settings.is_unique
+        taken = {each for profile in changed for each in profile.identifiers if is_unique(each.id_type)}
+        return [
+            Profile(
+                profile.id,
+                {each: at for each, at in profile.identifiers.items() if each not in taken},
+                profile.traits, profile.names, profile.separations,
+            )
+            for profile in stored
+        ]  # fmt: skip
+
+
+def _all(holders: dict[NormalizedIdentifier, list[UUID]]) -> set[UUID]:
+    return {profile_id for each in holders.values() for profile_id in each}
+
+
+# They are never analyzed, so the planner would guess how large they are. Every access is a probe of an index.
+_CREATE = (
+    "set enable_seqscan = off",
+    "set temp_buffers = '32MB'",
+    # The profiles that would be new or changed: `profile_text.py`.
+    "create temporary table dry_run_profile (id uuid primary key, content text not null)",
+    # The identifiers that profiles would get, and those stored ones that they would lose.
+    "create temporary table dry_run_added (id_type text, value text, profile_id uuid)",
+    "create index on dry_run_added (value, id_type, profile_id)",
+    "create temporary table dry_run_removed (id_type text, value text, profile_id uuid)",
+    "create index on dry_run_removed (value, id_type, profile_id)",
+)
+
+# As in `identity_locks.sql`, each lateral subquery with its offset is one probe, whatever the planner believes.
+_HOLDERS = text("""
+    select wanted.place, held.profile_id
+    from unnest(cast(:id_types as text[]), cast(:values as text[])) with ordinality as wanted (id_type, value, place)
+    cross join lateral (
+        select visible.profile_id
+        from (
+            (
+                select i.profile_id from identifier i
+                where i.store_id = :store_id and i.id_type = wanted.id_type and i.value = wanted.value
+                    and not exists (
+                        select from dry_run_removed r
+                        where r.value = i.value and r.id_type = i.id_type and r.profile_id = i.profile_id
+                        offset 0
+                    )
+                offset 0
+            )
+            union all
+            (
+                select a.profile_id from dry_run_added a
+                where a.value = wanted.value and a.id_type = wanted.id_type
+                offset 0
+            )
+        ) as visible
+        where visible.profile_id <> all (cast(:besides as uuid[]))
+        limit :limit
+    ) held
+""")
+
+_CHANGED = text("select id, content from dry_run_profile where id = any (cast(:ids as uuid[]))")
+
+_REPLACE = text("delete from dry_run_profile where id = any (cast(:ids as uuid[]))")
+
+_REMOVE = text("""
+    with lost as (
+        select * from unnest(cast(:id_types as text[]), cast(:values as text[]), cast(:profile_ids as uuid[]))
+            as removed (id_type, value, profile_id)
+    ),
+    no_longer_added as (
+        delete from dry_run_added
+        where ctid = any (array(
+            select held.ctid
+            from lost
+            cross join lateral (
+                select a.ctid from dry_run_added a
+                where a.value = lost.value and a.id_type = lost.id_type and a.profile_id = lost.profile_id
+                offset 0
+            ) held
+        ))
+    )
+    insert into dry_run_removed (id_type, value, profile_id) select id_type, value, profile_id from lost
+""")

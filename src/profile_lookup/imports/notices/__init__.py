@@ -1,0 +1,1 @@
+"""What the owner of an import should know beside its counts. No notice holds a value."""
