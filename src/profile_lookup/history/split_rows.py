@@ -11,29 +11,15 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.database.event_rows import NumberedEvent, events_of, ids_of_people, rewrite
+from profile_lookup.database.event_rows import NumberedEvent, rewrite
 from profile_lookup.identity.difference import difference_of
 from profile_lookup.identity.history.event import Event
-from profile_lookup.identity.history.event_log import EventLog, creation_event
+from profile_lookup.identity.history.event_log import EventLog
 from profile_lookup.identity.history.separations import Separation
 from profile_lookup.identity.history.splitting import Person, Split, times_of_creation
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.identity.profile import Profile
 from profile_lookup.ingest.writes import write
 from profile_lookup.stores.rules_cache import StoreRules
-
-
-async def locked_person(
-    connection: AsyncConnection, store: StoreRules, profile: Profile
-) -> tuple[Person, Mapping[UUID, int]]:
-    """Return the person of a locked profile, and the numbers of its stored events by their IDs."""
-    ids = await ids_of_people(connection, store.id, [profile.id])
-    stored = await events_of(connection, store.id, ids)
-    events = [event for _, event in stored]
-    if profile.creation is not None:
-        events.insert(0, creation_event(profile, profile.creation))
-    person = Person(profile, frozenset(ids) - {profile.id}, events)
-    return person, {event.id: number for number, event in stored}
 
 
 async def held_by_others(

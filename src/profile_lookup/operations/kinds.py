@@ -14,6 +14,7 @@ class OperationKind(StrEnum):
     IMPORT_PROFILES = "IMPORT_PROFILES"
     PREVIEW_SETTINGS = "PREVIEW_SETTINGS"
     RENORMALIZE_VALUES = "RENORMALIZE_VALUES"
+    SPLIT_PROFILE = "SPLIT_PROFILE"
     UPDATE_BLOCKED_VALUES = "UPDATE_BLOCKED_VALUES"
     UPDATE_PROFILES_BULK = "UPDATE_PROFILES_BULK"
     UPDATE_SETTINGS = "UPDATE_SETTINGS"
@@ -25,7 +26,12 @@ class OperationKind(StrEnum):
 
 
 INDEPENDENT = frozenset(
-    {OperationKind.UPDATE_PROFILES_BULK, OperationKind.IMPORT_PROFILES, OperationKind.RENORMALIZE_VALUES}
+    {
+        OperationKind.UPDATE_PROFILES_BULK,
+        OperationKind.IMPORT_PROFILES,
+        OperationKind.RENORMALIZE_VALUES,
+        OperationKind.SPLIT_PROFILE,
+    }
 )
 """Kinds that wait only for earlier operations of the same kind, and that no other kind waits for: their steps are
 ordinary writes, each of which checks the store's rules under the locks."""
@@ -36,7 +42,7 @@ def sequence_of(kind: str) -> str:
     return kind if kind in INDEPENDENT else ""
 
 
-_WRITING = frozenset({OperationKind.IMPORT_PROFILES, OperationKind.UPDATE_PROFILES_BULK})
+_WRITING = frozenset({OperationKind.IMPORT_PROFILES, OperationKind.SPLIT_PROFILE, OperationKind.UPDATE_PROFILES_BULK})
 
 
 def kinds_of(scopes: Collection[str]) -> list[OperationKind]:

@@ -17,7 +17,7 @@ from profile_lookup.errors import (
     ScopeMissing,
     StoreIdMalformed,
 )
-from profile_lookup.operations import items, previews, queries
+from profile_lookup.operations import items, previews, queries, split_parts
 from profile_lookup.operations.kinds import OperationKind, kinds_of, scope_of
 from profile_lookup.operations.wire import (
     RETRY_AFTER,
@@ -28,6 +28,8 @@ from profile_lookup.operations.wire import (
     OperationList,
     PreviewedResult,
     PreviewedResults,
+    SplitProfileResult,
+    SplitProfileResults,
     Status,
     counts_of,
 )
@@ -212,7 +214,7 @@ async def list_results(
     tokens: PageTokensOfApp,
     snapshot: Snapshot,
     error_pages: ErrorPages,
-) -> ItemResults | PreviewedResults | Counts:
+) -> ItemResults | PreviewedResults | SplitProfileResults | Counts:
     """The results so far **(ours)**. Not every operation has any; if it has, its `resultUrl` is this address.
 
     A batch of profiles has a result for each, in the request's order, page by page. It contains the profile's ID at
@@ -223,6 +225,9 @@ async def list_results(
 
     A preview of settings has a result for each merge, refusal and removed value: `{"outcome": "merge", "profiles":
     ["mem_profile_…", "mem_profile_…"], "by": {"idType": "email", "value": "ann@example.com"}}`.
+
+    A split that is an operation has a result for each profile that is left, or would be: `{"id": "mem_profile_…",
+    "isNew": true, "identifiers": [{"idType": "phone", "count": 2}]}`.
     """
     if (counts := counts_of(operation)) is not None:
         return counts
@@ -234,6 +239,10 @@ async def list_results(
         return PreviewedResults(
             results=[PreviewedResult.of_row(row, values.get(row.position)) for row in found.rows], meta=found.meta
         )
+    if operation.kind == OperationKind.SPLIT_PROFILE:
+        query = split_parts.results_of(operation.account_id, operation.id)
+        found = await fetch_page(snapshot, query, split_parts.RESULTS_KEY, page, tokens, *scope)
+        return SplitProfileResults(results=[SplitProfileResult.of_row(row) for row in found.rows], meta=found.meta)
     query = items.results_of(operation.account_id, operation.id)
     found = await fetch_page(snapshot, query, items.RESULTS_KEY, page, tokens, *scope)
     return ItemResults(results=[ItemResult.of_row(row, error_pages) for row in found.rows], meta=found.meta)
