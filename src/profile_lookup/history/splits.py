@@ -32,6 +32,7 @@ from profile_lookup.operations.queue import enqueue
 from profile_lookup.operations.quotas import Quotas, refuse_beyond_queue_quota
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.stores.rules_lock import lock_rules
+from profile_lookup.stores.settings_events import record_settings_change
 from profile_lookup.web.etags import profile_etag, refuse_outdated
 
 MOST_EVENTS = 10_000
@@ -162,6 +163,7 @@ class Undo:
         """Put the blocked values in force; an operation removes them from all other profiles."""
         store = self.store
         await blocked_values.replace(connection, store, self.blocking)
+        await record_settings_change(connection, store.id, self.request.actor)
         await enqueue(connection, store.account_id, store.id, kind=OperationKind.UPDATE_BLOCKED_VALUES, job_input={})
 
 
