@@ -44,23 +44,25 @@ async def write_split(
     person: Person,
     numbers: Mapping[UUID, int],
     done: Split,
-    event: Event,
+    split_events: Sequence[Event],
     *,
     keeps_apart: bool,
 ) -> None:
-    """Make the parts profiles, each with its aliases and its events, and record the split by this event."""
+    """Make the parts profiles, each with its aliases and its events, and record the split by these events."""
+    split_at = split_events[0].at
     parts = {part.profile.id: part.profile for part in done.parts}
     new = (part for part in parts.values() if part.id != person.profile.id)
-    created = times_of_creation(new, [*person.events, *done.events], event.at)
+    created = times_of_creation(new, [*person.events, *done.events], split_at)
     log = EventLog()
-    log.add(event, [person.profile])
+    for event in split_events:
+        log.add(event, [person.profile] if event.profile_id == person.profile.id else [], forgets=False)
     stored = {person.profile.id: person.profile}
     difference = difference_of(stored, parts, parts.keys(), created, (), log)
     await write(connection, store, replace(difference, separated=parts if keeps_apart else ()))
     await _write_aliases(connection, store.id, done)
     await _write_events(connection, store.id, person.events, numbers, done.events)
     if keeps_apart:
-        await insert_separations(connection, store.id, done.separations(), event.at)
+        await insert_separations(connection, store.id, done.separations(), split_at)
     elif person.profile.separations:
         await connection.execute(_MARK_SEPARATED, {"store_id": store.id, "profile_ids": list(parts)})
 

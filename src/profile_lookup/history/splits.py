@@ -21,7 +21,7 @@ from profile_lookup.history.queries import has_more_events, person_of
 from profile_lookup.history.split_request import SplitRequest, enqueue_split
 from profile_lookup.history.split_rows import held_by_others, write_split
 from profile_lookup.identity.blocked_values import BlockedValues
-from profile_lookup.identity.history.event import Event
+from profile_lookup.identity.history.split_events import events_of_split
 from profile_lookup.identity.history.splitting import Person, Split, identifiers_that_may_return, split
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile, values_by_group
@@ -136,8 +136,10 @@ class Undo:
         withheld = await held_by_others(connection, store, profile.id, may_return)
         done = await _in_thread(connection, partial(self._split, person, may_return, withheld, new_id()))
         if not request.is_dry_run:
-            event = Event(done.id, "split", self.at, profile.id, actor=request.actor, undid=tuple(request.events))
-            await write_split(connection, store, person, numbers, done, event, keeps_apart=request.keeps_apart)
+            events = events_of_split(
+                done, profile.id, tuple(request.events), self.at, request.actor, new_id, self._is_blocked
+            )
+            await write_split(connection, store, person, numbers, done, [*events], keeps_apart=request.keeps_apart)
         if request.blocks:
             await self._block(connection)
         return done
@@ -149,15 +151,19 @@ class Undo:
         withheld: Collection[NormalizedIdentifier],
         split_id: UUID,
     ) -> Split:
-        settings, groups = self.store.settings, self.store.trait_groups
-        blocked = {
-            each
-            for each in {*person.profile.identifiers, *may_return}
-            if each.id_type in settings.id_types and self.blocking.block(settings, each)
-        }
+        blocked = set(filter(self._is_blocked, {*person.profile.identifiers, *may_return}))
         return split(
-            settings, person, self.request.events, split_id, blocked.union(withheld), partial(is_defined, groups)
+            self.store.settings,
+            person,
+            self.request.events,
+            split_id,
+            blocked.union(withheld),
+            partial(is_defined, self.store.trait_groups),
         )
+
+    def _is_blocked(self, identifier: NormalizedIdentifier) -> bool:
+        settings = self.store.settings
+        return identifier.id_type in settings.id_types and bool(self.blocking.block(settings, identifier))
 
     async def _block(self, connection: AsyncConnection) -> None:
         """Put the blocked values in force; an operation removes them from all other profiles."""

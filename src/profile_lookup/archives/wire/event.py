@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from profile_lookup.archives.wire.person import (
+    ArchivedActor,
     ArchivedIdentifier,
     ArchivedPerson,
     Name,
@@ -18,7 +19,6 @@ from profile_lookup.archives.wire.person import (
     archived_identifiers,
     identifiers_of,
 )
-from profile_lookup.identity.history.creation import Actor, ActorType
 from profile_lookup.identity.history.event import Before, Event, Match, RecordedRequest
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Trait, TraitName
@@ -39,19 +39,6 @@ Number = Annotated[int, Field(ge=1)]
 """The place of an event in the history of the store, beginning with 1."""
 
 IfTrue = Field(default=False, exclude_if=not_)
-
-
-class ArchivedActor(AnswerModel):
-    type: ActorType
-    id: Annotated[str, Field(max_length=255, pattern="^[!-~]+$")]
-    line: Annotated[int, Field(ge=0)] | None = None
-
-    @classmethod
-    def of_domain(cls, actor: Actor | None) -> Self | None:
-        return None if actor is None else cls(type=actor.type, id=actor.id, line=actor.line)
-
-    def to_domain(self) -> Actor:
-        return Actor(self.type, self.id, self.line)
 
 
 class ArchivedMention(AnswerModel):
@@ -187,6 +174,8 @@ class ArchivedEvent(AnswerModel):
     has_ended: bool = IfTrue
     undone_by: UUID | None = None
     undid: list[UUID] = Field(default_factory=list, exclude_if=not_)
+    parts: list[ProfileId] = Field(default_factory=list, exclude_if=not_)
+    split_from: ProfileId | None = None
 
     @classmethod
     def of_domain(cls, number: int, event: Event) -> Self:
@@ -212,6 +201,8 @@ class ArchivedEvent(AnswerModel):
                 "has_ended": event.has_ended,
                 "undone_by": event.undone_by,
                 "undid": list(event.undid),
+                "parts": list(event.parts),
+                "split_from": event.split_from,
             }
         )
 
@@ -233,6 +224,8 @@ class ArchivedEvent(AnswerModel):
             self.has_ended,
             self.undone_by,
             tuple(self.undid),
+            tuple(self.parts),
+            self.split_from,
         )
 
 

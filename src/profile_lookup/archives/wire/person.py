@@ -1,4 +1,4 @@
-"""The identifiers and traits of a profile in an archive, with their times."""
+"""The identifiers and traits of a profile in an archive, with their times, and who asked for them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainSerializer
 from pydantic_core import PydanticCustomError
 
+from profile_lookup.identity.history.creation import Actor, ActorType
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.trait_definitions import MAX_NAME
@@ -44,6 +45,19 @@ ProfileId = Annotated[UUID, BeforeValidator(_parsed_id), PlainSerializer(ids.pro
 Time = Annotated[AwareDatetime, AfterValidator(_utc)]
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME), Storable]
 Value = Annotated[str, Field(min_length=1, max_length=MAX_LENGTH), Storable]
+
+
+class ArchivedActor(AnswerModel):
+    type: ActorType
+    id: Annotated[str, Field(max_length=255, pattern="^[!-~]+$")]
+    line: Annotated[int, Field(ge=0)] | None = None
+
+    @classmethod
+    def of_domain(cls, actor: Actor | None) -> Self | None:
+        return None if actor is None else cls(type=actor.type, id=actor.id, line=actor.line)
+
+    def to_domain(self) -> Actor:
+        return Actor(self.type, self.id, self.line)
 
 
 class ArchivedIdentifier(AnswerModel):

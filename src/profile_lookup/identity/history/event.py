@@ -107,6 +107,8 @@ class Event:
     - `has_ended`: what is needed to undo it was deleted after the time for which history is kept
     - `undone_by`: the split that undid this join
     - `undid`: the joins that this split undid
+    - `parts`: the profiles that this split left, the earliest first; the event is that of the profile that was split
+    - `split_from`: the profile that was split; the event is that of another part
     """
 
     id: UUID
@@ -125,6 +127,8 @@ class Event:
     has_ended: bool = False
     undone_by: UUID | None = None
     undid: tuple[UUID, ...] = ()
+    parts: tuple[UUID, ...] = ()
+    split_from: UUID | None = None
 
     @property
     def participants(self) -> tuple[UUID, ...]:

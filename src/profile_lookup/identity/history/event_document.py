@@ -31,7 +31,8 @@ def event_document(event: Event) -> Document:
       absorbed profile had as well
     - `w`: traits that were written; `p`: traits before, null if there was none
     - `r`: the rule; `k`: the participant that was addressed; `n`: held identifiers got the time of the write
-    - `x`: history has ended; `u`: the split that undid the join; `s`: the joins that a split undid; `o`: who asked
+    - `x`: history has ended; `u`: the split that undid the join; `o`: who asked
+    - `s`: the joins that a split undid; `q`: the profiles that it left; `f`: the profile from which it split this one
     """
     writer = _Writer(event)
     before = event.before
@@ -60,6 +61,8 @@ def event_document(event: Event) -> Document:
         "x": event.has_ended,
         "u": None if event.undone_by is None else short_id(event.undone_by),
         "s": [short_id(each) for each in event.undid],
+        "q": [short_id(each) for each in event.parts],
+        "f": None if event.split_from is None else short_id(event.split_from),
         "o": _actor_document(event.actor),
     }
     return {"i": writer.identifiers} | {key: part for key, part in parts.items() if part}
@@ -108,6 +111,8 @@ def event_of_document(event_id: UUID, kind: EventKind, at: datetime, profile_id:
         has_ended="x" in document,
         undone_by=_long(document["u"]) if "u" in document else None,
         undid=tuple(map(_long, document.get("s", ()))),
+        parts=tuple(map(_long, document.get("q", ()))),
+        split_from=_long(document["f"]) if "f" in document else None,
     )
 
 
