@@ -184,6 +184,16 @@ def test_a_join_stays_undone_when_a_later_split_replays_the_one_that_undid_it() 
     assert (own.undid, own.parts) == ((UUID(int=3),), (UUID(int=1), UUID(int=3)))
 
 
+def test_an_undone_join_that_changes_nothing_in_its_part_is_shown_to_nobody_and_stays() -> None:
+    store = store_with(adding("email:a"), adding("phone:b"), adding("email:a", "phone:b"), adding("email:a", "phone:c"))
+    store.split(UUID(int=1), [UUID(int=3)])
+    store.split(UUID(int=1), [UUID(int=4)])
+    undone = next(event for event in store.events(UUID(int=1)) if event.id == UUID(int=3))
+    assert undone.undone_by is not None
+    assert not undone.is_shown
+    assert undone.repeated_content is None
+
+
 def test_each_part_has_an_event_of_the_split() -> None:
     store = office(3)
     store.split(UUID(int=1), [UUID(int=2), UUID(int=3)])

@@ -152,14 +152,16 @@ class Event:
 
     @property
     def is_shown(self) -> bool:
-        """Whether anybody sees it. An event that changed nothing but times is kept for undo alone."""
+        """Whether anybody sees it. An event that changed nothing but times is kept for undo alone.
+
+        A join that was undone may have become one, as what its request did to its part.
+        """
         return bool(
             self.kind in {"created", "renormalized", "split", "erased", "storeSettingsChanged"}
             or self.added
             or self.removed
             or self.evicted
             or self.absorbed
-            or self.undone_by
             or any(True for _ in self.trait_changes())
         )
 
@@ -168,8 +170,9 @@ class Event:
         """What events of the same profile have in common that repeat each other, or None.
 
         Events repeat each other if they changed nothing but times and have the same content: one more tells nothing.
+        Those that were undone do not, since each of them says that it was.
         """
-        if self.is_shown:
+        if self.is_shown or self.undone_by is not None:
             return None
         request = self.request
         carried, traits = tuple(request.carried.items()), tuple(request.traits.items())
