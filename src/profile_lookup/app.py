@@ -37,6 +37,7 @@ from profile_lookup.lookup import routes as lookup_routes
 from profile_lookup.lookup.batch_lookup import BatchLookup
 from profile_lookup.lookup.coalescing import Lookups
 from profile_lookup.lookup.profile_lookup import ProfileLookup
+from profile_lookup.operations import result_routes as operation_results
 from profile_lookup.operations import routes as operations
 from profile_lookup.overload import LoadLimits
 from profile_lookup.profiles import bulk_routes, identifier_routes, memory_routes, suspect_routes
@@ -65,14 +66,14 @@ if TYPE_CHECKING:
 FEATURES = (
     lookup_routes, batch_routes, bulk_routes, imports, report_routes, upload_routes, create_routes, profiles,
     identifier_routes, suspect_routes, split_routes, separation_routes, memory_routes, history, feed_routes, stores,
-    identity_settings, blocked_values, trait_groups, operations, accounts, health,
+    identity_settings, blocked_values, trait_groups, operations, operation_results, accounts, health,
 )  # fmt: skip
 """The modules that have a `router`, in the order in which they are tried: `…/Profiles/Imports` is no profile's path."""
 
 DOCUMENTED = (
     lookup_routes, batch_routes, create_routes, profiles, identifier_routes, suspect_routes, split_routes,
     separation_routes, bulk_routes, imports, report_routes, upload_routes, history, feed_routes, stores,
-    identity_settings, blocked_values, trait_groups, operations, accounts,
+    identity_settings, blocked_values, trait_groups, operations, operation_results, accounts,
 )  # fmt: skip
 """The modules whose operations are documented, in this order."""
 
