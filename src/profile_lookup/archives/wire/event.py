@@ -12,6 +12,7 @@ from profile_lookup.archives.wire.person import (
     ArchivedActor,
     ArchivedIdentifier,
     ArchivedPerson,
+    ArchivedTrait,
     Name,
     ProfileId,
     Time,
@@ -107,6 +108,7 @@ class ArchivedFormerTrait(ArchivedWrite):
     """A trait before an event. It has no value if there was none, or if that was removed since."""
 
     written_at: Time | None = None
+    lost_identifier: bool = IfTrue
 
     @model_validator(mode="after")
     def _value_has_time(self) -> Self:
@@ -115,7 +117,7 @@ class ArchivedFormerTrait(ArchivedWrite):
         return self
 
     def to_domain(self) -> Trait | None:
-        return None if self.written_at is None else Trait(self.value, self.written_at)
+        return None if self.written_at is None else Trait(self.value, self.written_at, self.lost_identifier)
 
 
 class ArchivedBefore(AnswerModel):
@@ -132,9 +134,7 @@ class ArchivedBefore(AnswerModel):
             traits=[
                 ArchivedFormerTrait(group=name.group, name=name.name)
                 if trait is None
-                else ArchivedFormerTrait(
-                    group=name.group, name=name.name, value=trait.value, written_at=trait.written_at
-                )
+                else ArchivedFormerTrait.model_validate(ArchivedTrait.of_domain(name, trait).model_dump())
                 for name, trait in before.traits.items()
             ],
             held=_mentions(sorted(before.held)),
@@ -144,12 +144,7 @@ class ArchivedBefore(AnswerModel):
         return Before(
             identifiers_of(self.lost),
             identifiers_of(self.retimed),
-            {
-                TraitName(each.group, each.name): None
-                if each.written_at is None
-                else Trait(each.value, each.written_at)
-                for each in self.traits
-            },
+            {TraitName(each.group, each.name): each.to_domain() for each in self.traits},
             frozenset(each.to_domain() for each in self.held),
         )
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
+from operator import not_
 from typing import Annotated, Any, Self
 from uuid import UUID
 
@@ -71,6 +72,20 @@ class ArchivedTrait(AnswerModel):
     name: Name
     value: Any
     written_at: Time
+    lost_identifier: bool = Field(default=False, exclude_if=not_)
+
+    @classmethod
+    def of_domain(cls, name: TraitName, trait: Trait) -> Self:
+        return cls(
+            group=name.group,
+            name=name.name,
+            value=trait.value,
+            written_at=trait.written_at,
+            lost_identifier=trait.lost_identifier,
+        )
+
+    def to_domain(self) -> Trait:
+        return Trait(self.value, self.written_at, self.lost_identifier)
 
 
 class ArchivedPerson(AnswerModel):
@@ -85,10 +100,7 @@ class ArchivedPerson(AnswerModel):
         return cls(
             id=profile.id,
             identifiers=archived_identifiers(profile.identifiers),
-            traits=[
-                ArchivedTrait(group=name.group, name=name.name, value=trait.value, written_at=trait.written_at)
-                for name, trait in profile.traits.items()
-            ],
+            traits=[ArchivedTrait.of_domain(name, trait) for name, trait in profile.traits.items()],
             **more,
         )
 
@@ -96,7 +108,7 @@ class ArchivedPerson(AnswerModel):
         return Profile(
             self.id,
             identifiers_of(self.identifiers),
-            {TraitName(each.group, each.name): Trait(each.value, each.written_at) for each in self.traits},
+            {TraitName(each.group, each.name): each.to_domain() for each in self.traits},
         )
 
 

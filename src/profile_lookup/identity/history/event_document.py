@@ -13,7 +13,7 @@ from uuid import UUID
 from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.history.event import Before, Event, EventKind, Match, RecordedRequest, is_forgotten
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.identity.profile import Profile, Trait, TraitName
+from profile_lookup.identity.profile import Profile, Trait, TraitName, TraitValue
 from profile_lookup.identity.values.normalization import NormalizedValue
 
 Document = dict[str, Any]
@@ -148,7 +148,12 @@ class _Writer:
 
     def traits(self, traits: Mapping[TraitName, Trait | None]) -> Document:
         return _grouped(
-            (name, None if trait is None else [trait.value, self._offset(trait.written_at)])
+            (
+                name,
+                None
+                if trait is None
+                else [trait.value, self._offset(trait.written_at), *([1] if trait.lost_identifier else ())],
+            )
             for name, trait in traits.items()
         )
 
@@ -177,10 +182,10 @@ class _Reader:
         return {each: self._time(offset) for each, offset in pairs if not is_forgotten(each)}
 
     def traits(self, grouped: Document) -> dict[TraitName, Trait | None]:
-        return {
-            name: None if held is None else Trait(held[0], self._time(held[1]))
-            for name, held in _ungrouped(grouped).items()
-        }
+        return {name: None if held is None else self._trait(*held) for name, held in _ungrouped(grouped).items()}
+
+    def _trait(self, value: TraitValue, offset: int, lost_identifier: int = 0) -> Trait:
+        return Trait(value, self._time(offset), bool(lost_identifier))
 
     def held_traits(self, grouped: Document) -> dict[TraitName, Trait]:
         return {name: trait for name, trait in self.traits(grouped).items() if trait is not None}
