@@ -172,8 +172,8 @@ async def _running_services(settings: Settings, buckets_memory: str | None) -> A
     lookups = Lookups(database_url, busy_poll)
     group_ingest = GroupIngest(database, admissions)
     load_limits = LoadLimits(settings.pool_size)
-    stopping = asyncio.Event()
-    feed_waits = FeedWaits(database, stopping)
+    ending = asyncio.Event()
+    feed_waits = FeedWaits(database, ending)
     batch_lookup = BatchLookup(database_url, database, admissions, load_limits)
     yield Services(
         settings=settings,
@@ -189,7 +189,8 @@ async def _running_services(settings: Settings, buckets_memory: str | None) -> A
         group_ingest=group_ingest,
         feed_waits=feed_waits,
         bucket=bucket_of(settings),
-        stopping=stopping,
+        stopping=asyncio.Event(),
+        ending=ending,
     )
     await feed_waits.close()
     await group_ingest.close()
