@@ -118,7 +118,8 @@ class Undo:
         if request.blocks:
             await lock_rules(connection, store.account_id, store.id)
         (profile,) = await lock_and_gather(connection, store, known=self.profile_id, reserved=returning)
-        refuse_outdated(request.if_match, profile_etag(profile.id, values_by_group(profile.traits)))
+        current = profile_etag(profile.id, values_by_group(profile.traits), profile.identifiers)
+        refuse_outdated(request.if_match, current)
         return profile
 
     async def write(self, connection: AsyncConnection, profile: Profile, returning: set[NormalizedIdentifier]) -> Split:
