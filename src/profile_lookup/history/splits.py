@@ -177,6 +177,9 @@ class Undo:
 async def _in_thread(connection: AsyncConnection, compute: Callable[[], T]) -> T:
     """Return what the function returns. Others are served meanwhile, and the transaction goes on."""
     computing = asyncio.create_task(asyncio.to_thread(compute))
-    while not (await asyncio.wait([computing], timeout=LONGEST_IDLE))[0]:
-        await connection.execute(text("select"))
-    return computing.result()
+    try:
+        while not (await asyncio.wait([computing], timeout=LONGEST_IDLE))[0]:
+            await connection.execute(text("select"))
+        return computing.result()
+    finally:
+        computing.cancel()
