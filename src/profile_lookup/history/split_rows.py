@@ -22,6 +22,10 @@ from profile_lookup.ingest.writes import write
 from profile_lookup.stores.rules_cache import StoreRules
 
 
+EVENTS_PER_STATEMENT = 1000
+"""A statement with all events of a large profile might take longer than the statement of a request may."""
+
+
 async def held_by_others(
     connection: AsyncConnection, store: StoreRules, profile_id: UUID, identifiers: Collection[NormalizedIdentifier]
 ) -> set[NormalizedIdentifier]:
@@ -103,7 +107,8 @@ async def _write_events(
     """Write the events that the split changed over the stored ones. Each keeps its number."""
     unchanged = {event.id: event for event in before}
     changed = [NumberedEvent(numbers[event.id], event) for event in after if event != unchanged[event.id]]
-    await rewrite(connection, store_id, changed)
+    for first in range(0, len(changed), EVENTS_PER_STATEMENT):
+        await rewrite(connection, store_id, changed[first : first + EVENTS_PER_STATEMENT])
 
 
 _HELD_BY_OTHERS = text("""
