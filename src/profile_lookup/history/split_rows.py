@@ -21,7 +21,6 @@ from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.ingest.writes import write
 from profile_lookup.stores.rules_cache import StoreRules
 
-
 EVENTS_PER_STATEMENT = 1000
 """A statement with all events of a large profile might take longer than the statement of a request may."""
 
