@@ -1,7 +1,7 @@
 """Measures a split of a large profile against a plain update.
 
 `python -m benchmarks.splits` runs it on a PostgreSQL of its own, without a server: one connection calls `ingest` and
-`split_profile`. For each split the profile is made anew, by as many writes as it is to have events.
+`split_or_enqueue`. For each split the profile is made anew, by as many writes as it is to have events.
 """
 
 import argparse
@@ -22,7 +22,8 @@ from profile_lookup.database.event_rows import events_of
 from profile_lookup.database.migrations import migrate
 from profile_lookup.database.pool import Database
 from profile_lookup.garbage_collection import collect_seldom
-from profile_lookup.history.splits import SplitRequest, split_profile
+from profile_lookup.history.split_request import SplitRequest
+from profile_lookup.history.splits import split_or_enqueue
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.identifier import NormalizedIdentifier
@@ -109,7 +110,7 @@ async def _split(database: Database, store: StoreRules, profile_id: UUID, kind: 
     joins = [event.id for event in events if event.kind == "updated"]
     named = {"newest join": joins[-1:], "oldest join": joins[:1], "all joins": joins}[kind]
     began = time.perf_counter()
-    await split_profile(database, store, profile_id, SplitRequest(named), datetime.now(UTC), ACTOR, QUOTAS)
+    await split_or_enqueue(database, store, profile_id, SplitRequest(named, ACTOR), datetime.now(UTC), QUOTAS)
     return (time.perf_counter() - began) * 1000
 
 

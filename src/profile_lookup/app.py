@@ -39,6 +39,7 @@ from profile_lookup.lookup import routes as lookup_routes
 from profile_lookup.lookup.batch_lookup import BatchLookup
 from profile_lookup.lookup.coalescing import Lookups
 from profile_lookup.lookup.profile_lookup import ProfileLookup
+from profile_lookup.operations import result_routes as operation_results
 from profile_lookup.operations import routes as operations
 from profile_lookup.overload import LoadLimits
 from profile_lookup.profiles import bulk_routes, identifier_routes, memory_routes, suspect_routes
@@ -68,7 +69,7 @@ FEATURES = (
     lookup_routes, batch_routes, bulk_routes, imports, preview_routes, report_routes, upload_routes, import_undo,
     create_routes,
     profiles, identifier_routes, suspect_routes, split_routes, separation_routes, memory_routes, history, feed_routes,
-    stores, identity_settings, blocked_values, trait_groups, operations, accounts, health,
+    stores, identity_settings, blocked_values, trait_groups, operations, operation_results, accounts, health,
 )  # fmt: skip
 """The modules that have a `router`, in the order in which they are tried: `…/Profiles/Imports` is no profile's path."""
 
@@ -76,7 +77,7 @@ DOCUMENTED = (
     lookup_routes, batch_routes, create_routes, profiles, identifier_routes, suspect_routes, split_routes,
     separation_routes, bulk_routes, imports, preview_routes, report_routes, upload_routes, import_undo, history,
     feed_routes, stores,
-    identity_settings, blocked_values, trait_groups, operations, accounts,
+    identity_settings, blocked_values, trait_groups, operations, operation_results, accounts,
 )  # fmt: skip
 """The modules whose operations are documented, in this order."""
 
@@ -175,8 +176,8 @@ async def _running_services(settings: Settings, buckets_memory: str | None) -> A
     lookups = Lookups(database_url, busy_poll)
     group_ingest = GroupIngest(database, admissions)
     load_limits = LoadLimits(settings.pool_size)
-    stopping = asyncio.Event()
-    feed_waits = FeedWaits(database, stopping)
+    ending = asyncio.Event()
+    feed_waits = FeedWaits(database, ending)
     batch_lookup = BatchLookup(database_url, database, admissions, load_limits)
     yield Services(
         settings=settings,
@@ -192,7 +193,8 @@ async def _running_services(settings: Settings, buckets_memory: str | None) -> A
         group_ingest=group_ingest,
         feed_waits=feed_waits,
         bucket=bucket_of(settings),
-        stopping=stopping,
+        stopping=asyncio.Event(),
+        ending=ending,
     )
     await feed_waits.close()
     await group_ingest.close()

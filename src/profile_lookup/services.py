@@ -26,6 +26,7 @@ class Services:
     """`bucket` is None if the files of imports are uploaded to this service itself.
 
     `stopping` is set when the process begins to stop: it still serves, but load balancers are to choose others.
+    `ending` is set when it closes its connections.
     """
 
     settings: Settings
@@ -42,3 +43,4 @@ class Services:
     feed_waits: "FeedWaits"
     bucket: "Bucket | None"
     stopping: asyncio.Event
+    ending: asyncio.Event

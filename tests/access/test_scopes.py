@@ -12,6 +12,7 @@ from profile_lookup.database.pool import Database
 from profile_lookup.settings import load_settings
 from tests.access.callers import SCOPES, caller, make_key, with_key
 from tests.conftest import finished, look_up, make_account, make_profile, make_store
+from tests.history.splits import joins_of, merged, split
 
 LOOKUPS = {"CreateProfilesLookup", "CreateProfilesLookupBatch"}
 WITHOUT_SCOPE = {"UploadProfilesImport", "RotateAuthToken"}
@@ -71,6 +72,30 @@ async def test_a_key_of_all_scopes_may_do_everything_and_is_the_same_as_full(
         profile_id = await make_profile(full, store_id, phone="+13175556789")
         assert await look_up(full, store_id, "phone", "+13175556789") == [profile_id]
         assert (await full.get(f"/v1/Stores/{store_id}/Profiles/{profile_id}")).status_code == 200
+
+
+async def test_what_a_scope_shows_and_changes_besides(
+    app: FastAPI, client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    ann, _ = await merged(client, store_id)
+    joins = await joins_of(database, ann)
+    control = f"/v1/ControlPlane/Stores/{store_id}"
+    block = [{"idType": "email", "value": "ann@example.com"}]
+    async with with_key(app, client, "write") as writer:
+        shown = await split(writer, store_id, ann, joins, block=block)
+        assert shown.status_code == 202
+        assert shown.json()["profiles"][1]["identifiers"] == [{"idType": "phone", "values": ["+13175550001"]}]
+        assert (await writer.get(f"{control}/BlockedValues")).status_code == 403
+    assert (await client.get(f"{control}/BlockedValues")).json()["values"] == block
+    settings = (await client.get(f"{control}/IdentityResolutionSettings")).json()
+    blocked = {"builtIn": False, "values": [{"idType": "phone", "value": "+13175550001"}]}
+    preview = f"{control}/IdentityResolutionSettings/Preview"
+    async with with_key(app, client, "manage") as manager:
+        operation = await finished(manager, await manager.post(preview, json=settings | {"blockedValues": blocked}))
+        results = (await manager.get(operation["resultUrl"])).json()["results"]
+        assert [each["by"]["value"] for each in results] == ["+13175550001"]
+    async with with_key(app, client, "read", "write", "lookup") as other:
+        assert (await other.get(operation["resultUrl"])).status_code == 403
 
 
 async def test_operations_are_shown_to_who_may_start_their_kind(

@@ -65,6 +65,23 @@ async def _delete_after_its_traits_were_overwritten(client: httpx.AsyncClient, p
     assert (await client.delete(f"{profile}/Identifiers/phone")).status_code == 202  # the oldest
 
 
+async def _delete_before_its_traits_are_overwritten(client: httpx.AsyncClient, profile: str, store_id: str) -> None:
+    assert (await client.delete(f"{profile}/Identifiers/phone")).status_code == 202
+    kept = (await client.get(profile)).json()["traits"]
+    assert PHONE.search(kept["Contact"]["phone"])
+    await _change(client, profile, Contact={"phone": OTHER})
+    await _change(client, profile, Billing={"mobile": OTHER})
+
+
+async def _delete_before_a_merge_overwrites_its_traits(client: httpx.AsyncClient, profile: str, store_id: str) -> None:
+    await _change(client, profile, Billing={"mobile": None})
+    assert (await client.delete(f"{profile}/Identifiers/phone")).status_code == 202
+    other = await make_profile(client, store_id, chat="c-2", phone=OTHER)
+    await make_profile(client, store_id, chat="c-2", email="a@example.com")
+    moved = await client.get(f"/v1/Stores/{store_id}/Profiles/{other}")
+    assert (moved.status_code, moved.headers["Canonical-Profile-Id"]) == (301, profile.rpartition("/")[2])
+
+
 async def _replace(client: httpx.AsyncClient, profile: str, store_id: str) -> None:
     await _forget_traits(client, profile)
     replaced = {"idType": "phone", "oldValue": "1 317 555 6789", "newValue": OTHER}
@@ -126,6 +143,8 @@ async def _places_of(number: re.Pattern[str], database: Database, database_url: 
         _delete_by_value,
         _delete_one_before_its_traits,
         _delete_after_its_traits_were_overwritten,
+        _delete_before_its_traits_are_overwritten,
+        _delete_before_a_merge_overwrites_its_traits,
         _replace,
         _delete_from_all_parts,
         _delete_after_trait_group,

@@ -1,4 +1,4 @@
-"""`GET /v1/Stores/{storeId}/Profiles/{profileId}` has an ETag, which changes exactly when the answer does."""
+"""`GET /v1/Stores/{storeId}/Profiles/{profileId}` has an ETag, which changes when its traits or identifiers do."""
 
 import httpx
 import pytest
@@ -42,6 +42,14 @@ async def test_a_trait_that_is_written_again_with_its_value_leaves_the_etag(
 ) -> None:
     before = await _etag(client, url)
     await _patch(client, url, Contact={"city": "Gary"})
+    assert await _etag(client, url) == before
+
+
+async def test_an_identifier_that_is_added_or_removed_gives_a_new_etag(client: httpx.AsyncClient, url: str) -> None:
+    before = await _etag(client, url)
+    assert (await client.post(f"{url}/Identifiers", json={"idType": "chat", "value": "c-9"})).status_code == 202
+    assert await _etag(client, url) != before
+    assert (await client.delete(f"{url}/Identifiers/chat", params={"value": "c-9"})).status_code == 202
     assert await _etag(client, url) == before
 
 

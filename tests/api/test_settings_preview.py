@@ -10,6 +10,7 @@ from sqlalchemy import text
 from profile_lookup.database.pool import Database
 from profile_lookup.jobs.job_handlers import HANDLERS
 from profile_lookup.operations.job_worker import run_until_idle
+from profile_lookup.operations.previews import MAX_COMPARED
 from profile_lookup.settings import Settings
 from profile_lookup.web import ids
 from tests.conftest import change_settings, finished, make_profile
@@ -149,6 +150,39 @@ async def test_the_results_are_paged(client: httpx.AsyncClient, store_id: str, u
         named += [profile for each in page["results"] for profile in each["profiles"]]
         token = page["meta"].get("nextToken")
     assert named == people
+
+
+async def test_a_page_whose_values_take_long_to_find_is_shorter_and_names_all_of_them(
+    client: httpx.AsyncClient, store_id: str, url: str, database: Database
+) -> None:
+    profiles = MAX_COMPARED // 100**2 + 1
+    for number in range(profiles):
+        await make_profile(client, store_id, chat=f"first-{number}")
+    async with database.statements() as connection:
+        await connection.execute(_FILL_UP)
+    blocked = {"builtIn": False, "patterns": [{"idType": "chat", "pattern": "^more-"}]}
+    body = await _body(client, url) | {"blockedValues": blocked}
+    results_url = await _preview(client, url, body)
+    sizes: list[int] = []
+    values: list[str] = []
+    token: str | None = None
+    while token is not None or not sizes:
+        query = {"pageSize": 1000} | ({"pageToken": token} if token else {})
+        page = (await client.get(results_url, params=query)).json()
+        sizes.append(len(page["results"]))
+        values += [each["by"]["value"] for each in page["results"]]
+        token = page["meta"].get("nextToken")
+    assert sizes == [MAX_COMPARED // 100, profiles * 99 - MAX_COMPARED // 100]
+    assert len(set(values)) == profiles * 99
+
+
+# A profile may have 100 values of a type.
+_FILL_UP = text("""
+    insert into identifier (store_id, id_type, value, profile_id, shared_by, added_at)
+    select i.store_id, i.id_type, 'more-' || i.value || '-' || number, i.profile_id, '', i.added_at
+    from identifier i
+    cross join generate_series(1, 99) as number
+""")
 
 
 @pytest.mark.parametrize(

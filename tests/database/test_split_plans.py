@@ -9,9 +9,11 @@ from sqlalchemy import text
 
 from profile_lookup.database.pool import Database
 from profile_lookup.history.separations import separations_of
-from profile_lookup.history.splits import SplitRequest, split_profile
+from profile_lookup.history.split_request import SplitRequest
+from profile_lookup.history.splits import split_or_enqueue
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.history.creation import Actor
+from profile_lookup.identity.history.splitting import Split
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.ingest.ingest import ingest
 from profile_lookup.operations.quotas import Quotas
@@ -26,6 +28,7 @@ RULES = IdentityResolutionSettings(
     ("email", "phone", "chat"),
 )
 STATEMENTS = {
+    "number of events": "counted",
     "holders": "wanted (id_type, value, position)",
     "aliases": "with revived as",
     "events": "update event",
@@ -59,8 +62,9 @@ async def split_twice(database: Database, store: StoreRules) -> None:
     for is_kept_apart in (True, False):
         async with database.statements() as connection:
             join = await connection.scalar(_OLDEST_JOIN, {"id": profile_id})
-        request = SplitRequest([join], keeps_apart=is_kept_apart)
-        await split_profile(database, store, profile_id, request, datetime.now(UTC), actor, quotas)
+        request = SplitRequest([join], actor, keeps_apart=is_kept_apart)
+        done = await split_or_enqueue(database, store, profile_id, request, datetime.now(UTC), quotas)
+        assert isinstance(done, Split)
     async with database.statements() as connection:
         separations, _ = await separations_of(connection, store, profile_id)
         assert len((await connection.execute(separations)).all()) == 1

@@ -7,6 +7,7 @@ import httpx
 from sqlalchemy import text
 
 from profile_lookup.database.pool import Database
+from profile_lookup.history.splits import MOST_EVENTS
 from profile_lookup.web import ids
 from tests.conftest import make_profile
 
@@ -62,6 +63,23 @@ async def stored_profile(client: httpx.AsyncClient, store_id: str, profile: str)
     assert fetched.status_code == listed.status_code == 200, fetched.text
     return fetched.json()["traits"], listed.json()["identifiers"]
 
+
+async def with_many_events(database: Database, profile: str) -> None:
+    """Give a profile so many events that a split of it is an operation.
+
+    They repeat one that changed a trait by a request to the profile, so the profile must have such an event.
+    """
+    async with database.statements() as connection:
+        await connection.execute(_REPEAT_EVENT, {"id": ids.decoded(profile), "number": MOST_EVENTS})
+
+
+_REPEAT_EVENT = text("""
+    insert into event (store_id, id, kind, happened_at, profile_id, document)
+    select e.store_id, gen_random_uuid(), e.kind, e.happened_at, e.profile_id, e.document
+    from event e
+    cross join generate_series(1, :number)
+    where e.profile_id = :id and e.kind = 'traitsChanged'
+""")
 
 _EVENTS = text("""
     select e.id, e.kind from event e

@@ -87,7 +87,7 @@ async def test_nobody_waits_any_longer_when_the_process_stops(
     hour = asyncio.create_task(services.feed_waits.wait(uuid, known_end, 3600))
     waiting = asyncio.create_task(read_page(client, store_id, empty["meta"]["nextToken"], wait=20))
     await _begin_to_wait(app, 2)
-    services.stopping.set()
+    services.ending.set()
     async with asyncio.timeout(PATIENCE):
         await hour
     assert await waiting == empty

@@ -26,6 +26,8 @@ async def test_blocked_values_identify_nobody_from_then_on(
         [{"idType": "phone", "values": [BOB]}],
         [{"idType": "phone", "values": ["+13175550002"]}],
     ]
+    newest = (await client.get(f"/v1/Stores/{store_id}/Profiles/{office}/Events")).json()["events"][0]
+    assert (newest["kind"], newest["removed"]) == ("split", [{"idType": "email", "value": "office@example.com"}])
     after = await client.get(path)
     assert after.json() == {**before.json(), "values": [{"idType": "email", "value": "office@example.com"}]}
     assert after.headers["ETag"] != before.headers["ETag"]

@@ -20,14 +20,19 @@ async def test_a_join_is_undone_once(client: httpx.AsyncClient, store_id: str, d
     assert again.json()["message"] == "events.0: this join was undone already"
 
 
+@pytest.mark.parametrize("change", ["trait", "identifier"])
 async def test_a_split_of_a_profile_that_has_changed_since_is_refused(
-    client: httpx.AsyncClient, store_id: str, database: Database
+    client: httpx.AsyncClient, store_id: str, database: Database, change: str
 ) -> None:
     ann, _ = await merged(client, store_id)
     joins = await joins_of(database, ann)
     path = f"/v1/Stores/{store_id}/Profiles/{ann}"
     stale = (await client.get(path)).headers["ETag"]
-    await client.patch(path, json={"traits": {"Contact": {"city": "Rome"}}})
+    if change == "trait":
+        changed = await client.patch(path, json={"traits": {"Contact": {"city": "Rome"}}})
+    else:
+        changed = await client.post(f"{path}/Identifiers", json={"idType": "chat", "value": "ann-1"})
+    assert changed.status_code == 202
     refused = await client.post(f"{path}/Splits", json={"events": joins}, headers={"If-Match": stale})
     assert (refused.status_code, refused.json()["code"]) == (412, 520043)
     current = (await client.get(path)).headers["ETag"]

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from profile_lookup.database.pool import Database
 from tests.conftest import change_settings, look_up, make_profile
 from tests.database.contents import contents
+from tests.history.feeds import read_page
 from tests.history.splits import events_of, joins_of, merged, parts_after, separated_from, split, stored_profile
 
 ANN, BOB = "ann@example.com", "+13175550001"
@@ -82,7 +83,7 @@ async def test_later_writes_belong_to_the_part_that_they_were_about(
         {"idType": "email", "values": [ANN]}, {"idType": "chat", "values": ["ann-1"]},
     ]  # fmt: skip
     assert parts[1]["traits"]["Contact"]["city"] == "Rome"
-    assert len(await events_of(database, bob)) == 2  # its creation, and Rome
+    assert len(await events_of(database, bob)) == 3  # its creation, Rome, and the split
     # The events of the parts can be undone in turn.
     join = (await events_of(database, ann, "updated"))[-1]
     _, chat = await parts_after(client, store_id, ann, [join])
@@ -100,6 +101,24 @@ async def test_a_value_that_a_limit_evicted_comes_back(
     assert await look_up(client, store_id, "phone", BOB) == [office]
 
 
+async def test_the_feed_and_the_events_of_each_part_name_the_other_parts(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    ann, bob = await merged(client, store_id)
+    after = (await read_page(client, store_id))["meta"]["nextToken"]
+    done = await split(client, store_id, ann, await joins_of(database, ann), keepApart=False)
+    own, other = (await read_page(client, store_id, after))["events"]
+    assert own.keys() == {"id", "kind", "at", "profileId", "actor", "parts"}
+    assert (own["kind"], own["id"], own["profileId"]) == ("split", done.json()["eventId"], ann)
+    assert own["parts"] == [ann, bob]
+    assert other == {
+        "id": other["id"], "kind": "split", "at": own["at"], "profileId": bob, "actor": own["actor"], "splitFrom": ann,
+    }  # fmt: skip
+    for profile, event in ((ann, own), (bob, other)):
+        listed = await client.get(f"/v1/Stores/{store_id}/Profiles/{profile}/Events")
+        assert listed.json()["events"][0] == event
+
+
 async def test_a_value_that_somebody_else_has_by_now_stays_there(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
@@ -110,6 +129,8 @@ async def test_a_value_that_somebody_else_has_by_now_stays_there(
     parts = await parts_after(client, store_id, office, await joins_of(database, office))
     assert await look_up(client, store_id, "phone", BOB) == [other]
     assert parts[0]["identifiers"] == [{"idType": "email", "values": ["office@example.com"]}]
+    newest = (await client.get(f"/v1/Stores/{store_id}/Profiles/{office}/Events")).json()["events"][0]
+    assert (newest["kind"], newest["evicted"]) == ("split", [{"idType": "phone", "value": BOB}])
 
 
 async def test_an_alias_goes_with_the_profile_that_it_belonged_to(

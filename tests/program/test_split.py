@@ -8,7 +8,7 @@ import pytest
 from profile_lookup.database.pool import Database
 from tests.conftest import PATIENCE, look_up, make_store
 from tests.database.contents import contents
-from tests.history.splits import joins_of, merged
+from tests.history.splits import joins_of, merged, with_many_events
 from tests.program.conftest import ACCOUNT, client_of, environment, serving
 
 
@@ -67,6 +67,22 @@ async def test_the_parts_are_shown_and_then_written(
         async with client_of(printed) as client:
             assert await look_up(client, store_id, "phone", "+13175550001") == [bob]
             assert await look_up(client, store_id, "email", "ann@example.com") == []
+
+
+async def test_a_profile_with_very_many_events_is_split_by_the_command_itself(
+    database: Database, database_url: str, served_settings: dict[str, object]
+) -> None:
+    with serving(**served_settings) as (_, printed):
+        async with client_of(printed) as client:
+            store_id = await make_store(client)
+            ann, bob = await merged(client, store_id)
+            path = f"/v1/Stores/{store_id}/Profiles/{ann}"
+            assert (await client.patch(path, json={"traits": {"Contact": {"city": "Rome"}}})).status_code == 202
+    await with_many_events(database, ann)
+    done = split(store_id, ann, *await joins_of(database, ann), "--yes", DATABASE_URL=database_url)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split()[0] for line in done.stdout.splitlines()[1:3]] == [ann, bob]
+    assert not any("SPLIT_PROFILE" in row for row in (await contents(database))["operation"])
 
 
 async def test_what_cannot_be_undone_is_said_in_one_line(

@@ -10,8 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import PATIENCE
-from tests.program.conftest import Service, base_url_in, service_of, serving
+from tests.conftest import PATIENCE, make_profile, make_store
+from tests.history.feeds import read_page
+from tests.program.conftest import Service, base_url_in, client_of, service_of, serving
 from tests.serving.raw_http import answer_on, connected, request
 
 HEALTH = request("GET", "/healthz")
@@ -56,6 +57,27 @@ def test_ctrl_c_ends_the_delay(database_url: str, tmp_path: Path) -> None:
             pass
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 0
+
+
+async def test_a_reader_of_a_feed_waits_also_while_the_service_stops_and_until_it_ends(
+    served_settings: dict[str, object],
+) -> None:
+    with serving(**served_settings | {"STOP_DELAY_SECONDS": 300}) as (process, printed):
+        async with client_of(printed) as client:
+            store_id = await make_store(client)
+            process.send_signal(signal.SIGTERM)
+            while (await client.get("/readyz")).status_code != 503:
+                pass
+            waiting = asyncio.create_task(read_page(client, store_id, wait=20))
+            await asyncio.sleep(0.5)  # so that it waits before there is an event
+            await make_profile(client, store_id, email="ann@example.com")
+            page = await waiting
+            assert [event["kind"] for event in page["events"]] == ["created"]
+            waiting = asyncio.create_task(read_page(client, store_id, page["meta"]["nextToken"], wait=20))
+            await asyncio.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+            assert (await waiting)["events"] == []
+            assert await asyncio.to_thread(process.wait, PATIENCE) == 0
 
 
 class _LoadBalancer:

@@ -14,6 +14,7 @@ from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.leases import renew
 from profile_lookup.operations.queue import take
 from tests.conftest import finished, make_profile
+from tests.history.splits import merged
 from tests.imports.conftest import create, ended, upload
 from tests.testing.conftest import STORE_ID, OpenDouble
 
@@ -92,6 +93,18 @@ async def test_operations_are_deleted_when_their_time_is_up(client: httpx.AsyncC
     assert (await client.get(accepted.headers["Location"])).status_code == 200
     await client.put("/testing/clock", json={"advanceSeconds": 2 * 86_400})
     assert (await client.get(accepted.headers["Location"])).status_code == 404
+
+
+@pytest.mark.parametrize(("days", "status"), [(29, 202), (31, 400)])
+async def test_history_ends_by_the_clock(open_double: OpenDouble, days: int, status: int) -> None:
+    async with open_double(history_days=30, ephemeral_store_id=STORE_ID) as client:
+        ann, _ = await merged(client, STORE_ID)
+        profile = f"/v1/Stores/{STORE_ID}/Profiles/{ann}"
+        (join,) = [each["id"] for each in (await client.get(f"{profile}/Events")).json()["events"] if "rule" in each]
+        await client.put("/testing/clock", json={"advanceSeconds": days * 86_400})
+        await client.put("/testing/clock", json={"advanceSeconds": -days * 86_400})  # it does not begin again
+        answer = await client.post(f"{profile}/Splits", json={"events": [join]})
+        assert answer.status_code == status, answer.text
 
 
 async def test_a_worker_keeps_the_operation_that_it_works_on_when_the_clock_moves(

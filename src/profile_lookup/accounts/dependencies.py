@@ -10,6 +10,7 @@ from profile_lookup.accounts import keys, queries
 from profile_lookup.accounts.credentials import Credentials, parse_basic
 from profile_lookup.accounts.grants import Caller
 from profile_lookup.errors import KeySidMalformed, Unauthenticated
+from profile_lookup.identity.history.creation import Actor
 from profile_lookup.web import ids
 from profile_lookup.web.dependencies import DatabaseOfApp, Transaction, readmit_after_body, services_of
 from profile_lookup.web.middleware.load_limits import note_admission
@@ -30,6 +31,14 @@ async def _presented(request: Request, _documented: Annotated[object, BASIC]) ->
 
 
 PresentedCredentials = Annotated[Credentials, Depends(_presented)]
+
+
+async def _requester(credentials: PresentedCredentials) -> Actor:
+    return credentials.actor
+
+
+Requester = Annotated[Actor, Depends(_requester)]
+"""Whom events name as the one who asked. It does not verify the credentials."""
 
 
 async def _verified_caller(request: Request, credentials: PresentedCredentials) -> Caller:

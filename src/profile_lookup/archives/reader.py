@@ -17,6 +17,7 @@ from profile_lookup.archives.wire.lines import ArchiveHeader
 from profile_lookup.blocked_values import queries as blocked_values_queries
 from profile_lookup.database.tables import profile
 from profile_lookup.errors import ProfileLookupError
+from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.trait_definitions import CONTACT
 from profile_lookup.identity.values.normalization_version import CURRENT, UNVERSIONED, NormalizationVersion
 from profile_lookup.identity_settings import queries as identity_settings
@@ -25,6 +26,7 @@ from profile_lookup.operations.queries import unfinished_inputs
 from profile_lookup.operations.queue import enqueue
 from profile_lookup.stores.normalization import queue_renormalization, set_normalization
 from profile_lookup.stores.rules_cache import StoreRules
+from profile_lookup.stores.settings_events import record_settings_change
 from profile_lookup.trait_groups import queries as trait_groups
 
 ARCHIVE_BYTES_PER_BATCH = 1 << 20
@@ -44,6 +46,7 @@ async def restore(
     numbered = enumerate(lines, start=1)
     header = parsed(ArchiveHeader, *next(numbered, (1, b"")))
     store = await _replace_rules(connection, store, header)
+    await record_settings_change(connection, store.id, Actor("command", "restore"))
     await connection.execute(_TRANSACTION_ID)
     numbers_after = (await connection.execute(_NEXT_NUMBER)).scalar_one()
     profile_lines = ProfileLines(store, header)

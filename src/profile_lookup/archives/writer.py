@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.archives.wire.event import ArchivedActor, ArchivedEvent, ArchivedSeparation
+from profile_lookup.archives.wire.event import ArchivedEvent, ArchivedSeparation
 from profile_lookup.archives.wire.lines import ArchivedNormalization, ArchivedProfile, ArchiveHeader
+from profile_lookup.archives.wire.person import ArchivedActor
 from profile_lookup.blocked_values.wire import BlockedValuesBody
 from profile_lookup.database.documents import actor_of, trait_group_of
 from profile_lookup.identity.history.event_document import event_of_document

@@ -14,7 +14,7 @@ from profile_lookup.commands.database import configure, open_database, running_d
 from profile_lookup.commands.errors import CommandError
 from profile_lookup.commands.profile_arguments import StoreArgument, console, printable, profile_id_of, store_id_of
 from profile_lookup.errors import NotFound, ProfileMoved
-from profile_lookup.history.queries import person_of
+from profile_lookup.history.queries import fetch_person
 from profile_lookup.identity.history.bridges import Bridge
 from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.history.event import Event, is_forgotten
@@ -47,9 +47,9 @@ async def _explained(
         try:
             store = await rules_in_force(connection, await chosen_account(connection, account), store_id)
             try:
-                person = await person_of(connection, store, profile_id)
+                person = await fetch_person(connection, store, profile_id)
             except ProfileMoved as moved:
-                person = await person_of(connection, store, moved.canonical_id)
+                person = await fetch_person(connection, store, moved.canonical_id)
         except NotFound:
             raise CommandError("There is no such profile in a store of this account") from None
         return person, explanation_of(store.settings, person)

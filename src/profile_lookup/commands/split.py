@@ -22,13 +22,14 @@ from profile_lookup.commands.profile_arguments import (
     profile_id_of,
     store_id_of,
 )
+from profile_lookup.database.connections import COMMAND_LIMITS
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import NotFound, ProfileMoved
-from profile_lookup.history.splits import SplitRequest, split_profile
+from profile_lookup.history.split_request import SplitRequest
+from profile_lookup.history.splits import split_profile
 from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.history.splitting import Part, Split
 from profile_lookup.identity.identifier import Identifier
-from profile_lookup.operations.quotas import Quotas
 from profile_lookup.settings import Settings
 from profile_lookup.stores.admission import rules_in_force
 from profile_lookup.stores.rules_cache import StoreRules
@@ -52,6 +53,7 @@ def split(
     """Undo what made people one profile. First it is shown what would be left, and nothing is changed."""
     request = SplitRequest(
         [event_id_of(each) for each in events],
+        _ACTOR,
         keep_apart,
         [_parse_blocked(each) for each in block or ()],
     )
@@ -63,13 +65,13 @@ def split(
 async def _split(
     settings: Settings, account: str | None, store_id: UUID, profile_id: UUID, request: SplitRequest, *, confirmed: bool
 ) -> None:
-    async with open_database(settings) as database:
+    async with open_database(settings, limits=COMMAND_LIMITS) as database:
         async with database.statements() as connection:
             store = await _store(connection, account, store_id)
-        _show(await _done(database, settings, store, profile_id, replace(request, is_dry_run=True)))
+        _show(await _done(database, store, profile_id, replace(request, is_dry_run=True)))
         if not confirmed:
             typer.confirm("Undo these joins?", abort=True)
-        done = await _done(database, settings, store, profile_id, request)
+        done = await _done(database, store, profile_id, request)
     typer.echo(f"{len(done.parts)} profiles are left. The event of the split is {ids.event_id(done.id)}.")
 
 
@@ -80,16 +82,9 @@ async def _store(connection: AsyncConnection, account: str | None, store_id: UUI
         raise CommandError("There is no such store in this account") from None
 
 
-async def _done(
-    database: Database, settings: Settings, store: StoreRules, profile_id: UUID, request: SplitRequest
-) -> Split:
-    quotas = Quotas(
-        settings.max_operations_per_store,
-        settings.max_operations_per_account,
-        settings.max_waiting_imports_per_store,
-    )
+async def _done(database: Database, store: StoreRules, profile_id: UUID, request: SplitRequest) -> Split:
     try:
-        return await split_profile(database, store, profile_id, request, CLOCK.now(), _ACTOR, quotas)
+        return await split_profile(database, store, profile_id, request, CLOCK.now())
     except NotFound:
         raise CommandError("There is no such profile in this store") from None
     except ProfileMoved as moved:

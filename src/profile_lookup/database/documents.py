@@ -83,12 +83,16 @@ def trait_group_of(name: str, document: Document) -> TraitGroup:
 def serialized_traits(traits: Mapping[TraitName, Trait], created_at: datetime | None = None) -> Document:
     """Return the document of `profile.traits`: by group and name, the value and the microseconds since 1970.
 
-    A trait that was written at `created_at`, when its profile was created, has no time of its own.
+    A trait that was written at `created_at`, when its profile was created, has no time of its own. A 1 stands after the
+    time if the trait has lost its identifier.
     """
     document: Document = {}
     for (group, name), trait in traits.items():
-        times = () if trait.written_at == created_at else (microseconds(trait.written_at),)
-        document.setdefault(group, {})[name] = [trait.value, *times]
+        if trait.lost_identifier:
+            more: tuple[int, ...] = (microseconds(trait.written_at), 1)
+        else:
+            more = () if trait.written_at == created_at else (microseconds(trait.written_at),)
+        document.setdefault(group, {})[name] = [trait.value, *more]
     return document
 
 
@@ -102,9 +106,9 @@ def serialized_new_traits(values: Mapping[TraitName, TraitValue]) -> Document:
 
 def parsed_traits(document: Document, created_at: datetime) -> dict[TraitName, Trait]:
     return {
-        TraitName(group, name): Trait(value, time_of(*times) if times else created_at)
+        TraitName(group, name): Trait(value, time_of(more[0]) if more else created_at, len(more) > 1)
         for group, traits in document.items()
-        for name, (value, *times) in traits.items()
+        for name, (value, *more) in traits.items()
     }
 
 

@@ -283,6 +283,21 @@ undo_result = Table(
     CheckConstraint("outcome in ('erased', 'split', 'restored', 'left')", name="outcome"),
 )
 
+# What a split that is an operation leaves, or would leave. There are no values in it, since it is kept for days and a
+# value may be removed meanwhile.
+split_part = Table(
+    "split_part",
+    metadata,
+    Column("account_id", Uuid, primary_key=True),
+    Column("operation_id", Uuid, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("profile_id", Uuid, nullable=False),
+    Column("is_new", Boolean, nullable=False),
+    # How many identifiers it has of each type.
+    Column("identifier_counts", JSONB, nullable=False),
+    ForeignKeyConstraint(["account_id", "operation_id"], ["operation.account_id", "operation.id"], ondelete="CASCADE"),
+)
+
 EVENT_NUMBERS = Sequence("event_number", metadata=metadata)
 
 # No foreign key to `store`: every create would lock the store's row, and creates of a busy store would wait there.

@@ -85,7 +85,7 @@ async def _read(request: Request, store: StoreRules, after: Position, size: int,
     services, clock = services_of(request.scope), asyncio.get_running_loop().time
     deadline = clock() + wait
     found = await read_feed(services.database, store, after, size)
-    while not found.events and clock() < deadline and not services.stopping.is_set():
+    while not found.events and clock() < deadline and not services.ending.is_set():
         async with without_turn(request.scope):
             await services.feed_waits.wait(store.id, found.feed_end, deadline - clock())
         await readmit(request.scope)

@@ -19,11 +19,15 @@ _Waiting = dict[asyncio.Future[None], Position]
 
 
 class FeedWaits:
-    """`stopping` is set when the process begins to stop. Then nobody waits any longer."""
+    """`ending` is set when the process closes its connections. Then nobody waits any longer.
 
-    def __init__(self, database: Database, stopping: asyncio.Event) -> None:
+    While it begins to stop and still serves, requests wait as before: who got an empty page at once would ask again at
+    once.
+    """
+
+    def __init__(self, database: Database, ending: asyncio.Event) -> None:
         self._database = database
-        self._stopping = stopping
+        self._ending = ending
         self._waiting: dict[UUID, _Waiting] = {}
         self._polls: set[asyncio.Task[None]] = set()
 
@@ -38,7 +42,7 @@ class FeedWaits:
         return len(self._polls)
 
     async def wait(self, store_id: UUID, known_end: Position, seconds: float) -> None:
-        """Return once the feed no longer ends at `known_end`, after so many seconds, or when the process stops."""
+        """Return once the feed no longer ends at `known_end`, after so many seconds, or when the process ends."""
         waiting = self._waiting.get(store_id)
         if waiting is None:
             waiting = self._waiting[store_id] = {}
@@ -60,7 +64,7 @@ class FeedWaits:
     async def _poll(self, store_id: UUID, waiting: _Waiting) -> None:
         """Poll as long as anybody waits. At the end, also after a failure, release all who still wait."""
         try:
-            while waiting and not self._stopping.is_set():
+            while waiting and not self._ending.is_set():
                 await self._look(store_id, waiting)
                 await asyncio.sleep(POLL_INTERVAL)
         finally:

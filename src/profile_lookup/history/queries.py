@@ -1,6 +1,7 @@
 """Queries for events, and for a person with its whole history."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from profile_lookup.identity.history.creation import Creation
 from profile_lookup.identity.history.event import Event
 from profile_lookup.identity.history.event_log import creation_event
 from profile_lookup.identity.history.splitting import Person
+from profile_lookup.identity.profile import Profile
 from profile_lookup.ingest.aliases import moved_or_not_found
 from profile_lookup.ingest.locked_profiles import profile_of
 from profile_lookup.stores.rules_cache import StoreRules
@@ -40,17 +42,40 @@ async def creation_of(connection: AsyncConnection, store: StoreRules, profile_id
     Raises `ProfileMoved` or `ProfileNotFound`.
     """
     row = await _profile_row(connection, store, profile_id)
-    return None if row.creation_number is None else _creation_of_row(store, row)
+    return None if row.creation_number is None else _created(store, row)
 
 
-async def person_of(connection: AsyncConnection, store: StoreRules, profile_id: UUID) -> Person:
+async def fetch_person(connection: AsyncConnection, store: StoreRules, profile_id: UUID) -> Person:
     """Return a person with all its events. `connection` sees one moment. Raises `ProfileMoved` or `ProfileNotFound`."""
     row = await _profile_row(connection, store, profile_id)
-    ids = await event_rows.ids_of_people(connection, store.id, [profile_id])
-    events = [each.event for each in await event_rows.events_of(connection, store.id, ids)]
+    profile = profile_of(row, store.trait_groups)
     if row.creation_number is not None:
-        events.insert(0, _creation_of_row(store, row))
-    return Person(profile_of(row, store.trait_groups), frozenset(ids) - {profile_id}, events)
+        profile = replace(profile, creation=_creation_of_row(row))
+    person, _ = await person_of(connection, store, profile)
+    return person
+
+
+async def person_of(
+    connection: AsyncConnection, store: StoreRules, profile: Profile
+) -> tuple[Person, Mapping[UUID, int]]:
+    """Return the person that a canonical profile is, with all its events, and the numbers of those that are stored.
+
+    Until the events are read, nobody may change the profile: it is locked, or `connection` sees one moment.
+    """
+    ids = await event_rows.ids_of_people(connection, store.id, [profile.id])
+    stored = await event_rows.events_of(connection, store.id, ids)
+    events = [event for _, event in stored]
+    if profile.creation is not None:
+        events.insert(0, creation_event(profile, profile.creation))
+    person = Person(profile, frozenset(ids) - {profile.id}, events)
+    return person, {event.id: number for number, event in stored}
+
+
+async def has_more_events(connection: AsyncConnection, store: StoreRules, profile_id: UUID, number: int) -> bool:
+    """Return whether more events than this number are stored of the person with this canonical ID."""
+    ids = await event_rows.ids_of_people(connection, store.id, [profile_id])
+    parameters = {"store_id": store.id, "ids": ids, "number": number}
+    return bool(await connection.scalar(_HAS_MORE_EVENTS, parameters))
 
 
 async def events_by_number(
@@ -70,12 +95,15 @@ async def events_by_number(
 
 def _numbered_creations(store: StoreRules, rows: Sequence[Row[Any]]) -> Iterator[tuple[int, Event]]:
     for row in rows:
-        yield row.creation_number, _creation_of_row(store, row)
+        yield row.creation_number, _created(store, row)
 
 
-def _creation_of_row(store: StoreRules, row: Row[Any]) -> Event:
-    creation = Creation(row.created_at, actor_of(row.created_by))
-    return creation_event(profile_of(row, store.trait_groups), creation)
+def _created(store: StoreRules, row: Row[Any]) -> Event:
+    return creation_event(profile_of(row, store.trait_groups), _creation_of_row(row))
+
+
+def _creation_of_row(row: Row[Any]) -> Creation:
+    return Creation(row.created_at, actor_of(row.created_by))
 
 
 async def _profile_row(connection: AsyncConnection, store: StoreRules, profile_id: UUID) -> Row[Any]:
@@ -85,6 +113,16 @@ async def _profile_row(connection: AsyncConnection, store: StoreRules, profile_i
         raise await moved_or_not_found(connection, store, profile_id)
     return row
 
+
+# As many rows of one index as the number, and one more, are read, however many there are.
+_HAS_MORE_EVENTS = text("""
+    select count(*) > :number
+    from (
+        select from event
+        where store_id is not distinct from :store_id and profile_id = any (cast(:ids as uuid[]))
+        limit cast(:number as bigint) + 1
+    ) counted
+""")
 
 _PROFILES = """
     select p.id as profile_id, p.created_at, p.traits, p.creation_number, p.created_by, held.*

@@ -120,7 +120,7 @@ async def fetch_profile_explanation(addressed: ProfileOfStore, database: Databas
     were undone explain nothing.
     """
     async with database.snapshot() as connection:
-        person = await queries.person_of(connection, addressed.store, addressed.id)
+        person = await queries.fetch_person(connection, addressed.store, addressed.id)
     # In a thread, since it takes a tenth of a second for somebody with ten thousand events.
     explanation = await asyncio.to_thread(explanation_of, addressed.store.settings, person)
     return ExplanationAnswer.of_domain(person, explanation)

@@ -11,29 +11,18 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.database.event_rows import NumberedEvent, events_of, ids_of_people, rewrite
+from profile_lookup.database.event_rows import NumberedEvent, rewrite
 from profile_lookup.identity.difference import difference_of
 from profile_lookup.identity.history.event import Event
-from profile_lookup.identity.history.event_log import EventLog, creation_event
+from profile_lookup.identity.history.event_log import EventLog
 from profile_lookup.identity.history.separations import Separation
 from profile_lookup.identity.history.splitting import Person, Split, times_of_creation
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.identity.profile import Profile
 from profile_lookup.ingest.writes import write
 from profile_lookup.stores.rules_cache import StoreRules
 
-
-async def locked_person(
-    connection: AsyncConnection, store: StoreRules, profile: Profile
-) -> tuple[Person, Mapping[UUID, int]]:
-    """Return the person of a locked profile, and the numbers of its stored events by their IDs."""
-    ids = await ids_of_people(connection, store.id, [profile.id])
-    stored = await events_of(connection, store.id, ids)
-    events = [event for _, event in stored]
-    if profile.creation is not None:
-        events.insert(0, creation_event(profile, profile.creation))
-    person = Person(profile, frozenset(ids) - {profile.id}, events)
-    return person, {event.id: number for number, event in stored}
+EVENTS_PER_STATEMENT = 1000
+"""A statement with all events of a large profile might take longer than the statement of a request may."""
 
 
 async def held_by_others(
@@ -58,23 +47,25 @@ async def write_split(
     person: Person,
     numbers: Mapping[UUID, int],
     done: Split,
-    event: Event,
+    split_events: Sequence[Event],
     *,
     keeps_apart: bool,
 ) -> None:
-    """Make the parts profiles, each with its aliases and its events, and record the split by this event."""
+    """Make the parts profiles, each with its aliases and its events, and record the split by these events."""
+    split_at = split_events[0].at
     parts = {part.profile.id: part.profile for part in done.parts}
     new = (part for part in parts.values() if part.id != person.profile.id)
-    created = times_of_creation(new, [*person.events, *done.events], event.at)
+    created = times_of_creation(new, [*person.events, *done.events], split_at)
     log = EventLog()
-    log.add(event, [person.profile])
+    for event in split_events:
+        log.add(event, [person.profile] if event.profile_id == person.profile.id else [], forgets=False)
     stored = {person.profile.id: person.profile}
     difference = difference_of(stored, parts, parts.keys(), created, (), log)
     await write(connection, store, replace(difference, separated=parts if keeps_apart else ()))
     await _write_aliases(connection, store.id, done)
     await _write_events(connection, store.id, person.events, numbers, done.events)
     if keeps_apart:
-        await insert_separations(connection, store.id, done.separations(), event.at)
+        await insert_separations(connection, store.id, done.separations(), split_at)
     elif person.profile.separations:
         await connection.execute(_MARK_SEPARATED, {"store_id": store.id, "profile_ids": list(parts)})
 
@@ -115,7 +106,8 @@ async def _write_events(
     """Write the events that the split changed over the stored ones. Each keeps its number."""
     unchanged = {event.id: event for event in before}
     changed = [NumberedEvent(numbers[event.id], event) for event in after if event != unchanged[event.id]]
-    await rewrite(connection, store_id, changed)
+    for first in range(0, len(changed), EVENTS_PER_STATEMENT):
+        await rewrite(connection, store_id, changed[first : first + EVENTS_PER_STATEMENT])
 
 
 _HELD_BY_OTHERS = text("""

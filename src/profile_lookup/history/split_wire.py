@@ -5,8 +5,9 @@ from uuid import UUID
 
 from pydantic import Field
 
-from profile_lookup.history.splits import SplitRequest
+from profile_lookup.history.split_request import SplitRequest
 from profile_lookup.identity.blocked_values import MAX_VALUES
+from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.history.splitting import Part, Split
 from profile_lookup.identity.profile import Profile, values_by_group
 from profile_lookup.identity.rules import IdentityResolutionSettings
@@ -31,10 +32,11 @@ class SplitBody(WireModel):
     )
     dry_run: bool = Field(default=False, description="Whether only the answer is wanted, and nothing is changed.")
 
-    def to_domain(self, if_match: str | None) -> SplitRequest:
+    def to_domain(self, actor: Actor, if_match: str | None) -> SplitRequest:
         """Return the request. An ID that no event can have becomes zero, which is the ID of none."""
         return SplitRequest(
             [ids.decoded(each) or UUID(int=0) for each in self.events],
+            actor,
             self.keep_apart,
             [each.to_domain() for each in self.block],
             self.dry_run,

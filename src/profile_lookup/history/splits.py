@@ -4,24 +4,27 @@ See docs/undo.md, and decision record 0043 for how a split is computed.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Self, TypeVar
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.blocked_values import queries as blocked_values
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
-from profile_lookup.history.split_rows import held_by_others, locked_person, write_split
+from profile_lookup.history.queries import has_more_events, person_of
+from profile_lookup.history.split_request import SplitRequest, enqueue_split
+from profile_lookup.history.split_rows import held_by_others, write_split
 from profile_lookup.identity.blocked_values import BlockedValues
-from profile_lookup.identity.history.creation import Actor
-from profile_lookup.identity.history.event import Event
+from profile_lookup.identity.history.split_events import events_of_split
 from profile_lookup.identity.history.splitting import Person, Split, identifiers_that_may_return, split
-from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
-from profile_lookup.identity.profile import values_by_group
+from profile_lookup.identity.identifier import NormalizedIdentifier
+from profile_lookup.identity.profile import Profile, values_by_group
 from profile_lookup.ingest.identity_locks import CandidateMoved, Write, lock_and_gather, write_in_transaction
 from profile_lookup.ingest.locked_profiles import is_defined
 from profile_lookup.operations.kinds import OperationKind
@@ -29,42 +32,28 @@ from profile_lookup.operations.queue import enqueue
 from profile_lookup.operations.quotas import Quotas, refuse_beyond_queue_quota
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.stores.rules_lock import lock_rules
+from profile_lookup.stores.settings_events import record_settings_change
 from profile_lookup.web.etags import profile_etag, refuse_outdated
 
+MOST_EVENTS = 10_000
+"""A profile with more events is split by an operation."""
 
-@dataclass(frozen=True, slots=True)
-class SplitRequest:
-    """What is to be undone. Values are personal data, so they are in no message.
+LONGEST_IDLE = 1.0  # seconds; the server would end a transaction in which nothing happens for some seconds
 
-    - `events`: the joins
-    - `keeps_apart`: the parts never become one person again
-    - `block`: values that identify nobody from now on
-    - `is_dry_run`: nothing is written
-    - `if_match`: the ETags that the profile may have
-    """
-
-    events: Sequence[UUID]
-    keeps_apart: bool = True
-    block: Sequence[Identifier] = ()
-    is_dry_run: bool = False
-    if_match: str | None = None
-
-    @property
-    def blocks(self) -> bool:
-        """Whether the store's blocked values change."""
-        return bool(self.block) and not self.is_dry_run
+T = TypeVar("T")
 
 
-async def split_profile(
+async def split_or_enqueue(
     database: Database,
     store: StoreRules,
     profile_id: UUID,
     request: SplitRequest,
     requested_at: datetime,
-    actor: Actor,
     quotas: Quotas,
-) -> Split:
+) -> Split | UUID:
     """Undo joins of a profile, and return what is left of it: the same for a dry run, which changes nothing.
+
+    If the profile has more than `MOST_EVENTS` events, let an operation do it, and return its ID.
 
     Raises `Outdated`, `JoinRefused`, `AlreadyUndone`, `RequestRefused` for a value that cannot be blocked,
     `TooManyOperations`, `ProfileMoved`, `ProfileNotFound`, `StoreNotFound` and `Unavailable`. In each case nothing is
@@ -72,50 +61,86 @@ async def split_profile(
     """
     returning: set[NormalizedIdentifier] = set()
 
+    async def write(undo: Undo, connection: AsyncConnection) -> Split | UUID:
+        profile = await undo.lock(connection, returning)
+        if await has_more_events(connection, undo.store, profile.id, MOST_EVENTS):
+            return await enqueue_split(connection, undo.store, profile.id, request, quotas)
+        if request.blocks:
+            await refuse_beyond_queue_quota(connection, store.account_id, store.id, quotas)
+        return await undo.write(connection, profile, returning)
+
+    def prepare(store: StoreRules) -> Write[Split | UUID]:
+        return partial(write, Undo.of(store, profile_id, request, requested_at))
+
+    return await write_in_transaction(database, store, prepare)
+
+
+async def split_profile(
+    database: Database, store: StoreRules, profile_id: UUID, request: SplitRequest, requested_at: datetime
+) -> Split:
+    """Do as `split_or_enqueue`, but at once, however long it takes.
+
+    The connections of `database` must have no limit for the time of a command.
+    """
+    returning: set[NormalizedIdentifier] = set()
+
+    async def write(undo: Undo, connection: AsyncConnection) -> Split:
+        await connection.execute(text("set local statement_timeout = 0"))
+        return await undo.write(connection, await undo.lock(connection, returning), returning)
+
     def prepare(store: StoreRules) -> Write[Split]:
-        blocking = store.blocked_values.with_values(store.settings, request.block)
-        undo = _Undo(store, profile_id, request, blocking, requested_at, actor, quotas)
-        return partial(undo.write, returning=returning)
+        return partial(write, Undo.of(store, profile_id, request, requested_at))
 
     return await write_in_transaction(database, store, prepare)
 
 
 @dataclass(frozen=True, slots=True)
-class _Undo:
-    """A split by certain rules of a store. `blocking` is what the store blocks from then on."""
+class Undo:
+    """A split by certain rules of a store. `blocking` is what the store blocks from then on.
+
+    `returning`, in each method, are the identifiers whose keys are locked because they may come back.
+    """
 
     store: StoreRules
     profile_id: UUID
     request: SplitRequest
     blocking: BlockedValues
-    requested_at: datetime
-    actor: Actor
-    quotas: Quotas
+    at: datetime
 
-    async def write(self, connection: AsyncConnection, returning: set[NormalizedIdentifier]) -> Split:
-        """Split the profile in a transaction.
+    @classmethod
+    def of(cls, store: StoreRules, profile_id: UUID, request: SplitRequest, at: datetime) -> Self:
+        """Raises `RequestRefused` for a value that cannot be blocked."""
+        return cls(store, profile_id, request, store.blocked_values.with_values(store.settings, request.block), at)
 
-        Raises `CandidateMoved` if more identifiers may come back than `returning`, whose keys are locked. It then holds
-        all of them: keys are locked before rows, and only the events of the locked profile tell which are needed.
-        """
+    async def lock(self, connection: AsyncConnection, returning: Collection[NormalizedIdentifier]) -> Profile:
+        """Lock the profile and all that the split needs, and return the profile."""
         store, request = self.store, self.request
         if request.blocks:
             await lock_rules(connection, store.account_id, store.id)
         (profile,) = await lock_and_gather(connection, store, known=self.profile_id, reserved=returning)
-        refuse_outdated(request.if_match, profile_etag(profile.id, values_by_group(profile.traits)))
-        person, numbers = await locked_person(connection, store, profile)
+        current = profile_etag(profile.id, values_by_group(profile.traits), profile.identifiers)
+        refuse_outdated(request.if_match, current)
+        return profile
+
+    async def write(self, connection: AsyncConnection, profile: Profile, returning: set[NormalizedIdentifier]) -> Split:
+        """Split the locked profile.
+
+        Raises `CandidateMoved` if more identifiers may come back than `returning`. It then holds all of them: keys are
+        locked before rows, and only the events of the locked profile tell which are needed.
+        """
+        store, request = self.store, self.request
+        person, numbers = await person_of(connection, store, profile)
         may_return = identifiers_that_may_return(person.events, request.events) - profile.identifiers.keys()
         if not may_return <= returning:
             returning |= may_return
             raise CandidateMoved
         withheld = await held_by_others(connection, store, profile.id, may_return)
-        split_id = new_id()
-        done = await asyncio.to_thread(self._split, person, may_return, withheld, split_id)
+        done = await _in_thread(connection, partial(self._split, person, may_return, withheld, new_id()))
         if not request.is_dry_run:
-            event = Event(
-                split_id, "split", self.requested_at, profile.id, actor=self.actor, undid=tuple(request.events)
+            events = events_of_split(
+                done, profile.id, tuple(request.events), self.at, request.actor, new_id, self._is_blocked
             )
-            await write_split(connection, store, person, numbers, done, event, keeps_apart=request.keeps_apart)
+            await write_split(connection, store, person, numbers, done, [*events], keeps_apart=request.keeps_apart)
         if request.blocks:
             await self._block(connection)
         return done
@@ -127,20 +152,34 @@ class _Undo:
         withheld: Collection[NormalizedIdentifier],
         split_id: UUID,
     ) -> Split:
-        """Compute the split. It runs in a thread, since others are to be served meanwhile."""
-        settings, groups = self.store.settings, self.store.trait_groups
-        blocked = {
-            each
-            for each in {*person.profile.identifiers, *may_return}
-            if each.id_type in settings.id_types and self.blocking.block(settings, each)
-        }
+        blocked = set(filter(self._is_blocked, {*person.profile.identifiers, *may_return}))
         return split(
-            settings, person, self.request.events, split_id, blocked.union(withheld), partial(is_defined, groups)
+            self.store.settings,
+            person,
+            self.request.events,
+            split_id,
+            blocked.union(withheld),
+            partial(is_defined, self.store.trait_groups),
         )
+
+    def _is_blocked(self, identifier: NormalizedIdentifier) -> bool:
+        settings = self.store.settings
+        return identifier.id_type in settings.id_types and bool(self.blocking.block(settings, identifier))
 
     async def _block(self, connection: AsyncConnection) -> None:
         """Put the blocked values in force; an operation removes them from all other profiles."""
         store = self.store
-        await refuse_beyond_queue_quota(connection, store.account_id, store.id, self.quotas)
         await blocked_values.replace(connection, store, self.blocking)
+        await record_settings_change(connection, store.id, self.request.actor)
         await enqueue(connection, store.account_id, store.id, kind=OperationKind.UPDATE_BLOCKED_VALUES, job_input={})
+
+
+async def _in_thread(connection: AsyncConnection, compute: Callable[[], T]) -> T:
+    """Return what the function returns. Others are served meanwhile, and the transaction goes on."""
+    computing = asyncio.create_task(asyncio.to_thread(compute))
+    try:
+        while not (await asyncio.wait([computing], timeout=LONGEST_IDLE))[0]:
+            await connection.execute(text("select"))
+        return computing.result()
+    finally:
+        computing.cancel()

@@ -106,6 +106,12 @@ class EventAnswer(AnswerModel):
     traits: list[TraitOfEvent] | SkipJsonSchema[None] = Field(
         default=None, description="The traits whose values changed."
     )
+    parts: list[ProfileId] | SkipJsonSchema[None] = Field(
+        default=None, description="Of a split: the profiles that it left, the earliest first. This one was split."
+    )
+    split_from: ProfileId | SkipJsonSchema[None] = Field(
+        default=None, description="Of a split: the profile that was split. This one is another part."
+    )
 
     @classmethod
     def of_domain(cls, event: Event) -> Self:
@@ -122,6 +128,8 @@ class EventAnswer(AnswerModel):
             removed=_identifiers(event.removed) or None,
             evicted=_identifiers(event.evicted) or None,
             traits=[TraitOfEvent.of_change(*change) for change in event.trait_changes()] or None,
+            parts=_profile_ids(event.parts) or None,
+            split_from=None if event.split_from is None else ids.profile_id(event.split_from),
         )
 
 

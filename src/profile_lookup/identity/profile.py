@@ -23,10 +23,15 @@ class TraitName(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Trait:
-    """`written_at` decides which value a merge keeps. The value is personal data, so `repr` leaves it out."""
+    """`written_at` decides which value a merge keeps. The value is personal data, so `repr` leaves it out.
+
+    `lost_identifier`: the identifier that the value was promoted to was removed since. The value stays as long as the
+    trait has it, and then leaves the history as well.
+    """
 
     value: TraitValue = field(repr=False)
     written_at: datetime
+    lost_identifier: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class SharedValue:
-    """A value of this type was written under so many different names that it may be nobody's own."""
+    """A value of this type has now been written under so many different names that it may be nobody's own."""
 
     id_type: str
     names: int
@@ -233,7 +233,7 @@ class ProfileReplay:
             return  # its type's limit has removed it, or there is nothing new
         self._now[holder.id] = replace(holder, names={**holder.names, identifier: names})
         self._changed.add(holder.id)
-        if len(names) >= NOTICE_FROM:
+        if len(holder.names.get(identifier, ())) < NOTICE_FROM <= len(names):
             self.shared_values.append(SharedValue(identifier.id_type, len(names)))
 
     def _hold(self, profile_id: UUID, identifiers: Iterable[NormalizedIdentifier]) -> None:

@@ -2,13 +2,10 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import insert, text, update
+from sqlalchemy import text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.clock import CLOCK
 from profile_lookup.database.documents import blocked_values_document, settings_document
-from profile_lookup.database.ids import new_id
-from profile_lookup.database.tables import event
 from profile_lookup.database.tables import store as store_table
 from profile_lookup.errors import SettingsRefused
 from profile_lookup.identity.rules import IdentityResolutionSettings
@@ -72,7 +69,7 @@ def shared_values_refusal(id_type: str, count: int) -> SettingsRefused:
 
 
 async def replace(connection: AsyncConnection, store: StoreRules, settings: IdentityResolutionSettings) -> None:
-    """Put these settings in force, adapt the blocked values to them, and record that they changed.
+    """Put these settings in force, and adapt the blocked values to them.
 
     The caller holds the exclusive lock on the store's rules.
     """
@@ -86,11 +83,5 @@ async def replace(connection: AsyncConnection, store: StoreRules, settings: Iden
             blocked_values=blocked_values_document(blocked_values),
             blocked_values_version=store.blocked_values_version + (blocked_values != store.blocked_values),
             revision=store.revision + 1,
-        )
-    )
-    # The transaction has its ID by now, before the event draws its number: whoever reads the feed needs that.
-    await connection.execute(
-        insert(event).values(
-            store_id=store.id, id=new_id(), kind="storeSettingsChanged", happened_at=CLOCK.now(), document={"i": []}
         )
     )

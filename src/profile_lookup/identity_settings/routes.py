@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
 
+from profile_lookup.accounts.dependencies import Requester
 from profile_lookup.blocked_values.routes import LIMITS as BLOCKED_VALUES_LIMITS
-from profile_lookup.database.documents import blocked_values_document, settings_document
+from profile_lookup.database.documents import actor_text, blocked_values_document, settings_document
 from profile_lookup.errors import Outdated, RequestRefused, SettingsRefused
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.identity.settings_change import SettingsChange
@@ -26,6 +27,7 @@ from profile_lookup.operations.quotas import refuse_beyond_queue_quota
 from profile_lookup.operations.wire import OperationAccepted
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
 from profile_lookup.stores.rules_lock import lock_rules, share_rules
+from profile_lookup.stores.settings_events import record_settings_change
 from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute, json_body
 from profile_lookup.web.dependencies import BaseUrl, IfMatch, Transaction
@@ -85,6 +87,7 @@ async def fetch_settings(store: StoreOfAccount, response: Response) -> IdentityR
 )
 async def update_settings(
     store: StoreOfAccount,
+    requester: Requester,
     body: Annotated[IdentityResolutionSettingsBody, json_body(IdentityResolutionSettingsBody, refusal=SettingsRefused)],
     transaction: Transaction,
     base_url: BaseUrl,
@@ -112,12 +115,14 @@ async def update_settings(
         job_input = {
             "settings": settings_document(settings),
             "expected_version": store.settings_version if names_a_state(if_match) else None,
+            "actor": actor_text(requester),
         }
         operation = await enqueue(
             transaction, store.account_id, store.id, kind=OperationKind.UPDATE_SETTINGS, job_input=job_input
         )
     else:
         await queries.replace(transaction, store, settings)
+        await record_settings_change(transaction, store.id, requester)
         operation = await record_completed(
             transaction,
             store.account_id,

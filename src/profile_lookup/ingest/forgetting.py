@@ -1,7 +1,8 @@
 """Takes removed values out of the stored events of their person: see `identity/history/forgetting.py`."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import text
@@ -21,18 +22,28 @@ from profile_lookup.identity.history.forgetting import (
     without_traits,
 )
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.identity.profile import TraitName, TraitValue
+from profile_lookup.identity.profile import Trait, TraitName, TraitValue
 from profile_lookup.stores.rules_cache import StoreRules
 
 
 async def forget(connection: AsyncConnection, store: StoreRules, difference: Difference) -> Difference:
     """Take what people lost out of their stored events, and return the difference whose events do not have it either.
 
-    The caller has locked the profiles, and writes the difference after this.
+    A trait that a person keeps although it lost the identifier is marked. The caller has locked the profiles, and
+    writes the difference after this.
     """
     events = difference.events
+    marked: dict[UUID, Mapping[TraitName, Trait]] = {}
     for forgotten in difference.forgotten:
-        kept = await _kept_traits(connection, store, difference, forgotten)
+        canonical = min(forgotten.profile_ids)
+        canonical = difference.aliases.get(canonical, canonical)
+        traits = await _kept_traits(connection, store, difference, canonical)
+        kept = [(name, trait.value) for name, trait in traits.items()]
+        if outlived := {name for name, value in kept if _promotes(store, forgotten.identifiers, name, value)}:
+            marked[canonical] = {
+                name: replace(trait, lost_identifier=trait.lost_identifier or name in outlived)
+                for name, trait in {**traits, **marked.get(canonical, {})}.items()
+            }
         ids = await ids_of_people(connection, store.id, forgotten.profile_ids)
         await rewrite_events(connection, store.id, ids, lambda event: _without(store, event, forgotten, kept))  # noqa: B023
         events = [
@@ -41,7 +52,7 @@ async def forget(connection: AsyncConnection, store: StoreRules, difference: Dif
             else event
             for event in events
         ]
-    return replace(difference, events=events)
+    return replace(difference, events=events, traits={**difference.traits, **marked})
 
 
 async def rewrite_events(
@@ -62,6 +73,7 @@ Values = Collection[tuple[TraitName, TraitValue]]
 def _without(store: StoreRules, event: Event, forgotten: Forgotten, kept: Values) -> Event:
     """Return the event without these identifiers, the traits that promoted them, and all values of these traits."""
     event = _without_promoting_traits(store, event, forgotten, kept)
+    event = without_trait_values(event, forgotten.values)
     return without_traits(without_identifiers(event, forgotten.identifiers), forgotten.traits)
 
 
@@ -70,26 +82,31 @@ def _without_promoting_traits(store: StoreRules, event: Event, forgotten: Forgot
 
     Those that the profile still has are `kept`.
     """
-
-    def promoted(name: TraitName, value: TraitValue) -> Collection[NormalizedIdentifier]:
-        try:
-            return Change.of_traits(store.trait_groups, store.settings, {name: value}).incoming
-        except TraitValueRefused:  # by the rules of today
-            return ()
-
+    promoted = partial(_promoted, store)
     return without_trait_values(event, promoting_values(event, forgotten.identifiers, promoted, kept))
 
 
+def _promoted(store: StoreRules, name: TraitName, value: TraitValue) -> Collection[NormalizedIdentifier]:
+    try:
+        return Change.of_traits(store.trait_groups, store.settings, {name: value}).incoming
+    except TraitValueRefused:  # by the rules of today
+        return ()
+
+
+def _promotes(
+    store: StoreRules, identifiers: Collection[NormalizedIdentifier], name: TraitName, value: TraitValue
+) -> bool:
+    return bool(identifiers) and any(each in identifiers for each in _promoted(store, name, value))
+
+
 async def _kept_traits(
-    connection: AsyncConnection, store: StoreRules, difference: Difference, forgotten: Forgotten
-) -> Values:
+    connection: AsyncConnection, store: StoreRules, difference: Difference, canonical: UUID
+) -> Mapping[TraitName, Trait]:
     """Return the traits that the person has once the difference is written."""
-    canonical = min(forgotten.profile_ids)
-    canonical = difference.aliases.get(canonical, canonical)
     if canonical in difference.traits:
-        return [(name, trait.value) for name, trait in difference.traits[canonical].items()]
+        return difference.traits[canonical]
     rows = await connection.execute(_TRAITS, {"store_id": store.id, "profile_id": canonical})
-    return [(name, trait.value) for row in rows for name, trait in parsed_traits(row.traits, row.created_at).items()]
+    return {name: trait for row in rows for name, trait in parsed_traits(row.traits, row.created_at).items()}
 
 
 _TRAITS = text("""

@@ -86,7 +86,7 @@ async def remove_identifiers(
             raise NothingToRemove
         removals = [(profile, dropped)] if dropped else []
         difference = difference_of_removals(removals, requested_at, actor)
-        forgotten = Forgotten(frozenset({profile_id}), tuple(remembered), ())
+        forgotten = Forgotten(frozenset({profile_id}), tuple(remembered))
         await write(connection, store, replace(difference, forgotten=[*difference.forgotten, forgotten]))
 
     await write_in_transaction(database, store, lambda store: partial(remove, store))

@@ -18,6 +18,7 @@ from profile_lookup.jobs.blocked_values import update_blocked_values
 from profile_lookup.jobs.bulk import update_profiles_bulk
 from profile_lookup.jobs.erasure import erase_store, forget_traits
 from profile_lookup.jobs.history_end import end_history
+from profile_lookup.jobs.large_splits import split_profile
 from profile_lookup.jobs.normalization_drift import queue_renormalizations, renormalize_values
 from profile_lookup.jobs.renormalization import update_settings
 from profile_lookup.jobs.settings_preview import preview_settings
@@ -33,6 +34,7 @@ HANDLERS: dict[str, Handler] = {
     OperationKind.RENORMALIZE_VALUES: renormalize_values,
     OperationKind.FORGET_TRAITS: forget_traits,
     OperationKind.PREVIEW_SETTINGS: preview_settings,
+    OperationKind.SPLIT_PROFILE: split_profile,
     OperationKind.UNDO_IMPORT: undo_import,
     OperationKind.UPDATE_BLOCKED_VALUES: update_blocked_values,
     OperationKind.UPDATE_PROFILES_BULK: update_profiles_bulk,
@@ -48,6 +50,7 @@ LONG = frozenset(
         OperationKind.FORGET_TRAITS,
         OperationKind.PREVIEW_SETTINGS,
         OperationKind.RENORMALIZE_VALUES,
+        OperationKind.SPLIT_PROFILE,
         OperationKind.UNDO_IMPORT,
         OperationKind.UPDATE_BLOCKED_VALUES,
     }

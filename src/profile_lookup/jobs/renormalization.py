@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.clock import CLOCK
-from profile_lookup.database.documents import settings_of
+from profile_lookup.database.documents import actor_of, settings_of
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.tables import identifier
 from profile_lookup.errors import Outdated, SettingsRefused, ValueRefused
@@ -58,6 +58,7 @@ from profile_lookup.operations.queue import enqueue
 from profile_lookup.stores.normalization import taken_back
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.stores.rules_lock import lock_rules
+from profile_lookup.stores.settings_events import record_settings_change
 from profile_lookup.web import ids
 
 VALUES_PER_BATCH = 500
@@ -76,6 +77,7 @@ async def update_settings(job: Job) -> None:
         await refuse_contradictions(connection, store, change)
         merged = await _renormalize(connection, store, change, job.actor)
         await replace(connection, store, change.after)
+        await record_settings_change(connection, store.id, actor_of(job.input.get("actor")) or job.actor)
         if change.renormalized:  # some values may be blocked as they are written now
             kind = OperationKind.UPDATE_BLOCKED_VALUES
             await enqueue(connection, job.account_id, job.store_id, kind=kind, job_input={})

@@ -37,7 +37,7 @@ from profile_lookup.jobs.preview_collisions import (
     staged_collisions,
 )
 from profile_lookup.operations.job import Job
-from profile_lookup.operations.pieces import staged_piece
+from profile_lookup.operations.pieces import staged_file
 from profile_lookup.operations.previews import PreviewResult, form_hash, record
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.stores.rules_lock import share_rules
@@ -233,8 +233,6 @@ def _merge_results(
 
 async def _sent_blocked_values(connection: AsyncConnection, job: Job) -> Document | None:
     """Return the document of the blocked values that are tried. It is a file, since the job's input has no values."""
-    pieces: list[bytes] = []
-    while piece := await staged_piece(connection, job, len(pieces)):
-        pieces.append(piece)
-    document: Document | None = json.loads(b"".join(pieces)) if pieces else None
+    content = await staged_file(connection, job)
+    document: Document | None = json.loads(content) if content else None
     return document

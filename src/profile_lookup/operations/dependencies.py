@@ -1,14 +1,19 @@
-"""The answer to a request that became an operation, its documentation, and how many operations there may be."""
+"""The operation in the path; the answer to a request that became an operation; how many operations there may be."""
 
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Depends, Response
+from fastapi import Depends, Path, Response
+from sqlalchemy import Row
 
+from profile_lookup.accounts.dependencies import VerifiedCaller
+from profile_lookup.errors import OperationIdMalformed, OperationNotFound
+from profile_lookup.operations import queries
+from profile_lookup.operations.kinds import scope_of
 from profile_lookup.operations.quotas import Quotas
 from profile_lookup.operations.wire import RETRY_AFTER, OperationAccepted
 from profile_lookup.web import ids
-from profile_lookup.web.dependencies import SettingsOfApp
+from profile_lookup.web.dependencies import DatabaseOfApp, SettingsOfApp
 from profile_lookup.web.openapi import answer, header
 from profile_lookup.web.urls import EXAMPLE_BASE, operation_url
 
@@ -22,6 +27,35 @@ async def _quotas(settings: SettingsOfApp) -> Quotas:
 
 
 QuotasOfApp = Annotated[Quotas, Depends(_quotas)]
+
+
+async def _operation_of_caller(
+    operation_id: Annotated[
+        str,
+        Path(
+            alias="operationId",
+            json_schema_extra={"maxLength": 512},
+            description="The `Operation-Id` of the answer that accepted the request.",
+            examples=[ids.EXAMPLE_OPERATION_ID],
+        ),
+    ],
+    caller: VerifiedCaller,
+    database: DatabaseOfApp,
+) -> Row[Any]:
+    if not ids.is_well_formed(ids.OPERATION_ID_PATTERN, operation_id):
+        raise OperationIdMalformed
+    uuid = ids.decoded(operation_id)
+    if uuid is None:
+        raise OperationNotFound
+    async with database.statements() as connection:
+        operation = await queries.find(connection, caller.account_id, uuid, caller.grant.store_ids)
+    if operation is None:
+        raise OperationNotFound
+    caller.need(scope_of(operation.kind))
+    return operation
+
+
+OperationOfCaller = Annotated[Row[Any], Depends(_operation_of_caller)]
 
 
 def accepted(response: Response, base_url: str, operation: UUID, message: str) -> OperationAccepted:

@@ -15,6 +15,7 @@ class OperationKind(StrEnum):
     IMPORT_PROFILES = "IMPORT_PROFILES"
     PREVIEW_SETTINGS = "PREVIEW_SETTINGS"
     RENORMALIZE_VALUES = "RENORMALIZE_VALUES"
+    SPLIT_PROFILE = "SPLIT_PROFILE"
     UNDO_IMPORT = "UNDO_IMPORT"
     UPDATE_BLOCKED_VALUES = "UPDATE_BLOCKED_VALUES"
     UPDATE_PROFILES_BULK = "UPDATE_PROFILES_BULK"
@@ -31,6 +32,7 @@ INDEPENDENT = frozenset(
         OperationKind.DRY_RUN_IMPORT,
         OperationKind.IMPORT_PROFILES,
         OperationKind.RENORMALIZE_VALUES,
+        OperationKind.SPLIT_PROFILE,
         OperationKind.UNDO_IMPORT,
         OperationKind.UPDATE_PROFILES_BULK,
     }
@@ -48,6 +50,7 @@ _WRITING = frozenset(
     {
         OperationKind.DRY_RUN_IMPORT,
         OperationKind.IMPORT_PROFILES,
+        OperationKind.SPLIT_PROFILE,
         OperationKind.UNDO_IMPORT,
         OperationKind.UPDATE_PROFILES_BULK,
     }

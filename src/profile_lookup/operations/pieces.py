@@ -25,6 +25,14 @@ async def stage_file(connection: AsyncConnection, account_id: UUID, operation_id
         position += 1
 
 
+async def staged_file(connection: AsyncConnection, job: Job) -> bytes:
+    """Return a whole file that is small enough for that. It is empty if none was saved."""
+    pieces: list[bytes] = []
+    while piece := await staged_piece(connection, job, len(pieces)):
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
 async def staged_piece(connection: AsyncConnection, job: Job, position: int) -> bytes | None:
     """Return one piece of the file, or None after the last one."""
     query = select(operation_piece.c.content).where(

@@ -4,9 +4,11 @@ They hold no values but hashes, because they are kept for days and a value may b
 again among the identifiers of the result's profiles, or of those that they were merged into.
 """
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +27,9 @@ from profile_lookup.operations.job import Job
 
 MAX_PROFILES = 100
 """The most profiles that a result names; it counts all."""
+
+MAX_COMPARED = 10_000
+"""With how many stored values a page is compared, or with those of one result. Each has to be normalized."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +98,29 @@ def results_of(account_id: UUID, operation_id: UUID) -> Select[Any]:
 RESULTS_KEY = Key((preview_result.c.position,))
 
 
+async def count_fitting(connection: AsyncConnection, operation: Row[Any], results: Sequence[Row[Any]]) -> int:
+    """Return for how many of the results, from the first on, values can be found at once: for one at least."""
+    rows = await connection.execute(_COUNT_STORED, _parameters(operation, results))
+    stored = {row.position: row.stored for row in rows}
+    totals = accumulate(stored.get(each.position, 0) for each in results)
+    return max(1, sum(total <= MAX_COMPARED for total in totals)) if results else 0
+
+
 async def values_of(connection: AsyncConnection, operation: Row[Any], results: Collection[Row[Any]]) -> dict[int, str]:
     """Return the value of each result that is still stored, by the result's position."""
-    parameters = {
+    stored = (await connection.execute(_STORED_VALUES, _parameters(operation, results))).all()
+    settings = settings_of(operation.input["settings"])
+    # In a thread, since others are to be served meanwhile.
+    return await asyncio.to_thread(_matching_values, settings, operation.id, results, stored)
+
+
+def _parameters(operation: Row[Any], results: Collection[Row[Any]]) -> dict[str, object]:
+    return {
         "store_id": operation.store_id,
         "positions": [each.position for each in results for _ in each.profile_ids],
         "profile_ids": [profile_id for each in results for profile_id in each.profile_ids],
         "id_types": [each.id_type for each in results for _ in each.profile_ids],
     }
-    stored = (await connection.execute(_STORED_VALUES, parameters)).all()
-    return _matching_values(settings_of(operation.input["settings"]), operation.id, results, stored)
 
 
 def _matching_values(
@@ -128,8 +146,7 @@ def _possible_forms(settings: IdentityResolutionSettings, id_type: str, value: s
 
 
 # The lateral subquery with its offset is one index probe per profile, whatever the planner believes of the tables.
-_STORED_VALUES = text("""
-    select sought.position, known.id_type, known.value
+_STORED = """
     from unnest(cast(:positions as integer[]), cast(:profile_ids as uuid[]), cast(:id_types as text[]))
         as sought (position, profile_id, id_type)
     left join alias on alias.store_id = :store_id and alias.id = sought.profile_id
@@ -139,4 +156,6 @@ _STORED_VALUES = text("""
             and i.profile_id = coalesce(alias.profile_id, sought.profile_id) and i.id_type = sought.id_type
         offset 0
     ) known
-""")
+"""
+_STORED_VALUES = text(f"select sought.position, known.id_type, known.value {_STORED}")
+_COUNT_STORED = text(f"select sought.position, count(*) as stored {_STORED} group by sought.position")

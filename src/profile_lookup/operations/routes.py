@@ -1,11 +1,10 @@
 """`/v1/ControlPlane/Operations`."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Query, Response
 from pydantic.json_schema import SkipJsonSchema
-from sqlalchemy import Row
 
 from profile_lookup.accounts.dependencies import VerifiedCaller
 from profile_lookup.errors import (
@@ -13,31 +12,23 @@ from profile_lookup.errors import (
     OperationNotFound,
     PageTokenRefused,
     RequestRefused,
-    RowRefused,
     ScopeMissing,
     StoreIdMalformed,
 )
-from profile_lookup.operations import items, previews, queries, undo_results
-from profile_lookup.operations.kinds import OperationKind, kinds_of, scope_of
+from profile_lookup.operations import queries
+from profile_lookup.operations.dependencies import OperationOfCaller
+from profile_lookup.operations.kinds import kinds_of
 from profile_lookup.operations.wire import (
     RETRY_AFTER,
-    Counts,
-    ItemResult,
-    ItemResults,
     Operation,
     OperationList,
-    PreviewedResult,
-    PreviewedResults,
     Status,
-    UndoneResult,
-    UndoneResults,
-    counts_of,
 )
 from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute
-from profile_lookup.web.dependencies import BaseUrl, DatabaseOfApp, ErrorPages, Snapshot
-from profile_lookup.web.openapi import answer, error_answers, error_example, header
-from profile_lookup.web.pagination import ControlPlanePage, PageTokensOfApp, ResultsPage, fetch_page
+from profile_lookup.web.dependencies import BaseUrl, ErrorPages, Snapshot
+from profile_lookup.web.openapi import answer, error_answers, header
+from profile_lookup.web.pagination import ControlPlanePage, PageTokensOfApp, fetch_page
 from profile_lookup.web.urls import EXAMPLE_BASE, operation_url
 from profile_lookup.web.wire import OURS, MayBeAbsent
 
@@ -51,35 +42,6 @@ _EXAMPLE = {
     "statusUrl": operation_url(EXAMPLE_BASE, ids.EXAMPLE_OPERATION_ID),
     "result": {"type": "RESOURCE_ID", "id": ids.EXAMPLE_STORE_ID},
 }
-
-
-async def _operation_of_caller(
-    operation_id: Annotated[
-        str,
-        Path(
-            alias="operationId",
-            json_schema_extra={"maxLength": 512},
-            description="The `Operation-Id` of the answer that accepted the request.",
-            examples=[ids.EXAMPLE_OPERATION_ID],
-        ),
-    ],
-    caller: VerifiedCaller,
-    database: DatabaseOfApp,
-) -> Row[Any]:
-    if not ids.is_well_formed(ids.OPERATION_ID_PATTERN, operation_id):
-        raise OperationIdMalformed
-    uuid = ids.decoded(operation_id)
-    if uuid is None:
-        raise OperationNotFound
-    async with database.statements() as connection:
-        operation = await queries.find(connection, caller.account_id, uuid, caller.grant.store_ids)
-    if operation is None:
-        raise OperationNotFound
-    caller.need(scope_of(operation.kind))
-    return operation
-
-
-OperationOfCaller = Annotated[Row[Any], Depends(_operation_of_caller)]
 
 
 @router.get(
@@ -176,71 +138,3 @@ async def fetch_operation(
     if operation.completed_at is None:
         response.headers["Retry-After"] = str(RETRY_AFTER)
     return Operation.of_row(operation, base_url, error_pages)
-
-
-@router.get(
-    "/{operationId}/Results",
-    operation_id="ListOperationResults",
-    openapi_extra=OURS,
-    summary="Fetch the results of an accepted request",
-    response_model_exclude_none=True,
-    responses={
-        200: answer(
-            "Results, in the request's order; or counts",
-            {
-                "results": [
-                    {"index": 0, "status": "merged", "profileId": ids.EXAMPLE_PROFILE_ID},
-                    {
-                        "index": 1,
-                        "status": "failed",
-                        "error": error_example(RowRefused(None, "traits.Billing: no such trait group in this store")),
-                    },
-                ],
-                "meta": {"key": "results", "pageSize": 2},
-            },
-        ),
-        **error_answers(
-            RequestRefused("pageSize: Input should be less than or equal to 1000"),
-            PageTokenRefused(),
-            OperationIdMalformed(),
-            OperationNotFound(),
-            has_body=False,
-        ),
-    },
-)
-async def list_results(
-    operation: OperationOfCaller,
-    page: ResultsPage,
-    tokens: PageTokensOfApp,
-    snapshot: Snapshot,
-    error_pages: ErrorPages,
-) -> ItemResults | PreviewedResults | UndoneResults | Counts:
-    """The results so far **(ours)**. Not every operation has any; if it has, its `resultUrl` is this address.
-
-    A batch of profiles has a result for each, in the request's order, page by page. It contains the profile's ID at
-    that time. The profile may have been merged or erased since.
-
-    A change of the blocked values has one result, `{"removed": 3}`: how many identifiers were removed from profiles.
-    The operation that normalizes stored values anew has one, too: `{"changed": 7, "merged": 1, "kept": 2}`.
-
-    A preview of settings has a result for each merge, refusal and removed value: `{"outcome": "merge", "profiles":
-    ["mem_profile_…", "mem_profile_…"], "by": {"idType": "email", "value": "ann@example.com"}}`. The undo of an import
-    has one for each person: `{"outcome": "split", "profiles": ["mem_profile_…", "mem_profile_…"]}`.
-    """
-    if (counts := counts_of(operation)) is not None:
-        return counts
-    scope = ("results", str(operation.account_id), str(operation.id))
-    if operation.kind == OperationKind.PREVIEW_SETTINGS:
-        query = previews.results_of(operation.account_id, operation.id)
-        found = await fetch_page(snapshot, query, previews.RESULTS_KEY, page, tokens, *scope)
-        values = await previews.values_of(snapshot, operation, found.rows)
-        return PreviewedResults(
-            results=[PreviewedResult.of_row(row, values.get(row.position)) for row in found.rows], meta=found.meta
-        )
-    if operation.kind == OperationKind.UNDO_IMPORT:
-        query = undo_results.results_of(operation.account_id, operation.id)
-        found = await fetch_page(snapshot, query, undo_results.RESULTS_KEY, page, tokens, *scope)
-        return UndoneResults(results=[UndoneResult.of_row(row) for row in found.rows], meta=found.meta)
-    query = items.results_of(operation.account_id, operation.id)
-    found = await fetch_page(snapshot, query, items.RESULTS_KEY, page, tokens, *scope)
-    return ItemResults(results=[ItemResult.of_row(row, error_pages) for row in found.rows], meta=found.meta)

@@ -162,6 +162,33 @@ class UndoneResults(AnswerModel):
     meta: Meta
 
 
+class CountedIdentifiers(AnswerModel):
+    id_type: str = Field(examples=["phone"])
+    count: int = Field(ge=1, examples=[2])
+
+
+class SplitProfileResult(AnswerModel):
+    """A profile that a split leaves. It has no values, since results are kept longer than a value that is removed."""
+
+    id: Annotated[str, Field(pattern=ids.PROFILE_ID_PATTERN)]
+    is_new: bool = Field(description="Whether no profile had this ID before: a request became a profile of its own.")
+    identifiers: list[CountedIdentifiers] = Field(description="How many identifiers of each type it has.")
+
+    @classmethod
+    def of_row(cls, row: Row[Any]) -> Self:
+        counts = sorted(row.identifier_counts.items())
+        return cls(
+            id=ids.profile_id(row.profile_id),
+            is_new=row.is_new,
+            identifiers=[CountedIdentifiers(id_type=id_type, count=count) for id_type, count in counts],
+        )
+
+
+class SplitProfileResults(AnswerModel):
+    results: list[SplitProfileResult] = Field(max_length=1000)
+    meta: Meta
+
+
 class RemovedIdentifiers(AnswerModel):
     removed: int = Field(ge=0, description="How many identifiers were removed from profiles so far.")
 
@@ -192,7 +219,7 @@ def counts_of(operation: Row[Any]) -> Counts | None:
     return None
 
 
-_WITH_RESULTS = frozenset({OperationKind.PREVIEW_SETTINGS, OperationKind.UNDO_IMPORT})
+_WITH_RESULTS = frozenset({OperationKind.PREVIEW_SETTINGS, OperationKind.SPLIT_PROFILE, OperationKind.UNDO_IMPORT})
 
 
 def _has_results(operation: Row[Any]) -> bool:

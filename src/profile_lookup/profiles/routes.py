@@ -108,14 +108,16 @@ async def fetch_profile(
 ) -> wire.ProfileAnswer:
     """The profile's identifiers are listed at `…/Identifiers`.
 
-    The `ETag` **(ours)** changes whenever a trait of the profile does, even if `traitGroups` leaves its group out.
+    The `ETag` **(ours)** changes whenever a trait of the profile does, even if `traitGroups` leaves its group out, and
+    whenever its identifiers do.
     """
     profile = await queries.fetch_profile(snapshot, addressed.store, addressed.id)
     query = queries.traits_of(addressed.store, addressed.id, None).order_by(*queries.NAMES)
     traits = wire.traits_by_group(await snapshot.execute(query))
+    identifiers = [tuple(row) for row in await snapshot.execute(queries.identifiers_of(addressed.store, addressed.id))]
     groups = _named_groups(addressed.store, trait_groups)
     response.headers[CANONICAL_PROFILE_ID] = ids.profile_id(profile.id)
-    response.headers["ETag"] = profile_etag(profile.id, traits)
+    response.headers["ETag"] = profile_etag(profile.id, traits, identifiers)
     return wire.ProfileAnswer(
         id=ids.profile_id(profile.id),
         created_at=profile.created_at,

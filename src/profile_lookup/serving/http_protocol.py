@@ -207,6 +207,7 @@ class ContractHttpProtocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         """Let a request under way end, and give a kept connection a last chance to send one."""
         self._services.stopping.set()
+        self._services.ending.set()
         if self.has_request:
             self.cycle.keep_alive = False
         else:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Response
 
-from profile_lookup.accounts.dependencies import AllStoresManager, Manager
+from profile_lookup.accounts.dependencies import AllStoresManager, Manager, Requester
 from profile_lookup.database.keyset import Key
 from profile_lookup.database.tables import store as store_table
 from profile_lookup.errors import (
@@ -23,6 +23,8 @@ from profile_lookup.operations.queries import record_completed
 from profile_lookup.operations.wire import OperationAccepted
 from profile_lookup.stores import deletion, queries
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
+from profile_lookup.stores.rules_lock import share_rules
+from profile_lookup.stores.settings_events import record_settings_change
 from profile_lookup.stores.wire import StoreAnswer, StoreList, StorePatch, StoreRequest
 from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute, json_body
@@ -155,6 +157,7 @@ async def fetch_store(store: StoreOfAccount, transaction: Transaction, response:
 )
 async def patch_store(
     store: StoreOfAccount,
+    requester: Requester,
     body: Annotated[StorePatch, json_body(StorePatch)],
     transaction: Transaction,
     base_url: BaseUrl,
@@ -170,6 +173,8 @@ async def patch_store(
         display_name=body.display_name or row.display_name,
         description=body.description or row.description,
     )
+    await share_rules(transaction, store.account_id, store.id)
+    await record_settings_change(transaction, store.id, requester)
     operation = await record_completed(
         transaction, store.account_id, store.id, kind=OperationKind.UPDATE_STORE, result_id=ids.store_id(store.id)
     )

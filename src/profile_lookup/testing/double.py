@@ -10,6 +10,7 @@ from profile_lookup.bucket_tables import BucketTables
 from profile_lookup.clock import CLOCK, EARLIEST, LATEST
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import OperatorError, RequestRefused
+from profile_lookup.jobs.history_end import end_history
 from profile_lookup.settings import Settings
 from profile_lookup.testing.access import Access, make_access
 from profile_lookup.testing.clock import move_clock, prepare_database
@@ -90,11 +91,13 @@ class Double:
             return await seed_stores(self._database, self.access.account_id, seed)
 
     async def move_clock(self, now: datetime) -> None:
-        """Set the clock. Raises `RequestRefused` or `Unavailable`."""
+        """Set the clock, and end the history whose time is up. Raises `RequestRefused` or `Unavailable`."""
         if not EARLIEST <= now <= LATEST:
             raise RequestRefused(f"now: expected a time from {EARLIEST.year} to {LATEST.year}")
         async with self._changing:
             await move_clock(self._database, now)
+            # The worker does this every hour of real time.
+            await end_history(self._database, kept_for=timedelta(days=self._settings.history_days))
 
     async def _set_clock(self) -> None:
         """Set the clock to the time of the settings, or else to the real time."""

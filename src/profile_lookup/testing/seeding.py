@@ -33,6 +33,8 @@ from profile_lookup.trait_groups import changes as trait_groups
 MAX_STORES = 1_000_000  # a server for tests has no limit of stores
 PROFILES_PER_TRANSACTION = 200
 
+_ACTOR = Actor("command", "seed")
+
 
 class SeededStore(NamedTuple):
     """The IDs of a store and of the seed's profiles in it, in the order of the seed."""
@@ -107,9 +109,9 @@ async def _create_store(connection: AsyncConnection, account_id: UUID, seed: Sto
         with _refusals_at(f"{place}.traitGroups.{position}"):
             group = body.to_domain()
             if group.name in store.trait_groups:
-                await trait_groups.amend(connection, store, group.name, group.traits, body.description, None)
+                await trait_groups.amend(connection, store, group.name, group.traits, body.description, None, _ACTOR)
             else:
-                await trait_groups.create(connection, store, group, body.description)
+                await trait_groups.create(connection, store, group, body.description, _ACTOR)
     return await rules_in_force(connection, account_id, store_id)
 
 
@@ -155,7 +157,7 @@ def _prepare(entries: Sequence[_Entry], store: StoreRules) -> Write[list[Outcome
 def _attempts(entries: Sequence[_Entry], store: StoreRules) -> Iterator[Attempt]:
     time = CLOCK.now()
     for entry in entries:
-        attempt = Attempt(_change_or_refusal(entry, store), time, Actor("command", "seed"))
+        attempt = Attempt(_change_or_refusal(entry, store), time, _ACTOR)
         yield attempt
         time = time_after(attempt)
 

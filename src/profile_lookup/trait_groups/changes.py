@@ -1,6 +1,7 @@
 """Changes of a store's trait groups: which definitions are allowed, and the deletion of values of removed traits.
 
 Each change takes the exclusive lock on the store's rules, in the request's transaction, and returns its operation's ID.
+`actor` is who asked for it: an event says so.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.documents import trait_group_of
 from profile_lookup.errors import DefinitionProtected, DefinitionRefused, StillBeingRemoved
+from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import CONTACT, TraitDefinition, TraitGroup
 from profile_lookup.operations.kinds import OperationKind
@@ -18,11 +20,14 @@ from profile_lookup.operations.queue import enqueue
 from profile_lookup.operations.quotas import Quotas, refuse_beyond_queue_quota
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.stores.rules_lock import lock_rules
+from profile_lookup.stores.settings_events import record_settings_change
 from profile_lookup.trait_groups import queries
 from profile_lookup.web.etags import etag, refuse_outdated
 
 
-async def create(connection: AsyncConnection, store: StoreRules, group: TraitGroup, description: str | None) -> UUID:
+async def create(
+    connection: AsyncConnection, store: StoreRules, group: TraitGroup, description: str | None, actor: Actor
+) -> UUID:
     """Create a trait group.
 
     Raises `DefinitionRefused`, `StillBeingRemoved`, `TraitGroupNameTaken` or `TraitGroupLimitReached`.
@@ -31,6 +36,7 @@ async def create(connection: AsyncConnection, store: StoreRules, group: TraitGro
     _refuse_unknown_promotions(store.settings, group.traits.values())
     await _refuse_while_removed(connection, store, group.name, group.traits)
     await queries.create(connection, store, group, description)
+    await record_settings_change(connection, store.id, actor)
     return await record_completed(
         connection, store.account_id, store.id, kind=OperationKind.CREATE_TRAIT_GROUP, result_id=group.name
     )
@@ -43,6 +49,7 @@ async def amend(
     changes: Mapping[str, TraitDefinition | None],
     description: str | None,
     if_match: str | None,
+    actor: Actor,
     quotas: Quotas | None = None,
 ) -> UUID:
     """Change a trait group. None removes a trait and all its values; if `description` is None, it stays as it is.
@@ -66,6 +73,7 @@ async def amend(
     after = before.amended(changes)
     await _refuse_while_removed(connection, store, name, changes.keys() - before.traits.keys())
     await queries.replace(connection, store, row, after, row.description if description is None else description)
+    await record_settings_change(connection, store.id, actor)
     if removed := sorted(before.traits.keys() - after.traits.keys()):
         return await _enqueue_deletion(connection, store, name, removed, quotas)
     return await record_completed(
@@ -73,7 +81,7 @@ async def amend(
     )
 
 
-async def remove(connection: AsyncConnection, store: StoreRules, name: str, quotas: Quotas) -> UUID:
+async def remove(connection: AsyncConnection, store: StoreRules, name: str, actor: Actor, quotas: Quotas) -> UUID:
     """Remove a trait group and all values of its traits.
 
     Raises `TraitGroupNotFound`, `DefinitionProtected` or `TooManyOperations`.
@@ -83,6 +91,7 @@ async def remove(connection: AsyncConnection, store: StoreRules, name: str, quot
     if name == CONTACT.name:
         raise DefinitionProtected(name)
     await queries.remove(connection, store, name)
+    await record_settings_change(connection, store.id, actor)
     return await _enqueue_deletion(connection, store, name, None, quotas)
 
 

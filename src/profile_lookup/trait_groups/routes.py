@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Response
 
+from profile_lookup.accounts.dependencies import Requester
 from profile_lookup.errors import (
     DefinitionProtected,
     DefinitionRefused,
@@ -16,11 +17,12 @@ from profile_lookup.errors import (
     TraitGroupNotFound,
     TraitLimitReached,
 )
-from profile_lookup.identity.trait_definitions import CONTACT, MAX_NAME, MAX_TRAITS
+from profile_lookup.identity.trait_definitions import MAX_TRAITS
 from profile_lookup.operations.dependencies import QuotasOfApp, accepted, accepted_answer
 from profile_lookup.operations.wire import OperationAccepted
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
 from profile_lookup.trait_groups import changes, queries, wire
+from profile_lookup.trait_groups.dependencies import TraitGroupName, include_traits
 from profile_lookup.trait_groups.queries import MAX_GROUPS
 from profile_lookup.web.body import ContractRoute, json_body
 from profile_lookup.web.dependencies import BaseUrl, IfMatch, Transaction
@@ -42,23 +44,6 @@ _TRAITS_EXAMPLE = {
     "customerNumber": {"dataType": "STRING", "idTypePromotion": "chat"},
 }
 _EXAMPLE = {"displayName": "Billing", "description": "What they pay", "traits": _TRAITS_EXAMPLE, "version": 1}
-
-TraitGroupName = Annotated[
-    str, Path(alias="traitGroupName", min_length=1, max_length=MAX_NAME, examples=[CONTACT.name])
-]
-
-
-def _include_traits(*, default: bool) -> object:
-    """Return the dependency that reads the query parameter `includeTraits`."""
-
-    async def read(
-        include_traits: Annotated[
-            bool, Query(alias="includeTraits", description="Whether the answer contains the traits' definitions, too.")
-        ] = default,
-    ) -> bool:
-        return include_traits
-
-    return Depends(read)
 
 
 @router.get(
@@ -87,7 +72,7 @@ async def list_trait_groups(
     page: ControlPlanePage,
     tokens: PageTokensOfApp,
     transaction: Transaction,
-    with_traits: Annotated[bool, _include_traits(default=False)],
+    with_traits: Annotated[bool, include_traits(default=False)],
 ) -> wire.TraitGroupList:
     """The newest trait group comes first, unless `orderBy` says otherwise."""
     found = await fetch_page(
@@ -119,6 +104,7 @@ async def list_trait_groups(
 )
 async def create_trait_group(
     store: StoreOfAccount,
+    requester: Requester,
     body: Annotated[wire.TraitGroupRequest, json_body(wire.TraitGroupRequest)],
     transaction: Transaction,
     base_url: BaseUrl,
@@ -128,7 +114,7 @@ async def create_trait_group(
 
     The values of a trait with `idTypePromotion` become identifiers of that type, which the store must know.
     """
-    operation = await changes.create(transaction, store, body.to_domain(), body.description)
+    operation = await changes.create(transaction, store, body.to_domain(), body.description, requester)
     return accepted(response, base_url, operation, _CREATED)
 
 
@@ -158,7 +144,7 @@ async def fetch_trait_group(
     page: ControlPlanePage,
     transaction: Transaction,
     response: Response,
-    with_traits: Annotated[bool, _include_traits(default=True)],
+    with_traits: Annotated[bool, include_traits(default=True)],
 ) -> wire.FetchTraitGroupAnswer:
     """The answer contains the traits' definitions, unless `includeTraits` is false.
 
@@ -198,6 +184,7 @@ async def fetch_trait_group(
 )
 async def patch_trait_group(
     store: StoreOfAccount,
+    requester: Requester,
     body: Annotated[wire.TraitGroupPatch, json_body(wire.TraitGroupPatch)],
     name: TraitGroupName,
     transaction: Transaction,
@@ -211,7 +198,9 @@ async def patch_trait_group(
     From now on, profiles have no value of a removed trait; a worker then erases the stored values. Other changes apply
     from the next write on.
     """
-    operation = await changes.amend(transaction, store, name, body.changes(), body.description, if_match, quotas)
+    operation = await changes.amend(
+        transaction, store, name, body.changes(), body.description, if_match, requester, quotas
+    )
     return accepted(response, base_url, operation, _CHANGED)
 
 
@@ -236,6 +225,7 @@ async def patch_trait_group(
 )
 async def delete_trait_group(
     store: StoreOfAccount,
+    requester: Requester,
     name: TraitGroupName,
     transaction: Transaction,
     base_url: BaseUrl,
@@ -246,5 +236,5 @@ async def delete_trait_group(
 
     Identifiers that its traits were promoted to stay, because they did identify somebody. `Contact` is protected.
     """
-    operation = await changes.remove(transaction, store, name, quotas)
+    operation = await changes.remove(transaction, store, name, requester, quotas)
     return accepted(response, base_url, operation, _REMOVED)

@@ -1,7 +1,7 @@
 """Optimistic concurrency: an ETag for each state of a resource, and `If-Match` (RFC 9110, section 13.1.1)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from hashlib import blake2b
 from typing import TypeGuard
@@ -15,13 +15,16 @@ def etag(version: int, created_at: datetime) -> str:
     return f'"{int(created_at.timestamp() * 1_000_000):x}-{version}"'
 
 
-def profile_etag(profile_id: UUID, traits: Mapping[str, Mapping[str, object]]) -> str:
-    """Return the ETag of a profile with all its defined traits, by group and name.
+def profile_etag(
+    profile_id: UUID, traits: Mapping[str, Mapping[str, object]], identifiers: Iterable[tuple[str, str]]
+) -> str:
+    """Return the ETag of a profile with all its defined traits, by group and name, and its identifiers, in any order.
 
-    It is a hash of what GET answers, because no version counts the changes of a profile: a write that changes its
-    identifiers alone writes no row of the profile, and a trait also goes when its definition does.
+    It is a hash, because no version counts the changes of a profile: a write that changes its identifiers alone writes
+    no row of the profile, and a trait also goes when its definition does. GET answers no identifiers, but whoever
+    splits a profile has to know that it still has the same ones.
     """
-    content = json.dumps([profile_id.hex, traits], sort_keys=True)
+    content = json.dumps([profile_id.hex, traits, sorted(map(list, identifiers))], sort_keys=True)
     return f'"{blake2b(content.encode(), digest_size=16).hexdigest()}"'
 
 

@@ -14,6 +14,7 @@ from profile_lookup.identity.history.event_log import EventLog, Forgotten, creat
 from profile_lookup.identity.history.forgetting import without_identifiers, without_traits
 from profile_lookup.identity.history.import_undo import first_event
 from profile_lookup.identity.history.separations import Separation, of_person, parted
+from profile_lookup.identity.history.split_events import events_of_split
 from profile_lookup.identity.history.splitting import Person, Split, identifiers_that_may_return, split
 from profile_lookup.identity.history.undone_people import ImportUndo, Undone
 from profile_lookup.identity.identifier import NormalizedIdentifier
@@ -23,6 +24,8 @@ from profile_lookup.identity.rules import IdentityResolutionSettings
 from tests.identity.building import at
 from tests.identity.history.random_writes import RandomWrite
 from tests.model.model import Model, Refused
+
+ACTOR = Actor("command", "test")
 
 State = dict[str, tuple[dict[tuple[str, str], tuple[int, int]], dict[tuple[str, str], tuple[int, Any]], set[str]]]
 """By profile: identifiers with request and place, traits with request and value, aliases."""
@@ -169,6 +172,9 @@ class MemoryStore:
             for each, separation in done.separations().items():
                 self.separations[each] = self.separations.get(each, frozenset()) | {separation}
         self._refresh_separations()
+        self.stored_events += events_of_split(
+            done, profile_id, tuple(named), at(self.number), ACTOR, self._next_id, is_blocked=lambda _: False
+        )
         return done
 
     def undo_import(self, import_id: str) -> dict[UUID, Undone]:
@@ -198,6 +204,10 @@ class MemoryStore:
                 self.aliases |= dict.fromkeys(part.aliases, part.profile.id)
         self._refresh_separations()
         return undone
+
+    def _next_id(self) -> UUID:
+        self.number += 1
+        return UUID(int=self.number)
 
     def lift(self, one: UUID, other: UUID) -> None:
         self.number += 1

@@ -7,6 +7,7 @@ from uuid import UUID
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.history.event import Event, RecordedRequest, is_forgotten
 from profile_lookup.identity.history.event_document import event_document
+from profile_lookup.identity.history.event_log import Forgotten
 from profile_lookup.identity.history.forgetting import (
     promoting_values,
     rewritten_event,
@@ -78,7 +79,7 @@ def test_a_trait_that_is_nulled_in_the_same_replay_is_forgotten_there_too() -> N
     replay.apply(Change((identifier("email:a"),), {contact("city"): SECRET}), at(1))
     replay.apply(Change((), {contact("city"): None}), at(2), UUID(int=1))
     assert SECRET not in json.dumps([event_document(event) for event in replay.difference().events])
-    assert replay.difference().forgotten == [(frozenset({UUID(int=1)}), (), (contact("city"),))]
+    assert replay.difference().forgotten == [Forgotten(frozenset({UUID(int=1)}), (), (contact("city"),))]
 
 
 def test_what_a_limit_evicted_stays_in_history_until_it_is_removed() -> None:

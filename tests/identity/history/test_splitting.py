@@ -135,7 +135,7 @@ def test_the_events_belong_to_the_parts_and_the_named_one_keeps_nothing_of_other
     (undone,) = done.events
     assert (undone.kind, undone.profile_id, undone.undone_by) == ("updated", UUID(int=1), UUID(int=4))
     assert undone.absorbed == ()
-    assert [event.id.int for event in store.events(UUID(int=2))] == [2]
+    assert [(event.id.int, event.kind) for event in store.events(UUID(int=2))] == [(2, "created"), (5, "split")]
 
 
 def changed(change: Callable[[Event], Event], person: Person) -> Person:
@@ -169,10 +169,52 @@ def test_a_join_whose_later_events_have_ended_is_refused() -> None:
 def test_a_join_is_undone_once() -> None:
     store = office(3)
     store.split(UUID(int=1), [UUID(int=2)])
-    with pytest.raises(JoinRefused):
-        store.split(UUID(int=1), [UUID(int=2)])
+    for part in (1, 2):
+        with pytest.raises(AlreadyUndone):
+            store.split(UUID(int=part), [UUID(int=2)])
+
+
+def test_a_join_stays_undone_when_a_later_split_replays_the_one_that_undid_it() -> None:
+    store = office(3)
+    store.split(UUID(int=1), [UUID(int=3)])
+    store.split(UUID(int=1), [UUID(int=2)])
     with pytest.raises(AlreadyUndone):
-        store.split(UUID(int=2), [UUID(int=2)])
+        store.split(UUID(int=1), [UUID(int=3)])
+    own, *_ = [event for event in store.events(UUID(int=1)) if event.kind == "split"]
+    assert (own.undid, own.parts) == ((UUID(int=3),), (UUID(int=1), UUID(int=3)))
+
+
+def test_an_undone_join_that_changes_nothing_in_its_part_is_shown_to_nobody_and_stays() -> None:
+    store = store_with(adding("email:a"), adding("phone:b"), adding("email:a", "phone:b"), adding("email:a", "phone:c"))
+    store.split(UUID(int=1), [UUID(int=3)])
+    store.split(UUID(int=1), [UUID(int=4)])
+    undone = next(event for event in store.events(UUID(int=1)) if event.id == UUID(int=3))
+    assert undone.undone_by is not None
+    assert not undone.is_shown
+    assert undone.repeated_content is None
+
+
+def test_each_part_has_an_event_of_the_split() -> None:
+    store = office(3)
+    store.split(UUID(int=1), [UUID(int=2), UUID(int=3)])
+    events = {each: store.events(UUID(int=each))[-1] for each in (1, 2, 3)}
+    assert {each.kind for each in events.values()} == {"split"}
+    assert events[1].parts == (UUID(int=1), UUID(int=2), UUID(int=3))
+    assert [events[each].split_from for each in (1, 2, 3)] == [None, UUID(int=1), UUID(int=1)]
+
+
+def test_what_somebody_else_has_by_now_is_evicted_by_the_split_and_comes_back_by_a_later_one() -> None:
+    one_phone = IdentityResolutionSettings((config("email"), config("phone", limit=1)), ("email", "phone"))
+    store = store_with(adding("email:a", "phone:1"), adding("email:a", "phone:2"), rules=one_phone)
+    store.change(adding("phone:1"))  # which the second request has evicted
+    store.change(adding("email:a", "email:c"))
+    store.split(UUID(int=1), [UUID(int=2)])
+    assert store.profiles[UUID(int=1)].identifiers.keys() == set(identifiers("email:a", "email:c"))
+    last = store.events(UUID(int=1))[-1]
+    assert (last.kind, last.evicted) == ("split", tuple(identifiers("phone:1")))
+    store.remove(UUID(int=3), *identifiers("phone:1"))
+    store.split(UUID(int=1), [UUID(int=4)])
+    assert store.profiles[UUID(int=1)].identifiers.keys() == set(identifiers("email:a", "phone:1"))
 
 
 def test_the_parts_are_kept_apart_and_more_of_them_by_later_splits() -> None:
@@ -187,7 +229,7 @@ def test_without_separations_the_same_request_joins_the_parts_again() -> None:
     store.split(UUID(int=1), [UUID(int=2)], keeps_apart=False)
     store.change(adding("phone:0", "phone:1"))
     assert [each.int for each in store.profiles] == [1]
-    store.split(UUID(int=1), [UUID(int=4)])
+    store.split(UUID(int=1), [store.events(UUID(int=1))[-1].id])
     assert sorted(each.int for each in store.profiles) == [1, 2]
 
 

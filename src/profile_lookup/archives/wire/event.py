@@ -9,8 +9,10 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from profile_lookup.archives.wire.person import (
+    ArchivedActor,
     ArchivedIdentifier,
     ArchivedPerson,
+    ArchivedTrait,
     Name,
     ProfileId,
     Time,
@@ -18,7 +20,6 @@ from profile_lookup.archives.wire.person import (
     archived_identifiers,
     identifiers_of,
 )
-from profile_lookup.identity.history.creation import Actor, ActorType
 from profile_lookup.identity.history.event import Before, Event, Match, RecordedRequest
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Trait, TraitName
@@ -39,19 +40,6 @@ Number = Annotated[int, Field(ge=1)]
 """The place of an event in the history of the store, beginning with 1."""
 
 IfTrue = Field(default=False, exclude_if=not_)
-
-
-class ArchivedActor(AnswerModel):
-    type: ActorType
-    id: Annotated[str, Field(max_length=255, pattern="^[!-~]+$")]
-    line: Annotated[int, Field(ge=0)] | None = None
-
-    @classmethod
-    def of_domain(cls, actor: Actor | None) -> Self | None:
-        return None if actor is None else cls(type=actor.type, id=actor.id, line=actor.line)
-
-    def to_domain(self) -> Actor:
-        return Actor(self.type, self.id, self.line)
 
 
 class ArchivedMention(AnswerModel):
@@ -120,6 +108,7 @@ class ArchivedFormerTrait(ArchivedWrite):
     """A trait before an event. It has no value if there was none, or if that was removed since."""
 
     written_at: Time | None = None
+    lost_identifier: bool = IfTrue
 
     @model_validator(mode="after")
     def _value_has_time(self) -> Self:
@@ -128,7 +117,7 @@ class ArchivedFormerTrait(ArchivedWrite):
         return self
 
     def to_domain(self) -> Trait | None:
-        return None if self.written_at is None else Trait(self.value, self.written_at)
+        return None if self.written_at is None else Trait(self.value, self.written_at, self.lost_identifier)
 
 
 class ArchivedBefore(AnswerModel):
@@ -145,9 +134,7 @@ class ArchivedBefore(AnswerModel):
             traits=[
                 ArchivedFormerTrait(group=name.group, name=name.name)
                 if trait is None
-                else ArchivedFormerTrait(
-                    group=name.group, name=name.name, value=trait.value, written_at=trait.written_at
-                )
+                else ArchivedFormerTrait.model_validate(ArchivedTrait.of_domain(name, trait).model_dump())
                 for name, trait in before.traits.items()
             ],
             held=_mentions(sorted(before.held)),
@@ -157,12 +144,7 @@ class ArchivedBefore(AnswerModel):
         return Before(
             identifiers_of(self.lost),
             identifiers_of(self.retimed),
-            {
-                TraitName(each.group, each.name): None
-                if each.written_at is None
-                else Trait(each.value, each.written_at)
-                for each in self.traits
-            },
+            {TraitName(each.group, each.name): each.to_domain() for each in self.traits},
             frozenset(each.to_domain() for each in self.held),
         )
 
@@ -187,6 +169,8 @@ class ArchivedEvent(AnswerModel):
     has_ended: bool = IfTrue
     undone_by: UUID | None = None
     undid: list[UUID] = Field(default_factory=list, exclude_if=not_)
+    parts: list[ProfileId] = Field(default_factory=list, exclude_if=not_)
+    split_from: ProfileId | None = None
 
     @classmethod
     def of_domain(cls, number: int, event: Event) -> Self:
@@ -212,6 +196,8 @@ class ArchivedEvent(AnswerModel):
                 "has_ended": event.has_ended,
                 "undone_by": event.undone_by,
                 "undid": list(event.undid),
+                "parts": list(event.parts),
+                "split_from": event.split_from,
             }
         )
 
@@ -233,6 +219,8 @@ class ArchivedEvent(AnswerModel):
             self.has_ended,
             self.undone_by,
             tuple(self.undid),
+            tuple(self.parts),
+            self.split_from,
         )
 
 

@@ -8,8 +8,8 @@ from pydantic import AfterValidator, Field, ValidationError
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
-from profile_lookup.archives.wire.event import ArchivedActor, ArchivedEvent, ArchivedSeparation, Number
-from profile_lookup.archives.wire.person import ArchivedPerson, ProfileId, Time, ascending
+from profile_lookup.archives.wire.event import ArchivedEvent, ArchivedSeparation, Number
+from profile_lookup.archives.wire.person import ArchivedActor, ArchivedPerson, ProfileId, Time, ascending
 from profile_lookup.blocked_values.wire import BlockedValuesBody
 from profile_lookup.errors import RequestRefused
 from profile_lookup.identity.values.normalization_version import NormalizationVersion

@@ -1,14 +1,16 @@
-"""The identifiers and traits of a profile in an archive, with their times."""
+"""The identifiers and traits of a profile in an archive, with their times, and who asked for them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
+from operator import not_
 from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainSerializer
 from pydantic_core import PydanticCustomError
 
+from profile_lookup.identity.history.creation import Actor, ActorType
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.trait_definitions import MAX_NAME
@@ -46,6 +48,19 @@ Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME), Storable]
 Value = Annotated[str, Field(min_length=1, max_length=MAX_LENGTH), Storable]
 
 
+class ArchivedActor(AnswerModel):
+    type: ActorType
+    id: Annotated[str, Field(max_length=255, pattern="^[!-~]+$")]
+    line: Annotated[int, Field(ge=0)] | None = None
+
+    @classmethod
+    def of_domain(cls, actor: Actor | None) -> Self | None:
+        return None if actor is None else cls(type=actor.type, id=actor.id, line=actor.line)
+
+    def to_domain(self) -> Actor:
+        return Actor(self.type, self.id, self.line)
+
+
 class ArchivedIdentifier(AnswerModel):
     id_type: IdType
     value: Value
@@ -57,6 +72,20 @@ class ArchivedTrait(AnswerModel):
     name: Name
     value: Any
     written_at: Time
+    lost_identifier: bool = Field(default=False, exclude_if=not_)
+
+    @classmethod
+    def of_domain(cls, name: TraitName, trait: Trait) -> Self:
+        return cls(
+            group=name.group,
+            name=name.name,
+            value=trait.value,
+            written_at=trait.written_at,
+            lost_identifier=trait.lost_identifier,
+        )
+
+    def to_domain(self) -> Trait:
+        return Trait(self.value, self.written_at, self.lost_identifier)
 
 
 class ArchivedPerson(AnswerModel):
@@ -71,10 +100,7 @@ class ArchivedPerson(AnswerModel):
         return cls(
             id=profile.id,
             identifiers=archived_identifiers(profile.identifiers),
-            traits=[
-                ArchivedTrait(group=name.group, name=name.name, value=trait.value, written_at=trait.written_at)
-                for name, trait in profile.traits.items()
-            ],
+            traits=[ArchivedTrait.of_domain(name, trait) for name, trait in profile.traits.items()],
             **more,
         )
 
@@ -82,7 +108,7 @@ class ArchivedPerson(AnswerModel):
         return Profile(
             self.id,
             identifiers_of(self.identifiers),
-            {TraitName(each.group, each.name): Trait(each.value, each.written_at) for each in self.traits},
+            {TraitName(each.group, each.name): each.to_domain() for each in self.traits},
         )
 
 

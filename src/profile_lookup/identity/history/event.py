@@ -113,6 +113,8 @@ class Event:
     - `has_ended`: what is needed to undo it was deleted after the time for which history is kept
     - `undone_by`: the split that undid this join
     - `undid`: the joins that this split undid
+    - `parts`: the profiles that this split left, the earliest first; the event is that of the profile that was split
+    - `split_from`: the profile that was split; the event is that of another part
     """
 
     id: UUID
@@ -131,6 +133,8 @@ class Event:
     has_ended: bool = False
     undone_by: UUID | None = None
     undid: tuple[UUID, ...] = ()
+    parts: tuple[UUID, ...] = ()
+    split_from: UUID | None = None
 
     @property
     def participants(self) -> tuple[UUID, ...]:
@@ -154,14 +158,16 @@ class Event:
 
     @property
     def is_shown(self) -> bool:
-        """Whether anybody sees it. An event that changed nothing but times is kept for undo alone."""
+        """Whether anybody sees it. An event that changed nothing but times is kept for undo alone.
+
+        A join that was undone may have become one, as what its request did to its part.
+        """
         return bool(
             self.kind in {"created", "renormalized", "split", "importUndone", "erased", "storeSettingsChanged"}
             or self.added
             or self.removed
             or self.evicted
             or self.absorbed
-            or self.undone_by
             or any(True for _ in self.trait_changes())
         )
 
@@ -170,8 +176,9 @@ class Event:
         """What events of the same profile have in common that repeat each other, or None.
 
         Events repeat each other if they changed nothing but times and have the same content: one more tells nothing.
+        Those that were undone do not, since each of them says that it was.
         """
-        if self.is_shown:
+        if self.is_shown or self.undone_by is not None:
             return None
         request = self.request
         carried, traits = tuple(request.carried.items()), tuple(request.traits.items())

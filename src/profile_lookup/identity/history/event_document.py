@@ -13,7 +13,7 @@ from uuid import UUID
 from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.history.event import Before, Event, EventKind, Match, RecordedRequest, is_forgotten
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.identity.profile import Profile, Trait, TraitName
+from profile_lookup.identity.profile import Profile, Trait, TraitName, TraitValue
 from profile_lookup.identity.values.normalization import NormalizedValue
 
 Document = dict[str, Any]
@@ -31,7 +31,8 @@ def event_document(event: Event) -> Document:
       absorbed profile had as well
     - `w`: traits that were written; `p`: traits before, null if there was none
     - `r`: the rule; `k`: the participant that was addressed; `n`: held identifiers got the time of the write
-    - `x`: history has ended; `u`: the split that undid the join; `s`: the joins that a split undid; `o`: who asked
+    - `x`: history has ended; `u`: the split that undid the join; `o`: who asked
+    - `s`: the joins that a split undid; `q`: the profiles that it left; `f`: the profile from which it split this one
     """
     writer = _Writer(event)
     request, before = event.request, event.before
@@ -54,6 +55,8 @@ def event_document(event: Event) -> Document:
         "x": event.has_ended,
         "u": event.undone_by and short_id(event.undone_by),
         "s": event.undid and [short_id(each) for each in event.undid],
+        "q": event.parts and [short_id(each) for each in event.parts],
+        "f": event.split_from and short_id(event.split_from),
         "o": event.actor and _actor_document(event.actor),
     }
     return {"i": writer.identifiers} | {key: part for key, part in parts.items() if part}
@@ -102,6 +105,8 @@ def event_of_document(event_id: UUID, kind: EventKind, at: datetime, profile_id:
         has_ended="x" in document,
         undone_by=_long(document["u"]) if "u" in document else None,
         undid=tuple(map(_long, document.get("s", ()))),
+        parts=tuple(map(_long, document.get("q", ()))),
+        split_from=_long(document["f"]) if "f" in document else None,
     )
 
 
@@ -147,7 +152,12 @@ class _Writer:
 
     def traits(self, traits: Mapping[TraitName, Trait | None]) -> Document:
         return _grouped(
-            (name, None if trait is None else [trait.value, self._offset(trait.written_at)])
+            (
+                name,
+                None
+                if trait is None
+                else [trait.value, self._offset(trait.written_at), *([1] if trait.lost_identifier else ())],
+            )
             for name, trait in traits.items()
         )
 
@@ -176,10 +186,10 @@ class _Reader:
         return {each: self._time(offset) for each, offset in pairs if not is_forgotten(each)}
 
     def traits(self, grouped: Document) -> dict[TraitName, Trait | None]:
-        return {
-            name: None if held is None else Trait(held[0], self._time(held[1]))
-            for name, held in _ungrouped(grouped).items()
-        }
+        return {name: None if held is None else self._trait(*held) for name, held in _ungrouped(grouped).items()}
+
+    def _trait(self, value: TraitValue, offset: int, lost_identifier: int = 0) -> Trait:
+        return Trait(value, self._time(offset), bool(lost_identifier))
 
     def held_traits(self, grouped: Document) -> dict[TraitName, Trait]:
         return {name: trait for name, trait in self.traits(grouped).items() if trait is not None}

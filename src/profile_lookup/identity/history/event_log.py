@@ -9,9 +9,9 @@ from uuid import UUID
 from profile_lookup.identity.history.creation import Actor, Creation
 from profile_lookup.identity.history.event import NOTHING_WRITTEN, Event, EventKind, RecordedRequest, matches_of
 from profile_lookup.identity.history.event_derivation import event_of
-from profile_lookup.identity.history.forgetting import without_identifiers, without_traits
+from profile_lookup.identity.history.forgetting import without_identifiers, without_trait_values, without_traits
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.identity.profile import Profile, TraitName
+from profile_lookup.identity.profile import Profile, TraitName, TraitValue
 from profile_lookup.identity.resolution import Create, Merge, Resolution, Update, profiles_of
 from profile_lookup.identity.rules import IdentityResolutionSettings
 
@@ -28,11 +28,16 @@ def creation_event(profile: Profile, creation: Creation) -> Event:
 
 
 class Forgotten(NamedTuple):
-    """Identifiers and traits that a person lost. `profile_ids`: the profiles that had become this person by then."""
+    """What a person lost. `profile_ids`: the profiles that had become this person by then.
+
+    - `traits`: those of which all values are forgotten
+    - `values`: of a trait, one value is forgotten
+    """
 
     profile_ids: frozenset[UUID]
     identifiers: tuple[NormalizedIdentifier, ...]
-    traits: tuple[TraitName, ...]
+    traits: tuple[TraitName, ...] = ()
+    values: tuple[tuple[TraitName, TraitValue], ...] = ()
 
 
 class EventLog:
@@ -87,6 +92,8 @@ class EventLog:
             ),
             before,
         )
+        if values := _outlived_values(before, after):
+            self._forget(after.id, values=values)
 
     def record_removal(
         self,
@@ -123,14 +130,29 @@ class EventLog:
         self.events.append(event)
 
     def _forget(
-        self, profile_id: UUID, identifiers: Collection[NormalizedIdentifier], names: Collection[TraitName]
+        self,
+        profile_id: UUID,
+        identifiers: Collection[NormalizedIdentifier] = (),
+        names: Collection[TraitName] = (),
+        values: Collection[tuple[TraitName, TraitValue]] = (),
     ) -> None:
-        if not identifiers and not names:
+        if not identifiers and not names and not values:
             return
         for place in self._places[profile_id]:
-            self.events[place] = without_traits(without_identifiers(self.events[place], identifiers), names)
+            event = without_traits(without_identifiers(self.events[place], identifiers), names)
+            self.events[place] = without_trait_values(event, values)
         profile_ids = self._absorbed.get(profile_id, frozenset()) | {profile_id}
-        self.forgotten.append(Forgotten(profile_ids, tuple(identifiers), tuple(names)))
+        self.forgotten.append(Forgotten(profile_ids, tuple(identifiers), tuple(names), tuple(values)))
+
+
+def _outlived_values(before: Sequence[Profile], after: Profile) -> list[tuple[TraitName, TraitValue]]:
+    """Return the values of traits that have lost their identifiers, and now the traits have lost the values."""
+    return [
+        (name, trait.value)
+        for profile in before
+        for name, trait in profile.traits.items()
+        if trait.lost_identifier and (name not in after.traits or after.traits[name].value != trait.value)
+    ]
 
 
 def _shared(profiles: Sequence[Profile]) -> list[NormalizedIdentifier]:

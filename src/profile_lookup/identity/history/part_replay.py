@@ -25,6 +25,8 @@ class PartReplay:
 
     `participants` are the profiles before the first event, with their aliases. `withheld` identifiers are given to no
     part. `events` are the replayed events: each says what it did to its part, and belongs to that part's history.
+    `lost` are the identifiers that a part had before the first event and is not given back. An event that lost one at
+    that time still says so; what is left of them is in `lost`.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class PartReplay:
         self._split_id = split_id
         self.parts: dict[UUID, Profile] = {}
         self.events: list[Event] = []
+        self.lost: dict[UUID, Times] = {}
         self._holders: dict[NormalizedIdentifier, UUID] = {}
         self._part_of: dict[UUID, UUID] = {}
         # The IDs of the parts that a profile has become, by the one ID that the events have for it. Profiles that are
@@ -56,6 +59,9 @@ class PartReplay:
                 if each not in withheld and first.get(each, profile.id) == profile.id
             }
             self._put(replace(profile, identifiers=identifiers))
+            self.lost[profile.id] = {
+                each: added_at for each, added_at in profile.identifiers.items() if each not in identifiers
+            }
             self._part_of |= dict.fromkeys((profile.id, *aliases[profile.id]), profile.id)
 
     def ids_by_part(self) -> dict[UUID, set[UUID]]:
@@ -203,16 +209,15 @@ class PartReplay:
             kind,
             event.at,
             request,
-            parts,
-            after,
+            *self._as_they_were(event, parts, after),
             matched=matches_of(self._settings, _matched_in_order(event), parts),
             rule=event.rule if len(parts) > 1 else None,
             removed=event.removed,
             actor=event.actor,
             undone_by=self._split_id if is_undone else event.undone_by,
         )
-        if event.undid:
-            recorded = replace(recorded, undid=event.undid)
+        if event.kind == "split":
+            recorded = replace(recorded, undid=event.undid, parts=event.parts, split_from=event.split_from)
         if any(is_forgotten(each) for each in (*event.added, *event.evicted)):
             recorded = replace(
                 recorded,
@@ -221,11 +226,32 @@ class PartReplay:
             )
         self.events.append(recorded)
 
+    def _as_they_were(
+        self, event: Event, parts: Sequence[Profile], after: Profile
+    ) -> tuple[Sequence[Profile], Profile]:
+        """Return the parts before and after the event with what they had then and are not given back."""
+        lost = [self.lost.pop(part.id, {}) for part in parts]
+        if not any(lost):
+            return parts, after
+        before = [_with(part, times) for part, times in zip(parts, lost, strict=True)]
+        gone = {*event.removed, *event.evicted}
+        self.lost[after.id] = {
+            each: added_at
+            for times in reversed(lost)
+            for each, added_at in times.items()
+            if each not in gone and each not in after.identifiers
+        }
+        return before, _with(after, self.lost[after.id])
+
     def _put(self, part: Profile, before: Profile | None = None) -> None:
         """Set a part. `before` is the same part before its last event: what it held then is known already."""
         self.parts[part.id] = part
         new = set(part.identifiers).difference(before.identifiers if before else ())
         self._holders |= dict.fromkeys((each for each in new if self._settings.is_unique(each.id_type)), part.id)
+
+
+def _with(profile: Profile, identifiers: Times) -> Profile:
+    return replace(profile, identifiers={**profile.identifiers, **identifiers}) if identifiers else profile
 
 
 def _matched_in_order(event: Event) -> list[NormalizedIdentifier]:

@@ -1,7 +1,7 @@
 """A split undoes joins of a person: it replays the writes since then, and the joins that it names join nobody."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -25,11 +25,16 @@ _WITHIN_HISTORY = "a join within the time for which history is kept"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A person that a split leaves. `is_new`: no ID of the person before was its ID."""
+    """A person that a split leaves.
+
+    - `is_new`: no ID of the person before was its ID
+    - `lost`: what its history says that it has, and the split does not give back
+    """
 
     profile: Profile
     aliases: frozenset[UUID]
     is_new: bool
+    lost: Mapping[NormalizedIdentifier, datetime] = field(default_factory=dict)
 
     @property
     def ids(self) -> frozenset[UUID]:
@@ -158,7 +163,7 @@ def parts_of(replay: PartReplay, person: Person) -> Iterator[Part]:
         names = {each: counted for each, counted in person.profile.names.items() if each in part.identifiers}
         aliases = frozenset(ids[part_id] - {part_id})
         is_new = part_id not in {person.profile.id, *person.aliases}
-        yield Part(replace(part, names=names), aliases, is_new)
+        yield Part(replace(part, names=names), aliases, is_new, replay.lost.get(part_id, {}))
 
 
 def _configured(settings: IdentityResolutionSettings, is_defined: Callable[[TraitName], bool], event: Event) -> Event:

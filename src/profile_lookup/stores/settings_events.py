@@ -1,0 +1,33 @@
+"""Events of a store itself: what decides about identity in it has changed."""
+
+from uuid import UUID
+
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from profile_lookup.clock import CLOCK
+from profile_lookup.database.ids import new_id
+from profile_lookup.database.tables import event
+from profile_lookup.identity.history.creation import Actor
+from profile_lookup.identity.history.event import Event
+from profile_lookup.identity.history.event_document import event_document
+
+_NO_PROFILE = UUID(int=0)
+
+
+async def record_settings_change(connection: AsyncConnection, store_id: UUID, actor: Actor | None) -> None:
+    """Record that the settings of a store have changed, and who asked for it.
+
+    Whoever reads the feed needs two things: that the caller holds the lock on the store's rules, and that the
+    transaction has its ID, because it has written something, before the event draws its number.
+    """
+    changed = Event(new_id(), "storeSettingsChanged", CLOCK.now(), _NO_PROFILE, actor=actor)
+    await connection.execute(
+        insert(event).values(
+            store_id=store_id,
+            id=changed.id,
+            kind=changed.kind,
+            happened_at=changed.at,
+            document=event_document(changed),
+        )
+    )
