@@ -32,6 +32,7 @@ from profile_lookup.web import ids
 Contact = dict[str, str]
 
 START = datetime(2026, 1, 15, 10, 15, 30, 123456, tzinfo=UTC)
+KEY = Actor("key", "SK0123456789abcdef0123456789abcdef")
 TOGETHER = 300  # requests in a transaction
 
 
@@ -49,11 +50,9 @@ async def measure(url: str, people: int) -> dict[tuple[str, str], Size]:
     database = Database(url, pool_size=1)
     store = await make_store(database, DEFAULT_SETTINGS)
     of_import = ids.import_id(new_id())
-    for first, make_actor in (
-        (0, lambda _: Actor("key", "SK0123456789abcdef0123456789abcdef")),
-        (people, lambda line: Actor("import", of_import, 100_000 + line)),
-    ):
+    for first in (0, people):
         numbers = range(first, first + people)
+        actors = [Actor("import", of_import, 100_000 + each) if first else KEY for each in numbers]
         for days, contacts in enumerate(
             (
                 [_person(each) for each in numbers],
@@ -62,9 +61,7 @@ async def measure(url: str, people: int) -> dict[tuple[str, str], Size]:
                 [{"email": _person(each)["email"], "chat": f"visitor-{each}"} for each in numbers],
             )
         ):
-            await _write(
-                database, store, contacts, START + timedelta(days=days), [make_actor(each) for each in numbers]
-            )
+            await _write(database, store, contacts, START + timedelta(days=days), actors)
     async with database.statements() as connection:
         await connection.execute(text("vacuum event"))
         rows = (await connection.execute(_SIZES)).all()

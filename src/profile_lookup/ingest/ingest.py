@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -19,16 +18,12 @@ from profile_lookup.errors import (
 )
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.history.creation import Actor
-from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.newcomers import NewProfile, new_profile, newcomers
-from profile_lookup.identity.person_names import depend_on_names
-from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.profile_replay import ProfileReplay, SharedValue, Written
 from profile_lookup.identity.traits import read_traits
 from profile_lookup.ingest.evictions import log_evictions
 from profile_lookup.ingest.former_forms import Former, former_forms, with_stored_replaced
 from profile_lookup.ingest.identity_locks import Write, lock_and_gather, write_in_transaction
-from profile_lookup.ingest.locked_profiles import with_names
 from profile_lookup.ingest.new_profiles import copy_new_profiles
 from profile_lookup.ingest.writes import write
 from profile_lookup.stores.rules_cache import StoreRules
@@ -107,7 +102,7 @@ async def ingest(
         async def ingest_one(connection: AsyncConnection) -> Written:
             former = former_forms(store, change)
             candidates = await lock_and_gather(connection, store, [(*change.incoming, *former)], known)
-            replay = await _replay(connection, store, candidates, [(change, former)])
+            replay = ProfileReplay(store.settings, candidates, new_id, store.blocked_values)
             stored = with_stored_replaced(store, candidates, change, known, former)
             written = replay.apply(stored, requested_at, known, former, actor)
             await write(connection, store, replay.difference())
@@ -146,12 +141,7 @@ async def ingest_together(
     }
     candidates = await lock_and_gather(connection, store, requests.values())
     new = _to_copy(newcomers(store.settings, requests, candidates))
-    others = [
-        (change, former)
-        for number, ((change, _, _), former) in enumerate(fitting)
-        if isinstance(change, Change) and number not in new
-    ]
-    replay = await _replay(connection, store, candidates, others, new_profile_id)
+    replay = ProfileReplay(store.settings, candidates, new_profile_id, store.blocked_values)
     new_profiles: list[NewProfile] = []
     outcomes: list[Outcome] = []
     for number, (attempt, former) in enumerate(fitting):
@@ -170,27 +160,9 @@ async def ingest_together(
     return outcomes
 
 
-async def _replay(
-    connection: AsyncConnection,
-    store: StoreRules,
-    candidates: Sequence[Profile],
-    changes: Sequence[tuple[Change, Former]],
-    new_profile_id: Callable[[], UUID] = new_id,
-) -> ProfileReplay:
-    """Return the replay of locked profiles, with the names of their values if the changes can depend on these."""
-    former = {form for _, forms in changes for form in forms}
-    if depend_on_names(candidates, [change for change, _ in changes]) or _hold_any(candidates, former):
-        candidates = await with_names(connection, store, candidates)
-    return ProfileReplay(store.settings, candidates, new_profile_id, store.blocked_values)
-
-
 def _to_copy(new: set[int]) -> set[int]:
     """Return the newcomers if they are worth a COPY, else nobody: then they are replayed like the others."""
     return new if len(new) >= MIN_COPIED else set()
-
-
-def _hold_any(profiles: Iterable[Profile], identifiers: AbstractSet[NormalizedIdentifier]) -> bool:
-    return bool(identifiers) and any(profile.identifiers.keys() & identifiers for profile in profiles)
 
 
 def _log_shared_values(store: StoreRules, shared_values: Iterable[SharedValue]) -> None:
