@@ -103,14 +103,14 @@ _SIZES = text("""
         kind, document, octet_length(document::text) as document_size,
         -- The pointer to a row takes 4 bytes of its page.
         pg_column_size(event.*) + 4 as row,
-        pg_indexes_size('event') / count(*) over () as indexes
+        (select pg_indexes_size('event')) / count(*) over () as indexes
     from event where profile_id is not null
 """)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--people", type=int, default=3000)
+    parser.add_argument("--people", type=int, default=2000)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="postgres-") as directory:
         Path(directory).chmod(0o711)  # if root runs this, PostgreSQL runs as another user, who must be able to enter
