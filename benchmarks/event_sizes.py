@@ -25,14 +25,14 @@ from profile_lookup.database.migrations import migrate
 from profile_lookup.database.pool import Database
 from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
-from profile_lookup.ingest.attempts import Attempt
-from profile_lookup.ingest.ingest import change_of, ingest_together
+from profile_lookup.ingest.ingest import Attempt, change_of, ingest_together
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 
 Contact = dict[str, str]
 
 START = datetime(2026, 1, 15, 10, 15, 30, 123456, tzinfo=UTC)
+KEY = Actor("key", "SK0123456789abcdef0123456789abcdef")
 TOGETHER = 300  # requests in a transaction
 
 
@@ -50,10 +50,9 @@ async def measure(url: str, people: int) -> dict[tuple[str, str], Size]:
     database = Database(url, pool_size=1)
     store = await make_store(database, DEFAULT_SETTINGS)
     of_import = ids.import_id(new_id())
-    by_key = [Actor("key", "SK0123456789abcdef0123456789abcdef")] * people
-    by_import = [Actor("import", of_import, 100_000 + line) for line in range(people)]
-    for first, actors in ((0, by_key), (people, by_import)):
+    for first in (0, people):
         numbers = range(first, first + people)
+        actors = [Actor("import", of_import, 100_000 + each) if first else KEY for each in numbers]
         for days, contacts in enumerate(
             (
                 [_person(each) for each in numbers],
@@ -104,14 +103,14 @@ _SIZES = text("""
         kind, document, octet_length(document::text) as document_size,
         -- The pointer to a row takes 4 bytes of its page.
         pg_column_size(event.*) + 4 as row,
-        pg_indexes_size('event') / count(*) over () as indexes
+        (select pg_indexes_size('event')) / count(*) over () as indexes
     from event where profile_id is not null
 """)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--people", type=int, default=3000)
+    parser.add_argument("--people", type=int, default=2000)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="postgres-") as directory:
         Path(directory).chmod(0o711)  # if root runs this, PostgreSQL runs as another user, who must be able to enter

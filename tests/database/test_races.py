@@ -71,8 +71,8 @@ DRAW = (
     )
     returns table (
         profile_id uuid, is_locked boolean, identifier_types text[], identifier_values text[],
-        identifier_times timestamptz[], traits jsonb, created_at timestamptz, is_as_created boolean, created_by text,
-        separations jsonb
+        identifier_times timestamptz[], identifier_names text[], traits jsonb, created_at timestamptz,
+        is_as_created boolean, created_by text, separations jsonb
     )
     language plpgsql volatile as $$
     begin

@@ -10,7 +10,7 @@ import pytest
 from profile_lookup.errors import TraitsRefused
 from profile_lookup.identity.blocked_values import BlockedValues
 from profile_lookup.identity.change import Change
-from profile_lookup.identity.person_names import MAX_NAMES, count, depend_on_names, held_name, written_name
+from profile_lookup.identity.person_names import MAX_NAMES, count, held_name, written_name
 from profile_lookup.identity.profile import Profile, Trait
 from profile_lookup.identity.profile_replay import ProfileReplay, SharedValue
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
@@ -173,21 +173,3 @@ def test_an_allowed_value_counts_no_names_of_those_whom_it_joins() -> None:
         written("email:a@x", "phone:+13175550001"),
     )
     assert [each for _, each in replay.difference().names] == [identifier("phone:+13175550001")]
-
-
-def test_names_matter_only_if_they_may_differ() -> None:
-    ada = Profile(UUID(int=1), {identifier("email:a@x"): NOW}, {contact("firstName"): Trait("Ada", NOW)})
-    nobody = Profile(UUID(int=2), {}, {})
-    same, other, nameless = written(first="ADA"), written(first="Bo"), written("email:a@x")
-    assert depend_on_names([ada], [other])
-    assert depend_on_names([ada], [same, other])
-    assert depend_on_names([ada, nobody], [same])
-    bo = Profile(UUID(int=3), {identifier("phone:+13175550001"): NOW}, {contact("firstName"): Trait("Bo", NOW)})
-    joining = written("email:a@x", "phone:+13175550001")
-    assert depend_on_names([ada, bo], [joining, nameless])
-    assert depend_on_names([ada, bo], [nameless])  # it may be addressed to the other one
-    assert not depend_on_names([ada, bo], [nameless, nameless])
-    assert not depend_on_names([ada, nobody], [joining])
-    assert not depend_on_names([ada], [same, same, nameless])
-    assert not depend_on_names([ada, nobody], [nameless])
-    assert not depend_on_names([], [other])

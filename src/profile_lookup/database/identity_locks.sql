@@ -168,6 +168,7 @@ returns table (
     identifier_types text[],
     identifier_values text[],
     identifier_times timestamptz[],
+    identifier_names text[],
     traits jsonb,
     created_at timestamptz,
     is_as_created boolean,
@@ -226,10 +227,13 @@ begin
     -- `is not distinct from` lets no index be searched by the store alone; see `identifier` in tables.py.
     return query
     select
-        holder.id, holder.id = any (locked), held.types, held.vals, held.times, described.*
+        holder.id, holder.id = any (locked), held.types, held.vals, held.times, held.names, described.*
     from (select distinct h.id from unnest(holders) as h (id)) holder
     cross join lateral (
-        select array_agg(i.id_type) as types, array_agg(i.value) as vals, array_agg(i.added_at) as times
+        select
+            array_agg(i.id_type) as types, array_agg(i.value) as vals, array_agg(i.added_at) as times,
+            -- As text, since arrays of several lengths do not fit in an array.
+            case when bool_or(i.names is not null) then array_agg(cast(i.names as text)) end as names
         from identifier i where i.store_id is not distinct from in_store and i.profile_id = holder.id
     ) held
     cross join lateral (

@@ -31,7 +31,8 @@ begin
 
     changed := case when tg_op = 'DELETE' then old else new end;
     if not exists (select from profile p where p.store_id = changed.store_id and p.id = changed.profile_id) then
-        return null;  -- whoever merged or erased it deletes its suspects
+        delete from suspect s where s.store_id = changed.store_id and s.profile_id = changed.profile_id;
+        return null;  -- it was merged or erased
     end if;
     delete from suspect s
     where s.store_id = changed.store_id and s.profile_id = changed.profile_id and s.reason = 'sharedValue'

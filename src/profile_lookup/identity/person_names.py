@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from unicodedata import normalize
 
-from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile, Trait, TraitName, TraitValue
 from profile_lookup.identity.trait_definitions import CONTACT
@@ -107,20 +106,6 @@ def joined_names(
             if value in profile.identifiers:
                 names[value] = united(names.get(value, ()), profile.names.get(value, first))
     return {value: united(counted, tuple(held.values())) for value, counted in names.items()}
-
-
-def depend_on_names(profiles: Collection[Profile], changes: Collection[Change]) -> bool:
-    """Return whether the counted names of the profiles' values may matter when the changes are applied.
-
-    That is so if a name is written that some of the profiles do not have, or if profiles with different names may join.
-    A single value joins nobody to a profile, unless its request is addressed to another one.
-    """
-    written = {written_name(change.traits) for change in changes} - {None}
-    if written and any({held_name(profile.traits)} != written for profile in profiles):
-        return True
-    if len(changes) > 1 and not any(len(change.incoming) > 1 for change in changes):
-        return False
-    return len({held_name(profile.traits) for profile in profiles} - {None}) >= MIN_NAMES
 
 
 def _name(part_of: Callable[[TraitName], object]) -> str | None:

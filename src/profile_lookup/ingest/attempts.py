@@ -1,7 +1,6 @@
 """Attempts: the changes of many requests, which are resolved one after the other, and written together."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -12,7 +11,6 @@ from profile_lookup.identity.change import Change
 from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.newcomers import NewProfile, new_profile, newcomers
-from profile_lookup.identity.person_names import depend_on_names
 from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.profile_replay import ProfileReplay, Written
 from profile_lookup.ingest.former_forms import Former, former_forms
@@ -32,9 +30,6 @@ MIN_COPIED = 50
 
 Gather = Callable[[Iterable[Iterable[NormalizedIdentifier]]], Awaitable[list[Profile]]]
 """Returns the profiles on which the decision about some requests can depend, given the identifiers of each request."""
-
-AddNames = Callable[[Sequence[Profile]], Awaitable[list[Profile]]]
-"""Returns profiles with the counted names of their identifiers."""
 
 
 class Attempt(NamedTuple):
@@ -80,7 +75,6 @@ async def resolve_together(
     store: StoreRules,
     attempts: Iterable[Attempt],
     gather: Gather,
-    add_names: AddNames,
     max_keys: int = MAX_KEYS_TOGETHER,
     new_profile_id: Callable[[], UUID] = new_id,
 ) -> Resolved:
@@ -88,7 +82,7 @@ async def resolve_together(
 
     Those fit that together have at most `max_keys` identifiers and earlier forms of these. The iterable is read only up
     to the first attempt that does not fit. An attempt that fails changes nothing. `new_profile_id` returns the ID of
-    each new profile, and of each merge. Raises what `gather` and `add_names` raise.
+    each new profile, and of each merge. Raises what `gather` raises.
     """
     fitting = list(_take_fitting(store, attempts, max_keys))
     requests = {
@@ -98,13 +92,6 @@ async def resolve_together(
     }
     candidates = await gather(requests.values())
     new = _to_copy(newcomers(store.settings, requests, candidates))
-    others = [
-        (change, former)
-        for number, ((change, _, _), former) in enumerate(fitting)
-        if isinstance(change, Change) and number not in new
-    ]
-    if depends_on_names(candidates, others):
-        candidates = await add_names(candidates)
     replay = ProfileReplay(store.settings, candidates, new_profile_id, store.blocked_values)
     new_profiles: list[NewProfile] = []
     outcomes: list[Outcome] = []
@@ -116,12 +103,6 @@ async def resolve_together(
             new_profiles.append(profile)
             outcomes.append(Written("created", profile.id))
     return Resolved(outcomes, candidates, new_profiles, replay, len(new_profiles) < len(requests))
-
-
-def depends_on_names(candidates: Sequence[Profile], changes: Sequence[tuple[Change, Former]]) -> bool:
-    """Return whether the counted names of the candidates' values can matter to the changes."""
-    former = {form for _, forms in changes for form in forms}
-    return depend_on_names(candidates, [change for change, _ in changes]) or _hold_any(candidates, former)
 
 
 def refusal_of(change: Change) -> TraitsRefused | None:
@@ -136,10 +117,6 @@ def refusal_of(change: Change) -> TraitsRefused | None:
 def _to_copy(new: set[int]) -> set[int]:
     """Return the newcomers if they are worth a COPY, else nobody: then they are replayed like the others."""
     return new if len(new) >= MIN_COPIED else set()
-
-
-def _hold_any(profiles: Iterable[Profile], identifiers: AbstractSet[NormalizedIdentifier]) -> bool:
-    return bool(identifiers) and any(profile.identifiers.keys() & identifiers for profile in profiles)
 
 
 def _take_fitting(store: StoreRules, attempts: Iterable[Attempt], max_keys: int) -> Iterator[tuple[Attempt, Former]]:

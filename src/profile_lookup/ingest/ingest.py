@@ -19,14 +19,12 @@ from profile_lookup.ingest.attempts import (
     MAX_KEYS_TOGETHER,
     Attempt,
     Outcome,
-    depends_on_names,
     refusal_of,
     resolve_together,
 )
 from profile_lookup.ingest.evictions import log_evictions
 from profile_lookup.ingest.former_forms import former_forms, with_stored_replaced
 from profile_lookup.ingest.identity_locks import Write, lock_and_gather, write_in_transaction
-from profile_lookup.ingest.locked_profiles import with_names
 from profile_lookup.ingest.new_profiles import copy_new_profiles
 from profile_lookup.ingest.writes import write
 from profile_lookup.stores.rules_cache import StoreRules
@@ -71,8 +69,6 @@ async def ingest(
         async def ingest_one(connection: AsyncConnection) -> Written:
             former = former_forms(store, change)
             candidates = await lock_and_gather(connection, store, [(*change.incoming, *former)], known)
-            if depends_on_names(candidates, [(change, former)]):
-                candidates = await with_names(connection, store, candidates)
             replay = ProfileReplay(store.settings, candidates, new_id, store.blocked_values)
             stored = with_stored_replaced(store, candidates, change, known, former)
             written = replay.apply(stored, requested_at, known, former, actor)
@@ -105,8 +101,7 @@ async def ingest_together(
     and of each merge. Raises `RulesChanged` or `CandidateMoved`, as `lock_and_gather` does.
     """
     gather = partial(lock_and_gather, connection, store)
-    add_names = partial(with_names, connection, store)
-    resolved = await resolve_together(store, attempts, gather, add_names, max_keys, new_profile_id)
+    resolved = await resolve_together(store, attempts, gather, max_keys, new_profile_id)
     on_resolved(resolved.outcomes)
     if resolved.new_profiles:
         await copy_new_profiles(connection, store.settings, store.id, resolved.new_profiles)

@@ -1,7 +1,6 @@
 """The profiles as they are while their locks are held: see `identity_locks.py`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -25,22 +24,13 @@ async def profiles_with(connection: AsyncConnection, store: StoreRules, profile_
     return [locked_profile_of(row, store.trait_groups) for row in rows]
 
 
-async def with_names(connection: AsyncConnection, store: StoreRules, profiles: Sequence[Profile]) -> list[Profile]:
-    """Return locked profiles with the counted names of their identifiers."""
-    parameters = {"store_id": store.id, "profile_ids": [profile.id for profile in profiles]}
-    names: dict[UUID, dict[NormalizedIdentifier, tuple[int, ...]]] = {}
-    for row in await connection.execute(_NAMES, parameters):
-        identifier = NormalizedIdentifier(row.id_type, NormalizedValue(row.value))
-        names.setdefault(row.profile_id, {})[identifier] = tuple(row.names)
-    return [replace(each, names=names[each.id]) if each.id in names else each for each in profiles]
-
-
 def locked_profile_of(row: Row[Any], groups: Mapping[str, TraitGroup]) -> Profile:
     """Return the profile of a row, with what else a write must know of it."""
     return Profile(
         row.profile_id,
         _identifiers_of(row),
         _traits_of(row, groups),
+        _names_of(row),
         separations=NOT_SEPARATED if row.separations is None else separations_of(row.separations),
         creation=Creation(row.created_at, actor_of(row.created_by)) if row.is_as_created else None,
     )
@@ -54,6 +44,18 @@ def profile_of(row: Row[Any], groups: Mapping[str, TraitGroup]) -> Profile:
 def _identifiers_of(row: Row[Any]) -> dict[NormalizedIdentifier, datetime]:
     identifiers = zip(row.identifier_types or (), row.identifier_values or (), row.identifier_times or (), strict=True)
     return {NormalizedIdentifier(id_type, NormalizedValue(value)): added_at for id_type, value, added_at in identifiers}
+
+
+def _names_of(row: Row[Any]) -> dict[NormalizedIdentifier, tuple[int, ...]]:
+    """Return the counted names of those identifiers that have any, from PostgreSQL's text of arrays."""
+    if row.identifier_names is None:
+        return {}
+    identifiers = zip(row.identifier_types, row.identifier_values, row.identifier_names, strict=True)
+    return {
+        NormalizedIdentifier(id_type, NormalizedValue(value)): tuple(map(int, names.strip("{}").split(",")))
+        for id_type, value, names in identifiers
+        if names is not None
+    }
 
 
 def _traits_of(row: Row[Any], groups: Mapping[str, TraitGroup]) -> dict[TraitName, Trait]:
@@ -72,7 +74,7 @@ def is_defined(groups: Mapping[str, TraitGroup], name: TraitName) -> bool:
 _PROFILES = text("""
     select
         sought.id as profile_id, described.*, held.types as identifier_types, held.vals as identifier_values,
-        held.times as identifier_times
+        held.times as identifier_times, held.names as identifier_names
     from unnest(cast(:profile_ids as uuid[])) as sought (id)
     cross join lateral (
         select
@@ -82,18 +84,9 @@ _PROFILES = text("""
         offset 0
     ) described
     cross join lateral (
-        select array_agg(i.id_type) as types, array_agg(i.value) as vals, array_agg(i.added_at) as times
+        select
+            array_agg(i.id_type) as types, array_agg(i.value) as vals, array_agg(i.added_at) as times,
+            case when bool_or(i.names is not null) then array_agg(cast(i.names as text)) end as names
         from identifier i where i.store_id is not distinct from :store_id and i.profile_id = sought.id
     ) held
-""")
-
-# The lateral subquery with its offset is one index probe per profile, whatever the planner believes of the tables.
-_NAMES = text("""
-    select known.*
-    from unnest(cast(:profile_ids as uuid[])) as sought (profile_id)
-    cross join lateral (
-        select i.profile_id, i.id_type, i.value, i.names from identifier i
-        where i.store_id is not distinct from :store_id and i.profile_id = sought.profile_id and i.names is not null
-        offset 0
-    ) known
 """)

@@ -39,7 +39,7 @@ from profile_lookup.identity_settings.queries import refuse_contradictions, repl
 from profile_lookup.ingest.evictions import log_evictions
 from profile_lookup.ingest.identity_locks import lock_and_gather
 from profile_lookup.ingest.large_profiles import recount_identifiers
-from profile_lookup.ingest.locked_profiles import profiles_with, with_names
+from profile_lookup.ingest.locked_profiles import profiles_with
 from profile_lookup.ingest.removals import difference_of_losses, difference_of_removals
 from profile_lookup.ingest.writes import write
 from profile_lookup.jobs.identifier_reader import separations_of_people
@@ -213,7 +213,6 @@ async def _merge(
     profiles = []
     for profile_id in sorted(profile_ids):
         profiles += await lock_and_gather(connection, store, known=profile_id)
-    profiles = await with_names(connection, store, profiles)
     now = CLOCK.now()
     became = [renormalized(change.after, change.renormalized, profile) for profile in profiles]
     identifiers, traits = combined(change.after, became, Change(), now)

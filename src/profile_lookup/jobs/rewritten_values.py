@@ -26,7 +26,6 @@ from profile_lookup.identity.profile_replay import ProfileReplay, Written
 from profile_lookup.identity.renormalization import collisions_of, forms_by_holder, lost_values, rewritten
 from profile_lookup.ingest.forgetting import rewrite_events
 from profile_lookup.ingest.identity_locks import lock_and_gather
-from profile_lookup.ingest.locked_profiles import with_names
 from profile_lookup.ingest.removals import difference_of_losses, difference_of_removals
 from profile_lookup.ingest.writes import write
 from profile_lookup.stores.rules_cache import StoreRules
@@ -56,7 +55,7 @@ async def rewrite_unique(
     but the one that had a value first lose it.
     """
     forms = [form for each in held for form in (each.stored.identifier, each.today) if form is not None]
-    profiles = await with_names(connection, store, await lock_and_gather(connection, store, [forms]))
+    profiles = await lock_and_gather(connection, store, [forms])
     blocked = {each.stored.identifier for each in held if each.today is None}
     kept = []
     for profile in profiles:
@@ -143,7 +142,7 @@ async def rewrite_shared(
 async def _locked_holder(connection: AsyncConnection, store: StoreRules, profile_id: UUID) -> Profile | None:
     """Lock and return the profile, or the one that it was merged into meanwhile; None if it was erased."""
     try:
-        (profile,) = await with_names(connection, store, await lock_and_gather(connection, store, known=profile_id))
+        (profile,) = await lock_and_gather(connection, store, known=profile_id)
     except ProfileMoved as moved:
         return await _locked_holder(connection, store, moved.canonical_id)
     except ProfileNotFound:
