@@ -67,6 +67,19 @@ async def test_profiles_that_the_import_joined_are_split_and_nobody_is_kept_apar
     assert await make_profile(client, store_id, email="ann@example.com", phone="+13175550001") == ann
 
 
+async def test_rows_that_repeat_what_others_had_written_leave_the_times_as_they_were(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    """Of writes that repeat each other, history keeps the first and the last; here, the first is not the import's."""
+    for _ in range(2):
+        await make_profile(client, store_id, email="ann@example.com", firstName="Ann")
+    before = await exported(database, store_id)
+    import_id = await import_of(client, store_id, *["ann@example.com,,Ann"] * 3)
+    assert await exported(database, store_id) != before
+    await undone(client, store_id, import_id)
+    assert await exported(database, store_id) == before
+
+
 async def test_a_dry_run_finds_the_same_and_changes_nothing(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
