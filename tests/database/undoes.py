@@ -20,6 +20,7 @@ from tests.identity.building import identifiers
 
 IMPORT = ids.import_id(UUID(int=1))
 ROW = Actor("import", IMPORT, 2)
+BEGAN_AT = datetime.now(UTC)
 
 
 async def write(database: Database, store: StoreRules, *carried: str, actor: Actor | None = None) -> UUID:
@@ -29,7 +30,10 @@ async def write(database: Database, store: StoreRules, *carried: str, actor: Act
 
 async def undo(database: Database, store: StoreRules, *, is_dry_run: bool = False) -> Job:
     """Undo the import, and return the job that did it."""
-    job_input = {"import_id": IMPORT, "is_dry_run": is_dry_run, "after": 0, "until": HIGHEST_NUMBER}
+    job_input = {
+        "import_id": IMPORT, "began_at": BEGAN_AT.isoformat(), "is_dry_run": is_dry_run,
+        "after": 0, "until": HIGHEST_NUMBER,
+    }  # fmt: skip
     kind = OperationKind.UNDO_IMPORT
     async with database.transaction() as connection:
         await enqueue(connection, store.account_id, store.id, kind=kind, job_input=job_input)

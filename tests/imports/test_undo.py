@@ -8,7 +8,7 @@ import pytest
 from profile_lookup.database.pool import Database
 from tests.conftest import change_settings, look_up, make_profile
 from tests.database.archived_stores import exported
-from tests.history.splits import stored_profile
+from tests.history.splits import joins_of, parts_after, stored_profile
 from tests.imports.conftest import create, imported, path_of
 from tests.imports.undos import undo_path, undone
 
@@ -65,6 +65,19 @@ async def test_profiles_that_the_import_joined_are_split_and_nobody_is_kept_apar
     separations = await client.get(f"/v1/Stores/{store_id}/Profiles/{ann}/Separations")
     assert separations.json()["separations"] == []
     assert await make_profile(client, store_id, email="ann@example.com", phone="+13175550001") == ann
+
+
+async def test_rows_that_repeat_what_others_had_written_leave_the_times_as_they_were(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    """Of writes that repeat each other, history keeps the first and the last; here, the first is not the import's."""
+    for _ in range(2):
+        await make_profile(client, store_id, email="ann@example.com", firstName="Ann")
+    before = await exported(database, store_id)
+    import_id = await import_of(client, store_id, *["ann@example.com,,Ann"] * 3)
+    assert await exported(database, store_id) != before
+    await undone(client, store_id, import_id)
+    assert await exported(database, store_id) == before
 
 
 async def test_a_dry_run_finds_the_same_and_changes_nothing(
@@ -150,3 +163,44 @@ async def test_an_import_that_has_not_ended_cannot_be_undone(client: httpx.Async
     refused = await client.post(undo_path(store_id, created["importId"]), json={})
     assert (refused.status_code, refused.json()["code"]) == (409, 20409)
     assert (await client.post(f"{path_of(store_id, created)}/Undo?dryRun=true", json={})).status_code == 400
+
+
+async def test_the_feed_and_the_events_of_a_profile_tell_of_the_undo(client: httpx.AsyncClient, store_id: str) -> None:
+    ann = await make_profile(client, store_id, email="ann@example.com", firstName="Ann")
+    bob = await make_profile(client, store_id, phone="+13175550001", firstName="Bob")
+    import_id = await import_of(client, store_id, "ann@example.com,+13175550001,Both", "c@example.com,,Cy")
+    (cy,) = await look_up(client, store_id, "email", "c@example.com")
+    path = f"/v1/Stores/{store_id}"
+    follower = (await client.get(f"{path}/Events")).json()["meta"]["nextToken"]
+    await undone(client, store_id, import_id)
+    feed = (await client.get(f"{path}/Events", params={"after": follower})).json()["events"]
+    assert {(each["kind"], each["profileId"]) for each in feed} == {("erased", cy), ("split", ann), ("split", bob)}
+    assert {each["actor"]["type"] for each in feed} == {"operation"}
+    events = (await client.get(f"{path}/Profiles/{ann}/Events")).json()["events"]
+    assert [each["kind"] for each in events] == ["split", "created"]
+
+
+async def test_an_import_that_is_undone_makes_nobody_a_suspect(client: httpx.AsyncClient, store_id: str) -> None:
+    await make_profile(client, store_id, email="office@example.com", firstName="Ann")
+    await make_profile(client, store_id, email="office@example.com", firstName="Anna")
+    suspects = f"/v1/Stores/{store_id}/Suspects"
+    before = (await client.get(suspects)).json()["suspects"]
+    import_id = await import_of(client, store_id, *(f"office@example.com,,Name {each}" for each in range(9)))
+    assert (await client.get(suspects)).json()["suspects"] != before
+    await undone(client, store_id, import_id)
+    assert (await client.get(suspects)).json()["suspects"] == before
+
+
+async def test_what_an_undone_split_had_made_of_a_row_is_erased(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    """The row had joined Ann, and somebody split it off: it is a profile of its own, which only the import made."""
+    ann = await make_profile(client, store_id, email="ann@example.com", firstName="Ann")
+    import_id = await import_of(client, store_id, "ann@example.com,+13175550001,Bob")
+    (join,) = await joins_of(database, ann)
+    first, second = await parts_after(client, store_id, ann, [join])
+    assert first["id"] == ann
+    results = await undone(client, store_id, import_id)
+    assert {"outcome": "erased", "profiles": [second["id"]]} in results
+    traits, _ = await stored_profile(client, store_id, ann)
+    assert traits["Contact"] == {"email": "ann@example.com", "firstName": "Ann"}

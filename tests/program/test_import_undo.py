@@ -117,7 +117,7 @@ async def test_the_store_is_what_it_was_but_for_what_others_wrote_meanwhile(
     print(f"{ROWS:,} rows: {imported_in:.1f} s; tried and undone: {undone_in:.1f} s, {peak / MIB:.0f} MiB")  # noqa: T201
     print(done.stdout)  # noqa: T201
     assert peak < MAX_MEMORY
-    known = ROWS // 3
+    known = len(range(0, ROWS, 3))
     erased, split, restored, left = _counts(done.stdout)
     assert (erased, left) == (ROWS - known, 0)
     assert split + restored >= known * 9 // 10
@@ -149,7 +149,7 @@ def _compare_but_for_the_city(before: bytes, after: bytes) -> None:
     assert (other.identifiers, other.aliases) == (one.identifiers, one.aliases)
 
 
-@pytest.mark.parametrize(("table", "erased"), [("identifier", 0), ("alias", ROWS - ROWS // 3)])
+@pytest.mark.parametrize(("table", "erased"), [("identifier", 0), ("alias", ROWS - len(range(0, ROWS, 3)))])
 async def test_an_undo_that_is_killed_goes_on_when_the_command_is_run_again(
     database: Database,
     database_url: str,

@@ -69,8 +69,8 @@ async def list_profile_events(
     scope = ("events", str(store.id), str(addressed.id))
     found = await fetch_page(snapshot, query, queries.EVENTS_KEY, page, tokens, *scope)
     shown = [each.event for each in numbered_events(found.rows) if each.event.is_shown]
-    if created is not None:  # then nothing else has happened
-        shown.append(created)
+    if created is not None:  # then nothing else has happened, but perhaps an import was undone
+        shown.insert(0 if page.order == "ASC" else len(shown), created)
     meta = found.meta.model_copy(update={"page_size": len(shown)})
     return EventList(events=[EventAnswer.of_domain(each) for each in shown], meta=meta)
 

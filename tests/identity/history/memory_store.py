@@ -12,7 +12,7 @@ from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.history.event import Event
 from profile_lookup.identity.history.event_log import EventLog, Forgotten, creation_event
 from profile_lookup.identity.history.forgetting import without_identifiers, without_traits
-from profile_lookup.identity.history.import_undo import first_event
+from profile_lookup.identity.history.import_undo import UndoneImport, first_event
 from profile_lookup.identity.history.separations import Separation, of_person, parted
 from profile_lookup.identity.history.split_events import events_of_split
 from profile_lookup.identity.history.splitting import Person, Split, identifiers_that_may_return, split
@@ -180,9 +180,10 @@ class MemoryStore:
     def undo_import(self, import_id: str) -> dict[UUID, Undone]:
         """Undo an import, and return what became of each person that it had changed."""
         self.number += 1
-        undo = ImportUndo(self.settings, import_id, UUID(int=self.number))
+        undone_import = UndoneImport(import_id, at(0))
+        undo = ImportUndo(self.settings, undone_import, UUID(int=self.number))
         everybody = [self.person(profile_id) for profile_id in self.profiles]
-        people = {each.profile.id: each for each in everybody if first_event(each, import_id)}
+        people = {each.profile.id: each for each in everybody if first_event(each, undone_import)}
         holders = {
             each: profile.id
             for profile in self.profiles.values()

@@ -17,9 +17,9 @@ from profile_lookup.errors import ProfileLookupError
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.history.earlier_states import states_before
 from profile_lookup.identity.history.event import Event
-from profile_lookup.identity.history.import_undo import first_event
+from profile_lookup.identity.history.import_undo import UndoneImport, first_event
 from profile_lookup.identity.rules import IdentityResolutionSettings
-from tests.identity.building import identifiers
+from tests.identity.building import at, identifiers
 from tests.identity.history.memory_store import DoneWrite, MemoryStore, model_state, numbered, replayed_on
 from tests.identity.history.random_writes import (
     ALL_SETTINGS,
@@ -180,7 +180,7 @@ def test_nothing_of_the_import_is_left_and_nothing_of_the_others_is_lost(name: s
         for profile in store.profiles.values():
             assert profile.id == min(store.ids_of(profile.id))
             person = store.person(profile.id)
-            assert (first_event(person, IMPORT) is not None) == (profile.id in as_they_are)
+            assert (first_event(person, UndoneImport(IMPORT, at(0))) is not None) == (profile.id in as_they_are)
             states_before(person.events, profile)  # its history can be walked back
         held = Counter(each for profile in store.profiles.values() for each in profile.identifiers)
         assert all(count == 1 for each, count in held.items() if rules.is_unique(each.id_type))

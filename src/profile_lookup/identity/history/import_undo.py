@@ -5,7 +5,8 @@ It replays what others wrote, as a split does, but leaves out the writes of the 
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from datetime import datetime
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from profile_lookup.identity.history.creation import Creation
@@ -66,10 +67,20 @@ class PersonWithoutImport:
             yield outcome, [part.profile.id for part in self.parts], "; ".join(reasons) or None
 
 
+class UndoneImport(NamedTuple):
+    """An import, by its wire ID. None of its writes has a time before `began_at`."""
+
+    id: str
+    began_at: datetime
+
+    def wrote(self, event: Event) -> bool:
+        return event.actor is not None and event.actor.type == "import" and event.actor.id == self.id
+
+
 def without_import(
     settings: IdentityResolutionSettings,
     person: Person,
-    import_id: str,
+    undone: UndoneImport,
     undo_id: UUID,
     withheld: Collection[NormalizedIdentifier] = (),
     is_defined: Callable[[TraitName], bool] = lambda _: True,
@@ -79,39 +90,39 @@ def without_import(
     `withheld` are identifiers that no part gets. A part is new if the import made it and others have written to it
     since: it has what they wrote. Raises `StaysAsItIs`.
     """
-    first = _first_place(person.events, import_id)
+    first = _first_place(person.events, undone)
     if any(event.has_ended for event in person.events[first:]):
         raise StaysAsItIs(HISTORY_ENDED)
     replay, since = replay_since(settings, person, first, withheld, undo_id, is_defined)
     before = list(replay.parts.values())
     for event in since:
-        if _is_of(import_id, event):
+        if undone.wrote(event):
             replay.leave_out(event)
         else:
             replay.apply(event, is_undone=False)
-    made = {event.profile_id for event in since if event.kind == "created" and _is_of(import_id, event)}
+    made = {event.profile_id for event in since if event.kind == "created" and undone.wrote(event)}
     parts = [replace(part, is_new=part.profile.id in made) for part in parts_of(replay, person)]
     if any(part.is_new and not part.profile.identifiers for part in parts):
         raise StaysAsItIs(NOT_IDENTIFIED)
-    names = _names_left(person, import_id, [*before, *(part.profile for part in parts)])
+    names = _names_left(person, undone, [*before, *(part.profile for part in parts)])
     left = frozenset[UUID]().union(*(part.ids for part in parts))
     return PersonWithoutImport(
         tuple(replace(part, profile=replace(part.profile, names=_held(names, part.profile))) for part in parts),
         (*person.events[:first], *replay.events),
         (person.aliases | {person.profile.id}) - left,
-        any(_is_write_of_others(import_id, event) for event in since),
+        any(_is_write_of_others(undone, event) for event in since),
     )
 
 
-def identifiers_of_undo(person: Person, import_id: str) -> set[NormalizedIdentifier]:
+def identifiers_of_undo(person: Person, undone: UndoneImport) -> set[NormalizedIdentifier]:
     """Return the identifiers that a part can get when the import is undone, and that the person does not have."""
-    since = person.events[_first_place(person.events, import_id) :]
+    since = person.events[_first_place(person.events, undone) :]
     return {each for event in since for each in identifiers_of(event)} - person.profile.identifiers.keys()
 
 
-def first_event(person: Person, import_id: str) -> Event | None:
+def first_event(person: Person, undone: UndoneImport) -> Event | None:
     """Return the first event that the import left in the person's history, or None if there is none any more."""
-    return next((event for event in person.events if _is_of(import_id, event)), None)
+    return next(filter(undone.wrote, person.events), None)
 
 
 def _creation_of(profile: Profile, event: Event) -> Creation | None:
@@ -121,20 +132,30 @@ def _creation_of(profile: Profile, event: Event) -> Creation | None:
     return creation if is_unchanged and creation_event(profile, creation) == event else None
 
 
-def _first_place(events: Sequence[Event], import_id: str) -> int:
-    return next((place for place, event in enumerate(events) if _is_of(import_id, event)), len(events))
+def _first_place(events: Sequence[Event], undone: UndoneImport) -> int:
+    """Return the place of the event from which on the person is replayed: the import's first one, or an earlier one.
+
+    Of writes that repeat each other, only the first and the last have events. If one of the import's that is not known
+    any more gave traits its time, they get back the time of the first.
+    """
+    times = {event.at for event in events}
+    first = len(events)
+    for place, event in reversed([*enumerate(events)]):
+        if undone.wrote(event):
+            first = place
+            content = event.repeated_content
+            before = (trait.written_at for trait in event.before.traits.values() if trait is not None)
+            if content is not None and any(at >= undone.began_at and at not in times for at in before):
+                first = next(place for place, each in enumerate(events) if each.repeated_content == content)
+    return first
 
 
-def _is_of(import_id: str, event: Event) -> bool:
-    return event.actor is not None and event.actor.type == "import" and event.actor.id == import_id
-
-
-def _is_write_of_others(import_id: str, event: Event) -> bool:
-    return event.kind not in {"split", "importUndone"} and not _is_of(import_id, event)
+def _is_write_of_others(undone: UndoneImport, event: Event) -> bool:
+    return event.kind not in {"split", "importUndone"} and not undone.wrote(event)
 
 
 def _names_left(
-    person: Person, import_id: str, profiles: Iterable[Profile]
+    person: Person, undone: UndoneImport, profiles: Iterable[Profile]
 ) -> Mapping[NormalizedIdentifier, tuple[int, ...]]:
     """Return the counted names of the person's values without those that only the import wrote.
 
@@ -144,7 +165,7 @@ def _names_left(
         return {}
     written: dict[bool, set[str]] = {True: set(), False: set()}
     for event in person.events:
-        written[_is_of(import_id, event)].add(written_name(event.request.traits) or "")
+        written[undone.wrote(event)].add(written_name(event.request.traits) or "")
     kept = written[False].union(held_name(each.traits) or "" for each in profiles)
     return {each: without_names(names, written[True], kept) for each, names in person.profile.names.items()}
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from profile_lookup.identity.history.import_undo import (
     PersonWithoutImport,
     StaysAsItIs,
+    UndoneImport,
     identifiers_of_undo,
     without_import,
 )
@@ -38,7 +39,7 @@ class ImportUndo:
     """The undo of an import, by the rules of a store. `undo_id` is the operation's."""
 
     settings: IdentityResolutionSettings
-    import_id: str
+    undone_import: UndoneImport
     undo_id: UUID
     is_blocked: Callable[[NormalizedIdentifier], bool] = lambda _: False
     is_defined: Callable[[TraitName], bool] = lambda _: True
@@ -56,15 +57,15 @@ class ImportUndo:
         return undone
 
     def _held(self, person: Person, holders: Mapping[NormalizedIdentifier, UUID]) -> frozenset[NormalizedIdentifier]:
-        return frozenset(identifiers_of_undo(person, self.import_id) & holders.keys())
+        return frozenset(identifiers_of_undo(person, self.undone_import) & holders.keys())
 
     def _undone(self, person: Person, withheld: frozenset[NormalizedIdentifier]) -> Undone:
-        possible = identifiers_of_undo(person, self.import_id).union(person.profile.identifiers)
+        possible = identifiers_of_undo(person, self.undone_import).union(person.profile.identifiers)
         blocked = set(filter(self.is_blocked, possible))
         left: PersonWithoutImport | str
         try:
             left = without_import(
-                self.settings, person, self.import_id, self.undo_id, blocked | withheld, self.is_defined
+                self.settings, person, self.undone_import, self.undo_id, blocked | withheld, self.is_defined
             )
         except StaysAsItIs as reason:
             left = str(reason)

@@ -45,6 +45,7 @@ async def enqueue_undo(connection: AsyncConnection, store_id: UUID, import_id: U
     # An import of the version before did not say where its events are: then all of the store's are looked through.
     job_input = {
         "import_id": ids.import_id(import_id),
+        "began_at": row.created_at.isoformat(),
         "is_dry_run": is_dry_run,
         "after": row.events_after or 0,
         "until": row.events_until or HIGHEST_NUMBER,

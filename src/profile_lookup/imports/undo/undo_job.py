@@ -8,6 +8,7 @@ the same under the same locks, and writes nothing.
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from profile_lookup.clock import CLOCK
 from profile_lookup.database.ids import new_id
 from profile_lookup.identity.difference import Difference
 from profile_lookup.identity.history.event import Event
-from profile_lookup.identity.history.import_undo import first_event, identifiers_of_undo
+from profile_lookup.identity.history.import_undo import UndoneImport, first_event, identifiers_of_undo
 from profile_lookup.identity.history.undone_people import ImportUndo, Undone
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.imports.undo.import_events import lock_created, next_changed, next_created, touched
@@ -81,6 +82,7 @@ class _Step:
 
     def __init__(self, job: Job) -> None:
         self._job = job
+        self._import = UndoneImport(job.input["import_id"], datetime.fromisoformat(job.input["began_at"]))
         self._returning: set[NormalizedIdentifier] = set()
         self._others: set[UUID] = set()
         self._limit = EVENTS_PER_STEP
@@ -108,7 +110,7 @@ class _Step:
 
     def _is_next(self, locked: LockedPeople, undone: Undone, last: int) -> bool:
         """Return whether this step is the one that undoes a person, and not an earlier one, nor a later one."""
-        first = first_event(undone.person, self._job.input["import_id"])
+        first = first_event(undone.person, self._import)
         number = None if first is None else locked.numbers.get(first.id)
         if number is None:
             return False
@@ -116,8 +118,8 @@ class _Step:
 
     async def _undone(self, connection: AsyncConnection, store: StoreRules, locked: LockedPeople) -> list[Undone]:
         """Return what is left of the people. Raises `CandidateMoved` if that depends on what is not locked."""
-        import_id = self._job.input["import_id"]
-        may_return = {each for person in locked.people.values() for each in identifiers_of_undo(person, import_id)}
+        people = locked.people.values()
+        may_return = {each for person in people for each in identifiers_of_undo(person, self._import)}
         if not may_return <= self._returning:
             self._start_over(may_return)
         holders = await holders_of(connection, store, may_return)
@@ -127,7 +129,7 @@ class _Step:
             raise CandidateMoved
         undo = ImportUndo(
             store.settings,
-            import_id,
+            self._import,
             self._job.id,
             partial(_is_blocked, store),
             partial(is_defined, store.trait_groups),
