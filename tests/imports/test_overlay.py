@@ -17,7 +17,7 @@ from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.identity.profile_replay import Written
-from profile_lookup.identity.rules import IdentityResolutionSettings
+from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentityResolutionSettings
 from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.imports.dry_runs.overlay import Overlay
 from profile_lookup.ingest.attempts import Attempt, Outcome, resolve_together
@@ -25,6 +25,7 @@ from profile_lookup.stores.rules_cache import StoreRules
 from tests.database.contents import contents
 from tests.database.stores import make_store
 from tests.database.test_ingest_together import EXAMPLES, ID_TYPES, START, any_settings, in_chunks
+from tests.identity.building import adding
 
 IDENTIFIERS = st.builds(
     NormalizedIdentifier, st.sampled_from(ID_TYPES), st.sampled_from("abcdefgh").map(NormalizedValue)
@@ -116,3 +117,29 @@ async def test_a_dry_run_finds_row_by_row_what_the_import_does(
     assert await contents(database) == before
     done = await in_chunks(database, store, attempts[len(known) :], other_sizes)
     assert described(found) == described(done)
+
+
+async def test_a_dry_run_goes_on_when_others_merge_the_same_people(database: Database) -> None:
+    store = await make_store(database, DEFAULT_SETTINGS)
+
+    async def write(*identifiers: str) -> None:
+        await in_chunks(database, store, [Attempt(adding(*identifiers), START)])
+
+    await write("email:a")
+    await write("email:b", "chat:c")
+    async with database.session() as connection:
+        overlay = Overlay(connection, store)
+
+        async def try_row(*identifiers: str) -> Outcome:
+            async with connection.begin():
+                attempts = [Attempt(adding(*identifiers), START)]
+                resolved = await resolve_together(store, attempts, overlay.gather, overlay.add_names)
+                await overlay.add(resolved)
+            return resolved.outcomes[0]
+
+        async with connection.begin():
+            await overlay.create()
+        tried = [await try_row("chat:c", "phone:d")]
+        await write("email:a", "email:b")
+        tried += [await try_row("email:a", "chat:e"), await try_row("chat:e", "phone:d")]
+    assert [outcome.how for outcome in tried if isinstance(outcome, Written)] == ["updated", "updated", "merged"]
