@@ -17,7 +17,7 @@ from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.identity.profile_replay import Written
-from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentityResolutionSettings
+from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.imports.dry_runs.overlay import Overlay
 from profile_lookup.ingest.attempts import Attempt, Outcome, resolve_together
@@ -143,3 +143,15 @@ async def test_a_dry_run_goes_on_when_others_merge_the_same_people(database: Dat
         await write("email:a", "email:b")
         tried += [await try_row("email:a", "chat:e"), await try_row("chat:e", "phone:d")]
     assert [outcome.how for outcome in tried if isinstance(outcome, Written)] == ["updated", "updated", "merged"]
+
+
+async def test_people_who_would_have_lost_a_shared_value_hide_none_of_its_other_holders(database: Database) -> None:
+    chat = IdentifierConfig("chat", limit=1, enforce_unique=False)
+    store = await make_store(database, IdentityResolutionSettings((IdentifierConfig("email"), chat), ("email", "chat")))
+    known = [adding(f"email:{name}") for name in "abc"] + [adding(f"email:{name}", "chat:old") for name in "abc"]
+    rows = [adding("email:a", "chat:new"), adding("email:b", "chat:newer"), adding("chat:old")]
+    attempts = [Attempt(change, START + timedelta(seconds=place)) for place, change in enumerate([*known, *rows])]
+    await in_chunks(database, store, attempts[: len(known)])
+    found = await dry_run(database, store, attempts[len(known) :], [1])
+    assert [outcome.how for outcome in found if isinstance(outcome, Written)] == ["updated"] * 3
+    assert described(found) == described(await in_chunks(database, store, attempts[len(known) :]))
