@@ -25,7 +25,8 @@ from profile_lookup.database.migrations import migrate
 from profile_lookup.database.pool import Database
 from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
-from profile_lookup.ingest.ingest import Attempt, change_of, ingest_together
+from profile_lookup.ingest.attempts import Attempt
+from profile_lookup.ingest.ingest import change_of, ingest_together
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 

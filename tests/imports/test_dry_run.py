@@ -131,7 +131,7 @@ async def test_nobody_waits_for_a_dry_run(database: Database) -> None:
             await overlay.create()
         async with connection.begin():
             attempts = [Attempt(adding("email:a", "chat:b", "chat:c"), at(3))]
-            resolved = await resolve_together(store, attempts, overlay.gather, overlay.add_names)
+            resolved = await resolve_together(store, attempts, overlay.gather)
             await overlay.add(resolved)
             await write(adding("email:a", "chat:b", "chat:c"))  # the dry run's transaction is still open
 

@@ -17,7 +17,7 @@ from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.identity.profile_replay import Written
-from profile_lookup.identity.rules import IdentityResolutionSettings
+from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.imports.dry_runs.overlay import Overlay
 from profile_lookup.ingest.attempts import Attempt, Outcome, resolve_together
@@ -25,6 +25,7 @@ from profile_lookup.stores.rules_cache import StoreRules
 from tests.database.contents import contents
 from tests.database.stores import make_store
 from tests.database.test_ingest_together import EXAMPLES, ID_TYPES, START, any_settings, in_chunks
+from tests.identity.building import adding
 
 IDENTIFIERS = st.builds(
     NormalizedIdentifier, st.sampled_from(ID_TYPES), st.sampled_from("abcdefgh").map(NormalizedValue)
@@ -48,7 +49,7 @@ async def dry_run(
                 break
             some = attempts[len(outcomes) :][: sizes[turn % len(sizes)]]
             async with connection.begin():
-                resolved = await resolve_together(store, some, overlay.gather, overlay.add_names)
+                resolved = await resolve_together(store, some, overlay.gather)
                 await overlay.add(resolved)
             outcomes += resolved.outcomes
     return outcomes
@@ -116,3 +117,41 @@ async def test_a_dry_run_finds_row_by_row_what_the_import_does(
     assert await contents(database) == before
     done = await in_chunks(database, store, attempts[len(known) :], other_sizes)
     assert described(found) == described(done)
+
+
+async def test_a_dry_run_goes_on_when_others_merge_the_same_people(database: Database) -> None:
+    store = await make_store(database, DEFAULT_SETTINGS)
+
+    async def write(*identifiers: str) -> None:
+        await in_chunks(database, store, [Attempt(adding(*identifiers), START)])
+
+    await write("email:a")
+    await write("email:b", "chat:c")
+    async with database.session() as connection:
+        overlay = Overlay(connection, store)
+
+        async def try_row(*identifiers: str) -> Outcome:
+            async with connection.begin():
+                attempts = [Attempt(adding(*identifiers), START)]
+                resolved = await resolve_together(store, attempts, overlay.gather)
+                await overlay.add(resolved)
+            return resolved.outcomes[0]
+
+        async with connection.begin():
+            await overlay.create()
+        tried = [await try_row("chat:c", "phone:d")]
+        await write("email:a", "email:b")
+        tried += [await try_row("email:a", "chat:e"), await try_row("chat:e", "phone:d")]
+    assert [outcome.how for outcome in tried if isinstance(outcome, Written)] == ["updated", "updated", "merged"]
+
+
+async def test_people_who_would_have_lost_a_shared_value_hide_none_of_its_other_holders(database: Database) -> None:
+    chat = IdentifierConfig("chat", limit=1, enforce_unique=False)
+    store = await make_store(database, IdentityResolutionSettings((IdentifierConfig("email"), chat), ("email", "chat")))
+    known = [adding(f"email:{name}") for name in "abc"] + [adding(f"email:{name}", "chat:old") for name in "abc"]
+    rows = [adding("email:a", "chat:new"), adding("email:b", "chat:newer"), adding("chat:old")]
+    attempts = [Attempt(change, START + timedelta(seconds=place)) for place, change in enumerate([*known, *rows])]
+    await in_chunks(database, store, attempts[: len(known)])
+    found = await dry_run(database, store, attempts[len(known) :], [1])
+    assert [outcome.how for outcome in found if isinstance(outcome, Written)] == ["updated"] * 3
+    assert described(found) == described(await in_chunks(database, store, attempts[len(known) :]))

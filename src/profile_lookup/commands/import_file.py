@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from profile_lookup.commands import import_run, import_undo
+from profile_lookup.commands import import_beginning, import_run, import_undo
 from profile_lookup.commands.accounts import AccountOption
 from profile_lookup.commands.database import configure, running_database
 from profile_lookup.commands.errors import CommandError
@@ -125,7 +125,7 @@ def import_file(
         else:
             assert file is not None
             assert store is not None
-            choices = import_run.Choices(
+            choices = import_beginning.Choices(
                 named=dict(_parse_map(each) for each in columns or [])
                 | {name.strip(): None for name in leave_out or []},
                 options=ImportOptions(
@@ -138,7 +138,7 @@ def import_file(
                 confirmed=yes,
                 is_dry_run=dry_run,
             )
-            watched = import_run.begin(settings, file, store, account, choices)
+            watched = import_beginning.begin(settings, file, store, account, choices)
         row = import_run.watch(settings, watched)
         import_run.report(settings, row, refused, ignored)
     if row.status != "COMPLETED" or applied_rows(row) == 0 or (strict and row.refused):

@@ -112,8 +112,7 @@ class ImportRequest(WireModel):
     dry_run: bool = Field(
         default=False,
         json_schema_extra=OURS,
-        description="**(ours)** Whether no profile is to be written: the rows are only counted, and reported, as the "
-        "import would do at this moment.",
+        description="**(ours)** Whether the rows are only counted and reported, and no profile is to be written.",
     )
 
     def options(self) -> ImportOptions:

@@ -100,7 +100,7 @@ class _DryRun:
             rules = await rules_in_force(self.connection, self.job.account_id, self.job.store_id)
             if rules.revision != self.store.revision:
                 raise _RulesChanged
-            resolved = await resolve_together(self.store, timed, self.overlay.gather, self.overlay.add_names)
+            resolved = await resolve_together(self.store, timed, self.overlay.gather)
             await self.overlay.add(resolved)
         outcomes = resolved.outcomes
         results = RowResults(self.store, self.row_rules.mapping, rows, readings, outcomes)

@@ -19,7 +19,7 @@ from profile_lookup.imports.row_results import RowResults
 from profile_lookup.imports.row_rules import RowRules
 from profile_lookup.ingest.attempts import Attempt, Outcome, resolve_together
 from profile_lookup.ingest.identity_locks import identifying
-from profile_lookup.ingest.locked_profiles import profiles_with, with_names
+from profile_lookup.ingest.locked_profiles import profiles_with
 from profile_lookup.stores.rules_cache import StoreRules
 
 MAX_PREVIEWED = 100
@@ -48,8 +48,7 @@ async def preview_rows(
     rows = list(next_rows(islice(records, MAX_PREVIEWED), row_rules.reader(store)))
     readings = [row.reading for row in rows]
     attempts = [Attempt(reading.attempt, CLOCK.now()) for reading in readings]
-    gather, add_names = partial(_candidates, connection, store), partial(with_names, connection, store)
-    resolved = await resolve_together(store, attempts, gather, add_names)
+    resolved = await resolve_together(store, attempts, partial(_candidates, connection, store))
     results = RowResults(store, row_rules.mapping, rows, readings, resolved.outcomes)
     remarks: dict[int, list[str]] = {row.line: [] for row in rows}
     for line, column, reason in (*results.refused(), *results.ignored()):

@@ -5,7 +5,8 @@ is locked, so other writes go on. What they change counts as soon as the dry run
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -15,10 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from profile_lookup.database.copying import copy_rows
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile
+from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.imports.dry_runs.profile_text import profile_of, text_of, text_of_new
 from profile_lookup.ingest.attempts import Resolved
 from profile_lookup.ingest.identity_locks import identifying
-from profile_lookup.ingest.locked_profiles import profiles_with, with_names
+from profile_lookup.ingest.locked_profiles import profiles_with
 from profile_lookup.stores.rules_cache import StoreRules
 
 _COMMON = 1000
@@ -49,16 +51,10 @@ class Overlay:
         if not profile_ids:
             return []
         rows = await self._connection.execute(_CHANGED, {"ids": list(profile_ids)})
-        changed = [profile_of(row.id, row.content) for row in rows]
-        unchanged = profile_ids - {profile.id for profile in changed}
-        if not unchanged:
-            return changed
-        stored = await profiles_with(self._connection, self._store, list(unchanged))
-        return [*changed, *self._without_taken(changed, await with_names(self._connection, self._store, stored))]
-
-    async def add_names(self, profiles: Sequence[Profile]) -> list[Profile]:
-        """Return gathered profiles as they are: they have their names."""
-        return list(profiles)
+        profiles = [profile_of(row.id, row.content) for row in rows]
+        if unchanged := profile_ids - {profile.id for profile in profiles}:
+            profiles += await profiles_with(self._connection, self._store, list(unchanged))
+        return list(_with_one_holder_each(self._store.settings, profiles))
 
     async def add(self, resolved: Resolved) -> None:
         """Save what the resolved rows would change."""
@@ -137,21 +133,21 @@ class Overlay:
                 holders[identifiers[row.place - 1]].append(row.profile_id)
         return holders
 
-    def _without_taken(self, changed: Sequence[Profile], stored: Sequence[Profile]) -> list[Profile]:
-        """Return the stored profiles without those values of unique types that a changed one has.
 
-        They only have some if somebody else has merged the stored profiles of both meanwhile.
-        """
-        is_unique = self._store.settings.is_unique
-        taken = {each for profile in changed for each in profile.identifiers if is_unique(each.id_type)}
-        return [
-            Profile(
-                profile.id,
-                {each: at for each, at in profile.identifiers.items() if each not in taken},
-                profile.traits, profile.names, profile.separations,
-            )
-            for profile in stored
-        ]  # fmt: skip
+def _with_one_holder_each(settings: IdentityResolutionSettings, profiles: Iterable[Profile]) -> Iterator[Profile]:
+    """Yield the profiles without those values of unique types that one before them has.
+
+    They have some only if somebody else has merged stored profiles since the dry run changed one of them.
+    """
+    taken: set[NormalizedIdentifier] = set()
+    for profile in profiles:
+        unique = {each for each in profile.identifiers if settings.is_unique(each.id_type)}
+        if unique & taken:
+            left = {each: at for each, at in profile.identifiers.items() if each not in unique & taken}
+            yield replace(profile, identifiers=left)
+        else:
+            yield profile
+        taken |= unique
 
 
 def _all(holders: dict[NormalizedIdentifier, list[UUID]]) -> set[UUID]:

@@ -13,7 +13,7 @@ from profile_lookup.identity.history.event_log import creation_event
 from profile_lookup.identity.history.splitting import Person
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.ingest.identity_locks import CandidateMoved, lock_and_gather
-from profile_lookup.ingest.locked_profiles import profiles_with, with_names
+from profile_lookup.ingest.locked_profiles import profiles_with
 from profile_lookup.stores.rules_cache import StoreRules
 
 if TYPE_CHECKING:
@@ -44,7 +44,6 @@ async def locked_people(
     parameters = {"store_id": store.id, "profile_ids": list(profile_ids)}
     owner = {row.id: row.profile_id for row in await connection.execute(_IDS, parameters)}
     profiles = await profiles_with(connection, store, list(dict.fromkeys(owner.values())))
-    profiles = await with_names(connection, store, profiles)
     stored = await events_of(connection, store.id, owner.keys())
     aliases: dict[UUID, set[UUID]] = {profile.id: set() for profile in profiles}
     events: dict[UUID, list[Event]] = {
