@@ -18,9 +18,9 @@ from profile_lookup.accounts.last_use import LastUse
 from profile_lookup.accounts.rate_limits import RateLimits
 from profile_lookup.blocked_values import routes as blocked_values
 from profile_lookup.bucket_tables import MEMORY_NAME, BucketTables
-from profile_lookup.database.busy_poll import BusyPoll
 from profile_lookup.database.pool import Database
 from profile_lookup.database.signing_key import SigningKey
+from profile_lookup.database.single_queries.busy_poll import BusyPoll
 from profile_lookup.garbage_collection import collect_seldom
 from profile_lookup.history import feed_routes, separation_routes, split_routes
 from profile_lookup.history import routes as history

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from profile_lookup.database.busy_poll import BusyPoll
 from profile_lookup.database.embedded.server import EmbeddedPostgres
+from profile_lookup.database.single_queries.busy_poll import BusyPoll
 
 
 @pytest.fixture(scope="session")

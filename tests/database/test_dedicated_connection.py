@@ -8,8 +8,8 @@ from contextlib import suppress
 
 import pytest
 
-from profile_lookup.database.dedicated_connection import DedicatedConnection
 from profile_lookup.database.pool import Database
+from profile_lookup.database.single_queries.dedicated_connection import DedicatedConnection
 from profile_lookup.errors import Unavailable
 from profile_lookup.settings import Settings
 from tests.conftest import PATIENCE

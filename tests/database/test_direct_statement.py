@@ -9,15 +9,15 @@ from uuid import UUID
 
 import pytest
 
-from profile_lookup.database.dedicated_connection import DedicatedConnection
-from profile_lookup.database.direct_statement import (
+from profile_lookup.database.pool import Database
+from profile_lookup.database.single_queries.dedicated_connection import DedicatedConnection
+from profile_lookup.database.single_queries.direct_statement import (
     encoded_bigints,
     encoded_byteas,
     encoded_texts,
     encoded_uuid,
     encoded_uuids,
 )
-from profile_lookup.database.pool import Database
 from profile_lookup.lookup.coalesced_statement import decoded_row
 from tests.conftest import PATIENCE
 

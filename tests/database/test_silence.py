@@ -19,10 +19,10 @@ from sqlalchemy import text
 from profile_lookup.database import backend_watch
 from profile_lookup.database.connections import REQUEST_LIMITS, connect
 from profile_lookup.database.copying import copy_rows
-from profile_lookup.database.dedicated_connection import DedicatedConnection
 from profile_lookup.database.embedded.roles import SUPERUSER
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
+from profile_lookup.database.single_queries.dedicated_connection import DedicatedConnection
 from profile_lookup.errors import Unavailable
 from tests.conftest import PATIENCE, execute
 from tests.database.conftest import own_server

@@ -24,7 +24,7 @@ from profile_lookup.database.connections import (
     is_unavailable,
     translating_errors,
 )
-from profile_lookup.database.dedicated_connection import DedicatedConnection
+from profile_lookup.database.single_queries.dedicated_connection import DedicatedConnection
 from profile_lookup.errors import Unavailable
 
 DEDICATED = 2  # connections beside the pool's, for single queries

@@ -29,9 +29,9 @@ from profile_lookup.identity.person_names import (
     written_name,
 )
 from profile_lookup.identity.profile import Profile, Trait, TraitName
-from profile_lookup.identity.renormalization import rewritten
 from profile_lookup.identity.resolution import Create, Merge, Resolution, Update, profiles_of, resolve, withheld_of
 from profile_lookup.identity.rules import IdentityResolutionSettings
+from profile_lookup.identity.settings_changes.renormalization import rewritten
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from profile_lookup.database.documents import blocked_values_document, settings_
 from profile_lookup.database.tables import store as store_table
 from profile_lookup.errors import SettingsRefused
 from profile_lookup.identity.rules import IdentityResolutionSettings
-from profile_lookup.identity.settings_change import SettingsChange
+from profile_lookup.identity.settings_changes.settings_change import SettingsChange
 from profile_lookup.stores.rules_cache import StoreRules
 
 

@@ -11,7 +11,7 @@ from profile_lookup.blocked_values.routes import LIMITS as BLOCKED_VALUES_LIMITS
 from profile_lookup.database.documents import actor_text, blocked_values_document, settings_document
 from profile_lookup.errors import Outdated, RequestRefused, SettingsRefused
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
-from profile_lookup.identity.settings_change import SettingsChange
+from profile_lookup.identity.settings_changes.settings_change import SettingsChange
 from profile_lookup.identity_settings import queries
 from profile_lookup.identity_settings.wire import (
     IdentityResolutionSettingsAnswer,

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.identity.renormalization import Collision, Holder
+from profile_lookup.identity.settings_changes.renormalization import Collision, Holder
 from profile_lookup.operations.job import Job
 
 

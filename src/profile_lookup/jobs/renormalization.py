@@ -22,7 +22,8 @@ from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.merging import combined, evicted
 from profile_lookup.identity.person_names import united_names
 from profile_lookup.identity.profile_replay import ProfileReplay, Written
-from profile_lookup.identity.renormalization import (
+from profile_lookup.identity.resolution import Merge
+from profile_lookup.identity.settings_changes.renormalization import (
     Collision,
     collision_rules,
     forms_by_holder,
@@ -32,8 +33,7 @@ from profile_lookup.identity.renormalization import (
     renormalized,
     without_lost,
 )
-from profile_lookup.identity.resolution import Merge
-from profile_lookup.identity.settings_change import SettingsChange
+from profile_lookup.identity.settings_changes.settings_change import SettingsChange
 from profile_lookup.identity.values.normalization import normalize
 from profile_lookup.identity_settings.queries import refuse_contradictions, replace, shared_values_refusal
 from profile_lookup.ingest.evictions import log_evictions

@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from profile_lookup.database.fuzzy_key import fuzzy_key
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.person_names import MAX_NAMES
-from profile_lookup.identity.renormalization import Collision, Holder
 from profile_lookup.identity.rules import IdentityResolutionSettings
+from profile_lookup.identity.settings_changes.renormalization import Collision, Holder
 from profile_lookup.identity.values.normalization import NormalizedValue
 
 

@@ -9,7 +9,7 @@ from profile_lookup.errors import ValueRefused
 from profile_lookup.identity.history.event import Event
 from profile_lookup.identity.history.forgetting import identifiers_of, rewritten_event
 from profile_lookup.identity.identifier import Identifier
-from profile_lookup.identity.settings_change import SettingsChange
+from profile_lookup.identity.settings_changes.settings_change import SettingsChange
 
 EVENTS_PER_BATCH = 500
 """A batch takes some tens of milliseconds of Python."""

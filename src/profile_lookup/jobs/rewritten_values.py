@@ -23,7 +23,12 @@ from profile_lookup.identity.history.forgetting import Forms, rewritten_event
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.profile_replay import ProfileReplay, Written
-from profile_lookup.identity.renormalization import collisions_of, forms_by_holder, lost_values, rewritten
+from profile_lookup.identity.settings_changes.renormalization import (
+    collisions_of,
+    forms_by_holder,
+    lost_values,
+    rewritten,
+)
 from profile_lookup.ingest.forgetting import rewrite_events
 from profile_lookup.ingest.identity_locks import lock_and_gather
 from profile_lookup.ingest.removals import difference_of_losses, difference_of_removals

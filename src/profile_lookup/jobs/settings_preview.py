@@ -18,9 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.documents import Document, blocked_values_of, settings_of
 from profile_lookup.database.tables import preview_form, preview_result
-from profile_lookup.identity.renormalization import Collision, lost_values, one_person_each
-from profile_lookup.identity.settings_change import SettingsChange
-from profile_lookup.identity.settings_preview import Finding, Outcome, SettingsPreview
+from profile_lookup.identity.settings_changes.renormalization import Collision, lost_values, one_person_each
+from profile_lookup.identity.settings_changes.settings_change import SettingsChange
+from profile_lookup.identity.settings_changes.settings_preview import Finding, Outcome, SettingsPreview
 from profile_lookup.jobs.identifier_reader import (
     Identifiers,
     People,

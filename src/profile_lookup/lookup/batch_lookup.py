@@ -11,8 +11,8 @@ from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from profile_lookup.accounts.credentials import Credentials
-from profile_lookup.database.dedicated_connection import DedicatedConnection
 from profile_lookup.database.pool import Database
+from profile_lookup.database.single_queries.dedicated_connection import DedicatedConnection
 from profile_lookup.errors import IdentifierRefused, Unavailable
 from profile_lookup.identity.former_values import named_identifiers
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier

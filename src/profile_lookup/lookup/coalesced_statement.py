@@ -8,7 +8,7 @@ from uuid import UUID
 from asyncpg.pgproto.pgproto import UUID as DecodedUUID  # noqa: N811 -- it is made in a seventh of the time
 
 from profile_lookup.accounts.credentials import Credentials
-from profile_lookup.database.direct_statement import (
+from profile_lookup.database.single_queries.direct_statement import (
     encoded_bigints,
     encoded_byteas,
     encoded_texts,

@@ -14,8 +14,8 @@ from functools import partial
 from uuid import UUID
 
 from profile_lookup.accounts.credentials import Credentials
-from profile_lookup.database.busy_poll import BusyPoll
-from profile_lookup.database.dedicated_connection import DedicatedConnection
+from profile_lookup.database.single_queries.busy_poll import BusyPoll
+from profile_lookup.database.single_queries.dedicated_connection import DedicatedConnection
 from profile_lookup.errors import Unavailable
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.lookup.coalesced_statement import Caller, CoalescedStatement, Found, decoded_row

@@ -21,7 +21,7 @@ from profile_lookup.database.tables import preview_result
 from profile_lookup.errors import IdentifierRefused
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.identity.rules import IdentityResolutionSettings
-from profile_lookup.identity.settings_preview import Outcome
+from profile_lookup.identity.settings_changes.settings_preview import Outcome
 from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.operations.job import Job
 

@@ -7,7 +7,7 @@ from pydantic.json_schema import SkipJsonSchema
 from sqlalchemy import Row
 
 from profile_lookup.identity.history import import_undo as undone
-from profile_lookup.identity.settings_preview import Outcome
+from profile_lookup.identity.settings_changes.settings_preview import Outcome
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.previews import MAX_PROFILES
 from profile_lookup.web import ids

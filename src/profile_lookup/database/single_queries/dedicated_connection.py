@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from profile_lookup.database.connections import REQUEST_LIMITS, connect, translating_errors
-from profile_lookup.database.direct_statement import DecodeRow, Exchange, Settle
+from profile_lookup.database.single_queries.direct_statement import DecodeRow, Exchange, Settle
 from profile_lookup.errors import Unavailable
 
 if TYPE_CHECKING:

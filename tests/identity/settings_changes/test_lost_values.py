@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from profile_lookup.identity.history.separations import SeparationsOfIds, of_person
-from profile_lookup.identity.renormalization import (
+from profile_lookup.identity.settings_changes.renormalization import (
     Collision,
     Holder,
     collisions_of,

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from profile_lookup.errors import ValueRefused
 from profile_lookup.identity.profile import Profile
-from profile_lookup.identity.renormalization import (
+from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
+from profile_lookup.identity.settings_changes.renormalization import (
     Collision,
     Holder,
     collision_rules,
     one_person_each,
     renormalized,
 )
-from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
 from tests.identity.building import at, holder, identifier, profile, trait
 
 LOWER = IdentityResolutionSettings(

@@ -15,9 +15,9 @@ from profile_lookup.identity.blocked_values import BlockedValues
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.identity.merging import united_identifiers
 from profile_lookup.identity.profile import Profile
-from profile_lookup.identity.renormalization import rewritten
 from profile_lookup.identity.retention import retained
-from profile_lookup.identity.settings_change import SettingsChange
+from profile_lookup.identity.settings_changes.renormalization import rewritten
+from profile_lookup.identity.settings_changes.settings_change import SettingsChange
 
 Outcome = Literal["merge", "refused", "removed"]
 

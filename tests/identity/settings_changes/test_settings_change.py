@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentifierConfig, IdentityResolutionSettings
-from profile_lookup.identity.settings_change import SettingsChange
+from profile_lookup.identity.settings_changes.settings_change import SettingsChange
 
 ID_TYPES = ("email", "phone", "chat", "crm")
 

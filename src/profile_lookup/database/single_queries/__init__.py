@@ -1,0 +1,1 @@
+"""Connections for single queries, which need neither a pool nor a transaction."""
