@@ -27,12 +27,12 @@ from tests.database.stores import make_store
 from tests.database.test_ingest_together import EXAMPLES, ID_TYPES, START, any_settings, in_chunks
 from tests.identity.building import adding
 
-IDENTIFIERS = st.builds(
-    NormalizedIdentifier, st.sampled_from(ID_TYPES), st.sampled_from("abcdefgh").map(NormalizedValue)
+IDENTIFIERS = st.builds(NormalizedIdentifier, st.sampled_from(ID_TYPES), st.sampled_from("abcdef").map(NormalizedValue))
+NAMES = st.sampled_from(("Ann", "Bo", "Cy", "Di", None)).map(
+    lambda name: {} if name is None else {TraitName("Contact", "firstName"): name}
 )
-NAMES = st.dictionaries(st.just(TraitName("Contact", "firstName")), st.sampled_from(("Ann", "Bo", "Cy", "Di")))
 CHANGES = st.builds(Change, st.lists(IDENTIFIERS, min_size=1, max_size=4, unique=True).map(tuple), NAMES)
-SIZES = st.lists(st.integers(1, 12), min_size=1, max_size=5)
+SIZES = st.lists(st.integers(1, 6), min_size=1, max_size=5)
 
 
 async def dry_run(
@@ -92,8 +92,8 @@ async def _keep_apart(database: Database, store: StoreRules, parts: Sequence[int
     rules=any_settings(),
     apart=st.lists(st.integers(0, 1), min_size=1, max_size=4),
     brake=st.sampled_from((None, None, 2, 3)),
-    known=st.lists(CHANGES, max_size=15),
-    rows=st.lists(CHANGES, min_size=1, max_size=40),
+    known=st.lists(CHANGES, min_size=8, max_size=12),
+    rows=st.lists(CHANGES, min_size=30, max_size=40),
     sizes=SIZES,
     other_sizes=SIZES,
 )
@@ -155,3 +155,19 @@ async def test_people_who_would_have_lost_a_shared_value_hide_none_of_its_other_
     found = await dry_run(database, store, attempts[len(known) :], [1])
     assert [outcome.how for outcome in found if isinstance(outcome, Written)] == ["updated"] * 3
     assert described(found) == described(await in_chunks(database, store, attempts[len(known) :]))
+
+
+async def test_who_holds_two_shared_values_of_a_row_is_found_among_their_other_holders(database: Database) -> None:
+    shared = [IdentifierConfig(id_type, enforce_unique=False) for id_type in ("chat", "tag")]
+    rules = IdentityResolutionSettings((IdentifierConfig("email"), *shared), ("email", "chat", "tag"))
+    store = await make_store(database, rules)
+    known = [adding(f"email:{name}") for name in "abcde"]
+    known += [adding(f"email:{name}", "chat:x") for name in "abe"] + [
+        adding(f"email:{name}", "tag:y") for name in "cde"
+    ]
+    attempts = [Attempt(change, START + timedelta(seconds=place)) for place, change in enumerate(known)]
+    await in_chunks(database, store, attempts)
+    row = [Attempt(adding("chat:x", "tag:y"), START + timedelta(hours=1))]
+    found = await dry_run(database, store, row, [1])
+    assert [outcome.how for outcome in found if isinstance(outcome, Written)] == ["updated"]
+    assert described(found) == described(await in_chunks(database, store, row))
