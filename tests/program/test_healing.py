@@ -171,5 +171,5 @@ def test_more_connections_than_the_database_accepts_are_warned_of(database_url: 
         _, errors = process.communicate(timeout=PATIENCE)
     (warning,) = [json.loads(line) for line in errors.splitlines()]
     assert warning["event"] == "the service may need more connections than the database accepts"
-    assert warning["needed"] == 220
+    assert warning["needed"] == 222
     assert warning["accepted"] < 220
