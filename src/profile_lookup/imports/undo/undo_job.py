@@ -107,12 +107,16 @@ class _Step:
         return True
 
     def _is_next(self, locked: LockedPeople, undone: Undone, last: int) -> bool:
-        """Return whether this step is the one that undoes a person, and not an earlier one, nor a later one."""
+        """Return whether this step is the one that undoes a person, and not an earlier one, nor a later one.
+
+        Whoever stays as it is, also in a dry run, keeps the import's events, and so a later step comes to them again.
+        """
         first = first_event(undone.person, self._job.input["import_id"])
         number = None if first is None else locked.numbers.get(first.id)
-        if number is None:
+        if number is None or number <= self._job.progress["after"]:
             return False
-        return self._job.progress["after"] < number and (number <= last or not self._job.input["is_dry_run"])
+        keeps_events = self._job.input["is_dry_run"] or isinstance(undone.left, str)
+        return number <= last or not keeps_events
 
     async def _undone(self, connection: AsyncConnection, store: StoreRules, locked: LockedPeople) -> list[Undone]:
         """Return what is left of the people. Raises `CandidateMoved` if that depends on what is not locked."""
