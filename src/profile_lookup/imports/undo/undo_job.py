@@ -123,7 +123,7 @@ class _Step:
         import_id = self._job.input["import_id"]
         may_return = {each for person in locked.people.values() for each in identifiers_of_undo(person, import_id)}
         if not may_return <= self._returning:
-            self._start_over(may_return)
+            self._start_over(may_return, is_divisible=len(locked.people) > 1)
         holders = await holders_of(connection, store, may_return)
         others = set(holders.values()) - locked.people.keys()
         if others and (changed := await touched(connection, self._job, others)):
@@ -138,13 +138,13 @@ class _Step:
         )
         return list((await asyncio.to_thread(undo.undone, locked.people, holders)).values())
 
-    def _start_over(self, may_return: Collection[NormalizedIdentifier]) -> None:
+    def _start_over(self, may_return: Collection[NormalizedIdentifier], *, is_divisible: bool) -> None:
         """Let the next attempt lock these identifiers, or take fewer events if they are too many for one transaction.
 
-        Raises `CandidateMoved`.
+        `is_divisible`: they are of several people. All that is one person is undone at once. Raises `CandidateMoved`.
         """
-        if len(may_return) > MAX_KEYS_TOGETHER and self._limit > 1:
-            self._limit //= 2
+        if len(may_return) > MAX_KEYS_TOGETHER and is_divisible and self._limit > 1:
+            self._limit = max(self._limit * MAX_KEYS_TOGETHER // len(may_return), 1)
             self._returning.clear()
         else:
             self._returning.update(may_return)
