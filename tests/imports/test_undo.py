@@ -125,9 +125,7 @@ async def test_a_profile_that_stays_as_it_is_has_one_result_although_an_earlier_
     rows = ["ann@example.com,+13175550002,", *between, "bob@example.com,+13175550001,Bob"]
     import_id = await import_of(client, store_id, *rows)
     (bob,) = await look_up(client, store_id, "phone", "+13175550001")
-    patched = await client.patch(
-        f"/v1/Stores/{store_id}/Profiles/{bob}", json={"traits": {"Contact": {"city": "Rom"}}}
-    )
+    patched = await client.patch(f"/v1/Stores/{store_id}/Profiles/{bob}", json={"traits": {"Contact": {"city": "Rom"}}})
     assert patched.status_code == 202, patched.text
     tried = await undone(client, store_id, import_id, dry_run=True)
     assert [(each["outcome"], each["profiles"]) for each in tried if "reason" in each] == [
