@@ -64,7 +64,7 @@ def united(names: Sequence[int], others: Sequence[int]) -> tuple[int, ...]:
 def without_names(
     counted: Mapping[NormalizedIdentifier, Sequence[int]], gone: Collection[str], kept: Collection[str]
 ) -> dict[NormalizedIdentifier, tuple[int, ...]]:
-    """Return the names that are left of each value if those that are `gone` were never written, but for those `kept`."""
+    """Return the names that are left of each value if those `gone` were never written with it, but for those `kept`."""
     hashes = set(map(_hash, gone)).difference(map(_hash, kept))
     left = {value: tuple(each for each in names if each not in hashes) for value, names in counted.items()}
     return {value: names for value, names in left.items() if len(names) >= MIN_NAMES}

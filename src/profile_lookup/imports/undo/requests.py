@@ -46,7 +46,8 @@ def rows_done(row: Row[Any]) -> int:
 
 def wrote_nothing(row: Row[Any]) -> bool:
     """Return whether the import was a dry run, or ended before its first row was applied."""
-    return row.kind == OperationKind.DRY_RUN_IMPORT or rows_done(row) == row.refused
+    has_applied_none: bool = rows_done(row) == row.refused
+    return has_applied_none or row.kind == OperationKind.DRY_RUN_IMPORT
 
 
 async def enqueue_undo(connection: AsyncConnection, store_id: UUID, import_id: UUID, *, is_dry_run: bool) -> UUID:
