@@ -38,6 +38,13 @@ async def test_an_import_that_waits_for_its_file_is_cancelled_and_takes_no_file_
     assert (again.status_code, again.json()) == (202, answer.json())
 
 
+async def test_a_dry_run_is_cancelled_too(client: httpx.AsyncClient, store_id: str) -> None:
+    created = await create(client, store_id, len(FILE), options={"dryRun": True})
+    answer = await cancelled(client, store_id, created)
+    assert (answer.status_code, answer.json()["message"]) == (202, "The dry run is cancelled after 0 rows.")
+    assert (await operation_of(client, created))["status"] == "CANCELLED"
+
+
 @pytest.fixture
 async def half_done(client: httpx.AsyncClient, store_id: str, database: Database) -> dict[str, Any]:
     """An import that was cancelled while a step of it waited for the lock of a profile."""

@@ -17,9 +17,10 @@ from profile_lookup.imports.files.spreadsheet_marks import marked, marked_identi
 BEGINNINGS = st.lists(st.sampled_from(["'", "''", "=", "@", "+", "-", "\t", "\r", "\n", "#", "###", "1", '"', " "]))
 TEXTS = st.builds("{}{}".format, BEGINNINGS.map("".join), st.text(st.characters(exclude_categories=["Cs"]), max_size=9))
 ADDRESSES = st.builds(
-    "{}{}@example.com".format,
+    "{}{}@example.com{}".format,
     st.lists(st.sampled_from("'=+-#1@ab"), max_size=5).map("".join),
     st.text(st.sampled_from("'=+-#1ab"), min_size=1, max_size=5),
+    st.sampled_from(("", "'", "''")),
 )
 
 
@@ -42,6 +43,7 @@ def test_each_text_is_imported_as_it_was_before_the_export(texts: list[str]) -> 
 @given(ADDRESSES)
 @example("''a@example.com")
 @example("'=a@example.com")
+@example("=a@example.com'")
 def test_each_address_is_imported_as_it_was_before_the_export(address: str) -> None:
     _is_imported_as_it_was("email", address)
 

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from profile_lookup.database.pool import Database
+from profile_lookup.imports.undo.undo_job import EVENTS_PER_STEP
 from tests.conftest import change_settings, look_up, make_profile
 from tests.database.archived_stores import exported
 from tests.history.splits import joins_of, parts_after, stored_profile
@@ -126,6 +127,25 @@ async def test_a_profile_that_only_the_import_identifies_stays_as_it_is_if_other
     assert (result["outcome"], result["profiles"]) == ("left", [bob])
     assert "nothing but the import identifies it" in result["reason"]
     assert await exported(database, store_id) == before
+
+
+async def test_a_profile_that_stays_as_it_is_has_one_result_although_an_earlier_step_looks_at_it(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    await change_settings(client, store_id, phone={"limit": 1})
+    ann = await make_profile(client, store_id, email="ann@example.com", phone="+13175550001")
+    between = [f"x@example.com,,Name {number}" for number in range(EVENTS_PER_STEP + 2)]
+    rows = ["ann@example.com,+13175550002,", *between, "bob@example.com,+13175550001,Bob"]
+    import_id = await import_of(client, store_id, *rows)
+    (bob,) = await look_up(client, store_id, "phone", "+13175550001")
+    patched = await client.patch(f"/v1/Stores/{store_id}/Profiles/{bob}", json={"traits": {"Contact": {"city": "Rom"}}})
+    assert patched.status_code == 202, patched.text
+    tried = await undone(client, store_id, import_id, dry_run=True)
+    assert [(each["outcome"], each["profiles"]) for each in tried if "reason" in each] == [
+        ("restored", [ann]),
+        ("left", [bob]),
+    ]
+    assert await undone(client, store_id, import_id) == tried
 
 
 async def test_a_value_that_somebody_else_has_by_now_stays_there(client: httpx.AsyncClient, store_id: str) -> None:

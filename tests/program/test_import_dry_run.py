@@ -36,13 +36,17 @@ async def test_a_dry_run_says_what_the_import_would_do_and_writes_no_profile(
     assert (tried.returncode, tried.stderr) == (0, "")
     lines = tried.stdout.splitlines()
     assert "This was a dry run: no profile was written. An import at this moment would have this result:" in lines
-    assert "1 cells would be ignored; the rest of their rows would be imported" in lines
+    assert "1 cell would be ignored; the rest of its row would be imported" in lines
     assert _counts(lines) == COUNTS
     assert ignored.read_text().startswith('line,column,reason\n3,Phone,"expected digits')
     assert await connection.fetchval("select count(*) from profile") == 0
     (dry_run_id,) = {word for word in tried.stdout.split() if word.startswith("mem_import_")}
     again = command("import", "--resume", dry_run_id, **settings)
     assert (again.returncode, _counts(again.stdout.splitlines())) == (0, COUNTS)
+    undone = command("import", "--undo", dry_run_id, "--yes", **settings)
+    assert (undone.returncode, undone.stdout) == (0, "This import has written nothing, so there is nothing to undo.\n")
+    cancelled = command("import", "--cancel", dry_run_id, **settings)
+    assert cancelled.stderr == "profile-lookup: --cancel: the import has ended already\n"
     done = command(*arguments, "--yes", **settings)
     assert (done.returncode, _counts(done.stdout.splitlines())) == (0, COUNTS)
     assert await connection.fetchval("select count(*) from profile") == 1

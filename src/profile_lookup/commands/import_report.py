@@ -20,6 +20,7 @@ from profile_lookup.imports.dry_runs.first_rows import PreviewedRow
 from profile_lookup.imports.files.workbook import ReadSheet
 from profile_lookup.imports.notices.notice import Notice
 from profile_lookup.imports.refused_rows import HEADER, MAX_REPORTED, Reports
+from profile_lookup.imports.undo.requests import cancelled_after, rows_done
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.web import ids
 
@@ -107,7 +108,7 @@ def watching() -> Iterator[Callable[[Row[Any]], None]]:
         task = bar.add_task("", total=None)
 
         def move_bar(row: Row[Any]) -> None:
-            bar.update(task, completed=_done(row), total=row.rows_total, description=progress.describe(row))
+            bar.update(task, completed=rows_done(row), total=row.rows_total, description=progress.describe(row))
 
         yield move_bar
 
@@ -121,7 +122,7 @@ class _ProgressText:
     def describe(self, row: Row[Any]) -> str:
         if row.rows_total is None:
             return "waits for a worker" if row.status == "PENDING" else "checks the file"
-        done, now = _done(row), time.monotonic()
+        done, now = rows_done(row), time.monotonic()
         if self._first is None:
             self._first = done, now
         done_at_first, first_at = self._first
@@ -141,12 +142,12 @@ def show_result(row: Row[Any]) -> None:
     if row.error_detail is not None:
         say(f"FAILED: {row.error_detail}")
     if row.status == "CANCELLED":
-        say(f"The import was cancelled after {_done(row):,} rows, which stay as they are.")
+        say(f"{cancelled_after(row)}." if is_dry_run else f"{cancelled_after(row)}. What these rows wrote stays.")
     seconds = (row.completed_at - row.uploaded_at).total_seconds()
     counts = (row.created, row.updated, row.merged, row.refused, row.empty_lines)
     _print_table(
         ("created", "updated", "merged", "refused", "empty lines", "seconds", "rows/s"),
-        [(*(f"{count:,}" for count in counts), f"{seconds:,.1f}", f"{_done(row) / max(seconds, 0.001):,.0f}")],
+        [(*(f"{count:,}" for count in counts), f"{seconds:,.1f}", f"{rows_done(row) / max(seconds, 0.001):,.0f}")],
         justify="right",
     )
     would = "would be" if is_dry_run else "was"
@@ -248,11 +249,6 @@ def applied_rows(row: Row[Any]) -> int:
     """Return the number of rows by which a profile was created, updated or merged."""
     applied: int = row.created + row.updated + row.merged
     return applied
-
-
-def _done(row: Row[Any]) -> int:
-    done: int = applied_rows(row) + row.refused
-    return done
 
 
 def _were(count: int, noun: str, is_dry_run: bool) -> str:

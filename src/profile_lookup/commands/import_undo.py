@@ -18,7 +18,13 @@ from profile_lookup.commands.import_report import say, show_undo, watching_undo
 from profile_lookup.commands.import_run import fetch_import
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import ImportEnded
-from profile_lookup.imports.undo.requests import cancel_import, enqueue_undo, rows_done, unfinished_undo
+from profile_lookup.imports.undo.requests import (
+    cancel_import,
+    cancelled_after,
+    enqueue_undo,
+    unfinished_undo,
+    wrote_nothing,
+)
 from profile_lookup.jobs.job_handlers import running_worker
 from profile_lookup.operations import queries
 from profile_lookup.operations.kinds import OperationKind
@@ -43,10 +49,13 @@ async def _cancel(settings: Settings, account: str | None, import_id: str) -> No
         try:
             row = await cancel_import(database, row.store_id, row.id)
         except ImportEnded:
-            raise CommandError("--cancel: the import has ended already; --undo takes back what it did") from None
-    of_total = "" if row.rows_total is None else f" of {row.rows_total:,}"
-    say(f"The import is cancelled after {rows_done(row):,}{of_total} rows, which stay as they are.")
-    say(f"To take them back: profile-lookup import --undo {ids.import_id(row.id)}")
+            advice = "" if wrote_nothing(row) else "; --undo takes back what it did"
+            raise CommandError(f"--cancel: the import has ended already{advice}") from None
+    if wrote_nothing(row):
+        say(f"{cancelled_after(row)}. It has written nothing.")
+        return
+    say(f"{cancelled_after(row)}. What these rows wrote stays.")
+    say(f"To take it back: profile-lookup import --undo {ids.import_id(row.id)}")
 
 
 def undo(settings: Settings, account: str | None, import_id: str, *, confirmed: bool) -> None:
@@ -57,6 +66,9 @@ def undo(settings: Settings, account: str | None, import_id: str, *, confirmed: 
     row = asyncio.run(fetch_import(settings, account, import_id, "--undo"))
     if row.completed_at is None:
         raise CommandError("--undo: the import has not ended yet; end it with --cancel, or go on with --resume")
+    if wrote_nothing(row):
+        say("This import has written nothing, so there is nothing to undo.")
+        return
     begun = asyncio.run(_unfinished(settings, row))
     if begun is None:
         say("What the undo would do:")

@@ -60,11 +60,13 @@ def united(names: Sequence[int], others: Sequence[int]) -> tuple[int, ...]:
     return tuple(dict.fromkeys((*names, *others)))[:MAX_NAMES]
 
 
-def without_names(names: Sequence[int], gone: Collection[str], kept: Collection[str]) -> tuple[int, ...]:
-    """Return the names of a value that are left if these names were never written with it, but for those `kept`."""
+def without_names(
+    counted: Mapping[NormalizedIdentifier, Sequence[int]], gone: Collection[str], kept: Collection[str]
+) -> dict[NormalizedIdentifier, tuple[int, ...]]:
+    """Return the names that are left of each value if those `gone` were never written with it, but for those `kept`."""
     hashes = set(map(_hash, gone)).difference(map(_hash, kept))
-    left = tuple(each for each in names if each not in hashes)
-    return left if len(left) >= MIN_NAMES else ()
+    left = {value: tuple(each for each in names if each not in hashes) for value, names in counted.items()}
+    return {value: names for value, names in left.items() if len(names) >= MIN_NAMES}
 
 
 def united_names(

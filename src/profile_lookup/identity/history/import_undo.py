@@ -167,10 +167,10 @@ def _names_left(
     for event in person.events:
         written[undone.wrote(event)].add(written_name(event.request.traits) or "")
     kept = written[False].union(held_name(each.traits) or "" for each in profiles)
-    return {each: without_names(names, written[True], kept) for each, names in person.profile.names.items()}
+    return without_names(person.profile.names, written[True], kept)
 
 
 def _held(
     names: Mapping[NormalizedIdentifier, tuple[int, ...]], profile: Profile
 ) -> dict[NormalizedIdentifier, tuple[int, ...]]:
-    return {each: left for each, left in names.items() if left and each in profile.identifiers}
+    return {each: left for each, left in names.items() if each in profile.identifiers}

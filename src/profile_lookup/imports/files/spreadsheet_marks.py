@@ -20,8 +20,11 @@ def marked(text: str) -> str:
 
 
 def marked_identifier(text: str) -> str:
-    """Return an identifier as an export writes it: an import takes any apostrophe for a mark there."""
-    return f"'{text}" if text.startswith("'") else marked(text)
+    """Return an identifier as an export writes it: an import takes any apostrophe around it for a mark there."""
+    if text.startswith("'"):
+        return f"'{text}"
+    cell = marked(text)
+    return f"{cell}'" if cell != text and text.endswith("'") else cell
 
 
 def without_mark(text: str) -> str:

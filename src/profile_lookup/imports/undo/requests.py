@@ -31,10 +31,23 @@ async def cancel_import(database: Database, store_id: UUID, import_id: UUID) -> 
         return await queries.fetch(connection, store_id, import_id)
 
 
+def cancelled_after(row: Row[Any]) -> str:
+    """Return the words for how far a cancelled import, or dry run, was."""
+    what = "dry run" if row.kind == OperationKind.DRY_RUN_IMPORT else "import"
+    of_total = "" if row.rows_total is None else f" of {row.rows_total:,}"
+    return f"The {what} is cancelled after {rows_done(row):,}{of_total} rows"
+
+
 def rows_done(row: Row[Any]) -> int:
     """Return how many rows of an import were applied or refused."""
     done: int = row.created + row.updated + row.merged + row.refused
     return done
+
+
+def wrote_nothing(row: Row[Any]) -> bool:
+    """Return whether the import was a dry run, or ended before its first row was applied."""
+    has_applied_none: bool = rows_done(row) == row.refused
+    return has_applied_none or row.kind == OperationKind.DRY_RUN_IMPORT
 
 
 async def enqueue_undo(connection: AsyncConnection, store_id: UUID, import_id: UUID, *, is_dry_run: bool) -> UUID:
@@ -43,12 +56,13 @@ async def enqueue_undo(connection: AsyncConnection, store_id: UUID, import_id: U
     if row.completed_at is None:
         raise ImportUnfinished
     # An import of the version before did not say where its events are: then all of the store's are looked through.
+    until = 0 if wrote_nothing(row) else row.events_until or HIGHEST_NUMBER
     job_input = {
         "import_id": ids.import_id(import_id),
         "began_at": row.created_at.isoformat(),
         "is_dry_run": is_dry_run,
         "after": row.events_after or 0,
-        "until": row.events_until or HIGHEST_NUMBER,
+        "until": until,
     }
     return await enqueue(connection, row.account_id, store_id, kind=OperationKind.UNDO_IMPORT, job_input=job_input)
 

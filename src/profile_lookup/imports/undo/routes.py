@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from profile_lookup.errors import ImportEnded, ImportUnfinished, RequestRefused
 from profile_lookup.imports.dependencies import IMPORT_ERRORS, BucketOfApp, ImportOfStore
-from profile_lookup.imports.undo.requests import cancel_import, enqueue_undo, rows_done
+from profile_lookup.imports.undo.requests import cancel_import, cancelled_after, enqueue_undo
 from profile_lookup.imports.undo.wire import UndoBody
 from profile_lookup.operations.dependencies import QuotasOfApp, accepted, accepted_answer
 from profile_lookup.operations.quotas import refuse_beyond_queue_quota
@@ -46,9 +46,7 @@ async def cancel(
     row = await cancel_import(database, addressed.store.id, addressed.id)
     if bucket is not None:
         await bucket.remove(addressed.store.id, addressed.id)
-    of_total = "" if row.rows_total is None else f" of {row.rows_total:,}"
-    message = f"The import is cancelled after {rows_done(row):,}{of_total} rows."
-    return accepted(response, base_url, addressed.id, message)
+    return accepted(response, base_url, addressed.id, f"{cancelled_after(row)}.")
 
 
 @router.post(

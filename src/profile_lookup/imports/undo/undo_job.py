@@ -109,19 +109,23 @@ class _Step:
         return True
 
     def _is_next(self, locked: LockedPeople, undone: Undone, last: int) -> bool:
-        """Return whether this step is the one that undoes a person, and not an earlier one, nor a later one."""
+        """Return whether this step is the one that undoes a person, and not an earlier one, nor a later one.
+
+        Whoever stays as it is, also in a dry run, keeps the import's events, and so a later step comes to them again.
+        """
         first = first_event(undone.person, self._import)
         number = None if first is None else locked.numbers.get(first.id)
-        if number is None:
+        if number is None or number <= self._job.progress["after"]:
             return False
-        return self._job.progress["after"] < number and (number <= last or not self._job.input["is_dry_run"])
+        keeps_events = self._job.input["is_dry_run"] or isinstance(undone.left, str)
+        return number <= last or not keeps_events
 
     async def _undone(self, connection: AsyncConnection, store: StoreRules, locked: LockedPeople) -> list[Undone]:
         """Return what is left of the people. Raises `CandidateMoved` if that depends on what is not locked."""
         people = locked.people.values()
         may_return = {each for person in people for each in identifiers_of_undo(person, self._import)}
         if not may_return <= self._returning:
-            self._start_over(may_return)
+            self._start_over(may_return, is_divisible=len(locked.people) > 1)
         holders = await holders_of(connection, store, may_return)
         others = set(holders.values()) - locked.people.keys()
         if others and (changed := await touched(connection, self._job, others)):
@@ -136,13 +140,13 @@ class _Step:
         )
         return list((await asyncio.to_thread(undo.undone, locked.people, holders)).values())
 
-    def _start_over(self, may_return: Collection[NormalizedIdentifier]) -> None:
+    def _start_over(self, may_return: Collection[NormalizedIdentifier], *, is_divisible: bool) -> None:
         """Let the next attempt lock these identifiers, or take fewer events if they are too many for one transaction.
 
-        Raises `CandidateMoved`.
+        `is_divisible`: they are of several people. All that is one person is undone at once. Raises `CandidateMoved`.
         """
-        if len(may_return) > MAX_KEYS_TOGETHER and self._limit > 1:
-            self._limit //= 2
+        if len(may_return) > MAX_KEYS_TOGETHER and is_divisible and self._limit > 1:
+            self._limit = max(self._limit * MAX_KEYS_TOGETHER // len(may_return), 1)
             self._returning.clear()
         else:
             self._returning.update(may_return)
