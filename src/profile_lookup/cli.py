@@ -17,7 +17,7 @@ from profile_lookup.garbage_collection import collector_paused
 COMMANDS = {
     "export": "archives.export_store",
     "restore": "archives.restore_store",
-    "import": "import_file.import_file",
+    "import": "imports.import_file.import_file",
     "explain": "explain.explain",
     "split": "split.split",
     "serve": "serve.serve",
@@ -37,7 +37,7 @@ class _LazyCommands(Mapping[str, Any]):
     """The commands by name. Looking one up imports its module, so that no command waits for the modules of another."""
 
     def __getitem__(self, name: str) -> Any:
-        module, _, attribute = COMMANDS[name].partition(".")
+        module, _, attribute = COMMANDS[name].rpartition(".")
         with collector_paused():
             command = getattr(import_module(f"profile_lookup.commands.{module}"), attribute)
         parent = typer.Typer()

@@ -14,8 +14,8 @@ import asyncpg
 import pytest
 
 from profile_lookup.commands.errors import CommandError
-from profile_lookup.commands.import_beginning import Choices, begin
-from profile_lookup.commands.import_run import report, watch
+from profile_lookup.commands.imports.import_beginning import Choices, begin
+from profile_lookup.commands.imports.import_run import report, watch
 from profile_lookup.errors import FileRefused
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.imports.columns.column_fit import SAMPLE_ROWS

@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from profile_lookup.commands.import_beginning import Choices, begin
+from profile_lookup.commands.imports.import_beginning import Choices, begin
 from profile_lookup.settings import Settings
 from tests.program.conftest import command
 

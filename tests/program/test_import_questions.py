@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from profile_lookup.commands.errors import CommandError
-from profile_lookup.commands.import_beginning import Choices, begin
+from profile_lookup.commands.imports.import_beginning import Choices, begin
 from profile_lookup.errors import FileRefused
 from profile_lookup.imports.files.import_options import ImportOptions, country_code
 from profile_lookup.settings import Settings

@@ -28,9 +28,8 @@ def test_showing_the_version_loads_neither_the_settings_nor_a_framework() -> Non
     assert {"profile_lookup.cli", "typer"} <= modules
     packages = {module.partition(".")[0] for module in modules}
     assert not packages & {"fastapi", "starlette", "pydantic", "pydantic_settings", "sqlalchemy", "asyncpg", "rich"}
-    assert {module for module in modules if module.startswith("profile_lookup.")} == {
-        "profile_lookup.cli", "profile_lookup.errors", "profile_lookup.garbage_collection",
-    }  # fmt: skip
+    own = {".".join(module.split(".")[:2]) for module in modules if module.startswith("profile_lookup.")}
+    assert own == {"profile_lookup.cli", "profile_lookup.errors", "profile_lookup.garbage_collection"}
 
 
 def test_no_command_loads_the_web_framework_before_it_serves() -> None:

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from sqlalchemy import Row
 
-from profile_lookup.commands.import_plan import Plan
+from profile_lookup.commands.imports.import_plan import Plan
 from profile_lookup.imports.columns.column_guesses import looks_like_a_name
 from profile_lookup.imports.columns.foreign_numbers import ForeignNumbers
 from profile_lookup.imports.dry_runs.first_rows import PreviewedRow

@@ -17,11 +17,11 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
-from profile_lookup.commands import import_report
 from profile_lookup.commands.accounts import chosen_account
 from profile_lookup.commands.database import open_database
 from profile_lookup.commands.errors import CommandError
-from profile_lookup.commands.import_report import IGNORED_CELLS, REFUSED_ROWS, ReportPart
+from profile_lookup.commands.imports import import_report
+from profile_lookup.commands.imports.import_report import IGNORED_CELLS, REFUSED_ROWS, ReportPart
 from profile_lookup.errors import NotFound
 from profile_lookup.garbage_collection import collect_seldom
 from profile_lookup.imports import queries

@@ -19,12 +19,12 @@ from uuid import UUID
 import typer
 
 from profile_lookup.clock import CLOCK
-from profile_lookup.commands import import_report
 from profile_lookup.commands.accounts import chosen_account
 from profile_lookup.commands.database import open_database
 from profile_lookup.commands.errors import CommandError
-from profile_lookup.commands.import_plan import Plan, planned
-from profile_lookup.commands.import_run import NO_ID, Import, explaining_not_found
+from profile_lookup.commands.imports import import_report
+from profile_lookup.commands.imports.import_plan import Plan, planned
+from profile_lookup.commands.imports.import_run import NO_ID, Import, explaining_not_found
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.imports import queries, wire
 from profile_lookup.imports.dry_runs.first_rows import PreviewedRow, preview_rows

@@ -14,8 +14,8 @@ from sqlalchemy import Row
 
 from profile_lookup.commands.database import open_database
 from profile_lookup.commands.errors import CommandError
-from profile_lookup.commands.import_report import say, show_undo, watching_undo
-from profile_lookup.commands.import_run import fetch_import
+from profile_lookup.commands.imports.import_report import say, show_undo, watching_undo
+from profile_lookup.commands.imports.import_run import fetch_import
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import ImportEnded
 from profile_lookup.imports.undo.requests import (

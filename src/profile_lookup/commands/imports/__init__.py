@@ -1,0 +1,1 @@
+"""`profile-lookup import`: a file is imported, or an import is cancelled or undone."""
