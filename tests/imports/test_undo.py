@@ -147,6 +147,17 @@ async def test_a_value_that_somebody_else_has_by_now_stays_there(client: httpx.A
     assert await look_up(client, store_id, "phone", "+13175550001") == [bob]
 
 
+async def test_a_value_that_only_the_import_had_given_and_taken_is_not_missed(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    await change_settings(client, store_id, phone={"limit": 1})
+    ann = await make_profile(client, store_id, email="ann@example.com", phone="+13175550001")
+    rows = ["ann@example.com,+13175550002,", "ann@example.com,+13175550003,", "bob@example.com,+13175550002,"]
+    import_id = await import_of(client, store_id, *rows)
+    await make_profile(client, store_id, email="bob@example.com", phone="+13175550002")
+    assert {"outcome": "restored", "profiles": [ann]} in await undone(client, store_id, import_id)
+
+
 async def test_people_whom_numbers_of_the_next_line_made_one_person_are_there_again(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
