@@ -7,6 +7,7 @@ import pytest
 
 from profile_lookup.database.pool import Database
 from profile_lookup.imports.undo.undo_job import EVENTS_PER_STEP
+from profile_lookup.ingest.attempts import MAX_KEYS_TOGETHER
 from tests.conftest import change_settings, look_up, make_profile
 from tests.database.archived_stores import exported
 from tests.history.splits import joins_of, parts_after, stored_profile
@@ -157,6 +158,30 @@ async def test_a_value_that_somebody_else_has_by_now_stays_there(client: httpx.A
     assert (result["outcome"], result["profiles"]) == ("restored", [ann])
     assert "belongs to another profile by now" in result["reason"]
     assert await look_up(client, store_id, "phone", "+13175550001") == [bob]
+
+
+async def test_a_value_that_only_the_import_had_given_and_taken_is_not_missed(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    await change_settings(client, store_id, phone={"limit": 1})
+    ann = await make_profile(client, store_id, email="ann@example.com", phone="+13175550001")
+    rows = ["ann@example.com,+13175550002,", "ann@example.com,+13175550003,", "bob@example.com,+13175550002,"]
+    import_id = await import_of(client, store_id, *rows)
+    await make_profile(client, store_id, email="bob@example.com", phone="+13175550002")
+    assert {"outcome": "restored", "profiles": [ann]} in await undone(client, store_id, import_id)
+
+
+async def test_people_whom_numbers_of_the_next_line_made_one_person_are_there_again(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    """That is one person with more values than a step of several people may lock."""
+    people = range(MAX_KEYS_TOGETHER * 2 // 3)
+    await import_of(client, store_id, *(f"p{each}@example.com,+1317{5550000 + each}," for each in people))
+    before = await exported(database, store_id)
+    import_id = await import_of(client, store_id, *(f"p{each}@example.com,+1317{5550001 + each}," for each in people))
+    (result,) = await undone(client, store_id, import_id)
+    assert (result["outcome"], len(result["profiles"])) == ("split", len(people))
+    assert await exported(database, store_id) == before
 
 
 @pytest.mark.parametrize("others", ["no others", "others"])

@@ -1,7 +1,7 @@
 """Several people without an import: a value comes back to one once another, who had it by the import, has lost it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from profile_lookup.identity.history.import_undo import (
@@ -54,7 +54,14 @@ class ImportUndo:
         while waiting := [each for each in waiting if _free(undone, holders, each)]:
             for each in waiting:
                 undone[each] = self._undone(people[each], undone[each].withheld - _free(undone, holders, each))
-        return undone
+        return {each: replace(done, withheld=self._missing(done)) for each, done in undone.items()}
+
+    def _missing(self, undone: Undone) -> frozenset[NormalizedIdentifier]:
+        """Return which of the withheld values would have come back. Only the import had given it the others."""
+        if not undone.withheld:
+            return undone.withheld
+        everything = self._undone(undone.person, frozenset())
+        return frozenset(filter(everything.holds, undone.withheld))
 
     def _held(self, person: Person, holders: Mapping[NormalizedIdentifier, UUID]) -> frozenset[NormalizedIdentifier]:
         return frozenset(identifiers_of_undo(person, self.undone_import) & holders.keys())

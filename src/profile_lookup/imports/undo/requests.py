@@ -1,4 +1,4 @@
-"""What is asked of an import after it began: that it is cancelled, or that it is undone."""
+"""Requests to cancel an import, or to undo it."""
 
 from typing import Any
 from uuid import UUID

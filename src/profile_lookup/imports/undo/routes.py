@@ -21,7 +21,7 @@ router = APIRouter(
 )
 
 _UNDOING = "The import is being undone."
-_TRYING = "It is being found out what undoing the import would do. Nothing is changed."
+_TRYING = "The dry run of the undo has begun. It changes nothing."
 
 
 @router.post(
@@ -38,7 +38,7 @@ _TRYING = "It is being found out what undoing the import would do. Nothing is ch
 async def cancel(
     addressed: ImportOfStore, database: DatabaseOfApp, bucket: BucketOfApp, base_url: BaseUrl, response: Response
 ) -> OperationAccepted:
-    """The rows that were applied stay applied, all of each, and no other row is **(ours)**.
+    """Each row that was applied stays so as a whole, and no other row is applied **(ours)**.
 
     The message and the import's `progress` say how many rows were done, from the beginning of the file on. The status
     of the import is FAILED then, and that of its operation CANCELLED. To cancel it again changes nothing.
@@ -55,7 +55,9 @@ async def cancel(
     summary="Undo an import (ours)",
     status_code=202,
     responses={
-        202: accepted_answer("The operation does it, or tries it if it is a dry run.", _UNDOING),
+        202: accepted_answer(
+            "The operation undoes the import, or only finds out what that would do if it is a dry run.", _UNDOING
+        ),
         **error_answers(
             RequestRefused("dryRun: Input should be a valid boolean"),
             *IMPORT_ERRORS,
