@@ -1,1 +1,1 @@
-"""An import is cancelled, or undone: see docs/imports.md, and docs/decisions/0056-undo-of-imports.md."""
+"""An import is cancelled, or undone: see docs/imports.md, and docs/decisions/0055-undo-of-imports.md."""
