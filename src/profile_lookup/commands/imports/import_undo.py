@@ -71,7 +71,10 @@ def undo(settings: Settings, account: str | None, import_id: str, *, confirmed: 
         return
     begun = asyncio.run(_unfinished(settings, row))
     if begun is None:
-        say("What the undo would do:")
+        say(
+            "What the undo would do. People whom only the import made are erased, those whom it joined are split, and "
+            "others whom it changed are restored. Who is left stays as it is:"
+        )
         tried = asyncio.run(_done(settings, row, None, is_dry_run=True))
         if not _show(tried):
             say("Nothing is left of this import.")
