@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from profile_lookup.database import busy_poll
+from profile_lookup.database.single_queries import busy_poll
 from tests.database.conftest import CountingPoll
 
 
