@@ -185,6 +185,13 @@ def downgrade() -> None:
     before = _of("2026_11_28_suspects")
     op.execute(before.PUT_SUSPECT)
     op.execute(before.COUNT_NAMES.replace("create function", "create or replace function", 1))
+    # A process of the version before may have left some while both versions ran.
+    op.execute("""
+        delete from suspect
+        where not exists (
+            select from profile where profile.store_id = suspect.store_id and profile.id = suspect.profile_id
+        )
+    """)
     op.execute("""
         alter table suspect add constraint suspect_store_id_profile_id_fkey
             foreign key (store_id, profile_id) references profile (store_id, id) on delete cascade

@@ -29,4 +29,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("drop table undo_result")
     op.execute("delete from operation where kind = 'UNDO_IMPORT'")
+    # The version before does not know this kind. Clients see it as a split anyway.
+    op.execute("update event set kind = 'split' where kind = 'importUndone'")
     op.execute("alter table profile_import drop column events_after, drop column events_until")

@@ -2,6 +2,46 @@
 
 from alembic import op
 
+# The version before cannot read a trait with a mark, which is the third element: it says that the trait has lost its
+# identifier. Events have such traits as they were before (p), and in absorbed profiles (b).
+REMOVE_MARKS = """
+create function pg_temp.without_marks(traits jsonb) returns jsonb language sql as $$
+    select coalesce(
+        jsonb_object_agg(
+            described.key,
+            (
+                select coalesce(
+                    jsonb_object_agg(
+                        written.key,
+                        case when jsonb_typeof(written.value) = 'array' then written.value - 2 else written.value end
+                    ),
+                    '{}'
+                )
+                from jsonb_each(described.value) as written
+            )
+        ),
+        '{}'
+    )
+    from jsonb_each(traits) as described
+$$;
+update profile set traits = pg_temp.without_marks(traits) where traits @? '$.*.*[2]';
+update event
+set document = jsonb_set(cast(document as jsonb), '{p}', pg_temp.without_marks(cast(document -> 'p' as jsonb)))
+where cast(document as jsonb) @? '$.p.*.*[2]';
+update event
+set document = jsonb_set(
+    cast(document as jsonb),
+    '{b}',
+    (
+        select jsonb_agg(
+            jsonb_set(absorbed.profile, '{2}', pg_temp.without_marks(absorbed.profile -> 2)) order by absorbed.place
+        )
+        from jsonb_array_elements(cast(document -> 'b' as jsonb)) with ordinality as absorbed (profile, place)
+    )
+)
+where cast(document as jsonb) @? '$.b[*][2].*.*[2]'
+"""
+
 revision = "2026_11_29_split_parts"
 down_revision = "2026_11_29_import_undo"
 branch_labels = None
@@ -27,3 +67,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("drop table split_part")
     op.execute("delete from operation where kind = 'SPLIT_PROFILE'")
+    for statement in REMOVE_MARKS.split(";\n"):
+        op.execute(statement)

@@ -13,6 +13,7 @@ from profile_lookup.database.pool import Database
 from tests.conftest import change_settings, finished, look_up, make_profile
 from tests.database.archived_stores import exported
 from tests.database.contents import contents
+from tests.imports.undos import import_of, undone
 
 PHONE = re.compile(r"317\D{0,3}555\D{0,3}6789")
 OTHER = "+13175550000"
@@ -99,6 +100,19 @@ async def _delete_from_all_parts(client: httpx.AsyncClient, profile: str, store_
         await client.delete(f"{path}/Identifiers/phone?removeAll=true")
 
 
+async def _delete_before_a_split(client: httpx.AsyncClient, profile: str, store_id: str) -> None:
+    """The parts have traits with the number, until these get other ones."""
+    assert (await client.delete(f"{profile}/Identifiers/phone?removeAll=true")).status_code == 202
+    events = (await client.get(f"{profile}/Events")).json()["events"]
+    joins = [event["id"] for event in events if event["kind"] == "merged"]
+    done = (await client.post(f"{profile}/Splits", json={"events": joins})).json()
+    assert sum(bool(PHONE.search(str(part["traits"]))) for part in done["profiles"]) > 1
+    for number, part in enumerate(done["profiles"]):
+        other = f"+1202555010{number}"
+        path = f"/v1/Stores/{store_id}/Profiles/{part['id']}"
+        await _change(client, path, Contact={"phone": other}, Billing={"mobile": other})
+
+
 async def _delete_group(client: httpx.AsyncClient, profile: str, store_id: str) -> None:
     await _change(client, profile, Contact={"phone": None})
     group = f"/v1/ControlPlane/Stores/{store_id}/TraitGroups/Billing"
@@ -147,6 +161,7 @@ async def _places_of(number: re.Pattern[str], database: Database, database_url: 
         _delete_before_a_merge_overwrites_its_traits,
         _replace,
         _delete_from_all_parts,
+        _delete_before_a_split,
         _delete_after_trait_group,
         _delete_before_trait_group,
         _erase,
@@ -216,3 +231,30 @@ async def test_an_evicted_address_can_be_removed_from_history(
     assert (await client.delete(path)).status_code == 202
     assert await _places_of(evicted, database, database_url, store_id) == set()
     assert (await client.delete(path)).status_code == 404
+
+
+async def test_an_evicted_number_that_a_trait_keeps_is_nowhere_once_the_trait_gets_another_one(
+    client: httpx.AsyncClient, store_id: str, database: Database, database_url: str
+) -> None:
+    await change_settings(client, store_id, phone={"limit": 1})
+    person = await make_profile(client, store_id, email="a@example.com", phone="(317) 555-6789")
+    profile = f"/v1/Stores/{store_id}/Profiles/{person}"
+    added = await client.post(f"{profile}/Identifiers", json={"idType": "phone", "value": OTHER})
+    assert added.status_code == 202
+    assert (await client.delete(f"{profile}/Identifiers/phone?value=3175556789")).status_code == 202
+    await _change(client, profile, Contact={"phone": OTHER})
+    assert await _places_of(PHONE, database, database_url, store_id) == set()
+
+
+async def test_a_number_that_a_trait_keeps_through_the_undo_of_an_import_is_nowhere_once_the_trait_gets_another_one(
+    client: httpx.AsyncClient, store_id: str, database: Database, database_url: str
+) -> None:
+    person = await make_profile(client, store_id, email="a@example.com")
+    import_id = await import_of(client, store_id, "a@example.com,,Ann")
+    await make_profile(client, store_id, email="a@example.com", phone="(317) 555-6789")
+    profile = f"/v1/Stores/{store_id}/Profiles/{person}"
+    assert (await client.delete(f"{profile}/Identifiers/phone")).status_code == 202
+    await undone(client, store_id, import_id)
+    assert PHONE.search((await client.get(profile)).json()["traits"]["Contact"]["phone"])
+    await _change(client, profile, Contact={"phone": OTHER})
+    assert await _places_of(PHONE, database, database_url, store_id) == set()

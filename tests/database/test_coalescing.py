@@ -15,9 +15,9 @@ from sqlalchemy import text
 from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.accounts.grants import Grant
 from profile_lookup.accounts.keys import add_key, remove_key
-from profile_lookup.database.single_queries import busy_poll
 from profile_lookup.database.migrations import migrate
 from profile_lookup.database.pool import Database
+from profile_lookup.database.single_queries import busy_poll
 from profile_lookup.database.single_queries.busy_poll import BusyPoll
 from profile_lookup.errors import Unavailable
 from profile_lookup.identity.change import Change

@@ -11,17 +11,8 @@ from profile_lookup.ingest.attempts import MAX_KEYS_TOGETHER
 from tests.conftest import change_settings, look_up, make_profile
 from tests.database.archived_stores import exported
 from tests.history.splits import joins_of, parts_after, stored_profile
-from tests.imports.conftest import create, imported, path_of
-from tests.imports.undos import undo_path, undone
-
-
-async def import_of(client: httpx.AsyncClient, store_id: str, *rows: str) -> str:
-    """Import rows of e-mail address, phone number and first name, and return the import's ID."""
-    answer, _ = await imported(client, store_id, "\n".join(["E-mail,Phone,First", *rows, ""]))
-    assert answer["status"] == "COMPLETED", answer
-    listed = (await client.get(f"/v1/Stores/{store_id}/Profiles/Imports")).json()["imports"]
-    import_id: str = listed[0]
-    return import_id
+from tests.imports.conftest import create, path_of
+from tests.imports.undos import import_of, undo_path, undone
 
 
 async def test_profiles_that_the_import_made_are_erased(

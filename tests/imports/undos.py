@@ -1,4 +1,4 @@
-"""Cancels and undoes imports over HTTP, and exports stores to compare them."""
+"""Makes, cancels and undoes imports over HTTP, and exports stores to compare them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +8,16 @@ import httpx
 from profile_lookup.database.pool import Database
 from tests.conftest import finished
 from tests.database.archived_stores import exported
+from tests.imports.conftest import imported
+
+
+async def import_of(client: httpx.AsyncClient, store_id: str, *rows: str) -> str:
+    """Import rows of e-mail address, phone number and first name, and return the import's ID."""
+    answer, _ = await imported(client, store_id, "\n".join(["E-mail,Phone,First", *rows, ""]))
+    assert answer["status"] == "COMPLETED", answer
+    listed = (await client.get(f"/v1/Stores/{store_id}/Profiles/Imports")).json()["imports"]
+    import_id: str = listed[0]
+    return import_id
 
 
 def undo_path(store_id: str, import_id: str) -> str:

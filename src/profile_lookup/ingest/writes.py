@@ -27,14 +27,14 @@ async def write(
     If the writes forget something, further statements take it out of the earlier events before that. If a profile has
     very many identifiers, another one counts them after that. `settings` replace those of the store while these change.
     """
+    if difference.forgotten:
+        difference = await forget(connection, store, difference)
     if difference.aliases:
         statement = _MERGE
     elif difference.only_creates_profiles:
         statement = _CREATE
     else:
         statement = _UPDATE
-    if difference.forgotten:
-        difference = await forget(connection, store, difference)
     await connection.execute(statement, parameters_of(settings or store.settings, store.id, difference))
     await count_identifiers(connection, store.id, difference.possibly_large)
 

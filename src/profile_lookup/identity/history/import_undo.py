@@ -13,7 +13,7 @@ from profile_lookup.identity.history.creation import Creation
 from profile_lookup.identity.history.event import Event
 from profile_lookup.identity.history.event_log import creation_event
 from profile_lookup.identity.history.forgetting import identifiers_of
-from profile_lookup.identity.history.splitting import Part, Person, parts_of, replay_since
+from profile_lookup.identity.history.splitting import Part, Person, events_of_parts, parts_of, replay_since
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.person_names import held_name, without_names, written_name
 from profile_lookup.identity.profile import Profile, TraitName
@@ -108,7 +108,7 @@ def without_import(
     left = frozenset[UUID]().union(*(part.ids for part in parts))
     return PersonWithoutImport(
         tuple(replace(part, profile=replace(part.profile, names=_held(names, part.profile))) for part in parts),
-        (*person.events[:first], *replay.events),
+        events_of_parts(parts, person, [*person.events[:first], *replay.events]),
         (person.aliases | {person.profile.id}) - left,
         any(_is_write_of_others(undone, event) for event in since),
     )

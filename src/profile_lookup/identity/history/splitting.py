@@ -14,6 +14,7 @@ from profile_lookup.identity.history.forgetting import (
     without_identifiers,
     without_traits,
 )
+from profile_lookup.identity.history.outlived_values import marked, without_outlived_values
 from profile_lookup.identity.history.part_replay import IdentifiesNobody, PartReplay
 from profile_lookup.identity.history.separations import Separation, parted
 from profile_lookup.identity.identifier import NormalizedIdentifier
@@ -46,7 +47,7 @@ class Split:
     """What a split leaves.
 
     - `parts`: the earliest first
-    - `events`: the events since the oldest join that was undone, as they belong to the parts now
+    - `events`: all events of the person, as they belong to the parts now
     """
 
     id: UUID
@@ -105,7 +106,8 @@ def split(
             replay.apply(event, is_undone=event.id in joins)
         except IdentifiesNobody:
             raise JoinRefused(named.index(event.id), "a join whose request identifies somebody by itself") from None
-    return Split(split_id, tuple(parts_of(replay, person)), tuple(replay.events))
+    parts = tuple(parts_of(replay, person))
+    return Split(split_id, parts, events_of_parts(parts, person, [*person.events[:first], *replay.events]))
 
 
 def replay_since(
@@ -163,7 +165,14 @@ def parts_of(replay: PartReplay, person: Person) -> Iterator[Part]:
         names = {each: counted for each, counted in person.profile.names.items() if each in part.identifiers}
         aliases = frozenset(ids[part_id] - {part_id})
         is_new = part_id not in {person.profile.id, *person.aliases}
-        yield Part(replace(part, names=names), aliases, is_new, replay.lost.get(part_id, {}))
+        profile = replace(part, names=names, traits=marked(part, person.profile))
+        yield Part(profile, aliases, is_new, replay.lost.get(part_id, {}))
+
+
+def events_of_parts(parts: Iterable[Part], person: Person, events: Sequence[Event]) -> tuple[Event, ...]:
+    """Return the events as the histories of these parts have them, without values that their part has lost."""
+    traits = {each: part.profile.traits for part in parts for each in part.ids}
+    return tuple(without_outlived_values(events, person.profile, traits))
 
 
 def _configured(settings: IdentityResolutionSettings, is_defined: Callable[[TraitName], bool], event: Event) -> Event:

@@ -50,7 +50,7 @@ async def write_people(
     for person, left in people:
         new = (part.profile for part in left.parts if part.profile.id not in stored)
         created |= times_of_creation(new, [*person.events, *left.events], at)
-        for event in _feed_events(left, at, actor):
+        for event in _events_of_undo(left, at, actor):
             log.add(event, [])
     await write(connection, store, difference_of(stored, profiles, profiles.keys(), created, (), log))
     await _write_aliases(connection, store.id, parts.values())
@@ -60,7 +60,7 @@ async def write_people(
     await _write_events(connection, store.id, people, numbers)
 
 
-def _feed_events(left: PersonWithoutImport, at: datetime, actor: Actor) -> Iterator[Event]:
+def _events_of_undo(left: PersonWithoutImport, at: datetime, actor: Actor) -> Iterator[Event]:
     """Yield the events by which clients learn what has become of a person."""
     for part in left.parts:
         yield Event(new_id(), "importUndone", at, part.profile.id, actor=actor)
