@@ -17,7 +17,7 @@ from profile_lookup.database.pool import Database
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.settings import Settings
 from tests.conftest import finished
-from tests.identity.history.memory_store import model_state, replayed_on
+from tests.identity.history.memory_store import DoneWrite, State, model_state, replayed_on
 from tests.identity.history.random_writes import (
     ALL_SETTINGS,
     CASES,
@@ -149,6 +149,31 @@ def test_joins_are_undone_if_each_later_write_would_have_met_the_same_person(mak
     compare()
 
 
+class ForgettableTraits:
+    """The traits that have held the value of an identifier which was removed since.
+
+    Once such a trait gets another value, the service forgets the one before, and a split does not bring it back. The
+    model does not know that; `tests/api/test_forgotten_values.py` tests it.
+    """
+
+    def __init__(self) -> None:
+        self._names_by_value: dict[object, set[tuple[str, str]]] = {}
+        self._names: set[tuple[str, str]] = set()
+
+    def note(self, done: DoneWrite) -> None:
+        for name, value in done.change.traits.items():
+            self._names_by_value.setdefault(value, set()).add((name.group, name.name))
+        for removed in (done.removed, done.change.replaced):
+            if removed is not None:
+                self._names |= self._names_by_value.get(removed.value, set())
+
+    def left_out_of(self, state: State) -> State:
+        return {
+            profile: (identifiers, {name: trait for name, trait in traits.items() if name not in self._names}, ids)
+            for profile, (identifiers, traits, ids) in state.items()
+        }
+
+
 EVERYTHING = kinds(create=8, patch=2, add=1, replace=1, erase=1, split=8, lift=1)
 
 
@@ -159,11 +184,13 @@ def test_random_splits_among_random_writes_leave_what_the_model_says(make_store:
     def compare(drawn: Sequence[RandomWrite]) -> None:
         store = make_store(ALL_SETTINGS[name])
         model = Model(model_settings(ALL_SETTINGS[name]))
+        forgettable = ForgettableTraits()
         for write in drawn:
             done = store.do(write)
             if done is not None:
                 replayed_on(model, done)
-                assert store.state() == model_state(model)
+                forgettable.note(done)
+                assert forgettable.left_out_of(store.state()) == forgettable.left_out_of(model_state(model))
                 counts[write.kind] += 1
 
     compare()
