@@ -47,7 +47,13 @@ async def test_a_process_that_is_killed_in_the_middle_of_a_split_changes_nothing
             assert (await split(client, store_id, ann, joins)).status_code == 409
 
 
-@pytest.mark.parametrize("table", ["profile", "alias", "event", "separation", "split_part"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "split_part",
+        *(pytest.param(each, marks=pytest.mark.slow) for each in ("profile", "alias", "event", "separation")),
+    ],
+)
 async def test_a_worker_that_is_killed_in_the_middle_of_a_large_split_changes_nothing_and_the_next_one_does_it(
     database: Database,
     connection: "asyncpg.Connection[Any]",
