@@ -84,6 +84,7 @@ async def write_in_step(
                 rules = await rules_in_force(connection, job.account_id, job.store_id)
                 return await write(connection, await taken_back(connection, rules))
         except (RulesChanged, CandidateMoved):
+            await job.renew()  # the attempt has rolled its own renewal back, and may have taken long
             await _back_off(attempt)
     raise Unavailable
 

@@ -95,6 +95,11 @@ class Job:
         async with self._database.session() as connection:
             yield connection
 
+    async def renew(self) -> None:
+        """Renew the lease in a transaction of its own. Raises `LeaseLost`, or `Unavailable` after `STEP_DEADLINE`."""
+        async with self.step():
+            pass
+
     async def _renew(self, connection: AsyncConnection) -> None:
         if not await leases.renew(connection, self._taken, LEASE):
             raise LeaseLost
@@ -103,8 +108,7 @@ class Job:
         """Return the task's result, and renew the lease as long as the task takes."""
         try:
             while not (await asyncio.wait([task], timeout=LEASE.total_seconds() / 3))[0]:
-                async with self.step():
-                    pass
+                await self.renew()
             return task.result()
         finally:
             task.cancel()

@@ -1,4 +1,4 @@
-"""Events of a store itself: what decides about identity in it has changed."""
+"""Events of a store itself: its settings, blocked values, trait groups, name or description have changed."""
 
 from uuid import UUID
 
