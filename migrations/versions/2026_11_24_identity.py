@@ -1,6 +1,6 @@
 """Accounts, stores, profiles and their identifiers.
 
-`database/tables.py` explains the tables, docs/decisions/0003-resolution-under-races.md the function.
+`database/tables/` explains the tables, docs/decisions/0003-resolution-under-races.md the function.
 """
 
 from alembic import op

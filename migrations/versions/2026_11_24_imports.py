@@ -1,6 +1,6 @@
 """Imports, their files until they have ended, and the rows that were refused.
 
-`database/tables.py` explains the tables.
+`database/tables/` explains the tables.
 """
 
 from alembic import op

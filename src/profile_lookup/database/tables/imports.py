@@ -45,7 +45,7 @@ profile_import = Table(
     # the version before, which create imports during an update.
     Column("cells_ignored", Integer, nullable=False, server_default="0"),
     Column("evicted", Integer, nullable=False, server_default="0"),
-    # What is to be said once all rows are done: `imports/notices.py`.
+    # What is to be said once all rows are done: `imports/notices/`.
     Column("notices", JSONB),
     # Its events have numbers above the first and up to the second, so that an undo finds them. Null: not known.
     Column("events_after", BigInteger),
