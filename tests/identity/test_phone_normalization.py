@@ -15,6 +15,7 @@ from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType, phonen
 from profile_lookup.errors import ValueRefused
 from profile_lookup.identity.values.normalization import normalize
 from profile_lookup.identity.values.phone_numbers import _PLAIN_US_NUMBER, _by_the_rules
+from tests.identity.examples import examples
 
 CANADIAN_LOCAL_ONLY = "+13101234"
 
@@ -163,7 +164,7 @@ def test_a_number_that_would_not_normalize_to_itself_is_refused(value: str) -> N
     assert phone(value) is None
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(st.integers(0, 2000), st.sampled_from([*"0123456789", "06", "80"]), st.integers(1, 3))
 def test_a_number_with_prefixes_after_its_country_code_is_refused_or_normalizes_to_itself(
     choice: int, prefix: str, repetitions: int
@@ -176,7 +177,7 @@ def test_a_number_with_prefixes_after_its_country_code_is_refused_or_normalizes_
         assert phone(normalized) == normalized
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(st.from_regex(r"[0-9]{1,16}", fullmatch=True))
 def test_bare_digits_are_read_by_the_rules_alone(digits: str) -> None:
     normalized = phone(digits)

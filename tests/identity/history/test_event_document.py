@@ -23,6 +23,7 @@ from profile_lookup.identity.history.forgetting import (
 from profile_lookup.identity.profile import Profile, Trait
 from profile_lookup.identity.profile_replay import ProfileReplay
 from tests.identity.building import at, contact, identifier, identifiers
+from tests.identity.examples import examples
 from tests.identity.history.memory_store import MemoryStore
 from tests.identity.history.random_writes import ALL_SETTINGS, UNIQUE, RandomWrite, kinds, writes
 
@@ -41,7 +42,7 @@ def read_back(event: Event, document: Document) -> Event:
 
 @pytest.mark.parametrize("name", ALL_SETTINGS)
 def test_a_document_is_read_back_as_its_event(name: str) -> None:
-    @settings(max_examples=100)
+    @settings(max_examples=examples(100))
     @given(writes(ALL_SETTINGS[name], KINDS, 5, 15))
     def check(drawn: list[RandomWrite]) -> None:
         store = MemoryStore(ALL_SETTINGS[name])
@@ -54,7 +55,7 @@ def test_a_document_is_read_back_as_its_event(name: str) -> None:
     check()
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(writes(ALL_SETTINGS["mixed"], KINDS, 5, 15), st.integers(0, 9))
 def test_a_document_forgets_what_its_event_forgets(drawn: list[RandomWrite], which: int) -> None:
     store = MemoryStore(ALL_SETTINGS["mixed"])
