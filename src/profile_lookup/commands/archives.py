@@ -46,7 +46,7 @@ def export_store(
         bool,
         typer.Option(
             "--raw",
-            help="csv: no byte order mark, and cells as they are, also those that a spreadsheet takes for formulas.",
+            help="csv: write no byte order mark, and cells as they are, also those that a spreadsheet runs.",
         ),
     ] = False,
     output: Annotated[
