@@ -130,7 +130,7 @@ def running_cluster(standbys: int, *, settings: dict[str, str] | None = None) ->
         account = account_with_user(account_of(directory / "none"))
         programs = _programs(package(), directory, account)
         servers = [
-            Server(programs, account, _private(directory / name, account), _free_port(), settings or {})
+            Server(programs, account, _private(directory / name, account), free_port(), settings or {})
             for name in ("primary", *(f"standby{number}" for number in range(1, standbys + 1)))
         ]
         primary, *others = servers
@@ -175,7 +175,7 @@ def _private(directory: Path, account: dict[str, Any]) -> Path:
     return directory
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
