@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 
 from benchmarks.checkouts import product_here
-from benchmarks.contenders import Server, serving_product
+from benchmarks.contenders import WITH_STANDBY, Server, serving_product
 from benchmarks.datasets import POSTGRES_SETTINGS, Dataset, embedded_postgres
 from benchmarks.load import Load
 from profile_lookup.database.embedded.directories import package
@@ -20,8 +20,6 @@ from profile_lookup.database.embedded.roles import SERVICE, SUPERUSER
 from profile_lookup.database.embedded.server import EmbeddedPostgres
 from profile_lookup.database.embedded.server_account import account_of, give
 from profile_lookup.settings import PREFIX
-
-WITH_STANDBY = "with a standby"
 
 _ADMISSION = "local all all scram-sha-256\nlocal replication all scram-sha-256\n"
 
