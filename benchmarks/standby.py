@@ -46,7 +46,8 @@ def serving_with_standby(primary: EmbeddedPostgres, data: Path, dataset: Dataset
         _copy(url, directory / "data")
         give(directory / "data", account_of(data / "data"))
         with EmbeddedPostgres(directory, settings=POSTGRES_SETTINGS) as standby:
-            standby_url = urlsplit(standby.url)._replace(path=f"/{dataset.database}").geturl()
+            role = urlsplit(dataset.database_url).username or SERVICE
+            standby_url = urlsplit(standby.url_as(role))._replace(path=f"/{dataset.database}").geturl()
             product = replace(product_here(WITH_STANDBY), settings={f"{PREFIX}READ_DATABASE_URLS": standby_url})
             with serving_product(product, dataset, 1, load) as server:
                 yield server

@@ -52,7 +52,7 @@ class Verdict(Enum):
 
     USED = "it is used"
     UNKNOWN = "it has not answered yet"
-    SILENT = "it does not answer"
+    SILENT = "it does not answer, or with an error"
     PROMOTED = "it is no standby: it was promoted, or it is a primary"
     FOREIGN = "it is not a copy of this database"
     OTHER_TIMELINE = "it follows another timeline than the primary's"
@@ -61,10 +61,18 @@ class Verdict(Enum):
     LATE = "it has not replayed what the primary has written"
 
 
-# The insert position, not the flushed one: with `synchronous_commit = off`, a write is answered before it is flushed.
-# A timeline's number is known only as the beginning of a file's name.
+# What was answered is flushed, unless `synchronous_commit` is off. The insert position may be ahead of what is flushed for
+# as long as nobody writes, and only what is flushed is sent to standbys. A timeline's number is known only as the
+# beginning of a file's name.
 POSITION = """
-    select substr(pg_walfile_name(position), 1, 8), position from pg_current_wal_insert_lsn() as position
+    select substr(pg_walfile_name(position), 1, 8), position
+    from (
+        select case current_setting('synchronous_commit')
+            when 'off' then pg_current_wal_insert_lsn()
+            else pg_current_wal_flush_lsn()
+        end
+        offset 0
+    ) as primary_log (position)
 """
 """Returns the primary's position: the timeline as eight hexadecimal digits, and the LSN. It fails on a standby."""
 
