@@ -1,6 +1,7 @@
 """Through PgBouncer in transaction mode, the service works, and says at its start which settings the role lacks."""
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -30,12 +31,12 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def pooled_url(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    directory = tmp_path_factory.mktemp("pgbouncer")
-    for parent in (directory, *directory.parents):
-        if parent.name.startswith("pytest-"):
-            parent.chmod(0o755)  # if root runs the tests, PgBouncer runs as another user, who must be able to enter
-    with running_pgbouncer(cluster.primary, directory) as url:
+def pooled_url(cluster: Cluster) -> Iterator[str]:
+    # If root runs the tests, PgBouncer runs as another user, who may enter the cluster's directory, but not pytest's.
+    with (
+        tempfile.TemporaryDirectory(prefix="pgbouncer-", dir=cluster.primary.data.parent) as directory,
+        running_pgbouncer(cluster.primary, Path(directory)) as url,
+    ):
         yield url
 
 

@@ -61,9 +61,9 @@ class Verdict(Enum):
     LATE = "it has not replayed what the primary has written"
 
 
-# What was answered is flushed, unless `synchronous_commit` is off. The insert position may be ahead of what is flushed for
-# as long as nobody writes, and only what is flushed is sent to standbys. A timeline's number is known only as the
-# beginning of a file's name.
+# What was answered is flushed, unless `synchronous_commit` is off. The insert position may be ahead of that for as long
+# as nobody writes, and only what is flushed is sent to standbys. A timeline's number is known only as the beginning of
+# a file's name.
 POSITION = """
     select substr(pg_walfile_name(position), 1, 8), position
     from (
