@@ -53,6 +53,8 @@ WAITING = """
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="also run the slow proofs, which CI runs")
+    parser.addoption("--pairs", type=int, default=10_000, help="pairs of a write and a Lookup while standbys fail")
+    parser.addoption("--writers", type=int, default=16, help="clients that write while the primary is killed")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

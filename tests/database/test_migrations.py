@@ -7,8 +7,9 @@ from importlib.resources import files
 import asyncpg
 from alembic import command
 
+from profile_lookup.database.engines import create_engine
 from profile_lookup.database.migrations import alembic_config, migrate
-from profile_lookup.database.pool import Database, create_engine
+from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import metadata
 from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentityResolutionSettings
 from profile_lookup.stores.admission import rules_in_force
