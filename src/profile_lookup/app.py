@@ -39,6 +39,7 @@ from profile_lookup.lookup import routes as lookup_routes
 from profile_lookup.lookup.batch_lookup import BatchLookup
 from profile_lookup.lookup.coalescing import Lookups
 from profile_lookup.lookup.profile_lookup import ProfileLookup
+from profile_lookup.metrics.exported import exported
 from profile_lookup.operations import result_routes as operation_results
 from profile_lookup.operations import routes as operations
 from profile_lookup.overload import LoadLimits
@@ -50,19 +51,17 @@ from profile_lookup.stores import routes as stores
 from profile_lookup.stores.admission import Admissions
 from profile_lookup.trait_groups import routes as trait_groups
 from profile_lookup.web import health_routes as health
+from profile_lookup.web import metrics_routes
 from profile_lookup.web.docs.introduction import DESCRIPTION, TAGS, TESTING_TAG
 from profile_lookup.web.docs.routes import install_docs
 from profile_lookup.web.errors import install_error_handlers
-from profile_lookup.web.hot_route import HotRoute, HotRoutesMiddleware
-from profile_lookup.web.middleware.allowed_hosts import AllowedHosts, AllowedHostsMiddleware
-from profile_lookup.web.middleware.load_limits import LoadLimitMiddleware
-from profile_lookup.web.middleware.request_id import RequestIdMiddleware
-from profile_lookup.web.middleware.unread_body import UnreadBodyMiddleware
+from profile_lookup.web.hot_route import HotRoute
+from profile_lookup.web.middleware.stack import middleware_stack
 from profile_lookup.web.openapi import describe
 from profile_lookup.web.redirects import install_redirects
-from profile_lookup.web.urls import error_pages
 
 if TYPE_CHECKING:
+    from profile_lookup.metrics.exporter import Exporter
     from profile_lookup.testing.double import Double
 
 FEATURES = (
@@ -103,14 +102,10 @@ class _App(FastAPI):
         outermost = super().build_middleware_stack()
         assert isinstance(outermost, ServerErrorMiddleware)  # RequestIdMiddleware replaces it
         hot = [route for route in self.routes if isinstance(route, HotRoute)]
-        limited = LoadLimitMiddleware(outermost.app)
-        routed: ASGIApp = HotRoutesMiddleware(UnreadBodyMiddleware(limited), routes=hot)
-        if self.double is not None:
-            routed = _observed(self.double, routed, self.routes)
-        if self.settings.allowed_hosts is not None:
-            pages = error_pages(self.settings.public_url or "", self.settings.error_docs)
-            routed = AllowedHostsMiddleware(routed, AllowedHosts(self.settings.allowed_hosts), pages)
-        return RequestIdMiddleware(routed, log_requests=self.settings.log_requests)
+        return middleware_stack(outermost.app, hot, self.settings, self._observed)
+
+    def _observed(self, app: ASGIApp) -> ASGIApp:
+        return app if self.double is None else _observed(self.double, app, self.routes)
 
 
 def _processors() -> int:
@@ -127,7 +122,7 @@ def create_app(settings: Settings, buckets_memory: str | None = None) -> FastAPI
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with _running_services(settings, buckets_memory) as services:
+        async with exported(settings) as exporter, _running_services(settings, buckets_memory, exporter) as services:
             app.state.services = services
             async with nullcontext() if double is None else _running(double, services):
                 yield
@@ -152,6 +147,8 @@ def create_app(settings: Settings, buckets_memory: str | None = None) -> FastAPI
     routes_of_double = [] if double is None else _routes_of_double()
     # `include_router` would make each route again at the first request, and match each one twice.
     app.router.routes += [*_routes_of(FEATURES), *routes_of_double]
+    if settings.metrics:
+        app.router.routes += metrics_routes.router.routes
     install_docs(app)
     tags = TAGS if double is None else [*TAGS, TESTING_TAG]
     describe(app, tags, [*_routes_of(DOCUMENTED), *routes_of_double], public_url=settings.public_url)
@@ -163,7 +160,9 @@ def _routes_of(features: Iterable[ModuleType]) -> list[BaseRoute]:
 
 
 @asynccontextmanager
-async def _running_services(settings: Settings, buckets_memory: str | None) -> AsyncIterator[Services]:
+async def _running_services(
+    settings: Settings, buckets_memory: str | None, exporter: "Exporter | None"
+) -> AsyncIterator[Services]:
     """Yield the services of this process, and close them at the end."""
     assert settings.database_url is not None
     database_url = settings.database_url.get_secret_value()
@@ -176,6 +175,8 @@ async def _running_services(settings: Settings, buckets_memory: str | None) -> A
     lookups = Lookups(database_url, busy_poll)
     group_ingest = GroupIngest(database, admissions)
     load_limits = LoadLimits(settings.pool_size)
+    if exporter is not None:
+        exporter.measures.append(load_limits.measure)
     ending = asyncio.Event()
     feed_waits = FeedWaits(database, ending)
     batch_lookup = BatchLookup(database_url, database, admissions, load_limits)
@@ -193,6 +194,7 @@ async def _running_services(settings: Settings, buckets_memory: str | None) -> A
         group_ingest=group_ingest,
         feed_waits=feed_waits,
         bucket=bucket_of(settings),
+        exporter=exporter,
         stopping=asyncio.Event(),
         ending=ending,
     )

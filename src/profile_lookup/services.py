@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # features import this module, so it imports only their types
     from profile_lookup.ingest.group_ingest import GroupIngest
     from profile_lookup.lookup.batch_lookup import BatchLookup
     from profile_lookup.lookup.profile_lookup import ProfileLookup
+    from profile_lookup.metrics.exporter import Exporter
     from profile_lookup.stores.admission import Admissions
 
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:  # features import this module, so it imports only their types
 class Services:
     """`bucket` is None if the files of imports are uploaded to this service itself.
 
+    `exporter` is None if nobody reads metrics.
     `stopping` is set when the process begins to stop: it still serves, but load balancers are to choose others.
     `ending` is set when it closes its connections.
     """
@@ -42,5 +44,6 @@ class Services:
     group_ingest: "GroupIngest"
     feed_waits: "FeedWaits"
     bucket: "Bucket | None"
+    exporter: "Exporter | None"
     stopping: asyncio.Event
     ending: asyncio.Event

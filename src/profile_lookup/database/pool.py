@@ -26,6 +26,7 @@ from profile_lookup.database.connections import (
 )
 from profile_lookup.database.single_queries.dedicated_connection import DedicatedConnection
 from profile_lookup.errors import Unavailable
+from profile_lookup.metrics.catalogue import POOL_WAITS
 
 DEDICATED = 2  # connections beside the pool's, for single queries
 WATCHED = 4  # connections beside the pool's, opened only by those who use `watched_transaction`
@@ -200,6 +201,8 @@ async def _transaction(connection: AsyncConnection) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     async with AsyncExitStack() as stack:
+        began_at = monotonic()
         with translating_errors():  # the driver does not raise the time limit of the pool
             connection = await stack.enter_async_context(engine.connect())
+        POOL_WAITS.of("connection").add(monotonic() - began_at)
         yield connection

@@ -24,6 +24,8 @@ from profile_lookup.lookup.coalesced_statement import Found
 from profile_lookup.lookup.coalescing import IsGone, Lookups
 from profile_lookup.lookup.queries import MAX_PROFILES, profile_ids_of_any, similar_profile_ids
 from profile_lookup.lookup.wire import identifier_in, serialized
+from profile_lookup.metrics.catalogue import BLOCKED_VALUES
+from profile_lookup.metrics.id_types import id_type_label
 from profile_lookup.overload import ConnectionTurn, LoadLimits
 from profile_lookup.stores.admission import Admissions
 from profile_lookup.stores.rules_cache import RULES, StoreRules
@@ -199,5 +201,6 @@ def _answer(store: StoreRules, identifier: NormalizedIdentifier, found: Found | 
     if found is None or found.revision != store.revision:
         return None
     if found.profile_ids and store.blocked_values.block(store.settings, identifier):
+        BLOCKED_VALUES.add(id_type_label(identifier.id_type))
         return serialized(identifier.value, ())  # the operation that removes the value has not come to it yet
     return serialized(identifier.value, found.profile_ids)

@@ -13,15 +13,17 @@ The setting `DIRECT_LOOKUPS` turns this off. See docs/decisions/0038-lookups-bel
 
 import asyncio
 import math
+from time import monotonic
 from typing import Any
 
 from uuid_utils import uuid4
 
 from profile_lookup.errors import Overloaded, Unavailable
 from profile_lookup.lookup.profile_lookup import Outcome
+from profile_lookup.metrics.catalogue import LOOKUP, REQUESTS
 from profile_lookup.serving.http_protocol import ContractHttpProtocol, Strangers
 from profile_lookup.serving.usual_lookup import END_OF_HEAD, START, UsualHead, answer_template, parse_usual_head
-from profile_lookup.web.connection import BEGUN, WAS_HELD_BACK
+from profile_lookup.web.connection import BEGUN, STARTED_AT, WAS_HELD_BACK
 from profile_lookup.web.middleware.allowed_hosts import allowed_hosts
 from profile_lookup.web.middleware.request_id import new_request_id
 
@@ -37,6 +39,8 @@ class LookupProtocol(ContractHttpProtocol):
         names = self._services.settings.allowed_hosts
         self._hosts = None if names is None else allowed_hosts(names)
         self._limit = self._services.load_limits.lookups
+        self._durations = REQUESTS.of(LOOKUP, "200") if self._services.settings.has_metrics else None
+        self._started_at = 0.0
         self._heads: dict[bytes, UsualHead] = {}
         self._head: bytes | None = None
         """A usual head whose body has not arrived."""
@@ -103,6 +107,7 @@ class LookupProtocol(ContractHttpProtocol):
         except Overloaded:
             return False
         self._request, self._request_id = data, head.request_id
+        self._started_at = monotonic()
         if self._services.lookup.begin(head.credentials, head.store_id, data[end:], self._is_closing, self._settle):
             return True
         self._request = None
@@ -166,6 +171,8 @@ class LookupProtocol(ContractHttpProtocol):
             self._server_headers, self._template = headers, answer_template(tuple(headers))
         request_id = (self._request_id or f"RQ{uuid4().hex}").encode()
         self._write(self._template % (len(body), request_id, request_id, body))
+        if self._durations is not None:
+            self._durations.add(monotonic() - self._started_at)
 
     def _forget(self, outcome: Outcome) -> None:
         """End a request whose client has gone."""
@@ -188,6 +195,7 @@ class LookupProtocol(ContractHttpProtocol):
         super().on_message_begin()
         if self._is_handing_over:
             self.scope["state"][BEGUN] = self._outcome
+            self.scope["state"][STARTED_AT] = self._started_at
 
     # When the connection ends
 

@@ -8,6 +8,8 @@ CACHE = "connection_cache"
 """Keys of the ASGI scope's `state`."""
 BEGUN = "begun"
 """The key of the same `state` for the future outcome of an operation that began before the application was called."""
+STARTED_AT = "started_at"
+"""The key of the same `state` for the monotonic time at which such an operation began."""
 
 ABORT = "abort"
 HOLD_BACK = "hold_back"
