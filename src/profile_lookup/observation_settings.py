@@ -38,7 +38,7 @@ class ObservationSettings(BaseSettings):
         bool,
         Field(
             description="Whether each request is recorded: who called which operation, and which profiles came out or "
-            "changed; never a value (`docs/audit.md`)."
+            "changed; never a value (`docs/observability.md`)."
         ),
     ] = False
     audit_file: Annotated[

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from profile_lookup.audit.audit_log import AuditLog
 from profile_lookup.bucket_tables import BucketTables
 from profile_lookup.database.pool import Database
 from profile_lookup.database.signing_key import SigningKey
@@ -26,7 +27,7 @@ if TYPE_CHECKING:  # features import this module, so it imports only their types
 class Services:
     """`bucket` is None if the files of imports are uploaded to this service itself.
 
-    `exporter` is None if nobody reads metrics.
+    `exporter` is None if nobody reads metrics, and `audit` if requests are not recorded.
     `stopping` is set when the process begins to stop: it still serves, but load balancers are to choose others.
     `ending` is set when it closes its connections.
     """
@@ -45,5 +46,6 @@ class Services:
     feed_waits: "FeedWaits"
     bucket: "Bucket | None"
     exporter: "Exporter | None"
+    audit: AuditLog | None
     stopping: asyncio.Event
     ending: asyncio.Event

@@ -14,6 +14,7 @@ from profile_lookup.jobs.job_handlers import running_worker
 from profile_lookup.metrics.exported import exported, listening_for_metrics
 from profile_lookup.serving.supervised import end_with_service
 from profile_lookup.settings import Settings
+from profile_lookup.traces.provider import traced
 
 
 def worker(
@@ -36,6 +37,7 @@ async def _work(settings: Settings) -> None:
     async with open_database(settings):
         pass  # now we know that its schema is this version's
     collect_seldom()
-    async with exported(settings), running_worker(settings):
-        typer.echo("profile-lookup works on operations")
-        await has_to_end.wait()
+    with traced(settings):
+        async with exported(settings), running_worker(settings):
+            typer.echo("profile-lookup works on operations")
+            await has_to_end.wait()

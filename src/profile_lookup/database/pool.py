@@ -27,6 +27,7 @@ from profile_lookup.database.connections import (
 from profile_lookup.database.single_queries.dedicated_connection import DedicatedConnection
 from profile_lookup.errors import Unavailable
 from profile_lookup.metrics.catalogue import POOL_WAITS
+from profile_lookup.traces.spans import statement_span
 
 DEDICATED = 2  # connections beside the pool's, for single queries
 WATCHED = 4  # connections beside the pool's, opened only by those who use `watched_transaction`
@@ -178,7 +179,8 @@ class Database:
             raise Unavailable("too many queries wait") from None
         dedicated = self._dedicated.pop()
         try:
-            return await dedicated.fetch(query, arguments, CONNECT_TIMEOUT)
+            with statement_span(query):
+                return await dedicated.fetch(query, arguments, CONNECT_TIMEOUT)
         finally:
             self._dedicated.append(dedicated)
             self._dedicated_turns.release()

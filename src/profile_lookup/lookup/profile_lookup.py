@@ -29,6 +29,7 @@ from profile_lookup.metrics.id_types import id_type_label
 from profile_lookup.overload import ConnectionTurn, LoadLimits
 from profile_lookup.stores.admission import Admissions
 from profile_lookup.stores.rules_cache import RULES, StoreRules
+from profile_lookup.traces.spans import statement_span
 
 MAX_ATTEMPTS = 5
 """How often a lookup is tried at most, since the settings may change while it is run."""
@@ -154,7 +155,8 @@ class ProfileLookup:
         if normalized.id_type in store.settings.fuzzy_types:
             found = await self._find_similar(credentials, store, normalized)
         else:
-            found = await self._lookups.find(credentials, store.id, normalized, is_gone)
+            with statement_span("select from identifier"):  # with others that arrive together
+                found = await self._lookups.find(credentials, store.id, normalized, is_gone)
         return _answer(store, normalized, found)
 
     async def _find_in_any_form(

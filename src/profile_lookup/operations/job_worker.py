@@ -22,6 +22,7 @@ from profile_lookup.operations import queries, queue
 from profile_lookup.operations.job import LEASE, Handler, Job, LeaseLost, is_retried_forever
 from profile_lookup.operations.queue import Taken
 from profile_lookup.operations.queue_metrics import measure_queue
+from profile_lookup.traces.spans import operation_span
 from profile_lookup.web.contract import CRASH_CODE, CRASH_MESSAGE, code_of, message_of
 
 MAX_RUNNING = 4  # operations of one worker at the same time
@@ -124,7 +125,8 @@ async def _log_failure(action: Awaitable[T]) -> T | None:
 
 async def _handle(database: Database, taken: Taken, handler: Handler) -> None:
     try:
-        await _run_handler(Job(database, taken), taken, handler)
+        with operation_span(taken.kind):
+            await _run_handler(Job(database, taken), taken, handler)
     except LeaseLost:
         log.warning("the operation was cancelled, or another worker took it over", extra=_log_fields(taken))
 
