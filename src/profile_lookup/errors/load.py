@@ -48,8 +48,15 @@ class OutcomeUnknown(Unavailable):
         )
 
 
+class SchemaTooNew(Unavailable):
+    name = "the schema is too new"
+
+    def __init__(self) -> None:
+        super().__init__("the database's schema is of a newer version, which no longer serves this one")
+
+
 class NotMigrated(Unavailable):
-    name = "the schema is not compatible"
+    name = "the schema lacks migrations"
 
     def __init__(self) -> None:
         super().__init__("run `profile-lookup migrate`")
