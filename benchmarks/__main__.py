@@ -21,6 +21,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.imports import ImportOptions, ImportResults, measure_imports
 from benchmarks.imports import table as imports_table
 from benchmarks.load import Load
+from benchmarks.observation import add_observation_options
 from benchmarks.overload import CONNECTIONS as OVERLOAD_CONNECTIONS
 from benchmarks.overload import KINDS as OVERLOAD_KINDS
 from benchmarks.overload import TIMES, OverloadOptions, measure_overload
@@ -31,7 +32,7 @@ from benchmarks.write_database import WRITES
 from benchmarks.writes import WRITE_PEERS, WriteOptions, measure_writes
 from profile_lookup.database.embedded.errors import EmbeddedPostgresError
 
-COMMANDS = ("lookups", "batches", "writes", "imports", "against", "overload", "draw", "-h", "--help")
+COMMANDS = ("lookups", "batches", "writes", "imports", "against", "overload", "observation", "draw", "-h", "--help")
 CONNECTIONS = (1, 8, 32, 128)
 PARTS_BY_DEFAULT = ("lookups", "writes", "start", "memory")
 
@@ -198,6 +199,9 @@ def _parser() -> argparse.ArgumentParser:
     overload.add_argument("--rounds", type=count, default=5, help="(default: %(default)s)")
     overload.add_argument("--seconds", type=seconds, default=2.0, help="of each measurement (default: %(default)s)")
     overload.add_argument("--data", type=Path, default=default_directory(), help="where to keep the databases")
+    observation = commands.add_parser("observation", help="measure what metrics, audit and traces cost a Lookup")
+    add_observation_options(observation)
+    _add_generator(observation)
     drawing = commands.add_parser("draw", help="draw results that --output wrote")
     drawing.set_defaults(run=_draw)
     drawing.add_argument("results", type=Path, nargs="+")

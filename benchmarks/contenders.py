@@ -17,6 +17,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
@@ -138,11 +139,13 @@ def serving(name: str, dataset: Dataset, workers: int, load: Load) -> Iterator[S
 
 
 @contextmanager
-def serving_product(product: Product, dataset: Dataset, workers: int, load: Load) -> Iterator[Server]:
-    """Start the product of a checkout, and end it with the block."""
+def serving_product(
+    product: Product, dataset: Dataset, workers: int, load: Load, settings: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Server]:
+    """Start the product of a checkout, with more settings in its environment, and end it with the block."""
     port = free_port()
     command = product.command("serve", "--port", str(port), "--workers", str(workers))
-    environment = {**product.environment, f"{PREFIX}DATABASE_URL": dataset.database_url}
+    environment = {**product.environment, **settings, f"{PREFIX}DATABASE_URL": dataset.database_url}
     with running(product.name, command, environment, port, product.root) as process_id:
         yield Server(product.name, dataset, workers, load, port, process_id)
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from profile_lookup.database.connections import COMMAND_LIMITS
 from profile_lookup.database.engines import create_engine
+from profile_lookup.database.schema_revisions import TABLE, record_revisions
 from profile_lookup.database.tables import metadata
 
 ADVISORY_LOCK = 0x70726F66696C65  # "profile"
@@ -23,9 +24,16 @@ def _migrate(connection: Connection) -> None:
     connection.execute(text("select pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
     connection.execute(text("set lock_timeout = '5s'"))
     connection.commit()
-    context.configure(connection=connection, target_metadata=metadata, compare_type=True)
+    context.configure(
+        connection=connection, target_metadata=metadata, compare_type=True, include_name=_is_of_the_program
+    )
     with context.begin_transaction():
         context.run_migrations()
+        record_revisions(connection, context.script, context.get_context().get_current_heads())
+
+
+def _is_of_the_program(name: str | None, kind: str, _parents: object) -> bool:
+    return kind != "table" or name != TABLE
 
 
 async def _connect_and_migrate() -> None:

@@ -10,6 +10,7 @@ revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 branch_labels = None
 depends_on = None
+phase = "expand"  # or "contract", with serves_from: docs/upgrading.md
 
 
 def upgrade() -> None:

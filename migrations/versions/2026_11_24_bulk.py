@@ -6,6 +6,7 @@ revision = "2026_11_24_bulk"
 down_revision = "2026_11_24_operations"
 branch_labels = None
 depends_on = None
+phase = "expand"
 
 
 def upgrade() -> None:

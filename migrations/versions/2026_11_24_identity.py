@@ -9,6 +9,7 @@ revision = "2026_11_24_identity"
 down_revision = None
 branch_labels = None
 depends_on = None
+phase = "expand"
 
 TABLES = """
 create table account (

@@ -9,6 +9,7 @@ revision = "2026_11_24_imports"
 down_revision = "2026_11_24_bulk"
 branch_labels = None
 depends_on = None
+phase = "expand"
 
 
 TABLES = (

@@ -9,6 +9,8 @@ revision = "2026_11_24_operations"
 down_revision = "2026_11_24_identity"
 branch_labels = None
 depends_on = None
+phase = "contract"
+serves_from = revision
 
 CHANGES = """
 create extension if not exists pg_trgm;

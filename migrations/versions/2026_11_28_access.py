@@ -11,6 +11,7 @@ revision = "2026_11_28_access"
 down_revision = "2026_11_28_rate_limits"
 branch_labels = None
 depends_on = None
+phase = "expand"
 
 
 def upgrade() -> None:

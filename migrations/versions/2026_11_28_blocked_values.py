@@ -9,6 +9,7 @@ revision = "2026_11_28_blocked_values"
 down_revision = "2026_11_28_weak_matches"
 branch_labels = None
 depends_on = None
+phase = "expand"
 
 
 def upgrade() -> None:

@@ -10,6 +10,8 @@ revision = "2026_11_28_history"
 down_revision = "2026_11_28_suspects"
 branch_labels = None
 depends_on = None
+phase = "contract"
+serves_from = revision
 
 TABLES = """
 create sequence event_number;

@@ -6,6 +6,7 @@ revision = "2026_11_28_import_options"
 down_revision = "2026_11_28_history"
 branch_labels = None
 depends_on = None
+phase = "expand"
 
 
 def upgrade() -> None:

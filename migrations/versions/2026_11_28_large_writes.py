@@ -10,6 +10,7 @@ revision = "2026_11_28_large_writes"
 down_revision = "2026_11_28_versions_side_by_side"
 branch_labels = None
 depends_on = None
+phase = "expand"
 
 TAKE_TURN = """
 create function take_turn(key_count integer)

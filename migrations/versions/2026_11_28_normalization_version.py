@@ -10,6 +10,7 @@ revision = "2026_11_28_normalization_version"
 down_revision = "2026_11_24_imports"
 branch_labels = None
 depends_on = None
+phase = "expand"
 
 
 def upgrade() -> None:

@@ -10,6 +10,7 @@ revision = "2026_11_28_operation_turns"
 down_revision = "2026_11_28_large_writes"
 branch_labels = None
 depends_on = None
+phase = "expand"
 
 MAKE_TURN = """
 create function make_turn()

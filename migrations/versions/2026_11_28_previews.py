@@ -6,6 +6,7 @@ revision = "2026_11_28_previews"
 down_revision = "2026_11_28_traits_per_profile"
 branch_labels = None
 depends_on = None
+phase = "expand"
 
 
 def upgrade() -> None:

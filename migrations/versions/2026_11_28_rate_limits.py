@@ -6,6 +6,7 @@ revision = "2026_11_28_rate_limits"
 down_revision = "2026_11_28_operation_turns"
 branch_labels = None
 depends_on = None
+phase = "expand"
 
 
 def upgrade() -> None:

@@ -9,6 +9,7 @@ revision = "2026_11_28_suspects"
 down_revision = "2026_11_28_previews"
 branch_labels = None
 depends_on = None
+phase = "expand"
 
 COUNT_NAMES = """
 create function count_names()

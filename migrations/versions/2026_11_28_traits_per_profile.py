@@ -16,6 +16,8 @@ revision = "2026_11_28_traits_per_profile"
 down_revision = "2026_11_28_access"
 branch_labels = None
 depends_on = None
+phase = "contract"
+serves_from = revision
 
 PROFILES_PER_BATCH = 1000
 

@@ -9,6 +9,7 @@ revision = "2026_11_28_versions_side_by_side"
 down_revision = "2026_11_28_import_notices"
 branch_labels = None
 depends_on = None
+phase = "expand"
 
 LOCK_AND_GATHER_OF_RELEASE_0_1 = """
 create function lock_and_gather(

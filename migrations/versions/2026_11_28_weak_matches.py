@@ -9,6 +9,8 @@ revision = "2026_11_28_weak_matches"
 down_revision = "2026_11_28_normalization_version"
 branch_labels = None
 depends_on = None
+phase = "contract"
+serves_from = revision
 
 DECIDING_HOLDERS = """
 create function deciding_holders(

@@ -15,6 +15,8 @@ revision = "2026_11_29_cheap_suspects"
 down_revision = "2026_11_28_import_options"
 branch_labels = None
 depends_on = None
+phase = "contract"
+serves_from = revision
 
 COUNT_NAMES = """
 create or replace function count_names()

@@ -6,6 +6,7 @@ revision = "2026_11_29_import_undo"
 down_revision = "2026_11_29_cheap_suspects"
 branch_labels = None
 depends_on = None
+phase = "expand"
 
 
 def upgrade() -> None:

@@ -46,6 +46,7 @@ revision = "2026_11_29_split_parts"
 down_revision = "2026_11_29_import_undo"
 branch_labels = None
 depends_on = None
+phase = "expand"
 
 
 def upgrade() -> None:

@@ -2,8 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -13,9 +13,11 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from profile_lookup import app_for_tests
 from profile_lookup.accounts import routes as accounts
 from profile_lookup.accounts.last_use import LastUse
 from profile_lookup.accounts.rate_limits import RateLimits
+from profile_lookup.audit.audit_log import audit_log_of
 from profile_lookup.blocked_values import routes as blocked_values
 from profile_lookup.bucket_tables import MEMORY_NAME, BucketTables
 from profile_lookup.database.pool import Database
@@ -39,6 +41,7 @@ from profile_lookup.lookup import routes as lookup_routes
 from profile_lookup.lookup.batch_lookup import BatchLookup
 from profile_lookup.lookup.coalescing import Lookups
 from profile_lookup.lookup.profile_lookup import ProfileLookup
+from profile_lookup.metrics.exported import exported
 from profile_lookup.operations import result_routes as operation_results
 from profile_lookup.operations import routes as operations
 from profile_lookup.overload import LoadLimits
@@ -48,22 +51,21 @@ from profile_lookup.services import Services
 from profile_lookup.settings import Settings, load_settings
 from profile_lookup.stores import routes as stores
 from profile_lookup.stores.admission import Admissions
+from profile_lookup.traces.provider import traced
 from profile_lookup.trait_groups import routes as trait_groups
 from profile_lookup.web import health_routes as health
+from profile_lookup.web import metrics_routes
 from profile_lookup.web.docs.introduction import DESCRIPTION, TAGS, TESTING_TAG
 from profile_lookup.web.docs.routes import install_docs
 from profile_lookup.web.errors import install_error_handlers
-from profile_lookup.web.hot_route import HotRoute, HotRoutesMiddleware
-from profile_lookup.web.middleware.allowed_hosts import AllowedHosts, AllowedHostsMiddleware
-from profile_lookup.web.middleware.load_limits import LoadLimitMiddleware
+from profile_lookup.web.hot_route import HotRoute
 from profile_lookup.web.middleware.lost_standbys import install_repeated_reads
-from profile_lookup.web.middleware.request_id import RequestIdMiddleware
-from profile_lookup.web.middleware.unread_body import UnreadBodyMiddleware
+from profile_lookup.web.middleware.stack import middleware_stack
 from profile_lookup.web.openapi import describe
 from profile_lookup.web.redirects import install_redirects
-from profile_lookup.web.urls import error_pages
 
 if TYPE_CHECKING:
+    from profile_lookup.metrics.exporter import Exporter
     from profile_lookup.testing.double import Double
 
 FEATURES = (
@@ -104,14 +106,10 @@ class _App(FastAPI):
         outermost = super().build_middleware_stack()
         assert isinstance(outermost, ServerErrorMiddleware)  # RequestIdMiddleware replaces it
         hot = [route for route in self.routes if isinstance(route, HotRoute)]
-        limited = LoadLimitMiddleware(outermost.app)
-        routed: ASGIApp = HotRoutesMiddleware(UnreadBodyMiddleware(limited), routes=hot)
-        if self.double is not None:
-            routed = _observed(self.double, routed, self.routes)
-        if self.settings.allowed_hosts is not None:
-            pages = error_pages(self.settings.public_url or "", self.settings.error_docs)
-            routed = AllowedHostsMiddleware(routed, AllowedHosts(self.settings.allowed_hosts), pages)
-        return RequestIdMiddleware(routed, log_requests=self.settings.log_requests)
+        return middleware_stack(outermost.app, hot, self.settings, self._observed)
+
+    def _observed(self, app: ASGIApp) -> ASGIApp:
+        return app if self.double is None else app_for_tests.observed(self.double, app, self.routes)
 
 
 def _processors() -> int:
@@ -124,14 +122,18 @@ def create_app(settings: Settings, buckets_memory: str | None = None) -> FastAPI
 
     `buckets_memory` is the name of the memory that it shares with the other processes, if there are several.
     """
-    double = _double(settings) if settings.ephemeral else None
+    double = app_for_tests.double_of(settings) if settings.ephemeral else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with _running_services(settings, buckets_memory) as services:
+        async with AsyncExitStack() as stack:
+            stack.enter_context(traced(settings))
+            exporter = await stack.enter_async_context(exported(settings))
+            services = await stack.enter_async_context(_running_services(settings, buckets_memory, exporter))
             app.state.services = services
-            async with nullcontext() if double is None else _running(double, services):
-                yield
+            if double is not None:
+                await stack.enter_async_context(app_for_tests.running(double, services))
+            yield
 
     app = _App(
         title="profile-lookup",
@@ -151,9 +153,11 @@ def create_app(settings: Settings, buckets_memory: str | None = None) -> FastAPI
     install_error_handlers(app)
     install_redirects(app)
     install_repeated_reads(app)
-    routes_of_double = [] if double is None else _routes_of_double()
+    routes_of_double = [] if double is None else app_for_tests.routes()
     # `include_router` would make each route again at the first request, and match each one twice.
     app.router.routes += [*_routes_of(FEATURES), *routes_of_double]
+    if settings.metrics:
+        app.router.routes += metrics_routes.router.routes
     install_docs(app)
     tags = TAGS if double is None else [*TAGS, TESTING_TAG]
     describe(app, tags, [*_routes_of(DOCUMENTED), *routes_of_double], public_url=settings.public_url)
@@ -165,7 +169,9 @@ def _routes_of(features: Iterable[ModuleType]) -> list[BaseRoute]:
 
 
 @asynccontextmanager
-async def _running_services(settings: Settings, buckets_memory: str | None) -> AsyncIterator[Services]:
+async def _running_services(
+    settings: Settings, buckets_memory: str | None, exporter: "Exporter | None"
+) -> AsyncIterator[Services]:
     """Yield the services of this process, and close them at the end."""
     assert settings.database_url is not None
     database_url = settings.database_url.get_secret_value()
@@ -178,6 +184,9 @@ async def _running_services(settings: Settings, buckets_memory: str | None) -> A
     lookups = Lookups(database_url, busy_poll, database.standbys)
     group_ingest = GroupIngest(database, admissions)
     load_limits = LoadLimits(settings.pool_size)
+    if exporter is not None:
+        exporter.measures.append(load_limits.measure)
+    audit = audit_log_of(settings)
     ending = asyncio.Event()
     feed_waits = FeedWaits(database, ending)
     batch_lookup = BatchLookup(database_url, database, admissions, load_limits)
@@ -195,6 +204,8 @@ async def _running_services(settings: Settings, buckets_memory: str | None) -> A
         group_ingest=group_ingest,
         feed_waits=feed_waits,
         bucket=bucket_of(settings),
+        exporter=exporter,
+        audit=audit,
         stopping=asyncio.Event(),
         ending=ending,
     )
@@ -205,34 +216,8 @@ async def _running_services(settings: Settings, buckets_memory: str | None) -> A
     await last_use.close()
     await database.close()
     buckets.close()
-
-
-def _double(settings: Settings) -> "Double":
-    from profile_lookup.testing.double import Double  # noqa: PLC0415 -- other servers load nothing of it
-
-    return Double(settings)
-
-
-def _observed(double: "Double", app: ASGIApp, routes: Sequence[BaseRoute]) -> ASGIApp:
-    from profile_lookup.testing.middleware import DoubleMiddleware  # noqa: PLC0415 -- as above
-
-    return DoubleMiddleware(app, routes, double)
-
-
-def _routes_of_double() -> Sequence[BaseRoute]:
-    from profile_lookup.testing.routes import router  # noqa: PLC0415 -- as above
-
-    return router.routes
-
-
-@asynccontextmanager
-async def _running(double: "Double", services: Services) -> AsyncIterator[None]:
-    """Run a server for tests, and its worker in this process, which has the only clock that is moved."""
-    from profile_lookup.jobs.job_handlers import running_worker  # noqa: PLC0415 -- other servers have a worker process
-
-    worker = running_worker(services.settings) if services.settings.run_operations else nullcontext()
-    async with double.running(services.database, services.buckets), worker:
-        yield
+    if audit is not None:
+        audit.close()
 
 
 def app_from_environment() -> FastAPI:

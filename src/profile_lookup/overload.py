@@ -5,25 +5,21 @@ See docs/decisions/0034-overload.md.
 """
 
 import asyncio
-import logging
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from time import monotonic
 from typing import Self, TypeVar
 
-from profile_lookup.errors import Overloaded, Unavailable
+from profile_lookup.errors import Overloaded
+from profile_lookup.metrics.catalogue import LOAD_LIMITS, POOL_WAITS, UNDER_WAY
+from profile_lookup.refusals import Refusals
 
 Result = TypeVar("Result")
 
-REFUSALS_PER_SECOND = 200
-"""The pace at which connections whose requests were refused are read again, unless that would take too long."""
-SHORTEST_PAUSE = 0.1  # seconds
-LONGEST_PAUSE = 1.0  # seconds, which `Retry-After` announces
 CALM_AFTER = 0.5  # seconds; the load is gone if half of a limit sufficed for so long
 LOOKUP_BATCHES_AT_ONCE = 2
 """While the database works on one batch, the process prepares the next one. More of them would delay other requests."""
-
-log = logging.getLogger(__name__)
 
 
 class LoadLimit:
@@ -97,6 +93,11 @@ class LoadLimit:
         finally:
             self.resume()
 
+    def measure(self, name: str) -> None:
+        """Set the gauges of the class of requests with this name."""
+        UNDER_WAY.set(self._under_way, name)
+        LOAD_LIMITS.set(self._limit, name)
+
     def _refuse_if_full(self, *, is_late: bool) -> None:
         now = self._clock()
         if self._under_way * 2 >= self._limit:
@@ -163,7 +164,12 @@ class ConnectionTurn:
         await self._acquire()
 
     async def _acquire(self) -> None:
-        await self._turns.acquire()
+        if self._turns.locked():
+            began_at = monotonic()
+            await self._turns.acquire()
+            POOL_WAITS.of("turn").add(monotonic() - began_at)
+        else:
+            await self._turns.acquire()
         self._has_turn = True
 
     def _release(self) -> None:
@@ -193,46 +199,12 @@ class LoadLimits:
         self.upload_turns = asyncio.Semaphore(max(1, pool_size // 8))
         self.refusals = Refusals()
 
+    def measure(self) -> None:
+        """Set the gauges of all classes."""
+        for name, limit in vars(self).items():
+            if isinstance(limit, LoadLimit):
+                limit.measure(name)
+
 
 def _fixed(count: int) -> LoadLimit:
     return LoadLimit(least=count, most=count, seconds=1.0)
-
-
-class Refusals:
-    """Logs refusals in one line a second, and decides how long the connection of a refused client is not read."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._unlogged: dict[type[Unavailable], int] = {}
-        self._next_reading = 0.0
-
-    def log(self, error: Unavailable, request_id: str) -> None:
-        """Log the first refusal with its cause; count those of the next second, and log their number."""
-        kind = type(error)
-        if kind in self._unlogged:
-            self._unlogged[kind] += 1
-            return
-        cause = None if isinstance(error, Overloaded) else error
-        log.warning(_event(kind), exc_info=cause, extra={"request_id": request_id, "refused": 1})
-        self._count(kind)
-
-    def pause(self) -> float:
-        """Return for how many seconds a refused client's connection is not read."""
-        now = self._loop.time()
-        paced = max(self._next_reading + 1 / REFUSALS_PER_SECOND, now + SHORTEST_PAUSE)
-        self._next_reading = min(paced, now + LONGEST_PAUSE)
-        return self._next_reading - now
-
-    def _count(self, kind: type[Unavailable]) -> None:
-        self._unlogged[kind] = 0
-        self._loop.call_later(1.0, self._log_count, kind)
-
-    def _log_count(self, kind: type[Unavailable]) -> None:
-        count = self._unlogged.pop(kind)
-        if count:
-            log.warning(_event(kind), extra={"refused": count})
-            self._count(kind)
-
-
-def _event(kind: type[Unavailable]) -> str:
-    return "overloaded" if issubclass(kind, Overloaded) else "unavailable"

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from profile_lookup.audit.audit_log import AuditLog
 from profile_lookup.bucket_tables import BucketTables
 from profile_lookup.database.pool import Database
 from profile_lookup.database.signing_key import SigningKey
@@ -18,6 +19,7 @@ if TYPE_CHECKING:  # features import this module, so it imports only their types
     from profile_lookup.ingest.group_ingest import GroupIngest
     from profile_lookup.lookup.batch_lookup import BatchLookup
     from profile_lookup.lookup.profile_lookup import ProfileLookup
+    from profile_lookup.metrics.exporter import Exporter
     from profile_lookup.stores.admission import Admissions
 
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:  # features import this module, so it imports only their types
 class Services:
     """`bucket` is None if the files of imports are uploaded to this service itself.
 
+    `exporter` is None if nobody reads metrics, and `audit` if requests are not recorded.
     `stopping` is set when the process begins to stop: it still serves, but load balancers are to choose others.
     `ending` is set when it closes its connections.
     """
@@ -42,5 +45,7 @@ class Services:
     group_ingest: "GroupIngest"
     feed_waits: "FeedWaits"
     bucket: "Bucket | None"
+    exporter: "Exporter | None"
+    audit: AuditLog | None
     stopping: asyncio.Event
     ending: asyncio.Event

@@ -11,6 +11,7 @@ from profile_lookup.database.embedded.directories import default_cache_dir, defa
 from profile_lookup.database.hosts import urls_of_standbys
 from profile_lookup.errors import OperatorError
 from profile_lookup.limit_settings import LimitSettings
+from profile_lookup.observation_settings import ObservationSettings
 from profile_lookup.setting_types import (
     MIN_TOKEN_LENGTH,
     AuthToken,
@@ -30,7 +31,7 @@ class SettingsError(OperatorError):
     """A setting has a value that it cannot have; the message never shows the value."""
 
 
-class Settings(LimitSettings):
+class Settings(ObservationSettings, LimitSettings):
     """The settings. The descriptions are also the README's, as `profile-lookup settings` prints them."""
 
     model_config = SettingsConfigDict(
@@ -183,11 +184,6 @@ class Settings(LimitSettings):
     direct_lookups: Annotated[
         bool, Field(description="Whether connections answer usual Lookups themselves; not with `LOG_REQUESTS`.")
     ] = True
-    log_level: Annotated[
-        Literal["DEBUG", "INFO", "WARNING", "ERROR"],
-        Field(description="The lowest severity that is logged."),
-    ] = "INFO"
-    log_requests: Annotated[bool, Field(description="Whether each request is logged, in one line.")] = False
     ephemeral: Annotated[
         bool,
         Field(

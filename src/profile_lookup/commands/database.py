@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import asyncpg
 import typer
@@ -19,6 +19,7 @@ from profile_lookup.database.embedded.ephemeral import ephemeral_postgres
 from profile_lookup.database.embedded.keeper import kept_running
 from profile_lookup.database.embedded.server import EmbeddedPostgres
 from profile_lookup.database.pool import DEDICATED, Database
+from profile_lookup.database.schema_revisions import SchemaState
 from profile_lookup.database.session_settings import missing_settings
 from profile_lookup.errors import Unavailable
 from profile_lookup.jobs.job_handlers import CONNECTIONS as CONNECTIONS_OF_WORKER
@@ -77,14 +78,12 @@ def _connections_of_service(settings: Settings) -> int:
 
 @asynccontextmanager
 async def open_database(settings: Settings, *, limits: TimeLimits = REQUEST_LIMITS) -> AsyncIterator[Database]:
-    """Yield a pool of two connections. Raises `CommandError`, also if the schema is not this version's."""
+    """Yield a pool of two connections. Raises `CommandError`, also if the schema does not serve this version."""
     assert settings.database_url is not None
     database = Database(settings.database_url.get_secret_value(), pool_size=2, limits=limits)
     try:
         with _explaining_database_errors():
-            async with database.statements() as connection:
-                if not await migrations.is_current(connection):
-                    raise CommandError("The schema is not this version's: run `profile-lookup migrate`")
+            _refuse_schema(await migrations.schema_state(database))
         yield database
     finally:
         await database.close()
@@ -132,17 +131,65 @@ def run_in_transaction(settings: Settings, work: Callable[[AsyncConnection], Awa
         return asyncio.run(run(running))
 
 
-def migrate() -> None:
+def _refuse_schema(state: SchemaState) -> None:
+    """Raises `CommandError` if a schema in this state does not serve this version."""
+    if state is SchemaState.LACKS_MIGRATIONS:
+        raise CommandError("The schema is not this version's: run `profile-lookup migrate`")
+    _refuse_newer(state)
+
+
+def _refuse_newer(state: SchemaState) -> None:
+    if state is SchemaState.IS_TOO_NEW:
+        raise CommandError("The schema is of a newer version, which no longer serves this one: install a newer version")
+
+
+def migrate(
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say which migrations are missing; exit code 1 if there are any.")
+    ] = False,
+) -> None:
     """Bring the database's schema to this version's. Replicas may do so at once."""
-    with running_database(configure()) as settings:
-        assert settings.database_url is not None
-        _migrate(settings.database_url.get_secret_value())
+    settings = configure()
+    if check and settings.database_url is not None:
+        asyncio.run(_refuse_pending(settings.database_url.get_secret_value()))
+    else:
+        with running_database(settings) as running:
+            assert running.database_url is not None
+            _migrate(running.database_url.get_secret_value())
     typer.echo("The schema is up to date.")
 
 
+async def _refuse_pending(database_url: str) -> None:
+    """Raises `CommandError` if migrations are missing."""
+    if await _state_of(database_url) is SchemaState.LACKS_MIGRATIONS:
+        async with _briefly(database_url) as database:
+            pending = await migrations.pending_migrations(database)
+        raise CommandError(f"The schema lacks migrations: {', '.join(pending) or 'its revisions are not recorded'}")
+
+
 def _migrate(database_url: str) -> None:
-    with _explaining_database_errors():
-        migrations.migrate(database_url)
+    """Migrate, unless the schema is newer and serves this version. Raises `CommandError`, also if it does not."""
+    if asyncio.run(_state_of(database_url)) is SchemaState.LACKS_MIGRATIONS:
+        with _explaining_database_errors():
+            migrations.migrate(database_url)
+
+
+async def _state_of(database_url: str) -> SchemaState:
+    """Return what the schema is to this version. Raises `CommandError`, also if it is too new."""
+    async with _briefly(database_url) as database:
+        state = await migrations.schema_state(database)
+    _refuse_newer(state)
+    return state
+
+
+@asynccontextmanager
+async def _briefly(database_url: str) -> AsyncIterator[Database]:
+    database = Database(database_url, pool_size=1)
+    try:
+        with _explaining_database_errors():
+            yield database
+    finally:
+        await database.close()
 
 
 @contextmanager

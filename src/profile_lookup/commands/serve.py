@@ -28,6 +28,7 @@ from profile_lookup.database.connections import REQUEST_LIMITS, STEP_LIMITS
 from profile_lookup.database.pool import Database
 from profile_lookup.files import write_private
 from profile_lookup.garbage_collection import collector_paused
+from profile_lookup.metrics.exported import listening_for_metrics
 from profile_lookup.serving.address_file import address_recorded, recorded_address
 from profile_lookup.serving.listener import address, listening
 from profile_lookup.serving.supervised import end_with_input
@@ -93,11 +94,14 @@ def _serve(settings: Settings, *, with_demo: bool, ready_file: Path | None) -> N
             log.warning(_NO_PUBLIC_URL, PREFIX)
         if ready_file is not None:
             stack.enter_context(_without(ready_file))
+        metrics_url = stack.enter_context(listening_for_metrics(settings))
         running, demo = _start_database(settings, stack, with_demo=with_demo)
 
         def announce(double: "ForClient | None") -> None:
             stack.enter_context(address_recorded(running.data_dir, base_url))
             typer.echo(f"profile-lookup {version('profile-lookup')} serves on {base_url}")
+            if metrics_url is not None:
+                typer.echo(f"  Metrics:     {metrics_url}")
             typer.echo(f"  Docs page:   {demo.docs_page(base_url) if demo else f'{base_url}/docs'}")
             if demo is not None:
                 _show(demo, base_url)

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
@@ -11,8 +12,10 @@ from profile_lookup.commands.database import configure, open_database, running_d
 from profile_lookup.database.connections import STEP_LIMITS
 from profile_lookup.garbage_collection import collect_seldom
 from profile_lookup.jobs.job_handlers import running_worker
+from profile_lookup.metrics.exported import exported, listening_for_metrics
 from profile_lookup.serving.supervised import end_with_service
 from profile_lookup.settings import Settings
+from profile_lookup.traces.provider import traced
 
 
 def worker(
@@ -23,7 +26,7 @@ def worker(
     """Work on operations, until Ctrl-C or SIGTERM; `serve` starts such a process, unless a setting says not to."""
     if beside:
         end_with_service()
-    with running_database(configure()) as settings:
+    with running_database(configure()) as settings, nullcontext() if beside else listening_for_metrics(settings):
         uvloop.run(_work(settings))
 
 
@@ -36,6 +39,7 @@ async def _work(settings: Settings) -> None:
     async with open_database(settings):
         pass  # now we know that its schema is this version's
     collect_seldom()
-    async with running_worker(settings):
-        typer.echo("profile-lookup works on operations")
-        await has_to_end.wait()
+    with traced(settings):
+        async with exported(settings), running_worker(settings):
+            typer.echo("profile-lookup works on operations")
+            await has_to_end.wait()

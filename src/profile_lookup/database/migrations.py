@@ -7,18 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncpg
-from sqlalchemy import exc, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from profile_lookup.database.schema_revisions import IS_SERVED, SchemaState
 
 if TYPE_CHECKING:
     from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
     from profile_lookup.database.pool import Database
 
 # Alembic is imported where it is used: it takes a tenth of a second, and a server for tests does without it.
-
-UNDEFINED_TABLE = "42P01"
-_REVISION = "select version_num from alembic_version"
 
 
 def alembic_config(database_url: str) -> "Config":
@@ -39,31 +37,40 @@ def migrate(database_url: str) -> None:
     command.upgrade(alembic_config(database_url), "head")
 
 
-async def is_current(connection: AsyncConnection) -> bool:
-    """Return whether the database has this version's schema."""
-    try:
-        revision = await connection.scalar(text(_REVISION))
-    except exc.ProgrammingError as error:
-        if getattr(error.orig, "sqlstate", None) == UNDEFINED_TABLE:
-            return False
-        raise
-    return bool(revision == _head())
+async def schema_state(database: "Database") -> SchemaState:
+    """Return whether the schema serves this code, by a connection reserved for short queries.
 
-
-async def serves_current(database: "Database") -> bool:
-    """Return the same, by a connection reserved for short queries: others may wait for a connection of the pool."""
+    Others may wait for a connection of the pool. Raises `Unavailable`.
+    """
     try:
-        found = await database.fetch(_REVISION)
+        found = await database.fetch(IS_SERVED, head())
     except asyncpg.UndefinedTableError:
-        return False
-    return [row["version_num"] for row in found] == [_head()]
+        found = []
+    return SchemaState.of(found[0]["is_served"] if found else None)
+
+
+async def pending_migrations(database: "Database") -> list[str]:
+    """Return the revisions that an older schema lacks, the first one first, with their phases. Raises `Unavailable`."""
+    try:
+        found = await database.fetch("select version_num from alembic_version")
+    except asyncpg.UndefinedTableError:
+        found = []
+    applied = found[0]["version_num"] if found else "base"
+    missing = list(_scripts().iterate_revisions("head", applied))
+    return [f"{each.revision} ({each.module.phase})" for each in reversed(missing)]
 
 
 @cache
-def _head() -> str | None:
+def head() -> str | None:
+    """Return the newest revision that this code knows."""
+    return _scripts().get_current_head()
+
+
+@cache
+def _scripts() -> "ScriptDirectory":
     from alembic.script import ScriptDirectory  # noqa: PLC0415
 
-    return ScriptDirectory(str(_directory())).get_current_head()
+    return ScriptDirectory(str(_directory()))
 
 
 def fingerprint() -> str:

@@ -22,6 +22,8 @@ from profile_lookup.database.single_queries.dedicated_connection import Dedicate
 from profile_lookup.database.standbys.standby_reads import Reader, StandbyReads
 from profile_lookup.database.standbys.standbys import Standbys
 from profile_lookup.errors import StandbyLost, Unavailable
+from profile_lookup.metrics.catalogue import POOL_WAITS
+from profile_lookup.traces.spans import statement_span
 
 T = TypeVar("T")
 
@@ -134,7 +136,8 @@ class Database:
             raise Unavailable("too many queries wait") from None
         dedicated = self._dedicated.pop()
         try:
-            return await dedicated.fetch(query, arguments, CONNECT_TIMEOUT)
+            with statement_span(query):
+                return await dedicated.fetch(query, arguments, CONNECT_TIMEOUT)
         finally:
             self._dedicated.append(dedicated)
             self._dedicated_turns.release()
@@ -159,6 +162,8 @@ async def _transaction(connection: AsyncConnection) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     async with AsyncExitStack() as stack:
+        began_at = monotonic()
         with translating_errors():  # the driver does not raise the time limit of the pool
             connection = await stack.enter_async_context(engine.connect())
+        POOL_WAITS.of("connection").add(monotonic() - began_at)
         yield connection

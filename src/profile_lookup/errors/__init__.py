@@ -61,7 +61,8 @@
     └── Unavailable                 the database is unreachable, overloaded or too slow
         ├── Overloaded              so many requests are under way that this one would wait for too long
         ├── OutcomeUnknown          the connection was lost during a commit, so the write may have been done
-        ├── NotMigrated             the database does not have this version's schema
+        ├── SchemaTooNew            the database's schema is of a newer version, which no longer serves this one
+        ├── NotMigrated             the database's schema lacks migrations of this version
         └── StandbyLost             a standby was lost during a read, which the primary can do instead
 
 Messages are for people, and clients read them. They say what was expected, and never contain an identifier's value.
@@ -109,6 +110,7 @@ from profile_lookup.errors.load import (
     NotMigrated,
     OutcomeUnknown,
     Overloaded,
+    SchemaTooNew,
     StandbyLost,
     TooManyOperations,
     TooManyRequests,
@@ -195,6 +197,7 @@ __all__ = [
     "RequestRefused",
     "RequestTooSlow",
     "RowRefused",
+    "SchemaTooNew",
     "ScopeMissing",
     "SeparationNotFound",
     "SettingsRefused",

@@ -22,16 +22,25 @@ class TooManyOperations(TooManyRequests):
 
 
 class Unavailable(ProfileLookupError):
+    """`reason` is one of few texts. A subclass has one of its own, `name`, by which metrics count it."""
+
+    name: str | None = None
+
     def __init__(self, reason: str = "the database did not answer in time") -> None:
         super().__init__(f"Service Unavailable: {reason}")
+        self.reason = self.name or reason
 
 
 class Overloaded(Unavailable):
+    name = "overloaded"
+
     def __init__(self) -> None:
         super().__init__("more requests are under way than can be answered soon. Nothing was done; try again later")
 
 
 class OutcomeUnknown(Unavailable):
+    name = "the outcome is unknown"
+
     def __init__(self) -> None:
         super().__init__(
             "the connection to the database was lost while the request was being committed, so it may have been done. "
@@ -39,7 +48,16 @@ class OutcomeUnknown(Unavailable):
         )
 
 
+class SchemaTooNew(Unavailable):
+    name = "the schema is too new"
+
+    def __init__(self) -> None:
+        super().__init__("the database's schema is of a newer version, which no longer serves this one")
+
+
 class NotMigrated(Unavailable):
+    name = "the schema lacks migrations"
+
     def __init__(self) -> None:
         super().__init__("run `profile-lookup migrate`")
 

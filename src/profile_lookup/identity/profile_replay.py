@@ -40,12 +40,14 @@ class Written:
 
     - `evicted`: the identifiers that a limit dropped
     - `shared`: the change's identifiers that were written under so many names that they may be nobody's own
+    - `rule`: of a merge, the identifier type by whose matching rule the profiles joined
     """
 
     how: Literal["created", "updated", "merged"]
     profile_id: UUID
     evicted: tuple[NormalizedIdentifier, ...] = ()
     shared: tuple[NormalizedIdentifier, ...] = ()
+    rule: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ class ProfileReplay:
         for identifier, names_of_value in counted.items():
             self._keep_names(identifier, names_of_value)
         shared = tuple(identifier for identifier, each in counted.items() if len(each) >= NOTICE_FROM)
-        return Written(written.how, written.profile_id, evicted(profiles, change, identifiers), shared)
+        return replace(written, evicted=evicted(profiles, change, identifiers), shared=shared)
 
     def become(
         self,
@@ -150,8 +152,8 @@ class ProfileReplay:
             case Update(profile):
                 written = Written("updated", profile.id)
                 creation = None if is_recorded else profile.creation
-            case Merge(canonical):
-                written = Written("merged", canonical.id)
+            case Merge(canonical, _, rule):
+                written = Written("merged", canonical.id, rule=rule)
                 self._merges.append(resolution)
         profiles = profiles_of(resolution)
         held: Iterable[NormalizedIdentifier] = ()

@@ -18,15 +18,18 @@ from profile_lookup.clock import CLOCK
 from profile_lookup.errors import RowRefused
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.history.creation import Actor
+from profile_lookup.identity.profile_replay import Written
 from profile_lookup.imports.files.csv_records import Record
 from profile_lookup.imports.notices.findings import Findings
 from profile_lookup.imports.row_reader import Row, next_rows
 from profile_lookup.imports.row_results import RowResults, save_results
 from profile_lookup.imports.row_rules import RowRules
 from profile_lookup.ingest.attempts import Attempt, Outcome, time_after
-from profile_lookup.ingest.evictions import log_evictions
+from profile_lookup.ingest.committed_writes import note_committed
 from profile_lookup.ingest.identity_locks import write_in_step
 from profile_lookup.ingest.ingest import ingest_together
+from profile_lookup.metrics.catalogue import BLOCKED_VALUES, IMPORT_ROWS
+from profile_lookup.metrics.id_types import id_type_label
 from profile_lookup.operations.job import Job
 from profile_lookup.stores.admission import rules_in_force
 from profile_lookup.stores.rules_cache import StoreRules
@@ -139,7 +142,18 @@ async def _apply_step(
         await save_results(connection, job, results, position.rows_done, **progress)
         return outcomes
 
-    log_evictions(job.store_id, await write_in_step(job, write, job.overlapping_step))
+    outcomes = await write_in_step(job, write, job.overlapping_step)
+    note_committed(job.store_id, outcomes)
+    _count(rows, outcomes)
+
+
+def _count(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:
+    """Count rows whose step was committed, for metrics."""
+    for row, outcome in zip(rows, outcomes, strict=False):
+        IMPORT_ROWS.add(outcome.how if isinstance(outcome, Written) else "refused")
+        if isinstance(row.reading.attempt, Change):
+            for blocked in row.reading.attempt.blocked:
+                BLOCKED_VALUES.add(id_type_label(blocked.id_type))
 
 
 def timed_attempts(

@@ -24,7 +24,7 @@ from profile_lookup.identity.change import Change
 from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.profile_replay import Written
 from profile_lookup.ingest.attempts import Attempt, Outcome
-from profile_lookup.ingest.evictions import log_evictions
+from profile_lookup.ingest.committed_writes import note_committed
 from profile_lookup.ingest.identity_locks import Write, write_in_transaction
 from profile_lookup.ingest.ingest import ingest, ingest_together
 from profile_lookup.stores.admission import Admissions
@@ -201,7 +201,7 @@ class GroupIngest:
             for request in group:
                 self._start_alone(store, request)
             return ()
-        log_evictions(store.id, outcomes)
+        note_committed(store.id, outcomes)
         for request, outcome in zip(group, outcomes, strict=False):
             request.settle(outcome.profile_id if isinstance(outcome, Written) else outcome)
         return group[len(outcomes) :]

@@ -22,11 +22,13 @@ from profile_lookup.ingest.attempts import (
     refusal_of,
     resolve_together,
 )
-from profile_lookup.ingest.evictions import log_evictions
+from profile_lookup.ingest.committed_writes import note_committed
 from profile_lookup.ingest.former_forms import former_forms, with_stored_replaced
 from profile_lookup.ingest.identity_locks import Write, lock_and_gather, write_in_transaction
 from profile_lookup.ingest.new_profiles import copy_new_profiles
 from profile_lookup.ingest.writes import write
+from profile_lookup.metrics.catalogue import BLOCKED_VALUES
+from profile_lookup.metrics.id_types import id_type_label
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 
@@ -38,7 +40,10 @@ def change_of(store: StoreRules, sent: Mapping[str, Mapping[str, object]]) -> Ch
     traits = read_traits(store.trait_groups, sent)
     if not traits:
         raise TraitsRefused("Traits are required to create a profile")
-    return Change.of_traits(store.trait_groups, store.settings, traits, store.blocked_values)
+    change = Change.of_traits(store.trait_groups, store.settings, traits, store.blocked_values)
+    for each in change.blocked:
+        BLOCKED_VALUES.add(id_type_label(each.id_type))
+    return change
 
 
 async def ingest(
@@ -79,7 +84,7 @@ async def ingest(
         return ingest_one
 
     written = await write_in_transaction(database, store, prepare)
-    log_evictions(store.id, [written])
+    note_committed(store.id, [written])
     return written.profile_id
 
 

@@ -10,7 +10,7 @@ from profile_lookup.errors import ProfileLookupError, RowRefused, TraitsRefused
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.profile_replay import Written
 from profile_lookup.ingest.attempts import Attempt, Outcome, time_after
-from profile_lookup.ingest.evictions import log_evictions
+from profile_lookup.ingest.committed_writes import note_committed
 from profile_lookup.ingest.identity_locks import write_in_step
 from profile_lookup.ingest.ingest import change_of, ingest_together
 from profile_lookup.operations import items
@@ -53,7 +53,7 @@ async def update_profiles_bulk(job: Job) -> None:
         return outcomes
 
     while outcomes := await write_in_step(job, write_next):
-        log_evictions(job.store_id, outcomes)
+        note_committed(job.store_id, outcomes)
 
 
 def _change_or_refusal(store: StoreRules, sent: str) -> Change | ProfileLookupError:

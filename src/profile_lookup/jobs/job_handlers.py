@@ -84,7 +84,9 @@ async def running_worker(settings: Settings, kinds: Collection[str] | None = Non
         except Unavailable as error:  # the next start does it; the worker itself waits for the database
             log.warning("stores were not compared with the normalization version", exc_info=error)
     hourly = [] if kinds is not None else [partial(end_history, kept_for=timedelta(days=settings.history_days))]
-    worker = asyncio.create_task(run_worker(database, handlers, long=LONG, hourly=hourly))
+    worker = asyncio.create_task(
+        run_worker(database, handlers, long=LONG, hourly=hourly, is_measured=settings.has_metrics)
+    )
     try:
         yield
     finally:

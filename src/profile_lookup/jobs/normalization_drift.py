@@ -21,7 +21,7 @@ from profile_lookup.errors import ValueRefused
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.identity.profile_replay import Written
 from profile_lookup.identity.values.normalization_version import CURRENT, NormalizationVersion
-from profile_lookup.ingest.evictions import log_evictions
+from profile_lookup.ingest.committed_writes import note_committed
 from profile_lookup.ingest.identity_locks import write_in_step
 from profile_lookup.jobs.rewritten_values import Held, Stored, rewrite_shared, rewrite_unique
 from profile_lookup.operations.job import Job
@@ -90,7 +90,7 @@ async def renormalize_values(job: Job) -> None:
     position: _Position | None = _Position()
     while position is not None:
         position, written = await write_in_step(job, partial(_renormalize_after, job, position))
-        log_evictions(job.store_id, written)
+        note_committed(job.store_id, written)
 
 
 async def _begin(job: Job) -> None:

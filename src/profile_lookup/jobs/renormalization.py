@@ -36,7 +36,7 @@ from profile_lookup.identity.settings_changes.renormalization import (
 from profile_lookup.identity.settings_changes.settings_change import SettingsChange
 from profile_lookup.identity.values.normalization import normalize
 from profile_lookup.identity_settings.queries import refuse_contradictions, replace, shared_values_refusal
-from profile_lookup.ingest.evictions import log_evictions
+from profile_lookup.ingest.committed_writes import note_committed
 from profile_lookup.ingest.identity_locks import lock_and_gather
 from profile_lookup.ingest.large_profiles import recount_identifiers
 from profile_lookup.ingest.locked_profiles import profiles_with
@@ -82,7 +82,7 @@ async def update_settings(job: Job) -> None:
             kind = OperationKind.UPDATE_BLOCKED_VALUES
             await enqueue(connection, job.account_id, job.store_id, kind=kind, job_input={})
         await job.complete(connection, ids.store_id(store.id))
-    log_evictions(store.id, merged)
+    note_committed(store.id, merged)
 
 
 _FOR_MANY_ROWS = ("plan_cache_mode = auto", "enable_seqscan = on")

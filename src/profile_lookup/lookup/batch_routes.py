@@ -13,6 +13,7 @@ from profile_lookup.errors import IdentifierRefused, RequestRefused, ValueRefuse
 from profile_lookup.identity.identifier import Identifier
 from profile_lookup.lookup.batch_lookup import BatchResult, in_pieces
 from profile_lookup.lookup.wire import LookupBatch, LookupBatchAnswer, serialized
+from profile_lookup.metrics.catalogue import BATCH_SIZES
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreIdInPath
 from profile_lookup.web import ids
 from profile_lookup.web.body import json_body, validated
@@ -66,6 +67,7 @@ async def look_up_batch(request: HotRequest, store_id: StoreIdInPath) -> bytes:
     body = await request.json_body()
     async with services.load_limits.lookup_batch_turns:  # also for parsing, which takes a millisecond
         identifiers = _identifiers_in(body)
+        BATCH_SIZES.of().add(len(identifiers))
         services.rate_limits.count_as(admission.buckets, cost_of_batch(len(identifiers)))
         results = await services.batch_lookup.look_up(credentials, store_id, admission.store, identifiers)
         return await _serialized(results)

@@ -21,6 +21,7 @@ from profile_lookup.database.standbys.standbys import Standbys
 from profile_lookup.errors import Unavailable
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.lookup.coalesced_statement import Caller, CoalescedStatement, Found, decoded_row
+from profile_lookup.metrics.catalogue import LOOKUPS_TOGETHER
 
 CONNECTIONS = 2  # one in use, and one to take over when it is slow
 SLOW = 0.005  # seconds; when a statement takes longer, another may be run beside it
@@ -172,6 +173,7 @@ class Lookups:
         if not batch:
             self._release_connection(connection)
             return
+        LOOKUPS_TOGETHER.of().add(len(batch))
         try:
             statement = CoalescedStatement.of([each.caller for each in batch], [each.identifier for each in batch])
             settle = partial(self._settle_batch, connection, batch, statement)

@@ -27,9 +27,12 @@ from profile_lookup.lookup.coalesced_statement import Found
 from profile_lookup.lookup.coalescing import IsGone, Lookups
 from profile_lookup.lookup.queries import MAX_PROFILES, profile_ids_of_any, similar_profile_ids
 from profile_lookup.lookup.wire import identifier_in, serialized
+from profile_lookup.metrics.catalogue import BLOCKED_VALUES
+from profile_lookup.metrics.id_types import id_type_label
 from profile_lookup.overload import ConnectionTurn, LoadLimits
 from profile_lookup.stores.admission import Admissions
 from profile_lookup.stores.rules_cache import RULES, StoreRules
+from profile_lookup.traces.spans import statement_span
 
 MAX_ATTEMPTS = 5
 """How often a lookup is tried at most, since the settings may change while it is run."""
@@ -157,7 +160,8 @@ class ProfileLookup:
         if normalized.id_type in store.settings.fuzzy_types:
             found = await self._find_similar(credentials, store, normalized)
         else:
-            found = await self._lookups.find(credentials, store.id, normalized, is_gone)
+            with statement_span("select from identifier"):  # with others that arrive together
+                found = await self._lookups.find(credentials, store.id, normalized, is_gone)
         return _answer(store, normalized, found)
 
     async def _find_in_any_form(
@@ -207,5 +211,6 @@ def _answer(store: StoreRules, identifier: NormalizedIdentifier, found: Found | 
     if found is None or found.revision != store.revision:
         return None
     if found.profile_ids and store.blocked_values.block(store.settings, identifier):
+        BLOCKED_VALUES.add(id_type_label(identifier.id_type))
         return serialized(identifier.value, ())  # the operation that removes the value has not come to it yet
     return serialized(identifier.value, found.profile_ids)

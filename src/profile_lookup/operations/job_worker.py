@@ -21,12 +21,15 @@ from profile_lookup.errors import ProfileLookupError, Unavailable
 from profile_lookup.operations import queries, queue
 from profile_lookup.operations.job import LEASE, Handler, Job, LeaseLost, is_retried_forever
 from profile_lookup.operations.queue import Taken
+from profile_lookup.operations.queue_metrics import measure_queue
+from profile_lookup.traces.spans import operation_span
 from profile_lookup.web.contract import CRASH_CODE, CRASH_MESSAGE, code_of, message_of
 
 MAX_RUNNING = 4  # operations of one worker at the same time
 MAX_RUNNING_LONG = 2  # of these, operations that may take minutes, so that the others need not wait for them
 POLL_INTERVAL = 0.2  # seconds
 WAITS_INTERVAL = 2.0  # seconds
+MEASURE_INTERVAL = 5.0  # seconds
 MAX_ATTEMPTS = 10  # without progress
 LONGEST_RETRY_DELAY = 300  # seconds; ten attempts take a quarter of an hour, as long as a change of settings may
 QUEUE_DEADLINE = 5.0  # seconds in which the queue must answer; if it does not, the connection is given up
@@ -44,10 +47,12 @@ async def run_worker(
     *,
     long: Collection[str] = (),
     hourly: Collection[Callable[[Database], Awaitable[None]]] = (),
+    is_measured: bool = False,
 ) -> None:
     """Handle operations until cancelled.
 
     `long`: the kinds that may take minutes. `hourly`: what is done beside them, when it begins and then every hour.
+    `is_measured`: whether the queue is measured for metrics.
     """
 
     async def remove_old() -> None:
@@ -63,6 +68,8 @@ async def run_worker(
         group.create_task(_repeat(POLL_INTERVAL, partial(run_until_idle, database, handlers, long=long)))
         group.create_task(_repeat(WAITS_INTERVAL, end_waits))
         group.create_task(_repeat(3600, remove_old))
+        if is_measured:
+            group.create_task(_repeat(MEASURE_INTERVAL, partial(measure_queue, database)))
         for action in hourly:
             group.create_task(_repeat(3600, partial(action, database)))
 
@@ -118,7 +125,8 @@ async def _log_failure(action: Awaitable[T]) -> T | None:
 
 async def _handle(database: Database, taken: Taken, handler: Handler) -> None:
     try:
-        await _run_handler(Job(database, taken), taken, handler)
+        with operation_span(taken.kind):
+            await _run_handler(Job(database, taken), taken, handler)
     except LeaseLost:
         log.warning("the operation was cancelled, or another worker took it over", extra=_log_fields(taken))
 

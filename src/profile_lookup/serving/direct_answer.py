@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from profile_lookup.errors import ProfileLookupError
+from profile_lookup.metrics.catalogue import CONNECTION_REFUSALS
 from profile_lookup.serving.listener import address
 from profile_lookup.settings import Settings
 from profile_lookup.web.errors import answer_with
@@ -25,6 +26,7 @@ def direct_answer(
     host, port = server or ("127.0.0.1", None)
     base_url = settings.public_url or address(host, port or settings.port)
     answer = answer_with(refusal, error_pages(base_url, settings.error_docs))
+    CONNECTION_REFUSALS.add(str(answer.status_code))
     all_headers = [*headers, *with_request_id(answer.raw_headers, new_request_id()), (b"connection", b"close")]
     head = b"".join(name + b": " + value + b"\r\n" for name, value in all_headers)
     return STATUS_LINE[answer.status_code] + head + b"\r\n" + bytes(answer.body)

@@ -13,15 +13,24 @@ The setting `DIRECT_LOOKUPS` turns this off. See docs/decisions/0038-lookups-bel
 
 import asyncio
 import math
+from time import monotonic
 from typing import Any
 
 from uuid_utils import uuid4
 
 from profile_lookup.errors import Overloaded, Unavailable
 from profile_lookup.lookup.profile_lookup import Outcome
+from profile_lookup.metrics.catalogue import LOOKUP, REQUESTS
 from profile_lookup.serving.http_protocol import ContractHttpProtocol, Strangers
-from profile_lookup.serving.usual_lookup import END_OF_HEAD, START, UsualHead, answer_template, parse_usual_head
-from profile_lookup.web.connection import BEGUN, WAS_HELD_BACK
+from profile_lookup.serving.usual_lookup import (
+    END_OF_HEAD,
+    START,
+    UsualHead,
+    answer_template,
+    lookup_record,
+    parse_usual_head,
+)
+from profile_lookup.web.connection import BEGUN, STARTED_AT, WAS_HELD_BACK
 from profile_lookup.web.middleware.allowed_hosts import allowed_hosts
 from profile_lookup.web.middleware.request_id import new_request_id
 
@@ -37,13 +46,17 @@ class LookupProtocol(ContractHttpProtocol):
         names = self._services.settings.allowed_hosts
         self._hosts = None if names is None else allowed_hosts(names)
         self._limit = self._services.load_limits.lookups
+        self._audit = self._services.audit
+        self._durations = REQUESTS.of(LOOKUP, "200") if self._services.settings.has_metrics else None
+        self._started_at = 0.0
         self._heads: dict[bytes, UsualHead] = {}
         self._head: bytes | None = None
         """A usual head whose body has not arrived."""
         self._head_timer: asyncio.TimerHandle | None = None
         self._request: bytes | None = None
         """The request whose lookup is under way and was not handed over."""
-        self._request_id: str | None = None
+        self._usual: UsualHead | None = None
+        """The head of the last request that was begun here."""
         self._outcome: asyncio.Future[Outcome] | None = None
         """The outcome of a lookup that was handed over."""
         self._is_handing_over = False
@@ -102,7 +115,8 @@ class LookupProtocol(ContractHttpProtocol):
             self._limit.begin()
         except Overloaded:
             return False
-        self._request, self._request_id = data, head.request_id
+        self._request, self._usual = data, head
+        self._started_at = monotonic()
         if self._services.lookup.begin(head.credentials, head.store_id, data[end:], self._is_closing, self._settle):
             return True
         self._request = None
@@ -164,15 +178,21 @@ class LookupProtocol(ContractHttpProtocol):
         headers = self.server_state.default_headers
         if headers is not self._server_headers:
             self._server_headers, self._template = headers, answer_template(tuple(headers))
-        request_id = (self._request_id or f"RQ{uuid4().hex}").encode()
+        assert self._usual is not None
+        request_id = (self._usual.request_id or f"RQ{uuid4().hex}").encode()
         self._write(self._template % (len(body), request_id, request_id, body))
+        if self._durations is not None:
+            self._durations.add(monotonic() - self._started_at)
+        if self._audit is not None and self._audit.chooses():
+            self._audit.write(lookup_record(self._usual, request_id.decode(), body))
 
     def _forget(self, outcome: Outcome) -> None:
         """End a request whose client has gone."""
         self._request = None
         self._limit.end()
         if isinstance(outcome, Unavailable):
-            self._services.load_limits.refusals.log(outcome, self._request_id or new_request_id())
+            sent = None if self._usual is None else self._usual.request_id
+            self._services.load_limits.refusals.log(outcome, sent or new_request_id())
 
     def _hand_over(self) -> None:
         """Let uvicorn and the application serve the request whose lookup is under way, with the outcome of that."""
@@ -188,6 +208,7 @@ class LookupProtocol(ContractHttpProtocol):
         super().on_message_begin()
         if self._is_handing_over:
             self.scope["state"][BEGUN] = self._outcome
+            self.scope["state"][STARTED_AT] = self._started_at
 
     # When the connection ends
 

@@ -158,8 +158,9 @@ def _strangers(settings: Settings) -> Strangers:
 
 
 def _protocol(settings: Settings) -> type[ContractHttpProtocol]:
-    """Return the protocol of connections. The middleware of a server for tests, and the log, must see every request."""
-    is_direct = settings.direct_lookups and not settings.ephemeral and not settings.log_requests
+    """Return the protocol of connections. Some settings let the middleware see every request."""
+    sees_all = settings.ephemeral or settings.log_requests or settings.traces
+    is_direct = settings.direct_lookups and not sees_all
     return LookupProtocol if is_direct else ContractHttpProtocol
 
 

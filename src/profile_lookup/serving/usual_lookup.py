@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from profile_lookup.accounts.credentials import Credentials, parse_basic_cached
+from profile_lookup.audit.profile_ids import profile_ids_in
 from profile_lookup.errors import Unauthenticated
+from profile_lookup.metrics.catalogue import LOOKUP
 from profile_lookup.web.body import is_json
 from profile_lookup.web.client_address import FORWARDED_FOR
 from profile_lookup.web.hot_route import json_headers
@@ -99,3 +101,15 @@ def answer_template(server_headers: Sequence[Header]) -> bytes:
     constant = [(name, value.replace(b"%", b"%%")) for name, value in server_headers]
     headers = [*constant, *with_request_id(json_headers(b"%d"), "%b")]
     return STATUS_LINE[200] + b"".join(name + b": " + value + b"\r\n" for name, value in headers) + b"\r\n%b"
+
+
+def lookup_record(head: UsualHead, request_id: str, body: bytes) -> dict[str, object]:
+    """Return the record of a successful Lookup for the audit log."""
+    return {
+        "requestId": request_id,
+        "caller": head.credentials.sid,
+        "operation": LOOKUP,
+        "status": 200,
+        "storeId": head.store_id,
+        "profiles": profile_ids_in(body),
+    }

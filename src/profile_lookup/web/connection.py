@@ -8,6 +8,11 @@ CACHE = "connection_cache"
 """Keys of the ASGI scope's `state`."""
 BEGUN = "begun"
 """The key of the same `state` for the future outcome of an operation that began before the application was called."""
+STARTED_AT = "started_at"
+"""The key of the same `state` for the monotonic time at which such an operation began."""
+
+ADMITTED = "admitted"
+"""The key of the same `state` that is there once the caller of a request was admitted."""
 
 ABORT = "abort"
 HOLD_BACK = "hold_back"
@@ -62,6 +67,7 @@ def is_strangers(scope: Mapping[str, Any]) -> bool:
 
 def note_admission(scope: Mapping[str, Any]) -> None:
     """Let the server know that a caller was admitted on this connection, unless it knows: it is no stranger's then."""
+    scope["state"][ADMITTED] = True
     note = connection_cache(scope).pop(NOTE_ADMISSION, None)
     if note is not None:
         note()

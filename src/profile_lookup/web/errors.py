@@ -11,6 +11,7 @@ from starlette.routing import Route
 from starlette.types import Scope
 
 from profile_lookup import errors
+from profile_lookup.metrics.catalogue import UNAVAILABLE
 from profile_lookup.web.connection import hold_back
 from profile_lookup.web.contract import CODE_OF_STATUS, CRASH_CODE, CRASH_MESSAGE, CRASH_STATUS
 from profile_lookup.web.dependencies import error_pages_of, services_of
@@ -33,6 +34,8 @@ def answer_of(error: Error, headers: Mapping[str, str] | None = None) -> JSONRes
 
 def answer_with(error: errors.ProfileLookupError, error_pages: str) -> JSONResponse:
     """Return the answer to a request that this error ended. `error_pages` is the address of the pages about errors."""
+    if isinstance(error, errors.Unavailable):
+        UNAVAILABLE.add(error.reason)
     return answer_of(Error.of_domain(error, error_pages), _headers_of(error))
 
 

@@ -114,7 +114,8 @@ class HotRoute(ContractRoute):
 
     def serve(self, parameter: str, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve a request whose path has this parameter."""
-        scope["route"] = self  # for the log of requests
+        scope["route"] = self  # for whatever names the operation
+        scope["path_params"] = {self._parameter: parameter}
         request = HotRequest(scope, receive)
         if not request.may_be_long:
             return self._answer(request, parameter, send)

@@ -12,6 +12,7 @@ from profile_lookup.errors import RequestRefused
 from profile_lookup.web.body import headers_of
 from profile_lookup.web.errors import answer_with
 from profile_lookup.web.health_routes import PATHS as HEALTH_CHECKS
+from profile_lookup.web.metrics_routes import PATH as METRICS
 from profile_lookup.web.middleware.unread_body import UnreadBodyMiddleware
 
 _ANY_SUBDOMAIN = "*."
@@ -48,7 +49,7 @@ class AllowedHostsMiddleware:
     """Answers 400 to requests for hosts that are not allowed.
 
     `error_pages` is the address of the pages about errors. It must not be made of the host that is refused. Health
-    checks are answered for any host, because a load balancer names a process by its address.
+    checks and metrics are answered for any host, because load balancers and Prometheus name a process by its address.
     """
 
     def __init__(self, app: ASGIApp, allowed: AllowedHosts, error_pages: str) -> None:
@@ -61,6 +62,6 @@ class AllowedHostsMiddleware:
         is_allowed = (
             scope["type"] != "http"
             or self._allowed.include(headers_of(scope).get(b"host", b""))
-            or scope["path"] in HEALTH_CHECKS
+            or scope["path"] in (*HEALTH_CHECKS, METRICS)
         )
         await (self._app if is_allowed else self._refuse)(scope, receive, send)

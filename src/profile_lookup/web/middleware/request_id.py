@@ -13,7 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid4  # the standard library's calls the system each time, which takes 4 µs
 
 from profile_lookup.errors import Unavailable
+from profile_lookup.metrics.catalogue import REQUESTS
 from profile_lookup.web.body import headers_of
+from profile_lookup.web.connection import STARTED_AT
 from profile_lookup.web.errors import answer_to, answer_to_crash
 from profile_lookup.web.middleware.common_headers import OF_DATA, Header, common_headers
 
@@ -49,6 +51,12 @@ def with_request_id(headers: Iterable[Header], request_id: str, common: Iterable
     return [*headers, *common, (_NAMES[0], value), (_NAMES[1], value)]
 
 
+def operation_of(scope: Scope) -> str:
+    """Return the ID of the operation that serves a request, or the name of the page; `unknown` if there is none."""
+    route = scope.get("route")
+    return getattr(route, "operation_id", None) or getattr(route, "name", None) or "unknown"
+
+
 class RequestIdMiddleware:
     """Wraps even the framework's own middleware, so that no answer is sent without the ID of its request.
 
@@ -56,9 +64,10 @@ class RequestIdMiddleware:
     is replaced: it could bring an e-mail address, or anything else, into the log.
     """
 
-    def __init__(self, app: ASGIApp, *, log_requests: bool) -> None:
+    def __init__(self, app: ASGIApp, *, log_requests: bool, is_measured: bool = False) -> None:
         self.app = app
         self.log_requests = log_requests
+        self.is_measured = is_measured
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -66,7 +75,7 @@ class RequestIdMiddleware:
             return
         state = scope.setdefault("state", {})
         request_id = state["request_id"] = request_id_of(headers_of(scope))
-        started_at = time.perf_counter()
+        started_at = state.get(STARTED_AT) or time.monotonic()
         status: int | None = None
 
         async def send_with_id(message: Message) -> None:
@@ -91,6 +100,8 @@ class RequestIdMiddleware:
             answer = await answer_to_crash(scope)
             await answer(scope, receive, send_with_id)
         finally:
+            if self.is_measured:
+                REQUESTS.of(operation_of(scope), str(status)).add(time.monotonic() - started_at)
             if self.log_requests:
                 log.info(
                     "request",
@@ -99,6 +110,6 @@ class RequestIdMiddleware:
                         "method": scope["method"],
                         "path": getattr(scope.get("route"), "path", None),
                         "status": status,
-                        "milliseconds": round((time.perf_counter() - started_at) * 1000, 3),
+                        "milliseconds": round((time.monotonic() - started_at) * 1000, 3),
                     },
                 )

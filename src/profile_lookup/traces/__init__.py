@@ -1,0 +1,1 @@
+"""Traces by OpenTelemetry, if the settings turn them on. They name operations and statements, and hold no value."""

@@ -1,0 +1,115 @@
+"""The audit log says who did what to which profiles, and holds no value."""
+
+import json
+import re
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from profile_lookup.app import create_app
+from profile_lookup.audit.audit_log import AuditLog
+from profile_lookup.audit.profile_ids import profile_ids_in
+from profile_lookup.settings import Settings, load_settings
+from tests.conftest import make_profile, make_store
+from tests.serving.conftest import service
+from tests.serving.counting_service import CountingProtocol, Service
+from tests.serving.lookups import FOUND
+from tests.serving.raw_http import answer_on
+
+__all__ = ["service"]
+
+PHONE = "+13175556789"
+PROFILE_ID = re.compile("mem_profile_[0-9a-z]{26}")
+
+
+@pytest.fixture
+def settings(settings: Settings, tmp_path: Path) -> Settings:
+    return settings.model_copy(update={"audit": True, "audit_file": tmp_path / "audit.jsonl"})
+
+
+def records_in(settings: Settings) -> list[dict[str, Any]]:
+    assert settings.audit_file is not None
+    return [json.loads(line) for line in settings.audit_file.read_text().splitlines()]
+
+
+async def test_a_record_names_the_caller_the_operation_the_store_and_the_profiles(
+    client: httpx.AsyncClient, account: tuple[str, str], settings: Settings
+) -> None:
+    store_id = await make_store(client)
+    first = await make_profile(client, store_id, phone=PHONE)
+    second = await make_profile(client, store_id, email="ann@example.com")
+    merged = await make_profile(client, store_id, phone=PHONE, email="ann@example.com", lastName=first)
+    moved = await client.get(f"/v1/Stores/{store_id}/Profiles/{second}", headers={"X-Request-Id": "sent-1"})
+    assert merged == first
+    assert moved.status_code == 301
+    *_, create, redirect = records_in(settings)
+    assert {name: create[name] for name in create if name not in ("time", "requestId")} == {
+        "caller": account[0], "operation": "CreateProfile", "status": 202, "storeId": store_id, "profiles": [first],
+    }  # fmt: skip
+    assert redirect["requestId"] == "sent-1"
+    assert redirect["profiles"] == [second, first]
+    assert not any(value in json.dumps(records_in(settings)) for value in (PHONE, "3175556789", "ann@example.com"))
+
+
+async def test_strangers_leave_no_value_in_a_record(client: httpx.AsyncClient, settings: Settings) -> None:
+    path = "/v1/Stores/ann@example.com/Profiles/Lookup"
+    refused = await client.post(path, json={"idType": "phone", "value": PHONE}, auth=("ann@example.com", "secret"))
+    assert refused.status_code == 401
+    (record,) = records_in(settings)
+    assert record["caller"] is None
+    assert "ann" not in json.dumps(record)
+
+
+def test_lookups_that_bypass_the_application_are_recorded_alike(service: Service, settings: Settings) -> None:
+    with service.admitted() as connection:
+        connection.sendall(service.store.lookup(FOUND, "X-Request-Id: a-1"))
+        assert answer_on(connection).status == 200
+    assert CountingProtocol.answered == 1
+    while records_in(settings)[-1]["requestId"] != "a-1":  # it is written after the answer
+        pass
+    by_application, on_connection = records_in(settings)[-2:]
+    assert on_connection.pop("requestId") == "a-1"
+    for record in (by_application, on_connection):
+        record.pop("requestId", None)
+        record.pop("time")
+    assert on_connection == by_application
+    assert len(on_connection["profiles"]) == 1
+
+
+def test_all_profile_ids_of_documented_answers_are_found() -> None:
+    app = create_app(load_settings(database_url="postgresql://nobody@127.0.0.1:1/nothing"))
+    examples = [
+        each["value"]
+        for methods in app.openapi()["paths"].values()
+        for operation in methods.values()
+        for status, answer in operation["responses"].items()
+        for content in answer.get("content", {}).values()
+        for each in (content.get("examples") or {"": {"value": content.get("example")}}).values()
+        if status.startswith("2")
+    ]
+    with_profiles = [each for each in examples if PROFILE_ID.search(json.dumps(each))]
+    assert len(with_profiles) > 8
+    for example in with_profiles:
+        assert set(profile_ids_in(json.dumps(example).encode())) == set(PROFILE_ID.findall(json.dumps(example)))
+
+
+def test_what_looks_like_an_id_among_traits_is_none() -> None:
+    traits = {"Contact": {"id": "mem_profile_00000000000000000000000000"}}
+    assert profile_ids_in(json.dumps({"traits": traits, "normalizedValue": "x"}).encode()) == []
+
+
+def test_a_sample_records_a_share_of_requests(tmp_path: Path) -> None:
+    with closing(AuditLog(tmp_path / "audit", 0.5)) as audit:
+        assert 300 < sum(audit.chooses() for _ in range(1000)) < 700
+
+
+def test_a_file_that_was_renamed_is_opened_anew(tmp_path: Path) -> None:
+    path = tmp_path / "audit"
+    with closing(AuditLog(path, 1)) as audit:
+        audit.write({"number": 1})
+        path.rename(tmp_path / "audit.1")
+        audit.write({"number": 2})
+    assert json.loads(path.read_text())["number"] == 2
