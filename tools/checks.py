@@ -17,6 +17,8 @@ from profile_lookup.database.migrations import alembic_config, migrate
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 
+WORKFLOWS = [".github/workflows/ci.yml", ".github/workflows/release.yml"]
+
 COMMANDS = {
     "lint": ["ruff", "check"],
     "format": ["ruff", "format", "--check"],
@@ -24,10 +26,10 @@ COMMANDS = {
     "imports": ["lint-imports"],
     "Dockerfile": ["hadolint", "Dockerfile"],
     "compose file": ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"],
-    "workflow": ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", ".github/workflows/ci.yml"],
+    "workflows": ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", *WORKFLOWS],
 }
 
-LOCKS = {"requirements.lock": ["build"], "requirements-dev.lock": ["build", "dev"]}
+LOCKS = {"requirements.lock": ["build", "embedded"], "requirements-dev.lock": ["build", "dev", "embedded"]}
 NPM_LOCKS = [
     ROOT / "benchmarks/peers/fastify/package-lock.json",
     ROOT / "tests/generated_clients/node/package-lock.json",

