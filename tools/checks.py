@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 
 WORKFLOWS = [".github/workflows/ci.yml", ".github/workflows/release.yml"]
+KUBERNETES = [str(path) for path in sorted((ROOT / "deploy/kubernetes").glob("*.yaml"))]
 
 COMMANDS = {
     "lint": ["ruff", "check"],
@@ -25,6 +26,7 @@ COMMANDS = {
     "types": ["mypy"],
     "imports": ["lint-imports"],
     "Dockerfile": ["hadolint", "Dockerfile"],
+    "Kubernetes": ["kubernetes-validate", "--strict", "--quiet", *KUBERNETES],
     "compose file": ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"],
     "workflows": ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", *WORKFLOWS],
 }
