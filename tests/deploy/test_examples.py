@@ -67,6 +67,11 @@ def test_the_manifests_have_the_same_image_and_disrupt_one_replica_at_a_time() -
     assert budget["maxUnavailable"] < serving["replicas"]
 
 
+def test_no_variable_of_a_service_replaces_a_setting() -> None:
+    workloads = [each for (kind, _), each in _documents().items() if kind in ("Deployment", "Job")]
+    assert [each["spec"]["template"]["spec"]["enableServiceLinks"] for each in workloads] == [False] * 3
+
+
 def _documents() -> dict[tuple[str, str], dict[str, Any]]:
     """Return the documents of all manifests by kind and name."""
     read = [each for path in KUBERNETES.glob("*.yaml") for each in yaml.safe_load_all(path.read_text())]

@@ -12,6 +12,7 @@ from sqlalchemy import exc, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.commands.errors import CommandError
+from profile_lookup.commands.settings import warn_of_unknown_variables
 from profile_lookup.database import migrations
 from profile_lookup.database.connections import REQUEST_LIMITS, TimeLimits
 from profile_lookup.database.embedded.directories import package_version
@@ -38,6 +39,7 @@ def configure(**overrides: Any) -> Settings:
     """Return the settings of a command, and configure the log by them. Raises `SettingsError`."""
     settings = load_settings(**overrides)
     configure_logging(settings.log_level)
+    warn_of_unknown_variables()
     return settings
 
 
