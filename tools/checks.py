@@ -25,6 +25,7 @@ COMMANDS = {
     "format": ["ruff", "format", "--check"],
     "types": ["mypy"],
     "imports": ["lint-imports"],
+    "pages": ["mkdocs", "build", "--strict", "--quiet"],
     "Dockerfile": ["hadolint", "Dockerfile"],
     "Kubernetes": ["kubernetes-validate", "--strict", "--quiet", *KUBERNETES],
     "compose file": ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"],
