@@ -16,8 +16,8 @@ def test_settings_in_force_are_shown_with_their_origin_and_without_secrets() -> 
     ).stdout.splitlines()  # fmt: skip
     assert "| `PROFILE_LOOKUP_PORT` | `9000` | environment |" in shown
     assert "| `PROFILE_LOOKUP_WORKERS` | `1` | default |" in shown
-    assert "| `PROFILE_LOOKUP_DATABASE_URL` | (hidden) | environment |" in shown
-    assert "| `PROFILE_LOOKUP_BOOTSTRAP_AUTH_TOKEN` | (hidden) | environment |" in shown
+    assert "| `PROFILE_LOOKUP_DATABASE_URL` | `**********` | environment |" in shown
+    assert "| `PROFILE_LOOKUP_BOOTSTRAP_AUTH_TOKEN` | `**********` | environment |" in shown
     assert not any(secret in line or "password" in line for line in shown)
 
 

@@ -6,7 +6,6 @@ from difflib import get_close_matches
 from typing import Annotated, Any
 
 import typer
-from pydantic import SecretStr
 
 from profile_lookup.limit_settings import LimitSettings
 from profile_lookup.logs import configure_logging
@@ -60,6 +59,5 @@ def _variable(name: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, SecretStr):
-        return "(hidden)"
+    """Return a value as it is, but a secret as asterisks, as which pydantic writes each `SecretStr`."""
     return "" if value is None else f"`{value}`"
