@@ -1,3 +1,5 @@
+# A tag, so that whoever builds gets the corrections of its system. The workflow `release.yml` gives the digest that the
+# tag then has, which the provenance of a published image names, too.
 ARG PYTHON_IMAGE=python:3.13-slim
 
 FROM ${PYTHON_IMAGE} AS builder
@@ -6,11 +8,13 @@ WORKDIR /build
 COPY requirements.lock .
 RUN pip wheel --require-hashes --requirement requirements.lock --wheel-dir wheels
 COPY . .
+# `[embedded]` brings a PostgreSQL, for an image that runs alone. By default it is left out.
+ARG EXTRAS=
 # From here on nothing but what the hashes vouched for; the lock's build tools build the project, and stay behind.
 ENV PIP_NO_INDEX=1 PIP_FIND_LINKS=/build/wheels
 RUN pip wheel --no-deps --wheel-dir dist . \
     && python -m venv --without-pip /opt/profile-lookup \
-    && pip --python /opt/profile-lookup install dist/*.whl
+    && pip --python /opt/profile-lookup install "$(echo dist/*.whl)${EXTRAS}"
 
 FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="profile-lookup" \
@@ -27,8 +31,9 @@ ENV PATH=/opt/profile-lookup/bin:$PATH \
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-# http.client, since urllib would go through a proxy that Docker's client may set.
-HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1:' + os.environ['PROFILE_LOOKUP_PORT']); c.request('GET', '/healthz'); sys.exit(c.getresponse().status != 200)"]
+# The database answers, its schema suits and the service is not about to stop. http.client, since urllib would go through
+# a proxy that Docker's client may set.
+HEALTHCHECK --interval=5s --timeout=6s --start-period=60s --retries=3 \
+    CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1:' + os.environ['PROFILE_LOOKUP_PORT'], timeout=5); c.request('GET', '/readyz'); sys.exit(c.getresponse().status != 200)"]
 ENTRYPOINT ["profile-lookup"]
 CMD ["serve"]

@@ -36,6 +36,8 @@ PYTHON = VENV / "bin" / "python"
 VERSIONS = ("3.14", "3.13", "3.12", "3.11")
 USUAL_PLACES = ("/usr/bin", "/usr/local/bin", "/opt/homebrew/bin")
 RUNTIME, DEVELOPMENT = "requirements.lock", "requirements-dev.lock"
+DOWNLOADS = {RUNTIME: 40, DEVELOPMENT: 190}
+"""MB of the packages of each lock file, for whoever waits."""
 
 
 def main(arguments: list[str]) -> None:
@@ -74,12 +76,12 @@ def run_command(*arguments: str) -> NoReturn:
 
 def say_which_python() -> None:
     """Print the version of this Python and how it was built and, if another one would be faster, how to use that."""
-    line = f"run.py: Python {python_build()}"
+    line = f"Python {python_build()}"
     if not is_optimized():
         faster = optimized_python()
         line += ", which costs a fifth of the speed"
         line += "" if faster is None else f"; faster: {faster} {Path(sys.argv[0])}"
-    print(line, file=sys.stderr, flush=True)
+    _say(line)
 
 
 def python_build() -> str:
@@ -131,14 +133,23 @@ def _install(lock: str) -> None:
         return
     if importlib.util.find_spec("pip") is None:
         sys.exit("run.py: pip is needed (on Debian: apt-get install python3-pip)")
-    print("run.py: installing into .venv, this once …", file=sys.stderr, flush=True)
+    _say("installing into .venv, this once, in three steps")
+    _say("1 of 3: making the environment …")
     if _content(VENV / "made-with") != _made_with():
         # Without pip, since Debian's bare python3 has no ensurepip. This Python's pip installs into it from outside.
         venv.create(VENV, with_pip=False, clear=True)
         (VENV / "made-with").write_text(_made_with())
+    packages = sum("==" in line for line in (HERE / lock).read_text().splitlines())
+    _say(f"2 of 3: installing {packages} packages, {DOWNLOADS[lock]} MB to download …")
     _pip("--require-hashes", "--requirement", lock)
+    _say("3 of 3: installing profile-lookup itself …")
     _pip("--no-deps", "--no-build-isolation", "--editable", ".")
     mark.write_text(_fingerprint(lock))
+    _say("installed")
+
+
+def _say(line: str) -> None:
+    print(f"run.py: {line}", file=sys.stderr, flush=True)
 
 
 def _pip(*arguments: str) -> None:

@@ -127,6 +127,12 @@ def _server() -> Iterator[str]:
 
 
 @pytest.fixture
+def data_dir() -> Path:
+    """A directory for an embedded database that an unprivileged server can reach even if root runs the tests."""
+    return Path(os.environ[RUN_DIRECTORY]) / uuid4().hex / "a path with spaces"
+
+
+@pytest.fixture
 def empty_database_url(server_url: str) -> Iterator[str]:
     yield from database_copy(server_url, "template1")
 

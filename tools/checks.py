@@ -17,17 +17,22 @@ from profile_lookup.database.migrations import alembic_config, migrate
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 
+WORKFLOWS = [".github/workflows/ci.yml", ".github/workflows/release.yml"]
+KUBERNETES = [str(path) for path in sorted((ROOT / "deploy/kubernetes").glob("*.yaml"))]
+
 COMMANDS = {
     "lint": ["ruff", "check"],
     "format": ["ruff", "format", "--check"],
     "types": ["mypy"],
     "imports": ["lint-imports"],
+    "pages": ["mkdocs", "build", "--strict", "--quiet"],
     "Dockerfile": ["hadolint", "Dockerfile"],
+    "Kubernetes": ["kubernetes-validate", "--strict", "--quiet", *KUBERNETES],
     "compose file": ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"],
-    "workflow": ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", ".github/workflows/ci.yml"],
+    "workflows": ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", *WORKFLOWS],
 }
 
-LOCKS = {"requirements.lock": ["build"], "requirements-dev.lock": ["build", "dev"]}
+LOCKS = {"requirements.lock": ["build", "embedded"], "requirements-dev.lock": ["build", "dev", "embedded"]}
 NPM_LOCKS = [
     ROOT / "benchmarks/peers/fastify/package-lock.json",
     ROOT / "tests/generated_clients/node/package-lock.json",

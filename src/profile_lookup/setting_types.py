@@ -3,12 +3,14 @@
 A validator returns the value in its usual form, or raises a `ValueError` that says what was expected, never the value.
 """
 
+import os
 import re
 from datetime import datetime
 from importlib.util import find_spec
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 
@@ -17,6 +19,8 @@ from profile_lookup.database.hosts import url_of_each_host, urls_of_standbys
 
 MIN_TOKEN_LENGTH = 24
 
+_FILES = frozenset({"sslrootcert", "sslcert", "sslkey", "sslcrl", "passfile"})
+"""The parameters of a database URL that name files."""
 _HOST = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\]")
 
 
@@ -37,6 +41,15 @@ def _are_standbys(urls: SecretStr) -> SecretStr:
         if len(url_of_each_host(url)) > 1:
             raise ValueError("expected URLs that name one host each, separated by commas")
     return urls
+
+
+def _finds_its_files(url: SecretStr) -> SecretStr:
+    query = dict(parse_qsl(urlsplit(url.get_secret_value()).query))
+    for parameter in _FILES.intersection(query):
+        path = Path(query[parameter])
+        if not os.access(path, os.R_OK):
+            raise ValueError(f"{parameter}: expected a file that can be read; {path} is none")
+    return url
 
 
 def _needs_boto3(bucket: str) -> str:
@@ -81,7 +94,7 @@ def _is_time(time: str) -> str:
     return time
 
 
-DatabaseUrl = Annotated[SecretStr, AfterValidator(_is_postgresql)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_is_postgresql), AfterValidator(_finds_its_files)]
 StandbyUrls = Annotated[SecretStr, AfterValidator(_are_standbys)]
 Bucket = Annotated[str, Field(min_length=1), AfterValidator(_needs_boto3)]
 BaseUrl = Annotated[

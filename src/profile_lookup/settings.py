@@ -32,7 +32,7 @@ class SettingsError(OperatorError):
 
 
 class Settings(ObservationSettings, LimitSettings):
-    """The settings. The descriptions are also the README's, as `profile-lookup settings` prints them."""
+    """The settings. The descriptions are also those of `docs/settings.md`, as `profile-lookup settings` prints them."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True

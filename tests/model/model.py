@@ -1,4 +1,4 @@
-"""A model of a store: dictionaries that one request after another changes, by the rules that the README documents.
+"""A model of a store: dictionaries that one request after another changes, by the rules that `docs/` documents.
 
 It is written independently of the service and as simply as possible, so that the two do not share their mistakes.
 `normalize()` is the only code that they share.

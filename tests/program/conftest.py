@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import asyncpg
 import httpx
@@ -126,12 +125,6 @@ async def wait_until_blocked(connection: "asyncpg.Connection[Any]") -> None:
 def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
     """Return its child processes that work on operations."""
     return [child for child in psutil.Process(process.pid).children() if "worker" in child.cmdline()]
-
-
-@pytest.fixture
-def data_dir() -> Path:
-    """A directory for an embedded database that an unprivileged server can reach even if root runs the tests."""
-    return Path(os.environ[RUN_DIRECTORY]) / uuid4().hex / "a path with spaces"
 
 
 @pytest.fixture

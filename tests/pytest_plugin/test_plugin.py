@@ -209,7 +209,7 @@ def test_a_project_with_the_wheel_alone_runs_ten_tests_on_two_workers(tmp_path: 
     run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"])
     python = tmp_path / "venv" / "bin" / "python"
     pip = [f"{sys.base_prefix}/bin/python3", "-m", "pip", "--python", python]  # the Python that has pip
-    run([*pip, "install", "--quiet", wheel, "pytest", "pytest-xdist", "twilio"])
+    run([*pip, "install", "--quiet", f"{wheel}[embedded]", "pytest", "pytest-xdist", "twilio"])
     project = tmp_path / "project"
     project.mkdir()
     (project / "test_project.py").write_text(TEN_TESTS)

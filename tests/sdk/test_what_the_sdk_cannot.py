@@ -1,6 +1,6 @@
 """The limitations of the official SDK (twilio 9.13) with any server, and what to do instead.
 
-If one of these tests fails, a newer SDK no longer has the limitation: then change docs/clients.md and the README, and
+If one of these tests fails, a newer SDK no longer has the limitation: then change docs/clients.md, and
 test the new ability.
 """
 

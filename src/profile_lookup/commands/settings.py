@@ -1,16 +1,63 @@
-"""`profile-lookup settings`: a table of all settings."""
+"""`profile-lookup settings`: tables of all settings; and the variables of the environment that are none."""
+
+import logging
+import os
+from difflib import get_close_matches
+from typing import Annotated, Any
 
 import typer
 
 from profile_lookup.limit_settings import LimitSettings
-from profile_lookup.settings import PREFIX, Settings
+from profile_lookup.logs import configure_logging
+from profile_lookup.settings import PREFIX, Settings, load_settings
+
+log = logging.getLogger(__name__)
 
 
-def list_settings() -> None:
+def list_settings(
+    in_force: Annotated[bool, typer.Option("--in-force", help="Show the value of each, without secrets.")] = False,
+) -> None:
     """List all settings, as a table in Markdown."""
+    if not in_force:
+        _list_all()
+        return
+    settings = load_settings()
+    configure_logging(settings.log_level)
+    warn_of_unknown_variables()
+    typer.echo("| variable | value | from |\n| --- | --- | --- |")
+    for name in _names():
+        origin = "environment" if name in settings.model_fields_set else "default"
+        typer.echo(f"| `{_variable(name)}` | {_shown(getattr(settings, name))} | {origin} |")
+
+
+def _list_all() -> None:
     typer.echo("| variable | default | what it is |\n| --- | --- | --- |")
-    # The limits come last, though pydantic lists the fields of a base class first.
-    fields = sorted(Settings.model_fields.items(), key=lambda item: item[0] in LimitSettings.model_fields)
-    for name, field in fields:
+    for name in _names():
+        field = Settings.model_fields[name]
         default = "" if field.default_factory or field.default is None else f"`{field.default}`"
-        typer.echo(f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |")
+        typer.echo(f"| `{_variable(name)}` | {default} | {field.description} |")
+
+
+def warn_of_unknown_variables() -> None:
+    """Log a warning for each variable of the environment that looks like a setting and is none."""
+    known = [name.upper() for name in _names()]
+    for variable in sorted(os.environ):
+        name = variable.removeprefix(PREFIX)
+        if variable.startswith(PREFIX) and name not in known:
+            likely = get_close_matches(name, known, n=1)
+            remark = f": did you mean {PREFIX}{likely[0]}?" if likely else "; `profile-lookup settings` lists them"
+            log.warning("%s is no setting%s", variable, remark)
+
+
+def _names() -> list[str]:
+    """Return the names of all settings. The limits come last, though pydantic lists those of a base class first."""
+    return sorted(Settings.model_fields, key=lambda name: name in LimitSettings.model_fields)
+
+
+def _variable(name: str) -> str:
+    return f"{PREFIX}{name.upper()}"
+
+
+def _shown(value: Any) -> str:
+    """Return a value as it is, but a secret as asterisks, as which pydantic writes each `SecretStr`."""
+    return "" if value is None else f"`{value}`"

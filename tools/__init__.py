@@ -1,0 +1,1 @@
+"""Development tasks, which `run.py` and the workflows start."""
