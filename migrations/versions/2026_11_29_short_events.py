@@ -1,4 +1,7 @@
-"""A downgrade writes the documents of events in their first form; an upgrade leaves that as it is."""
+"""A downgrade writes the documents of events in their first form; an upgrade leaves that as it is.
+
+Code before 0.2.0 cannot read the events that are written from now on.
+"""
 
 import json
 from base64 import urlsafe_b64decode
@@ -11,6 +14,8 @@ revision = "2026_11_29_short_events"
 down_revision = "2026_11_29_split_parts"
 branch_labels = None
 depends_on = None
+phase = "contract"
+serves_from = revision
 
 Document = dict[str, Any]
 
