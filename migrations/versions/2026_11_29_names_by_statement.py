@@ -10,6 +10,7 @@ revision = "2026_11_29_names_by_statement"
 down_revision = "2026_11_29_short_events"
 branch_labels = None
 depends_on = None
+phase = "expand"
 
 COUNT_UPDATED_NAMES = """
 create function count_updated_names()
