@@ -63,8 +63,12 @@ OLDEST_OPERATION = Gauge(
 )
 STANDBY_READS = Counter(
     "profile_lookup_standby_reads_total",
-    "Reads that were sent to a standby: answered, or answered by the primary because it was late or failed.",
+    "Reads that were sent to a standby, of lookups that ran together as one: it answered, or was late, or failed, and "
+    "then the primary answered.",
     ("standby", "outcome"),
+)
+STANDBY_USED = Gauge(
+    "profile_lookup_standby_used", "1 if reads are sent to the standby, otherwise 0.", ("standby",), "latest"
 )
 STANDBY_LAG = Gauge(
     "profile_lookup_standby_lag_bytes", "Log that a standby has not replayed yet.", ("standby",), "latest"
@@ -75,5 +79,5 @@ BUILD = Gauge("profile_lookup_build_info", "1 for the version that runs.", ("ver
 CATALOGUE: tuple[Instrument, ...] = (
     REQUESTS, LOOKUPS_TOGETHER, BATCH_SIZES, POOL_WAITS, UNAVAILABLE, CONNECTION_REFUSALS, UNDER_WAY, LOAD_LIMITS,
     WRITES, JOINS, MERGES, EVICTIONS, BLOCKED_VALUES, IMPORT_ROWS, OPERATIONS_WAITING, OPERATIONS_RUNNING,
-    OLDEST_OPERATION, STANDBY_READS, STANDBY_LAG, AUDIT_LINES_LOST, BUILD,
+    OLDEST_OPERATION, STANDBY_READS, STANDBY_USED, STANDBY_LAG, AUDIT_LINES_LOST, BUILD,
 )  # fmt: skip
