@@ -1,8 +1,8 @@
-# A tag, so that whoever builds gets the corrections of its system. The workflow `release.yml` gives the digest that the
-# tag then has, which the provenance of a published image names, too.
-ARG PYTHON_IMAGE=python:3.13-slim
+# The digest says which build of the tag it is, for all processors, so that everybody builds upon the same base.
+# Dependabot proposes the next one. For another base: `--build-context base=docker-image://python:3.13-slim`.
+FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b AS base
 
-FROM ${PYTHON_IMAGE} AS builder
+FROM base AS builder
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
 COPY requirements.lock .
@@ -16,7 +16,7 @@ RUN pip wheel --no-deps --wheel-dir dist . \
     && python -m venv --without-pip /opt/profile-lookup \
     && pip --python /opt/profile-lookup install "$(echo dist/*.whl)${EXTRAS}"
 
-FROM ${PYTHON_IMAGE}
+FROM base
 LABEL org.opencontainers.image.title="profile-lookup" \
       org.opencontainers.image.description="A self-hosted identity lookup service that speaks the identity half of Twilio's Conversation Memory API (v1)" \
       org.opencontainers.image.licenses="Apache-2.0"

@@ -18,6 +18,7 @@ from tests.serving.conftest import service
 from tests.serving.counting_service import CountingProtocol, Service
 from tests.serving.lookups import FOUND
 from tests.serving.raw_http import answer_on
+from tests.waiting import eventually
 
 __all__ = ["service"]
 
@@ -68,8 +69,7 @@ def test_lookups_that_bypass_the_application_are_recorded_alike(service: Service
         connection.sendall(service.store.lookup(FOUND, "X-Request-Id: a-1"))
         assert answer_on(connection).status == 200
     assert CountingProtocol.answered == 1
-    while records_in(settings)[-1]["requestId"] != "a-1":  # it is written after the answer
-        pass
+    eventually(lambda: records_in(settings)[-1]["requestId"] == "a-1")  # it is written after the answer
     by_application, on_connection = records_in(settings)[-2:]
     assert on_connection.pop("requestId") == "a-1"
     for record in (by_application, on_connection):

@@ -3,8 +3,7 @@
 import asyncio
 import socket
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -17,6 +16,7 @@ from tests.conftest import PATIENCE, change_settings, make_profile, make_store
 from tests.conftest import serving as serving_in_thread
 from tests.observation.scrapes import Scrape
 from tests.program.conftest import client_of, command, served_settings, serving, workers_of
+from tests.waiting import eventually
 
 __all__ = ["served_settings"]
 
@@ -89,25 +89,18 @@ def test_a_process_that_is_started_again_goes_on_with_the_files_of_the_one_that_
 ) -> None:
     settings = served_settings | {"DATA_DIR": tmp_path, "METRICS_PORT": 0}
     with serving(**settings) as (process, printed):
-        until(lambda: Scrape.of(metrics_in(printed)).label_values("kind"))
+        eventually(lambda: Scrape.of(metrics_in(printed)).label_values("kind"))
         (worker,) = workers_of(process)
         directory = Path(worker.environ()[ENVIRONMENT])
         before = sorted(path.name for path in directory.iterdir())
         worker.kill()
-        until(lambda: not psutil.pid_exists(worker.pid))
-        until(lambda: workers_of(process))
+        eventually(lambda: not psutil.pid_exists(worker.pid))
+        eventually(lambda: workers_of(process))
         (gauges,) = directory.glob("gauge_mostrecent_1.db")
         measured_at = gauges.stat().st_mtime_ns
-        until(lambda: gauges.stat().st_mtime_ns > measured_at)
+        eventually(lambda: gauges.stat().st_mtime_ns > measured_at)
         assert sorted(path.name for path in directory.iterdir()) == before
     assert not directory.exists()
-
-
-def until(is_so: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def test_the_files_of_a_service_that_was_killed_are_removed_by_the_next_one(
@@ -139,7 +132,7 @@ def test_the_service_itself_answers_with_metrics_if_a_setting_says_so(
         assert scrape.value(REQUESTS, {"operation": "healthz", "status": "200"}) >= 1
 
 
-def test_an_address_for_metrics_that_is_in_use_is_told_in_one_line(database_url: str, tmp_path: Path) -> None:
+def test_serve_refuses_an_address_for_metrics_that_is_in_use_in_one_line(database_url: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = command("serve", "--port", "0", DATABASE_URL=database_url, DATA_DIR=tmp_path, METRICS_PORT=port)

@@ -1,4 +1,4 @@
-"""What the commands say about settings: which are in force, which variables are none, and which files are missing."""
+"""Commands name the settings in force, variables that are no settings, and files that are missing."""
 
 import json
 from pathlib import Path

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class AuditLog:
-    """`sample`: the share of requests that are recorded."""
+    """Writes records of requests. `sample` is the share of requests that are recorded, from 0 to 1."""
 
     def __init__(self, path: Path | None, sample: float) -> None:
         if path is not None:

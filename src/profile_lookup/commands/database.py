@@ -142,7 +142,7 @@ def _refuse_schema(state: SchemaState) -> None:
 
 def _refuse_newer(state: SchemaState) -> None:
     if state is SchemaState.IS_TOO_NEW:
-        raise CommandError("The schema is of a newer version, which no longer serves this one: install a newer version")
+        raise CommandError("The schema is of a newer version and no longer serves this one: install a newer version")
 
 
 def migrate(
@@ -177,7 +177,7 @@ def _migrate(database_url: str) -> None:
 
 
 async def _state_of(database_url: str) -> SchemaState:
-    """Return what the schema is to this version. Raises `CommandError`, also if it is too new."""
+    """Return whether the schema serves this version. Raises `CommandError`, also if it is too new."""
     async with _briefly(database_url) as database:
         state = await migrations.schema_state(database)
     _refuse_newer(state)

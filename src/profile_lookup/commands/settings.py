@@ -1,4 +1,4 @@
-"""`profile-lookup settings`: tables of all settings; and the variables of the environment that are none."""
+"""`profile-lookup settings` prints tables of all settings. Every command warns of variables that only look like one."""
 
 import logging
 import os
@@ -39,7 +39,7 @@ def _list_all() -> None:
 
 
 def warn_of_unknown_variables() -> None:
-    """Log a warning for each variable of the environment that looks like a setting and is none."""
+    """Log a warning for each variable of the environment that has our prefix but is no setting."""
     known = [name.upper() for name in _names()]
     for variable in sorted(os.environ):
         name = variable.removeprefix(PREFIX)
@@ -59,5 +59,5 @@ def _variable(name: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    """Return a value as it is, but a secret as asterisks, as which pydantic writes each `SecretStr`."""
+    """Return a value as text. pydantic writes a secret, which is a `SecretStr`, as asterisks."""
     return "" if value is None else f"`{value}`"

@@ -9,7 +9,6 @@ creates.
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
 from functools import partial
 from uuid import UUID
 
@@ -21,6 +20,7 @@ from profile_lookup.database.standbys.standbys import Standbys
 from profile_lookup.errors import Unavailable
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.lookup.coalesced_statement import Caller, CoalescedStatement, Found, decoded_row
+from profile_lookup.lookup.waiting_lookup import Batch, IsGone, Rows, Settle, WaitingLookup, settle_each
 from profile_lookup.metrics.catalogue import LOOKUPS_TOGETHER
 
 CONNECTIONS = 2  # one in use, and one to take over when it is slow
@@ -29,33 +29,6 @@ MAX_TOGETHER = 64
 MAX_WAITING = 2048
 """Some tenths of a second of work. If so many wait, the database has stopped answering, and others are refused."""
 DEADLINE = 5.0  # seconds, from the lookup's arrival to its answer
-
-IsGone = Callable[[], bool]
-"""Returns whether the client of a request has gone."""
-
-Settle = Callable[[Found | Exception | None], None]
-"""Takes the outcome of a lookup: None if the caller may not look up, and the error if there is one."""
-
-
-class _Waiting:
-    """A lookup that waits for its statement, or for the answer to it."""
-
-    __slots__ = ("arrived_at", "caller", "identifier", "is_gone", "settle")
-
-    def __init__(
-        self, caller: Caller, identifier: NormalizedIdentifier, is_gone: IsGone, settle: Settle, arrived_at: float
-    ) -> None:
-        self.caller = caller
-        self.identifier = identifier
-        self.is_gone = is_gone
-        self.settle = settle
-        self.arrived_at = arrived_at
-
-
-_Batch = Sequence[_Waiting]
-
-_Rows = Sequence[Found | None]
-"""What each lookup of a batch found: None if the caller may not look up."""
 
 
 class Lookups:
@@ -67,7 +40,7 @@ class Lookups:
         self._idle = self._connections.copy()
         self._under_way: dict[DedicatedConnection, float] = {}
         """The connections that run a statement, each with the time when it began."""
-        self._waiting: OrderedDict[int, deque[_Waiting]] = OrderedDict()
+        self._waiting: OrderedDict[int, deque[WaitingLookup]] = OrderedDict()
         """The lookups that wait, by the number of their store's ID."""
         self._waiting_count = 0
         self._busy_poll = busy_poll
@@ -89,7 +62,7 @@ class Lookups:
         """
         if self.is_full:
             raise Unavailable("too many lookups are waiting")
-        waiting = _Waiting(caller, identifier, is_gone, settle, self._loop.time())
+        waiting = WaitingLookup(caller, identifier, is_gone, settle, self._loop.time())
         store = caller[1].int
         of_store = self._waiting.get(store)
         if of_store is None:
@@ -181,39 +154,39 @@ class Lookups:
             if not connection.begin(statement.sql, statement.parameters, self._time_left(batch), decoded_row, settle):
                 self._fetch_in_task(connection, batch, statement)
         except Exception as error:  # noqa: BLE001 -- whatever it is, all that wait must get an answer
-            _settle_each(batch, error)
+            settle_each(batch, error)
             self._release_connection(connection)
 
     def _settle_batch(
-        self, connection: DedicatedConnection, batch: _Batch, statement: CoalescedStatement, rows: _Rows | None
+        self, connection: DedicatedConnection, batch: Batch, statement: CoalescedStatement, rows: Rows | None
     ) -> None:
         if rows is None and not self._is_closed:
             self._fetch_in_task(connection, batch, statement)
             return
         self._busy_poll.stop()
-        _settle_each(batch, Unavailable() if rows is None else statement.found(rows))
+        settle_each(batch, Unavailable() if rows is None else statement.found(rows))
         self._release_connection(connection)
 
-    def _fetch_in_task(self, connection: DedicatedConnection, batch: _Batch, statement: CoalescedStatement) -> None:
+    def _fetch_in_task(self, connection: DedicatedConnection, batch: Batch, statement: CoalescedStatement) -> None:
         """Run a statement that is not prepared, or whose connection was lost."""
         task = self._loop.create_task(self._fetch(connection, batch, statement))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _fetch(self, connection: DedicatedConnection, batch: _Batch, statement: CoalescedStatement) -> None:
+    async def _fetch(self, connection: DedicatedConnection, batch: Batch, statement: CoalescedStatement) -> None:
         try:
             rows = await connection.fetch(statement.sql, statement.arguments, self._time_left(batch))
             self._busy_poll.stop()
         except BaseException as error:  # whatever it is, all that wait must get an answer
-            _settle_each(batch, error if isinstance(error, Exception) else Unavailable())
+            settle_each(batch, error if isinstance(error, Exception) else Unavailable())
             if not isinstance(error, Exception):
                 raise
         else:
-            _settle_each(batch, statement.found([None if row[0] is None else Found(*row) for row in rows]))
+            settle_each(batch, statement.found([None if row[0] is None else Found(*row) for row in rows]))
         finally:
             self._release_connection(connection)
 
-    def _time_left(self, batch: _Batch) -> float:
+    def _time_left(self, batch: Batch) -> float:
         return min([waiting.arrived_at for waiting in batch]) + DEADLINE - self._loop.time()
 
     def _check_waiting(self) -> None:
@@ -228,9 +201,9 @@ class Lookups:
         if self._waiting_count:
             self._timer = self._loop.call_later(SLOW, self._check_waiting)
 
-    def _next_batch(self) -> list[_Waiting]:
+    def _next_batch(self) -> list[WaitingLookup]:
         """Take lookups of each store in turn, so that a busy store does not delay the others."""
-        batch: list[_Waiting] = []
+        batch: list[WaitingLookup] = []
         while self._waiting and len(batch) < MAX_TOGETHER:
             share = -(-(MAX_TOGETHER - len(batch)) // len(self._waiting))
             store, of_store = self._waiting.popitem(last=False)
@@ -244,9 +217,3 @@ class Lookups:
             if of_store:
                 self._waiting[store] = of_store
         return batch
-
-
-def _settle_each(batch: _Batch, outcome: _Rows | Exception) -> None:
-    outcomes = [outcome] * len(batch) if isinstance(outcome, Exception) else outcome
-    for waiting, each in zip(batch, outcomes, strict=True):
-        waiting.settle(each)

@@ -1,4 +1,4 @@
-"""All that the service counts. The processes add to these; `exporter.py` exports them."""
+"""Everything that the service counts or measures. Its processes add to these, and `exporter.py` exports them."""
 
 from profile_lookup.metrics.instruments import Counter, Gauge, Histogram, Instrument
 
@@ -51,7 +51,11 @@ EVICTIONS = Counter(
 BLOCKED_VALUES = Counter(
     "profile_lookup_blocked_values_total", "Values met that identify nobody, by identifier type.", ("id_type",)
 )
-IMPORT_ROWS = Counter("profile_lookup_import_rows_total", "Rows of imports that were applied.", ("outcome",))
+IMPORT_ROWS = Counter(
+    "profile_lookup_import_rows_total",
+    "Rows of imports that are done, by outcome: created, updated, merged or refused.",
+    ("outcome",),
+)
 OPERATIONS_WAITING = Gauge(
     "profile_lookup_operations_waiting", "Operations in the queue of the database.", ("kind",), "latest"
 )
@@ -59,7 +63,10 @@ OPERATIONS_RUNNING = Gauge(
     "profile_lookup_operations_running", "Operations that were begun and have not ended.", ("kind",), "latest"
 )
 OLDEST_OPERATION = Gauge(
-    "profile_lookup_oldest_operation_seconds", "Age of the operation that is ready the longest.", ("kind",), "latest"
+    "profile_lookup_oldest_operation_seconds",
+    "Seconds for which the oldest ready operation has waited.",
+    ("kind",),
+    "latest",
 )
 STANDBY_READS = Counter(
     "profile_lookup_standby_reads_total",
@@ -71,7 +78,7 @@ STANDBY_USED = Gauge(
     "profile_lookup_standby_used", "1 if reads are sent to the standby, otherwise 0.", ("standby",), "latest"
 )
 STANDBY_LAG = Gauge(
-    "profile_lookup_standby_lag_bytes", "Log that a standby has not replayed yet.", ("standby",), "latest"
+    "profile_lookup_standby_lag_bytes", "Bytes of the log that a standby has not replayed yet.", ("standby",), "latest"
 )
 AUDIT_LINES_LOST = Counter("profile_lookup_audit_lines_lost_total", "Audit lines that could not be written.")
 BUILD = Gauge("profile_lookup_build_info", "1 for the version that runs.", ("version",), "latest")

@@ -22,7 +22,7 @@ from profile_lookup.metrics.instruments import Counter, Gauge, Histogram, Labels
 INTERVAL = 1.0  # seconds between two copies
 
 Measure = Callable[[], None]
-"""Sets gauges to what they are now."""
+"""Sets gauges to their current values."""
 
 _MODES = {"sum": "livesum", "latest": "mostrecent"}
 _Key = tuple[str, str, Labels]

@@ -1,7 +1,7 @@
 """Sends the spans of this process by OTLP over HTTP, to where OpenTelemetry's own variables (`OTEL_…`) say."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -68,18 +68,18 @@ def _end(
     context: "ExecutionContext | None",
     _many: bool,
 ) -> None:
-    span = None if context is None else vars(context).pop(_SPAN, None)
+    span = _taken_from(context)
     if span is not None:
         span.__exit__(None, None, None)
 
 
 def _fail(failure: "ExceptionContext") -> None:
-    context = failure.execution_context
-    span = None if context is None else vars(context).pop(_SPAN, None)
+    span = _taken_from(failure.execution_context)
     if span is not None:
         error = failure.original_exception
-        try:
-            span.__exit__(type(error), error, error.__traceback__)
-        except BaseException as raised:
-            if raised is not error:
-                raise
+        span.__exit__(type(error), error, error.__traceback__)
+
+
+def _taken_from(context: "ExecutionContext | None") -> AbstractContextManager[object] | None:
+    """Return the span that was begun with a statement, once."""
+    return None if context is None else vars(context).pop(_SPAN, None)

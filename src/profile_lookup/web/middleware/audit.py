@@ -38,14 +38,14 @@ class AuditMiddleware:
 
 
 class _Answer:
-    """What is sent, of which a record needs the status and the profile IDs."""
+    """Passes an answer on, and keeps its status and its profile IDs for the record."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self._body: list[bytes] = []
         self.status = _CRASHED  # unless an answer begins
         self._canonical: list[str] = []
-        """The profile that a merged one became, if the request was for such a one."""
+        """The canonical profile, if the request was for a profile that has merged into it."""
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
