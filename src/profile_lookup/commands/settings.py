@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from difflib import get_close_matches
 from typing import Annotated, Any
 
@@ -10,6 +11,8 @@ import typer
 from profile_lookup.limit_settings import LimitSettings
 from profile_lookup.logs import configure_logging
 from profile_lookup.settings import PREFIX, Settings, load_settings
+
+_CREDENTIALS = re.compile("//[^/@]*@")
 
 log = logging.getLogger(__name__)
 
@@ -59,5 +62,8 @@ def _variable(name: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    """Return a value as it is, but a secret as asterisks, as which pydantic writes each `SecretStr`."""
-    return "" if value is None else f"`{value}`"
+    """Return a value as it is, but asterisks for a secret, as which pydantic writes each `SecretStr`.
+
+    The credentials in a URL are replaced alike.
+    """
+    return "" if value is None else f"`{_CREDENTIALS.sub('//**********@', str(value))}`"
