@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from profile_lookup.bucket_tables import MEMORY_NAME, BucketTables
 from profile_lookup.database.pool import Database
 from profile_lookup.database.signing_key import SigningKey
 from profile_lookup.database.single_queries.busy_poll import BusyPoll
+from profile_lookup.database.standbys.standby_metrics import measure_standbys
 from profile_lookup.garbage_collection import collect_seldom
 from profile_lookup.history import feed_routes, separation_routes, split_routes
 from profile_lookup.history import routes as history
@@ -185,7 +187,7 @@ async def _running_services(
     group_ingest = GroupIngest(database, admissions)
     load_limits = LoadLimits(settings.pool_size)
     if exporter is not None:
-        exporter.measures.append(load_limits.measure)
+        exporter.measures += [load_limits.measure, partial(measure_standbys, database.standbys.all)]
     audit = audit_log_of(settings)
     ending = asyncio.Event()
     feed_waits = FeedWaits(database, ending)

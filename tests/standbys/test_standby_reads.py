@@ -13,6 +13,8 @@ from fastapi import FastAPI
 
 from profile_lookup.database.standbys.positions import Verdict
 from profile_lookup.database.standbys.standby import Standby
+from profile_lookup.database.standbys.standby_metrics import measure_standbys
+from profile_lookup.metrics.catalogue import STANDBY_LAG, STANDBY_READS, STANDBY_USED
 from tests.conftest import change_settings, look_up, make_profile
 from tests.standbys.cluster import Cluster
 from tests.standbys.conftest import standbys_of, until, until_judged, until_used
@@ -51,6 +53,24 @@ async def test_a_lookup_sees_each_write_that_was_answered_before(app: FastAPI, p
     for _ in range(20):
         await asyncio.gather(*(pair() for _ in range(8)))
     assert sum(map(_answered, standbys_of(app))) > before
+
+
+async def test_metrics_say_which_standbys_answer_and_how_late_they_are(
+    cluster: Cluster, app: FastAPI, pair: Pair
+) -> None:
+    await _until_both_answer(app, pair)
+    late = standbys_of(app)[0]
+    await cluster.standbys[0].execute("select pg_wal_replay_pause()")
+    try:
+        await until_judged(late, Verdict.LATE, pair)
+        await until(lambda: bool(late.lag))
+        measure_standbys(standbys_of(app))
+    finally:
+        await cluster.standbys[0].execute("select pg_wal_replay_resume()")
+    assert STANDBY_USED.values["1",] == 0
+    assert STANDBY_LAG.values["1",] > 0
+    assert STANDBY_READS.counts["1", "late"] > 0
+    assert STANDBY_READS.counts["2", "answered"] > 0
 
 
 async def test_a_standby_whose_replay_is_paused_is_not_used_until_it_goes_on(

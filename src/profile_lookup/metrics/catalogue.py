@@ -73,6 +73,9 @@ STANDBY_READS = Counter(
     "Reads that were sent to a standby: answered, or answered by the primary because it was late or failed.",
     ("standby", "outcome"),
 )
+STANDBY_USED = Gauge(
+    "profile_lookup_standby_used", "1 while reads are sent to the standby, else 0.", ("standby",), "latest"
+)
 STANDBY_LAG = Gauge(
     "profile_lookup_standby_lag_bytes", "Bytes of the log that a standby has not replayed yet.", ("standby",), "latest"
 )
@@ -82,5 +85,5 @@ BUILD = Gauge("profile_lookup_build_info", "1 for the version that runs.", ("ver
 CATALOGUE: tuple[Instrument, ...] = (
     REQUESTS, LOOKUPS_TOGETHER, BATCH_SIZES, POOL_WAITS, UNAVAILABLE, CONNECTION_REFUSALS, UNDER_WAY, LOAD_LIMITS,
     WRITES, JOINS, MERGES, EVICTIONS, BLOCKED_VALUES, IMPORT_ROWS, OPERATIONS_WAITING, OPERATIONS_RUNNING,
-    OLDEST_OPERATION, STANDBY_READS, STANDBY_LAG, AUDIT_LINES_LOST, BUILD,
+    OLDEST_OPERATION, STANDBY_READS, STANDBY_USED, STANDBY_LAG, AUDIT_LINES_LOST, BUILD,
 )  # fmt: skip

@@ -54,6 +54,8 @@ class Standby:
         self.url = url
         self.counters = StandbyCounters()
         self.verdict = self._logged = Verdict.UNKNOWN
+        self.lag: int | None = None
+        """Bytes of the log that it had not replayed when the watch last looked."""
         self._since = 0.0
         """The time of the loop since when this is the verdict."""
         self._needed = Position(0, 0)
@@ -126,7 +128,10 @@ class Standby:
             return
         standby = ServerState(*row)
         needed = self._needed.offset if self._needed.timeline == primary.timeline else 0
-        self._set(verdict_on(primary, standby, needed))
+        verdict = verdict_on(primary, standby, needed)
+        if verdict in (Verdict.USED, Verdict.LATE):
+            self.lag = max(0, primary.offset - standby.offset)
+        self._set(verdict)
 
     def _set(self, verdict: Verdict) -> None:
         """Keep the verdict, and log it if it is another one than that which was logged last."""

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from profile_lookup.audit.profile_ids import profile_ids_in
 from profile_lookup.web.body import headers_of
-from profile_lookup.web.connection import ADMITTED
+from profile_lookup.web.connection import VERIFIED
 from profile_lookup.web.dependencies import services_of
 from profile_lookup.web.middleware.request_id import operation_of
 from profile_lookup.web.openapi import CANONICAL_PROFILE_ID
@@ -79,8 +79,8 @@ def _ids_in(parameters: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _caller(scope: Scope, status: int) -> str | None:
-    """Return the SID of an admitted caller. What others present as a SID may be anything, also a value."""
-    if ADMITTED not in scope["state"] or status == _UNAUTHENTICATED:
+    """Return the SID of a caller with right credentials. What others present as a SID may be anything, also a value."""
+    if not scope["state"].get(VERIFIED) or status == _UNAUTHENTICATED:
         return None
     credentials = b64decode(headers_of(scope)[b"authorization"].partition(b" ")[2])
     return credentials.partition(b":")[0].decode()
