@@ -15,6 +15,7 @@ from profile_lookup.audit.profile_ids import profile_ids_in
 from profile_lookup.metrics.catalogue import AUDIT_LINES_LOST
 from profile_lookup.settings import Settings, load_settings
 from tests.conftest import make_profile, make_store
+from tests.program.conftest import command
 from tests.serving.conftest import service
 from tests.serving.counting_service import CountingProtocol, Service
 from tests.serving.lookups import FOUND
@@ -128,6 +129,18 @@ def test_all_profile_ids_of_documented_answers_are_found() -> None:
 def test_what_looks_like_an_id_among_traits_is_none() -> None:
     traits = {"Contact": {"id": "mem_profile_00000000000000000000000000"}}
     assert profile_ids_in(json.dumps({"traits": traits, "normalizedValue": "x"}).encode()) == []
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_file_that_cannot_be_written_ends_the_service_in_one_line(
+    database_url: str, tmp_path: Path, workers: int
+) -> None:
+    done = command(
+        "serve", "--port", "0", DATABASE_URL=database_url, DATA_DIR=tmp_path, WORKERS=workers, AUDIT=True,
+        AUDIT_FILE=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == f"profile-lookup: {tmp_path}: Is a directory\n"
 
 
 def test_a_sample_records_a_share_of_requests(tmp_path: Path) -> None:

@@ -177,3 +177,12 @@ def test_serve_refuses_an_address_for_metrics_that_is_in_use_in_one_line(databas
     assert (
         done.stderr == f"profile-lookup: Cannot listen on 127.0.0.1 port {port} for metrics: Address already in use\n"
     )
+
+
+def test_a_service_whose_processes_cannot_start_ends_with_an_error(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ENVIRONMENT, str(tmp_path / "missing"))
+    done = command("serve", "--port", "0", DATABASE_URL=database_url, DATA_DIR=tmp_path, METRICS=True, WORKERS=2)
+    assert done.returncode == 1
+    assert done.stderr.endswith("profile-lookup: A process that serves could not start; the log says why\n")

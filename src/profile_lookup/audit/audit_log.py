@@ -74,6 +74,13 @@ def audit_log_of(settings: ObservationSettings) -> AuditLog | None:
     return AuditLog(settings.audit_file, settings.audit_sample) if settings.audit else None
 
 
+def verify_audit_file(settings: ObservationSettings) -> None:
+    """Raise an `OSError` if the settings ask for an audit log whose file cannot be written."""
+    audit = audit_log_of(settings)
+    if audit is not None:
+        audit.close()
+
+
 def _count_lost(_record: logging.LogRecord) -> None:
     AUDIT_LINES_LOST.add()
     log.warning("a line of the audit log could not be written")

@@ -14,6 +14,7 @@ import typer
 
 from profile_lookup.accounts.credentials import Credentials, digest, is_sent_by_all_sdks
 from profile_lookup.accounts.queries import ensure_account
+from profile_lookup.audit.audit_log import verify_audit_file
 from profile_lookup.commands.database import (
     configure,
     ephemeral_database,
@@ -33,6 +34,7 @@ from profile_lookup.serving.address_file import address_recorded, recorded_addre
 from profile_lookup.serving.listener import address, listening
 from profile_lookup.serving.supervised import end_with_input
 from profile_lookup.settings import PREFIX, Settings
+from profile_lookup.traces.provider import verify_opentelemetry
 
 if TYPE_CHECKING:
     from profile_lookup.serving.processes import ForClient
@@ -87,6 +89,8 @@ def serve(
 
 
 def _serve(settings: Settings, *, with_demo: bool, ready_file: Path | None) -> None:
+    verify_opentelemetry(settings)
+    verify_audit_file(settings)
     with ExitStack() as stack:
         listener = stack.enter_context(listening(settings.host, settings.port))
         base_url = settings.public_url or address(*listener.getsockname()[:2])

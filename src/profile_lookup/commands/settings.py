@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from difflib import get_close_matches
 from typing import Annotated, Any
 
@@ -10,6 +11,8 @@ import typer
 from profile_lookup.limit_settings import LimitSettings
 from profile_lookup.logs import configure_logging
 from profile_lookup.settings import PREFIX, Settings, load_settings
+
+_CREDENTIALS = re.compile("//[^/@]*@")
 
 log = logging.getLogger(__name__)
 
@@ -59,5 +62,5 @@ def _variable(name: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    """Return a value as text. pydantic writes a secret, which is a `SecretStr`, as asterisks."""
-    return "" if value is None else f"`{value}`"
+    """Return a value as text. pydantic writes a secret as asterisks, and so do we the credentials in a URL."""
+    return "" if value is None else f"`{_CREDENTIALS.sub('//**********@', str(value))}`"
