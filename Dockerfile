@@ -1,6 +1,12 @@
+# Another base is `--build-arg BASE=python:3.13-slim`, as in docker-compose.yml: then the pinned one is not fetched.
+ARG BASE=pinned
+
 # The digest says which build of the tag it is, for all processors, so that everybody builds upon the same base.
-# Dependabot proposes the next one. For another base: `--build-context base=docker-image://python:3.13-slim`.
-FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b AS base
+# Dependabot proposes the next one, and reads no arguments.
+FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b AS pinned
+
+# hadolint ignore=DL3006
+FROM ${BASE} AS base
 
 FROM base AS builder
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
