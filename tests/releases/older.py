@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import tarfile
-import tomllib
 from io import BytesIO
 from pathlib import Path
 
@@ -40,20 +39,6 @@ def extract(commit: str, directory: Path) -> Path:
     with tarfile.open(fileobj=BytesIO(archive.stdout)) as files:
         files.extractall(directory, filter="data")
     return directory
-
-
-def last_release() -> str:
-    """Return the tag of the newest release before this checkout's version. Raises `NotReachable`."""
-    tags = _git("tag", "--list", "[0-9]*.[0-9]*.[0-9]*", "--sort=-version:refname").split()
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    older = [tag for tag in tags if tag != version]
-    if not older:
-        raise NotReachable("this checkout has no tag of a release")
-    return older[0]
-
-
-def _git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
 def environment_with(*directories: Path) -> dict[str, str]:
