@@ -142,5 +142,5 @@ _REWRITE = text(f"""
     cross join lateral (
         select e.ctid from event e where e.store_id = :store_id and e.number = became.number offset 0
     ) stored
-    where event.ctid = stored.ctid
+    where event.store_id is not distinct from :store_id and event.ctid = stored.ctid
 """)  # noqa: S608 -- made of the constants above

@@ -145,5 +145,5 @@ _INSERT_SEPARATIONS = text("""
 _MARK_SEPARATED = text("""
     update profile set is_separated = true
     where store_id = :store_id and id = any (cast(:profile_ids as uuid[])) and not is_separated
-        and separations_of(store_id, id) is not null
+        and separations_of(:store_id, id) is not null
 """)

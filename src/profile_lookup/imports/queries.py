@@ -141,7 +141,7 @@ async def awaited_file_size(connection: AsyncConnection, store_id: UUID, import_
         select(
             profile_import.c.file_size,
             profile_import.c.uploaded_at.is_not(None).label("is_uploaded"),
-            (profile_import.c.upload_until > func.clock_timestamp()).label("is_in_time"),
+            (profile_import.c.upload_until > func.statement_timestamp()).label("is_in_time"),
         )
         .join(store, store.c.id == profile_import.c.store_id)
         .where(_has_id(store_id, import_id))

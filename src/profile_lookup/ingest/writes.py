@@ -73,7 +73,7 @@ _AMEND = f"""
     created_profiles as ({_INSERT_PROFILES}),
     gone as (
         delete from identifier
-        where ctid = any (array(
+        where store_id is not distinct from :store_id and ctid = any (array(
             select held.ctid
             from {rows_of("deleted")}
             cross join lateral (
@@ -109,7 +109,7 @@ _AMEND = f"""
     ),
     unrepeated as (
         delete from event
-        where ctid = any (array(
+        where store_id is not distinct from :store_id and ctid = any (array(
             select earlier.ctid
             from (
                 select distinct new.profile_id, new.repetition_key
@@ -155,10 +155,10 @@ _MERGE = text(f"""
     with {_AMEND},
     repointed as (
         update alias
-        set profile_id = (cast(:aliased_profile_id as uuid[]))[
-            array_position(cast(:aliased_id as uuid[]), alias.profile_id)
-        ]
-        where store_id = :store_id and profile_id = any (cast(:aliased_id as uuid[]))
+        set profile_id = merged.profile_id
+        from unnest(cast(:aliased_id as uuid[]), cast(:aliased_profile_id as uuid[])) as merged (id, profile_id)
+        where alias.store_id = :store_id and alias.profile_id = merged.id
+            and alias.profile_id = any (cast(:aliased_id as uuid[]))
     ),
     aliases as (
         insert into alias (store_id, id, profile_id)

@@ -84,7 +84,7 @@ _PROFILE_IDS_BY_FORM = text(f"""
             (
                 select identifier.profile_id, form.likeness
                 from identifier
-                where identifier.store_id = caller.id
+                where identifier.store_id = :store_id
                     and identifier.id_type = form.id_type
                     and identifier.value = form.value
                 order by identifier.shared_by
@@ -96,13 +96,13 @@ _PROFILE_IDS_BY_FORM = text(f"""
                 select identifier.*, cast(similarity(identifier.value, form.value) as double precision) as likeness
                 from identifier
                 where identifier.fuzzy_key = form.fuzzy_key
+                    and identifier.store_id is not distinct from :store_id
                     and identifier.value % form.value
                     and threshold.is_set is not null
                     and show_trgm(form.value) <> '{{}}'
                 offset 0
             ) as similar_one
-            where similar_one.store_id = caller.id
-                and similar_one.id_type = form.id_type
+            where similar_one.id_type = form.id_type
                 and similar_one.likeness >= form.threshold
         ) as holder
         group by form.number, holder.profile_id

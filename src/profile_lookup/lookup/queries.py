@@ -35,7 +35,7 @@ LOOKUP = f"""
         array(
             select identifier.profile_id
             from identifier
-            where identifier.store_id = store.id
+            where identifier.store_id = $3
                 and identifier.id_type = $4
                 and identifier.value = $5
             order by identifier.shared_by
@@ -147,7 +147,7 @@ _PROFILE_IDS_OF_ANY = text(f"""
         array(
             select distinct identifier.profile_id
             from identifier
-            where identifier.store_id = store.id
+            where identifier.store_id = :store_id
                 and identifier.id_type = :id_type
                 and identifier.value = any (cast(:values as text[]))
             order by identifier.profile_id
@@ -211,16 +211,17 @@ _SIMILAR_PROFILE_IDS = text(f"""
                     select identifier.*
                     from identifier
                     where identifier.fuzzy_key = :fuzzy_key
+                        and identifier.store_id is not distinct from :store_id
                         and identifier.value % :value
                         and threshold.is_set is not null
                         and show_trgm(:value) <> '{{}}'
                     offset 0
                 ) as similar_one
-                where similar_one.store_id = store.id and similar_one.id_type = :id_type
+                where similar_one.id_type = :id_type
                 union all
                 select equal_one.profile_id, 1
                 from identifier as equal_one
-                where equal_one.store_id = store.id
+                where equal_one.store_id = :store_id
                     and equal_one.id_type = :id_type
                     and equal_one.value = :value
             ) as found

@@ -158,13 +158,13 @@ _DELETE_NAMES = text("""
             and i.id_type = single.id_type and i.value = single.value
         offset 0
     ) held
-    where identifier.ctid = held.ctid
+    where identifier.store_id is not distinct from :store_id and identifier.ctid = held.ctid
 """)
 
 _MARK_SEPARATED = text("""
     update profile set is_separated = true
     where store_id = :store_id and id = any (cast(:profile_ids as uuid[])) and not is_separated
-        and separations_of(store_id, id) is not null
+        and separations_of(:store_id, id) is not null
 """)
 
 _DELETE_EVENTS = text("delete from event where store_id = :store_id and number = any (cast(:numbers as bigint[]))")
