@@ -170,7 +170,7 @@ def _conjuncts(condition: Any) -> Iterator[Any]:
         yield condition
 
 
-def _names_store(condition: sql.Node, table: sql.RangeVar) -> bool:
+def _names_store(condition: Any, table: sql.RangeVar) -> bool:
     """Return whether the condition compares the store of this table with a parameter, or with another store."""
     if not _is(condition, sql.A_Expr) or condition.name is None or condition.name[-1].sval != "=":
         return False
@@ -185,7 +185,7 @@ def _is_cast_parameter(node: Any) -> bool:
     return _is(node, sql.TypeCast) and _is(node.arg, sql.ParamRef)
 
 
-def _is_store_of(node: sql.Node, table: sql.RangeVar) -> bool:
+def _is_store_of(node: Any, table: sql.RangeVar) -> bool:
     if not _is(node, sql.ColumnRef):
         return False
     *qualifier, column = [part.sval for part in node.fields if _is(part, sql.String)] or [""]
