@@ -23,6 +23,7 @@ COMMANDS = {
     "serve": "serve.serve",
     "worker": "worker.worker",
     "migrate": "database.migrate",
+    "distribute": "distribute.distribute",
     "demo": "serve.make_demo",
     "settings": "settings.list_settings",
     "accounts": "accounts.account_commands",

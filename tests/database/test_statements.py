@@ -14,6 +14,7 @@ from tests.database.statements import (
 
 STATEMENTS = {**statements(), **statements_of_functions()}
 NOT_ON_CITUS = {
+    "database/citus.py",  # distributes the tables
     "database/migrations.py",  # reads the version alone
     "imports/dry_runs/overlay.py",  # creates temporary tables
     "testing/snapshot.py",  # resets the database of a server for tests
