@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import mean
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import text
 
@@ -24,6 +24,9 @@ from profile_lookup.database.ids import new_id
 from profile_lookup.database.migrations import migrate
 from profile_lookup.database.pool import Database
 from profile_lookup.identity.history.creation import Actor
+from profile_lookup.identity.history.event import Event
+from profile_lookup.identity.history.event_document import event_of_document
+from profile_lookup.identity.history.forgetting import identifiers_of
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.ingest.attempts import Attempt
 from profile_lookup.ingest.ingest import change_of, ingest_together
@@ -69,8 +72,9 @@ async def measure(url: str, people: int) -> dict[tuple[str, str], Size]:
     await database.close()
     by_kind: dict[tuple[str, str], list[Size]] = {}
     for row in rows:
-        size = Size(row.row + row.indexes, row.row, row.document_size, _size_of_values(row.document))
-        by_kind.setdefault((row.kind, row.document["o"][0]), []).append(size)
+        event = event_of_document(row.id, row.kind, row.happened_at, row.profile_id, row.document)
+        size = Size(row.row + row.indexes, row.row, row.document_size, _size_of_values(event))
+        by_kind.setdefault((row.kind, event.actor.type if event.actor else "nobody"), []).append(size)
     return {kind: Size(*map(mean, zip(*sizes, strict=True))) for kind, sizes in sorted(by_kind.items())}
 
 
@@ -90,18 +94,21 @@ async def _write(
             await ingest_together(connection, store, attempts[first : first + TOGETHER])
 
 
-def _size_of_values(document: dict[str, Any]) -> int:
-    """Return the bytes of the values in the document of an event."""
-    identifiers = [value for _, *values in document["i"] for value in values]
-    written = [value for traits in document.get("w", {}).values() for value in traits.values()]
-    groups = [document.get("p", {}), *(traits for _, _, traits in document.get("b", ()))]
-    earlier = [trait[0] for group in groups for traits in group.values() for trait in traits.values() if trait]
-    return sum(len(json.dumps(value)) - 2 for value in (*identifiers, *written, *earlier))
+def _size_of_values(event: Event) -> int:
+    """Return the bytes of the values in the document of an event: each identifier stands there once."""
+    before = [trait for trait in event.before.traits.values() if trait is not None]
+    traits = [*before, *(trait for profile in event.absorbed for trait in profile.traits.values())]
+    values = [
+        *(each.value for each in identifiers_of(event)),
+        *event.request.traits.values(),
+        *(trait.value for trait in traits),
+    ]
+    return sum(len(json.dumps(value)) - 2 for value in values)
 
 
 _SIZES = text("""
     select
-        kind, document, octet_length(document::text) as document_size,
+        id, kind, happened_at, profile_id, document, octet_length(document::text) as document_size,
         -- The pointer to a row takes 4 bytes of its page.
         pg_column_size(event.*) + 4 as row,
         (select pg_indexes_size('event')) / count(*) over () as indexes

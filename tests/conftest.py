@@ -33,6 +33,7 @@ from profile_lookup.jobs.job_handlers import running_worker
 from profile_lookup.serving.processes import uvicorn_config
 from profile_lookup.settings import PREFIX, Settings, load_settings
 from tests.contract.conforming import ConformingTransport
+from tests.identity.examples import ALL_EXAMPLES
 
 RUN_DIRECTORY = "TEST_RUN_DIRECTORY"
 SERVER_URL = "TEST_SERVER_URL"
@@ -66,6 +67,8 @@ def pytest_configure(config: pytest.Config) -> None:
         # Not in pytest's directory: if root runs the tests, PostgreSQL runs as another user, who cannot read that.
         os.environ[RUN_DIRECTORY] = tempfile.mkdtemp(prefix="profile-lookup-tests-", dir=_memory_directory())
         Path(os.environ[RUN_DIRECTORY]).chmod(0o711)
+        if config.getoption("--slow"):
+            os.environ[ALL_EXAMPLES] = "1"
         # If an image sets it, each of two hundred processes compiles all modules again.
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         # A background job of a shell ignores Ctrl-C, and so would every process that the tests start.

@@ -192,10 +192,10 @@ async def _ingest_in_groups(group: GroupIngest, store: StoreRules, queue: Iterat
     [
         (0, (), 0, 12),
         (1, (), 24, 12),
-        (2, (6, 12, 30), 0, 12),
+        pytest.param(2, (6, 12, 30), 0, 12, marks=pytest.mark.slow),
         (3, (6, 12, 30), 12, 12),
         (4, (), 0, 2),
-        (5, (6, 12, 30), 12, 2),
+        pytest.param(5, (6, 12, 30), 12, 2, marks=pytest.mark.slow),
     ],
 )
 async def test_a_serial_order_explains_concurrent_writes(

@@ -95,6 +95,7 @@ async def test_a_large_split_blocks_values(
     assert await separated_from(client, store_id, ann) == []
 
 
+@pytest.mark.slow
 async def test_a_large_split_fails_if_a_join_was_undone_meanwhile(
     client: httpx.AsyncClient, store_id: str, database: Database, large: tuple[str, str]
 ) -> None:

@@ -192,7 +192,7 @@ async def test_the_split_is_an_event_of_who_asked_for_it(
     assert await events_of(database, ann, "split") == [done.json()["eventId"]]
     async with database.statements() as connection:
         actor = await connection.scalar(text("select document ->> 'o' from event where kind = 'split'"))
-    assert actor == f'["account","{account[0]}"]'
+    assert actor == f'["a{account[0]}"]'
 
 
 async def _times_of_creation(database: Database) -> set[datetime]:

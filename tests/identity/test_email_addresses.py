@@ -12,6 +12,7 @@ from profile_lookup.errors import ValueRefused
 from profile_lookup.identity.values.email_addresses import _by_the_rules
 from profile_lookup.identity.values.invisible_characters import without_invisible
 from profile_lookup.identity.values.normalization import normalize
+from tests.identity.examples import examples
 
 CHEROKEE_CAPITALS = "\u13e3\u13b3\u13a9"
 
@@ -120,7 +121,7 @@ def test_other_addresses_are_not_judged(value: str) -> None:
     assert email(value) == value
 
 
-@settings(max_examples=1500)
+@settings(max_examples=examples(1500))
 @given(addresses)
 @example("a@\u13a9")
 @example("a@\uab79")
@@ -139,7 +140,7 @@ def test_a_normalized_address_is_stable_and_has_the_promised_form(value: str) ->
     assert not any(character.isspace() for character in normalized)
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(st.lists(st.text(st.sampled_from("aéßλжא日語실ñ1"), min_size=1, max_size=5), min_size=1, max_size=3))
 def test_a_domain_in_punycode_is_the_domain_in_unicode(labels: list[str]) -> None:
     domain = ".".join(labels)
@@ -150,7 +151,7 @@ def test_a_domain_in_punycode_is_the_domain_in_unicode(labels: list[str]) -> Non
     assert email(f"a@{in_punycode}") == email(f"a@{domain}") == f"a@{domain}"
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(
     st.text(
         st.characters(exclude_categories=["Cc", "Cs", "Zs", "Zl", "Zp"], exclude_characters=',;<>()":@.。．｡\u037e'),

@@ -21,6 +21,7 @@ from profile_lookup.identity.merging import (
 from profile_lookup.identity.profile import Profile, Trait, TraitName
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings, LimitPolicy
 from tests.identity.building import adding, at, contact, identifier, identifiers, profile, timed, trait
+from tests.identity.examples import examples
 
 MICROSECOND = 1e-6
 IDENTIFIERS = identifiers("email:a", "email:b", "phone:a", "phone:b")
@@ -89,13 +90,13 @@ def test_traits_of_the_same_name_in_different_groups_are_different_traits() -> N
     }
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(three_profiles())
 def test_the_order_of_the_profiles_does_not_matter(profiles: tuple[Profile, ...]) -> None:
     assert all(merged(*order) == merged(*profiles) for order in permutations(profiles))
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(three_profiles())
 def test_merging_one_by_one_gives_what_merging_all_at_once_gives(
     profiles: tuple[Profile, Profile, Profile],
@@ -105,7 +106,7 @@ def test_merging_one_by_one_gives_what_merging_all_at_once_gives(
         assert merged(first, merged(second, third)) == merged(*profiles)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(three_profiles())
 def test_merging_a_profile_with_itself_changes_nothing(profiles: tuple[Profile, ...]) -> None:
     assert merged(profiles[0], profiles[0]) == profiles[0]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from profile_lookup.errors import ValueRefused
 from profile_lookup.identity.values.normalization import MAX_LENGTH, Normalization, normalize
+from tests.identity.examples import examples
 
 KINDS: tuple[Normalization, ...] = get_args(Normalization)
 
@@ -153,7 +154,7 @@ def test_a_message_never_carries_the_value(kind: Normalization, value: str) -> N
         assert not any(written[start : start + 4] in said for start in range(len(written) - 3))
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(any_kind, hostile_text)
 @example("email", "İ" * 127 + "@b")
 @example("phone", "+" * 255)
@@ -163,7 +164,7 @@ def test_nothing_but_value_refused_is_ever_raised(kind: Normalization, value: st
     refusal(kind, value)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(any_kind, hostile_text)
 @example("email", "ΑΣ Α")
 def test_a_normalized_value_can_be_stored_and_normalizes_to_itself(kind: Normalization, value: str) -> None:

@@ -14,7 +14,9 @@ from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType, phonen
 
 from profile_lookup.errors import ValueRefused
 from profile_lookup.identity.values.normalization import normalize
-from profile_lookup.identity.values.phone_numbers import _PLAIN_US_NUMBER, _by_the_rules
+from profile_lookup.identity.values.phone_numbers import _PLAIN_US_NUMBER, _by_the_rules, _parsed_international
+from profile_lookup.identity.values.unchanged_numbers import is_unchanged_number
+from tests.identity.examples import examples
 
 CANADIAN_LOCAL_ONLY = "+13101234"
 
@@ -163,7 +165,7 @@ def test_a_number_that_would_not_normalize_to_itself_is_refused(value: str) -> N
     assert phone(value) is None
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(st.integers(0, 2000), st.sampled_from([*"0123456789", "06", "80"]), st.integers(1, 3))
 def test_a_number_with_prefixes_after_its_country_code_is_refused_or_normalizes_to_itself(
     choice: int, prefix: str, repetitions: int
@@ -176,7 +178,7 @@ def test_a_number_with_prefixes_after_its_country_code_is_refused_or_normalizes_
         assert phone(normalized) == normalized
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(st.from_regex(r"[0-9]{1,16}", fullmatch=True))
 def test_bare_digits_are_read_by_the_rules_alone(digits: str) -> None:
     normalized = phone(digits)
@@ -257,3 +259,18 @@ def test_the_fast_path_of_us_numbers_returns_what_the_rules_return() -> None:
             seen += 1
             assert phone(value) == _by_the_rules(value) == f"+1{plain[1]}{plain[2]}{plain[3]}", value
     assert seen > SAMPLES / 20
+
+
+def test_the_fast_path_of_international_numbers_returns_what_libphonenumber_returns() -> None:
+    """The numbers begin with a known country code, and often with zeros or with a prefix of their country."""
+    chance = random.Random(18)
+    codes = [str(code) for code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE]
+    seen = 0
+    for number in range(SAMPLES):
+        prefix = chance.choice(("", "", "", "", "0", "00", "1", "8", "15", "06", "9", "10", "011"))
+        digits = "".join(chance.choices("0123456789", k=chance.randrange(3, 13)))
+        value = f"{codes[number % len(codes)]}{prefix}{digits}"
+        if is_unchanged_number(value):
+            seen += 1
+            assert _parsed_international(value, is_a_guess=False) == f"+{value}", value
+    assert seen > SAMPLES / 10

@@ -20,6 +20,7 @@ from profile_lookup.identity.resolution import Create, profiles_of, resolve
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
 from profile_lookup.identity.trait_definitions import CONTACT
 from tests.identity.building import adding, at, contact, holder, identifier
+from tests.identity.examples import examples
 
 SETTINGS = IdentityResolutionSettings(
     (
@@ -82,7 +83,7 @@ def written(stored: dict[UUID, Profile], difference: Difference) -> dict[UUID, P
     return {each.id: replace(each, traits=difference.traits.get(each.id, each.traits)) for each in after.values()}
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.lists(st.lists(CHANGES, min_size=1, max_size=8), min_size=1, max_size=4))
 def test_a_replay_gives_what_the_changes_give_one_by_one(chunks: Sequence[Sequence[Change]]) -> None:
     one_by_one = OneByOne()

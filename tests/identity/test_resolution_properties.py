@@ -16,6 +16,7 @@ from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.resolution import Create, Merge, Resolution, Update, resolve
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
 from tests.identity.building import holder, identifier
+from tests.identity.examples import examples
 
 ID_TYPES = ("email", "phone", "cookie", "tag")
 T = TypeVar("T")
@@ -110,34 +111,34 @@ def shuffled(items: Sequence[T], seed: int) -> list[T]:
     return Random(seed).sample(items, len(items))
 
 
-@settings(max_examples=600)
+@settings(max_examples=examples(600))
 @given(cases())
 def test_resolve_gives_what_the_oracle_gives(case: Case) -> None:
     assert answer(case) == oracle(case)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(cases(), st.integers())
 def test_the_order_of_candidates_and_identifiers_does_not_matter(case: Case, seed: int) -> None:
     other = Case(case.settings, shuffled(case.incoming, seed), shuffled(case.candidates, seed))
     assert answer(other) == answer(case)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(cases(), st.integers(0, 4))
 def test_sending_an_identifier_again_changes_nothing(case: Case, position: int) -> None:
     again = case.incoming[position % len(case.incoming)]
     assert answer(Case(case.settings, [*case.incoming, again], case.candidates)) == answer(case)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(cases())
 def test_the_canonical_profile_of_a_merge_has_the_smallest_id(case: Case) -> None:
     if isinstance(merge := answer(case), Merge):
         assert merge.canonical.id == min(profile.id for profile in strong_matches(case))
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(cases())
 def test_a_merge_absorbs_all_other_strong_matches_and_nobody_else(case: Case) -> None:
     if isinstance(merge := answer(case), Merge):
@@ -145,7 +146,7 @@ def test_a_merge_absorbs_all_other_strong_matches_and_nobody_else(case: Case) ->
         assert absorbed + Counter([merge.canonical.id]) == Counter(each.id for each in strong_matches(case))
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(cases())
 def test_the_trigger_of_a_merge_is_the_first_rule_that_found_any_of_them(case: Case) -> None:
     if isinstance(merge := answer(case), Merge):

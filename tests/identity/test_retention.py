@@ -12,6 +12,7 @@ from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.retention import first_to_go, retained
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings, LimitPolicy
 from tests.identity.building import at, identifier, timed
+from tests.identity.examples import examples
 
 Held = Mapping[NormalizedIdentifier, datetime]
 
@@ -129,20 +130,20 @@ def test_the_limit_of_one_type_does_not_affect_another() -> None:
     assert remaining == timed(b=2) | phones
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(cases())
 def test_a_kept_value_keeps_its_time(case: Case) -> None:
     assert case.remaining.items() <= case.held.items()
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(cases())
 def test_a_type_keeps_as_many_values_as_its_limit_allows(case: Case) -> None:
     for config in case.settings.identifier_configs:
         assert len(case.of(config, case.remaining)) == min(config.limit, len(case.of(config, case.held)))
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(cases())
 def test_fifo_keeps_all_carried_values_or_only_carried_values(case: Case) -> None:
     for config in case.settings.identifier_configs:
@@ -151,7 +152,7 @@ def test_fifo_keeps_all_carried_values_or_only_carried_values(case: Case) -> Non
             assert carried <= remaining or remaining < carried
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(cases())
 def test_fifo_drops_no_value_newer_than_a_kept_one_of_the_same_claim(case: Case) -> None:
     for config in case.settings.identifier_configs:
@@ -162,7 +163,7 @@ def test_fifo_drops_no_value_newer_than_a_kept_one_of_the_same_claim(case: Case)
                 assert all(case.held[dropped] <= case.held[one] for one in rivals)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(cases())
 def test_lifo_drops_no_value_older_than_a_kept_one(case: Case) -> None:
     for config in case.settings.identifier_configs:
@@ -172,7 +173,7 @@ def test_lifo_drops_no_value_older_than_a_kept_one(case: Case) -> None:
                 assert all(case.held[dropped] >= case.held[one] for one in remaining)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(cases())
 def test_types_do_not_depend_on_each_other(case: Case) -> None:
     for config in case.settings.identifier_configs:
@@ -180,7 +181,7 @@ def test_types_do_not_depend_on_each_other(case: Case) -> None:
         assert retained(case.settings, alone, case.carried).keys() == case.of(config, case.remaining)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(cases())
 def test_applying_the_limits_again_changes_nothing(case: Case) -> None:
     assert retained(case.settings, case.remaining, case.carried) == case.remaining
@@ -199,7 +200,7 @@ def test_ties_of_the_first_value_to_be_evicted_are_always_broken_alike(policy: L
         assert first_to_go(config, held) == identifier(f"email:{goes}")
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(cases())
 def test_a_limit_one_below_the_count_drops_the_first_value_to_be_evicted(case: Case) -> None:
     for config in case.settings.identifier_configs:

@@ -80,6 +80,18 @@ async def test_a_bad_cell_is_ignored_and_reported_if_its_row_identifies_somebody
     assert profile["traits"]["Contact"] == {"phone": "3175556789", "firstName": "Ann"}
 
 
+async def test_reports_mark_the_name_of_a_column_that_a_spreadsheet_would_run(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    columns = {"=1+1": "phone", "E-mail": "email"}
+    content = "=1+1,E-mail\nno number,ann@example.com\nno number,\n"
+    answer, refused = await imported(client, store_id, content, mappings(**columns))
+    (cell,) = await ignored_cells(client, answer)
+    (row,) = refused
+    assert cell.startswith("2,'=1+1,")
+    assert row.startswith("3,'=1+1,")
+
+
 async def test_only_the_first_ignored_cells_are_reported(
     client: httpx.AsyncClient, store_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

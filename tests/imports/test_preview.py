@@ -112,3 +112,18 @@ async def test_unknown_parameters_of_a_preview_are_refused(client: httpx.AsyncCl
     assert answer.json()["message"] == "query: expected only delimiter, encoding, country"
     answer = await preview(client, store_id, "E-mail\n", country="XX")
     assert answer.json()["message"] == "country: Input should be a country by ISO 3166, in two capital letters"
+
+
+@pytest.mark.parametrize("title", ["Phone", "E-mail,,", '"E-mail"'])
+async def test_a_title_of_one_word_is_no_header_if_a_header_follows(
+    client: httpx.AsyncClient, store_id: str, title: str
+) -> None:
+    answer = await previewed(client, store_id, f"{title}\nFirst name,Phone,E-mail\nAnn,,ann@example.com\n")
+    assert [each["columnName"] for each in answer["columns"]] == ["First name", "Phone", "E-mail"]
+    assert [(row["line"], row["outcome"]) for row in answer["rows"]] == [(3, "create")]
+
+
+async def test_a_single_column_is_a_header(client: httpx.AsyncClient, store_id: str) -> None:
+    answer = await previewed(client, store_id, "E-mail\nann@example.com\nbo@example.com\n")
+    assert [each["columnName"] for each in answer["columns"]] == ["E-mail"]
+    assert [row["line"] for row in answer["rows"]] == [2, 3]

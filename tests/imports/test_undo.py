@@ -6,9 +6,10 @@ import httpx
 import pytest
 
 from profile_lookup.database.pool import Database
+from profile_lookup.identity.history.import_undo import BLOCKED, NOT_CONFIGURED, WRITTEN_SINCE
 from profile_lookup.imports.undo.undo_job import EVENTS_PER_STEP
 from profile_lookup.ingest.attempts import MAX_KEYS_TOGETHER
-from tests.conftest import change_settings, look_up, make_profile
+from tests.conftest import change_settings, finished, look_up, make_profile
 from tests.database.archived_stores import exported
 from tests.history.splits import joins_of, parts_after, stored_profile
 from tests.imports.conftest import create, path_of
@@ -149,6 +150,39 @@ async def test_a_value_that_somebody_else_has_by_now_stays_there(client: httpx.A
     assert (result["outcome"], result["profiles"]) == ("restored", [ann])
     assert "belongs to another profile by now" in result["reason"]
     assert await look_up(client, store_id, "phone", "+13175550001") == [bob]
+
+
+async def test_a_value_that_is_blocked_by_now_does_not_come_back_and_is_told(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    await change_settings(client, store_id, phone={"limit": 1})
+    ann = await make_profile(client, store_id, email="ann@example.com", phone="+13175550001")
+    import_id = await import_of(client, store_id, "ann@example.com,+13175550002,")
+    blocked = {"builtIn": True, "values": [{"idType": "phone", "value": "+13175550001"}]}
+    await finished(client, await client.put(f"/v1/ControlPlane/Stores/{store_id}/BlockedValues", json=blocked))
+    (result,) = await undone(client, store_id, import_id)
+    assert (result["outcome"], result["profiles"]) == ("restored", [ann])
+    assert result["reason"] == BLOCKED
+    assert await look_up(client, store_id, "email", "ann@example.com") == [ann]
+
+
+async def test_a_value_of_a_type_that_was_removed_does_not_come_back_and_is_told(
+    client: httpx.AsyncClient, store_id: str
+) -> None:
+    await change_settings(client, store_id, phone={"limit": 1})
+    ann = await make_profile(client, store_id, email="ann@example.com", phone="+13175550001")
+    import_id = await import_of(client, store_id, "ann@example.com,+13175550002,")
+    number = f"/v1/Stores/{store_id}/Profiles/{ann}/Identifiers/phone"
+    assert (await client.delete(number, params={"value": "+13175550002"})).status_code == 202
+    path = f"/v1/ControlPlane/Stores/{store_id}/IdentityResolutionSettings"
+    settings = (await client.get(path)).json()
+    settings["identifierConfigs"] = [each for each in settings["identifierConfigs"] if each["idType"] != "phone"]
+    settings["matchingRules"].remove("phone")
+    operation = await finished(client, await client.put(path, json=settings))
+    assert operation["status"] == "COMPLETED"
+    (result,) = await undone(client, store_id, import_id)
+    assert (result["outcome"], result["profiles"]) == ("restored", [ann])
+    assert result["reason"] == f"{WRITTEN_SINCE}; {NOT_CONFIGURED}"
 
 
 async def test_a_value_that_only_the_import_had_given_and_taken_is_not_missed(

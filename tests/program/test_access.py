@@ -83,6 +83,7 @@ def test_compose_names_no_credentials_by_default() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_accounts_are_listed_disabled_enabled_rotated_and_deleted(database_url: str, tmp_path: Path) -> None:
     settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path}
 
@@ -113,6 +114,7 @@ def test_accounts_are_listed_disabled_enabled_rotated_and_deleted(database_url: 
     assert refused.stderr == f"profile-lookup: There is no account {sid}\n"
 
 
+@pytest.mark.slow
 def test_a_key_is_made_with_scopes_stores_a_limit_and_an_end(database_url: str, tmp_path: Path) -> None:
     settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path}
     assert command("accounts", "create", "acme", **settings).returncode == 0

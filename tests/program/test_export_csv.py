@@ -12,6 +12,7 @@ from profile_lookup.commands.export_csv import Columns, csv_lines
 from profile_lookup.identity.profile import TraitName
 from tests.program.conftest import command
 
+BYTE_ORDER_MARK = "\ufeff"
 FORMULA = '=HYPERLINK("http://evil.example")'
 PEOPLE = [
     ["email", "phone", "phone 2", "first name", "city", "street"],
@@ -59,7 +60,8 @@ def test_an_export_has_all_phones_and_e_mails_and_is_imported_as_it_was(
     csv.writer(written).writerows(PEOPLE)
     _import(database_url, tmp_path, store, written.getvalue())
     exported = _export(database_url, tmp_path, store, "--format", "csv")
-    ann, bo, cy = _rows(exported)
+    assert exported.startswith(BYTE_ORDER_MARK)
+    ann, bo, cy = _rows(exported.removeprefix(BYTE_ORDER_MARK))
     assert list(ann)[-4:] == ["phone", "phone 2", "email", "email 2"]
     assert [ann[each] for each in ("phone", "phone 2", "email", "email 2")] == [
         "+13175556789", "+4930901820", "ann@example.com", "",
@@ -72,6 +74,7 @@ def test_an_export_has_all_phones_and_e_mails_and_is_imported_as_it_was(
     _import(database_url, tmp_path, copy, exported)
     assert _people(_export(database_url, tmp_path, copy)) == _people(_export(database_url, tmp_path, store))
     raw = _rows(_export(database_url, tmp_path, store, "--format", "csv", "--raw"))
+    assert next(iter(raw[0])) == "id"
     assert [row["Contact.firstName"] for row in raw] == ["=1", FORMULA, "+1+1"]
     refused = command("export", "--store", store, "--raw", **settings)
     assert (refused.returncode, "--format csv" in refused.stderr) == (2, True)
@@ -98,7 +101,7 @@ def test_values_that_are_no_texts_are_written_as_json() -> None:
     )
     assert profile.id == UUID(int=0)
     first, line_of = csv_lines(columns, is_raw=False)
-    read = list(csv.reader(io.StringIO((first + line_of(profile)).decode(), newline="")))
+    read = list(csv.reader(io.StringIO((first + line_of(profile)).decode("utf-8-sig"), newline="")))
     assert read == [
         ["id", "Contact.city", "Billing.codes", "Billing.isPaid", "Billing.seats", "phone"],
         ["mem_profile_00000000000000000000000000", 'a "b",\r\nü', '["ß", 1]', "false", "", ""],

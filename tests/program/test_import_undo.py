@@ -153,9 +153,10 @@ def _compare_but_for_the_city(before: bytes, after: bytes) -> None:
     ("lock", "erased"),
     [
         ("lock table identifier in share mode", 0),
-        (
+        pytest.param(
             "select from event where document #>> '{o,0}' = 'import' order by number limit 1 for key share",
             ROWS - len(range(0, ROWS, 3)),
+            marks=pytest.mark.slow,
         ),
     ],
     ids=["while it erases", "afterwards"],

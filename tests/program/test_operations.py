@@ -49,6 +49,7 @@ def _names_in(directory: Path) -> list[str]:
     return [each.name for each in directory.iterdir()]
 
 
+@pytest.mark.slow
 async def test_a_deletion_continues_after_the_last_step_of_a_killed_service(
     served_settings: dict[str, object], connection: "asyncpg.Connection[Any]"
 ) -> None:
@@ -77,6 +78,7 @@ async def test_a_deletion_continues_after_the_last_step_of_a_killed_service(
     assert [await _rows(connection, table) for table in ("profile", "identifier")] == [0, 0]
 
 
+@pytest.mark.slow
 async def test_a_batch_continues_after_a_kill_and_each_profile_is_written_once(
     served_settings: dict[str, object], connection: "asyncpg.Connection[Any]"
 ) -> None:

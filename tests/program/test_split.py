@@ -69,6 +69,7 @@ async def test_the_parts_are_shown_and_then_written(
             assert await look_up(client, store_id, "email", "ann@example.com") == []
 
 
+@pytest.mark.slow
 async def test_a_profile_with_very_many_events_is_split_by_the_command_itself(
     database: Database, database_url: str, served_settings: dict[str, object]
 ) -> None:
@@ -85,6 +86,7 @@ async def test_a_profile_with_very_many_events_is_split_by_the_command_itself(
     assert not any("SPLIT_PROFILE" in row for row in (await contents(database))["operation"])
 
 
+@pytest.mark.slow
 async def test_what_cannot_be_undone_is_said_in_one_line(
     joined: tuple[str, str, str, str], database: Database, database_url: str
 ) -> None:

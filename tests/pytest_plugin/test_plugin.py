@@ -40,6 +40,7 @@ def passes(project: Path, test: str, *arguments: str, **variables: str) -> str:
     return ran.stdout
 
 
+@pytest.mark.slow
 def test_ten_tests_of_two_workers_have_clean_stores(tmp_path: Path) -> None:
     assert "10 passed" in passes(tmp_path, TEN_TESTS, "-p", "xdist.plugin", "-n", "2")
 

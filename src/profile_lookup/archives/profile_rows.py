@@ -17,7 +17,7 @@ from profile_lookup.database.documents import actor_text, serialized_traits
 from profile_lookup.database.event_rows import EVENT_COLUMNS, event_row
 from profile_lookup.identity.difference import MANY_IDENTIFIERS
 from profile_lookup.ingest.large_profiles import count_identifiers
-from profile_lookup.ingest.profile_rows import IDENTIFIER_COLUMNS, PROFILE_COLUMNS, Holder, identifier_rows
+from profile_lookup.ingest.new_profiles import IDENTIFIER_COLUMNS, PROFILE_COLUMNS, Holder, identifier_rows
 from profile_lookup.stores.rules_cache import StoreRules
 
 NumberedProfiles = Sequence[tuple[int, ArchivedProfile]]

@@ -44,7 +44,10 @@ def export_store(
     ] = "jsonl",
     raw: Annotated[
         bool,
-        typer.Option("--raw", help="csv: write cells as they are, also those that a spreadsheet takes for formulas."),
+        typer.Option(
+            "--raw",
+            help="csv: write no byte order mark, and cells as they are, also those that a spreadsheet runs.",
+        ),
     ] = False,
     output: Annotated[
         Path | None,

@@ -1,5 +1,6 @@
 """The lines of `profile-lookup export --format csv`, which people open in a spreadsheet, and may import again."""
 
+import codecs
 import csv
 import io
 import json
@@ -57,7 +58,8 @@ def columns_of(store: StoreRules, header: ArchiveHeader, identifiers: Mapping[st
 def csv_lines(columns: Columns, *, is_raw: bool) -> tuple[bytes, LineOfProfile]:
     """Return the first line, and the function that returns the line of a profile.
 
-    Unless it `is_raw`, a text that a spreadsheet would take for a formula is marked; other values are none.
+    Unless it `is_raw`, the file begins with a byte order mark, by which Excel knows that it is UTF-8, and a text that a
+    spreadsheet would take for a formula is marked; other values are none.
     """
 
     def cell(value: TraitValue, *, identifies: bool) -> str:
@@ -80,7 +82,8 @@ def csv_lines(columns: Columns, *, is_raw: bool) -> tuple[bytes, LineOfProfile]:
             ]
         )
 
-    return _line(columns.names()), line
+    first_line = _line(columns.names())
+    return first_line if is_raw else codecs.BOM_UTF8 + first_line, line
 
 
 def _filled(values: list[str], count: int) -> list[str]:

@@ -121,6 +121,11 @@ def items_of(value: TraitValue) -> Sequence[str]:
     return [item if isinstance(item, str) else json.dumps(item) for item in items]
 
 
+def is_text(text: str) -> bool:
+    """Return whether the text is the value of a trait of texts that has no rule."""
+    return len(text) <= MAX_TEXT and is_storable(text)
+
+
 def refuse_unstorable(trait: TraitName, value: object) -> None:
     """Refuse a value that no definition would allow, whatever the current one says. Raises `TraitValueRefused`."""
     if isinstance(value, list):
@@ -164,7 +169,7 @@ def _read_items(trait: TraitName, items: list[object]) -> list[str | int | bool]
 
 def _read_item(trait: TraitName, item: object) -> str | int | bool:
     match item:
-        case str() if len(item) <= MAX_TEXT and is_storable(item):
+        case str() if is_text(item):
             return item
         case bool():
             return item

@@ -18,6 +18,7 @@ from profile_lookup.clock import CLOCK
 from profile_lookup.errors import FileRefused, ProfileLookupError, TraitsRefused, Unavailable
 from profile_lookup.imports import queries
 from profile_lookup.imports.columns.column_mapping import MappedColumn
+from profile_lookup.imports.columns.wire import ColumnMapping
 from profile_lookup.imports.files.import_options import ImportOptions
 from profile_lookup.imports.files.layout import Layout, examine, layout_of, rows_of
 from profile_lookup.imports.notices.file_search import MIN_PLACEHOLDER_ROWS, shared_values, unlikely_columns
@@ -27,7 +28,6 @@ from profile_lookup.imports.row_rules import RowRules
 from profile_lookup.imports.row_writer import ReadRecords, apply_rows
 from profile_lookup.imports.s3 import Bucket, next_poll
 from profile_lookup.imports.uploads import scratch_file
-from profile_lookup.imports.wire import ColumnMapping
 from profile_lookup.operations.job import Handler, Job
 from profile_lookup.operations.pieces import staged_piece
 from profile_lookup.stores.admission import rules_in_force

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import import_refusals
+from profile_lookup.imports.files.spreadsheet_marks import marked
 
 HEADER = ("line", "column", "reason")
 MAX_REPORTED = 100_000
@@ -19,8 +20,9 @@ bytes would give gigabytes of reasons."""
 
 
 def as_csv(rows: Iterable[Sequence[object]]) -> str:
+    """Return the rows as lines of CSV. Texts are marked: a column may have a name that a spreadsheet would run."""
     written = io.StringIO()
-    csv.writer(written).writerows(rows)
+    csv.writer(written).writerows([marked(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
     return written.getvalue()
 
 

@@ -13,7 +13,7 @@ from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.identity.rules import IdentifierConfig
-from profile_lookup.identity.traits import items_of
+from profile_lookup.identity.traits import is_text, items_of
 from profile_lookup.identity.values.built_in_blocked_values import is_placeholder
 from profile_lookup.identity.values.invisible_characters import trimmed
 from profile_lookup.identity.values.normalization import NormalizedValue
@@ -113,9 +113,9 @@ class RowReader:
     def _column(self, place: int, name: str, trait: TraitName) -> Column:
         definition = self.store.trait_groups[trait.group].traits[trait.name]
         id_type, settings = definition.id_type_promotion, self.store.settings
-        return Column(
-            place, name, trait, definition, settings.config(id_type) if id_type in settings.id_types else None
-        )
+        config = settings.config(id_type) if id_type in settings.id_types else None
+        takes_any_text = definition.data_type == "STRING" and definition.validation_rule is None
+        return Column(place, name, trait, definition, config, takes_any_text)
 
     def _read_cell(self, row: RowValues, column: Column, cell: str) -> None:
         try:
@@ -132,7 +132,11 @@ class RowReader:
             row.ignore(column, refused.expected)
 
     def _add_text(self, row: RowValues, column: Column, text: str) -> None:
-        if text and column.trait not in row.traits:
+        if not text or column.trait in row.traits:
+            return
+        if column.takes_any_text and is_text(text):
+            row.traits[column.trait] = text
+        else:
             row.traits[column.trait] = row.reader.read(column.trait, column.definition, text)
 
     def _add_value(self, row: RowValues, column: Column, config: IdentifierConfig, sent: str) -> None:
@@ -142,7 +146,9 @@ class RowReader:
                 sent, judged = self._number_of_country(config, sent, self._options.country)
             else:
                 judged = self.store.blocked_values.judge_value(config, sent)
-            value = row.reader.read(column.trait, column.definition, sent)
+            # What identifies somebody is a text that a store can hold.
+            is_any_text = column.takes_any_text and not isinstance(judged, Block)
+            value = sent if is_any_text else row.reader.read(column.trait, column.definition, sent)
         except ValueRefused as refused:
             row.ignore(column, refused.reason)
         except TraitValueRefused as refused:

@@ -18,7 +18,8 @@ class IgnoredCell(NamedTuple):
 class Column(NamedTuple):
     """A mapped column with its trait's definition. `place` is that of its cell among the cells of a row.
 
-    `config` is that of the identifiers that its values are promoted to, if they are.
+    - `config`: that of the identifiers that its values are promoted to, if they are
+    - `takes_any_text`: any text that a store can hold is a value of the trait, which has no rule
     """
 
     place: int
@@ -26,6 +27,7 @@ class Column(NamedTuple):
     trait: TraitName
     definition: TraitDefinition
     config: IdentifierConfig | None
+    takes_any_text: bool
 
 
 class RowValues:

@@ -1,6 +1,5 @@
 """The JSON bodies of imports."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field
@@ -8,16 +7,16 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 from sqlalchemy import Row
 
-from profile_lookup.identity.profile import TraitName
 from profile_lookup.identity.values.phone_numbers import COUNTRIES
-from profile_lookup.imports.columns.column_mapping import MappedColumn
+from profile_lookup.imports.columns.wire import ColumnMapping
 from profile_lookup.imports.files.encodings import codec_name
 from profile_lookup.imports.files.import_options import ImportOptions
-from profile_lookup.imports.notices.notice import MAX_FIRST_LINES, MAX_NOTICES, Notice, NoticeKind
+from profile_lookup.imports.notices.notice import MAX_NOTICES
+from profile_lookup.imports.notices.wire import ImportNotice
+from profile_lookup.imports.progress import rows_done
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.wire import OperationError
 from profile_lookup.web import ids
-from profile_lookup.web.identifier_wire import IdType
 from profile_lookup.web.wire import MAX_SHORT_PAGE, OURS, AnswerModel, MayBeAbsent, Meta, Storable, WireModel, WireTime
 
 MAX_FILE_SIZE = 100 << 20  # bytes
@@ -27,8 +26,6 @@ Filename = Annotated[str, Field(max_length=255, description="The name of the fil
 FileSize = Annotated[
     int, Field(ge=1, le=MAX_FILE_SIZE, description="In bytes. The upload must have exactly this size.")
 ]
-MAX_NAME = 64
-Name = Annotated[str, Field(max_length=MAX_NAME), Storable]
 Status = Literal["PENDING", "PROCESSING", "COMPLETED", "FAILED"]
 
 _STATUS_OF_OPERATION: dict[str, Status] = {
@@ -38,19 +35,6 @@ _STATUS_OF_OPERATION: dict[str, Status] = {
     "FAILED": "FAILED",
     "CANCELLED": "FAILED",
 }
-
-
-class ColumnMapping(WireModel):
-    column_name: Name = Field(description="The name in the header of the file.")
-    trait_group: Name
-    trait_name: Name
-
-    def to_domain(self) -> MappedColumn:
-        return MappedColumn(self.column_name.strip(), TraitName(self.trait_group, self.trait_name))
-
-    @classmethod
-    def of_domain(cls, mapped: MappedColumn) -> Self:
-        return cls(columnName=mapped.column, traitGroup=mapped.trait.group, traitName=mapped.trait.name)
 
 
 def _limit_properties(schema: dict[str, Any]) -> None:
@@ -150,33 +134,6 @@ class ImportProgress(AnswerModel):
     evicted: int = Field(description="Identifiers that the `limit` of their type dropped.")
 
 
-class ImportNotice(AnswerModel):
-    kind: NoticeKind = Field(
-        description="`sharedValue`: one value of this type stood in very many rows, under 50 or more names, or as a "
-        "placeholder such as `n/a`. `evicted`: in these rows, people got more values of this type than its `limit`, so "
-        "that others were dropped. `unlikelyColumn`: most of the first 1,000 rows hold in this column what does not "
-        "fit the trait that it is mapped to. A notice never contains a value."
-    )
-    id_type: IdType = Field(
-        description="Of an `unlikelyColumn`, the type whose values it should hold, but does not, or holds although it "
-        "is mapped to another trait."
-    )
-    column_name: Name | SkipJsonSchema[None] = Field(default=None, description="The name of an `unlikelyColumn`.")
-    rows: int = Field(ge=1, description="The number of rows that the notice is about.")
-    first_lines: list[int] = Field(max_length=MAX_FIRST_LINES, description="The lines of the first of these rows.")
-
-    @classmethod
-    def of_document(cls, document: Mapping[str, Any]) -> Self:
-        notice = Notice.of_document(document)
-        return cls(
-            kind=notice.kind,
-            id_type=notice.id_type,
-            column_name=notice.column,
-            rows=notice.rows,
-            first_lines=notice.first_lines,
-        )
-
-
 class Import(AnswerModel):
     status: Status
     filename: Filename
@@ -229,7 +186,7 @@ class Import(AnswerModel):
             dry_run=True if row.kind == OperationKind.DRY_RUN_IMPORT else None,
             summary=ImportSummary(errors=row.refused, warnings=row.empty_lines),
             progress=ImportProgress(
-                rows_done=row.created + row.updated + row.merged + row.refused,
+                rows_done=rows_done(row),
                 rows_total=row.rows_total,
                 created=row.created,
                 updated=row.updated,

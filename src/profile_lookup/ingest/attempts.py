@@ -1,7 +1,7 @@
 """Attempts: the changes of many requests, which are resolved one after the other, and written together."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from profile_lookup.errors import IdentifierConflict, NothingUnblocked, ProfileL
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.identifier import NormalizedIdentifier
+from profile_lookup.identity.merging import MICROSECOND
 from profile_lookup.identity.newcomers import NewProfile, new_profile, newcomers
 from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.profile_replay import ProfileReplay, Written
@@ -66,9 +67,7 @@ def time_after(attempt: Attempt) -> datetime:
     Each value of a request counts as a microsecond later than the one before it, and so does each profile of a batch.
     """
     change = attempt.change
-    return attempt.requested_at + timedelta(
-        microseconds=max(1, len(change.incoming)) if isinstance(change, Change) else 1
-    )
+    return attempt.requested_at + MICROSECOND * (max(1, len(change.incoming)) if isinstance(change, Change) else 1)
 
 
 async def resolve_together(
@@ -131,7 +130,7 @@ def _take_fitting(store: StoreRules, attempts: Iterable[Attempt], max_keys: int)
             total += len(attempted.incoming) + len(former)
         if keys_before and total > max_keys:
             return
-        yield attempt._replace(change=attempted), former
+        yield attempt if attempted is change else attempt._replace(change=attempted), former
 
 
 def _new_profile(store: StoreRules, attempt: Attempt, new_profile_id: Callable[[], UUID]) -> NewProfile | None:

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials
@@ -47,7 +46,7 @@ have a transaction of its own.
 """
 SOLO_TURN = 0.1  # seconds that a create that is written alone holds up the queue
 
-_SHORT_LOCK_TIMEOUT = text("set local lock_timeout = '100ms'")
+LOCK_TIMEOUT = "100ms"  # of a group; whoever is then written alone may wait longer
 
 _Caller = tuple[Credentials, str]
 """The caller's credentials, and the ID of the store as sent."""
@@ -181,12 +180,13 @@ class GroupIngest:
         def prepare(store: StoreRules) -> Write[list[Outcome]]:
             async def write(connection: AsyncConnection) -> list[Outcome]:
                 nonlocal is_to_commit
-                await connection.execute(_SHORT_LOCK_TIMEOUT)
                 attempts = (
                     Attempt(_change_or_refusal(store, request), request.requested_at, request.actor)
                     for request in group
                 )
-                outcomes = await ingest_together(connection, store, attempts, max_keys=MAX_GROUP_KEYS)
+                outcomes = await ingest_together(
+                    connection, store, attempts, max_keys=MAX_GROUP_KEYS, lock_timeout=LOCK_TIMEOUT
+                )
                 is_to_commit = True
                 return outcomes
 

@@ -100,12 +100,16 @@ async def lock_and_gather(
     requests: Iterable[Iterable[NormalizedIdentifier]] = (),
     known: UUID | None = None,
     reserved: Iterable[NormalizedIdentifier] = (),
+    lock_timeout: str | None = None,
 ) -> list[Profile]:
     """Lock the profiles on which the decision about the requests can depend, and the known one, and return them.
 
     `requests` holds the identifiers of each request. Nobody else can add one of the `reserved` identifiers until we
     commit; who holds them is neither locked nor returned. All locks are held until then. Of the profiles that share a
-    value, few are locked (docs/decisions/0024-weak-matches-are-two.md). Raises `RulesChanged` or `CandidateMoved`, upon
+    value, few are locked (docs/decisions/0024-weak-matches-are-two.md). `lock_timeout` is PostgreSQL's setting for the
+    rest of the transaction; it is set by the same statement, since a statement of its own would be a round trip.
+
+    Raises `RulesChanged` or `CandidateMoved`, upon
     which the caller must release the locks and start over, and `ProfileMoved` or `ProfileNotFound` if the known profile
     does not exist any more.
     """
@@ -123,7 +127,12 @@ async def lock_and_gather(
         "shared_values": [identifier.value for _, identifier in shared],
         "shared_requests": [request for request, _ in shared],
     }
-    rows = (await connection.execute(_LOCK_AND_GATHER, parameters)).all()
+    if lock_timeout is None:
+        statement = _LOCK_AND_GATHER
+    else:
+        statement = _LOCK_BRIEFLY_AND_GATHER
+        parameters["lock_timeout"] = lock_timeout
+    rows = (await connection.execute(statement, parameters)).all()
     if any(row.profile_id is None for row in rows):
         raise RulesChanged
     if not all(row.is_locked for row in rows):
@@ -134,13 +143,24 @@ async def lock_and_gather(
     return profiles
 
 
-_LOCK_AND_GATHER = text("""
-    select * from lock_and_gather(
-        :store_id, :revision, :store_key,
-        cast(cast(:keys as text) as bigint[]), cast(cast(:id_types as text) as text[]), :values,
-        :known, :shared_types, :shared_values, :shared_requests
-    )
-""")
+def _gathered(store_id: str) -> str:
+    return f"""
+        lock_and_gather(
+            {store_id}, :revision, :store_key,
+            cast(cast(:keys as text) as bigint[]), cast(cast(:id_types as text) as text[]), :values,
+            :known, :shared_types, :shared_values, :shared_requests
+        ) as gathered
+    """
+
+
+_LOCK_AND_GATHER = text(f"select * from {_gathered(':store_id')}")  # noqa: S608 -- made of the constant above
+
+# The function gets its first lock only after the setting, since it is called for the row that the setting returns.
+_LOCK_BRIEFLY_AND_GATHER = text(f"""
+    select gathered.*
+    from set_config('lock_timeout', :lock_timeout, true) as setting (lock_timeout)
+    cross join lateral {_gathered("case when setting.lock_timeout is not null then cast(:store_id as uuid) end")}
+""")  # noqa: S608 -- made of the constant above
 
 
 def identifying(

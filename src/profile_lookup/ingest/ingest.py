@@ -90,6 +90,7 @@ async def ingest_together(
     on_resolved: Callable[[Sequence[Outcome]], None] = lambda _: None,
     max_keys: int = MAX_KEYS_TOGETHER,
     new_profile_id: Callable[[], UUID] = new_id,
+    lock_timeout: str | None = None,
 ) -> list[Outcome]:
     """Write as many attempts as fit in one transaction, at least the first, each as `ingest` would write it alone.
 
@@ -98,9 +99,10 @@ async def ingest_together(
     The iterable is read only up to the first attempt that does not fit. The caller continues after as many attempts as
     there are outcomes. An attempt that fails changes nothing, and the others are written. `on_resolved` is called with
     the outcomes before they are written, when all locks are held. `new_profile_id` returns the ID of each new profile,
-    and of each merge. Raises `RulesChanged` or `CandidateMoved`, as `lock_and_gather` does.
+    and of each merge. `lock_timeout` is PostgreSQL's setting. Raises `RulesChanged` or `CandidateMoved`, as
+    `lock_and_gather` does.
     """
-    gather = partial(lock_and_gather, connection, store)
+    gather = partial(lock_and_gather, connection, store, lock_timeout=lock_timeout)
     resolved = await resolve_together(store, attempts, gather, max_keys, new_profile_id)
     on_resolved(resolved.outcomes)
     if resolved.new_profiles:

@@ -1,21 +1,40 @@
-"""Writes the profiles of newcomers, hundreds at once, by COPY.
+"""Writes the profiles of newcomers, hundreds at once, by COPY, and makes the rows that COPY writes.
 
 COPY costs Python half of what arrays cost, since the driver checks of each element of an array whether it is an array
 itself. It takes some round trips more than one statement, for which few profiles would not make up.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.copying import copy_rows
 from profile_lookup.database.documents import actor_text, json_text, serialized_new_traits
+from profile_lookup.database.fuzzy_key import fuzzy_key
+from profile_lookup.database.shared_by import shared_by
 from profile_lookup.identity.difference import MANY_IDENTIFIERS
+from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.newcomers import NewProfile
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.ingest.large_profiles import count_identifiers
-from profile_lookup.ingest.profile_rows import IDENTIFIER_COLUMNS, PROFILE_COLUMNS, Holder, identifier_rows
+
+Row = tuple[object, ...]
+
+PROFILE_COLUMNS = ("store_id", "id", "created_at", "traits", "created_by")
+"""`traits` is the text of the document that `documents.serialized_traits` returns. The database draws the number of the
+creation."""
+
+IDENTIFIER_COLUMNS = ("store_id", "id_type", "value", "profile_id", "shared_by", "fuzzy_key", "added_at", "names")
+
+
+class Holder(NamedTuple):
+    """A new profile, and its identifiers with the time when each was added."""
+
+    profile_id: UUID
+    identifiers: Mapping[NormalizedIdentifier, datetime]
 
 
 async def copy_new_profiles(
@@ -37,3 +56,12 @@ async def copy_new_profiles(
     await copy_rows(connection, "identifier", IDENTIFIER_COLUMNS, identifier_rows(settings, store_id, holders))
     large = [profile.id for profile in profiles if len(profile.identifiers) >= MANY_IDENTIFIERS]
     await count_identifiers(connection, store_id, large)
+
+
+def identifier_rows(settings: IdentityResolutionSettings, store_id: UUID, holders: Iterable[Holder]) -> Iterator[Row]:
+    """Yield a row for each identifier. A value that a new profile holds has no counted names yet."""
+    fuzzy_keys = {id_type: fuzzy_key(settings, store_id, id_type) for id_type in settings.id_types}
+    for profile_id, identifiers in holders:
+        for (id_type, value), added_at in identifiers.items():
+            mark = shared_by(settings, id_type, profile_id)
+            yield store_id, id_type, value, profile_id, mark, fuzzy_keys[id_type], added_at, None

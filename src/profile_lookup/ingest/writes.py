@@ -33,6 +33,8 @@ async def write(
         statement = _MERGE
     elif difference.only_creates_profiles:
         statement = _CREATE
+    elif not difference.created and not difference.deleted_identifiers:
+        statement = _ADD
     else:
         statement = _UPDATE
     await connection.execute(statement, parameters_of(settings or store.settings, store.id, difference))
@@ -69,8 +71,14 @@ _CREATE = text(f"""
 # believes of a table that was once empty, as in `lock_and_gather`. An identifier that moves to another profile keeps
 # its counted names, also if they were not loaded. If another profile holds a unique value that is upserted, which
 # cannot be, `added_at` becomes null, and its constraint fails the statement.
-_AMEND = f"""
-    created_profiles as ({_INSERT_PROFILES}),
+_UPSERT_IDENTIFIERS = """
+    on conflict on constraint identifier_pkey
+        do update set
+            added_at = case when identifier.profile_id = excluded.profile_id then excluded.added_at end,
+            names = coalesce(excluded.names, identifier.names)
+"""
+
+_REPLACE_IDENTIFIERS = f"""
     gone as (
         delete from identifier
         where store_id is not distinct from :store_id and ctid = any (array(
@@ -91,11 +99,11 @@ _AMEND = f"""
             on upserted.is_unique and moved.names is not null
                 and moved.id_type = upserted.id_type and moved.value = upserted.value
         where (select count(*) from gone) >= 0
-        on conflict on constraint identifier_pkey
-            do update set
-                added_at = case when identifier.profile_id = excluded.profile_id then excluded.added_at end,
-                names = coalesce(excluded.names, identifier.names)
-    ),
+        {_UPSERT_IDENTIFIERS}
+    )
+"""  # noqa: S608 -- made of the constants above
+
+_AMEND_PROFILES = f"""
     amended_profiles as (
         update profile
         set
@@ -148,6 +156,19 @@ _AMEND = f"""
         )
     )
 """  # noqa: S608 -- made of the constants above
+
+# Most updates create nobody and delete nothing. A statement without these parts takes less time to begin.
+_ADD = text(f"""
+    with
+    identified as (
+        {_INSERT_IDENTIFIERS.format(names="cast(upserted.names as bigint[])")}
+        {_UPSERT_IDENTIFIERS}
+    ),
+    {_AMEND_PROFILES}
+    select
+""")
+
+_AMEND = f"created_profiles as ({_INSERT_PROFILES}), {_REPLACE_IDENTIFIERS}, {_AMEND_PROFILES}"
 
 _UPDATE = text(f"with {_AMEND} select")
 

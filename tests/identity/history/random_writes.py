@@ -11,11 +11,12 @@ from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings, LimitPolicy
 from tests.identity.building import contact, identifier
+from tests.identity.examples import examples
 from tests.model import model
 
 CASES = int(os.environ.get("SPLIT_CASES", "300"))
 """The number of random cases over HTTP, of all properties together."""
-CASES_IN_MEMORY = CASES if "SPLIT_CASES" in os.environ else CASES // 3
+CASES_IN_MEMORY = CASES if "SPLIT_CASES" in os.environ else examples(CASES)
 """The number of random cases in memory, of each property."""
 
 Kind = Literal["create", "patch", "add", "replace", "remove", "erase", "split", "lift"]

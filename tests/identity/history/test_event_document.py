@@ -1,16 +1,17 @@
 """The JSON document of an event can be read back, is short, and forgets what the event forgets."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from profile_lookup.database.documents import json_text
 from profile_lookup.database.ids import new_id
 from profile_lookup.identity.change import Change
-from profile_lookup.identity.history.creation import Actor
+from profile_lookup.identity.history.creation import Actor, Creation
 from profile_lookup.identity.history.event import Event
 from profile_lookup.identity.history.event_document import Document, event_document, event_of_document
 from profile_lookup.identity.history.forgetting import (
@@ -23,6 +24,7 @@ from profile_lookup.identity.history.forgetting import (
 from profile_lookup.identity.profile import Profile, Trait
 from profile_lookup.identity.profile_replay import ProfileReplay
 from tests.identity.building import at, contact, identifier, identifiers
+from tests.identity.examples import examples
 from tests.identity.history.memory_store import MemoryStore
 from tests.identity.history.random_writes import ALL_SETTINGS, UNIQUE, RandomWrite, kinds, writes
 
@@ -41,7 +43,7 @@ def read_back(event: Event, document: Document) -> Event:
 
 @pytest.mark.parametrize("name", ALL_SETTINGS)
 def test_a_document_is_read_back_as_its_event(name: str) -> None:
-    @settings(max_examples=100)
+    @settings(max_examples=examples(100))
     @given(writes(ALL_SETTINGS[name], KINDS, 5, 15))
     def check(drawn: list[RandomWrite]) -> None:
         store = MemoryStore(ALL_SETTINGS[name])
@@ -54,7 +56,7 @@ def test_a_document_is_read_back_as_its_event(name: str) -> None:
     check()
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(writes(ALL_SETTINGS["mixed"], KINDS, 5, 15), st.integers(0, 9))
 def test_a_document_forgets_what_its_event_forgets(drawn: list[RandomWrite], which: int) -> None:
     store = MemoryStore(ALL_SETTINGS["mixed"])
@@ -68,7 +70,7 @@ def test_a_document_forgets_what_its_event_forgets(drawn: list[RandomWrite], whi
         forgetting = without_identifiers(event, [gone])
         document = event_document(forgetting)
         assert read_back(event, document) == forgetting
-        assert [*gone] not in document["i"]
+        assert (*gone,) not in zip(document["v"][::2], document["v"][1::2], strict=True)
 
 
 def test_an_event_without_a_trait_holds_none_of_its_values() -> None:
@@ -80,8 +82,20 @@ def test_an_event_without_a_trait_holds_none_of_its_values() -> None:
     assert "Ann" in document
 
 
+IMPORT = Actor("import", "mem_import_01kb4w8zj5f1vt3m8x4q6y2c7d", 100_000)
+KEY = Actor("key", "SK0123456789abcdef0123456789abcdef")
+
+
+def written(*carried: str, at_second: float, actor: Actor, stored: Sequence[Profile], **traits: str) -> list[Event]:
+    """Return the events that a request leaves, with IDs and times that are as long as real ones."""
+    replay = ProfileReplay(UNIQUE, stored, new_id)
+    change = Change(tuple(identifiers(*carried)), {contact(name): value for name, value in traits.items()})
+    replay.apply(change, at(at_second), actor=actor)
+    return list(replay.difference().events)
+
+
 def joined() -> Event:
-    """Return the event of a merge by an import, whose IDs and times are as long as real ones."""
+    """Return the event of a merge by an import that also adds an identifier and writes traits."""
     ann = Profile(
         new_id(),
         {identifier("email:ann@example.com"): at(0), identifier("email:a@example.org"): at(1)},
@@ -92,33 +106,55 @@ def joined() -> Event:
         {identifier("phone:+13175556789"): at(8_000_000)},
         {contact("city"): Trait("Milan", at(8_000_000)), contact("lastName"): Trait("Lee", at(8_000_000))},
     )
-    replay = ProfileReplay(UNIQUE, [ann, anna], new_id)
-    change = Change(
-        tuple(identifiers("email:ann@example.com", "phone:+13175556789", "email:ann@example.net")),
-        {contact("firstName"): "Ann", contact("city"): "Turin"},
-    )
-    replay.apply(change, at(9_000_000.5), actor=Actor("import", "mem_import_01kb4w8zj5f1vt3m8x4q6y2c7d", 1234))
-    (event,) = replay.difference().events
+    carried = ("email:ann@example.com", "phone:+13175556789", "email:ann@example.net")
+    traits = {"firstName": "Ann", "city": "Turin"}
+    (event,) = written(*carried, at_second=9_000_000.5, actor=IMPORT, stored=[ann, anna], **traits)
     return event
 
 
-def bytes_beside_values(event: Event) -> int:
-    """Return the bytes of the document, without the identifiers and traits with their types, names and values."""
-    document = event_document(event)
-    values = [*document["i"], *(item for part in _trait_documents(document) for item in part.items())]
-    return len(json.dumps(document, separators=(",", ":"))) - sum(
-        len(json.dumps(value, separators=(",", ":"))) for value in values
+def joined_by_two_values(actor: Actor) -> Event:
+    """Return the event of a merge by a request that has just the two values."""
+    ann = Profile(
+        new_id(), {identifier("email:ann@example.com"): at(0)}, {contact("email"): Trait("ann@example.com", at(0))}
     )
+    caller = Profile(
+        new_id(),
+        {identifier("phone:+13175556789"): at(8_000_000)},
+        {contact("phone"): Trait("+13175556789", at(8_000_000)), contact("city"): Trait("Milan", at(8_000_000))},
+    )
+    traits = {"email": "ann@example.com", "phone": "+13175556789"}
+    carried = [f"{id_type}:{value}" for id_type, value in traits.items()]
+    (event,) = written(*carried, at_second=9_000_000.5, actor=actor, stored=[ann, caller], **traits)
+    return event
 
 
-def _trait_documents(document: Document) -> Iterator[Document]:
-    for part in (document.get("w", {}), document.get("p", {}), *(absorbed[2] for absorbed in document.get("b", ()))):
-        yield from part.values()
+def created_and_updated(actor: Actor) -> list[Event]:
+    """Return the events of a profile that was created and then updated."""
+    first = Profile(
+        new_id(),
+        {identifier("email:ann@example.com"): at(0), identifier("phone:+13175556789"): at(0.000001)},
+        {contact("city"): Trait("Rome", at(0)), contact("firstName"): Trait("Anna", at(0))},
+        creation=Creation(at(0), actor),
+    )
+    return written("email:ann@example.com", at_second=9_000_000.5, actor=actor, stored=[first], firstName="Ann")
 
 
-def test_an_event_is_short_beside_the_values_that_it_holds() -> None:
-    """Each of its four times takes 14 bytes of this; IDs, kind, time and number are columns beside it."""
-    assert bytes_beside_values(joined()) <= 250
+def bytes_beside_values(event: Event) -> int:
+    """Return the bytes of the document beside the values of identifiers and traits, and of the quotes around them."""
+    document = event_document(event)
+    absorbed = [value for traits in document.get("b", ())[2::3] for value in traits[1::3]]
+    before = [trait[0] for trait in document.get("p", ()) if isinstance(trait, list)]
+    values = [*document["v"][1::2], *document.get("w", ()), *absorbed, *before]
+    return len(json_text(document)) - sum(len(value) for value in values)
+
+
+@pytest.mark.parametrize("actor", [IMPORT, KEY], ids=["import", "key"])
+def test_an_event_is_short_beside_the_values_that_it_holds(actor: Actor) -> None:
+    """Names of types, groups and traits count. ID, kind, time, profile and number are columns beside it."""
+    events = [*created_and_updated(actor), joined_by_two_values(actor)]
+    assert [event.kind for event in events] == ["created", "updated", "merged"]
+    for event in events:
+        assert bytes_beside_values(event) <= 250, event.kind
 
 
 def test_ids_that_no_participant_has_are_kept() -> None:
@@ -126,3 +162,58 @@ def test_ids_that_no_participant_has_are_kept() -> None:
     addressed = Event(UUID(int=5), "traitsChanged", at(5), UUID(int=1), request=joined().request)
     assert read_back(event, event_document(event)) == event
     assert read_back(addressed, event_document(addressed)) == addressed
+
+
+@pytest.mark.parametrize(
+    "actor",
+    [
+        KEY,
+        IMPORT,
+        Actor("key", "SKnot-of-the-usual-form"),
+        Actor("key", "SK0123456789ABCDEF0123456789ABCDEF"),
+        Actor("import", "of another service"),
+        Actor("account", "ACdemo"),
+        Actor("operation", "mem_operation_01kb4w8zj5f1vt3m8x4q6y2c7d"),
+        Actor("command", "restore"),
+    ],
+    ids=lambda actor: actor.id,
+)
+def test_every_actor_is_read_back(actor: Actor) -> None:
+    event = Event(UUID(int=5), "traitsChanged", at(5), UUID(int=1), actor=actor)
+    assert read_back(event, event_document(event)) == event
+
+
+def test_a_document_in_the_first_form_is_read() -> None:
+    first: Document = {
+        "i": [["email", "ann@example.com"], ["phone", "+13175556789"], ["email"]],
+        "c": [0, 1, 2],
+        "m": [0, 0, 1, 1, 1, 1],
+        "a": [2],
+        "b": [["AAAAAAAAAAAAAAAAAAAAAg", [1, -2000000], {"Contact": {"city": ["Milan", -2000000, 1]}}]],
+        "w": {"Contact": {"firstName": "Ann", "city": None}},
+        "p": {"Contact": {"city": ["Rome", -9000000], "firstName": ["Anna", -9000000], "lastName": None}},
+        "r": "email",
+        "o": ["import", "mem_import_01kb4w8zj5f1vt3m8x4q6y2c7d", 1234],
+    }
+    today: Document = {
+        "v": ["email", "ann@example.com", "phone", "+13175556789", "email", None],
+        "y": [["Contact", "firstName", "city", "lastName"]],
+        "c": 3,
+        "w": ["Ann", None],
+        "m": [0, 1, 1, 3],
+        "a": [2],
+        "b": ["AAAAAAAAAAAAAAAAAAAAAg", [1, -2000000], [-2, "Milan", 0]],
+        "p": [["Anna", -7000000], ["Rome", 0], 0],
+        "r": [0],
+        "o": ["m01kb4w8zj5f1vt3m8x4q6y2c7d", 1234],
+    }
+    event = event_of_document(UUID(int=3), "merged", at(9), UUID(int=1), first)
+    assert event_document(event) == today
+    assert event_of_document(UUID(int=3), "merged", at(9), UUID(int=1), today) == event
+
+
+def test_a_merge_that_a_migration_wrote_is_read() -> None:
+    document: Document = {"i": [], "b": [["AAAAAAAAAAAAAAAAAAAAAg", [], {}]], "r": "email", "x": True}
+    event = event_of_document(UUID(int=3), "merged", at(9), UUID(int=1), document)
+    assert event.participants == (UUID(int=1), UUID(int=2))
+    assert (event.rule, event.has_ended, event.actor) == ("email", True, None)

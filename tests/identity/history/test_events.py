@@ -13,6 +13,7 @@ from profile_lookup.identity.history.event_log import creation_event
 from profile_lookup.identity.profile_replay import ProfileReplay
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from tests.identity.building import adding, at, contact, holder, identifier, identifiers, profile, timed, trait
+from tests.identity.examples import examples
 from tests.identity.history.memory_store import MemoryStore
 from tests.identity.history.random_writes import ALL_SETTINGS, LIFO, LIMITED, SHARED, UNIQUE, RandomWrite, kinds, writes
 
@@ -125,7 +126,7 @@ def test_what_a_limit_evicted_is_in_the_event() -> None:
 
 @pytest.mark.parametrize("name", ALL_SETTINGS)
 def test_the_creation_that_is_derived_from_a_profile_is_the_one_that_is_recorded(name: str) -> None:
-    @settings(max_examples=100)
+    @settings(max_examples=examples(100))
     @given(writes(ALL_SETTINGS[name], kinds(create=1), 1, 4))
     def check(drawn: list[RandomWrite]) -> None:
         store = MemoryStore(ALL_SETTINGS[name])

@@ -12,6 +12,7 @@ from profile_lookup.identity.history.bridges import bridges_of
 from profile_lookup.identity.history.explanation import explanation_of, links_of
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from tests.identity.building import adding, contact, identifier
+from tests.identity.examples import examples
 from tests.identity.history.memory_store import MemoryStore
 from tests.identity.history.random_writes import ALL_SETTINGS, UNIQUE, RandomWrite, kinds, writes
 
@@ -44,7 +45,7 @@ def found_in(links: Links) -> dict[NormalizedIdentifier, int]:
     return {bridge.identifier: bridge.holds_together for bridge in bridges_of(links)}
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(
     st.dictionaries(
         st.integers(0, 9).map(lambda number: identifier(f"email:{number}")),
@@ -57,7 +58,7 @@ def test_bridges_are_those_that_removing_each_identifier_finds(links: Links) -> 
 
 @pytest.mark.parametrize("name", ALL_SETTINGS)
 def test_bridges_of_random_people_are_those_that_removing_each_identifier_finds(name: str) -> None:
-    @settings(max_examples=100)
+    @settings(max_examples=examples(100))
     @given(writes(ALL_SETTINGS[name], kinds(create=7, patch=2, add=1, remove=1, split=1), 5, 20))
     def check(drawn: list[RandomWrite]) -> None:
         store = MemoryStore(ALL_SETTINGS[name])

@@ -19,6 +19,7 @@ from profile_lookup.identity.profile_replay import ProfileReplay
 from profile_lookup.identity.resolution import Merge, Update, profiles_of, resolve
 from profile_lookup.identity.rules import IdentifierConfig, IdentityResolutionSettings
 from tests.identity.building import adding, at, contact, holder, identifier, identifiers, ids, separated
+from tests.identity.examples import examples
 
 SETTINGS = IdentityResolutionSettings(
     (
@@ -47,7 +48,7 @@ DECISIONS = st.lists(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(DECISIONS, st.permutations(range(1, 8)), st.integers(1, 6))
 def test_people_are_apart_if_the_newest_decision_about_two_of_their_ids_says_so(
     drawn: Sequence[tuple[str, list[int], int, int]], order: list[int], size: int
@@ -64,7 +65,7 @@ def test_people_are_apart_if_the_newest_decision_about_two_of_their_ids_says_so(
     assert are_apart(of_person(one, separations), of_person(other, separations)) == expected
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(
     st.lists(st.sampled_from(IDENTIFIERS), min_size=1, max_size=5, unique=True),
     st.permutations(IDENTIFIERS),

@@ -18,6 +18,7 @@ from profile_lookup.identity.settings_changes.renormalization import (
     without_lost,
 )
 from tests.identity.building import at, identifier, ids, profile, separated
+from tests.identity.examples import examples
 
 RULES = ("phone", "email")
 NUMBERS = range(1, 8)
@@ -46,7 +47,7 @@ def lost(collisions: Sequence[Collision[int]], *numbers: tuple[int, int]) -> dic
     return {each.form: [profile_id.int for profile_id in each.profile_ids] for each in found}
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(collisions, pairs)
 def test_nobody_becomes_one_with_somebody_kept_apart_and_nobody_loses_a_value_needlessly(
     found: list[Collision[int]], numbers: set[tuple[int, int]]

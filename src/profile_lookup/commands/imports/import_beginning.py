@@ -22,11 +22,12 @@ from profile_lookup.clock import CLOCK
 from profile_lookup.commands.accounts import chosen_account
 from profile_lookup.commands.database import open_database
 from profile_lookup.commands.errors import CommandError
-from profile_lookup.commands.imports import import_report
+from profile_lookup.commands.imports import import_report, plan_report
 from profile_lookup.commands.imports.import_plan import Plan, planned
 from profile_lookup.commands.imports.import_run import NO_ID, Import, explaining_not_found
 from profile_lookup.identity.profile import TraitName
-from profile_lookup.imports import queries, wire
+from profile_lookup.imports import queries
+from profile_lookup.imports.columns.wire import ColumnMapping
 from profile_lookup.imports.dry_runs.first_rows import PreviewedRow, preview_rows
 from profile_lookup.imports.files.import_options import ImportOptions
 from profile_lookup.imports.files.layout import rows_of
@@ -67,8 +68,8 @@ def begin(settings: Settings, path: Path, store_id: str, account: str | None, ch
     store = asyncio.run(_find_store(settings, account, store_id))
     with path.open("rb") as opened, _as_csv(settings, opened, choices) as (file, options):
         plan = planned(store, file, choices.named, options)
-        import_report.show_plan(plan)
-        import_report.show_preview(asyncio.run(_preview(settings, store, file, plan, options)))
+        plan_report.show_plan(plan)
+        plan_report.show_preview(asyncio.run(_preview(settings, store, file, plan, options)))
         if not choices.is_dry_run:
             _confirm(plan, choices)
         import_id = asyncio.run(_stage(settings, store, file, path.name, plan, options, is_dry_run=choices.is_dry_run))
@@ -93,7 +94,7 @@ def _as_csv(settings: Settings, file: BinaryIO, choices: Choices) -> Iterator[tu
         yield file, choices.options
         return
     with scratch_file(settings.upload_directory) as converted:
-        import_report.show_sheet(write_sheet_as_csv(file, choices.sheet, converted))
+        plan_report.show_sheet(write_sheet_as_csv(file, choices.sheet, converted))
         yield converted, replace(choices.options, delimiter=",", encoding="utf-8")
 
 
@@ -153,7 +154,7 @@ async def _stage(
             store.id,
             filename=os.fsencode(name).decode(errors="replace"),
             file_size=os.fstat(file.fileno()).st_size,
-            column_mappings=[wire.ColumnMapping.of_domain(each).model_dump(by_alias=True) for each in plan.mapping],
+            column_mappings=[ColumnMapping.of_domain(each).model_dump(by_alias=True) for each in plan.mapping],
             created_at=now,
             upload_until=now + STAGING_TIME,
             waits_until=now + STAGING_TIME,

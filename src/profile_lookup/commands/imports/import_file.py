@@ -9,10 +9,10 @@ from profile_lookup.commands.accounts import AccountOption
 from profile_lookup.commands.database import configure, running_database
 from profile_lookup.commands.errors import CommandError
 from profile_lookup.commands.imports import import_beginning, import_run, import_undo
-from profile_lookup.commands.imports.import_report import applied_rows
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.imports.files.encodings import codec_name
 from profile_lookup.imports.files.import_options import ImportOptions, country_code
+from profile_lookup.imports.progress import applied_rows
 
 FileArgument = Annotated[
     Path | None,

@@ -7,13 +7,13 @@ from typing import BinaryIO
 from profile_lookup.commands.errors import CommandError
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.identity.trait_definitions import CONTACT
-from profile_lookup.imports import wire
 from profile_lookup.imports.columns.column_fit import Fit, column_fits
 from profile_lookup.imports.columns.column_guesses import looks_like_a_name
 from profile_lookup.imports.columns.column_mapping import MappedColumn
 from profile_lookup.imports.columns.foreign_numbers import ForeignNumbers, foreign_numbers
 from profile_lookup.imports.columns.guessed_header import GuessedHeader, first_rows, guessed_header
 from profile_lookup.imports.columns.unmapped_columns import contact_columns
+from profile_lookup.imports.columns.wire import MAX_NAME
 from profile_lookup.imports.files.csv_records import Record
 from profile_lookup.imports.files.encodings import refuse_unreadable, text_format_of
 from profile_lookup.imports.files.import_options import ImportOptions
@@ -101,5 +101,5 @@ def _refuse_unusable(chosen: GuessedHeader, named: Mapping[str, TraitName | None
             f'of the columns holds, --map "COLUMN=Contact.phone" or --map "COLUMN=Contact.email"; line {line} has '
             f"{known}{delimiter}. If line {line} holds values, insert a line above it that says what each column holds"
         )
-    if any(len(each.column) > wire.MAX_NAME for each in chosen.mapping):
-        raise CommandError(f"--map: expected columns of at most {wire.MAX_NAME} characters")
+    if any(len(each.column) > MAX_NAME for each in chosen.mapping):
+        raise CommandError(f"--map: expected columns of at most {MAX_NAME} characters")

@@ -13,14 +13,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from sqlalchemy import Row
 
-from profile_lookup.commands.imports.import_plan import Plan
 from profile_lookup.imports.columns.column_guesses import looks_like_a_name
-from profile_lookup.imports.columns.foreign_numbers import ForeignNumbers
-from profile_lookup.imports.dry_runs.first_rows import PreviewedRow
-from profile_lookup.imports.files.workbook import ReadSheet
 from profile_lookup.imports.notices.notice import Notice
+from profile_lookup.imports.progress import applied_rows, cancelled_after, rows_done
 from profile_lookup.imports.refused_rows import HEADER, MAX_REPORTED, Reports
-from profile_lookup.imports.undo.requests import cancelled_after, rows_done
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.web import ids
 
@@ -38,50 +34,13 @@ def say(text: str) -> None:
     _console.print(text, soft_wrap=True)
 
 
-def show_sheet(sheet: ReadSheet) -> None:
-    """Print which sheet of a workbook is imported, if it has several."""
-    if sheet.others:
-        say(f'The sheet "{sheet.name}" is imported. The workbook also has {", ".join(sheet.others)}: see --sheet.')
-
-
-def show_plan(plan: Plan) -> None:
-    """Print the trait of each column, also of the columns that are left out, and what is unclear about the file."""
-    traits = {each.column: str(each.trait) for each in plan.mapping}
-    _print_table(("column", "trait"), [(printable(each), traits.get(each, "(left out)")) for each in plan.header])
-    if plan.skipped_lines:
-        say(f"The names of the columns stand in line {plan.layout.header_line}; what is above them is skipped.")
-    for column in plan.unclear_columns:
-        say(f"{printable(column)} is left out, but seems to hold phone numbers or e-mail addresses.")
-    for column, fit in plan.unlikely_columns.items():
-        say(_unlikely(column, traits[column], fit.unfit, fit.first_lines))
-    for warning in _foreign_numbers(plan.foreign):
-        say(warning)
-
-
-def _foreign_numbers(numbers: ForeignNumbers) -> Iterator[str]:
-    country = numbers.likely_country()
-    option = f"--country {country}" if country else "by its code, for example --country DE"
-    advice = f"If all numbers without + are from one country, name it: {option}"
-    of_first = f"of the first {numbers.numbers:,} phone numbers have no +"
-    if numbers.are_many(numbers.foreign):
-        yield (
-            f"{numbers.foreign:,} {of_first} and would be read as numbers of the USA, though the country or the e-mail "
-            f"address beside them names another country. {advice}"
-        )
-    if numbers.are_many(numbers.unread):
-        yield (
-            f"{numbers.unread:,} {of_first} and would be ignored, since nothing says of which country they are. "
-            f"{advice}"
-        )
-
-
-def show_preview(rows: Sequence[PreviewedRow]) -> None:
-    """Print what would become of the first rows, without their values."""
-    if rows:
-        say("What would become of the first rows:")
-        _print_table(
-            ("line", "outcome", "remarks"), [(f"{row.line:,}", row.outcome, "; ".join(row.remarks)) for row in rows]
-        )
+def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], *, justify: Any = "left") -> None:
+    table = Table(box=None, pad_edge=False)
+    for name in header:
+        table.add_column(name, justify=justify, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    _console.print(table)
 
 
 def printable(column: str) -> str:
@@ -145,7 +104,7 @@ def show_result(row: Row[Any]) -> None:
         say(f"{cancelled_after(row)}." if is_dry_run else f"{cancelled_after(row)}. What these rows wrote stays.")
     seconds = (row.completed_at - row.uploaded_at).total_seconds()
     counts = (row.created, row.updated, row.merged, row.refused, row.empty_lines)
-    _print_table(
+    print_table(
         ("created", "updated", "merged", "refused", "empty lines", "seconds", "rows/s"),
         [(*(f"{count:,}" for count in counts), f"{seconds:,.1f}", f"{rows_done(row) / max(seconds, 0.001):,.0f}")],
         justify="right",
@@ -176,9 +135,9 @@ def watching_undo() -> Iterator[Callable[[Mapping[str, int]], None]]:
 def show_undo(counts: Mapping[str, int], reasons: Sequence[tuple[str, str]]) -> None:
     """Print the counts of an undo, and the first profiles that are not just what they were before the import."""
     names = ("erased", "split", "restored", "left")
-    _print_table(names, [[f"{counts.get(name, 0):,}" for name in names]], justify="right")
+    print_table(names, [[f"{counts.get(name, 0):,}" for name in names]], justify="right")
     if reasons:
-        _print_table(("profile", "reason"), reasons)
+        print_table(("profile", "reason"), reasons)
 
 
 def _notice(notice: Notice, traits: Mapping[str, str]) -> str:
@@ -190,7 +149,7 @@ def _notice(notice: Notice, traits: Mapping[str, str]) -> str:
         )
     if notice.kind == "unlikelyColumn":
         column = notice.column or ""
-        return _unlikely(column, traits.get(column, ""), notice.rows, notice.first_lines)
+        return unlikely(column, traits.get(column, ""), notice.rows, notice.first_lines)
     if not notice.names:
         return f"One value of {notice.id_type} stood in {rows}: a placeholder, by which nobody was identified"
     return (
@@ -199,7 +158,8 @@ def _notice(notice: Notice, traits: Mapping[str, str]) -> str:
     )
 
 
-def _unlikely(column: str, trait: str, rows: int, first_lines: Sequence[int]) -> str:
+def unlikely(column: str, trait: str, rows: int, first_lines: Sequence[int]) -> str:
+    """Return the words for a column most of whose first cells do not fit its trait."""
     name = printable(column)
     return (
         f"{name} is read as {trait}, but most of its first cells do not look like it: see {_rows(rows, first_lines)}. "
@@ -237,7 +197,7 @@ def show_lines(row: Row[Any], part: ReportPart, first: Sequence[Sequence[str]], 
     kept = "all of them" if count <= MAX_REPORTED else f"the first {MAX_REPORTED:,}"
     if first:
         say(f"{part.name.capitalize()}:")
-        _print_table(HEADER, first)
+        print_table(HEADER, first)
     if path is not None:
         say(f"{count:,} {part.name}, {kept}: {path}" if count else f"No {part.name}: {path} has only its header")
     elif count > len(first):
@@ -245,21 +205,6 @@ def show_lines(row: Row[Any], part: ReportPart, first: Sequence[Sequence[str]], 
         say(f"{len(first)} of {count:,} {part.name}; {kept}: {again}")
 
 
-def applied_rows(row: Row[Any]) -> int:
-    """Return the number of rows by which a profile was created, updated or merged."""
-    applied: int = row.created + row.updated + row.merged
-    return applied
-
-
 def _were(count: int, noun: str, is_dry_run: bool) -> str:
     one, many = ("would be", "would be") if is_dry_run else ("was", "were")
     return f"{count:,} {noun} {one}" if count == 1 else f"{count:,} {noun}s {many}"
-
-
-def _print_table(header: Sequence[str], rows: Iterable[Sequence[str]], *, justify: Any = "left") -> None:
-    table = Table(box=None, pad_edge=False)
-    for name in header:
-        table.add_column(name, justify=justify, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    _console.print(table)

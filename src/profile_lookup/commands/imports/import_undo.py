@@ -18,13 +18,8 @@ from profile_lookup.commands.imports.import_report import say, show_undo, watchi
 from profile_lookup.commands.imports.import_run import fetch_import
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import ImportEnded
-from profile_lookup.imports.undo.requests import (
-    cancel_import,
-    cancelled_after,
-    enqueue_undo,
-    unfinished_undo,
-    wrote_nothing,
-)
+from profile_lookup.imports.progress import cancelled_after, wrote_nothing
+from profile_lookup.imports.undo.requests import cancel_import, enqueue_undo, unfinished_undo
 from profile_lookup.jobs.job_handlers import running_worker
 from profile_lookup.operations import queries
 from profile_lookup.operations.kinds import OperationKind

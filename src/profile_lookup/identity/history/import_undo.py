@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from uuid import UUID
 
 from profile_lookup.identity.history.creation import Creation
-from profile_lookup.identity.history.event import Event
+from profile_lookup.identity.history.event import Event, is_forgotten
 from profile_lookup.identity.history.event_log import creation_event
 from profile_lookup.identity.history.forgetting import identifiers_of
 from profile_lookup.identity.history.splitting import Part, Person, events_of_parts, parts_of, replay_since
@@ -25,6 +25,8 @@ HISTORY_ENDED = "the time is over for which history is kept"
 NOT_IDENTIFIED = "others have written to it since, and nothing but the import identifies it"
 WRITTEN_SINCE = "others have written to it since: what they wrote stays"
 HELD_BY_OTHERS = "a value that it had belongs to another profile by now"
+BLOCKED = "a value that it had is blocked by now"
+NOT_CONFIGURED = "a value that it had is of an identifier type that was removed since"
 
 
 class StaysAsItIs(Exception):
@@ -53,17 +55,17 @@ class PersonWithoutImport:
             if len(events) == 1 and (creation := _creation_of(part.profile, events[0])):
                 yield events[0], creation
 
-    def findings(self, *, is_withheld: bool) -> Iterator[tuple[Outcome, list[UUID], str | None]]:
+    def findings(self, missing: Sequence[str] = ()) -> Iterator[tuple[Outcome, list[UUID], str | None]]:
         """Yield what becomes of the person: each outcome with its profiles and, if there is one, the reason.
 
-        `is_withheld`: a value did not come back since somebody else has it.
+        `missing`: why values did not come back, if some did not.
         """
         if self.erased:
             yield "erased", sorted(self.erased), None
         if self.parts:
             is_left = any(part.is_new for part in self.parts)
             outcome: Outcome = "split" if len(self.parts) > 1 else "left" if is_left else "restored"
-            reasons = [WRITTEN_SINCE] * self.is_written_since + [HELD_BY_OTHERS] * is_withheld
+            reasons = [WRITTEN_SINCE] * self.is_written_since + [*missing]
             yield outcome, [part.profile.id for part in self.parts], "; ".join(reasons) or None
 
 
@@ -118,6 +120,15 @@ def identifiers_of_undo(person: Person, undone: UndoneImport) -> set[NormalizedI
     """Return the identifiers that a part can get when the import is undone, and that the person does not have."""
     since = person.events[_first_place(person.events, undone) :]
     return {each for event in since for each in identifiers_of(event)} - person.profile.identifiers.keys()
+
+
+def lost_identifiers(person: Person, undone: UndoneImport) -> set[NormalizedIdentifier]:
+    """Return the identifiers that profiles of the person had lost by the import."""
+    lost: set[NormalizedIdentifier] = set()
+    for event in filter(undone.wrote, person.events):
+        lost.update(event.before.lost)
+        lost.update(each for each in event.evicted if any(each in profile.identifiers for profile in event.absorbed))
+    return {each for each in lost if not is_forgotten(each)}
 
 
 def first_event(person: Person, undone: UndoneImport) -> Event | None:

@@ -5,10 +5,14 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from profile_lookup.identity.history.import_undo import (
+    BLOCKED,
+    HELD_BY_OTHERS,
+    NOT_CONFIGURED,
     PersonWithoutImport,
     StaysAsItIs,
     UndoneImport,
     identifiers_of_undo,
+    lost_identifiers,
     without_import,
 )
 from profile_lookup.identity.history.splitting import Person
@@ -21,12 +25,14 @@ from profile_lookup.identity.rules import IdentityResolutionSettings
 class Undone:
     """A person, and what is left of it; or the reason why it stays as it is.
 
-    `withheld`: values that it had, and that somebody else has now.
+    - `withheld`: values that it had, and that somebody else has now
+    - `missing`: why values that it had did not come back, if some did not
     """
 
     person: Person
     left: PersonWithoutImport | str
     withheld: frozenset[NormalizedIdentifier]
+    missing: tuple[str, ...] = ()
 
     def holds(self, identifier: NormalizedIdentifier) -> bool:
         if isinstance(self.left, str):
@@ -54,9 +60,21 @@ class ImportUndo:
         while waiting := [each for each in waiting if _free(undone, holders, each)]:
             for each in waiting:
                 undone[each] = self._undone(people[each], undone[each].withheld - _free(undone, holders, each))
-        return {each: replace(done, withheld=self._missing(done)) for each, done in undone.items()}
+        return {each: self._explained(done) for each, done in undone.items()}
 
-    def _missing(self, undone: Undone) -> frozenset[NormalizedIdentifier]:
+    def _explained(self, undone: Undone) -> Undone:
+        """Return what is left of a person, and why some of its values did not come back."""
+        withheld = self._would_return(undone)
+        lost = {each for each in lost_identifiers(undone.person, self.undone_import) if not undone.holds(each)}
+        reasons = {
+            HELD_BY_OTHERS: bool(withheld),
+            BLOCKED: any(map(self.is_blocked, lost)),
+            NOT_CONFIGURED: any(each.id_type not in self.settings.id_types for each in lost),
+        }
+        missing = tuple(reason for reason, applies in reasons.items() if applies)
+        return replace(undone, withheld=withheld, missing=missing)
+
+    def _would_return(self, undone: Undone) -> frozenset[NormalizedIdentifier]:
         """Return which of the withheld values would have come back. Only the import had given it the others."""
         if not undone.withheld:
             return undone.withheld

@@ -8,6 +8,7 @@ import phonenumbers
 from profile_lookup.errors import ValueRefused
 from profile_lookup.identity.values.invisible_characters import without_invisible
 from profile_lookup.identity.values.renumbering import renumbered
+from profile_lookup.identity.values.unchanged_numbers import is_unchanged_number
 
 # Python keeps 512 compiled patterns, and the metadata has 916 that matter here: a number without + took 215 µs, as most
 # patterns were compiled anew for each. All of them take half a megabyte.
@@ -142,6 +143,13 @@ def _international(digits: str, *, is_a_guess: bool) -> str:
     A + says that the country code is meant, and new number ranges must not lock customers out: *possible* is enough.
     Without a + the country code is our guess, so the number must be *valid*.
     """
+    if not is_a_guess and is_unchanged_number(digits):
+        return f"+{digits}"
+    return _parsed_international(digits, is_a_guess=is_a_guess)
+
+
+def _parsed_international(digits: str, *, is_a_guess: bool) -> str:
+    """Do what `_international` does, by libphonenumber alone."""
     number = _parse(digits)
     e164 = _e164(number)
     if successor := renumbered(number, e164):

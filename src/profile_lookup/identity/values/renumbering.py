@@ -120,10 +120,15 @@ _CHANGES = {
 }
 
 
+def may_be_renumbered(country_code: int, e164: str) -> bool:
+    """Return whether the number is as long as those of a plan that ended."""
+    return _FORMER_LENGTHS.get(country_code) == len(e164)
+
+
 def renumbered(number: PhoneNumber, e164: str) -> tuple[PhoneNumber, str] | None:
     """Return what the number became, also in E.164, or None if its plan is in force. `e164` is the number in E.164."""
     country_code = number.country_code or 0
-    if _FORMER_LENGTHS.get(country_code) != len(e164):
+    if not may_be_renumbered(country_code, e164):
         return None
     for pattern, change in _CHANGES[country_code]:
         if old := pattern.fullmatch(e164):

@@ -30,6 +30,11 @@ class GuessedHeader:
         is_known = len(self.mapping) > 1 or len(self.mapping) == len(self.header.columns)
         return self.identifies and is_known and all(map(looks_like_a_name, self.header.columns))
 
+    @property
+    def may_be_title(self) -> bool:
+        """Return whether it is a single word, as the title of a list may be: "Phone" above several columns."""
+        return sum(map(bool, self.header.columns)) <= 1
+
     def layout(self, text_format: TextFormat) -> Layout:
         """Return the layout of a file with this header."""
         delimiter, line, columns = self.header
@@ -45,12 +50,14 @@ def guessed_header(
 ) -> GuessedHeader:
     """Return the first line by which somebody is identified; there, the delimiter by which most columns are understood.
 
-    Below the first line it must be a header for certain. `named` holds the traits of columns; None leaves a column out.
+    Below the first line it must be a header for certain. A single word in the first line is a title if such a header
+    follows, unless `named` has it. `named` holds the traits of columns; None leaves a column out.
     """
     candidates = [_candidate(store, header, named) for header in headers]
     first_line = candidates[0].header.line
     usable = [each for each in candidates if each.identifies and (each.header.line == first_line or each.is_certain)]
-    line = usable[0].header.line if usable else first_line
+    headers_of_several = [each for each in usable if not each.may_be_title or {*named} & {*each.header.columns}]
+    line = (headers_of_several or usable)[0].header.line if usable else first_line
     return max(
         (each for each in usable or candidates if each.header.line == line),
         key=lambda each: (

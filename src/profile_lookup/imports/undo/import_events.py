@@ -9,6 +9,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.identity.history.creation import Actor
+from profile_lookup.identity.history.event_document import actor_document
 from profile_lookup.operations.job import Job
 
 
@@ -46,11 +48,20 @@ def _parameters(job: Job) -> dict[str, object]:
     return {
         "store_id": job.store_id,
         "import_id": job.input["import_id"],
+        "actor": actor_document(Actor("import", job.input["import_id"]))[0],
         "created_by": f"import {job.input['import_id']} ",
         "after": job.progress["after"],
         "until": job.input["until"],
     }
 
+
+_IS_BY_IMPORT = """
+    (
+        event.document #>> '{o,0}' = :actor
+        -- The form of documents until November 2026.
+        or (event.document #>> '{o,0}' = 'import' and event.document #>> '{o,1}' = :import_id)
+    )
+"""
 
 _CREATED = text("""
     select id, creation_number from profile
@@ -68,15 +79,15 @@ _LOCK_CREATED = text("""
     for no key update
 """)
 
-_CHANGED = text("""
+_CHANGED = text(f"""
     select number, profile_id from event
     where store_id = :store_id and number > :after and number <= :until
-        and document #>> '{o,0}' = 'import' and document #>> '{o,1}' = :import_id
+        and {_IS_BY_IMPORT}
     order by number
     limit :limit
-""")
+""")  # noqa: S608 -- made of the constant above
 
-_TOUCHED = text("""
+_TOUCHED = text(f"""
     select sought.id
     from unnest(cast(:profile_ids as uuid[])) as sought (id)
     where exists (
@@ -89,6 +100,6 @@ _TOUCHED = text("""
             and event.profile_id = any (
                 array(select a.id from alias a where a.store_id = :store_id and a.profile_id = sought.id) || sought.id
             )
-            and event.document #>> '{o,0}' = 'import' and event.document #>> '{o,1}' = :import_id
+            and {_IS_BY_IMPORT}
     )
-""")
+""")  # noqa: S608 -- made of the constant above

@@ -10,6 +10,7 @@ from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import operation
 from profile_lookup.errors import ImportEnded, ImportUnfinished
 from profile_lookup.imports import queries
+from profile_lookup.imports.progress import wrote_nothing
 from profile_lookup.operations.cancellation import cancel
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queue import enqueue
@@ -29,25 +30,6 @@ async def cancel_import(database: Database, store_id: UUID, import_id: UUID) -> 
         raise ImportEnded
     async with database.statements() as connection:
         return await queries.fetch(connection, store_id, import_id)
-
-
-def cancelled_after(row: Row[Any]) -> str:
-    """Return the words for how far a cancelled import, or dry run, was."""
-    what = "dry run" if row.kind == OperationKind.DRY_RUN_IMPORT else "import"
-    of_total = "" if row.rows_total is None else f" of {row.rows_total:,}"
-    return f"The {what} is cancelled after {rows_done(row):,}{of_total} rows"
-
-
-def rows_done(row: Row[Any]) -> int:
-    """Return how many rows of an import were applied or refused."""
-    done: int = row.created + row.updated + row.merged + row.refused
-    return done
-
-
-def wrote_nothing(row: Row[Any]) -> bool:
-    """Return whether the import was a dry run, or ended before its first row was applied."""
-    has_applied_none: bool = rows_done(row) == row.refused
-    return has_applied_none or row.kind == OperationKind.DRY_RUN_IMPORT
 
 
 async def enqueue_undo(connection: AsyncConnection, store_id: UUID, import_id: UUID, *, is_dry_run: bool) -> UUID:

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Response
 
 from profile_lookup.errors import ImportEnded, ImportUnfinished, RequestRefused
 from profile_lookup.imports.dependencies import IMPORT_ERRORS, BucketOfApp, ImportOfStore
-from profile_lookup.imports.undo.requests import cancel_import, cancelled_after, enqueue_undo
+from profile_lookup.imports.progress import cancelled_after
+from profile_lookup.imports.undo.requests import cancel_import, enqueue_undo
 from profile_lookup.imports.undo.wire import UndoBody
 from profile_lookup.operations.dependencies import QuotasOfApp, accepted, accepted_answer
 from profile_lookup.operations.quotas import refuse_beyond_queue_quota

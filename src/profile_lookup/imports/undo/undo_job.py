@@ -161,7 +161,7 @@ def _is_blocked(store: StoreRules, identifier: NormalizedIdentifier) -> bool:
 def _results_of(undone: Undone) -> list[UndoResult]:
     if isinstance(undone.left, str):
         return [UndoResult("left", [undone.person.profile.id], undone.left)]
-    return [UndoResult(*each) for each in undone.left.findings(is_withheld=bool(undone.withheld))]
+    return [UndoResult(*each) for each in undone.left.findings(undone.missing)]
 
 
 async def _save(connection: AsyncConnection, job: Job, last: int, results: Sequence[UndoResult]) -> None:
