@@ -32,6 +32,7 @@ from profile_lookup.database.pool import Database
 from profile_lookup.jobs.job_handlers import running_worker
 from profile_lookup.serving.processes import uvicorn_config
 from profile_lookup.settings import PREFIX, Settings, load_settings
+from tests.citus.distributed import CITUS_URL, distributed_copy, distributed_template
 from tests.contract.conforming import ConformingTransport
 from tests.identity.examples import ALL_EXAMPLES
 
@@ -129,10 +130,26 @@ def empty_database_url(server_url: str) -> Iterator[str]:
     yield from database_copy(server_url, "template1")
 
 
+@pytest.fixture(scope="session")
+def citus_template() -> Iterator[str]:
+    with distributed_template() as name:
+        yield name
+
+
 @pytest.fixture
-def database_url(server_url: str) -> Iterator[str]:
-    """The URL of a migrated database that only this test uses."""
-    yield from database_copy(server_url, TEMPLATE)
+def citus_url(citus_template: str) -> Iterator[str]:
+    """The URL of a database that is distributed over nodes of Citus, and that only this test uses."""
+    with distributed_copy(citus_template) as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a migrated database that only this test uses, or with `TEST_CITUS_URL` the one of `citus_url`."""
+    if CITUS_URL in os.environ:
+        yield request.getfixturevalue("citus_url")
+    else:
+        yield from database_copy(request.getfixturevalue("server_url"), TEMPLATE)
 
 
 @pytest.fixture

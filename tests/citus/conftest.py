@@ -1,39 +1,12 @@
-"""A database that is distributed over three nodes of Citus, for the tests that `TEST_CITUS_URL` allows to run."""
+"""Connections to the nodes of Citus."""
 
-import asyncio
-import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 
 import asyncpg
 import pytest
 
-from profile_lookup.database import citus
-from profile_lookup.database.migrations import migrate
-from profile_lookup.database.pool import Database
-
-CITUS_URL = "TEST_CITUS_URL"
-NODES = "select nodename, nodeport from pg_dist_node where isactive order by groupid"
-
-
-@pytest.fixture(scope="session")
-def citus_url() -> str:
-    """The URL of a migrated and distributed database on the coordinator. It stays as it is after the run."""
-    if CITUS_URL not in os.environ:
-        pytest.skip(f"needs {CITUS_URL}: the URL of a database on a coordinator of Citus that has workers")
-    url = os.environ[CITUS_URL]
-    migrate(url)
-    asyncio.run(distribute(url))
-    return url
-
-
-async def distribute(url: str) -> list[str]:
-    database = Database(url, pool_size=1)
-    try:
-        async with database.statements() as connection:
-            return [step async for step in citus.distribute(connection)]
-    finally:
-        await database.close()
+from tests.citus.distributed import NODES
 
 
 @pytest.fixture

@@ -1,33 +1,19 @@
-"""On real nodes of Citus, the schema is distributed, nearly all statements run on one node, and all locks meet."""
+"""On real nodes of Citus, the schema is distributed, each node plans all statements, and all locks meet."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
-from profile_lookup.database.citus import CitusMissing, routable
-from tests.citus.conftest import distribute
+from profile_lookup.database.citus.distribution import CitusMissing
+from profile_lookup.database.citus.statements import for_citus
+from tests.citus.distributed import distribute
 from tests.database.statements import statements
 
-NOT_ON_CITUS = {
-    # They are of many stores, or compare rows with what is on other nodes.
-    "archives.writer._PROFILES",
-    "history.feed._LOOK",
-    "history.feed._BEGIN",
-    "jobs.history_end._STORES",
-    "lookup.queries.LOOKUPS",
-    # They write to several tables at once.
-    "history.split_rows._WRITE_ALIASES",
-    "ingest.large_profiles._COUNT",
-    "ingest.large_profiles._RECOUNT",
-    "ingest.writes._CREATE",
-    # They call `separations_of` for each row.
-    "history.split_rows._MARK_SEPARATED",
-    "imports.undo.undo_rows._MARK_SEPARATED",
-}
-"""The statements that Citus cannot plan: docs/decisions/0061-citus-by-store.md."""
+NOT_ON_CITUS = {"jobs.history_end._STORES", "lookup.queries.LOOKUPS"}
+"""The statements that the service does not run on Citus: they are of many stores."""
 
 NEED_OTHER_TABLES = ("imports.dry_runs.overlay.", "jobs.renormalized_values.", "testing.")
 IMPORTED = ("lookup.coalesced_statement.", "lookup.batch_lookup.")
@@ -39,15 +25,16 @@ PLANNED = {
 }
 
 LOCK = """
-    select * from lock_and_gather(
-        $1, 1, 1, cast($2 as bigint[]), '{email}', '{grace@example.com}', null, '{}', '{}', '{}'
+    select * from lock_profiles(
+        $1, 1, 1, cast(cast($2 as bigint[]) as text), '{email}', '{grace@example.com}', null, '{}', '{}', '{}'
     )
 """
 WAITING = "select result from run_command_on_all_nodes($$ select count(*) from pg_locks where not granted $$)"
 
 
 @pytest.fixture
-async def store_id(nodes: Sequence[asyncpg.Connection]) -> UUID:
+async def store_id(nodes: Sequence[asyncpg.Connection]) -> AsyncIterator[UUID]:
+    """A store that has no settings, and so would break the other tests if it stayed."""
     store_id, account_id = uuid4(), uuid4()
     await nodes[0].execute(
         "insert into account (id, sid, name, created_at) values ($1, $2, 'citus', now())", account_id, str(account_id)
@@ -60,21 +47,24 @@ async def store_id(nodes: Sequence[asyncpg.Connection]) -> UUID:
         account_id,
         store_id,
     )
-    return store_id
+    yield store_id
+    await nodes[0].execute("delete from store where id = $1", store_id)
 
 
-def test_a_database_without_the_extension_is_refused(database_url: str) -> None:
+def test_a_database_without_the_extension_is_refused(empty_database_url: str) -> None:
     with pytest.raises(CitusMissing, match="create extension citus"):
-        asyncio.run(distribute(database_url))
+        asyncio.run(distribute(empty_database_url))
 
 
 def test_distributing_again_distributes_nothing(citus_url: str) -> None:
-    assert asyncio.run(distribute(citus_url)) == ["The locks of writes are taken on the node of their store."]
+    assert asyncio.run(distribute(citus_url)) == [
+        "The locks of a store are taken on its node, and its writes run there."
+    ]
 
 
-async def test_every_node_plans_all_statements_but_those_that_are_known(nodes: Sequence[asyncpg.Connection]) -> None:
+async def test_every_node_plans_all_statements_of_one_store(nodes: Sequence[asyncpg.Connection]) -> None:
     for node in nodes:
-        refused = {name for name, text in PLANNED.items() if not await is_planned(node, routable(text))}
+        refused = {name for name, text in PLANNED.items() if not await is_planned(node, for_citus(text))}
         assert refused == NOT_ON_CITUS
 
 

@@ -19,7 +19,8 @@ from sqlalchemy import TextClause
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
 import profile_lookup
-from profile_lookup.database.citus import DISTRIBUTED, routable
+from profile_lookup.database.citus.placement import DISTRIBUTED
+from profile_lookup.database.citus.statements import routable
 
 SOURCES = Path(profile_lookup.__file__).parent
 DIALECT = PGDialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
@@ -65,6 +66,15 @@ def builders_without_store() -> list[str]:
                 missing = [table for table in tables if (table, "store_id") not in columns]
                 found += [f"{path.relative_to(SOURCES)}:{function.name}: {table}" for table in missing]
     return found
+
+
+def modules_with_functions() -> set[str]:
+    """Return the modules that make statements by `in_store` or `run_in_store`."""
+    return {
+        ".".join(path.relative_to(SOURCES).with_suffix("").parts)
+        for path in SOURCES.rglob("*.py")
+        if "import in_store" in (source := path.read_text()) or "import run_in_store" in source
+    }
 
 
 def _columns_in(function: ast.AST) -> Iterator[tuple[str, str]]:

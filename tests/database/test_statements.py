@@ -2,10 +2,12 @@
 
 import pytest
 
-from profile_lookup.database.citus import DISTRIBUTED, LOCAL, REFERENCE
+from profile_lookup.commands.distribute import STATEMENTS_OF
+from profile_lookup.database.citus.placement import DISTRIBUTED, LOCAL, REFERENCE
 from profile_lookup.database.tables import metadata
 from tests.database.statements import (
     builders_without_store,
+    modules_with_functions,
     statements,
     statements_of_functions,
     texts_within_functions,
@@ -14,7 +16,8 @@ from tests.database.statements import (
 
 STATEMENTS = {**statements(), **statements_of_functions()}
 NOT_ON_CITUS = {
-    "database/citus.py",  # distributes the tables
+    "database/citus/distribution.py",  # distributes the tables
+    "database/citus/statements.py",  # makes the statements of other modules
     "database/migrations.py",  # reads the version alone
     "imports/dry_runs/overlay.py",  # creates temporary tables
     "testing/snapshot.py",  # resets the database of a server for tests
@@ -32,6 +35,10 @@ def test_all_statements_are_found() -> None:
     assert len(touching) > 80
     assert any(where.startswith("identity_locks.sql") for where in touching)
     assert "profile_lookup.lookup.queries.LOOKUP" in touching
+
+
+def test_the_command_that_makes_functions_knows_all_modules_that_have_some() -> None:
+    assert modules_with_functions() == set(STATEMENTS_OF)
 
 
 def test_functions_that_build_statements_name_the_store() -> None:

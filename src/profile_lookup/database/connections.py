@@ -75,16 +75,35 @@ _ROLLED_BACK_STATES = ("57014",)
 """With these, the server says that a COMMIT did not happen; the last one is `query_canceled`."""
 
 
-async def connect(database_url: str, limits: TimeLimits = REQUEST_LIMITS) -> asyncpg.Connection:
+class ServiceConnection(asyncpg.Connection):
+    """A connection of this service. `is_distributed` says whether its database is distributed over nodes of Citus."""
+
+    is_distributed = False
+
+
+async def connect(database_url: str, limits: TimeLimits = REQUEST_LIMITS) -> ServiceConnection:
     """Return a connection. `database_url` is a URL as libpq accepts it, `postgresql://…`, and may name several hosts.
 
     Each host has `CONNECT_TIMEOUT` for itself. Raises `Unavailable` if no server answers or all refuse us.
     """
     urls = url_of_each_host(database_url)
     try:
-        return await _first_connection(urls, limits, _session_attributes(database_url, urls))
+        connection = await _first_connection(urls, limits, _session_attributes(database_url, urls))
+        await _notice_citus(connection)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
         raise Unavailable from error
+    return connection
+
+
+async def _notice_citus(connection: ServiceConnection) -> None:
+    """Find out whether the database is distributed, as `profile-lookup distribute` does it."""
+    connection.is_distributed = bool(await connection.fetchval(_IS_DISTRIBUTED))
+    if connection.is_distributed:
+        # Citus finds the node of a store by a parameter, which a generic plan does not know.
+        await connection.execute("set plan_cache_mode = auto")
+
+
+_IS_DISTRIBUTED = "select exists (select from pg_proc where proname = 'merge_profiles')"
 
 
 def _session_attributes(database_url: str, urls: Sequence[str]) -> SessionAttribute | None:
@@ -98,13 +117,13 @@ def _session_attributes(database_url: str, urls: Sequence[str]) -> SessionAttrib
 
 async def _first_connection(
     urls: Sequence[str], limits: TimeLimits, session_attributes: SessionAttribute | None
-) -> asyncpg.Connection:
+) -> ServiceConnection:
     """Connect to the hosts, each a little after the one before, and return the first connection that succeeds.
 
     So a silent host delays the next one by `HEAD_START` only. Raises the error of the host that failed last.
     """
     waiting = list(urls)
-    under_way: set[asyncio.Task[asyncpg.Connection]] = set()
+    under_way: set[asyncio.Task[ServiceConnection]] = set()
     try:
         while True:
             if waiting:
@@ -124,16 +143,17 @@ async def _first_connection(
             task.add_done_callback(_close)
 
 
-def _close(attempt: "asyncio.Task[asyncpg.Connection]") -> None:
+def _close(attempt: "asyncio.Task[ServiceConnection]") -> None:
     """Close the connection to a host that answered when another one had been chosen."""
     if not attempt.cancelled() and attempt.exception() is None:
         attempt.result().terminate()
 
 
-async def _connect_to(url: str, limits: TimeLimits, session_attributes: SessionAttribute | None) -> asyncpg.Connection:
+async def _connect_to(url: str, limits: TimeLimits, session_attributes: SessionAttribute | None) -> ServiceConnection:
     connection = await asyncpg.connect(
         url,
         timeout=CONNECT_TIMEOUT,
+        connection_class=ServiceConnection,
         command_timeout=limits.command,
         server_settings=_SERVER_SETTINGS | _timeouts(limits),
         target_session_attrs=session_attributes,

@@ -8,13 +8,18 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials
+from profile_lookup.database.citus.statements import run_in_store
 from profile_lookup.database.fuzzy_key import fuzzy_key
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.lookup.queries import MAX_PROFILES, lookups_of_one_caller, may_look_up, similarity_threshold
 from profile_lookup.stores.rules_cache import StoreRules
 
-LOOKUP_BATCH = lookups_of_one_caller(
-    "left join unnest($4::text[], $5::text[]) with ordinality as sought (id_type, value, position) on true"
+LOOKUP_BATCH = run_in_store(
+    "lookup_batch",
+    lookups_of_one_caller(
+        "left join unnest($4::text[], $5::text[]) with ordinality as sought (id_type, value, position) on true"
+    ),
+    store=3,
 )
 """Looks up any number of identifiers. If there are none, one row returns the revision. See `lookups_of_one_caller`."""
 

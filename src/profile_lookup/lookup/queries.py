@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.accounts.verification import MAY_LOOK_UP, MAY_USE_STORE, verified
+from profile_lookup.database.citus.statements import run_in_store
 from profile_lookup.database.fuzzy_key import fuzzy_key
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.stores.rules_cache import StoreRules
@@ -29,7 +30,9 @@ def may_look_up(sid: str, secret_sha256: str, store_id: str) -> str:
 
 # Values that many profiles share are in the order of `shared_by`, which is that of the profiles' IDs, and that of the
 # index. A unique value has one holder.
-LOOKUP = f"""
+LOOKUP = run_in_store(
+    "lookup",
+    f"""
     select
         store.revision,
         array(
@@ -44,7 +47,9 @@ LOOKUP = f"""
     from credential
     join store on store.account_id = credential.account_id
     where {may_look_up("$1", "$2", "$3")}
-"""  # noqa: S608 -- made of constants
+""",  # noqa: S608 -- made of constants
+    store=3,
+)
 """Returns the profiles that have an identifier, earliest first, and the revision; no row if the caller may not look up.
 
 $1 SID and $2 digest of the caller, $3 store, $4 type and $5 value of the identifier.
@@ -82,8 +87,12 @@ def lookups_of_one_caller(with_identifiers: str) -> str:
 """  # noqa: S608 -- made of constants
 
 
-LOOKUPS_OF_ONE_CALLER = lookups_of_one_caller(
-    "cross join unnest($4::text[], $5::text[]) with ordinality as sought (id_type, value, position)"
+LOOKUPS_OF_ONE_CALLER = run_in_store(
+    "lookups_of_one_caller",
+    lookups_of_one_caller(
+        "cross join unnest($4::text[], $5::text[]) with ordinality as sought (id_type, value, position)"
+    ),
+    store=3,
 )
 """Looks up at least one identifier. See `lookups_of_one_caller`."""
 

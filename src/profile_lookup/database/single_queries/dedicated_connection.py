@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from profile_lookup.database.connections import REQUEST_LIMITS, connect, translating_errors
+from profile_lookup.database.citus.statements import for_citus
+from profile_lookup.database.connections import REQUEST_LIMITS, ServiceConnection, connect, translating_errors
 from profile_lookup.database.single_queries.direct_statement import DecodeRow, Exchange, Settle
 from profile_lookup.errors import Unavailable
 
@@ -43,7 +44,7 @@ class DedicatedConnection:
     def __init__(self, database_url: str) -> None:
         self._database_url = database_url
         self._loop = asyncio.get_running_loop()
-        self._connection: asyncpg.Connection | None = None
+        self._connection: ServiceConnection | None = None
         self._prepared: dict[str, PreparedStatement] = {}
         self._names: dict[str, bytes] = {}
         """The names of the prepared statements."""
@@ -112,12 +113,12 @@ class DedicatedConnection:
         if self._connection is not None:
             try:
                 async with asyncio.timeout(SILENCE):
-                    return await self._connection.prepare(statement)
+                    return await _prepared(self._connection, statement)
             except _CONNECTION_ERRORS:
                 self._drop()
         self._connection = await connect(self._database_url, _LIMITS)
         self._exchange = Exchange(self._connection)
-        return await self._connection.prepare(statement)
+        return await _prepared(self._connection, statement)
 
     async def close(self) -> None:
         """Close the connection. A query under way is not run again."""
@@ -159,3 +160,7 @@ class DedicatedConnection:
             connection.terminate()
         if exchange is not None:
             exchange.abandon()
+
+
+async def _prepared(connection: ServiceConnection, statement: str) -> "PreparedStatement":
+    return await connection.prepare(for_citus(statement) if connection.is_distributed else statement)

@@ -1,54 +1,16 @@
 """How the schema is distributed over the nodes of Citus, by store: see docs/scaling.md."""
 
-import re
 from collections.abc import AsyncIterator
 from importlib.resources import files
 
+import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.database.citus.functions import create_functions
+from profile_lookup.database.citus.placement import DISTRIBUTED, LOCAL, REFERENCE
+from profile_lookup.database.citus.statements import routable
 from profile_lookup.errors import OperatorError
-
-REFERENCE = ("account", "credential", "store", "trait_group", "signing_key", "alembic_version")
-"""Tables that each node has a copy of. A change of one is made on all nodes."""
-
-DISTRIBUTED = (
-    "profile",
-    "alias",
-    "identifier",
-    "event",
-    "separation",
-    "suspect",
-    "history_end",
-    "event_feed",
-    "event_batch",
-)
-"""Tables of which each node has the rows of some stores. The rows of a store are together on one node."""
-
-LOCAL = (
-    "operation",
-    "operation_turn",
-    "operation_item",
-    "operation_piece",
-    "preview_form",
-    "preview_result",
-    "undo_result",
-    "split_part",
-    "profile_import",
-    "import_refusals",
-)
-"""Tables that the coordinator has alone: the queue of operations, and imports."""
-
-_IS_THE_STORE = re.compile(r"store_id is not distinct from", re.IGNORECASE)
-
-
-def routable(statement: str) -> str:
-    """Return the statement as Citus must get it, so that it runs on the node of its store.
-
-    PostgreSQL does not use an index for `is not distinct from`, and so the statements compare stores like that where no
-    index must be searched by the store alone. Citus looks for an equality to find the node.
-    """
-    return _IS_THE_STORE.sub("store_id =", statement)
 
 
 async def distribute(connection: AsyncConnection) -> AsyncIterator[str]:
@@ -77,19 +39,19 @@ async def distribute(connection: AsyncConnection) -> AsyncIterator[str]:
             await connection.execute(_KEEP_LOCAL, {"name": table})
         if table not in placed:
             yield f"{table} stays on the coordinator."
-    await _delegate_locks(connection)
-    yield "The locks of writes are taken on the node of their store."
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(driver, asyncpg.Connection)
+    await _copy_functions(driver)
+    await create_functions(driver)
+    yield "The locks of a store are taken on its node, and its writes run there."
 
 
-async def _delegate_locks(connection: AsyncConnection) -> None:
-    """Let each call of `lock_and_gather` run on the node of its store, where all calls meet the same locks."""
+async def _copy_functions(driver: asyncpg.Connection) -> None:
+    """Let each node have the functions that the statements call."""
     functions = (files("profile_lookup.database") / "identity_locks.sql").read_text()
-    driver = await connection.get_raw_connection()
-    assert driver.driver_connection is not None
-    await driver.driver_connection.execute(routable(functions).replace("create function", "create or replace function"))
-    for signature in _CALLED_BY_LOCKS:
-        await connection.execute(_COPY_FUNCTION, {"signature": signature})
-    await connection.execute(_DELEGATE, {"signature": _LOCK_AND_GATHER})
+    await driver.execute(routable(functions).replace("create function", "create or replace function"))
+    for signature in _CALLED_BY_STATEMENTS:
+        await driver.execute(_COPY_FUNCTION, signature)
 
 
 class CitusMissing(OperatorError):
@@ -107,8 +69,8 @@ _SETTINGS = (
     "citus.enable_unsafe_triggers = on",
 )
 
-_LOCK_AND_GATHER = "lock_and_gather(uuid, bigint, bigint, bigint[], text[], text[], uuid, text[], text[], integer[])"
-_CALLED_BY_LOCKS = (
+_CALLED_BY_STATEMENTS = (
+    "lock_and_gather(uuid, bigint, bigint, bigint[], text[], text[], uuid, text[], text[], integer[])",
     "deciding_holders(uuid, text[], text[], uuid, text[], text[], integer[])",
     "take_turn(integer)",
     "separations_of(uuid, uuid)",
@@ -122,9 +84,4 @@ _DISTRIBUTE_BESIDE = text("""
     select create_distributed_table(cast(cast(:name as text) as regclass), 'store_id', colocate_with => :beside)
 """)
 _KEEP_LOCAL = text("select citus_add_local_table_to_metadata(cast(cast(:name as text) as regclass))")
-_COPY_FUNCTION = text("select create_distributed_function(cast(cast(:signature as text) as regprocedure))")
-_DELEGATE = text("""
-    select create_distributed_function(
-        cast(cast(:signature as text) as regprocedure), 'in_store', colocate_with => 'profile', force_delegation => true
-    )
-""")
+_COPY_FUNCTION = "select create_distributed_function(cast(cast($1 as text) as regprocedure))"
