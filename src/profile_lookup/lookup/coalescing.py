@@ -9,7 +9,7 @@ creates.
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from profile_lookup.database.single_queries.dedicated_connection import Dedicate
 from profile_lookup.errors import Unavailable
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.lookup.coalesced_statement import Caller, CoalescedStatement, Found, decoded_row
+from profile_lookup.lookup.waiting_lookup import IsGone, Settle, WaitingLookup
 
 CONNECTIONS = 2  # one in use, and one to take over when it is slow
 SLOW = 0.005  # seconds; when a statement takes longer, another may be run beside it
@@ -27,30 +28,7 @@ MAX_WAITING = 2048
 """Some tenths of a second of work. If so many wait, the database has stopped answering, and others are refused."""
 DEADLINE = 5.0  # seconds, from the lookup's arrival to its answer
 
-IsGone = Callable[[], bool]
-"""Returns whether the client of a request has gone."""
-
-
-Settle = Callable[[Found | Exception | None], None]
-"""Takes the outcome of a lookup: None if the caller may not look up, and the error if there is one."""
-
-
-class _Waiting:
-    """A lookup that waits for its statement, or for the answer to it."""
-
-    __slots__ = ("arrived_at", "caller", "identifier", "is_gone", "settle")
-
-    def __init__(
-        self, caller: Caller, identifier: NormalizedIdentifier, is_gone: IsGone, settle: Settle, arrived_at: float
-    ) -> None:
-        self.caller = caller
-        self.identifier = identifier
-        self.is_gone = is_gone
-        self.settle = settle
-        self.arrived_at = arrived_at
-
-
-_Batch = Sequence[_Waiting]
+_Batch = Sequence[WaitingLookup]
 
 _Rows = Sequence[Found | None]
 """What each lookup of a batch found: None if the caller may not look up."""
@@ -65,7 +43,7 @@ class Lookups:
         self._idle = self._connections.copy()
         self._under_way: dict[DedicatedConnection, float] = {}
         """The connections that run a statement, each with the time when it began."""
-        self._waiting: OrderedDict[int, deque[_Waiting]] = OrderedDict()
+        self._waiting: OrderedDict[int, deque[WaitingLookup]] = OrderedDict()
         """The lookups that wait, by the number of their store's ID."""
         self._waiting_count = 0
         self._busy_poll = busy_poll
@@ -87,7 +65,7 @@ class Lookups:
         """
         if self.is_full:
             raise Unavailable("too many lookups are waiting")
-        waiting = _Waiting(caller, identifier, is_gone, settle, self._loop.time())
+        waiting = WaitingLookup(caller, identifier, is_gone, settle, self._loop.time())
         store = caller[1].int
         of_store = self._waiting.get(store)
         if of_store is None:
@@ -167,7 +145,7 @@ class Lookups:
 
     def _run_batch(self, connection: DedicatedConnection) -> None:
         """Run one statement, without a task if it is prepared. When it ends, the next one is run if lookups wait."""
-        batch = self._next_batch()
+        batch = self._next_batch(is_of_one_caller=connection.is_for_one_store)
         if not batch:
             self._release_connection(connection)
             return
@@ -225,13 +203,18 @@ class Lookups:
         if self._waiting_count:
             self._timer = self._loop.call_later(SLOW, self._check_waiting)
 
-    def _next_batch(self) -> list[_Waiting]:
-        """Take lookups of each store in turn, so that a busy store does not delay the others."""
-        batch: list[_Waiting] = []
+    def _next_batch(self, *, is_of_one_caller: bool) -> list[WaitingLookup]:
+        """Take lookups of each store in turn, so that a busy store does not delay the others.
+
+        `is_of_one_caller`: take only those that have the same caller as the first, who uses one store.
+        """
+        batch: list[WaitingLookup] = []
         while self._waiting and len(batch) < MAX_TOGETHER:
             share = -(-(MAX_TOGETHER - len(batch)) // len(self._waiting))
             store, of_store = self._waiting.popitem(last=False)
             for _ in range(min(share, len(of_store))):
+                if is_of_one_caller and batch and of_store[0].caller != batch[0].caller:
+                    break
                 waiting = of_store.popleft()
                 self._waiting_count -= 1
                 if waiting.is_gone():
@@ -240,6 +223,8 @@ class Lookups:
                     batch.append(waiting)
             if of_store:
                 self._waiting[store] = of_store
+            if is_of_one_caller and batch:
+                break
         return batch
 
 

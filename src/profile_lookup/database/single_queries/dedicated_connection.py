@@ -54,6 +54,11 @@ class DedicatedConnection:
         self._timer: asyncio.Handle | None = None
         """One timer for all queries: setting a timer takes a tenth of the time that a quick query takes."""
 
+    @property
+    def is_for_one_store(self) -> bool:
+        """Whether each statement must be of one store: on Citus, and as long as nobody knows, since it is not open."""
+        return self._connection is None or self._connection.is_distributed
+
     async def fetch(self, statement: str, arguments: Sequence[object], time_left: float) -> list[asyncpg.Record]:
         """Run a query that changes nothing and return its rows.
 
