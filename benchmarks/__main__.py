@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> None:
 def _lookups(options: argparse.Namespace) -> None:
     selected = LookupOptions(
         options.size, options.kinds, options.keys, options.connections, options.peers, options.workers,
-        options.rounds, options.seconds,
+        options.rounds, options.seconds, options.standby,
     )  # fmt: skip
     load = Load(options.load)
     results = Results(asdict(selected), this_machine(load.name))
@@ -157,6 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     lookups.add_argument("--connections", type=list_of(count), default=CONNECTIONS, help="default: 1,8,32,128")
     lookups.add_argument("--workers", type=list_of(count), default=(1,), help="processes of each server: 1,2")
+    lookups.add_argument("--standby", action="store_true", help="also measure the product with a standby")
     batches = commands.add_parser("batches", help="measure batch lookups against single ones")
     batches.set_defaults(run=_batches)
     batches.add_argument("--size", type=size, default="1M", help="identifiers stored (default: 1M)")

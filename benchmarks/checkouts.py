@@ -5,7 +5,7 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -33,11 +33,15 @@ _WHERE = "import profile_lookup; print(profile_lookup.__file__)"
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """`root`: the checkout that has its source; `python`: an interpreter that has its dependencies."""
+    """`root`: the checkout that has its source; `python`: an interpreter that has its dependencies.
+
+    `settings`: those of its environment, beside the usual ones.
+    """
 
     name: str
     root: Path
     python: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def command(self, *arguments: str) -> Sequence[str]:
         return [str(self.python), "-m", "profile_lookup", *arguments]
@@ -45,7 +49,7 @@ class Product:
     @property
     def environment(self) -> Mapping[str, str]:
         """The path of the source, which takes precedence over what is installed."""
-        return {"PYTHONPATH": str(self.root / "src")}
+        return {"PYTHONPATH": str(self.root / "src"), **self.settings}
 
 
 def product_here(name: str) -> Product:

@@ -36,6 +36,7 @@ from profile_lookup.settings import PREFIX, Settings
 PRODUCT, ECHO, NAIVE, FASTIFY, FASTIFY_PARSING, PGBENCH = (
     "profile-lookup", "echo", "naive", "fastify", "fastify-libphonenumber", "pgbench",
 )  # fmt: skip
+WITH_STANDBY = "with a standby"  # the product, whose lookups go to a standby
 PEERS = (ECHO, NAIVE, FASTIFY, FASTIFY_PARSING, GO, RUST, PGBENCH)
 
 ANSWERS_CHECKED = 30

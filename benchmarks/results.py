@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import run
 
-from benchmarks.contenders import PEERS, PRODUCT
+from benchmarks.contenders import PEERS, PRODUCT, WITH_STANDBY
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Results:
     def contenders(self, section: Section) -> list[str]:
         """Return the measured contenders: the product, then its peers."""
         measured = {each.contender for each in self.measurements if _section_of(each) == section}
-        return [name for name in (PRODUCT, *PEERS) if name in measured]
+        return [name for name in (PRODUCT, *PEERS, WITH_STANDBY) if name in measured]
 
     def of(self, section: Section, connections: int, contender: str) -> list[Measurement]:
         """Return one measurement per round, in order."""

@@ -14,6 +14,7 @@ from benchmarks.pgbench import Pgbench
 from benchmarks.processes import cpu_seconds
 from benchmarks.progress import say
 from benchmarks.results import Measurement, Results
+from benchmarks.standby import primary_postgres, serving_with_standby
 from benchmarks.workload import REQUESTS, Keys, Workload
 from profile_lookup.database.embedded.roles import SUPERUSER
 
@@ -31,18 +32,21 @@ class LookupOptions:
     workers: tuple[int, ...]
     rounds: int
     seconds: float
+    with_standby: bool
 
 
 def measure_lookups(options: LookupOptions, load: Load, data: Path, results: Results) -> None:
     """Measure all contenders. Each result is added at once, so that it is kept even if a later measurement fails."""
     with ExitStack() as stack:
-        server = stack.enter_context(embedded_postgres(data))
+        server = stack.enter_context(primary_postgres(data) if options.with_standby else embedded_postgres(data))
         datasets = [ensure_dataset(server, size) for size in options.sizes]
         workloads = {
             (size.size, kind): Workload(size.population, kind, options.keys)
             for size, kind in itertools.product(datasets, options.kinds)
         }
         contenders = _start(stack, options, datasets, load)
+        if options.with_standby:
+            contenders += [stack.enter_context(serving_with_standby(server, data, each, load)) for each in datasets]
         postgres = postmaster(server.url_as(SUPERUSER))
         for contender, kind in itertools.product(contenders, options.kinds):
             workload = workloads[contender.dataset.size, kind]

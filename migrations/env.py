@@ -10,7 +10,7 @@ from alembic import context
 from sqlalchemy import Connection, text
 
 from profile_lookup.database.connections import COMMAND_LIMITS
-from profile_lookup.database.pool import create_engine
+from profile_lookup.database.engines import create_engine
 from profile_lookup.database.tables import metadata
 
 ADVISORY_LOCK = 0x70726F66696C65  # "profile"

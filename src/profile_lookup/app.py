@@ -56,6 +56,7 @@ from profile_lookup.web.errors import install_error_handlers
 from profile_lookup.web.hot_route import HotRoute, HotRoutesMiddleware
 from profile_lookup.web.middleware.allowed_hosts import AllowedHosts, AllowedHostsMiddleware
 from profile_lookup.web.middleware.load_limits import LoadLimitMiddleware
+from profile_lookup.web.middleware.lost_standbys import install_repeated_reads
 from profile_lookup.web.middleware.request_id import RequestIdMiddleware
 from profile_lookup.web.middleware.unread_body import UnreadBodyMiddleware
 from profile_lookup.web.openapi import describe
@@ -149,6 +150,7 @@ def create_app(settings: Settings, buckets_memory: str | None = None) -> FastAPI
     app.double = app.state.double = double
     install_error_handlers(app)
     install_redirects(app)
+    install_repeated_reads(app)
     routes_of_double = [] if double is None else _routes_of_double()
     # `include_router` would make each route again at the first request, and match each one twice.
     app.router.routes += [*_routes_of(FEATURES), *routes_of_double]
@@ -167,13 +169,13 @@ async def _running_services(settings: Settings, buckets_memory: str | None) -> A
     """Yield the services of this process, and close them at the end."""
     assert settings.database_url is not None
     database_url = settings.database_url.get_secret_value()
-    database = Database(database_url, pool_size=settings.pool_size)
+    database = Database(database_url, pool_size=settings.pool_size, standby_urls=settings.standby_urls)
     buckets = BucketTables(buckets_memory)
     rate_limits = RateLimits(settings, buckets.callers)
     last_use = LastUse(database)
     admissions = Admissions(database, rate_limits, last_use)
     busy_poll = BusyPoll(has_processor_to_spare=_processors() > settings.workers)
-    lookups = Lookups(database_url, busy_poll)
+    lookups = Lookups(database_url, busy_poll, database.standbys)
     group_ingest = GroupIngest(database, admissions)
     load_limits = LoadLimits(settings.pool_size)
     ending = asyncio.Event()

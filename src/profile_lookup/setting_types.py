@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr
 
 from profile_lookup.clock import EARLIEST, LATEST
-from profile_lookup.database.hosts import url_of_each_host
+from profile_lookup.database.hosts import url_of_each_host, urls_of_standbys
 
 MIN_TOKEN_LENGTH = 24
 
@@ -29,6 +29,14 @@ def _is_postgresql(url: SecretStr) -> SecretStr:
     if not is_postgresql:
         raise ValueError("expected postgresql://user:password@host:5432/database")
     return url
+
+
+def _are_standbys(urls: SecretStr) -> SecretStr:
+    for url in urls_of_standbys(urls.get_secret_value()):
+        _is_postgresql(SecretStr(url))
+        if len(url_of_each_host(url)) > 1:
+            raise ValueError("expected URLs that name one host each, separated by commas")
+    return urls
 
 
 def _needs_boto3(bucket: str) -> str:
@@ -74,6 +82,7 @@ def _is_time(time: str) -> str:
 
 
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_is_postgresql)]
+StandbyUrls = Annotated[SecretStr, AfterValidator(_are_standbys)]
 Bucket = Annotated[str, Field(min_length=1), AfterValidator(_needs_boto3)]
 BaseUrl = Annotated[
     str, Field(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$", max_length=400), AfterValidator(_without_final_slash)

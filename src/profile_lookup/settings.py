@@ -1,14 +1,14 @@
 """The settings of the service, which each command reads once from the environment."""
 
-import os
+from collections.abc import Sequence
 from pathlib import Path
-from tempfile import gettempdir
 from typing import Annotated, Any, Literal, Self
 
-from platformdirs import user_cache_path, user_data_path
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from profile_lookup.database.embedded.directories import default_cache_dir, default_data_dir
+from profile_lookup.database.hosts import urls_of_standbys
 from profile_lookup.errors import OperatorError
 from profile_lookup.limit_settings import LimitSettings
 from profile_lookup.setting_types import (
@@ -20,6 +20,7 @@ from profile_lookup.setting_types import (
     DatabaseUrl,
     Hosts,
     Networks,
+    StandbyUrls,
 )
 
 PREFIX = "PROFILE_LOOKUP_"
@@ -27,20 +28,6 @@ PREFIX = "PROFILE_LOOKUP_"
 
 class SettingsError(OperatorError):
     """A setting has a value that it cannot have; the message never shows the value."""
-
-
-def _default_data_dir() -> Path:
-    """Return a directory that the server can reach: if we are root, it runs as an unprivileged user."""
-    return Path("/var/lib/profile-lookup") if os.geteuid() == 0 else user_data_path("profile-lookup")
-
-
-def _default_cache_dir() -> Path:
-    """Return a directory as above. A user without a home directory, as in some containers, gets a temporary one."""
-    if os.geteuid() == 0:
-        return Path("/var/cache/profile-lookup")
-    path = user_cache_path("profile-lookup")
-    existing = next(parent for parent in (path, *path.parents) if parent.exists())
-    return path if os.access(existing, os.W_OK) else Path(gettempdir()) / f"profile-lookup-{os.geteuid()}"
 
 
 class Settings(LimitSettings):
@@ -57,10 +44,18 @@ class Settings(LimitSettings):
             "It may name several hosts, `host:5432,host:5432`, of which the primary is used. Unset: the embedded one."
         ),
     ] = None
+    read_database_urls: Annotated[
+        StandbyUrls | None,
+        Field(
+            description="Standbys of that database, separated by commas, which answer lookups and other reads of "
+            "profiles: `postgresql://user:password@standby1:5432/database,postgresql://…`. No answer is older than it "
+            "would be without them (`docs/scaling.md`)."
+        ),
+    ] = None
     data_dir: Annotated[
         Path,
         Field(
-            default_factory=_default_data_dir,
+            default_factory=default_data_dir,
             description="The directory of the embedded database and of the demo's credentials. "
             "Unset: `/var/lib/profile-lookup` for root, else the user's data directory.",
         ),
@@ -68,7 +63,7 @@ class Settings(LimitSettings):
     cache_dir: Annotated[
         Path,
         Field(
-            default_factory=_default_cache_dir,
+            default_factory=default_cache_dir,
             description="The directory of what `serve --ephemeral` keeps: a template of its databases, and each "
             "database while it is in use. Unset: `/var/cache/profile-lookup` for root, else in the user's cache.",
         ),
@@ -226,6 +221,10 @@ class Settings(LimitSettings):
     @property
     def upload_directory(self) -> Path:
         return self.upload_dir or self.data_dir / "uploads"
+
+    @property
+    def standby_urls(self) -> Sequence[str]:
+        return () if self.read_database_urls is None else urls_of_standbys(self.read_database_urls.get_secret_value())
 
     def with_database_url(self, url: str) -> Self:
         """Return these settings with this database."""

@@ -1,6 +1,7 @@
 """A change of the settings is applied to all stored data or to none."""
 
 import asyncio
+import json
 from typing import Any
 
 import httpx
@@ -9,12 +10,15 @@ from sqlalchemy import text
 
 from profile_lookup.app import create_app
 from profile_lookup.database.pool import Database
+from profile_lookup.identity.history.creation import Actor
+from profile_lookup.identity.history.event_document import actor_document
 from profile_lookup.settings import Settings
 from profile_lookup.stores.rules_lock import store_key
 from profile_lookup.web import ids
-from tests.conftest import BASE_URL, app_with_worker, change_settings, finished, look_up, make_profile
+from tests.conftest import BASE_URL, change_settings, finished, look_up, make_profile
 from tests.contract.conforming import ConformingTransport
 from tests.database.contents import contents, stored_events
+from tests.running_service import app_with_worker
 
 
 @pytest.fixture
@@ -54,7 +58,8 @@ async def test_each_change_that_is_in_force_is_an_event(
     assert (await change_settings(client, store_id, chat={"normalization": "phone"}))["status"] == "FAILED"
     assert await _settings_events(database) == []
     assert (await change_settings(client, store_id, chat={"normalization": "none"}))["status"] == "COMPLETED"
-    assert await _settings_events(database) == [(None, f'["account", "{account[0]}"]')]
+    by_account = json.dumps(actor_document(Actor("account", account[0])))
+    assert await _settings_events(database) == [(None, by_account)]
 
 
 async def test_stored_values_are_renormalized(client: httpx.AsyncClient, store_id: str) -> None:

@@ -1,5 +1,6 @@
 """Stores whose values were made by an earlier version, and the operation that normalizes them anew."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from profile_lookup.jobs.job_handlers import HANDLERS
 from profile_lookup.jobs.normalization_drift import queue_renormalizations
 from profile_lookup.operations.job_worker import run_until_idle
 from profile_lookup.web import ids
+from tests.conftest import PATIENCE
 
 
 async def insert_former(
@@ -73,8 +75,17 @@ async def set_versions(
 
 
 async def renormalize(database: Database) -> None:
+    """Normalize all stores anew, and return when that has ended; a worker of the application may do some of it."""
     await queue_renormalizations(database)
-    await run_until_idle(database, HANDLERS)
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            await run_until_idle(database, HANDLERS)
+            async with database.statements() as connection:
+                if not await connection.scalar(
+                    text("select exists (select from operation where status in ('PENDING', 'RUNNING'))")
+                ):
+                    return
+            await asyncio.sleep(0.05)
 
 
 async def result_of_renormalization(client: httpx.AsyncClient, database: Database) -> dict[str, Any]:

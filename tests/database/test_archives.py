@@ -278,8 +278,9 @@ BROKEN: list[tuple[str, Callable[[list[Any]], object]]] = [
     ("line 2: events.0.(a name): ", _in_first(lambda person: person["events"][0].update({f"{SECRET} 7": 1}))),
     ("line 2: events.0.request.traits.0.name: ", _in_first(lambda person: person["events"][0]["request"]["traits"][0].update(name=""))),
     ("line 2: traits: expected only", _in_first(lambda person: person["events"][0]["request"]["traits"][0].update(name=SECRET))),
-    ("line 2: traits.Contact.chat: ", _in_first(lambda person: _merges(person)[0]["before"]["traits"][0].update(name="chat", value=[[SECRET]], writtenAt=person["createdAt"]))),
-    ("line 2: events.3.before.traits.0: ", _in_first(lambda person: _merges(person)[0]["before"]["traits"][0].update(value=SECRET))),
+    ("line 2: traits.Contact.chat: ", _in_first(lambda person: _chat_before_a_merge(person).update(value=[[SECRET]], writtenAt=person["createdAt"]))),
+    ("line 2: events.3.before.traits: Input should have each", _in_first(lambda person: _merges(person)[0]["before"]["traits"].append(_chat_before_a_merge(person)))),
+    ("line 2: events.3.before.traits.", _in_first(lambda person: _chat_before_a_merge(person).update(value=SECRET))),
     ("line 2: traits: expected only", _in_first(lambda person: _merges(person)[0]["absorbed"][0]["traits"][0].update(group=SECRET))),
     ("line 2: creationNumber: expected only", _in_first(lambda person: person.update(creationNumber=1, createdAt="2020-01-01T00:00:00Z"))),
     ("line 2: createdBy.id: ", _in_first(lambda person: person.update(createdBy={"type": "key", "id": f"{SECRET} 7"}))),
@@ -296,6 +297,11 @@ LAST = "mem_profile_7zzzzzzzzzzzzzzzzzzzzzzzzz"
 
 def _merges(person: Any) -> list[Any]:
     return [event for event in person["events"] if event["kind"] == "merged"]
+
+
+def _chat_before_a_merge(person: Any) -> Any:
+    (chat,) = (trait for trait in _merges(person)[0]["before"]["traits"] if trait["name"] == "chat")
+    return chat
 
 
 def _separation(profile_id: str) -> dict[str, Any]:

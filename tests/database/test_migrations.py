@@ -7,8 +7,9 @@ from importlib.resources import files
 import asyncpg
 from alembic import command
 
+from profile_lookup.database.engines import create_engine
 from profile_lookup.database.migrations import alembic_config, migrate
-from profile_lookup.database.pool import Database, create_engine
+from profile_lookup.database.pool import Database
 from profile_lookup.database.tables import metadata
 from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentityResolutionSettings
 from profile_lookup.stores.admission import rules_in_force
@@ -75,7 +76,7 @@ def test_functions_and_triggers_are_those_in_their_files(database_url: str, empt
     )
     triggers = """
         select string_agg(pg_get_triggerdef(oid), '' order by tgname) from pg_trigger
-        where tgname = 'operation_enters_queue' or tgname like 'identifier\\_%' and not tgisinternal
+        where tgname = 'operation_enters_queue' or tgname like 'identifier%' and not tgisinternal
     """
     names = (
         "lock_and_gather",
@@ -84,6 +85,7 @@ def test_functions_and_triggers_are_those_in_their_files(database_url: str, empt
         "take_turn",
         "make_turn",
         "count_names",
+        "count_updated_names",
     )
     for definition in (*[f"{functions}'{name}'" for name in names], triggers):
         assert _fetch_value(database_url, definition) == _fetch_value(empty_database_url, definition)

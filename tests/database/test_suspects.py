@@ -4,6 +4,7 @@ import random
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
@@ -90,6 +91,47 @@ async def test_after_any_writes_the_suspects_are_those_that_a_scan_finds(
     await _remove_some(database, store, chosen, outcomes)
     async with database.transaction() as connection:
         assert await _rows(connection, KEPT, store) == await _rows(connection, COUNTED_ANEW, store)
+
+
+_THREE_PEOPLE = """
+    with made as (
+        insert into profile (store_id, id, created_at)
+        select :store_id, gen_random_uuid(), now() from generate_series(1, 3)
+        returning store_id, id
+    )
+    insert into identifier (store_id, id_type, value, profile_id, shared_by, added_at)
+    select store_id, id_type, id_type || id, id, '', now() from made, unnest(array['chat', 'email']) as id_type
+"""
+
+_SET_NAMES = """
+    update identifier
+    set names = cast(changed.names as bigint[])
+    from (
+        select id_type, value, row_number() over (order by id_type, value) as place
+        from identifier where store_id = :store_id
+    ) row_of
+    join unnest(cast(:names as text[])) with ordinality as changed (names, place) using (place)
+    where identifier.store_id = :store_id and identifier.id_type = row_of.id_type and identifier.value = row_of.value
+"""
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(["{1,2,3}", "{1,2}", "{5,6}", "{2,3}", "{8,9}", None], id="names_are_added_and_replaced"),
+        pytest.param(["{1}", None, "{5,6}", None, "{4,5}", "{5}"], id="some_values_lose_names_and_others_get_some"),
+        pytest.param([None] * 6, id="all_names_are_deleted"),
+    ],
+)
+async def test_a_statement_that_changes_the_names_of_many_values_counts_them_all(
+    database: Database, names: list[str | None]
+) -> None:
+    store = await make_store(database, DEFAULT_SETTINGS)
+    async with database.transaction() as connection:
+        await connection.execute(text(_THREE_PEOPLE), {"store_id": store.id})
+        for each in (["{1,2}", "{1,2}", None, "{2,3}", None, None], names):
+            await connection.execute(text(_SET_NAMES), {"store_id": store.id, "names": each})
+            assert await _rows(connection, KEPT, store) == await _rows(connection, COUNTED_ANEW, store)
 
 
 _FILL = """

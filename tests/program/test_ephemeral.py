@@ -14,7 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conftest import PATIENCE, RUN_DIRECTORY
+from tests.conftest import PATIENCE
+from tests.databases import RUN_DIRECTORY
 from tests.program.conftest import command, environment
 
 STORES = "/v1/ControlPlane/Stores"

@@ -14,17 +14,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.commands.errors import CommandError
 from profile_lookup.database import migrations
-from profile_lookup.database.connections import REQUEST_LIMITS, TimeLimits
+from profile_lookup.database.connections import REQUEST_LIMITS, STEP_LIMITS, TimeLimits
 from profile_lookup.database.embedded.ephemeral import ephemeral_postgres
 from profile_lookup.database.embedded.keeper import kept_running
 from profile_lookup.database.embedded.server import EmbeddedPostgres
 from profile_lookup.database.pool import DEDICATED, Database
+from profile_lookup.database.session_settings import missing_settings
 from profile_lookup.errors import Unavailable
 from profile_lookup.jobs.job_handlers import CONNECTIONS as CONNECTIONS_OF_WORKER
 from profile_lookup.logs import configure_logging
 from profile_lookup.lookup.coalescing import CONNECTIONS as CONNECTIONS_OF_LOOKUPS
 from profile_lookup.overload import LOOKUP_BATCHES_AT_ONCE
-from profile_lookup.settings import Settings, load_settings
+from profile_lookup.settings import PREFIX, Settings, load_settings
 
 T = TypeVar("T")
 
@@ -87,6 +88,20 @@ async def open_database(settings: Settings, *, limits: TimeLimits = REQUEST_LIMI
         yield database
     finally:
         await database.close()
+
+
+async def verify_session_settings(settings: Settings, limits: TimeLimits) -> None:
+    """Raise a `CommandError` if the database's connections do not have the settings that the code relies on."""
+    assert settings.database_url is not None
+    with _explaining_database_errors():
+        missing = await missing_settings(settings.database_url.get_secret_value(), limits)
+    if missing and limits is STEP_LIMITS:
+        raise CommandError(
+            "The process that works on operations must connect to PostgreSQL itself, not through PgBouncer: run "
+            f"`profile-lookup worker` with such a URL, and serve with {PREFIX}RUN_OPERATIONS=false"
+        )
+    if missing:
+        raise CommandError(f"PgBouncer ignores settings that the service needs. Run: {'; '.join(missing)}")
 
 
 async def warn_of_too_many_connections(database: Database, settings: Settings) -> None:

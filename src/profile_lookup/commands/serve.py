@@ -19,10 +19,12 @@ from profile_lookup.commands.database import (
     ephemeral_database,
     open_database,
     running_database,
+    verify_session_settings,
     warn_of_too_many_connections,
 )
 from profile_lookup.commands.demo import Demo, ensure_demo, revoke_known_secrets
 from profile_lookup.commands.errors import CommandError
+from profile_lookup.database.connections import REQUEST_LIMITS, STEP_LIMITS
 from profile_lookup.database.pool import Database
 from profile_lookup.files import write_private
 from profile_lookup.garbage_collection import collector_paused
@@ -155,6 +157,9 @@ def _address_for_clients(settings: Settings) -> str:
 
 
 async def _ensure_start_data(settings: Settings, *, with_demo: bool) -> Demo | None:
+    await verify_session_settings(settings, REQUEST_LIMITS)
+    if settings.run_operations:
+        await verify_session_settings(settings, STEP_LIMITS)
     async with open_database(settings) as database:
         await warn_of_too_many_connections(database, settings)
         await _ensure_bootstrap_account(database, settings)

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 import uvloop
 
-from profile_lookup.commands.database import configure, open_database, running_database
+from profile_lookup.commands.database import configure, open_database, running_database, verify_session_settings
+from profile_lookup.database.connections import STEP_LIMITS
 from profile_lookup.garbage_collection import collect_seldom
 from profile_lookup.jobs.job_handlers import running_worker
 from profile_lookup.serving.supervised import end_with_service
@@ -31,6 +32,7 @@ async def _work(settings: Settings) -> None:
     has_to_end = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, has_to_end.set)
+    await verify_session_settings(settings, STEP_LIMITS)
     async with open_database(settings):
         pass  # now we know that its schema is this version's
     collect_seldom()

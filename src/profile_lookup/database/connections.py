@@ -155,11 +155,16 @@ async def _connect_to(url: str, limits: TimeLimits, session_attributes: SessionA
         timeout=CONNECT_TIMEOUT,
         connection_class=ServiceConnection,
         command_timeout=limits.command,
-        server_settings=_SERVER_SETTINGS | _timeouts(limits),
+        server_settings=server_settings(limits),
         target_session_attrs=session_attributes,
     )
     _keep_alive(connection)
     return connection
+
+
+def server_settings(limits: TimeLimits) -> dict[str, str]:
+    """Return PostgreSQL's settings that a connection with these limits names when it is opened."""
+    return _SERVER_SETTINGS | _timeouts(limits)
 
 
 def _timeouts(limits: TimeLimits) -> dict[str, str]:

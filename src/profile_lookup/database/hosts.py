@@ -1,6 +1,9 @@
 """The hosts that a database's URL names. It may name several, of which the service uses the one that accepts writes."""
 
+import re
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+_COMMA_BEFORE_URL = re.compile(r",\s*(?=[a-z]+://)")
 
 
 def url_of_each_host(database_url: str) -> list[str]:
@@ -21,6 +24,11 @@ def url_of_each_host(database_url: str) -> list[str]:
         _without_empty(database_url.partition("?")[0], {**query, "host": host, "port": port})
         for host, port in zip(hosts, ports * len(hosts) if len(ports) == 1 else ports, strict=True)
     ]
+
+
+def urls_of_standbys(urls: str) -> list[str]:
+    """Return the URLs in a list that commas separate. A comma may also stand between the hosts of one URL."""
+    return [url.strip() for url in _COMMA_BEFORE_URL.split(urls)]
 
 
 def names_session_attributes(database_url: str) -> bool:

@@ -1,135 +1,54 @@
 """The connection pool, and the ways to use it: a transaction, a snapshot, or single statements."""
 
 import asyncio
-import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
-from time import monotonic
+from typing import TypeVar
 
 import asyncpg
-from sqlalchemy import Connection, Engine, ExceptionContext, event, exc
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool, PoolProxiedConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from profile_lookup.database.backend_watch import watched
-from profile_lookup.database.citus.statements import for_citus
 from profile_lookup.database.connections import (
     CONNECT_TIMEOUT,
     REQUEST_LIMITS,
     WATCHED_LIMITS,
     TimeLimits,
     committing,
-    connect,
-    is_unavailable,
     translating_errors,
 )
+from profile_lookup.database.engines import create_engine
 from profile_lookup.database.single_queries.dedicated_connection import DedicatedConnection
-from profile_lookup.errors import Unavailable
+from profile_lookup.database.standbys.standby_reads import Reader, StandbyReads
+from profile_lookup.database.standbys.standbys import Standbys
+from profile_lookup.errors import StandbyLost, Unavailable
+
+T = TypeVar("T")
 
 DEDICATED = 2  # connections beside the pool's, for single queries
 WATCHED = 4  # connections beside the pool's, opened only by those who use `watched_transaction`
 
 
-def create_engine(database_url: str, *, pool_size: int | None, limits: TimeLimits = REQUEST_LIMITS) -> AsyncEngine:
-    """Return an engine whose statements and commits raise `Unavailable` when PostgreSQL is unavailable.
-
-    If `pool_size` is None, each use opens its own connection.
-    """
-    pool = (
-        {"poolclass": NullPool}
-        if pool_size is None
-        else {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": CONNECT_TIMEOUT}
-    )
-    engine = create_async_engine(
-        "postgresql+asyncpg://",
-        async_creator=partial(connect, database_url, limits),
-        isolation_level="READ COMMITTED",
-        hide_parameters=True,  # parameters are personal data, which no exception text may contain
-        **pool,
-    )
-    event.listen(engine.sync_engine, "handle_error", _translate)
-    event.listen(engine.sync_engine, "checkout", _refuse_closed)
-    event.listen(engine.sync_engine, "connect", partial(_route, engine.sync_engine, limits))
-    silence = _Silence()
-    event.listen(engine.sync_engine, "connect", silence.connected)
-    event.listen(engine.sync_engine, "handle_error", silence.failed)
-    event.listen(engine.sync_engine, "close", silence.closing)
-    return engine
-
-
-def _translate(context: ExceptionContext) -> Unavailable | None:
-    """Return the error that SQLAlchemy raises instead, with the original one as its cause; None to raise that."""
-    error = context.sqlalchemy_exception or context.original_exception
-    if not isinstance(error, Exception):
-        return None  # a task that is cancelled loses its connection, too, and must see that it is cancelled
-    return Unavailable() if context.is_disconnect or is_unavailable(error) else None
-
-
-def _refuse_closed(connection: DBAPIConnection, _record: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
-    """Let the pool open a new connection if the server has closed this one while nobody used it."""
-    if connection.driver_connection.is_closed():
-        raise exc.DisconnectionError
-
-
-def _route(engine: Engine, limits: TimeLimits, connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
-    """Let all statements of the engine reach the node of their store if the database is distributed."""
-    if connection.driver_connection.is_distributed and not event.contains(engine, "before_cursor_execute", _routed):
-        event.listen(engine, "before_cursor_execute", _routed, retval=True)
-        event.listen(engine, "begin", partial(_limit_locks, limits))
-
-
-def _routed(
-    _connection: Connection, _cursor: object, statement: str, parameters: object, _context: object, _is_many: object
-) -> tuple[str, object]:
-    return for_citus(statement), parameters
-
-
-def _limit_locks(limits: TimeLimits, connection: Connection) -> None:
-    """Let the waits for locks end on the workers, too: Citus sends them what is set for a transaction alone."""
-    if connection.get_isolation_level() != "AUTOCOMMIT":
-        connection.exec_driver_sql("set local citus.propagate_set_commands = local")
-        connection.exec_driver_sql(f"set local lock_timeout = '{round(1000 * (limits.lock or 0))}ms'")
-
-
-class _Silence:
-    """Closes the connections of an engine at once if its server has fallen silent since they were opened.
-
-    SQLAlchemy closes each in order, which takes two seconds if the server is silent. If it is not, that is right: when
-    a task is cancelled, its statement must be cancelled in the server before the connection is closed.
-    """
-
-    def __init__(self) -> None:
-        self._noticed_at = -math.inf
-
-    def connected(self, _connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
-        record.info[_OPENED_AT] = monotonic()
-
-    def failed(self, context: ExceptionContext) -> None:
-        if isinstance(context.original_exception, TimeoutError):
-            self._noticed_at = monotonic()
-            # A rollback would wait, too, and the other connections of the pool are no better. SQLAlchemy itself would
-            # keep them, because it takes a time limit for a cancelled task.
-            context.is_disconnect = context.invalidate_pool_on_disconnect = True
-
-    def closing(self, connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
-        if record.info[_OPENED_AT] < self._noticed_at:
-            connection.driver_connection.terminate()
-
-
-_OPENED_AT = "opened_at"
-
-
 class Database:
-    """One pool of connections. Errors of connecting, executing and committing are translated here."""
+    """A pool of connections to the primary, and one to each standby for what only reads profiles.
 
-    def __init__(self, database_url: str, *, pool_size: int, limits: TimeLimits = REQUEST_LIMITS) -> None:
+    Errors of connecting, executing and committing are translated here.
+    """
+
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        pool_size: int,
+        limits: TimeLimits = REQUEST_LIMITS,
+        standby_urls: Sequence[str] = (),
+    ) -> None:
         self.engine = create_engine(database_url, pool_size=pool_size, limits=limits)
         self._watched = create_engine(database_url, pool_size=WATCHED, limits=WATCHED_LIMITS)
         self._sessions = create_engine(database_url, pool_size=None, limits=limits)
-        self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._snapshot = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._primary = Reader.of(self.engine)
+        self.standbys = Standbys(database_url, standby_urls)
+        self._reads = StandbyReads(self.standbys, self._primary, pool_size, limits)
         # Writes that wait for each other hold a connection meanwhile, so they must not get all connections.
         self._writers = asyncio.Semaphore(max(1, pool_size * 3 // 4))
         self._dedicated = [DedicatedConnection(database_url) for _ in range(DEDICATED)]
@@ -171,9 +90,25 @@ class Database:
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
-        """Yield a connection for queries that belong together: all see the same moment, and none sees half a merge."""
-        async with _connection(self._snapshot) as connection, connection.begin():
+        """Yield a connection for queries that belong together: all see the same moment, and none sees half a merge.
+
+        They see everything that was answered before. Raises `StandbyLost` if it is a connection to a standby which is
+        lost before the block ends.
+        """
+        async with self._reads.reader() as reader, _connection(reader.snapshots) as connection, connection.begin():
             yield connection
+
+    async def read(self, query: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Return what `query` returns, whose statements change nothing and see everything that was answered before.
+
+        If a standby is lost meanwhile, `query` is called again.
+        """
+        try:
+            async with self._reads.reader() as reader, _connection(reader.statements) as connection:
+                return await query(connection)
+        except StandbyLost:
+            async with self.statements() as connection:
+                return await query(connection)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncConnection]:
@@ -187,7 +122,7 @@ class Database:
     @asynccontextmanager
     async def statements(self) -> AsyncIterator[AsyncConnection]:
         """Yield a connection that runs each statement alone, without the round trips of a transaction."""
-        async with _connection(self._autocommit) as connection:
+        async with _connection(self._primary.statements) as connection:
             yield connection
 
     async def fetch(self, query: str, *arguments: object) -> list[asyncpg.Record]:
@@ -207,6 +142,8 @@ class Database:
     async def close(self) -> None:
         while self._dedicated:
             await self._dedicated.pop().close()
+        await self._reads.close()
+        await self.standbys.close()
         await self._watched.dispose()
         await self.engine.dispose()
 

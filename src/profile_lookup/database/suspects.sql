@@ -2,8 +2,9 @@
 -- migration puts this in force, with a copy of its own. tests/database/test_migrations.py compares this file with what a
 -- migrated database has.
 
--- Most identifiers have no counted names, so the triggers call this function seldom. It runs once per changed identifier,
--- when the whole statement is done, and compares with what is stored then.
+-- Most identifiers have no counted names, so the triggers call this function seldom. It runs once per inserted or deleted
+-- identifier, and per updated one that loses its names, when the whole statement is done. It compares with what is stored
+-- then.
 create function count_names()
 returns trigger
 language plpgsql
@@ -62,10 +63,10 @@ for each row
 when (new.names is not null)
 execute function count_names();
 
-create trigger identifier_gets_other_names
+create trigger identifier_loses_names
 after update of names on identifier
 for each row
-when (new.names is distinct from old.names)
+when (new.names is distinct from old.names and coalesce(cardinality(new.names), 0) < 2)
 execute function count_names();
 
 create trigger identifier_with_names_is_deleted
@@ -73,3 +74,39 @@ after delete on identifier
 for each row
 when (old.names is not null)
 execute function count_names();
+
+-- A value usually gets its names by an update, and a statement may update those of hundreds of people, so this function
+-- runs once per statement. A hash stands for at most one suspect, even if several values had the same: a statement may
+-- not insert a suspect twice.
+create function count_updated_names()
+returns trigger
+language plpgsql
+as $$
+begin
+    if not exists (select from updated u where cardinality(u.names) >= 2) then
+        return null;
+    end if;
+    insert into suspect (store_id, profile_id, reason, id_type, value_hash, severity)
+    select
+        u.store_id, u.profile_id, 'sharedValue', u.id_type, hashtextextended(u.value, 0), max(cardinality(u.names))
+    from updated u
+    where cardinality(u.names) >= 2
+    group by u.store_id, u.profile_id, u.id_type, hashtextextended(u.value, 0)
+    union all
+    select changed.store_id, changed.profile_id, 'namesDisagree', '', 0, (
+        select count(distinct counted.name)
+        from identifier i cross join lateral unnest(i.names[1 : 100]) as counted (name)
+        where i.store_id is not distinct from changed.store_id and i.profile_id = changed.profile_id
+    )
+    from (select distinct u.store_id, u.profile_id from updated u where cardinality(u.names) >= 2) changed
+    on conflict on constraint suspect_pkey do update set severity = excluded.severity
+    where suspect.severity <> excluded.severity;
+    return null;
+end
+$$;
+
+create trigger identifiers_get_other_names
+after update on identifier
+referencing new table as updated
+for each statement
+execute function count_updated_names();

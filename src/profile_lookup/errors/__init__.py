@@ -61,7 +61,8 @@
     └── Unavailable                 the database is unreachable, overloaded or too slow
         ├── Overloaded              so many requests are under way that this one would wait for too long
         ├── OutcomeUnknown          the connection was lost during a commit, so the write may have been done
-        └── NotMigrated             the database does not have this version's schema
+        ├── NotMigrated             the database does not have this version's schema
+        └── StandbyLost             a standby was lost during a read, which the primary can do instead
 
 Messages are for people, and clients read them. They say what was expected, and never contain an identifier's value.
 """
@@ -108,6 +109,7 @@ from profile_lookup.errors.load import (
     NotMigrated,
     OutcomeUnknown,
     Overloaded,
+    StandbyLost,
     TooManyOperations,
     TooManyRequests,
     Unavailable,
@@ -196,6 +198,7 @@ __all__ = [
     "ScopeMissing",
     "SeparationNotFound",
     "SettingsRefused",
+    "StandbyLost",
     "StillBeingRemoved",
     "StoreIdMalformed",
     "StoreLimitReached",

@@ -42,3 +42,8 @@ class OutcomeUnknown(Unavailable):
 class NotMigrated(Unavailable):
     def __init__(self) -> None:
         super().__init__("run `profile-lookup migrate`")
+
+
+class StandbyLost(Unavailable):
+    def __init__(self) -> None:
+        super().__init__("a standby of the database was lost while it was read")

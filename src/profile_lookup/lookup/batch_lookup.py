@@ -6,9 +6,12 @@ statement runs on a connection that single lookups do not use. See docs/decision
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from time import perf_counter
 from typing import NamedTuple, TypeVar
 from uuid import UUID
+
+import asyncpg
 
 from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.database.pool import Database
@@ -89,14 +92,21 @@ class BatchLookup:
         self, credentials: Credentials, store: StoreRules, identifiers: Collection[NormalizedIdentifier]
     ) -> _ProfileIds | None:
         id_types, values = [each.id_type for each in identifiers], [each.value for each in identifiers]
-        connection = await self._connections.get()
-        try:
-            rows = await connection.fetch(LOOKUP_BATCH, (*credentials, store.id, id_types, values), DEADLINE)
-        finally:
-            self._connections.put_nowait(connection)
+        rows = await self._fetch((*credentials, store.id, id_types, values))
         if not rows or rows[0]["revision"] != store.revision:
             return None
         return {each: row["profile_ids"] for each, row in zip(identifiers, rows, strict=False)}
+
+    async def _fetch(self, arguments: Sequence[object]) -> Sequence[asyncpg.Record]:
+        """Return the rows of LOOKUP_BATCH, from a standby or from the primary."""
+        rows = await self._database.standbys.fetch(LOOKUP_BATCH, arguments, DEADLINE)
+        if rows is not None:
+            return rows
+        connection = await self._connections.get()
+        try:
+            return await connection.fetch(LOOKUP_BATCH, arguments, DEADLINE)
+        finally:
+            self._connections.put_nowait(connection)
 
     async def _find_similar(
         self, credentials: Credentials, store: StoreRules, identifiers: Collection[NormalizedIdentifier]
@@ -132,8 +142,9 @@ class BatchLookup:
         turn = ConnectionTurn(self._load_limits.fuzzy, self._load_limits.fuzzy_turns)
         async with turn:
             await turn.begin()
-            async with self._database.statements() as connection:
-                rows = await profile_ids_by_form(connection, credentials, store, forms)
+            rows = await self._database.read(
+                partial(profile_ids_by_form, credentials=credentials, store=store, forms=forms)
+            )
         if not rows or rows[0].revision != store.revision:
             return None
         return {row.number: row.profile_ids for row in rows if row.number is not None}

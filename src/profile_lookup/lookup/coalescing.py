@@ -16,6 +16,8 @@ from uuid import UUID
 from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.database.single_queries.busy_poll import BusyPoll
 from profile_lookup.database.single_queries.dedicated_connection import DedicatedConnection
+from profile_lookup.database.standbys.routed_connection import lookup_connection
+from profile_lookup.database.standbys.standbys import Standbys
 from profile_lookup.errors import Unavailable
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.lookup.coalesced_statement import Caller, CoalescedStatement, Found, decoded_row
@@ -37,9 +39,9 @@ _Rows = Sequence[Found | None]
 class Lookups:
     """Runs the lookups of all requests of a process."""
 
-    def __init__(self, database_url: str, busy_poll: BusyPoll) -> None:
+    def __init__(self, database_url: str, busy_poll: BusyPoll, standbys: Standbys | None = None) -> None:
         self._loop = asyncio.get_running_loop()
-        self._connections = [DedicatedConnection(database_url) for _ in range(CONNECTIONS)]
+        self._connections = [lookup_connection(database_url, standbys) for _ in range(CONNECTIONS)]
         self._idle = self._connections.copy()
         self._under_way: dict[DedicatedConnection, float] = {}
         """The connections that run a statement, each with the time when it began."""

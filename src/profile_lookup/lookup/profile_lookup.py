@@ -9,10 +9,13 @@ returns the revision of the rules in force. If that differs, or if the answer wo
 again.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from functools import partial
 from time import monotonic
+from typing import TypeVar
+from uuid import UUID
 
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials
@@ -34,6 +37,8 @@ MAX_ATTEMPTS = 5
 
 Outcome = bytes | Exception | None
 """Of the attempt that `begin` makes: an answer, an error, or None if the caller has to be admitted anew."""
+
+T = TypeVar("T")
 
 Read = Callable[[], Awaitable[bytes]]
 """Returns the body of the request, and the same one if it is called again."""
@@ -165,10 +170,14 @@ class ProfileLookup:
         """
         named = named_identifiers(store.settings, identifier)
         today = named[0]
-        async with self._slow_connection() as connection:
+
+        async def find(connection: AsyncConnection) -> list[Row[int, list[UUID]] | None]:
             rows = [await profile_ids_of_any(connection, credentials, store, named)]
             if today.id_type in store.settings.fuzzy_types:
                 rows.insert(0, await similar_profile_ids(connection, credentials, store, today))
+            return rows
+
+        rows = await self._read_in_turn(find)
         if any(row is None or row.revision != store.revision for row in rows):
             return None
         profile_ids = list(dict.fromkeys(each for row in rows if row is not None for each in row.profile_ids))
@@ -181,18 +190,17 @@ class ProfileLookup:
     async def _find_similar(
         self, credentials: Credentials, store: StoreRules, identifier: NormalizedIdentifier
     ) -> Found | None:
-        async with self._slow_connection() as connection:
-            similar = await similar_profile_ids(connection, credentials, store, identifier)
+        similar = await self._read_in_turn(
+            partial(similar_profile_ids, credentials=credentials, store=store, identifier=identifier)
+        )
         return None if similar is None else Found(*similar)
 
-    @asynccontextmanager
-    async def _slow_connection(self) -> AsyncIterator[AsyncConnection]:
-        """Yield a connection for a query that may take long. These queries take turns. Raises `Overloaded`."""
+    async def _read_in_turn(self, query: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Return what a query returns that may take long. These queries take turns. Raises `Overloaded`."""
         turn = ConnectionTurn(self._load_limits.fuzzy, self._load_limits.fuzzy_turns)
         async with turn:
             await turn.begin()
-            async with self._database.statements() as connection:
-                yield connection
+            return await self._database.read(query)
 
 
 def _answer(store: StoreRules, identifier: NormalizedIdentifier, found: Found | None) -> bytes | None:

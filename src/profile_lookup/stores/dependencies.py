@@ -13,6 +13,7 @@ from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
 from profile_lookup.web.dependencies import readmit_after_body, services_of
 from profile_lookup.web.middleware.load_limits import note_admission
+from profile_lookup.web.middleware.lost_standbys import is_repeated
 from profile_lookup.web.redirects import is_followed
 
 STORE_ERRORS = (StoreIdMalformed(), StoreNotFound(), StoreNotActive())
@@ -39,7 +40,8 @@ async def admitted(
     """
     needed = needed_scope(request.method, request.scope["route"].path)
     admit = partial(services_of(request.scope).admissions.admit, credentials, store_id, needed, refusal)
-    store = await admit(cost=0 if is_followed(request.scope) else 1)
+    is_counted = is_followed(request.scope) or is_repeated(request.scope)
+    store = await admit(cost=0 if is_counted else 1)
     readmit_after_body(request.scope, partial(admit, cost=0))
     await note_admission(request.scope)
     return store

@@ -5,7 +5,7 @@ from operator import not_
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from profile_lookup.archives.wire.person import (
@@ -78,9 +78,15 @@ class ArchivedWrite(AnswerModel):
     value: Any = None
 
 
+def _each_once(traits: list[Any]) -> list[Any]:
+    if len({(each.group, each.name) for each in traits}) < len(traits):
+        raise PydanticCustomError("repeated_trait", "Input should have each trait once")
+    return traits
+
+
 class ArchivedRequest(AnswerModel):
     carried: list[ArchivedPlace] = Field(default_factory=list, exclude_if=not_)
-    traits: list[ArchivedWrite] = Field(default_factory=list, exclude_if=not_)
+    traits: Annotated[list[ArchivedWrite], AfterValidator(_each_once)] = Field(default_factory=list, exclude_if=not_)
     addressed: ProfileId | None = None
     renews: bool = IfTrue
 
@@ -123,7 +129,9 @@ class ArchivedFormerTrait(ArchivedWrite):
 class ArchivedBefore(AnswerModel):
     lost: list[ArchivedIdentifier] = Field(default_factory=list, exclude_if=not_)
     retimed: list[ArchivedIdentifier] = Field(default_factory=list, exclude_if=not_)
-    traits: list[ArchivedFormerTrait] = Field(default_factory=list, exclude_if=not_)
+    traits: Annotated[list[ArchivedFormerTrait], AfterValidator(_each_once)] = Field(
+        default_factory=list, exclude_if=not_
+    )
     held: Mentions
 
     @classmethod

@@ -3,6 +3,9 @@
 import importlib.util
 import os
 from pathlib import Path
+from tempfile import gettempdir
+
+from platformdirs import user_cache_path, user_data_path
 
 from profile_lookup.database.embedded.errors import EmbeddedPostgresError
 
@@ -26,3 +29,17 @@ def package() -> Path:
             "set PROFILE_LOOKUP_DATABASE_URL to a PostgreSQL server"
         )
     return Path(spec.origin).parent
+
+
+def default_data_dir() -> Path:
+    """Return a directory that the server can reach: if we are root, it runs as an unprivileged user."""
+    return Path("/var/lib/profile-lookup") if os.geteuid() == 0 else user_data_path("profile-lookup")
+
+
+def default_cache_dir() -> Path:
+    """Return a directory as above. A user without a home directory, as in some containers, gets a temporary one."""
+    if os.geteuid() == 0:
+        return Path("/var/cache/profile-lookup")
+    path = user_cache_path("profile-lookup")
+    existing = next(parent for parent in (path, *path.parents) if parent.exists())
+    return path if os.access(existing, os.W_OK) else Path(gettempdir()) / f"profile-lookup-{os.geteuid()}"

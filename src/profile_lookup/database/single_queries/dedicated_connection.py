@@ -79,8 +79,7 @@ class DedicatedConnection:
                         raise Unavailable from error
             self._deadline = math.inf  # the timer is for the connection that was dropped
             async with asyncio.timeout_at(deadline):
-                prepared = await self._prepare(statement)
-                self._prepared[statement], self._names[statement] = prepared, prepared.get_name().encode()
+                prepared = await self.prepare(statement)
                 return await prepared.fetch(*arguments)
         except _CONNECTION_ERRORS as error:
             self._drop()
@@ -113,8 +112,13 @@ class DedicatedConnection:
         exchange.begin(name, parameters, decode, end)
         return True
 
-    async def _prepare(self, statement: str) -> "PreparedStatement":
+    async def prepare(self, statement: str) -> "PreparedStatement":
         """Prepare a statement, on a new connection if there is none or it was lost."""
+        prepared = await self._prepare(statement)
+        self._prepared[statement], self._names[statement] = prepared, prepared.get_name().encode()
+        return prepared
+
+    async def _prepare(self, statement: str) -> "PreparedStatement":
         if self._connection is not None:
             try:
                 async with asyncio.timeout(SILENCE):
@@ -122,8 +126,12 @@ class DedicatedConnection:
             except _CONNECTION_ERRORS:
                 self._drop()
         self._connection = await connect(self._database_url, _LIMITS)
-        self._exchange = Exchange(self._connection)
+        self._exchange = await self.exchange_on(self._connection)
         return await _prepared(self._connection, statement)
+
+    async def exchange_on(self, connection: asyncpg.Connection) -> Exchange:
+        """Return what runs prepared statements on a new connection."""
+        return Exchange(connection)
 
     async def close(self) -> None:
         """Close the connection. A query under way is not run again."""

@@ -23,7 +23,8 @@ DecodeRow = Callable[[bytes, int], Any]
 """Returns the row of an answer whose first column, which begins with its length, begins at this position."""
 
 _BINARY = b"\0\1\0\1"  # one format for all parameters, or for all columns: binary
-_EXECUTE_AND_SYNC = b"E\0\0\0\x09\0\0\0\0\0S\0\0\0\x04"
+EXECUTE = b"E\0\0\0\x09\0\0\0\0\0"
+_EXECUTE_AND_SYNC = EXECUTE + b"S\0\0\0\x04"
 _BIND_COMPLETE = b"2\0\0\0\x04"
 _IDLE = b"Z\0\0\0\x05I"  # ReadyForQuery, with which each answer ends; no transaction is open
 _DATA_ROW, _COMMAND_COMPLETE = b"DC"
@@ -52,7 +53,15 @@ class Exchange(asyncio.Protocol):
         self._decode = decode
         self._settle = settle
         self._transport.set_protocol(self)
-        self._transport.write(_messages(name, parameters))
+        self._transport.write(self.messages(name, parameters))
+
+    def messages(self, name: bytes, parameters: Sequence[bytes]) -> bytes:
+        """Return the messages Bind, Execute and Sync for a prepared statement."""
+        return bind_message(name, parameters) + _EXECUTE_AND_SYNC
+
+    def rows_in(self, answer: bytes, decode: DecodeRow) -> list[Any] | None:
+        """Return the rows; None if the answer is not complete, or has anything but rows."""
+        return _rows(answer, decode)
 
     def abandon(self) -> None:
         """Call `settle` with None, if a statement is under way."""
@@ -63,7 +72,7 @@ class Exchange(asyncio.Protocol):
         if received.endswith(_IDLE):
             self._received = b""
             self._transport.set_protocol(self._driver)
-            self._end(_rows(received, self._decode))
+            self._end(self.rows_in(received, self._decode))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._driver.connection_lost(exc)
@@ -75,11 +84,11 @@ class Exchange(asyncio.Protocol):
             settle(rows)
 
 
-def _messages(name: bytes, parameters: Sequence[bytes]) -> bytes:
-    """Return the messages Bind, Execute and Sync for a prepared statement."""
+def bind_message(name: bytes, parameters: Sequence[bytes]) -> bytes:
+    """Return the message that gives parameters to a prepared statement."""
     values = [_LENGTH.pack(len(each)) + each for each in parameters]
     bind = b"".join((b"\0", name, b"\0", _BINARY, len(values).to_bytes(2), *values, _BINARY))
-    return b"B%b%b%b" % (_LENGTH.pack(_LENGTH.size + len(bind)), bind, _EXECUTE_AND_SYNC)
+    return b"B%b%b" % (_LENGTH.pack(_LENGTH.size + len(bind)), bind)
 
 
 def _rows(answer: bytes, decode: DecodeRow) -> list[Any] | None:

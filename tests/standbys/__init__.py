@@ -1,0 +1,1 @@
+"""Reads from standbys, and failovers, on real servers that are paused, killed and promoted."""
