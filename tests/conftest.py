@@ -7,6 +7,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from tests.running_service import app_with_worker, serving
 
 BASE_URL = "http://service.test"
 MEMORY_NEEDED = 4 << 30  # bytes
+_TURN = count()
 PATIENCE = 60  # seconds until a test gives up; long, because the machine may be busy
 # Counts the sessions that wait for a lock. It does not read pg_stat_activity, which stays the same for a whole
 # transaction after it was first read.
@@ -109,17 +111,18 @@ def citus_template() -> Iterator[str]:
 
 
 @pytest.fixture
-def citus_url(citus_template: str) -> Iterator[str]:
-    """The URL of a database that is distributed over nodes of Citus, and that only this test uses."""
-    with distributed_copy(citus_template) as url:
-        yield url
+def citus_urls(citus_template: str) -> Iterator[list[str]]:
+    """The URLs, one for each node, of a database that is distributed over these, and that only this test uses."""
+    with distributed_copy(citus_template) as urls:
+        yield urls
 
 
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of a migrated database that only this test uses, or with `TEST_CITUS_URL` the one of `citus_url`."""
+    """The URL of a migrated database that only this test uses; with `TEST_CITUS_URL`, one of `citus_urls` by turns."""
     if CITUS_URL in os.environ:
-        yield request.getfixturevalue("citus_url")
+        urls = request.getfixturevalue("citus_urls")
+        yield urls[next(_TURN) % len(urls)]
     else:
         yield from database_copy(request.getfixturevalue("server_url"), TEMPLATE)
 

@@ -31,11 +31,11 @@ def distributed_template() -> Iterator[str]:
 
 
 @contextmanager
-def distributed_copy(template: str) -> Iterator[str]:
-    """Yield the URL of a copy of the template."""
+def distributed_copy(template: str) -> Iterator[list[str]]:
+    """Yield the URLs of a copy of the template, one for each node, the coordinator's first."""
     name = f"test_{uuid4().hex}"
-    asyncio.run(_on_nodes(f"create database {name} template {template} strategy file_copy"))
-    yield _url_of(name)
+    nodes = asyncio.run(_on_nodes(f"create database {name} template {template} strategy file_copy"))
+    yield [_url_of(name, *node) for node in nodes]
     asyncio.run(_on_nodes(f"drop database {name} with (force)"))
 
 
@@ -85,5 +85,9 @@ async def _connection(
         await connection.close()
 
 
-def _url_of(database: str) -> str:
-    return urlsplit(os.environ[CITUS_URL])._replace(path=f"/{database}").geturl()
+def _url_of(database: str, host: str | None = None, port: int | None = None) -> str:
+    url = urlsplit(os.environ[CITUS_URL])._replace(path=f"/{database}")
+    if host is not None:
+        user = url.netloc.rpartition("@")[0]
+        url = url._replace(netloc=f"{user}@{host}:{port}")
+    return url.geturl()

@@ -15,7 +15,7 @@ from tests.database.statements import statements
 NOT_ON_CITUS = {"jobs.history_end._STORES", "lookup.queries.LOOKUPS"}
 """The statements that the service does not run on Citus: they are of many stores."""
 
-NEED_OTHER_TABLES = ("imports.dry_runs.overlay.", "jobs.renormalized_values.", "testing.")
+NEED_OTHER_TABLES = ("database.citus.", "imports.dry_runs.overlay.", "jobs.renormalized_values.", "testing.")
 IMPORTED = ("lookup.coalesced_statement.", "lookup.batch_lookup.")
 
 PLANNED = {
@@ -56,8 +56,8 @@ def test_a_database_without_the_extension_is_refused(empty_database_url: str) ->
         asyncio.run(distribute(empty_database_url))
 
 
-def test_distributing_again_distributes_nothing(citus_url: str) -> None:
-    assert asyncio.run(distribute(citus_url)) == [
+def test_distributing_again_distributes_nothing(citus_urls: Sequence[str]) -> None:
+    assert asyncio.run(distribute(citus_urls[0])) == [
         "The locks of a store are taken on its node, and its writes run there."
     ]
 

@@ -1,9 +1,12 @@
 """Every statement names the store of each distributed table that it touches, so that Citus runs it on one node."""
 
 import pytest
+from pglast import parse_sql
+from pglast.ast import SelectStmt
 
 from profile_lookup.commands.distribute import STATEMENTS_OF
 from profile_lookup.database.citus.placement import DISTRIBUTED, LOCAL, REFERENCE
+from profile_lookup.database.citus.statements import IN_STORE
 from profile_lookup.database.tables import metadata
 from tests.database.statements import (
     builders_without_store,
@@ -39,6 +42,13 @@ def test_all_statements_are_found() -> None:
 
 def test_the_command_that_makes_functions_knows_all_modules_that_have_some() -> None:
     assert modules_with_functions() == set(STATEMENTS_OF)
+
+
+@pytest.mark.parametrize("function", IN_STORE)
+def test_a_statement_that_becomes_a_function_returns_columns_if_it_returns_rows(function: str) -> None:
+    """PL/pgSQL refuses rows without columns, and a statement that changes something need not return any."""
+    (parsed,) = parse_sql(IN_STORE[function].sql)
+    assert not isinstance(parsed.stmt, SelectStmt) or parsed.stmt.targetList
 
 
 def test_functions_that_build_statements_name_the_store() -> None:

@@ -14,6 +14,7 @@ from profile_lookup.settings import Settings
 STATEMENTS_OF = (
     "archives.reader",
     "archives.writer",
+    "database.event_rows",
     "history.feed",
     "history.split_rows",
     "imports.undo.undo_rows",

@@ -50,6 +50,14 @@ _KEEPALIVE = {"SO_KEEPALIVE": 1, "TCP_KEEPIDLE": 2, "TCP_KEEPALIVE": 2, "TCP_KEE
 """Seconds and a count: a lost host is noticed after four seconds. macOS calls the second option by the third name."""
 _USER_TIMEOUT = 4_000  # milliseconds after which sent data that nobody confirms counts as lost
 
+PLANNING = {
+    # Statements with array parameters would otherwise be planned anew at every call.
+    "plan_cache_mode": "force_generic_plan",
+    # And a plan made while a table is empty would read the whole table ever after.
+    "enable_seqscan": "off",
+    "jit": "off",
+}
+
 _SERVER_SETTINGS = {
     "application_name": "profile-lookup",
     "default_transaction_isolation": "read committed",
@@ -58,11 +66,7 @@ _SERVER_SETTINGS = {
     "tcp_keepalives_interval": "1",
     "tcp_keepalives_count": "2",
     "tcp_user_timeout": str(_USER_TIMEOUT),
-    # Statements with array parameters would otherwise be planned anew at every call.
-    "plan_cache_mode": "force_generic_plan",
-    # And a plan made while a table is empty would read the whole table ever after.
-    "enable_seqscan": "off",
-    "jit": "off",
+    **PLANNING,
     "timezone": "UTC",
 }
 
@@ -99,9 +103,12 @@ async def _notice_citus(connection: ServiceConnection) -> None:
     """Find out whether the database is distributed, as `profile-lookup distribute` does it."""
     connection.is_distributed = bool(await connection.fetchval(_IS_DISTRIBUTED))
     if connection.is_distributed:
-        # Citus finds the node of a store by a parameter, which a generic plan does not know.
-        await connection.execute("set plan_cache_mode = auto")
+        await connection.execute(_SETTINGS_OF_CITUS)
 
+
+# Citus finds the node of a store by a parameter, which a generic plan does not know. And it hides shards by a function
+# that it calls for each relation: the driver's query for a type takes a second by that, and 20 ms without it.
+_SETTINGS_OF_CITUS = "set plan_cache_mode = auto; set citus.override_table_visibility = off"
 
 _IS_DISTRIBUTED = "select exists (select from pg_proc where proname = 'merge_profiles')"
 

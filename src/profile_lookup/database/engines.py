@@ -33,7 +33,7 @@ def create_engine(database_url: str, *, pool_size: int | None, limits: TimeLimit
     )
     event.listen(engine.sync_engine, "handle_error", _translate)
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
-    event.listen(engine.sync_engine, "connect", partial(_route, engine.sync_engine, limits))
+    event.listen(engine.sync_engine, "connect", partial(_route, engine.sync_engine))
     silence = _Silence()
     event.listen(engine.sync_engine, "connect", silence.connected)
     event.listen(engine.sync_engine, "handle_error", silence.failed)
@@ -55,24 +55,16 @@ def _refuse_closed(connection: DBAPIConnection, _record: ConnectionPoolEntry, _p
         raise exc.DisconnectionError
 
 
-def _route(engine: Engine, limits: TimeLimits, connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+def _route(engine: Engine, connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
     """Let all statements of the engine reach the node of their store if the database is distributed."""
     if connection.driver_connection.is_distributed and not event.contains(engine, "before_cursor_execute", _routed):
         event.listen(engine, "before_cursor_execute", _routed, retval=True)
-        event.listen(engine, "begin", partial(_limit_locks, limits))
 
 
 def _routed(
     _connection: Connection, _cursor: object, statement: str, parameters: object, _context: object, _is_many: object
 ) -> tuple[str, object]:
     return for_citus(statement), parameters
-
-
-def _limit_locks(limits: TimeLimits, connection: Connection) -> None:
-    """Let the waits for locks end on the workers, too: Citus sends them what is set for a transaction alone."""
-    if connection.get_isolation_level() != "AUTOCOMMIT":
-        connection.exec_driver_sql("set local citus.propagate_set_commands = local")
-        connection.exec_driver_sql(f"set local lock_timeout = '{round(1000 * (limits.lock or 0))}ms'")
 
 
 class _Silence:

@@ -170,13 +170,13 @@ _ADD = in_store(
         {_UPSERT_IDENTIFIERS}
     ),
     {_AMEND_PROFILES}
-    select
+    select 1 as written
 """,
 )
 
 _AMEND = f"created_profiles as ({_INSERT_PROFILES}), {_REPLACE_IDENTIFIERS}, {_AMEND_PROFILES}"
 
-_UPDATE = in_store("update_profiles", f"with {_AMEND} select")
+_UPDATE = in_store("update_profiles", f"with {_AMEND} select 1 as written")
 
 _MERGE = in_store(
     "merge_profiles",

@@ -55,9 +55,9 @@ class DedicatedConnection:
         """One timer for all queries: setting a timer takes a tenth of the time that a quick query takes."""
 
     @property
-    def is_for_one_store(self) -> bool:
-        """Whether each statement must be of one store: on Citus, and as long as nobody knows, since it is not open."""
-        return self._connection is None or self._connection.is_distributed
+    def is_distributed(self) -> bool | None:
+        """Whether the database is distributed over nodes of Citus; None while the connection is not open."""
+        return None if self._connection is None else self._connection.is_distributed
 
     async def fetch(self, statement: str, arguments: Sequence[object], time_left: float) -> list[asyncpg.Record]:
         """Run a query that changes nothing and return its rows.
