@@ -122,7 +122,8 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of a migrated database that only this test uses; with `TEST_CITUS_URL`, one of `citus_urls` by turns."""
     if CITUS_URL in os.environ:
         urls = request.getfixturevalue("citus_urls")
-        yield urls[next(_TURN) % len(urls)]
+        changes_schema = request.node.get_closest_marker("changes_schema")
+        yield urls[0 if changes_schema else next(_TURN) % len(urls)]
     else:
         yield from database_copy(request.getfixturevalue("server_url"), TEMPLATE)
 

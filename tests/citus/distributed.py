@@ -12,6 +12,7 @@ import pytest
 
 from profile_lookup.commands.distribute import import_statements
 from profile_lookup.database.citus import distribution
+from profile_lookup.database.connections import COMMAND_LIMITS
 from profile_lookup.database.migrations import migrate
 from profile_lookup.database.pool import Database
 
@@ -35,13 +36,14 @@ def distributed_copy(template: str) -> Iterator[list[str]]:
     """Yield the URLs of a copy of the template, one for each node, the coordinator's first."""
     name = f"test_{uuid4().hex}"
     nodes = asyncio.run(_on_nodes(f"create database {name} template {template} strategy file_copy"))
+    asyncio.run(_on_nodes(f"alter database {name} set citus.enable_unsafe_triggers = on"))  # tests have some
     yield [_url_of(name, *node) for node in nodes]
     asyncio.run(_on_nodes(f"drop database {name} with (force)"))
 
 
 async def distribute(url: str) -> list[str]:
     import_statements()
-    database = Database(url, pool_size=1)
+    database = Database(url, pool_size=1, limits=COMMAND_LIMITS)
     try:
         async with database.statements() as connection:
             return [step async for step in distribution.distribute(connection)]

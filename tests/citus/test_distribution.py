@@ -97,6 +97,16 @@ def _example(type_name: str) -> str:
     return examples.get(type_name, "'1'")
 
 
+async def test_a_write_does_not_wait_longer_than_requests_may(
+    nodes: Sequence[asyncpg.Connection], store_id: UUID
+) -> None:
+    first, second, _ = nodes
+    async with first.transaction():
+        await first.fetch(LOCK, store_id, [11])
+        with pytest.raises(asyncpg.LockNotAvailableError):
+            await second.fetch(LOCK, store_id, [11])
+
+
 async def test_a_write_waits_for_the_locks_of_one_by_another_node(
     nodes: Sequence[asyncpg.Connection], store_id: UUID
 ) -> None:

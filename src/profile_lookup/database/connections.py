@@ -77,6 +77,8 @@ _UNAVAILABLE_STATES = ("55P03", "25006")
 _ROLLED_BACK_CLASSES = ("40", "53", "55", "25")
 _ROLLED_BACK_STATES = ("57014",)
 """With these, the server says that a COMMIT did not happen; the last one is `query_canceled`."""
+_FAILED_ON_NODE = "XX000"
+"""Citus answers a COMMIT with this, an internal error, when that of a node failed."""
 
 
 class ServiceConnection(asyncpg.Connection):
@@ -212,7 +214,10 @@ def translating_errors() -> Iterator[None]:
 
 @contextmanager
 def committing() -> Iterator[None]:
-    """Wrap a commit: turn `Unavailable` into `OutcomeUnknown` unless the server said that it rolled back."""
+    """Wrap a commit: turn `Unavailable` into `OutcomeUnknown` unless the server said that it rolled back.
+
+    Citus says of a commit that failed on a node neither why, nor whether the node lost it.
+    """
     try:
         yield
     except Unavailable as error:
@@ -220,6 +225,10 @@ def committing() -> Iterator[None]:
         if state is not None and (state[:2] in _ROLLED_BACK_CLASSES or state in _ROLLED_BACK_STATES):
             raise
         raise OutcomeUnknown from error
+    except exc.DBAPIError as error:
+        if _sqlstate(error) == _FAILED_ON_NODE:
+            raise OutcomeUnknown from error
+        raise
 
 
 def is_unavailable(error: BaseException) -> bool:
