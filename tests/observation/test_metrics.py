@@ -16,9 +16,9 @@ from profile_lookup.metrics.exporter import Exporter
 from profile_lookup.metrics.exposition import exposition
 from profile_lookup.settings import Settings
 from tests.conftest import PATIENCE, change_settings, make_profile, make_store
-from tests.conftest import serving as serving_in_thread
 from tests.observation.scrapes import Scrape
 from tests.program.conftest import client_of, command, served_settings, serving, workers_of
+from tests.running_service import serving as serving_in_thread
 from tests.waiting import eventually
 
 __all__ = ["served_settings"]

@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from profile_lookup.settings import Settings
 from profile_lookup.traces.spans import statement_name
-from tests.conftest import serving
+from tests.running_service import serving
 from tests.serving.lookups import make_lookup_store
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"

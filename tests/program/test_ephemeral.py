@@ -12,7 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import PATIENCE, RUN_DIRECTORY
+from tests.conftest import PATIENCE
+from tests.databases import RUN_DIRECTORY
 from tests.program.conftest import command, environment
 from tests.waiting import eventually
 

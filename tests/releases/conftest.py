@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from filelock import FileLock
 
-from tests.conftest import RUN_DIRECTORY, execute, url_of
+from tests.databases import RUN_DIRECTORY, execute, url_of
 from tests.releases.older import ROOT, NotReachable, commit_of_previous_release, extract, install
 from tests.releases.older_store import OlderStore, Writer, migrate, write_older_store
 

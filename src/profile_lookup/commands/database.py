@@ -15,6 +15,7 @@ from profile_lookup.commands.errors import CommandError
 from profile_lookup.commands.settings import warn_of_unknown_variables
 from profile_lookup.database import migrations
 from profile_lookup.database.connections import REQUEST_LIMITS, STEP_LIMITS, TimeLimits
+from profile_lookup.database.driver import is_distributed
 from profile_lookup.database.embedded.directories import package_version
 from profile_lookup.database.embedded.ephemeral import ephemeral_postgres
 from profile_lookup.database.embedded.keeper import kept_running
@@ -103,6 +104,16 @@ async def verify_session_settings(settings: Settings, limits: TimeLimits) -> Non
         )
     if missing:
         raise CommandError(f"PgBouncer ignores settings that the service needs. Run: {'; '.join(missing)}")
+
+
+async def refuse_standbys_of_citus(database: Database, settings: Settings) -> None:
+    """Raise a `CommandError` if standbys are named, and the database is distributed over nodes of Citus."""
+    async with database.statements() as connection:
+        if settings.read_database_urls and await is_distributed(connection):
+            raise CommandError(
+                f"{PREFIX}READ_DATABASE_URLS cannot be used with Citus: the position in the log of the node that the "
+                "service is connected to says nothing of what was written on the others"
+            )
 
 
 async def warn_of_too_many_connections(database: Database, settings: Settings) -> None:

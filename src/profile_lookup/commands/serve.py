@@ -19,6 +19,7 @@ from profile_lookup.commands.database import (
     configure,
     ephemeral_database,
     open_database,
+    refuse_standbys_of_citus,
     running_database,
     verify_session_settings,
     warn_of_too_many_connections,
@@ -169,6 +170,7 @@ async def _ensure_start_data(settings: Settings, *, with_demo: bool) -> Demo | N
     if settings.run_operations:
         await verify_session_settings(settings, STEP_LIMITS)
     async with open_database(settings) as database:
+        await refuse_standbys_of_citus(database, settings)
         await warn_of_too_many_connections(database, settings)
         await _ensure_bootstrap_account(database, settings)
         await revoke_known_secrets(database, settings)
