@@ -34,6 +34,7 @@ from profile_lookup.serving.processes import uvicorn_config
 from profile_lookup.settings import PREFIX, Settings, load_settings
 from tests.contract.conforming import ConformingTransport
 from tests.identity.examples import ALL_EXAMPLES
+from tests.reused_database import ReusedDatabase
 
 RUN_DIRECTORY = "TEST_RUN_DIRECTORY"
 SERVER_URL = "TEST_SERVER_URL"
@@ -137,29 +138,99 @@ def empty_database_url(server_url: str) -> Iterator[str]:
     yield from database_copy(server_url, "template1")
 
 
+@pytest.fixture(scope="session")
+def reused_database(server_url: str) -> Iterator[ReusedDatabase]:
+    with contextmanager(database_copy)(server_url, TEMPLATE) as url, ReusedDatabase.opened(url) as reused:
+        yield reused
+
+
 @pytest.fixture
-def database_url(server_url: str) -> Iterator[str]:
-    """The URL of a migrated database that only this test uses."""
+def own_database_url(server_url: str) -> Iterator[str]:
+    """The URL of a migrated database that only this test uses, and that is dropped after it."""
     yield from database_copy(server_url, TEMPLATE)
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    opened = Database(database_url, pool_size=16)
-    yield opened
-    await opened.close()
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a migrated database that is empty when the test begins.
+
+    Most of a test's time would go into the files of a new database, new connections and new plans. So the tests of the
+    service that a pytest worker runs use one database, and those of a module one application, whose worker takes all
+    operations. A test that changes the schema or looks into the application requests `own_database_url`. So does one
+    that runs operations itself; without the service, a test has a database of its own anyway.
+    """
+    requested = set(request.fixturenames)
+    if "own_database_url" in requested or not requested & {"app", "service_url"}:
+        yield request.getfixturevalue("own_database_url")
+        return
+    reused: ReusedDatabase = request.getfixturevalue("reused_database")
+    reused.is_empty = False
+    yield reused.url
+    if not reused.is_empty:
+        reused.empty()
 
 
 @pytest.fixture
-def settings(database_url: str, tmp_path: Path) -> Settings:
-    return load_settings(database_url=database_url, data_dir=tmp_path)
+async def _emptied_beside_app(reused_database: ReusedDatabase) -> AsyncIterator[None]:
+    """Empty the database while the loop of the shared application runs, whose worker may hold locks."""
+    yield
+    await asyncio.to_thread(reused_database.empty)
+
+
+@pytest.fixture(scope="module")
+async def shared_pool(reused_database: ReusedDatabase) -> AsyncIterator[Database]:
+    async with opened(reused_database.url) as pool:
+        yield pool
 
 
 @pytest.fixture
-async def app(settings: Settings) -> AsyncIterator[FastAPI]:
-    created = app_with_worker(settings)
-    async with created.router.lifespan_context(created):
-        yield created
+async def own_pool(database_url: str) -> AsyncIterator[Database]:
+    async with opened(database_url) as pool:
+        yield pool
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, database_url: str, reused_database: ReusedDatabase) -> Database:
+    if database_url == reused_database.url:
+        pool: Database = request.getfixturevalue("shared_pool")
+        request.getfixturevalue("_emptied_beside_app")
+    else:
+        pool = request.getfixturevalue("own_pool")
+    return pool
+
+
+@pytest.fixture(scope="module")
+def shared_settings(reused_database: ReusedDatabase, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return load_settings(database_url=reused_database.url, data_dir=tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path, reused_database: ReusedDatabase, shared_settings: Settings) -> Settings:
+    is_reused = database_url == reused_database.url
+    return shared_settings if is_reused else load_settings(database_url=database_url, data_dir=tmp_path)
+
+
+@pytest.fixture(scope="module")
+async def shared_app(shared_settings: Settings) -> AsyncIterator[FastAPI]:
+    async with running(app_with_worker(shared_settings)) as app:
+        yield app
+
+
+@pytest.fixture
+async def own_app(settings: Settings) -> AsyncIterator[FastAPI]:
+    async with running(app_with_worker(settings)) as app:
+        yield app
+
+
+@pytest.fixture
+def app(request: pytest.FixtureRequest, settings: Settings, shared_settings: Settings) -> FastAPI:
+    """The application, started once for all tests of a module that leave the settings as they are."""
+    if settings == shared_settings:
+        started: FastAPI = request.getfixturevalue("shared_app")
+        request.getfixturevalue("_emptied_beside_app")
+    else:
+        started = request.getfixturevalue("own_app")
+    return started
 
 
 @pytest.fixture
@@ -180,11 +251,23 @@ async def store_id(client: httpx.AsyncClient) -> str:
     return await make_store(client)
 
 
+@pytest.fixture(scope="module")
+def shared_service_url(shared_settings: Settings) -> Iterator[str]:
+    with serving(shared_settings) as url:
+        yield url
+
+
 @pytest.fixture
-def service_url(settings: Settings) -> Iterator[str]:
-    """The service's URL over real TCP, for clients that cannot call the ASGI application directly."""
+def own_service_url(settings: Settings) -> Iterator[str]:
     with serving(settings) as url:
         yield url
+
+
+@pytest.fixture
+def service_url(request: pytest.FixtureRequest, settings: Settings, shared_settings: Settings) -> str:
+    """The service's URL over real TCP, for clients that cannot call the ASGI application directly."""
+    url: str = request.getfixturevalue("shared_service_url" if settings == shared_settings else "own_service_url")
+    return url
 
 
 @contextmanager
@@ -221,6 +304,19 @@ def synchronous_account(settings: Settings) -> tuple[str, str]:
             await database.close()
 
     return asyncio.run(make())
+
+
+@asynccontextmanager
+async def opened(database_url: str) -> AsyncIterator[Database]:
+    pool = Database(database_url, pool_size=16)
+    yield pool
+    await pool.close()
+
+
+@asynccontextmanager
+async def running(app: FastAPI) -> AsyncIterator[FastAPI]:
+    async with app.router.lifespan_context(app):
+        yield app
 
 
 def app_with_worker(settings: Settings) -> FastAPI:

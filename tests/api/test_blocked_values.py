@@ -278,6 +278,7 @@ _REFUSE_SECOND_REMOVAL = (
 )
 
 
+@pytest.mark.usefixtures("own_database_url")  # it creates a trigger
 async def test_an_interrupted_removal_goes_on_and_counts_all(
     client: httpx.AsyncClient, store_id: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,10 +1,13 @@
 """A connection that is lost while a write commits is answered as what it is: it may have been done."""
 
 import httpx
+import pytest
 from sqlalchemy import text
 
 from profile_lookup.database.pool import Database
 from tests.conftest import look_up, make_profile
+
+pytestmark = pytest.mark.usefixtures("own_database_url")  # it creates triggers
 
 LOSE_CONNECTION_AT_COMMIT = (
     """

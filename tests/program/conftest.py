@@ -128,6 +128,12 @@ def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
 
 
 @pytest.fixture
+def database_url(own_database_url: str) -> str:
+    """The URL of a new database: these tests kill processes in the middle of their transactions."""
+    return own_database_url
+
+
+@pytest.fixture
 async def connection(database_url: str) -> AsyncIterator["asyncpg.Connection[Any]"]:
     opened = await asyncpg.connect(database_url)
     yield opened
