@@ -22,6 +22,7 @@ from profile_lookup.settings import PREFIX
 from profile_lookup.stores import queries as stores
 from profile_lookup.web import ids
 from tests.conftest import PATIENCE, RUN_DIRECTORY, make_account
+from tests.program.forked import run_command
 
 ACCOUNT = "ACd0000000000000000000000000000000"
 TOKEN = "aTokenOfAtLeast24Characters"
@@ -43,14 +44,7 @@ def environment(**settings: object) -> dict[str, str]:
 
 
 def command(*arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "profile_lookup", *arguments],
-        env=environment(**settings),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    return run_command(arguments, environment(**settings), "", PATIENCE)
 
 
 def shown_values(printed: str) -> tuple[str, str]:
