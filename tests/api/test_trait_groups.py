@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from profile_lookup.database.pool import Database
 from profile_lookup.identity.profile import TraitValue
+from profile_lookup.web import ids
 from tests.conftest import PATIENCE, change_settings, finished, look_up, make_profile
 from tests.database.contents import TRAITS, contents, stored_events
 
@@ -331,7 +332,9 @@ async def test_a_trait_or_group_cannot_be_redefined_while_it_is_being_removed(
 ) -> None:
     await client.post(profiles, json={"traits": {"Contact": {"chat": "c"}, "Billing": {"plan": "paid", "seats": 7}}})
     async with database.transaction() as holding:
-        await holding.execute(text("select from profile for update"))  # the worker has to wait for this lock
+        # The worker has to wait for this lock.
+        parameters = {"store_id": ids.decoded(profiles.split("/")[3])}
+        await holding.execute(text("select from profile where store_id = :store_id for update"), parameters)
         removed = await client.patch(billing, json={"traits": {"plan": {"dataType": ""}}})
         again = {"traits": {"plan": {"dataType": "STRING"}}}
         assert _refusal(await client.patch(billing, json=again)) == (409, 20409)

@@ -21,6 +21,8 @@ Shard = Mapping[str, int]
 
 _TABLE = re.compile(rf"\b({'|'.join((*DISTRIBUTED, *REFERENCE))})(_pkey)?\b")
 _LOCKS = (files("profile_lookup.database") / "identity_locks.sql").read_text()
+_SUSPECTS = (files("profile_lookup.database") / "suspects.sql").read_text()
+_TRIGGER_FUNCTION = re.compile(r"create function (\w+)\(\)\nreturns trigger\n.*?\$\$(.*?)\$\$;", re.DOTALL)
 _LOCK_FUNCTION = re.compile(rf"\b({'|'.join(set(re.findall('create function ([a-z_]+)', _LOCKS)))})\b")
 
 
@@ -29,6 +31,8 @@ async def create_functions(driver: asyncpg.Connection) -> None:
     shards = await _shards(driver)
     for shard in shards:
         await driver.execute(_on_shard(_LOCKS, shard).replace("create function", "create or replace function"))
+    for name, body in _TRIGGER_FUNCTION.findall(_SUSPECTS):
+        await driver.execute(_trigger_function(name, body, shards))
     for name, statement in IN_STORE.items():
         prepared = await driver.prepare(routable(statement.sql))
         types = [parameter.name for parameter in prepared.get_parameters()]
@@ -43,6 +47,27 @@ async def _shards(driver: asyncpg.Connection) -> list[Shard]:
     numbers = {table: [row["shardid"] for row in await driver.fetch(_SHARDS, table)] for table in DISTRIBUTED}
     copies = {table: await driver.fetchval(_SHARDS, table) for table in REFERENCE}
     return [dict(zip(numbers, of_each, strict=True)) | copies for of_each in zip_longest(*numbers.values())]
+
+
+def _trigger_function(name: str, body: str, shards: Sequence[Shard]) -> str:
+    """Return the SQL that replaces a function which the triggers of the shards of `identifier` call."""
+    # The type of a shard's rows is known only on the node that has the shard.
+    body = body.strip().replace("changed identifier;", "changed record;")
+    branches = [f"when 'identifier_{shard['identifier']}' then {_on_shard(body, shard)};" for shard in shards]
+    return f"""
+        create or replace function {name}()
+        returns trigger
+        language plpgsql
+        set citus.enable_manual_changes_to_shards = on
+        as $function$
+        begin
+            case tg_table_name
+            {" ".join(branches)}
+            end case;
+            return null;
+        end
+        $function$
+    """
 
 
 def _definition(signature: str, columns: Sequence[str], statement: StoreStatement, shards: Sequence[Shard]) -> str:
