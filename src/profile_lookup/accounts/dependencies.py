@@ -41,7 +41,7 @@ Requester = Annotated[Actor, Depends(_requester)]
 """Whom events name as the one who asked. It does not verify the credentials."""
 
 
-async def _verified_caller(request: Request, credentials: PresentedCredentials) -> Caller:
+async def admitted_caller(request: Request, credentials: Credentials) -> Caller:
     """Return the caller, whose request then counts. Raises `Unauthenticated` or `TooManyRequests`."""
     services = services_of(request.scope)
 
@@ -55,6 +55,10 @@ async def _verified_caller(request: Request, credentials: PresentedCredentials) 
     limits.take(limits.buckets_of(credentials.sid, caller.account_id, caller.grant.rate_limit))
     services.last_use.note(credentials)
     return caller
+
+
+async def _verified_caller(request: Request, credentials: PresentedCredentials) -> Caller:
+    return await admitted_caller(request, credentials)
 
 
 VerifiedCaller = Annotated[Caller, Depends(_verified_caller)]

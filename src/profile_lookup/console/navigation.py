@@ -1,0 +1,21 @@
+"""The links at the top of each page. A new page adds its link to this table."""
+
+from typing import NamedTuple
+
+from profile_lookup.accounts.grants import Scope
+
+
+class Link(NamedTuple):
+    """`path` follows `/console/stores/{storeId}`, or `/console` if the page is not about one store.
+
+    The link is shown only to callers with the scope `needed`. It is marked as current on pages whose template sets
+    `section` to its title.
+    """
+
+    title: str
+    path: str
+    needed: Scope
+    is_of_store: bool = True
+
+
+LINKS = (Link("Look up", "", "lookup"),)
