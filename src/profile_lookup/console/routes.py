@@ -5,8 +5,10 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from profile_lookup.console import sign_in_routes
-from profile_lookup.console.dependencies import LookupPage, SignedIn
+from profile_lookup.console.dependencies import SignedIn
+from profile_lookup.console.lookup import routes as look_up
 from profile_lookup.console.page_route import page_router
+from profile_lookup.console.person import routes as person
 
 router = page_router()
 
@@ -19,12 +21,7 @@ async def stores(page: SignedIn) -> Response:
     return await page.render("stores.html")
 
 
-@router.get("/stores/{storeId}")
-async def look_up(page: LookupPage) -> Response:
-    return await page.render("look_up.html")
-
-
-ROOMS = (sign_in_routes,)
+ROOMS = (sign_in_routes, look_up, person)
 """The modules that have a `router`."""
 
 for room in ROOMS:
