@@ -26,6 +26,9 @@ class PageRoute(APIRoute):
     A read from a standby that was lost is served again, as everywhere.
     """
 
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options | {"name": f"console.{endpoint.__name__}"})
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 

@@ -27,5 +27,5 @@ ROOMS = (sign_in_routes, look_up, person)
 for room in ROOMS:
     router.routes += room.router.routes
 router.routes.append(
-    Mount("/console/assets", StaticFiles(packages=[("profile_lookup.console", "assets")]), name="console assets")
+    Mount("/assets/console", StaticFiles(packages=[("profile_lookup.console", "assets")]), name="console assets")
 )
