@@ -15,9 +15,8 @@ from tests.browser.chromium import PATIENCE
 from tests.console.visitors import sign_in, token_in
 
 OTHER_PARAMETERS = {"profileId": EXAMPLE_PROFILE_ID, "operationId": EXAMPLE_OPERATION_ID, "keySid": EXAMPLE_KEY_SID}
-PAGES = sorted(
-    {(method, route.path) for route in router.routes if isinstance(route, APIRoute) for method in route.methods}
-)
+ROUTES = [route for route in router.routes if isinstance(route, APIRoute)]
+PAGES = sorted({(method, route.path) for route in ROUTES for method in route.methods or ()})
 TEMPLATES = sorted(Path(str(files("profile_lookup.console") / "templates")).rglob("*.html"))
 
 
