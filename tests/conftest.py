@@ -5,41 +5,30 @@ import gc
 import os
 import shutil
 import signal
-import socket
 import tempfile
-import threading
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from itertools import count
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
-import asyncpg
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
-from filelock import FileLock
 
 from profile_lookup.accounts.credentials import Credentials, digest, new_account_sid, new_secret
 from profile_lookup.accounts.queries import ensure_account
-from profile_lookup.app import create_app
-from profile_lookup.database.embedded.roles import SUPERUSER
-from profile_lookup.database.embedded.server import EmbeddedPostgres
-from profile_lookup.database.migrations import migrate
 from profile_lookup.database.pool import Database
-from profile_lookup.jobs.job_handlers import running_worker
-from profile_lookup.serving.processes import uvicorn_config
 from profile_lookup.settings import PREFIX, Settings, load_settings
+from tests.citus.distributed import CITUS_URL, distributed_copy, distributed_template
 from tests.contract.conforming import ConformingTransport
+from tests.databases import RUN_DIRECTORY, TEMPLATE, database_copy, migrated_server
 from tests.identity.examples import ALL_EXAMPLES
+from tests.running_service import app_with_worker, serving
 
-RUN_DIRECTORY = "TEST_RUN_DIRECTORY"
-SERVER_URL = "TEST_SERVER_URL"
-TEMPLATE = "template_migrated"
 BASE_URL = "http://service.test"
 MEMORY_NEEDED = 4 << 30  # bytes
+_TURN = count()
 PATIENCE = 60  # seconds until a test gives up; long, because the machine may be busy
 # Counts the sessions that wait for a lock. It does not read pg_stat_activity, which stays the same for a whole
 # transaction after it was first read.
@@ -107,23 +96,8 @@ def _no_settings_from_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """The URL of a PostgreSQL that the pytest workers share: an embedded one, or the one of `TEST_SERVER_URL`."""
-    with _server() as url:
-        with FileLock(f"{os.environ[RUN_DIRECTORY]}/template.lock"):
-            if not asyncio.run(_exists(url, TEMPLATE)):
-                asyncio.run(execute(url, "create database migrating"))
-                migrate(url_of(url, "migrating"))
-                asyncio.run(execute(url, f"alter database migrating rename to {TEMPLATE}"))
+    with migrated_server() as url:
         yield url
-
-
-@contextmanager
-def _server() -> Iterator[str]:
-    if SERVER_URL in os.environ:  # a superuser's, on a server that is there for this run alone
-        yield os.environ[SERVER_URL]
-        return
-    settings = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}  # no data survives the run
-    with EmbeddedPostgres(Path(os.environ[RUN_DIRECTORY]) / "postgres", settings=settings) as server:
-        yield server.url_as(SUPERUSER)
 
 
 @pytest.fixture
@@ -137,10 +111,28 @@ def empty_database_url(server_url: str) -> Iterator[str]:
     yield from database_copy(server_url, "template1")
 
 
+@pytest.fixture(scope="session")
+def citus_template() -> Iterator[str]:
+    with distributed_template() as name:
+        yield name
+
+
 @pytest.fixture
-def database_url(server_url: str) -> Iterator[str]:
-    """The URL of a migrated database that only this test uses."""
-    yield from database_copy(server_url, TEMPLATE)
+def citus_urls(citus_template: str) -> Iterator[list[str]]:
+    """The URLs, one for each node, of a database that is distributed over these, and that only this test uses."""
+    with distributed_copy(citus_template) as urls:
+        yield urls
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a migrated database that only this test uses; with `TEST_CITUS_URL`, one of `citus_urls` by turns."""
+    if CITUS_URL in os.environ:
+        urls = request.getfixturevalue("citus_urls")
+        changes_schema = request.node.get_closest_marker("changes_schema")
+        yield urls[0 if changes_schema else next(_TURN) % len(urls)]
+    else:
+        yield from database_copy(request.getfixturevalue("server_url"), TEMPLATE)
 
 
 @pytest.fixture
@@ -187,27 +179,6 @@ def service_url(settings: Settings) -> Iterator[str]:
         yield url
 
 
-@contextmanager
-def serving(settings: Settings, app: FastAPI | None = None) -> Iterator[str]:
-    """Serve over TCP in a thread while the block runs, and yield the URL."""
-    with running_server(uvicorn_config(app or app_with_worker(settings), settings)) as (url, _):
-        yield url
-
-
-@contextmanager
-def running_server(config: uvicorn.Config) -> Iterator[tuple[str, uvicorn.Server]]:
-    """Run a server in a thread while the block runs, and yield its URL, too."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, args=([listener],))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}", server
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
 @pytest.fixture
 def synchronous_account(settings: Settings) -> tuple[str, str]:
     """The SID and auth token of an account, for tests that are not coroutines."""
@@ -221,21 +192,6 @@ def synchronous_account(settings: Settings) -> tuple[str, str]:
             await database.close()
 
     return asyncio.run(make())
-
-
-def app_with_worker(settings: Settings) -> FastAPI:
-    """Return an application that does in one process what `serve` does: with the job worker, unless it is turned off."""
-    created = create_app(settings)
-    serve_requests = created.router.lifespan_context
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        worker = running_worker(settings) if settings.run_operations else nullcontext()
-        async with serve_requests(app), worker:
-            yield
-
-    created.router.lifespan_context = lifespan
-    return created
 
 
 async def make_account(database: Database) -> tuple[str, str]:
@@ -294,28 +250,3 @@ async def change_settings(
     settings["identifierConfigs"] = list(configs.values())
     settings["matchingRules"] = settings["matchingRules"] if rules is None else rules
     return await finished(client, await client.put(path, json=settings))
-
-
-def url_of(server_url: str, database: str) -> str:
-    return urlsplit(server_url)._replace(path=f"/{database}").geturl()
-
-
-def database_copy(server_url: str, template: str) -> Iterator[str]:
-    name = f"test_{uuid4().hex}"
-    # Copying the files, which are few, is four times as fast as writing their pages to the log.
-    asyncio.run(execute(server_url, f"create database {name} template {template} strategy file_copy"))
-    yield url_of(server_url, name)
-    asyncio.run(execute(server_url, f"drop database {name} with (force)"))
-
-
-async def execute(server_url: str, statement: str) -> None:
-    connection = await asyncpg.connect(server_url)
-    await connection.execute(statement)
-    await connection.close()
-
-
-async def _exists(server_url: str, database: str) -> bool:
-    connection = await asyncpg.connect(server_url)
-    found = await connection.fetchval("select true from pg_database where datname = $1", database)
-    await connection.close()
-    return bool(found)

@@ -21,7 +21,8 @@ from profile_lookup.database.pool import Database
 from profile_lookup.settings import PREFIX
 from profile_lookup.stores import queries as stores
 from profile_lookup.web import ids
-from tests.conftest import PATIENCE, RUN_DIRECTORY, make_account
+from tests.conftest import PATIENCE, make_account
+from tests.databases import RUN_DIRECTORY
 
 ACCOUNT = "ACd0000000000000000000000000000000"
 TOKEN = "aTokenOfAtLeast24Characters"
