@@ -7,7 +7,6 @@ import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,16 +18,52 @@ from fastapi import FastAPI
 from profile_lookup.accounts.credentials import Credentials, digest, new_account_sid, new_secret
 from profile_lookup.accounts.queries import ensure_account
 from profile_lookup.database.pool import Database
-from profile_lookup.settings import PREFIX, Settings, load_settings
-from tests.citus.distributed import CITUS_URL, distributed_copy, distributed_template
+from profile_lookup.settings import PREFIX, Settings
 from tests.contract.conforming import ConformingTransport
-from tests.databases import RUN_DIRECTORY, TEMPLATE, database_copy, migrated_server
+from tests.databases import RUN_DIRECTORY, database_copy, migrated_server
 from tests.identity.examples import ALL_EXAMPLES
-from tests.running_service import app_with_worker, serving
+from tests.service_fixtures import (
+    app,
+    citus_template,
+    citus_urls,
+    database,
+    database_url,
+    emptied_beside_app,
+    own_app,
+    own_database_url,
+    own_pool,
+    own_service_url,
+    reused_database,
+    service_url,
+    settings,
+    shared_app,
+    shared_pool,
+    shared_service_url,
+    shared_settings,
+)
+
+__all__ = [
+    "app",
+    "citus_template",
+    "citus_urls",
+    "database",
+    "database_url",
+    "emptied_beside_app",
+    "own_app",
+    "own_database_url",
+    "own_pool",
+    "own_service_url",
+    "reused_database",
+    "service_url",
+    "settings",
+    "shared_app",
+    "shared_pool",
+    "shared_service_url",
+    "shared_settings",
+]
 
 BASE_URL = "http://service.test"
 MEMORY_NEEDED = 4 << 30  # bytes
-_TURN = count()
 PATIENCE = 60  # seconds until a test gives up; long, because the machine may be busy
 # Counts the sessions that wait for a lock. It does not read pg_stat_activity, which stays the same for a whole
 # transaction after it was first read.
@@ -111,49 +146,6 @@ def empty_database_url(server_url: str) -> Iterator[str]:
     yield from database_copy(server_url, "template1")
 
 
-@pytest.fixture(scope="session")
-def citus_template() -> Iterator[str]:
-    with distributed_template() as name:
-        yield name
-
-
-@pytest.fixture
-def citus_urls(citus_template: str) -> Iterator[list[str]]:
-    """The URLs, one for each node, of a database that is distributed over these, and that only this test uses."""
-    with distributed_copy(citus_template) as urls:
-        yield urls
-
-
-@pytest.fixture
-def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of a migrated database that only this test uses; with `TEST_CITUS_URL`, one of `citus_urls` by turns."""
-    if CITUS_URL in os.environ:
-        urls = request.getfixturevalue("citus_urls")
-        changes_schema = request.node.get_closest_marker("changes_schema")
-        yield urls[0 if changes_schema else next(_TURN) % len(urls)]
-    else:
-        yield from database_copy(request.getfixturevalue("server_url"), TEMPLATE)
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    opened = Database(database_url, pool_size=16)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-def settings(database_url: str, tmp_path: Path) -> Settings:
-    return load_settings(database_url=database_url, data_dir=tmp_path)
-
-
-@pytest.fixture
-async def app(settings: Settings) -> AsyncIterator[FastAPI]:
-    created = app_with_worker(settings)
-    async with created.router.lifespan_context(created):
-        yield created
-
-
 @pytest.fixture
 async def account(database: Database) -> tuple[str, str]:
     """An account's SID and auth token."""
@@ -170,13 +162,6 @@ async def client(app: FastAPI, account: tuple[str, str]) -> AsyncIterator[httpx.
 @pytest.fixture
 async def store_id(client: httpx.AsyncClient) -> str:
     return await make_store(client)
-
-
-@pytest.fixture
-def service_url(settings: Settings) -> Iterator[str]:
-    """The service's URL over real TCP, for clients that cannot call the ASGI application directly."""
-    with serving(settings) as url:
-        yield url
 
 
 @pytest.fixture

@@ -281,6 +281,7 @@ _REFUSE_SECOND_REMOVAL = (
 
 
 @pytest.mark.skipif(CITUS_URL in os.environ, reason="the sequence of its trigger is not on the nodes of Citus")
+@pytest.mark.usefixtures("own_database_url")  # it creates a trigger
 async def test_an_interrupted_removal_goes_on_and_counts_all(
     client: httpx.AsyncClient, store_id: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,6 +82,7 @@ async def test_a_value_in_an_address_is_not_logged(
 
 
 @pytest.mark.changes_schema
+@pytest.mark.usefixtures("own_database_url")  # it changes the schema
 async def test_a_constraint_violation_does_not_reveal_the_row(
     client: httpx.AsyncClient, database: Database, logged: Callable[[], Events]
 ) -> None:

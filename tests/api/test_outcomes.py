@@ -10,6 +10,8 @@ from profile_lookup.database.pool import Database
 from tests.citus.distributed import CITUS_URL
 from tests.conftest import look_up, make_profile
 
+pytestmark = pytest.mark.usefixtures("own_database_url")  # it creates triggers
+
 LOSE_CONNECTION_AT_COMMIT = (
     """
     create function lose_connection() returns trigger language plpgsql as $$

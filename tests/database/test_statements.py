@@ -69,4 +69,4 @@ def test_a_statement_without_the_store_is_noticed(statement: str) -> None:
 
 
 def test_every_table_has_its_place() -> None:
-    assert {*REFERENCE, *DISTRIBUTED, *LOCAL} == {*metadata.tables, "alembic_version"}
+    assert {*REFERENCE, *DISTRIBUTED, *LOCAL} == {*metadata.tables, "alembic_version", "schema_revision"}
