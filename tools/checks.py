@@ -36,6 +36,7 @@ COMMANDS = {
 LOCKS = {"requirements.lock": ["build", "embedded"], "requirements-dev.lock": ["build", "dev", "embedded"]}
 NPM_LOCKS = [
     ROOT / "benchmarks/peers/fastify/package-lock.json",
+    ROOT / "tests/console/axe/package-lock.json",
     ROOT / "tests/generated_clients/node/package-lock.json",
     ROOT / "tests/sdk/node/package-lock.json",
 ]

@@ -20,6 +20,7 @@ from profile_lookup.accounts.rate_limits import RateLimits
 from profile_lookup.audit.audit_log import audit_log_of
 from profile_lookup.blocked_values import routes as blocked_values
 from profile_lookup.bucket_tables import MEMORY_NAME, BucketTables
+from profile_lookup.console import routes as console
 from profile_lookup.database.pool import Database
 from profile_lookup.database.signing_key import SigningKey
 from profile_lookup.database.single_queries.busy_poll import BusyPoll
@@ -158,6 +159,8 @@ def create_app(settings: Settings, buckets_memory: str | None = None) -> FastAPI
     app.router.routes += [*_routes_of(FEATURES), *routes_of_double]
     if settings.metrics:
         app.router.routes += metrics_routes.router.routes
+    if settings.console:
+        app.router.routes += console.router.routes
     install_docs(app)
     tags = TAGS if double is None else [*TAGS, TESTING_TAG]
     describe(app, tags, [*_routes_of(DOCUMENTED), *routes_of_double], public_url=settings.public_url)

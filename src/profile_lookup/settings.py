@@ -184,6 +184,9 @@ class Settings(ObservationSettings, LimitSettings):
     direct_lookups: Annotated[
         bool, Field(description="Whether connections answer usual Lookups themselves; not with `LOG_REQUESTS`.")
     ] = True
+    console: Annotated[
+        bool, Field(description="Whether the console, pages for people, is served at `/console` (`docs/console.md`).")
+    ] = True
     ephemeral: Annotated[
         bool,
         Field(

@@ -12,7 +12,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.browser.conftest import PATIENCE
+from tests.browser.chromium import PATIENCE
 
 LOOKUP = "#operations-Retrieval-CreateProfilesLookup"
 

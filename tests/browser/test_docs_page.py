@@ -9,7 +9,8 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.browser.conftest import PATIENCE, Customer
+from tests.browser.chromium import PATIENCE
+from tests.browser.conftest import Customer
 from tests.browser.docs_page import LOOKUP, DocsPage
 
 

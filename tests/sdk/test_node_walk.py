@@ -1,20 +1,18 @@
 """The official SDK for Node, unmodified: node runs the tests in `tests/sdk/node`."""
 
 import asyncio
-import hashlib
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
-from platformdirs import user_cache_path
 
 from profile_lookup.database.pool import Database
 from profile_lookup.settings import Settings
 from profile_lookup.token_buckets import RateLimit
 from tests.conftest import make_account
+from tests.npm_packages import installed_packages
 from tests.rate_limits.keys import SELDOM, make_key
 
 SOURCES = Path(__file__).parent / "node"
@@ -30,26 +28,7 @@ def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
 
 @pytest.fixture(scope="session")
 def node_modules() -> Path:
-    """The directory of the packages in the lock file. They are installed once, into the user's cache."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("node and npm are not installed")
-    directory = user_cache_path("profile-lookup-tests") / f"node-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]}"
-    directory.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{directory}.lock"):
-        if not (directory / "installed").exists():
-            _install(directory)
-    return directory / "node_modules"
-
-
-def _install(directory: Path) -> None:
-    for name in ("package.json", "package-lock.json", ".npmrc"):
-        shutil.copy(SOURCES / name, directory)
-    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    done = subprocess.run(command, cwd=directory, check=False, capture_output=True, text=True)
-    if done.returncode != 0:
-        reason = f"npm cannot install the official SDK: {done.stderr.strip()[-500:]}"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    (directory / "installed").touch()
+    return installed_packages(SOURCES)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from profile_lookup.accounts.grants import Caller
 from profile_lookup.errors import KeySidMalformed, Unauthenticated
 from profile_lookup.identity.history.creation import Actor
 from profile_lookup.web import ids
+from profile_lookup.web.connection import CALLER
 from profile_lookup.web.dependencies import DatabaseOfApp, Transaction, readmit_after_body, services_of
 from profile_lookup.web.middleware.load_limits import note_admission
 
@@ -41,7 +42,7 @@ Requester = Annotated[Actor, Depends(_requester)]
 """Whom events name as the one who asked. It does not verify the credentials."""
 
 
-async def _verified_caller(request: Request, credentials: PresentedCredentials) -> Caller:
+async def admitted_caller(request: Request, credentials: Credentials) -> Caller:
     """Return the caller, whose request then counts. Raises `Unauthenticated` or `TooManyRequests`."""
     services = services_of(request.scope)
 
@@ -51,10 +52,15 @@ async def _verified_caller(request: Request, credentials: PresentedCredentials) 
     caller = await verify()
     readmit_after_body(request.scope, verify)
     await note_admission(request.scope)
+    request.scope["state"][CALLER] = credentials.sid
     limits = services.rate_limits
     limits.take(limits.buckets_of(credentials.sid, caller.account_id, caller.grant.rate_limit))
     services.last_use.note(credentials)
     return caller
+
+
+async def _verified_caller(request: Request, credentials: PresentedCredentials) -> Caller:
+    return await admitted_caller(request, credentials)
 
 
 VerifiedCaller = Annotated[Caller, Depends(_verified_caller)]

@@ -1,6 +1,6 @@
 """Accounts and their credentials in SQL: who calls, and who may call."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import literal, select, text
@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.accounts.grants import FULL, Caller, Grant
-from profile_lookup.accounts.verification import verified
+from profile_lookup.accounts.verification import USABLE, verified
 from profile_lookup.clock import CLOCK
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
@@ -28,6 +28,10 @@ _VERIFY = text(_VERIFIED)
 # Whoever deletes or disables an account locks these in the same order.
 _VERIFY_AND_LOCK = text(f"{_VERIFIED} for key share of account for no key update of credential")
 _ADMISSION = f"{_CALLER} where {verified('$1', '$2')}"
+_ACCEPTED = f"""
+    select secret_sha256, case when former_until > now() then former_sha256 end as former_sha256
+    from credential where sid = $1 and {USABLE}
+"""  # noqa: S608 -- made of a constant
 
 
 async def verified_caller(
@@ -49,6 +53,12 @@ async def admitted_caller(database: Database, credentials: Credentials) -> Calle
         account_id, sid, is_account_token, *grant = row
         return Caller(account_id, sid, is_account_token, Grant.of_columns(*grant))
     return None
+
+
+async def accepted_credentials(database: Database, sid: str) -> Sequence[Credentials]:
+    """Return the credentials with this SID that are accepted now: those with its secret, and with its former secret."""
+    rows = await database.fetch(_ACCEPTED, sid)
+    return [Credentials(sid, each) for row in rows for each in row if each is not None]
 
 
 async def account_of(connection: AsyncConnection, sid: str) -> UUID | None:

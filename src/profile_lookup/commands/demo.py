@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import cycle
 from pathlib import Path
@@ -19,6 +19,7 @@ from profile_lookup.accounts import keys
 from profile_lookup.accounts import queries as accounts
 from profile_lookup.accounts.administration import refuse_secret
 from profile_lookup.accounts.credentials import Credentials, digest, new_account_sid, new_key_sid, new_secret
+from profile_lookup.accounts.sign_in_links import make_code
 from profile_lookup.clock import CLOCK
 from profile_lookup.database.pool import Database
 from profile_lookup.files import write_private
@@ -53,11 +54,15 @@ class Secrets:
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """The demo store. `secrets` is None if it is in the account that the operator has set."""
+    """The demo store. `secrets` is None if it is in the account that the operator has set.
+
+    `sign_in_code` signs in to the console, once. An operator's account has none, since logs may keep what is printed.
+    """
 
     account_sid: str
     store_id: str
     secrets: Secrets | None
+    sign_in_code: str | None = None
 
     def for_client(self, base_url: str) -> dict[str, str]:
         """Return what a client needs, by the names that `demo --json` prints; no secret that the operator has set."""
@@ -80,6 +85,14 @@ class Demo:
             return f"{base_url}/docs"
         filled_in = {"sid": self.secrets.api_key, "secret": self.secrets.api_secret, "storeId": self.store_id}
         return f"{base_url}/docs#{urlencode(filled_in)}"
+
+    def console(self, base_url: str) -> str:
+        """Return the address of the console. If the demo has a one-time code, it signs in as the demo's key.
+
+        The code is in the fragment, as the credentials are in that of the docs page.
+        """
+        fragment = "" if self.sign_in_code is None else f"/sign-in#{urlencode({'code': self.sign_in_code})}"
+        return f"{base_url}/console{fragment}"
 
     def curl(self, base_url: str) -> str:
         """Return a shell command that looks up, by phone number, a person who was two profiles until these merged."""
@@ -113,8 +126,10 @@ async def ensure_demo(database: Database, settings: Settings) -> Demo:
                 kept |= {"apiKey": new_key_sid(), "apiSecret": new_secret()}
                 key = Credentials(kept["apiKey"], digest(kept["apiSecret"]))
                 await keys.add_key(connection, account_id, key, name="demo")
+            code = await make_code(connection, key.sid)
         secrets = Secrets(auth_token, kept["apiKey"], kept["apiSecret"])
-        return await _ensure_store(database, settings, account_sid, secrets)
+        demo = await _ensure_store(database, settings, account_sid, secrets)
+        return replace(demo, sign_in_code=code)
 
 
 async def revoke_known_secrets(database: Database, settings: Settings) -> None:

@@ -108,6 +108,8 @@ def _serve(settings: Settings, *, with_demo: bool, ready_file: Path | None) -> N
             if metrics_url is not None:
                 typer.echo(f"  Metrics:     {metrics_url}")
             typer.echo(f"  Docs page:   {demo.docs_page(base_url) if demo else f'{base_url}/docs'}")
+            if running.console:
+                typer.echo(f"  Console:     {demo.console(base_url) if demo else f'{base_url}/console'}")
             if demo is not None:
                 _show(demo, base_url)
             if double is not None:
@@ -151,6 +153,8 @@ def make_demo(
     if as_json:
         typer.echo(json.dumps(demo.for_client(base_url)))
     else:
+        if settings.console:
+            typer.echo(f"  Console:     {demo.console(base_url)}")
         _show(demo, base_url)
 
 

@@ -17,10 +17,15 @@ from profile_lookup.web.dependencies import services_of
 
 
 def count_failure(scope: Scope) -> TooManyRequests | None:
-    """Count a request whose credentials are wrong. Return the error to answer if too many came from its address."""
+    """Do what `count_wrong_credentials` does, unless the request has no `Authorization` header."""
+    return count_wrong_credentials(scope) if b"authorization" in headers_of(scope) else None
+
+
+def count_wrong_credentials(scope: Scope) -> TooManyRequests | None:
+    """Count a request with wrong credentials. Return the error to answer if too many came from its address."""
     services = services_of(scope)
     limit = services.settings.failed_credentials_limit
-    if limit is None or b"authorization" not in headers_of(scope):
+    if limit is None:
         return None
     addresses = client_addresses(services.settings.trusted_proxies)
     if not addresses.is_known(scope):

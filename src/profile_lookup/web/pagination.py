@@ -7,22 +7,21 @@ identifier's value.
 fetch the first page for ever.
 """
 
-import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
-from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
+from itsdangerous import BadData, URLSafeTimedSerializer
 from pydantic.json_schema import SkipJsonSchema
 from sqlalchemy import Row, Select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.clock import CLOCK
 from profile_lookup.database.keyset import DEFAULT_PAGE_SIZE, MAX_TOKEN, Key, Order, Position, fetch_rows
 from profile_lookup.errors import PageTokenRefused
 from profile_lookup.web.dependencies import SigningSecrets
+from profile_lookup.web.signatures import timed_serializer
 from profile_lookup.web.wire import MAX_SHORT_PAGE, Meta
 
 
@@ -91,13 +90,6 @@ ResultsPage = Annotated[PageRequest, Depends(page_request(1000, default_order="A
 MAX_AGE = 7 * 86_400  # seconds
 
 
-class _Signer(TimestampSigner):
-    """Takes the time from the clock that a server for tests moves."""
-
-    def get_timestamp(self) -> int:
-        return int(CLOCK.now().timestamp())
-
-
 class PageTokens:
     """Signs and verifies tokens. `scope` identifies the list by its name, its store and whatever else selects rows."""
 
@@ -123,10 +115,7 @@ class PageTokens:
         raise PageTokenRefused
 
     def _serializer(self, order: Order, scope: Sequence[str]) -> URLSafeTimedSerializer:
-        salt = "\0".join(("page", order, *scope))
-        return URLSafeTimedSerializer(
-            self._secrets, salt=salt, signer=_Signer, signer_kwargs={"digest_method": hashlib.sha256}
-        )
+        return timed_serializer(self._secrets, "\0".join(("page", order, *scope)))
 
 
 async def _page_tokens(secrets: SigningSecrets) -> PageTokens:

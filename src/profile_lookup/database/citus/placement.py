@@ -1,6 +1,15 @@
 """Where each table is."""
 
-REFERENCE = ("account", "credential", "store", "trait_group", "signing_key", "alembic_version", "schema_revision")
+REFERENCE = (
+    "account",
+    "credential",
+    "sign_in_link",
+    "store",
+    "trait_group",
+    "signing_key",
+    "alembic_version",
+    "schema_revision",
+)
 """Tables that each node has a copy of. A change of one is made on all nodes."""
 
 DISTRIBUTED = (

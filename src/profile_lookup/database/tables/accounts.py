@@ -1,4 +1,4 @@
-"""Accounts, their credentials, and the keys that sign tokens."""
+"""Accounts, their credentials, the keys that sign tokens, and the codes that sign in to the console."""
 
 from sqlalchemy import (
     BigInteger,
@@ -81,4 +81,14 @@ signing_key = Table(
     Column("id", SmallInteger, primary_key=True, autoincrement=False),
     Column("secret", LargeBinary, nullable=False),
     Column("signs_from", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+# One-time codes for the console. A row is deleted when its code is used.
+sign_in_link = Table(
+    "sign_in_link",
+    metadata,
+    Column("code_sha256", LargeBinary, primary_key=True),
+    Column("sid", Text, nullable=False),
+    time_column("expires_at"),
+    ForeignKeyConstraint(["sid"], ["credential.sid"], ondelete="CASCADE"),
 )

@@ -1,0 +1,25 @@
+"""The tables of links. A new page adds its link to one of them."""
+
+from typing import NamedTuple
+
+from profile_lookup.accounts.grants import Scope
+
+
+class Link(NamedTuple):
+    """`path` follows `/console/stores/{storeId}`, or `/console` if the page is not about one store.
+
+    The link is shown only to callers with the scope `needed`. It is marked as current on pages whose template sets
+    `section` to its title.
+    """
+
+    title: str
+    path: str
+    needed: Scope
+    is_of_store: bool = True
+
+
+LINKS = (Link("Look up", "", "lookup"),)
+"""The links at the top of each page, in this order."""
+
+PERSON_LINKS: tuple[Link, ...] = ()
+"""The links below a person's name. Their paths follow `/console/stores/{storeId}/profiles/{profileId}`."""

@@ -1,0 +1,31 @@
+"""`/console`: the pages for people. Each room adds its router to `ROOMS`."""
+
+from fastapi import Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from profile_lookup.console import sign_in_routes
+from profile_lookup.console.dependencies import SignedIn
+from profile_lookup.console.lookup import routes as look_up
+from profile_lookup.console.page_route import page_router
+from profile_lookup.console.person import routes as person
+
+router = page_router()
+
+
+@router.get("")
+async def stores(page: SignedIn) -> Response:
+    """Show the stores to choose from; a person with one store is led to it."""
+    if len(page.stores) == 1:
+        return await page.redirect(page.store_address(), page.session.notice)
+    return await page.render("stores.html")
+
+
+ROOMS = (sign_in_routes, look_up, person)
+"""The modules that have a `router`."""
+
+for room in ROOMS:
+    router.routes += room.router.routes
+router.routes.append(
+    Mount("/assets/console", StaticFiles(packages=[("profile_lookup.console", "assets")]), name="console assets")
+)
