@@ -6,7 +6,7 @@ from starlette.staticfiles import StaticFiles
 
 from profile_lookup.console import sign_in_routes
 from profile_lookup.console.dependencies import SignedIn
-from profile_lookup.console.joins import separation_routes, split_routes, why_routes
+from profile_lookup.console.joins import block_routes, separation_routes, split_routes, why_routes
 from profile_lookup.console.lookup import routes as look_up
 from profile_lookup.console.page_route import page_router
 from profile_lookup.console.person import routes as person
@@ -22,7 +22,7 @@ async def stores(page: SignedIn) -> Response:
     return await page.render("stores.html")
 
 
-ROOMS = (sign_in_routes, look_up, person, why_routes, split_routes, separation_routes)
+ROOMS = (sign_in_routes, look_up, person, why_routes, split_routes, block_routes, separation_routes)
 """The modules that have a `router`."""
 
 for room in ROOMS:

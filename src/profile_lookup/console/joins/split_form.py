@@ -29,11 +29,11 @@ def split_request_of(form: Form, actor: Actor, *, is_dry_run: bool) -> SplitRequ
         raise RequestRefused(f"events: expected at most {MAX_JOINS}")
     # The first form says nothing of these two: by default the parts are kept apart, and nothing is blocked.
     keeps_apart = form.text(KEEPS_APART) != "false"
-    block = [_identifier(each) for each in form.texts(BLOCK)]
+    block = [identifier_of(each) for each in form.texts(BLOCK)]
     return SplitRequest(events, actor, keeps_apart, block, is_dry_run, form.text("ifMatch") or None)
 
 
-def _identifier(text: str) -> Identifier:
+def identifier_of(text: str) -> Identifier:
     """Return the identifier that a checkbox is for: a type has no space."""
     id_type, _, value = text.partition(" ")
     return Identifier(id_type, value)
