@@ -7,7 +7,8 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 from tests.console.browser import Console
-from tests.console.joined_people import LONG, RIGHT_TO_LEFT, SCRIPT, create, create_ann_and_bob
+from tests.console.joined_people import create, create_ann_and_bob
+from tests.console.people import HOSTILE, LONG, RIGHT_TO_LEFT
 
 
 def faint(console: Console) -> int:
@@ -19,8 +20,8 @@ def slider_of(console: Console) -> WebElement:
     return console.browser.find_element(By.ID, "joins")
 
 
-def open_why(console: Console, profile_id: str) -> None:
-    console.open_in_store(f"profiles/{profile_id}/why")
+def open_why(console: Console, person_id: str) -> None:
+    console.open_in_store(f"profiles/{person_id}/why")
 
 
 def test_the_drawing_and_the_list_have_every_record_and_every_bridge(console: Console) -> None:
@@ -52,9 +53,9 @@ def test_the_slider_makes_what_came_later_faint_while_it_moves(console: Console)
 
 
 def test_without_scripts_a_button_shows_the_time_of_the_slider(console: Console) -> None:
-    profile_id = create_ann_and_bob(console, 3)
+    person_id = create_ann_and_bob(console, 3)
     console.allow_scripts(allowed=False)
-    open_why(console, profile_id)
+    open_why(console, person_id)
     slider_of(console).send_keys(Keys.ARROW_LEFT)
     console.press("Show")
     assert console.path.endswith("/why?joins=2")
@@ -74,13 +75,13 @@ def test_a_click_on_a_join_in_the_drawing_chooses_it_in_the_list(console: Consol
 
 
 def test_hostile_names_and_values_are_shown_as_text(console: Console) -> None:
-    profile_id = create(console, chat=SCRIPT, email="hostile@example.com", firstName=SCRIPT)
+    person_id = create(console, chat=HOSTILE, email="hostile@example.com", firstName=HOSTILE)
     create(console, email="hostile@example.com", firstName=RIGHT_TO_LEFT, chat=RIGHT_TO_LEFT)
-    create(console, chat=SCRIPT, firstName=LONG)
-    create(console, chat=SCRIPT, phone="+13175559999", firstName=LONG)
-    open_why(console, profile_id)
-    assert SCRIPT in console.text
-    assert "آن" in console.text
+    create(console, chat=HOSTILE, firstName=LONG)
+    create(console, chat=HOSTILE, phone="+13175559999", firstName=LONG)
+    open_why(console, person_id)
+    assert HOSTILE in console.text
+    assert "علي" in console.text
     assert LONG in console.text
     assert console.browser.title == "Why is this one person? · profile-lookup"
     assert not console.scrolls_sideways()
@@ -97,10 +98,10 @@ def test_somebody_whom_nothing_joined_has_no_drawing(console: Console) -> None:
 
 
 def test_a_key_that_may_only_read_is_offered_no_split_and_no_block(console: Console) -> None:
-    profile_id = create_ann_and_bob(console, 5)
+    person_id = create_ann_and_bob(console, 5)
     made = console.api.post("/v1/ControlPlane/Keys", json={"name": "reader", "scopes": ["read", "lookup"]}).json()
     console.sign_in(made["sid"], made["secret"])
-    open_why(console, profile_id)
+    open_why(console, person_id)
     assert "It is a bridge" in console.text
     assert console.browser.find_elements(By.CSS_SELECTOR, "input[type=checkbox]") == []
     assert not {"Block it…", "Show what a split would leave…"} & set(console.buttons())
@@ -115,16 +116,16 @@ def test_the_page_of_a_merged_profile_leads_to_the_canonical_one(console: Consol
     assert console.path == f"stores/{console.store_id}/profiles/{ann}/why"
 
 
-@pytest.mark.parametrize("profile_id", ["mem_profile_01jzm0000000000000000000zz", "mem_profile_u", "nobody"])
-def test_a_profile_that_does_not_exist_has_a_page_that_says_so(console: Console, profile_id: str) -> None:
-    open_why(console, profile_id)
+@pytest.mark.parametrize("person_id", ["mem_profile_01jzm0000000000000000000zz", "mem_profile_u", "nobody"])
+def test_a_profile_that_does_not_exist_has_a_page_that_says_so(console: Console, person_id: str) -> None:
+    open_why(console, person_id)
     assert "Not Found" in console.text or "Bad Request" in console.text
 
 
 def test_the_page_of_many_joins_is_smaller_than_its_limit(console: Console) -> None:
-    profile_id = create(console, email="many@example.com", phone="+14155553000", firstName="Ann")
+    person_id = create(console, email="many@example.com", phone="+14155553000", firstName="Ann")
     for number in range(1, 100):
         create(console, email="many@example.com", phone=f"+1415555{3000 + number}", firstName=f"Person {number}")
     cookies = {each["name"]: each["value"] for each in console.browser.get_cookies()}
-    address = f"{console.base_url}/console/stores/{console.store_id}/profiles/{profile_id}/why"
+    address = f"{console.base_url}/console/stores/{console.store_id}/profiles/{person_id}/why"
     assert len(httpx.get(address, cookies=cookies).content) < 200 * 1024

@@ -21,5 +21,5 @@ class Link(NamedTuple):
 LINKS = (Link("Look up", "", "lookup"),)
 """The links at the top of each page, in this order."""
 
-PERSON_LINKS: tuple[Link, ...] = ()
+PERSON_LINKS = (Link("Why one person?", "why", "read"), Link("Kept apart", "separations", "read"))
 """The links below a person's name. Their paths follow `/console/stores/{storeId}/profiles/{profileId}`."""

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 
 from profile_lookup.console.graph.join_graph import JoinGraph
-from profile_lookup.console.graph.texts import name_of
+from profile_lookup.console.graph.texts import record_name
 from tests.console.graph.people import graph_of, named, office_of, random_graphs, store_of
 from tests.identity.building import identifier
 from tests.identity.examples import examples
@@ -23,7 +23,7 @@ def test_a_shared_address_links_all_records_and_holds_them_together() -> None:
 def test_a_record_is_there_since_the_join_that_linked_it() -> None:
     changes = [named("Ann", ANN), named("Bob", BOB), named("Ann B.", ANN, BOB), named("Bobby", BOB, "email:b")]
     graph = graph_of(store_of(changes))
-    since = {name_of(record): record.since for record in graph.records.values()}
+    since = {record_name(record): record.since for record in graph.records.values()}
     assert since == {"Ann": 1, "Bob": 1, "Ann B.": 1, "Bobby": 2}
     assert [event.kind for event in graph.joins] == ["merged", "updated"]
 

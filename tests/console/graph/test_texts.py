@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from profile_lookup.console.graph.join_graph import Record
-from profile_lookup.console.graph.texts import name_of, origin_of, shortened, shortened_at_end, width_of, written_by
+from profile_lookup.console.graph.texts import origin_of, record_name, shortened, shortened_at_end, width_of
 from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.history.event import Event, RecordedRequest
 from profile_lookup.identity.profile import TraitValue
@@ -49,10 +49,9 @@ def record(**traits: TraitValue | None) -> Record:
     ],
 )
 def test_a_record_is_called_by_the_name_that_it_was_written_with(traits: dict[str, TraitValue], name: str) -> None:
-    assert name_of(record(**traits)) == name
+    assert record_name(record(**traits)) == name
 
 
 def test_a_record_says_when_and_by_whom_it_was_written() -> None:
-    assert origin_of(record()) == "2026-01-02 03:04:05 UTC by import mem_import_1, line 17"
+    assert origin_of(record()) == "2 Jan 2026, 03:04:05 UTC by import mem_import_1, line 17"
     assert origin_of(Record(UUID(int=1), None, 0)) == "no time is recorded"
-    assert written_by(None) == ""

@@ -8,7 +8,7 @@ from uuid import UUID
 from profile_lookup.console.graph.join_graph import JoinGraph
 from profile_lookup.console.graph.layout import Layout, Point, Size, layout_of
 from profile_lookup.console.graph.shapes import Box, Bundle, Card, Dot, Drawing, Line, Pill
-from profile_lookup.console.graph.texts import label_of, name_of, shortened, shortened_at_end, width_of
+from profile_lookup.console.graph.texts import label_of, record_name, shortened, shortened_at_end, width_of
 from profile_lookup.console.graph.units import Group, Units, units_of
 from profile_lookup.identity.identifier import NormalizedIdentifier
 
@@ -48,7 +48,7 @@ def drawing_of(graph: JoinGraph) -> Drawing:
 
 def _size_of_group(group: Group) -> Size:
     if len(group.records) == 1:
-        return _size_of_text(f"{name_of(group.records[0])}{_BEFORE_NAME}")
+        return _size_of_text(f"{record_name(group.records[0])}{_BEFORE_NAME}")
     columns = _columns(group)
     rows = ceil(len(group.records) / columns)
     return Size(max(columns * _DOT, _NARROWEST_GROUP) + 2 * _PADDING, _HEADING + rows * _DOT + _PADDING)
@@ -91,7 +91,7 @@ def _boxes(units: Units, sizes: Sequence[Size], layout: Layout) -> Iterator[Box]
 
 def _card(group: Group, box: Box, joins: Collection[UUID]) -> Card:
     (record,) = group.records
-    name = name_of(record)
+    name = record_name(record)
     return Card(box, record, name, shortened(name, _WIDEST_TEXT), record.id in joins)
 
 
@@ -102,7 +102,7 @@ def _bundle(group: Group, box: Box, joins: Collection[UUID]) -> Bundle:
             round(box.x + _PADDING + _DOT * (number % columns + 0.5)),
             round(box.y + _HEADING + _DOT * (number // columns + 0.5)),
             record,
-            name_of(record),
+            record_name(record),
             record.id in joins,
         )
         for number, record in enumerate(group.records)

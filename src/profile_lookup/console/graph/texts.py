@@ -1,6 +1,5 @@
 """Short texts of a drawing: names of records, shortened values, and their widths."""
 
-from collections.abc import Callable
 from itertools import accumulate, takewhile
 from unicodedata import east_asian_width
 
@@ -9,7 +8,6 @@ from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.history.event import Event
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.person_names import NAME_TRAITS
-from profile_lookup.identity.profile import Profile, TraitName
 from profile_lookup.web import ids
 
 _NARROW = 7.5  # pixels of most letters at the size of the drawing's text
@@ -17,7 +15,7 @@ _WIDEST_TYPE = 120.0
 _WIDE = 13.0  # pixels of a Chinese, Japanese or Korean letter
 
 
-def name_of(record: Record) -> str:
+def record_name(record: Record) -> str:
     """Return the name that the record was written with, or the end of its ID."""
     written = "" if record.event is None else written_name(record.event)
     return written or f"…{ids.profile_id(record.id)[-8:]}"
@@ -25,17 +23,7 @@ def name_of(record: Record) -> str:
 
 def written_name(event: Event) -> str:
     """Return the name that a request carried; an empty text if it carried none."""
-    return _joined(event.request.traits.get)
-
-
-def full_name(profile: Profile) -> str:
-    """Return the name that a profile has, or the end of its ID."""
-    held = _joined(lambda part: profile.traits[part].value if part in profile.traits else None)
-    return held or f"…{ids.profile_id(profile.id)[-8:]}"
-
-
-def _joined(part_of: Callable[[TraitName], object]) -> str:
-    parts = map(part_of, NAME_TRAITS)
+    parts = (event.request.traits.get(part) for part in NAME_TRAITS)
     return " ".join(part for part in parts if isinstance(part, str) and part.strip())
 
 
@@ -43,10 +31,10 @@ def origin_of(record: Record) -> str:
     """Return when the record was written and by whom, as far as that is known."""
     if record.event is None:
         return "no time is recorded"
-    return f"{record.event.at:%Y-%m-%d %H:%M:%S} UTC{written_by(record.event.actor)}"
+    return f"{record.event.at:%-d %b %Y, %H:%M:%S} UTC{_written_by(record.event.actor)}"
 
 
-def written_by(actor: Actor | None) -> str:
+def _written_by(actor: Actor | None) -> str:
     """Return who wrote an event, as the end of a sentence; nothing if it is not known."""
     if actor is None:
         return ""

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Self
 
 from profile_lookup.console.graph.drawing import drawing_of
 from profile_lookup.console.graph.join_graph import join_graph_of
 from profile_lookup.console.graph.shapes import Drawing
-from profile_lookup.console.graph.texts import full_name
 from profile_lookup.console.joins.join_list import JoinsByIdentifier, joins_by_identifier
+from profile_lookup.console.people import name_of
 from profile_lookup.identity.history.explanation import Explanation, explanation_of
 from profile_lookup.identity.history.splitting import Person
 from profile_lookup.identity.rules import IdentityResolutionSettings
@@ -32,6 +31,7 @@ class ExplainedPerson:
         drawing = drawing_of(graph) if graph.records else None
         return cls(person, explanation, drawing, joins_by_identifier(explanation))
 
-    @cached_property
+    @property
     def name(self) -> str:
-        return full_name(self.person.profile)
+        """The person's name; empty if it has none."""
+        return name_of(self.person.profile.traits)

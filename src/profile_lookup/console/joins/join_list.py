@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from profile_lookup.console.graph.texts import full_name, written_name
+from profile_lookup.console.graph.texts import written_name
 from profile_lookup.identity.history.event import Event, is_forgotten
 from profile_lookup.identity.history.explanation import Explanation
 from profile_lookup.identity.identifier import NormalizedIdentifier
@@ -15,14 +15,13 @@ from profile_lookup.web import ids
 class ListedJoin:
     """A join. `number`: its place among all joins of the person, from 1.
 
-    - `name`: that of the request which joined, if it carried one
-    - `joined`: the names and IDs of the profiles that merged
+    - `name`: the name that its request carried, or empty
+    - `by`: the identifiers that joined, and that were not removed since
     """
 
     number: int
     event: Event
     name: str
-    joined: Sequence[str]
     by: Sequence[NormalizedIdentifier]
 
 
@@ -49,7 +48,7 @@ def joins_by_identifier(explanation: Explanation) -> list[JoinsByIdentifier]:
     groups: dict[NormalizedIdentifier | None, list[ListedJoin]] = {}
     for number, join in enumerate(explanation.joins, 1):
         by = sorted(identifiers_of(join), key=lambda each: (-bridges.get(each, 1), -counts[each], each))
-        listed = ListedJoin(number, join, written_name(join), [*map(full_name, join.absorbed)], by)
+        listed = ListedJoin(number, join, written_name(join), by)
         groups.setdefault(by[0] if by else None, []).append(listed)
     found = [JoinsByIdentifier(each, _holds(bridges, each), joins) for each, joins in groups.items()]
     return sorted(found, key=lambda group: (-group.holds_together, -len(group.joins)))

@@ -6,11 +6,9 @@ from uuid import UUID
 from fastapi import Response
 
 from profile_lookup.clock import CLOCK
-from profile_lookup.console.dependencies import WritePage
-from profile_lookup.console.graph.texts import full_name
-from profile_lookup.console.joins.dependencies import ProfileInPath, fetch_explained_person
+from profile_lookup.console.dependencies import PersonId, WritePage
 from profile_lookup.console.joins.split_form import blockable, field_of, split_request_of
-from profile_lookup.console.joins.why_routes import show_why
+from profile_lookup.console.joins.why_routes import fetch_explained_person, show_why
 from profile_lookup.console.page_route import page_router
 from profile_lookup.console.pages import StorePage
 from profile_lookup.console.refusals import CORRECTABLE, Refusal
@@ -31,41 +29,41 @@ MOST_PARTS = 300
 
 
 @router.post("/stores/{storeId}/profiles/{profileId}/split/preview")
-async def preview(page: WritePage, profile_id: ProfileInPath, quotas: QuotasOfApp) -> Response:
+async def preview(page: WritePage, person_id: PersonId, quotas: QuotasOfApp) -> Response:
     """Show what would be left, and change nothing."""
     try:
         request = split_request_of(page.form, page.actor, is_dry_run=True)
-        return await _show_preview(page, profile_id, request, quotas)
+        return await _show_preview(page, person_id, request, quotas)
     except CORRECTABLE as error:
-        return await show_why(page, profile_id, refusal=Refusal.of(FORM, error))
+        return await show_why(page, person_id, refusal=Refusal.of(FORM, error))
 
 
 @router.post("/stores/{storeId}/profiles/{profileId}/split")
-async def split(page: WritePage, profile_id: ProfileInPath, quotas: QuotasOfApp) -> Response:
+async def split(page: WritePage, person_id: PersonId, quotas: QuotasOfApp) -> Response:
     """Undo the joins. If the profile has changed since the preview, show a new preview instead."""
     request = split_request_of(page.form, page.actor, is_dry_run=False)
     try:
-        done = await split_or_enqueue(page.services.database, page.rules, profile_id, request, CLOCK.now(), quotas)
+        done = await split_or_enqueue(page.services.database, page.rules, person_id, request, CLOCK.now(), quotas)
     except CORRECTABLE as error:
         dry_run = replace(request, is_dry_run=True, if_match=None)
-        return await _show_preview(page, profile_id, dry_run, quotas, Refusal.of(FORM, error))
+        return await _show_preview(page, person_id, dry_run, quotas, Refusal.of(FORM, error))
     if not isinstance(done, Split):
         return await page.redirect(page.address(f"operations/{ids.operation_id(done)}"), "The split has begun.")
-    address = page.store_address(f"profiles/{ids.profile_id(done.parts[0].profile.id)}")
+    address = page.person_address(done.parts[0].profile.id)
     return await page.redirect(address, f"The joins are undone. {len(done.parts)} profiles are left.")
 
 
 async def _show_preview(
-    page: StorePage, profile_id: UUID, request: SplitRequest, quotas: Quotas, refusal: Refusal | None = None
+    page: StorePage, person_id: UUID, request: SplitRequest, quotas: Quotas, refusal: Refusal | None = None
 ) -> Response:
     """Return the page with the person as it is, and the profiles that would be left.
 
     Raises what a split raises. A very large person's preview is an operation: then the page links to it.
     """
-    explained = await fetch_explained_person(page, profile_id)
+    explained = await fetch_explained_person(page, person_id)
     profile = explained.person.profile
     unbound = replace(request, if_match=None)
-    done = await split_or_enqueue(page.services.database, page.rules, profile_id, unbound, CLOCK.now(), quotas)
+    done = await split_or_enqueue(page.services.database, page.rules, person_id, unbound, CLOCK.now(), quotas)
     blocked = {field_of(each) for each in request.block}
     candidates = blockable(explained.explanation.joins, request.events)
     return await page.render(
@@ -80,5 +78,4 @@ async def _show_preview(
         blocked=sorted(blocked),
         if_match=profile_etag(profile.id, values_by_group(profile.traits), profile.identifiers),
         most_parts=MOST_PARTS,
-        full_name=full_name,
     )
