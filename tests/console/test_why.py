@@ -28,8 +28,8 @@ def test_the_drawing_and_the_list_have_every_record_and_every_bridge(console: Co
     open_why(console, create_ann_and_bob(console, 1))
     names = [each.text for each in console.browser.find_elements(By.CSS_SELECTOR, ".join-graph .card .name")]
     assert sorted(names) == ["Ann Abel", "Annie", "Bob Berg", "Rob", "Robert"]
-    assert "Annie: it joined Bob Berg to this person by the rule" in console.text
-    assert "Robert: it was taken for this person." in console.text
+    assert "Annie: the request joined Bob Berg to this person by the rule" in console.text
+    assert "Robert: the request was taken for this person." in console.text
     assert "It is a bridge: it holds 4 parts together." in console.text
     assert console.violations() == []
     console.prefer("dark")

@@ -65,7 +65,8 @@ async def _show_preview(
     unbound = replace(request, if_match=None)
     done = await split_or_enqueue(page.services.database, page.rules, person_id, unbound, CLOCK.now(), quotas)
     blocked = {field_of(each) for each in request.block}
-    candidates = blockable(explained.explanation.joins, request.events)
+    bridges = {each.identifier: each.holds_together for each in explained.explanation.bridges}
+    by = blockable(explained.explanation.joins, request.events)
     return await page.render(
         "joins/split.html",
         refusal=refusal,
@@ -74,7 +75,7 @@ async def _show_preview(
         operation=None if isinstance(done, Split) else ids.operation_id(done),
         events=[ids.event_id(each) for each in request.events],
         keeps_apart=request.keeps_apart,
-        candidates=[(each, field_of(each), field_of(each) in blocked) for each in candidates],
+        candidates=[(each, bridges.get(each, 1), field_of(each), field_of(each) in blocked) for each in by],
         blocked=sorted(blocked),
         if_match=profile_etag(profile.id, values_by_group(profile.traits), profile.identifiers),
         most_parts=MOST_PARTS,
