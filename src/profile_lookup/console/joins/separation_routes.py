@@ -26,6 +26,7 @@ async def separations(page: ReadPage, person_id: PersonId, listed: DataPlanePage
         query, key = await separations_of(connection, page.rules, person_id)
         scope = ("separations", str(page.rules.id), str(person_id))
         found = await fetch_page(connection, query, key, listed, tokens, *scope)
+        page.note_profiles(row.profile_id for row in found.rows)
         others = await fetch_profiles(connection, page.rules, [row.profile_id for row in found.rows])
     return await page.render(
         "joins/separations.html",

@@ -49,6 +49,7 @@ async def split(page: WritePage, person_id: PersonId, quotas: QuotasOfApp) -> Re
         return await _show_preview(page, person_id, dry_run, quotas, Refusal.of(FORM, error))
     if not isinstance(done, Split):
         return await page.redirect(page.address(f"operations/{ids.operation_id(done)}"), "The split has begun.")
+    page.note_profiles(part.profile.id for part in done.parts)
     address = page.person_address(done.parts[0].profile.id)
     return await page.redirect(address, f"The joins are undone. {len(done.parts)} profiles are left.")
 
@@ -64,6 +65,8 @@ async def _show_preview(
     profile = explained.person.profile
     unbound = replace(request, if_match=None)
     done = await split_or_enqueue(page.services.database, page.rules, person_id, unbound, CLOCK.now(), quotas)
+    parts = done.parts if isinstance(done, Split) else None
+    page.note_profiles(part.profile.id for part in parts or ())
     blocked = {field_of(each) for each in request.block}
     bridges = {each.identifier: each.holds_together for each in explained.explanation.bridges}
     by = blockable(explained.explanation.joins, request.events)
@@ -71,7 +74,7 @@ async def _show_preview(
         "joins/split.html",
         refusal=refusal,
         explained=explained,
-        parts=done.parts if isinstance(done, Split) else None,
+        parts=parts,
         operation=None if isinstance(done, Split) else ids.operation_id(done),
         events=[ids.event_id(each) for each in request.events],
         keeps_apart=request.keeps_apart,
