@@ -2,6 +2,7 @@
 
 import asyncio
 
+import httpx
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -11,6 +12,7 @@ from profile_lookup.settings import Settings
 from tests.console.browser import Console
 from tests.console.joined_people import create, create_ann_and_bob, look_up
 from tests.console.people import HOSTILE, LONG, RIGHT_TO_LEFT
+from tests.console.visitors import sign_in, token_in
 from tests.history.splits import with_many_events
 
 SHOW = "Show what a split would leave…"
@@ -22,6 +24,13 @@ def preview_of_all(console: Console, person_id: str) -> None:
     for box in console.browser.find_elements(By.CSS_SELECTOR, ".joins input[type=checkbox]"):
         box.click()
     console.press(SHOW)
+
+
+def join_of(console: Console, person_id: str) -> str:
+    """Return the ID of the first join of a person."""
+    explained = console.api.get(f"/v1/Stores/{console.store_id}/Profiles/{person_id}/Explanation")
+    event: str = explained.json()["joins"][0]["event"]
+    return event
 
 
 def kept_apart(console: Console, person_id: str) -> int:
@@ -152,6 +161,19 @@ def test_a_value_is_blocked_after_the_page_has_said_what_that_means(console: Con
     console.press("Block it")
     assert "The value is blocked." in console.text
     assert look_up(console, "chat", HOSTILE + " 2") == []
+
+
+def test_a_key_that_may_only_write_is_shown_nobody(console: Console) -> None:
+    person_id = create_ann_and_bob(console, 18)
+    made = console.api.post("/v1/ControlPlane/Keys", json={"name": "writer", "scopes": ["write"]}).json()
+    with httpx.Client(base_url=console.base_url) as visitor:
+        sign_in(visitor, made["sid"], made["secret"])
+        store = f"/console/stores/{console.store_id}"
+        form = {"token": token_in(visitor.get(store)), "events": join_of(console, person_id)}
+        answer = visitor.post(f"{store}/profiles/{person_id}/split/preview", data=form)
+    assert answer.status_code == 403
+    assert "scope" in answer.text
+    assert "ann18" not in answer.text
 
 
 @pytest.mark.slow

@@ -42,6 +42,7 @@ async def show_why(
 
 async def fetch_explained_person(page: StorePage, person_id: UUID) -> ExplainedPerson:
     """Return a person of the page's store and why it is one. Raises `ProfileMoved` or `ProfileNotFound`."""
+    page.caller.need("read")  # a key that may only write is shown nobody
     async with page.services.database.snapshot() as connection:
         person = await fetch_person(connection, page.rules, person_id)
     # In a thread, since it takes some hundredths of a second for a large person.
