@@ -98,24 +98,20 @@ def imports_of(store_id: UUID) -> Select[Any]:
     return select(profile_import.c.id).where(profile_import.c.store_id == store_id)
 
 
-async def fetch(connection: AsyncConnection, store_id: UUID, import_id: UUID) -> Row[Any]:
-    """Return the import's row, with `status`, `error_code`, `error_detail`, `completed_at` and `kind` of its operation.
+def details_of(store_id: UUID) -> Select[Any]:
+    """Return the query for a store's imports, which is to be fetched page by page.
 
-    Raises `ImportNotFound`.
+    Each row also has `status`, `error_code`, `error_detail`, `completed_at` and `kind` of the import's operation.
     """
-    query = (
-        select(
-            profile_import,
-            operation.c.status,
-            operation.c.error_code,
-            operation.c.error_detail,
-            operation.c.completed_at,
-            operation.c.kind,
-        )
-        .join(operation, _joins_operation)
-        .where(_has_id(store_id, import_id))
-    )
-    found = (await connection.execute(query)).one_or_none()
+    columns = (operation.c.status, operation.c.error_code, operation.c.error_detail, operation.c.completed_at)
+    query = select(profile_import, *columns, operation.c.kind).join(operation, _joins_operation)
+    return query.where(profile_import.c.store_id == store_id)
+
+
+async def fetch(connection: AsyncConnection, store_id: UUID, import_id: UUID) -> Row[Any]:
+    """Return the import's row, as `details_of` describes it. Raises `ImportNotFound`."""
+    query = details_of(store_id).where(profile_import.c.id == import_id)
+    found: Row[Any] | None = (await connection.execute(query)).one_or_none()
     if found is None:
         raise ImportNotFound
     return found
