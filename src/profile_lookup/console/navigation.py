@@ -18,4 +18,9 @@ class Link(NamedTuple):
     is_of_store: bool = True
 
 
-LINKS = (Link("Look up", "", "lookup"),)
+LINKS = (
+    Link("Look up", "", "lookup"),
+    Link("Suspects", "suspects", "read"),
+    Link("Imports", "imports", "read"),
+    Link("Rules", "rules/settings", "manage"),
+)

@@ -4,9 +4,11 @@ from fastapi import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from profile_lookup.console import sign_in_routes
+from profile_lookup.console import sign_in_routes, suspects
 from profile_lookup.console.dependencies import LookupPage, SignedIn
+from profile_lookup.console.imports import import_routes, mapping_routes, report_routes, undo_routes, upload_routes
 from profile_lookup.console.page_route import page_router
+from profile_lookup.console.rules import blocked_value_routes, previews, settings_routes, trait_group_routes
 
 router = page_router()
 
@@ -24,7 +26,19 @@ async def look_up(page: LookupPage) -> Response:
     return await page.render("look_up.html")
 
 
-ROOMS = (sign_in_routes,)
+ROOMS = (
+    sign_in_routes,
+    suspects,
+    upload_routes,
+    import_routes,
+    mapping_routes,
+    undo_routes,
+    report_routes,
+    settings_routes,
+    trait_group_routes,
+    blocked_value_routes,
+    previews,
+)
 """The modules that have a `router`."""
 
 for room in ROOMS:

@@ -9,6 +9,7 @@ from sqlalchemy import Row, Select, and_, func, insert, literal_column, select, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.clock import CLOCK
+from profile_lookup.database.keyset import Key
 from profile_lookup.database.tables import operation, profile_import, store
 from profile_lookup.errors import AlreadyUploaded, ImportNotFound, StoreNotFound, UploadRefused
 from profile_lookup.imports.files.import_options import ImportOptions
@@ -18,6 +19,8 @@ from profile_lookup.operations.pieces import stage_file
 from profile_lookup.operations.queue import enqueue, mark_ready
 
 Document = dict[str, Any]
+
+IMPORTS_KEY = Key((profile_import.c.id,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +94,6 @@ async def create(
         )
     )
     return import_id
-
-
-def imports_of(store_id: UUID) -> Select[Any]:
-    """Return the query for the IDs of a store's imports, which is to be fetched page by page."""
-    return select(profile_import.c.id).where(profile_import.c.store_id == store_id)
 
 
 def details_of(store_id: UUID) -> Select[Any]:
