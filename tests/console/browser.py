@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -62,21 +62,27 @@ class Console:
 
     def press(self, text: str, within: str = "body") -> None:
         """Press a button, or follow a link, and wait until the next page is there."""
-        page = self.browser.find_element(By.TAG_NAME, "html")
+        before = self._document()
         self.button(text, within).click()
-        WebDriverWait(self.browser, PATIENCE).until(lambda _: _is_gone(page), f"{text} leads to no other page")
+        wait = WebDriverWait(self.browser, PATIENCE, ignored_exceptions=[WebDriverException])
+        wait.until(lambda _: self._document() != before, f"{text} leads to no other page")
 
     def button(self, text: str, within: str = "body") -> WebElement:
-        """Return the button, the link or the summary with this text: the first that can be seen."""
-        for found in self.browser.find_elements(By.CSS_SELECTOR, ",".join(f"{within} {tag}" for tag in _PRESSED)):
-            if found.is_displayed() and found.text.strip() == text:
-                return found
+        """Return the button with this text that can be seen, or else the summary, or else the link."""
+        for tag in _PRESSED:
+            for found in self.browser.find_elements(By.CSS_SELECTOR, f"{within} {tag}"):
+                if found.is_displayed() and found.text.strip() == text:
+                    return found
         raise AssertionError(f"no button {text}")
 
     def buttons(self) -> list[str]:
         """Return the texts of the buttons, links and summaries that can be seen."""
         found = self.browser.find_elements(By.CSS_SELECTOR, ",".join(_PRESSED))
         return [each.text.strip() for each in found if each.is_displayed()]
+
+    def _document(self) -> str:
+        """Return what identifies the document that is shown, also where scripts are not allowed."""
+        return self.browser.find_element(By.TAG_NAME, "html").id
 
     @property
     def text(self) -> str:
@@ -148,12 +154,4 @@ class Console:
         self.browser.save_screenshot(str(path))
 
 
-_PRESSED = ("button", "a", "summary")
-
-
-def _is_gone(element: WebElement) -> bool:
-    try:
-        element.is_enabled()
-    except StaleElementReferenceException:
-        return True
-    return False
+_PRESSED = ("button", "summary", "a")

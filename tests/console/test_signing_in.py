@@ -1,20 +1,165 @@
-"""Who may use the console, and until when."""
+"""Who may use the console, and until when. Most of it needs no browser."""
 
+import asyncio
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from profile_lookup.accounts.sign_in_links import make_code
+from profile_lookup.console.cookies import SESSION
+from profile_lookup.database.pool import Database
+from profile_lookup.settings import Settings
+from tests.browser.chromium import PATIENCE
 from tests.console.browser import Console
+
+
+@pytest.fixture
+def visitor(console_url: str) -> Iterator[httpx.Client]:
+    """Somebody without JavaScript, and with cookies."""
+    with httpx.Client(base_url=console_url, follow_redirects=True, timeout=PATIENCE) as opened:
+        yield opened
+
+
+def token_in(page: httpx.Response) -> str:
+    found = re.search('name="token" value="([^"]+)"', page.text)
+    assert found is not None, page.text
+    return found[1]
+
+
+def sign_in(visitor: httpx.Client, sid: str, secret: str, to: str = "") -> httpx.Response:
+    form = {"token": token_in(visitor.get("/console/sign-in")), "sid": sid, "secret": secret, "to": to}
+    return visitor.post("/console/sign-in", data=form)
+
+
+def make_key(visitor: httpx.Client, account: tuple[str, str], *scopes: str) -> dict[str, str]:
+    answer = visitor.post("/v1/ControlPlane/Keys", json={"name": "a person", "scopes": scopes}, auth=account)
+    assert answer.status_code == 201, answer.text
+    key: dict[str, str] = answer.json()
+    return key
 
 
 def test_signing_in_leads_to_the_only_store_and_signing_out_ends_the_session(console: Console) -> None:
     assert console.path == f"stores/{console.store_id}"
     assert "customers" in console.text
-    assert console.violations() == []
     console.press("Sign out")
     assert console.path == "sign-in"
+    assert console.violations() == []
     console.open()
     assert console.path == "sign-in"
-    assert console.violations() == []
 
 
 def test_a_wrong_secret_is_refused(console: Console) -> None:
     console.sign_in(console.account[0], "wrong")
     assert "do not belong together" in console.text
     assert console.violations() == []
+
+
+def test_the_link_of_the_demo_signs_in_once(console: Console, console_settings: Settings) -> None:
+    code = asyncio.run(code_for(console_settings, console.account[0]))
+    console.press("Sign out")
+    console.open(f"sign-in#code={code}")
+    console.wait_for("Who is calling?")
+    assert code not in console.browser.current_url
+    console.press("Sign out")
+    console.open(f"sign-in#code={code}")
+    console.wait_for("was used before")
+    assert code not in console.browser.current_url
+
+
+def test_somebody_who_is_not_signed_in_comes_back_to_the_page_that_was_asked_for(
+    visitor: httpx.Client, console_account: tuple[str, str], console_store: str
+) -> None:
+    asked = f"/console/stores/{console_store}"
+    page = visitor.get(asked)
+    assert page.url.path == "/console/sign-in"
+    form = {"token": token_in(page), "sid": console_account[0], "secret": console_account[1]}
+    to = re.search('name="to" value="([^"]*)"', page.text)
+    assert to is not None
+    assert visitor.post("/console/sign-in", data=form | {"to": to[1]}).url.path == asked
+
+
+@pytest.mark.parametrize("to", ["//elsewhere.example", "https://elsewhere.example", "../docs", "stores?value=1"])
+def test_signing_in_leads_to_no_other_site(visitor: httpx.Client, console_account: tuple[str, str], to: str) -> None:
+    page = sign_in(visitor, *console_account, to=to)
+    assert page.status_code == 200
+    assert page.url.host == "127.0.0.1"
+    assert page.url.path.startswith("/console/stores/")
+
+
+def test_the_cookie_holds_no_secret_and_no_script_can_read_it(
+    visitor: httpx.Client, console_account: tuple[str, str]
+) -> None:
+    form = {"token": token_in(visitor.get("/console/sign-in")), "sid": console_account[0], "secret": console_account[1]}
+    answer = visitor.post("/console/sign-in", data=form, follow_redirects=False)
+    (cookie,) = [each for each in answer.headers.get_list("set-cookie") if each.startswith(SESSION)]
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+    assert console_account[1] not in cookie
+
+
+def test_a_cookie_that_was_changed_is_no_session(visitor: httpx.Client, console_account: tuple[str, str]) -> None:
+    sign_in(visitor, *console_account)
+    cookie = visitor.cookies[SESSION]
+    visitor.cookies.delete(SESSION)
+    visitor.cookies.set(SESSION, f"A{cookie[1:]}")
+    assert visitor.get("/console").url.path == "/console/sign-in"
+
+
+def test_a_revoked_key_ends_its_session_at_once(visitor: httpx.Client, console_account: tuple[str, str]) -> None:
+    key = make_key(visitor, console_account, "lookup")
+    assert sign_in(visitor, key["sid"], key["secret"]).status_code == 200
+    assert visitor.delete(f"/v1/ControlPlane/Keys/{key['sid']}", auth=console_account).is_success
+    assert visitor.get("/console").url.path == "/console/sign-in"
+
+
+@pytest.mark.parametrize("path", ["sign-out", "stores/{store}", "stores/{store}/reading"])
+def test_a_form_without_the_token_of_the_session_is_refused(
+    visitor: httpx.Client, console_account: tuple[str, str], console_store: str, path: str
+) -> None:
+    sign_in(visitor, *console_account)
+    address = f"/console/{path.format(store=console_store)}"
+    for token in ({}, {"token": token_in(visitor.get("/console/sign-in"))}):
+        answer = visitor.post(address, data={"value": "+13175556789", **token})
+        assert answer.status_code == 403
+        assert "not of this session" in answer.text
+
+
+def test_the_form_that_signs_in_needs_the_token_of_its_browser(
+    visitor: httpx.Client, console_account: tuple[str, str]
+) -> None:
+    sid, secret = console_account
+    token = token_in(visitor.get("/console/sign-in"))
+    visitor.cookies.clear()
+    assert visitor.post("/console/sign-in", data={"token": token, "sid": sid, "secret": secret}).status_code == 403
+
+
+def test_a_key_sees_only_what_it_may_do(
+    visitor: httpx.Client, console_account: tuple[str, str], console_store: str
+) -> None:
+    key = make_key(visitor, console_account, "read")
+    page = sign_in(visitor, key["sid"], key["secret"])
+    assert page.status_code == 403
+    assert "does not have the scope lookup" in page.text
+    assert "Look up" not in page.text
+
+
+def test_answers_are_neither_kept_nor_framed_and_allow_no_other_source(visitor: httpx.Client) -> None:
+    page = visitor.get("/console/sign-in")
+    policy = page.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert page.headers["cache-control"] == "no-store"
+    assert page.headers["referrer-policy"] == "no-referrer"
+
+
+async def code_for(settings: Settings, sid: str) -> str:
+    assert settings.database_url is not None
+    database = Database(settings.database_url.get_secret_value(), pool_size=1)
+    try:
+        async with database.transaction() as connection:
+            return await make_code(connection, sid)
+    finally:
+        await database.close()

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from functools import partial
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Depends, Request
 
@@ -15,7 +16,8 @@ from profile_lookup.console.cookies import SESSION
 from profile_lookup.console.forms import TOKEN, Form, read_form
 from profile_lookup.console.pages import Page, StoreName, StorePage
 from profile_lookup.console.sessions import Session, Sessions
-from profile_lookup.errors import AccessDenied, Unauthenticated
+from profile_lookup.errors import AccessDenied, IdMalformed, ProfileNotFound, Unauthenticated
+from profile_lookup.profiles.dependencies import ProfileIdInPath
 from profile_lookup.stores import queries as stores
 from profile_lookup.stores.dependencies import StoreIdInPath
 from profile_lookup.web import ids
@@ -110,3 +112,16 @@ LookupPage = Annotated[StorePage, Depends(_store_page("lookup"))]
 ReadPage = Annotated[StorePage, Depends(_store_page("read"))]
 WritePage = Annotated[StorePage, Depends(_store_page("write"))]
 ManagePage = Annotated[StorePage, Depends(_store_page("manage"))]
+
+
+async def _person_id(profile_id: ProfileIdInPath) -> UUID:
+    if not ids.is_well_formed(ids.PROFILE_ID_PATTERN, profile_id):
+        raise IdMalformed("profile")
+    uuid = ids.decoded(profile_id)
+    if uuid is None:
+        raise ProfileNotFound
+    return uuid
+
+
+PersonId = Annotated[UUID, Depends(_person_id)]
+"""The ID of the profile in the path, which need not exist. It comes after the page."""

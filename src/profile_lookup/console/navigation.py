@@ -1,4 +1,4 @@
-"""The links at the top of each page. A new page adds its link to this table."""
+"""The tables of links. A new page adds its link to one of them."""
 
 from typing import NamedTuple
 
@@ -24,3 +24,7 @@ LINKS = (
     Link("Imports", "imports", "read"),
     Link("Rules", "rules/settings", "manage"),
 )
+"""The links at the top of each page, in this order."""
+
+PERSON_LINKS: tuple[Link, ...] = ()
+"""The links below a person's name. Their paths follow `/console/stores/{storeId}/profiles/{profileId}`."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
 
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
@@ -11,12 +12,13 @@ from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.accounts.grants import Caller, Scope
 from profile_lookup.console import cookies
 from profile_lookup.console.forms import Form
-from profile_lookup.console.navigation import LINKS
+from profile_lookup.console.navigation import LINKS, PERSON_LINKS
 from profile_lookup.console.refusals import Refusal
 from profile_lookup.console.sessions import Session, Sessions
 from profile_lookup.console.templating import html_page, root_of
 from profile_lookup.identity.history.creation import Actor
 from profile_lookup.stores.rules_cache import StoreRules
+from profile_lookup.web import ids
 from profile_lookup.web.dependencies import services_of
 
 if TYPE_CHECKING:
@@ -110,3 +112,16 @@ class StorePage(Page):
     """A page about one store, which the person's key is for. `rules` are the store's, as they are in force."""
 
     rules: StoreRules
+
+    @property
+    def store_id(self) -> str:
+        return ids.store_id(self.rules.id)
+
+    def person_address(self, profile_id: UUID, path: str = "") -> str:
+        """Return the relative address of a person's page, or of a path below it."""
+        return self.store_address(f"profiles/{ids.profile_id(profile_id)}/{path}")
+
+    def person_links(self, profile_id: UUID) -> list[ShownLink]:
+        """Return the links to the pages about a person that the caller may see."""
+        links = [each for each in PERSON_LINKS if self.may(each.needed)]
+        return [ShownLink(each.title, self.person_address(profile_id, each.path)) for each in links]

@@ -5,9 +5,11 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from profile_lookup.console import sign_in_routes, suspects
-from profile_lookup.console.dependencies import LookupPage, SignedIn
+from profile_lookup.console.dependencies import SignedIn
 from profile_lookup.console.imports import import_routes, mapping_routes, report_routes, undo_routes, upload_routes
+from profile_lookup.console.lookup import routes as look_up
 from profile_lookup.console.page_route import page_router
+from profile_lookup.console.person import routes as person
 from profile_lookup.console.rules import blocked_value_routes, previews, settings_routes, trait_group_routes
 
 router = page_router()
@@ -21,13 +23,10 @@ async def stores(page: SignedIn) -> Response:
     return await page.render("stores.html")
 
 
-@router.get("/stores/{storeId}")
-async def look_up(page: LookupPage) -> Response:
-    return await page.render("look_up.html")
-
-
 ROOMS = (
     sign_in_routes,
+    look_up,
+    person,
     suspects,
     upload_routes,
     import_routes,

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
-from uuid import UUID
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from profile_lookup.console.people import name_of, shown_value
 from profile_lookup.web import ids
 
 _HEADERS = {
@@ -27,10 +27,6 @@ def _machine_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
-def _profile_id(profile_id: UUID) -> str:
-    return ids.profile_id(profile_id)
-
-
 _TEMPLATES = Environment(
     loader=PackageLoader("profile_lookup.console"),
     autoescape=True,
@@ -39,7 +35,15 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
-_TEMPLATES.filters |= {"shown_time": _shown_time, "machine_time": _machine_time, "profile_id": _profile_id}
+_TEMPLATES.filters |= {
+    "shown_time": _shown_time,
+    "machine_time": _machine_time,
+    "shown_value": shown_value,
+    "person_name": name_of,
+    "profile_id": ids.profile_id,
+    "event_id": ids.event_id,
+    "operation_id": ids.operation_id,
+}
 _TEMPLATES.globals["version"] = version("profile-lookup")
 
 

@@ -17,14 +17,13 @@ from profile_lookup.errors import (
     ValueRefused,
 )
 from profile_lookup.identity.change import Change
-from profile_lookup.identity.former_values import named_identifiers
-from profile_lookup.identity.identifier import Identifier
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.identity.values.normalization import MAX_LENGTH
 from profile_lookup.ingest.ingest import ingest
 from profile_lookup.ingest.removals import Removal, remove_identifiers
 from profile_lookup.profiles import queries, wire
 from profile_lookup.profiles.dependencies import PROFILE_ERRORS, ProfileOfStore
+from profile_lookup.profiles.identifier_changes import addition, replacement
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web.body import ContractRoute, json_body
 from profile_lookup.web.dependencies import DatabaseOfApp, KnownQuery, Snapshot
@@ -126,8 +125,7 @@ async def add_identifier(
     """
 
     def read(store: StoreRules) -> Change:
-        identifier = store.blocked_values.refuse_blocked(store.settings, body.to_domain())
-        return Change((identifier,), sent={identifier: body.value})
+        return addition(store, body.to_domain())
 
     await ingest(database, addressed.store, read, CLOCK.now(), addressed.id, addressed.actor)
     return wire.Accepted(message=_ADDED)
@@ -184,13 +182,7 @@ async def patch_identifier(
         raise RequestRefused("idType: expected the same in path and body")
 
     def read(store: StoreRules) -> Change:
-        sent = Identifier(id_type, body.old_value)
-        if store.may_hold_former_values:  # the value may be one that today's rules refuse
-            old, *_ = named_identifiers(store.settings, sent)
-        else:
-            old = store.settings.normalize(sent)
-        new = store.blocked_values.refuse_blocked(store.settings, Identifier(id_type, body.new_value))
-        return Change((new,), replaced=old, sent={new: body.new_value, old: body.old_value})
+        return replacement(store, id_type, body.old_value, body.new_value)
 
     await ingest(database, addressed.store, read, CLOCK.now(), addressed.id, addressed.actor)
     return wire.Accepted(message=_CHANGED)

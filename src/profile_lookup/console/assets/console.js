@@ -70,4 +70,7 @@ function replaceContent(target, html) {
 
 document.querySelectorAll("form[data-live]").forEach(makeLive);
 document.querySelectorAll("[data-refresh-seconds]").forEach(refreshLater);
-document.querySelectorAll("form[data-code-in-address]").forEach(signInWithCode);
+document.querySelectorAll("form[data-code-in-address]").forEach((form) => {
+  addEventListener("hashchange", () => signInWithCode(form)); // the link was opened where this page is shown already
+  signInWithCode(form);
+});
