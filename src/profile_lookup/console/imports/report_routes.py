@@ -18,36 +18,39 @@ from profile_lookup.imports.report_routes import fetch_ignored_cells, fetch_refu
 
 router = page_router()
 
-_PAGE_SIZE = 100  # lines; the last step of an import that fits may add some hundred
+_PAGE_SIZE = 100  # lines
 
 Part = Annotated[Literal["refused-rows", "ignored-cells"], Path()]
 
 
-class _ReportPage(NamedTuple):
-    """Lines of a report, and the position after which the next page begins; None if there is no other."""
+class _Place(NamedTuple):
+    """Where a page begins: with the report after the one at this position, without its first `skip` lines."""
 
-    lines: list[list[str]]
-    following: int | None
+    after: int
+    skip: int
 
 
 @router.get("/stores/{storeId}/imports/{importId}/{part}")
 async def report(
-    page: ReadPage, import_id: ImportInPath, part: Part, after: Annotated[int, Query(ge=-1, lt=1 << 31)] = -1
+    page: ReadPage,
+    import_id: ImportInPath,
+    part: Part,
+    after: Annotated[int, Query(ge=-1, lt=1 << 31)] = -1,
+    skip: Annotated[int, Query(ge=0)] = 0,
 ) -> Response:
-    """Show the lines of a report that the steps of the import after a position have made."""
+    """Show a page of the report. Each step of the import has saved a part of it at a position."""
     row = await fetch_import(page, import_id)
-    found = await _read(page, import_id, part, after)
-    address = import_address(page, import_id)
+    lines, following = await _read(page, import_id, part, _Place(after, skip))
     return await page.render(
         "imports/report.html",
         import_row=row,
-        address=address,
+        address=import_address(page, import_id),
         part=part,
         count=row.refused if part == "refused-rows" else row.cells_ignored,
         most=MAX_REPORTED,
-        lines=found.lines,
-        following=found.following,
-        is_first=after == -1,
+        lines=lines,
+        following=following,
+        is_first=(after, skip) == (-1, 0),
     )
 
 
@@ -58,13 +61,18 @@ async def report_file(page: ReadPage, import_id: ImportInPath, part: Part) -> Re
     return await fetch(addressed, page.services.database)
 
 
-async def _read(page: StorePage, import_id: UUID, part: str, after: int) -> _ReportPage:
+async def _read(page: StorePage, import_id: UUID, part: str, place: _Place) -> tuple[list[list[str]], _Place | None]:
+    """Return the lines of a page, and where the next one begins; None if there is no other."""
     lines: list[list[str]] = []
-    last = after
-    async for position, reports in saved_reports(page.services.database, page.rules.id, import_id, after):
-        text = reports.refused_rows if part == "refused-rows" else reports.ignored_cells
-        if text and len(lines) >= _PAGE_SIZE:
-            return _ReportPage(lines, last)
-        lines += [[without_mark(cell) for cell in line] for line in csv.reader(io.StringIO(text, newline=""))]
-        last = position
-    return _ReportPage(lines, None)
+    async for position, reports in saved_reports(page.services.database, page.rules.id, import_id, place.after):
+        report = _lines(reports.refused_rows if part == "refused-rows" else reports.ignored_cells)[place.skip :]
+        room = _PAGE_SIZE - len(lines)
+        lines += report[:room]
+        if len(report) > room:
+            return lines, _Place(place.after, place.skip + room)
+        place = _Place(position, 0)
+    return lines, None
+
+
+def _lines(report: str) -> list[list[str]]:
+    return [[without_mark(cell) for cell in line] for line in csv.reader(io.StringIO(report, newline=""))]

@@ -4,18 +4,24 @@ import re
 from collections.abc import Sequence
 
 from profile_lookup.console.forms import Form
+from profile_lookup.errors import RequestRefused
 
 Row = dict[str, str]
 """The texts of one row by the names of its fields."""
 
-_INTEGER = re.compile("[+-]?[0-9]{1,15}")
-_NUMBER = re.compile(r"[+-]?[0-9]{1,15}\.[0-9]{1,15}")
+_INTEGER = re.compile("[+-]?[0-9]{1,17}")
+_NUMBER = re.compile(r"[+-]?[0-9]+\.[0-9]+")
 
 
 def rows_of(form: Form, names: Sequence[str]) -> list[Row]:
-    """Return the rows whose first field is not blank, as they were typed."""
+    """Return the rows whose first field is not blank, as they were typed.
+
+    Raises `RequestRefused` if a row lacks a field.
+    """
     columns = [form.texts(name) for name in names]
-    rows = [dict(zip(names, texts, strict=True)) for texts in zip(*columns, strict=False)]
+    if len(set(map(len, columns))) > 1:
+        raise RequestRefused("form: expected all fields of each row")
+    rows = [dict(zip(names, texts, strict=True)) for texts in zip(*columns, strict=True)]
     return [row for row in rows if row[names[0]].strip()]
 
 

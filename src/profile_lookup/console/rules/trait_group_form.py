@@ -1,6 +1,7 @@
 """A trait group as a form: a row for each trait."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from profile_lookup.console.forms import Form
@@ -9,7 +10,7 @@ from profile_lookup.errors import DefinitionRefused
 from profile_lookup.identity.trait_definitions import CONTACT, TraitDefinition, TraitGroup
 from profile_lookup.trait_groups.wire import TraitDefinitionBody
 
-FIELDS = ("trait", "dataType", "idTypePromotion", "description", "pattern", "least", "most")
+FIELDS = ("trait", "dataType", "idTypePromotion", "traitDescription", "pattern", "least", "most")
 """The fields of a row. `trait` is the trait's name, and an empty `dataType` removes it."""
 
 _BOUNDS = {"STRING": ("minLength", "maxLength"), "NUMBER": ("min", "max"), "ARRAY": ("minItems", "maxItems")}
@@ -54,7 +55,8 @@ def _row(name: str, document: Mapping[str, Any]) -> Row:
     least, most = _BOUNDS.get(document["dataType"], ("", ""))
     texts = {field: str(document.get(field, "")) for field in FIELDS}
     bounds = {"least": _text(rule.get(least)), "most": _text(rule.get(most))}
-    return texts | bounds | {"trait": name, "pattern": rule.get("pattern", "")}
+    described = {"trait": name, "traitDescription": document.get("description", "")}
+    return texts | bounds | described | {"pattern": rule.get("pattern", "")}
 
 
 def _document(row: Row) -> dict[str, Any]:
@@ -62,7 +64,7 @@ def _document(row: Row) -> dict[str, Any]:
     rule = _rule(row)
     return filled(
         dataType=data_type,
-        description=row["description"],
+        description=row["traitDescription"],
         idTypePromotion=row["idTypePromotion"],
         validationRule={"ruleType": data_type, **rule} if data_type and rule else "",
     ) | {"dataType": data_type}
@@ -75,4 +77,4 @@ def _rule(row: Row) -> dict[str, object]:
 
 
 def _text(bound: float | None) -> str:
-    return "" if bound is None else f"{bound:.15g}"
+    return "" if bound is None else f"{Decimal(repr(bound)):f}"
