@@ -36,6 +36,12 @@ class Console:
         """Open a path below the store."""
         self.open(f"stores/{self.store_id}/{path}")
 
+    def use_cookie(self, name: str, value: str) -> None:
+        """Have this cookie, and no others."""
+        self.browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
+        cookie = {"name": name, "value": value, "url": self.base_url, "httpOnly": True, "sameSite": "Strict"}
+        assert self.browser.execute_cdp_cmd("Network.setCookie", cookie)["success"]
+
     def sign_in(self, sid: str, secret: str) -> None:
         self.browser.delete_all_cookies()
         self.open("sign-in")

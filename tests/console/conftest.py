@@ -12,11 +12,13 @@ import httpx
 import pytest
 from selenium.webdriver import Chrome
 
+from profile_lookup.console.cookies import SESSION
 from profile_lookup.database.pool import Database
 from profile_lookup.settings import Settings, load_settings
 from tests.browser.chromium import opened_browser
 from tests.conftest import TEMPLATE, database_copy, make_account, make_store, serving
 from tests.console.browser import Console
+from tests.console.visitors import sign_in
 from tests.npm_packages import installed_packages
 
 STORE_NAME = "customers"
@@ -68,16 +70,28 @@ def console_browser() -> Iterator[Chrome]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def console_session(console_url: str, console_account: tuple[str, str]) -> str:
+    """The cookie of somebody who is signed in with the account's own credentials."""
+    with httpx.Client(base_url=console_url) as visitor:
+        return sign_in(visitor, *console_account).cookies[SESSION]
+
+
 @pytest.fixture
 def console(
-    console_browser: Chrome, console_url: str, console_account: tuple[str, str], console_store: str, axe: Path
+    console_browser: Chrome,
+    console_url: str,
+    console_account: tuple[str, str],
+    console_store: str,
+    console_session: str,
+    axe: Path,
 ) -> Iterator[Console]:
     """The console of a service with one store, in a browser that is signed in with the account's own credentials.
 
-    Afterwards, nothing may be wrong with a script or the content security policy.
+    A test begins with `console.open_in_store(…)`. Afterwards, nothing may be wrong with a script or the content security policy.
     """
     opened = Console(console_browser, console_url, console_account, console_store, axe)
-    opened.sign_in(*console_account)
+    opened.use_cookie(SESSION, console_session)
     yield opened
     opened.allow_scripts(allowed=True)
     opened.widen()

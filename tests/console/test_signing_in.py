@@ -13,6 +13,7 @@ from profile_lookup.database.pool import Database
 from profile_lookup.settings import Settings
 from tests.browser.chromium import PATIENCE
 from tests.console.browser import Console
+from tests.console.visitors import sign_in, token_in
 
 
 @pytest.fixture
@@ -20,17 +21,6 @@ def visitor(console_url: str) -> Iterator[httpx.Client]:
     """Somebody without JavaScript, and with cookies."""
     with httpx.Client(base_url=console_url, follow_redirects=True, timeout=PATIENCE) as opened:
         yield opened
-
-
-def token_in(page: httpx.Response) -> str:
-    found = re.search('name="token" value="([^"]+)"', page.text)
-    assert found is not None, page.text
-    return found[1]
-
-
-def sign_in(visitor: httpx.Client, sid: str, secret: str, to: str = "") -> httpx.Response:
-    form = {"token": token_in(visitor.get("/console/sign-in")), "sid": sid, "secret": secret, "to": to}
-    return visitor.post("/console/sign-in", data=form)
 
 
 def make_key(visitor: httpx.Client, account: tuple[str, str], *scopes: str) -> dict[str, str]:
@@ -41,6 +31,7 @@ def make_key(visitor: httpx.Client, account: tuple[str, str], *scopes: str) -> d
 
 
 def test_signing_in_leads_to_the_only_store_and_signing_out_ends_the_session(console: Console) -> None:
+    console.sign_in(*console.account)
     assert console.path == f"stores/{console.store_id}"
     assert "customers" in console.text
     console.press("Sign out")
@@ -58,6 +49,7 @@ def test_a_wrong_secret_is_refused(console: Console) -> None:
 
 def test_the_link_of_the_demo_signs_in_once(console: Console, console_settings: Settings) -> None:
     code = asyncio.run(code_for(console_settings, console.account[0]))
+    console.open()
     console.press("Sign out")
     console.open(f"sign-in#code={code}")
     console.wait_for("Who is calling?")

@@ -8,12 +8,14 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from profile_lookup.app import create_app
 from profile_lookup.audit.audit_log import AuditLog
 from profile_lookup.audit.profile_ids import profile_ids_in
 from profile_lookup.settings import Settings, load_settings
-from tests.conftest import make_profile, make_store
+from tests.conftest import BASE_URL, make_profile, make_store
+from tests.console.visitors import token_in
 from tests.serving.conftest import service
 from tests.serving.counting_service import CountingProtocol, Service
 from tests.serving.lookups import FOUND
@@ -113,3 +115,21 @@ def test_a_file_that_was_renamed_is_opened_anew(tmp_path: Path) -> None:
         path.rename(tmp_path / "audit.1")
         audit.write({"number": 2})
     assert json.loads(path.read_text())["number"] == 2
+
+
+async def test_pages_of_the_console_are_recorded_with_what_they_show(
+    app: FastAPI, client: httpx.AsyncClient, account: tuple[str, str], settings: Settings
+) -> None:
+    store_id = await make_store(client)
+    ann = await make_profile(client, store_id, firstName="Ann", phone=PHONE)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL) as visitor:
+        form = {"token": token_in(await visitor.get("/console/sign-in")), "sid": account[0], "secret": account[1]}
+        assert (await visitor.post("/console/sign-in", data=form)).status_code == 303
+        page = await visitor.get(f"/console/stores/{store_id}")
+        found = await visitor.post(f"/console/stores/{store_id}", data={"token": token_in(page), "value": PHONE})
+        assert ann in found.text
+        await visitor.get(f"/console/stores/{store_id}/profiles/{ann}")
+    *_, look_up, person = records_in(settings)
+    assert (look_up["operation"], look_up["caller"], look_up["profiles"]) == ("console.look_up", account[0], [ann])
+    assert (person["operation"], person["caller"], person["profiles"]) == ("console.person_page", account[0], [ann])
+    assert not any(value in json.dumps(records_in(settings)) for value in (PHONE, account[1], "Ann"))

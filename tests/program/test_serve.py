@@ -19,6 +19,7 @@ import pytest
 from profile_lookup.serving.processes import uvicorn_config
 from profile_lookup.settings import load_settings
 from tests.conftest import PATIENCE
+from tests.console.visitors import token_in
 from tests.program.conftest import base_url_in, command, service_of, serving, wait_until_blocked
 
 
@@ -32,6 +33,16 @@ def test_the_printed_curl_finds_a_merged_profile_and_restarting_keeps_it(data_di
     assert answers[0]["normalizedValue"] == "+13175556789"
     assert len(answers[0]["profiles"]) == 1
     assert answers[0] == answers[1]
+
+
+def test_the_printed_link_signs_in_to_the_console_once(data_dir: Path) -> None:
+    with serving("--demo", DATA_DIR=data_dir) as (_, printed):
+        (link,) = [line.split()[-1] for line in printed if line.startswith("  Console:")]
+        address, _, code = link.partition("#code=")
+        for expected in ("Who is calling?", "was used before"):
+            with httpx.Client(follow_redirects=True, timeout=PATIENCE) as visitor:
+                form = {"token": token_in(visitor.get(address)), "code": code}
+                assert expected in visitor.post(f"{address}/code", data=form).text
 
 
 def test_the_demo_contains_a_merged_profile(database_url: str, tmp_path: Path) -> None:

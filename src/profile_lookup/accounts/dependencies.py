@@ -12,6 +12,7 @@ from profile_lookup.accounts.grants import Caller
 from profile_lookup.errors import KeySidMalformed, Unauthenticated
 from profile_lookup.identity.history.creation import Actor
 from profile_lookup.web import ids
+from profile_lookup.web.connection import CALLER
 from profile_lookup.web.dependencies import DatabaseOfApp, Transaction, readmit_after_body, services_of
 from profile_lookup.web.middleware.load_limits import note_admission
 
@@ -51,6 +52,7 @@ async def admitted_caller(request: Request, credentials: Credentials) -> Caller:
     caller = await verify()
     readmit_after_body(request.scope, verify)
     await note_admission(request.scope)
+    request.scope["state"][CALLER] = credentials.sid
     limits = services.rate_limits
     limits.take(limits.buckets_of(credentials.sid, caller.account_id, caller.grant.rate_limit))
     services.last_use.note(credentials)

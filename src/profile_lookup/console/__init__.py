@@ -14,7 +14,9 @@ How to write a page:
   `title`, and `section` to the title of its link at the top. `page.address(path)` and `page.store_address(path)` return
   relative addresses, since a proxy may serve the console below some other path. Every value is escaped: `|safe` and
   `Markup` of a value are forbidden. Put a value into `<bdi>`, so that text from right to left stays within it.
-  `moment|shown_time` and `uuid|profile_id` are filters.
+  `moment|shown_time` and `uuid|profile_id` are filters; `people.html` and `events.html` have macros for cards, names,
+  identifiers and events. Whoever shows profiles other than the one in the path calls `page.note_profiles(ids)`, for the
+  audit log.
 - **No value of an identifier and no secret is ever in an address**: forms that have them use `method="post"`. IDs of
   stores, profiles and operations may be in addresses.
 - **A form** has `{% include "token.html" %}`. `Page` reads the form and checks the token before the endpoint is called,

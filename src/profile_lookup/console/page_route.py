@@ -17,6 +17,7 @@ from profile_lookup.web.contract import message_of
 from profile_lookup.web.errors import logged_answer_to
 
 _PREFIX = "/console"
+_NOTHING_HERE = "Nothing is here. It may have been erased, or it never was in this store"
 _RETRY_AFTER = "retry-after"
 
 
@@ -25,6 +26,9 @@ class PageRoute(APIRoute):
 
     A read from a standby that was lost is served again, as everywhere.
     """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options | {"name": f"console.{endpoint.__name__}"})
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -60,7 +64,8 @@ def page_router() -> APIRouter:
 async def error_page(request: Request, status: int, message: str) -> Response:
     """Return the page of an error. It has the links at its top if the caller is signed in."""
     page = getattr(request.state, "page", None)
-    values = {"title": HTTPStatus(status).phrase, "message": message, "status": status}
+    phrase = HTTPStatus(status).phrase
+    values = {"title": phrase.capitalize(), "message": _NOTHING_HERE if message == phrase else message}
     if page is not None:
         answer: Response = await page.render("error.html", **values)
         answer.status_code = status

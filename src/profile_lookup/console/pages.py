@@ -1,6 +1,6 @@
 """`Page` is what a page's endpoint works with: who is signed in, the chosen store, the form, and how to answer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
@@ -19,6 +19,7 @@ from profile_lookup.console.templating import html_page, root_of
 from profile_lookup.identity.history.creation import Actor
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
+from profile_lookup.web.connection import SHOWN_PROFILES
 from profile_lookup.web.dependencies import services_of
 
 if TYPE_CHECKING:
@@ -77,6 +78,11 @@ class Page:
     def store_address(self, path: str = "") -> str:
         """Return the relative address of a path below the chosen store."""
         return "" if self.chosen_store is None else self.address(f"stores/{self.chosen_store.id}/{path}")
+
+    def note_profiles(self, profile_ids: Iterable[UUID]) -> None:
+        """Have the audit log record that the page shows these profiles, besides the one in its path."""
+        noted: list[str] = self.request.scope["state"].setdefault(SHOWN_PROFILES, [])
+        noted += [ids.profile_id(each) for each in profile_ids]
 
     async def render(self, template: str, status: int = 200, refusal: Refusal | None = None, **values: Any) -> Response:
         """Return the page that a template makes of these values. A refusal decides the status."""

@@ -43,5 +43,5 @@ ROOMS = (
 for room in ROOMS:
     router.routes += room.router.routes
 router.routes.append(
-    Mount("/console/assets", StaticFiles(packages=[("profile_lookup.console", "assets")]), name="console assets")
+    Mount("/assets/console", StaticFiles(packages=[("profile_lookup.console", "assets")]), name="console assets")
 )

@@ -26,7 +26,15 @@ from profile_lookup.serving.direct_answer import direct_answer
 from profile_lookup.serving.one_segment import OneSegmentTransport
 from profile_lookup.serving.progress_watch import BODY, CROWDED_HEAD, WHOLE_HEAD, ProgressWatch
 from profile_lookup.web.client_address import client_addresses, counted_address, is_forwarded
-from profile_lookup.web.connection import ABORT, CACHE, HOLD_BACK, IS_CLOSING, NOTE_ADMISSION, WAS_HELD_BACK
+from profile_lookup.web.connection import (
+    ABORT,
+    ADMITTING_PATHS,
+    CACHE,
+    HOLD_BACK,
+    IS_CLOSING,
+    NOTE_ADMISSION,
+    WAS_HELD_BACK,
+)
 from profile_lookup.web.dependencies import services_of
 
 MAX_HEAD = 64 << 10  # bytes of the request line and the headers
@@ -35,7 +43,6 @@ LONGEST_WAIT_FOR_TURN = 5.0  # seconds
 LAST_CALL = 0.5  # seconds in which a request may still arrive on a kept connection when the process stops
 _LATE = 0.02  # seconds after a pause in which whatever is read may have been sent before
 _PIECE = 16 << 10  # bytes that are parsed before the size of the head is checked
-_NEEDS_ADMISSION = "/v1/"  # how the paths begin of requests that may query who sends them
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +177,7 @@ class ContractHttpProtocol(HttpToolsProtocol):
     def _needs_turn(self, scope: Mapping[str, Any]) -> bool:
         """Return whether the caller is a stranger: nobody was admitted here, or a proxy sends requests of many."""
         is_strangers = self._is_strangers or (self._is_proxys and is_forwarded(scope))
-        return is_strangers and scope["path"].startswith(_NEEDS_ADMISSION)
+        return is_strangers and scope["path"].startswith(ADMITTING_PATHS)
 
     def _end_wait(self, turn: Turn) -> None:
         if turn.is_awaited:

@@ -14,6 +14,14 @@ STARTED_AT = "started_at"
 ADMITTED = "admitted"
 """The key of the same `state` that is there once the caller of a request was admitted."""
 
+CALLER = "caller"
+"""The key of the same `state` for the SID of an admitted caller, who need not have sent an `Authorization` header."""
+SHOWN_PROFILES = "shown_profiles"
+"""The key of the same `state` for the IDs of the profiles that a page shows."""
+
+ADMITTING_PATHS = ("/v1/", "/console")
+"""How the paths begin of requests that may query who sends them. Other pages and health checks query nothing."""
+
 ABORT = "abort"
 HOLD_BACK = "hold_back"
 NOTE_ADMISSION = "note_admission"

@@ -47,6 +47,7 @@ async def look_up(page: LookupPage) -> Response:
         found = await _found(page, typed)
     except CORRECTABLE as error:
         return await _shown(page, Refusal.of("look-up", error))
+    page.note_profiles(found)
     return await _shown(page, found=found, cards=await _cards(page, found))
 
 

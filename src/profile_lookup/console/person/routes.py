@@ -86,6 +86,7 @@ async def _whom_it_joins(page: StorePage, person_id: UUID, change: Change) -> li
     joining = [each for each in change.incoming if each.id_type in settings.unique_types & set(settings.matching_rules)]
     async with page.services.database.snapshot() as connection:
         holders = [each for each in await holders_of(connection, page.rules, joining) if each != person_id]
+        page.note_profiles(holders)
         return cards_of(await fetch_profiles(connection, page.rules, holders))
 
 
@@ -106,6 +107,7 @@ async def _shown(
         shared = await shared_identifiers(connection, page.rules, person_id)
         named = {each for sharing in shared.values() for each in sharing.profile_ids[:NAMED_HOLDERS]}
         others = await fetch_profiles(connection, page.rules, list(named))
+    page.note_profiles(each.id for each in others)
     return await page.render(
         "person/page.html",
         refusal=refusal,

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from profile_lookup.audit.profile_ids import profile_ids_in
 from profile_lookup.web.body import headers_of
-from profile_lookup.web.connection import ADMITTED
+from profile_lookup.web.connection import ADMITTED, ADMITTING_PATHS, CALLER, SHOWN_PROFILES
 from profile_lookup.web.dependencies import services_of
 from profile_lookup.web.middleware.request_id import operation_of
 from profile_lookup.web.openapi import CANONICAL_PROFILE_ID
@@ -26,7 +26,8 @@ class AuditMiddleware:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        audit = services_of(scope).audit if scope["type"] == "http" and scope["path"].startswith("/v1/") else None
+        is_recorded = scope["type"] == "http" and scope["path"].startswith(ADMITTING_PATHS)
+        audit = services_of(scope).audit if is_recorded else None
         if audit is None or not audit.chooses():
             await self._app(scope, receive, send)
             return
@@ -70,7 +71,7 @@ def _record(scope: Scope, answer: _Answer) -> Mapping[str, object]:
         "operation": operation_of(scope),
         "status": answer.status,
         **in_path,
-        "profiles": list(dict.fromkeys([*addressed, *answer.profile_ids()])),
+        "profiles": list(dict.fromkeys([*addressed, *answer.profile_ids(), *scope["state"].get(SHOWN_PROFILES, ())])),
     }
 
 
@@ -82,5 +83,8 @@ def _caller(scope: Scope, status: int) -> str | None:
     """Return the SID of an admitted caller. What others present as a SID may be anything, also a value."""
     if ADMITTED not in scope["state"] or status == _UNAUTHENTICATED:
         return None
+    if CALLER in scope["state"]:
+        sid: str = scope["state"][CALLER]
+        return sid
     credentials = b64decode(headers_of(scope)[b"authorization"].partition(b" ")[2])
     return credentials.partition(b":")[0].decode()

@@ -5,10 +5,11 @@ Header = tuple[bytes, bytes]
 _NO_SNIFFING: Header = (b"x-content-type-options", b"nosniff")
 """Forbids browsers to guess another media type: they could take an answer for a page or a script."""
 
-_DOCS = "/docs"
+_PUBLIC = ("/docs", "/assets/")
 
 OF_PAGES = (_NO_SNIFFING,)
-"""The pages set further headers themselves (`web/docs/routes.py`), and browsers may cache them."""
+"""Pages of the documentation set further headers themselves (`web/docs/routes.py`). Browsers may cache them, and the
+files of the console."""
 
 OF_DATA = (_NO_SNIFFING, (b"cache-control", b"no-store"))
 """An answer may hold personal data or a secret, and errors are not worth caching either."""
@@ -16,4 +17,4 @@ OF_DATA = (_NO_SNIFFING, (b"cache-control", b"no-store"))
 
 def common_headers(path: str) -> tuple[Header, ...]:
     """Return the headers of every answer to a request for this path."""
-    return OF_PAGES if path.startswith(_DOCS) else OF_DATA
+    return OF_PAGES if path.startswith(_PUBLIC) else OF_DATA

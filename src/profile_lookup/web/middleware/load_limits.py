@@ -47,7 +47,7 @@ class LoadLimitMiddleware:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith("/v1/"):
+        if scope["type"] != "http" or not scope["path"].startswith(connection.ADMITTING_PATHS):
             await self._app(scope, receive, send)
             return
         limits = services_of(scope).load_limits
