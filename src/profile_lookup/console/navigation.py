@@ -18,7 +18,12 @@ class Link(NamedTuple):
     is_of_store: bool = True
 
 
-LINKS = (Link("Look up", "", "lookup"),)
+LINKS = (
+    Link("Look up", "", "lookup"),
+    Link("Suspects", "suspects", "read"),
+    Link("Imports", "imports", "read"),
+    Link("Rules", "rules/settings", "manage"),
+)
 """The links at the top of each page, in this order."""
 
 PERSON_LINKS = (Link("Why one person?", "why", "read"), Link("Kept apart", "separations", "read"))

@@ -4,12 +4,14 @@ from fastapi import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from profile_lookup.console import sign_in_routes
+from profile_lookup.console import sign_in_routes, suspects
 from profile_lookup.console.dependencies import SignedIn
+from profile_lookup.console.imports import import_routes, mapping_routes, report_routes, undo_routes, upload_routes
 from profile_lookup.console.joins import block_routes, separation_routes, split_routes, why_routes
 from profile_lookup.console.lookup import routes as look_up
 from profile_lookup.console.page_route import page_router
 from profile_lookup.console.person import routes as person
+from profile_lookup.console.rules import blocked_value_routes, previews, settings_routes, trait_group_routes
 
 router = page_router()
 
@@ -22,7 +24,25 @@ async def stores(page: SignedIn) -> Response:
     return await page.render("stores.html")
 
 
-ROOMS = (sign_in_routes, look_up, person, why_routes, split_routes, block_routes, separation_routes)
+ROOMS = (
+    sign_in_routes,
+    look_up,
+    person,
+    why_routes,
+    split_routes,
+    block_routes,
+    separation_routes,
+    suspects,
+    upload_routes,
+    import_routes,
+    mapping_routes,
+    undo_routes,
+    report_routes,
+    settings_routes,
+    trait_group_routes,
+    blocked_value_routes,
+    previews,
+)
 """The modules that have a `router`."""
 
 for room in ROOMS:
