@@ -4,7 +4,8 @@ from pathlib import Path
 
 from tests.imports.conftest import mappings
 
-FILE = (Path(__file__).parent / "files" / "shared-office.csv").read_bytes()
+PATH = Path(__file__).parent / "files" / "shared-office.csv"
+FILE = PATH.read_bytes()
 PHONES = [line.split(",")[1] for line in FILE.decode().splitlines()[1:]]
 COLUMNS = mappings(**{"Email": "email", "Phone": "phone", "First Name": "firstName", "Last Name": "lastName"})
 OFFICE = "office@acme.example"
