@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from profile_lookup.console.graph.drawing import drawing_of
 from profile_lookup.console.graph.join_graph import JoinGraph
 from profile_lookup.console.graph.shapes import Box, Drawing
-from profile_lookup.console.graph.units import MOST_ALIKE, MOST_UNITS
+from profile_lookup.console.graph.units import MOST_ALIKE, MOST_DOTS, MOST_UNITS
 from profile_lookup.identity.change import Change
 from tests.console.graph.people import graph_of, named, office_of, random_graphs, store_of
 from tests.identity.examples import examples
@@ -92,6 +92,13 @@ def test_records_that_the_same_identifier_links_are_dots_of_one_group() -> None:
     assert all(bundle.box.x < dot.x < bundle.box.x + bundle.box.width for dot in bundle.dots)
     assert all(bundle.box.y < dot.y < bundle.box.y + bundle.box.height for dot in bundle.dots)
     assert [(pill.text, pill.holds_together) for pill in drawing.pills] == [("office@acme.example", 150)]
+
+
+def test_a_group_of_very_many_records_has_so_many_dots_and_says_how_many_records_it_has() -> None:
+    drawing = drawing_of(graph_of(store_of(office_of(MOST_DOTS + 11))))
+    (bundle,) = drawing.bundles
+    assert (len(bundle.dots), bundle.records) == (MOST_DOTS, MOST_DOTS + 10)
+    assert (drawing.records, drawing.records_of_person) == (MOST_DOTS + 1, MOST_DOTS + 11)
 
 
 def test_few_records_stay_single_even_if_the_same_identifier_links_them() -> None:

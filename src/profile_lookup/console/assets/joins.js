@@ -8,7 +8,8 @@ function showTime() {
   for (const element of drawing.querySelectorAll("[data-since]")) {
     element.toggleAttribute("data-later", Number(element.dataset.since) > number);
   }
-  const text = slider.list.options[number].label;
+  const times = document.getElementById("join-times")?.options;
+  const text = times?.[number].label ?? `join ${number} of ${slider.max}`;
   document.getElementById("joins-time").textContent = text;
   slider.setAttribute("aria-valuetext", text);
 }

@@ -5,11 +5,11 @@ from itertools import pairwise
 from math import ceil, sqrt
 from uuid import UUID
 
-from profile_lookup.console.graph.join_graph import JoinGraph
+from profile_lookup.console.graph.join_graph import JoinGraph, Record
 from profile_lookup.console.graph.layout import Layout, Point, Size, layout_of
 from profile_lookup.console.graph.shapes import Box, Bundle, Card, Dot, Drawing, Line, Pill
 from profile_lookup.console.graph.texts import label_of, record_name, shortened, shortened_at_end, width_of
-from profile_lookup.console.graph.units import Group, Units, units_of
+from profile_lookup.console.graph.units import MOST_DOTS, Group, Units, units_of
 from profile_lookup.identity.identifier import NormalizedIdentifier
 
 _MARGIN = 16
@@ -33,14 +33,16 @@ def drawing_of(graph: JoinGraph) -> Drawing:
     boxes = list(_boxes(units, sizes, layout))
     joins = {event.id for event in graph.joins}
     groups = list(zip(units.groups, boxes, strict=False))
+    cards = [_card(group, box, joins) for group, box in groups if len(group.records) == 1]
+    bundles = [_bundle(group, box, joins) for group, box in groups if len(group.records) > 1]
     return Drawing(
         ceil(layout.size.width) + 2 * _MARGIN,
         ceil(layout.size.height) + 2 * _MARGIN,
-        [_card(group, box, joins) for group, box in groups if len(group.records) == 1],
-        [_bundle(group, box, joins) for group, box in groups if len(group.records) > 1],
+        cards,
+        bundles,
         [_pill(graph, *each) for each in zip(units.identifiers, labels, boxes[len(units.groups) :], strict=True)],
         [_line(graph, units, *pair) for pair in zip(arrows, layout.arrows, strict=True)],
-        units.records,
+        len(cards) + sum(len(bundle.dots) for bundle in bundles),
         len(graph.records),
         len(graph.identifiers),
     )
@@ -50,13 +52,18 @@ def _size_of_group(group: Group) -> Size:
     if len(group.records) == 1:
         return _size_of_text(f"{record_name(group.records[0])}{_BEFORE_NAME}")
     columns = _columns(group)
-    rows = ceil(len(group.records) / columns)
+    rows = ceil(len(_dotted(group)) / columns)
     return Size(max(columns * _DOT, _NARROWEST_GROUP) + 2 * _PADDING, _HEADING + rows * _DOT + _PADDING)
 
 
 def _columns(group: Group) -> int:
     """Return in how many columns the dots of a group are: it becomes half as wide again as high."""
-    return ceil(sqrt(1.5 * len(group.records)))
+    return ceil(sqrt(1.5 * len(_dotted(group))))
+
+
+def _dotted(group: Group) -> Sequence[Record]:
+    """Return the records of a group that are dots."""
+    return group.records[:MOST_DOTS]
 
 
 def _size_of_identifier(identifier: NormalizedIdentifier, label: str) -> Size:
@@ -105,10 +112,10 @@ def _bundle(group: Group, box: Box, joins: Collection[UUID]) -> Bundle:
             record_name(record),
             record.id in joins,
         )
-        for number, record in enumerate(group.records)
+        for number, record in enumerate(_dotted(group))
     ]
     names = ", ".join(dict.fromkeys(dot.name for dot in dots))
-    return Bundle(box, shortened_at_end(names, box.width - 2 * _PADDING), dots)
+    return Bundle(box, len(group.records), shortened_at_end(names, box.width - 2 * _PADDING), dots)
 
 
 def _pill(graph: JoinGraph, identifier: NormalizedIdentifier, label: str, box: Box) -> Pill:

@@ -42,9 +42,14 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A group of records, each of which is a dot. `names`: as many of their names as there is room for."""
+    """A group of records, each of which is a dot, but for those that are too many.
+
+    - `records`: how many there are
+    - `names`: as many of their names as there is room for
+    """
 
     box: Box
+    records: int
     names: str
     dots: Sequence[Dot]
 

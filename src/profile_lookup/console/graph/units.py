@@ -16,6 +16,9 @@ MOST_UNITS = 84
 MOST_ALIKE = 3
 """So many records with the same identifiers are drawn one by one. More of them become a group."""
 
+MOST_DOTS = 600
+"""So many records of a group are drawn, the earliest. A page with many more would be too large."""
+
 _ATTEMPTS = ((40, MOST_ALIKE), (20, MOST_ALIKE), (10, MOST_ALIKE), (6, MOST_ALIKE), (4, 1))
 """How many identifiers are tried, and how many records of each group stay single.
 
@@ -46,11 +49,6 @@ class Units:
     groups: Sequence[Group]
     identifiers: Sequence[NormalizedIdentifier]
     edges: Sequence[Edge]
-
-    @property
-    def records(self) -> int:
-        """How many records are drawn."""
-        return sum(len(group.records) for group in self.groups)
 
 
 def units_of(graph: JoinGraph) -> Units:

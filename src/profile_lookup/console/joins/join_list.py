@@ -10,6 +10,9 @@ from profile_lookup.identity.history.explanation import Explanation
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.web import ids
 
+MOST_LISTED = 1000
+"""So many joins are listed, the latest. A page with many more would be too large."""
+
 
 @dataclass(frozen=True, slots=True)
 class ListedJoin:
@@ -42,11 +45,12 @@ class JoinsByIdentifier:
 
 
 def joins_by_identifier(explanation: Explanation) -> list[JoinsByIdentifier]:
-    """Return all joins, each once: with the identifier that holds most together, of those that made it."""
+    """Return the latest joins, each once: with the identifier that holds most together, of those that made it."""
     bridges = {bridge.identifier: bridge.holds_together for bridge in explanation.bridges}
     counts = Counter(each for join in explanation.joins for each in identifiers_of(join))
     groups: dict[NormalizedIdentifier | None, list[ListedJoin]] = {}
-    for number, join in enumerate(explanation.joins, 1):
+    first = max(len(explanation.joins) - MOST_LISTED, 0)
+    for number, join in enumerate(explanation.joins[first:], first + 1):
         by = sorted(identifiers_of(join), key=lambda each: (-bridges.get(each, 1), -counts[each], each))
         listed = ListedJoin(number, join, written_name(join), by)
         groups.setdefault(by[0] if by else None, []).append(listed)

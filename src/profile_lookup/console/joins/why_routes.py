@@ -9,6 +9,7 @@ from fastapi import Query, Response
 from profile_lookup.console.dependencies import PersonId, ReadPage
 from profile_lookup.console.graph.texts import origin_of
 from profile_lookup.console.joins.explained_person import ExplainedPerson
+from profile_lookup.console.joins.join_list import MOST_LISTED
 from profile_lookup.console.page_route import page_router
 from profile_lookup.console.pages import StorePage
 from profile_lookup.console.refusals import Refusal
@@ -35,6 +36,7 @@ async def show_why(
         explained=explained,
         drawing=explained.drawing,
         joins=explained.explanation.joins,
+        most_listed=MOST_LISTED,
         shown=number if joins is None else min(joins, number),
         origin_of=origin_of,
     )
