@@ -12,6 +12,7 @@ from profile_lookup.console.cookies import SESSION
 from profile_lookup.database.pool import Database
 from profile_lookup.settings import Settings
 from tests.browser.chromium import PATIENCE
+from tests.conftest import make_account
 from tests.console.browser import Console
 from tests.console.visitors import sign_in, token_in
 
@@ -58,6 +59,36 @@ def test_the_link_of_the_demo_signs_in_once(console: Console, console_settings: 
     console.open(f"sign-in#code={code}")
     console.wait_for("was used before")
     assert code not in console.browser.current_url
+
+
+def test_somebody_with_several_stores_chooses_one(console: Console, console_settings: Settings) -> None:
+    account = asyncio.run(another_account(console_settings))
+    with httpx.Client(base_url=console.base_url, auth=account) as api:
+        for name in ("shops", "banks"):
+            assert api.post("/v1/ControlPlane/Stores", json={"displayName": name}).status_code == 202
+    console.sign_in(*account)
+    assert console.violations() == []
+    console.press("banks")
+    assert console.path.startswith("stores/mem_store_")
+    console.press("Store banks")
+    console.press("shops")
+    assert "Who is calling?" in console.text
+
+
+def test_under_https_the_cookies_are_for_encrypted_connections_only(visitor: httpx.Client) -> None:
+    for scheme, is_secure in (("https", True), ("http", False)):
+        page = visitor.get("/console/sign-in", headers={"X-Forwarded-Proto": scheme})
+        assert ("Secure" in page.headers["set-cookie"]) == is_secure
+
+
+def test_all_addresses_of_a_page_are_relative_so_that_a_proxy_may_serve_it_below_a_path(
+    visitor: httpx.Client, console_account: tuple[str, str], console_store: str
+) -> None:
+    sign_in(visitor, *console_account)
+    for path in ("/console/sign-in", f"/console/stores/{console_store}"):
+        addresses = re.findall('(?:href|src|action)="([^"#]+)"', visitor.get(path).text)
+        assert addresses
+        assert [each for each in addresses if each.startswith(("/", "http"))] == []
 
 
 def test_somebody_who_is_not_signed_in_comes_back_to_the_page_that_was_asked_for(
@@ -145,6 +176,15 @@ def test_answers_are_neither_kept_nor_framed_and_allow_no_other_source(visitor: 
     assert "frame-ancestors 'none'" in policy
     assert page.headers["cache-control"] == "no-store"
     assert page.headers["referrer-policy"] == "no-referrer"
+
+
+async def another_account(settings: Settings) -> tuple[str, str]:
+    assert settings.database_url is not None
+    database = Database(settings.database_url.get_secret_value(), pool_size=1)
+    try:
+        return await make_account(database)
+    finally:
+        await database.close()
 
 
 async def code_for(settings: Settings, sid: str) -> str:

@@ -67,8 +67,7 @@ async def error_page(request: Request, status: int, message: str) -> Response:
     phrase = HTTPStatus(status).phrase
     values = {"title": phrase.capitalize(), "message": _NOTHING_HERE if message == phrase else message}
     if page is not None:
-        answer: Response = await page.render("error.html", **values)
-        answer.status_code = status
+        answer: Response = await page.render("error.html", status, **values)
         return answer
     return html_page("error.html", status, {"page": None, "root": root_of(request.scope["path"]), **values})
 
