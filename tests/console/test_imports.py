@@ -61,7 +61,7 @@ def test_a_file_with_hostile_texts_is_checked_imported_and_undone(console: Conso
     )
     drop(console, path)
     assert name in console.text
-    assert "looks like numbers or addresses" in console.text
+    assert "Looks like numbers or addresses" in console.text
     assert "No column identifies anybody" not in console.text
     choose(console, "Contact", "email (identifies)")
     console.wait_for("2 new people, 1 refused")
@@ -88,12 +88,12 @@ def test_a_file_with_hostile_texts_is_checked_imported_and_undone(console: Conso
 
     console.press(name)
     console.press("See what an undo would do")
-    console.wait_for("erased: only the import made them")
+    console.wait_for("Erased: only the import made them")
     console.wait_for("Undo the import")
     assert profile_id in console.text
     assert console.violations() == []
     console.press("Undo the import")
-    console.wait_for("done")
+    console.wait_for("Done")
     assert look_up(console, "hana@example.com") == []
     console.open_in_store("imports")
     assert name in console.text
@@ -114,7 +114,7 @@ def test_a_sheet_of_a_workbook_is_imported_by_keyboard_alone(console: Console, t
         ActionChains(console.browser).send_keys(Keys.TAB).perform()
     ActionChains(console.browser).send_keys(Keys.ENTER).perform()
     console.wait_for("1 of 1 rows")
-    console.wait_for("done")
+    console.wait_for("Done")
     assert len(look_up(console, "wb@example.com")) == 1
 
 
@@ -176,7 +176,7 @@ def test_refused_rows_are_shown_page_by_page(console: Console, tmp_path: Path) -
     drop(console, write(tmp_path / "many.csv", "E-mail,First name", *["nobody,Nobody"] * 250))
     console.press("Start the import")
     console.wait_for("250 of 250 rows")
-    console.wait_for("done")
+    console.wait_for("Done")
     console.press("See the refused rows")
     lines: list[str] = []
     while True:

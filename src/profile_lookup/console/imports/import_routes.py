@@ -15,7 +15,7 @@ from profile_lookup.console.pages import StorePage
 from profile_lookup.errors import ImportEnded
 from profile_lookup.imports.progress import cancelled_after, rows_done, wrote_nothing
 from profile_lookup.imports.staged_imports import is_waiting, staged_beginning
-from profile_lookup.imports.undo.requests import cancel_import
+from profile_lookup.imports.undo import requests
 
 router = page_router()
 
@@ -41,10 +41,10 @@ async def show_import(page: ReadPage, import_id: ImportInPath) -> Response:
 
 
 @router.post("/stores/{storeId}/imports/{importId}/cancel")
-async def cancel(page: WritePage, import_id: ImportInPath) -> Response:
+async def cancel_import(page: WritePage, import_id: ImportInPath) -> Response:
     address = import_address(page, import_id)
     try:
-        row = await cancel_import(page.services.database, page.rules.id, import_id)
+        row = await requests.cancel_import(page.services.database, page.rules.id, import_id)
     except ImportEnded:
         return await page.redirect(address, "The import had ended before it could be cancelled.")
     if page.services.bucket is not None:

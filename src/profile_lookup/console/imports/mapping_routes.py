@@ -41,14 +41,14 @@ _ENCODINGS = (
 
 
 @router.post("/stores/{storeId}/imports/{importId}")
-async def check(page: WritePage, import_id: ImportInPath) -> Response:
+async def check_import(page: WritePage, import_id: ImportInPath) -> Response:
     """Show the first rows as they would be read by the typed choices."""
     row = await fetch_import(page, import_id)
     return await show_mapping(page, row, MappingForm.typed(page.form))
 
 
 @router.post("/stores/{storeId}/imports/{importId}/first-rows")
-async def first_rows(page: WritePage, import_id: ImportInPath) -> Response:
+async def show_first_rows(page: WritePage, import_id: ImportInPath) -> Response:
     """Return only the part of the page that shows the first rows, for the script that replaces it."""
     row = await fetch_import(page, import_id)
     found, refusal = await _read(page, row, MappingForm.typed(page.form))
@@ -56,7 +56,7 @@ async def first_rows(page: WritePage, import_id: ImportInPath) -> Response:
 
 
 @router.post("/stores/{storeId}/imports/{importId}/start")
-async def begin(page: WritePage, import_id: ImportInPath) -> Response:
+async def start_import(page: WritePage, import_id: ImportInPath) -> Response:
     """Let a worker import the file by the typed choices."""
     row, typed = await fetch_import(page, import_id), MappingForm.typed(page.form)
     try:
@@ -65,7 +65,7 @@ async def begin(page: WritePage, import_id: ImportInPath) -> Response:
         return await page.redirect(import_address(page, import_id), _STARTED_BEFORE)
     except CORRECTABLE as error:
         return await show_mapping(page, row, typed, Refusal.of(_FORM, error))
-    return await page.redirect(import_address(page, import_id), "The import has begun.")
+    return await page.redirect(import_address(page, import_id))
 
 
 async def show_mapping(page: StorePage, row: Row[Any], typed: MappingForm, refusal: Refusal | None = None) -> Response:

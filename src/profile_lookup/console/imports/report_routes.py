@@ -31,7 +31,7 @@ class _Place(NamedTuple):
 
 
 @router.get("/stores/{storeId}/imports/{importId}/{part}")
-async def report(
+async def show_report(
     page: ReadPage,
     import_id: ImportInPath,
     part: Part,
@@ -55,7 +55,7 @@ async def report(
 
 
 @router.get("/stores/{storeId}/imports/{importId}/{part}/file")
-async def report_file(page: ReadPage, import_id: ImportInPath, part: Part) -> Response:
+async def save_report(page: ReadPage, import_id: ImportInPath, part: Part) -> Response:
     addressed = AddressedImport(page.rules, import_id)
     fetch = fetch_refused_rows if part == "refused-rows" else fetch_ignored_cells
     return await fetch(addressed, page.services.database)

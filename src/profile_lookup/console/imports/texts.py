@@ -19,20 +19,20 @@ class State(NamedTuple):
 
 
 _STATES = {
-    "PENDING": State("waits for a worker", "accent"),
-    "RUNNING": State("in progress", "accent"),
-    "COMPLETED": State("done", "good"),
-    "FAILED": State("failed", "bad"),
-    "CANCELLED": State("cancelled", ""),
+    "PENDING": State("Waits for a worker", "accent"),
+    "RUNNING": State("In progress", "accent"),
+    "COMPLETED": State("Done", "good"),
+    "FAILED": State("Failed", "bad"),
+    "CANCELLED": State("Cancelled", ""),
 }
 
 
 def state_of(row: Row[Any]) -> State:
-    return State("not started", "warn") if is_waiting(row) else _STATES[row.status]
+    return State("Not started", "warn") if is_waiting(row) else _STATES[row.status]
 
 
 def kind_of(row: Row[Any]) -> str:
-    return "dry run" if row.kind == OperationKind.DRY_RUN_IMPORT else "import"
+    return "Dry run" if row.kind == OperationKind.DRY_RUN_IMPORT else "Import"
 
 
 def error_of(row: Row[Any]) -> str | None:

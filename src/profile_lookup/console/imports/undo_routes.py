@@ -7,9 +7,9 @@ from fastapi import Path, Response
 
 from profile_lookup.console.dependencies import WritePage
 from profile_lookup.console.imports.dependencies import ImportInPath, fetch_import, import_address
-from profile_lookup.console.operation_in_path import find_operation
 from profile_lookup.console.page_route import page_router
 from profile_lookup.console.pages import StorePage
+from profile_lookup.console.store_operations import find_operation, profile_ids_of
 from profile_lookup.errors import OperationNotFound
 from profile_lookup.imports.undo.requests import enqueue_undo
 from profile_lookup.operations.dependencies import QuotasOfApp
@@ -25,18 +25,18 @@ router = page_router()
 
 
 @router.post("/stores/{storeId}/imports/{importId}/undo/preview")
-async def preview(page: WritePage, import_id: ImportInPath, quotas: QuotasOfApp) -> Response:
+async def preview_undo(page: WritePage, import_id: ImportInPath, quotas: QuotasOfApp) -> Response:
     """Begin to find out what an undo would do, and show the page with the results."""
     return await page.redirect(await _begun(page, import_id, quotas, is_dry_run=True))
 
 
 @router.post("/stores/{storeId}/imports/{importId}/undo")
-async def undo(page: WritePage, import_id: ImportInPath, quotas: QuotasOfApp) -> Response:
+async def undo_import(page: WritePage, import_id: ImportInPath, quotas: QuotasOfApp) -> Response:
     return await page.redirect(await _begun(page, import_id, quotas, is_dry_run=False), "The import is being undone.")
 
 
 @router.get("/stores/{storeId}/imports/{importId}/undo/{operationId}")
-async def results(
+async def show_undo(
     page: WritePage,
     import_id: ImportInPath,
     operation_id: Annotated[str, Path(alias="operationId")],
@@ -50,6 +50,7 @@ async def results(
         raise OperationNotFound
     found = await list_results(operation, requested, tokens, snapshot, "")
     assert isinstance(found, UndoneResults)
+    page.note_profiles(profile_ids_of(found.results))
     return await page.render(
         "imports/undo.html",
         import_row=await fetch_import(page, import_id),

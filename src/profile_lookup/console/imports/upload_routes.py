@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any, BinaryIO
 from uuid import UUID
@@ -25,6 +25,7 @@ from profile_lookup.imports.uploads import scratch_file
 from profile_lookup.imports.wire import MAX_FILE_SIZE
 from profile_lookup.operations.dependencies import QuotasOfApp
 from profile_lookup.operations.quotas import Quotas
+from profile_lookup.web.middleware.load_limits import without_turn
 from profile_lookup.web.pagination import PageRequest, PageTokens, PageTokensOfApp, ShortPage, fetch_page
 
 router = page_router()
@@ -35,13 +36,13 @@ _FIRST_PAGE = PageRequest(50, None, "DESC")
 
 
 @router.get("/stores/{storeId}/imports")
-async def imports(page: ReadPage, requested: ShortPage, tokens: PageTokensOfApp) -> Response:
+async def list_imports(page: ReadPage, requested: ShortPage, tokens: PageTokensOfApp) -> Response:
     """Show the newest imports first."""
     return await _shown(page, requested, tokens)
 
 
 @router.post("/stores/{storeId}/imports")
-async def upload(page: WritePage, tokens: PageTokensOfApp, quotas: QuotasOfApp) -> Response:
+async def upload_file(page: WritePage, tokens: PageTokensOfApp, quotas: QuotasOfApp) -> Response:
     """Store a file. Its import waits until somebody has checked how it is read."""
     try:
         import_id = await _stored(page, quotas)
@@ -57,10 +58,13 @@ async def _stored(page: StorePage, quotas: Quotas) -> UUID:
     services = page.services
     waiting_time = timedelta(seconds=services.settings.upload_seconds)
     name = (uploaded.filename or "").replace("\0", "")[:_MAX_NAME]
-    async with services.load_limits.upload_turns, _as_csv(page, uploaded.file) as (file, options):
-        size = _size_of(file)
+    async with AsyncExitStack() as held:
+        # Uploads wait for each other, and a workbook takes seconds to read: others use the connection meanwhile.
+        async with without_turn(page.request.scope):
+            await held.enter_async_context(services.load_limits.upload_turns)
+            file, options = await held.enter_async_context(_as_csv(page, uploaded.file))
         async with services.database.write_transaction() as connection:
-            return await stage(connection, page.rules, name, file, size, options, waiting_time, quotas)
+            return await stage(connection, page.rules, name, file, _size_of(file), options, waiting_time, quotas)
 
 
 @asynccontextmanager

@@ -35,12 +35,12 @@ _IN_FORCE = "The blocked values are in force. A worker removes the identifiers t
 
 
 @router.get("/stores/{storeId}/rules/blocked-values")
-async def blocked_values(page: ManagePage) -> Response:
+async def show_blocked_values(page: ManagePage) -> Response:
     return await _shown(page, BlockedValuesForm.stored(page.rules.blocked_values), _etag(page))
 
 
 @router.post("/stores/{storeId}/rules/blocked-values")
-async def save(page: ManagePage, quotas: QuotasOfApp) -> Response:
+async def save_blocked_values(page: ManagePage, quotas: QuotasOfApp) -> Response:
     """Put the typed values in force, unless others have changed them since the page was opened."""
     typed, if_match = _typed(page), page.form.required("etag")
     try:
@@ -58,7 +58,7 @@ async def save(page: ManagePage, quotas: QuotasOfApp) -> Response:
 
 
 @router.post("/stores/{storeId}/rules/blocked-values/preview")
-async def preview(page: ManagePage, quotas: QuotasOfApp) -> Response:
+async def preview_blocked_values(page: ManagePage, quotas: QuotasOfApp) -> Response:
     """Begin a preview of the typed values, with the settings that are in force, and show it beside them."""
     typed, if_match = _typed(page), page.form.required("etag")
     try:

@@ -5,7 +5,6 @@ from typing import Any
 from fastapi import Response
 
 from profile_lookup.console.dependencies import ManagePage
-from profile_lookup.console.operation_in_path import find_operation
 from profile_lookup.console.page_route import page_router
 from profile_lookup.console.pages import StorePage
 from profile_lookup.console.refusals import CORRECTABLE, Refusal
@@ -21,6 +20,7 @@ from profile_lookup.console.rules.settings_form import (
     settings_document,
     typed_rows,
 )
+from profile_lookup.console.store_operations import find_operation
 from profile_lookup.errors import Outdated
 from profile_lookup.identity_settings import changes
 from profile_lookup.operations.dependencies import QuotasOfApp
@@ -38,12 +38,12 @@ _REWRITTEN = "A worker rewrites stored values for these settings. Until it is do
 
 
 @router.get("/stores/{storeId}/rules/settings")
-async def settings(page: ManagePage) -> Response:
+async def show_settings(page: ManagePage) -> Response:
     return await _shown(page, rows_in_force(page.rules.settings), _etag(page))
 
 
 @router.post("/stores/{storeId}/rules/settings")
-async def save(page: ManagePage, quotas: QuotasOfApp) -> Response:
+async def save_settings(page: ManagePage, quotas: QuotasOfApp) -> Response:
     """Put the typed settings in force, unless others have changed them since the page was opened."""
     rows, if_match = typed_rows(page.form), page.form.required("etag")
     try:
@@ -58,7 +58,7 @@ async def save(page: ManagePage, quotas: QuotasOfApp) -> Response:
 
 
 @router.post("/stores/{storeId}/rules/settings/preview")
-async def preview(page: ManagePage, quotas: QuotasOfApp) -> Response:
+async def preview_settings(page: ManagePage, quotas: QuotasOfApp) -> Response:
     """Begin a preview of the typed settings, and show it beside them."""
     rows, if_match = typed_rows(page.form), page.form.required("etag")
     try:

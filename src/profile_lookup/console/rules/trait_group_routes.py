@@ -41,12 +41,12 @@ _NEW_ROWS = 3
 
 
 @router.get("/stores/{storeId}/rules/trait-groups")
-async def trait_groups(page: ManagePage) -> Response:
+async def list_trait_groups(page: ManagePage) -> Response:
     return await _list(page)
 
 
 @router.post("/stores/{storeId}/rules/trait-groups")
-async def create(page: ManagePage) -> Response:
+async def create_trait_group(page: ManagePage) -> Response:
     """Create a group without traits, which its own page then adds."""
     sent = {"displayName": page.form.text("displayName"), "description": page.form.text("description")}
     try:
@@ -60,14 +60,14 @@ async def create(page: ManagePage) -> Response:
 
 
 @router.get("/stores/{storeId}/rules/trait-group")
-async def trait_group(page: ManagePage, name: str) -> Response:
+async def show_trait_group(page: ManagePage, name: str) -> Response:
     stored = await _fetch(page, name)
     rows = rows_in_force(trait_group_of(name, stored.traits))
     return await _shown(page, stored, rows, stored.description or "", _etag(stored))
 
 
 @router.post("/stores/{storeId}/rules/trait-group")
-async def amend(page: ManagePage, name: str, quotas: QuotasOfApp) -> Response:
+async def amend_trait_group(page: ManagePage, name: str, quotas: QuotasOfApp) -> Response:
     """Change what was typed differently, unless others have changed the group since the page was opened."""
     rows, description = typed_rows(page.form), page.form.text("description")
     if_match = page.form.required("etag")
@@ -89,7 +89,7 @@ async def amend(page: ManagePage, name: str, quotas: QuotasOfApp) -> Response:
 
 
 @router.post("/stores/{storeId}/rules/trait-group/delete")
-async def delete(page: ManagePage, name: str, quotas: QuotasOfApp) -> Response:
+async def delete_trait_group(page: ManagePage, name: str, quotas: QuotasOfApp) -> Response:
     async with page.services.database.transaction() as connection:
         await changes.remove(connection, page.rules, name, page.actor, quotas)
     return await page.redirect(page.store_address(_LIST), "The trait group is deleted. A worker erases its values.")
