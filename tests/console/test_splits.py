@@ -91,6 +91,9 @@ def test_what_keeps_two_apart_can_be_lifted(console: Console) -> None:
     console.narrow()
     assert not console.scrolls_sideways()
     console.widen()
+    console.open_in_store(f"profiles/{person_id}/separations?pageSize=2")
+    console.press("Older")
+    assert len(console.browser.find_elements(By.CSS_SELECTOR, "tbody tr")) == 1
     other_id = console.browser.find_element(By.CSS_SELECTOR, "tbody .id").text
     console.press("Let them become one", "tbody tr:first-child")
     assert "The two may become one person again." in console.text

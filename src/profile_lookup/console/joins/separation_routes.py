@@ -9,9 +9,9 @@ from profile_lookup.console.dependencies import PersonId, ReadPage, WritePage
 from profile_lookup.console.page_route import page_router
 from profile_lookup.console.people import name_of
 from profile_lookup.errors import SeparationNotFound
-from profile_lookup.history.queries import fetch_person
 from profile_lookup.history.separations import lift_separation, separations_of
 from profile_lookup.profiles.people import fetch_profiles
+from profile_lookup.profiles.queries import fetch_profile
 from profile_lookup.web import ids
 from profile_lookup.web.pagination import DataPlanePage, PageTokensOfApp, fetch_page
 
@@ -22,17 +22,17 @@ router = page_router()
 async def separations(page: ReadPage, person_id: PersonId, listed: DataPlanePage, tokens: PageTokensOfApp) -> Response:
     """Show from whom a profile is kept apart, the newest separation first."""
     async with page.services.database.snapshot() as connection:
-        person = await fetch_person(connection, page.rules, person_id)
+        await fetch_profile(connection, page.rules, person_id)
         query, key = await separations_of(connection, page.rules, person_id)
         scope = ("separations", str(page.rules.id), str(person_id))
         found = await fetch_page(connection, query, key, listed, tokens, *scope)
         page.note_profiles(row.profile_id for row in found.rows)
-        others = await fetch_profiles(connection, page.rules, [row.profile_id for row in found.rows])
+        shown = await fetch_profiles(connection, page.rules, [person_id, *(row.profile_id for row in found.rows)])
     return await page.render(
         "joins/separations.html",
-        person=person.profile,
+        id=person_id,
         rows=found.rows,
-        names={each.id: name_of(each.traits) for each in others},
+        names={each.id: name_of(each.traits) for each in shown},
         meta=found.meta,
     )
 
