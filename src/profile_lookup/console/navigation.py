@@ -21,12 +21,17 @@ class Link(NamedTuple):
 
 LINKS = (
     Link("Look up", "", "lookup"),
+    Link("Suspects", "suspects", "read"),
+    Link("Imports", "imports", "read"),
+    Link("Rules", "rules/settings", "manage"),
     Link("Operations", "operations", "write", is_of_store=False, alternative="manage"),
     Link("Keys", "keys", "manage", is_of_store=False),
 )
 """The links at the top of each page, in this order."""
 
-PERSON_LINKS: tuple[Link, ...] = (
+PERSON_LINKS = (
+    Link("Why one person?", "why", "read"),
+    Link("Kept apart", "separations", "read"),
     Link("Data as a file", "data", "read"),
     Link("Erase", "erase", "write"),
 )
