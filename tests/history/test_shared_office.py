@@ -1,19 +1,13 @@
 """An office address makes one person of 150 colleagues; one split gives them back, and they stay apart."""
 
-from pathlib import Path
-
 import httpx
 from sqlalchemy import text
 
 from profile_lookup.database.pool import Database
 from tests.conftest import look_up
 from tests.history.splits import joins_of, split
-from tests.imports.conftest import imported, mappings
-
-FILE = (Path(__file__).parents[1] / "imports" / "files" / "shared-office.csv").read_bytes()
-PHONES = [line.split(",")[1] for line in FILE.decode().splitlines()[1:]]
-COLUMNS = mappings(**{"Email": "email", "Phone": "phone", "First Name": "firstName", "Last Name": "lastName"})
-OFFICE = "office@acme.example"
+from tests.imports.conftest import imported
+from tests.imports.shared_office import COLUMNS, FILE, OFFICE, PHONES
 
 
 async def imported_counts(client: httpx.AsyncClient, store_id: str) -> tuple[int, int, int, int]:

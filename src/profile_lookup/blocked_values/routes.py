@@ -5,18 +5,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 
 from profile_lookup.accounts.dependencies import Manager, Requester
-from profile_lookup.blocked_values import queries
+from profile_lookup.blocked_values.changes import put_in_force
 from profile_lookup.blocked_values.wire import BlockedValuesBody, BuiltInBlockedValue, BuiltInBlockedValues
 from profile_lookup.errors import NotFound, Outdated, RequestRefused
 from profile_lookup.identity.values.built_in_blocked_values import BUILT_IN_BLOCKED_VALUES, PLACEHOLDERS
 from profile_lookup.operations.dependencies import QuotasOfApp, accepted, accepted_answer
-from profile_lookup.operations.kinds import OperationKind
-from profile_lookup.operations.queue import enqueue
 from profile_lookup.operations.quotas import refuse_beyond_queue_quota
 from profile_lookup.operations.wire import OperationAccepted
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
 from profile_lookup.stores.rules_lock import lock_rules
-from profile_lookup.stores.settings_events import record_settings_change
 from profile_lookup.web.body import BodyLimits, ContractRoute, json_body
 from profile_lookup.web.dependencies import BaseUrl, IfMatch, Transaction
 from profile_lookup.web.etags import etag, refuse_outdated
@@ -102,11 +99,7 @@ async def update_blocked_values(
     store = await lock_rules(transaction, store.account_id, store.id)
     refuse_outdated(if_match, etag(store.blocked_values_version, store.created_at))
     await refuse_beyond_queue_quota(transaction, store.account_id, store.id, quotas)
-    await queries.replace(transaction, store, body.to_domain(store.settings))
-    await record_settings_change(transaction, store.id, requester)
-    operation = await enqueue(
-        transaction, store.account_id, store.id, kind=OperationKind.UPDATE_BLOCKED_VALUES, job_input={}
-    )
+    operation = await put_in_force(transaction, store, body.to_domain(store.settings), requester)
     return accepted(response, base_url, operation, _ACCEPTED)
 
 

@@ -4,11 +4,17 @@ from fastapi import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from profile_lookup.console import sign_in_routes
+from profile_lookup.console import sign_in_routes, suspects
 from profile_lookup.console.dependencies import SignedIn
+from profile_lookup.console.imports import import_routes, mapping_routes, report_routes, undo_routes, upload_routes
+from profile_lookup.console.joins import block_routes, separation_routes, split_routes, why_routes
+from profile_lookup.console.keys import routes as keys
 from profile_lookup.console.lookup import routes as look_up
+from profile_lookup.console.operations import routes as operations
 from profile_lookup.console.page_route import page_router
 from profile_lookup.console.person import routes as person
+from profile_lookup.console.personal_data import routes as personal_data
+from profile_lookup.console.rules import blocked_value_routes, previews, settings_routes, trait_group_routes
 
 router = page_router()
 
@@ -21,7 +27,28 @@ async def stores(page: SignedIn) -> Response:
     return await page.render("stores.html")
 
 
-ROOMS = (sign_in_routes, look_up, person)
+ROOMS = (
+    sign_in_routes,
+    look_up,
+    person,
+    why_routes,
+    split_routes,
+    block_routes,
+    separation_routes,
+    suspects,
+    upload_routes,
+    import_routes,
+    mapping_routes,
+    undo_routes,
+    report_routes,
+    settings_routes,
+    trait_group_routes,
+    blocked_value_routes,
+    previews,
+    personal_data,
+    operations,
+    keys,
+)
 """The modules that have a `router`."""
 
 for room in ROOMS:

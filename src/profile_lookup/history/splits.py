@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.blocked_values import queries as blocked_values
+from profile_lookup.blocked_values.changes import put_in_force
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
 from profile_lookup.history.queries import has_more_events, person_of
@@ -27,12 +27,9 @@ from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile, values_by_group
 from profile_lookup.ingest.identity_locks import CandidateMoved, Write, lock_and_gather, write_in_transaction
 from profile_lookup.ingest.locked_profiles import is_defined
-from profile_lookup.operations.kinds import OperationKind
-from profile_lookup.operations.queue import enqueue
 from profile_lookup.operations.quotas import Quotas, refuse_beyond_queue_quota
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.stores.rules_lock import lock_rules
-from profile_lookup.stores.settings_events import record_settings_change
 from profile_lookup.web.etags import profile_etag, refuse_outdated
 
 MOST_EVENTS = 10_000
@@ -142,7 +139,7 @@ class Undo:
             )
             await write_split(connection, store, person, numbers, done, [*events], keeps_apart=request.keeps_apart)
         if request.blocks:
-            await self._block(connection)
+            await put_in_force(connection, store, self.blocking, request.actor)
         return done
 
     def _split(
@@ -165,13 +162,6 @@ class Undo:
     def _is_blocked(self, identifier: NormalizedIdentifier) -> bool:
         settings = self.store.settings
         return identifier.id_type in settings.id_types and bool(self.blocking.block(settings, identifier))
-
-    async def _block(self, connection: AsyncConnection) -> None:
-        """Put the blocked values in force; an operation removes them from all other profiles."""
-        store = self.store
-        await blocked_values.replace(connection, store, self.blocking)
-        await record_settings_change(connection, store.id, self.request.actor)
-        await enqueue(connection, store.account_id, store.id, kind=OperationKind.UPDATE_BLOCKED_VALUES, job_input={})
 
 
 async def _in_thread(connection: AsyncConnection, compute: Callable[[], T]) -> T:

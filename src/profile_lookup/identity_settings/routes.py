@@ -1,37 +1,25 @@
 """`/v1/ControlPlane/Stores/{storeId}/IdentityResolutionSettings`."""
 
-import io
-import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
 
 from profile_lookup.accounts.dependencies import Requester
 from profile_lookup.blocked_values.routes import LIMITS as BLOCKED_VALUES_LIMITS
-from profile_lookup.database.documents import actor_text, blocked_values_document, settings_document
 from profile_lookup.errors import Outdated, RequestRefused, SettingsRefused
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
-from profile_lookup.identity.settings_changes.settings_change import SettingsChange
-from profile_lookup.identity_settings import queries
+from profile_lookup.identity_settings import changes
 from profile_lookup.identity_settings.wire import (
     IdentityResolutionSettingsAnswer,
     IdentityResolutionSettingsBody,
     SettingsPreviewBody,
 )
 from profile_lookup.operations.dependencies import QuotasOfApp, accepted, accepted_answer
-from profile_lookup.operations.kinds import OperationKind
-from profile_lookup.operations.pieces import stage_file
-from profile_lookup.operations.queries import record_completed, unfinished_inputs
-from profile_lookup.operations.queue import enqueue
-from profile_lookup.operations.quotas import refuse_beyond_queue_quota
 from profile_lookup.operations.wire import OperationAccepted
 from profile_lookup.stores.dependencies import STORE_ERRORS, StoreOfAccount
-from profile_lookup.stores.rules_lock import lock_rules, share_rules
-from profile_lookup.stores.settings_events import record_settings_change
-from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute, json_body
 from profile_lookup.web.dependencies import BaseUrl, IfMatch, Transaction
-from profile_lookup.web.etags import etag, names_a_state, refuse_outdated
+from profile_lookup.web.etags import etag
 from profile_lookup.web.openapi import ETAG, answer, error_answers, request_example
 from profile_lookup.web.wire import OURS
 
@@ -102,34 +90,7 @@ async def update_settings(
     Values that become equal are resolved like any other conflict: their profiles merge into the earliest. If that is
     not possible, or the new normalization refuses a value, the operation fails and nothing has changed.
     """
-    settings = body.to_domain()
-    store = await lock_rules(transaction, store.account_id, store.id)
-    refuse_outdated(if_match, etag(store.settings_version, store.created_at))
-    change = SettingsChange(store.settings, settings)
-    # An earlier change that still waits may change what this one means, so this one waits, too.
-    waits = bool(await unfinished_inputs(transaction, store.id, OperationKind.UPDATE_SETTINGS))
-    if not waits:
-        await queries.refuse_contradictions(transaction, store, change)
-    if waits or await queries.types_in_use(transaction, store, change.rewritten):
-        await refuse_beyond_queue_quota(transaction, store.account_id, store.id, quotas)
-        job_input = {
-            "settings": settings_document(settings),
-            "expected_version": store.settings_version if names_a_state(if_match) else None,
-            "actor": actor_text(requester),
-        }
-        operation = await enqueue(
-            transaction, store.account_id, store.id, kind=OperationKind.UPDATE_SETTINGS, job_input=job_input
-        )
-    else:
-        await queries.replace(transaction, store, settings)
-        await record_settings_change(transaction, store.id, requester)
-        operation = await record_completed(
-            transaction,
-            store.account_id,
-            store.id,
-            kind=OperationKind.UPDATE_SETTINGS,
-            result_id=ids.store_id(store.id),
-        )
+    operation = await changes.update(transaction, store, body.to_domain(), if_match, requester, quotas)
     return accepted(response, base_url, operation, _ACCEPTED)
 
 
@@ -160,17 +121,5 @@ async def preview_settings(
     that profiles would lose, because they are blocked or because a limit evicts them. The preview reads the store in
     steps, and others write meanwhile; each profile is judged as it was when it was read.
     """
-    settings = body.to_domain()
-    store = await share_rules(transaction, store.account_id, store.id)
-    await refuse_beyond_queue_quota(transaction, store.account_id, store.id, quotas)
-    operation = await enqueue(
-        transaction,
-        store.account_id,
-        store.id,
-        kind=OperationKind.PREVIEW_SETTINGS,
-        job_input={"settings": settings_document(settings)},
-    )
-    if body.blocked_values is not None:
-        document = json.dumps(blocked_values_document(body.blocked_values.to_domain(store.settings)))
-        await stage_file(transaction, store.account_id, operation, io.BytesIO(document.encode()))
+    operation = await changes.preview(transaction, store, body.to_domain(), body.blocked_values, quotas)
     return accepted(response, base_url, operation, _PREVIEWED)

@@ -140,7 +140,7 @@ async def _scratch_copy(job: Job, directory: Path) -> AsyncIterator[BinaryIO]:
         position = 0
         while True:
             async with job.step() as connection:
-                piece = await staged_piece(connection, job, position)
+                piece = await staged_piece(connection, job.account_id, job.id, position)
             if piece is None:
                 break
             await asyncio.to_thread(file.write, piece)

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.clock import CLOCK
 from profile_lookup.database.event_rows import last_number
+from profile_lookup.database.keyset import Key
 from profile_lookup.database.tables import operation, profile_import, store
 from profile_lookup.errors import AlreadyUploaded, ImportNotFound, StoreNotFound, UploadRefused
 from profile_lookup.imports.files.import_options import ImportOptions
@@ -19,6 +20,8 @@ from profile_lookup.operations.pieces import stage_file
 from profile_lookup.operations.queue import enqueue, mark_ready
 
 Document = dict[str, Any]
+
+IMPORTS_KEY = Key((profile_import.c.id,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,29 +97,20 @@ async def create(
     return import_id
 
 
-def imports_of(store_id: UUID) -> Select[Any]:
-    """Return the query for the IDs of a store's imports, which is to be fetched page by page."""
-    return select(profile_import.c.id).where(profile_import.c.store_id == store_id)
+def details_of(store_id: UUID) -> Select[Any]:
+    """Return the query for a store's imports, which is to be fetched page by page.
+
+    Each row also has `status`, `error_code`, `error_detail`, `completed_at` and `kind` of the import's operation.
+    """
+    columns = (operation.c.status, operation.c.error_code, operation.c.error_detail, operation.c.completed_at)
+    query = select(profile_import, *columns, operation.c.kind).join(operation, _joins_operation)
+    return query.where(profile_import.c.store_id == store_id)
 
 
 async def fetch(connection: AsyncConnection, store_id: UUID, import_id: UUID) -> Row[Any]:
-    """Return the import's row, with `status`, `error_code`, `error_detail`, `completed_at` and `kind` of its operation.
-
-    Raises `ImportNotFound`.
-    """
-    query = (
-        select(
-            profile_import,
-            operation.c.status,
-            operation.c.error_code,
-            operation.c.error_detail,
-            operation.c.completed_at,
-            operation.c.kind,
-        )
-        .join(operation, _joins_operation)
-        .where(_has_id(store_id, import_id))
-    )
-    found = (await connection.execute(query)).one_or_none()
+    """Return the import's row, as `details_of` describes it. Raises `ImportNotFound`."""
+    query = details_of(store_id).where(profile_import.c.id == import_id)
+    found: Row[Any] | None = (await connection.execute(query)).one_or_none()
     if found is None:
         raise ImportNotFound
     return found

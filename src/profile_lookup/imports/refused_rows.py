@@ -56,9 +56,11 @@ async def delete_reports(connection: AsyncConnection, store_id: UUID, import_id:
     )
 
 
-async def saved_reports(database: Database, store_id: UUID, import_id: UUID) -> AsyncIterator[Reports]:
-    """Yield the reports of an import, ordered by position. No connection is held in between."""
-    position: int | None = -1
+async def saved_reports(
+    database: Database, store_id: UUID, import_id: UUID, after: int = -1
+) -> AsyncIterator[tuple[int, Reports]]:
+    """Yield the reports of an import that come after a position, each with its position. No connection is held."""
+    position: int | None = after
     while position is not None:
         query = (
             select(import_refusals.c.position, import_refusals.c.report, import_refusals.c.ignored_cells)
@@ -73,5 +75,5 @@ async def saved_reports(database: Database, store_id: UUID, import_id: UUID) -> 
         async with database.statements() as connection:
             found = (await connection.execute(query)).all()
         for row in found:
-            yield Reports(row.report, row.ignored_cells)
+            yield row.position, Reports(row.report, row.ignored_cells)
         position = found[-1].position if found else None

@@ -78,7 +78,7 @@ async def _report(
 
     async def lines() -> AsyncIterator[str]:
         yield as_csv([HEADER])
-        async for reports in saved_reports(database, addressed.store.id, addressed.id):
+        async for _, reports in saved_reports(database, addressed.store.id, addressed.id):
             yield part(reports)
 
     disposition = f'attachment; filename="{ids.import_id(addressed.id)}-{name}.csv"'

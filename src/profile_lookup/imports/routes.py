@@ -6,8 +6,6 @@ from typing import Annotated
 from fastapi import APIRouter
 
 from profile_lookup.clock import CLOCK
-from profile_lookup.database.keyset import Key
-from profile_lookup.database.tables import profile_import
 from profile_lookup.errors import PageTokenRefused, RequestRefused, TraitsRefused
 from profile_lookup.imports import queries, wire
 from profile_lookup.imports.columns.column_mapping import refuse_mapping
@@ -144,8 +142,8 @@ async def list_imports(
 
     Imports are kept for seven days after they ended, like their operations **(ours)**.
     """
-    key = Key((profile_import.c.id,))
-    found = await fetch_page(snapshot, queries.imports_of(store.id), key, page, tokens, "imports", str(store.id))
+    query = queries.details_of(store.id)
+    found = await fetch_page(snapshot, query, queries.IMPORTS_KEY, page, tokens, "imports", str(store.id))
     return wire.ImportList(imports=[ids.import_id(row.id) for row in found.rows], meta=found.meta)
 
 

@@ -28,16 +28,18 @@ async def stage_file(connection: AsyncConnection, account_id: UUID, operation_id
 async def staged_file(connection: AsyncConnection, job: Job) -> bytes:
     """Return a whole file that is small enough for that. It is empty if none was saved."""
     pieces: list[bytes] = []
-    while piece := await staged_piece(connection, job, len(pieces)):
+    while piece := await staged_piece(connection, job.account_id, job.id, len(pieces)):
         pieces.append(piece)
     return b"".join(pieces)
 
 
-async def staged_piece(connection: AsyncConnection, job: Job, position: int) -> bytes | None:
+async def staged_piece(
+    connection: AsyncConnection, account_id: UUID, operation_id: UUID, position: int
+) -> bytes | None:
     """Return one piece of the file, or None after the last one."""
     query = select(operation_piece.c.content).where(
-        operation_piece.c.account_id == job.account_id,
-        operation_piece.c.operation_id == job.id,
+        operation_piece.c.account_id == account_id,
+        operation_piece.c.operation_id == operation_id,
         operation_piece.c.position == position,
     )
     content: bytes | None = await connection.scalar(query)

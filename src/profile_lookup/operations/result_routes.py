@@ -40,6 +40,8 @@ router = APIRouter(
     prefix="/v1/ControlPlane/Operations/{operationId}/Results", tags=["Operations"], route_class=ContractRoute
 )
 
+Results = ItemResults | PreviewedResults | SplitProfileResults | UndoneResults | Counts
+
 
 @router.get(
     "",
@@ -77,7 +79,7 @@ async def list_results(
     tokens: PageTokensOfApp,
     snapshot: Snapshot,
     error_pages: ErrorPages,
-) -> ItemResults | PreviewedResults | SplitProfileResults | UndoneResults | Counts:
+) -> Results:
     """The results so far **(ours)**. Not every operation has any; if it has, its `resultUrl` is this address.
 
     A batch of profiles has a result for each, in the request's order, page by page. It contains the profile's ID at
@@ -94,21 +96,28 @@ async def list_results(
 
     The undo of an import has one for each person: `{"outcome": "split", "profiles": ["mem_profile_…", …]}`.
     """
+    return await results_of(snapshot, operation, page, tokens, error_pages)
+
+
+async def results_of(
+    connection: AsyncConnection, operation: Row[Any], page: PageRequest, tokens: PageTokens, error_pages: str
+) -> Results:
+    """Return a page of the results so far, or the counts so far if the operation counts. Raises `PageTokenRefused`."""
     if (counts := counts_of(operation)) is not None:
         return counts
     scope = ("results", str(operation.account_id), str(operation.id))
     if operation.kind == OperationKind.PREVIEW_SETTINGS:
-        return await _previewed(snapshot, operation, page, tokens, *scope)
+        return await _previewed(connection, operation, page, tokens, *scope)
     if operation.kind == OperationKind.SPLIT_PROFILE:
         query = split_parts.results_of(operation.account_id, operation.id)
-        found = await fetch_page(snapshot, query, split_parts.RESULTS_KEY, page, tokens, *scope)
+        found = await fetch_page(connection, query, split_parts.RESULTS_KEY, page, tokens, *scope)
         return SplitProfileResults(results=[SplitProfileResult.of_row(row) for row in found.rows], meta=found.meta)
     if operation.kind == OperationKind.UNDO_IMPORT:
         query = undo_results.results_of(operation.account_id, operation.id)
-        found = await fetch_page(snapshot, query, undo_results.RESULTS_KEY, page, tokens, *scope)
+        found = await fetch_page(connection, query, undo_results.RESULTS_KEY, page, tokens, *scope)
         return UndoneResults(results=[UndoneResult.of_row(row) for row in found.rows], meta=found.meta)
     query = items.results_of(operation.account_id, operation.id)
-    found = await fetch_page(snapshot, query, items.RESULTS_KEY, page, tokens, *scope)
+    found = await fetch_page(connection, query, items.RESULTS_KEY, page, tokens, *scope)
     return ItemResults(results=[ItemResult.of_row(row, error_pages) for row in found.rows], meta=found.meta)
 
 

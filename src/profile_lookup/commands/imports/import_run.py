@@ -90,7 +90,7 @@ async def _write_lines(settings: Settings, row: Row[Any], part: ReportPart, file
     if file is not None:
         file.write(as_csv([HEADER]))
     async with open_database(settings) as database:
-        async for reports in saved_reports(database, row.store_id, row.id):
+        async for _, reports in saved_reports(database, row.store_id, row.id):
             lines = part.of(reports)
             first += islice(csv.reader(io.StringIO(lines)), import_report.MAX_SHOWN - len(first))
             if file is not None:

@@ -28,22 +28,26 @@ function makeLive(form) {
     }
   }
 
-  form.addEventListener("input", () => {
-    clearTimeout(timer);
-    timer = setTimeout(send, PAUSE);
-  });
+  // A program that helps somebody to choose from a list may tell only that the list has changed.
+  for (const event of ["input", "change"]) {
+    form.addEventListener(event, () => {
+      clearTimeout(timer);
+      timer = setTimeout(send, PAUSE);
+    });
+  }
 }
 
-// An element with an ID and `data-refresh-seconds` is loaded again from the page's own address, until it comes without
-// that attribute.
+// An element with an ID and `data-refresh-seconds` is loaded again until it comes without that attribute: from the page's
+// own address, or from the one in `data-refresh-from`.
 function refreshLater(element) {
   const seconds = Number(element.dataset.refreshSeconds);
   setTimeout(async () => {
-    const answer = await fetch(location.href, { redirect: "error" }).catch(() => null);
+    const answer = await fetch(element.dataset.refreshFrom ?? location.href, { redirect: "error" }).catch(() => null);
     const page = answer?.ok ? parsed(await answer.text()) : document;
     const fresh = page.getElementById(element.id);
-    if (fresh !== null && fresh !== element) element.replaceWith(fresh);
-    const shown = fresh ?? element;
+    const isChanged = fresh !== null && !fresh.isEqualNode(element); // if not, what has the focus keeps it
+    if (isChanged) element.replaceWith(fresh);
+    const shown = isChanged ? fresh : element;
     if (shown.dataset.refreshSeconds) refreshLater(shown);
   }, seconds * 1000);
 }

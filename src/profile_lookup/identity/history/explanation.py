@@ -1,8 +1,9 @@
 """An explanation says why profiles and requests are one person, and which identifiers alone hold it together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from profile_lookup.identity.history.bridges import Bridge, bridges_of
@@ -59,29 +60,48 @@ def _is_unique(settings: IdentityResolutionSettings, identifier: NormalizedIdent
     return identifier.id_type in settings.id_types and settings.is_unique(identifier.id_type)
 
 
-def links_of(events: Sequence[Event]) -> dict[NormalizedIdentifier, set[UUID]]:
-    """Return the profiles and requests of a person that each matching identifier links.
+class Link(NamedTuple):
+    """The request of `event` matched an identifier that `bringer` had brought. Both are profiles or requests.
+
+    `record` is what the request itself is among the things that are linked; None if it is left out.
+    """
+
+    identifier: NormalizedIdentifier
+    bringer: UUID
+    record: UUID | None
+    event: Event
+
+
+def links_of(events: Iterable[Event]) -> dict[NormalizedIdentifier, set[UUID]]:
+    """Return the profiles and requests of a person that each matching identifier links."""
+    linked: dict[NormalizedIdentifier, set[UUID]] = {}
+    for identifier, bringer, record, _ in each_link(events):
+        linked.setdefault(identifier, set()).update({bringer} if record is None else {bringer, record})
+    return linked
+
+
+def each_link(events: Iterable[Event]) -> Iterator[Link]:
+    """Yield what links the profiles and requests of a person, in the order in which it happened.
 
     A request is linked to what it matched: to the profile or request that brought the identifier. A request that was
     addressed to a profile, or created it, counts as that profile. One that carried a single identifier is left out: it
     links nothing, and without the identifier it would be nobody.
     """
-    links: dict[NormalizedIdentifier, set[UUID]] = {}
     brought: dict[UUID, dict[NormalizedIdentifier, UUID]] = {}
     for event in events:
-        node = _node(event)
+        record = _record(event)
         for match in event.matched:
-            bringer = brought.get(match.profile_id, {}).get(match.identifier, match.profile_id)
-            links.setdefault(match.identifier, set()).update({bringer} if node is None else {bringer, node})
+            if not is_forgotten(match.identifier):
+                bringer = brought.get(match.profile_id, {}).get(match.identifier, match.profile_id)
+                yield Link(match.identifier, bringer, record, event)
         by_identifier = brought.pop(event.profile_id, {})
         for profile in event.absorbed:
             by_identifier = _united(by_identifier, brought.pop(profile.id, {}))
-        by_identifier |= dict.fromkeys(event.added, node or event.profile_id)
+        by_identifier |= dict.fromkeys(event.added, record or event.profile_id)
         brought[event.profile_id] = by_identifier
-    return {identifier: linked for identifier, linked in links.items() if not is_forgotten(identifier)}
 
 
-def _node(event: Event) -> UUID | None:
+def _record(event: Event) -> UUID | None:
     """Return what the request of an event is among the things that are linked; None if it is left out."""
     if event.kind == "created":
         return event.profile_id

@@ -2,15 +2,17 @@
 
 import codecs
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from types import MappingProxyType
 from typing import BinaryIO
 
 from profile_lookup.errors import FileRefused
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.imports.columns.column_fit import column_fits
 from profile_lookup.imports.columns.guessed_header import first_rows, guessed_header
+from profile_lookup.imports.columns.unmapped_columns import contact_columns
 from profile_lookup.imports.dry_runs.first_rows import MAX_PREVIEWED
 from profile_lookup.imports.files.csv_records import Record
 from profile_lookup.imports.files.encodings import TextFormat, refuse_unreadable, text_format_of
@@ -34,9 +36,15 @@ class GuessedColumn:
 
 @dataclass(frozen=True, slots=True)
 class FileBeginning:
-    """How a file would be read. `identifies`: whether any column identifies; without one, no row can be imported."""
+    """How a file would be read. `identifies`: whether any column identifies; without one, no row can be imported.
 
+    `header` has the names of all columns in the file's order, and `unclear` those that are left out without a choice
+    although they seem to hold numbers or addresses.
+    """
+
+    header: Sequence[str]
     columns: list[GuessedColumn]
+    unclear: Sequence[str]
     row_rules: RowRules
     records: list[Record]
     identifies: bool
@@ -46,25 +54,36 @@ class FileBeginning:
         return self.row_rules.layout
 
 
-def file_beginning(store: StoreRules, content: bytes, options: ImportOptions) -> FileBeginning:
-    """Return how a file that begins so would be read. Raises `FileRefused`."""
+def file_beginning(
+    store: StoreRules,
+    content: bytes,
+    options: ImportOptions,
+    named: Mapping[str, TraitName | None] = MappingProxyType({}),
+) -> FileBeginning:
+    """Return how a file that begins so would be read. `named` holds the traits of columns; None leaves a column out.
+
+    Raises `FileRefused`.
+    """
     is_cut = len(content) >= MAX_BEGINNING
     file = io.BytesIO(content)
     text_format = text_format_of(file, options.encoding)
     if is_cut:
         file = io.BytesIO(_whole_lines(content, text_format))
     refuse_unreadable(file, text_format)
-    guessed = guessed_header(store, possible_headers(file, text_format, options.delimiter), {})
+    guessed = guessed_header(store, possible_headers(file, text_format, options.delimiter), named)
+    header = guessed.header.columns
+    mapping = [each for each in guessed.mapping if each.column in header]
     layout = guessed.layout(text_format)
     sample = list(first_rows(_rows(file, layout, is_cut=is_cut)))
-    fits = column_fits(store, guessed.mapping, layout, sample, options)
-    traits: Mapping[str, TraitName] = dict(guessed.mapping)
+    fits = column_fits(store, mapping, layout, sample, options)
+    traits: Mapping[str, TraitName] = dict(mapping)
     columns = [
         GuessedColumn(name, traits.get(name), fits[name].share if name in fits else 0.0)
-        for name in dict.fromkeys(guessed.header.columns)
+        for name in dict.fromkeys(header)
     ]
     records = list(islice(_rows(file, layout, is_cut=is_cut), MAX_PREVIEWED))
-    return FileBeginning(columns, RowRules(guessed.mapping, layout, options), records, guessed.identifies)
+    unclear = contact_columns(header, traits.keys() | named.keys(), sample)
+    return FileBeginning(header, columns, unclear, RowRules(mapping, layout, options), records, guessed.identifies)
 
 
 def _whole_lines(content: bytes, text_format: TextFormat) -> bytes:

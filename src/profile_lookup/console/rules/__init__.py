@@ -1,0 +1,1 @@
+"""The rules of a store as forms: identity resolution settings, trait groups and blocked values."""
