@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import tomllib
 from io import BytesIO
 from pathlib import Path
 
@@ -42,15 +43,19 @@ def extract(commit: str, directory: Path, *paths: str) -> Path:
 
 
 def commit_of_previous_release() -> str:
-    """Return the newest commit before this one that gave the project its version. Raises `NotReachable`.
+    """Return the newest commit that set another version than this checkout has. Raises `NotReachable`.
 
-    That commit gets the release's tag, but tags do not reach every clone.
+    It is the commit of a release, which its tag names, but tags do not reach every clone.
     """
     if _git("rev-parse", "--is-shallow-repository") == "false":
-        commit = _git("log", "-1", "--format=%H", "-G", '^version = "', "HEAD~1", "--", "pyproject.toml")
-        if commit:
-            return commit
+        for commit in _git("log", "--format=%H", "-G", '^version = "', "--", "pyproject.toml").split():
+            if _version_at(commit) != _version_at("HEAD"):
+                return commit
     raise NotReachable("this checkout has no history as far back as the previous release")
+
+
+def _version_at(commit: str) -> str:
+    return str(tomllib.loads(_git("show", f"{commit}:pyproject.toml"))["project"]["version"])
 
 
 def _git(*arguments: str) -> str:

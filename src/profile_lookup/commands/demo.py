@@ -197,20 +197,7 @@ async def _ensure_people(database: Database, account_id: UUID, store_id: UUID) -
         )
 
 
-_FIRST_NAMES = (
-    "Ada",
-    "Bola",
-    "Chen",
-    "Dilnoza",
-    "Emil",
-    "Fatima",
-    "Goran",
-    "Hana",
-    "Ines",
-    "Jomo",
-    "Kaya",
-    "Lupe",
-)
+_FIRST_NAMES = ("Ada", "Bola", "Chen", "Dilnoza", "Emil", "Fatima", "Goran", "Hana", "Ines", "Jomo", "Kaya", "Lupe")
 _LAST_NAMES = ("Abebe", "Bruun", "Costa", "Dang", "Eriksen", "Fofana", "Garcia")
 
 MERGED: Contact = {
