@@ -152,9 +152,13 @@ def validated(model: type[Model], body: bytes, refusal: Refusal = RequestRefused
 
     Both say what was wrong and never quote the body.
     """
-    parsed = parse_json(body)
+    return fitted(model, parse_json(body), refusal)
+
+
+def fitted(model: type[Model], sent: object, refusal: Refusal = RequestRefused) -> Model:
+    """Return what was sent as a model. Raises `refusal`, which never quotes what was sent, if it does not fit."""
     try:
-        return model.model_validate(parsed)
+        return model.model_validate(sent)
     except ValidationError as error:
         raise refusal(mistakes_in(error, "body")) from None
 
