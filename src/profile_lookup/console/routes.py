@@ -6,9 +6,12 @@ from starlette.staticfiles import StaticFiles
 
 from profile_lookup.console import sign_in_routes
 from profile_lookup.console.dependencies import SignedIn
+from profile_lookup.console.keys import routes as keys
 from profile_lookup.console.lookup import routes as look_up
+from profile_lookup.console.operations import routes as operations
 from profile_lookup.console.page_route import page_router
 from profile_lookup.console.person import routes as person
+from profile_lookup.console.personal_data import routes as personal_data
 
 router = page_router()
 
@@ -21,7 +24,7 @@ async def stores(page: SignedIn) -> Response:
     return await page.render("stores.html")
 
 
-ROOMS = (sign_in_routes, look_up, person)
+ROOMS = (sign_in_routes, look_up, person, personal_data, operations, keys)
 """The modules that have a `router`."""
 
 for room in ROOMS:

@@ -42,8 +42,9 @@ function refreshLater(element) {
     const answer = await fetch(location.href, { redirect: "error" }).catch(() => null);
     const page = answer?.ok ? parsed(await answer.text()) : document;
     const fresh = page.getElementById(element.id);
-    if (fresh !== null && fresh !== element) element.replaceWith(fresh);
-    const shown = fresh ?? element;
+    const isChanged = fresh !== null && !fresh.isEqualNode(element); // if not, what has the focus keeps it
+    if (isChanged) element.replaceWith(fresh);
+    const shown = isChanged ? fresh : element;
     if (shown.dataset.refreshSeconds) refreshLater(shown);
   }, seconds * 1000);
 }
