@@ -70,7 +70,7 @@ def test_somebody_with_several_stores_chooses_one(console: Console, console_sett
     assert console.violations() == []
     console.press("banks")
     assert console.path.startswith("stores/mem_store_")
-    console.press("Store banks")
+    console.press("profile-lookup")
     console.press("shops")
     assert "Who is calling?" in console.text
 
