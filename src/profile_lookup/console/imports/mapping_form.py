@@ -83,7 +83,7 @@ def value_of(trait: TraitName) -> str:
 
 
 def shown_columns(beginning: FileBeginning) -> list[ShownColumn]:
-    """Return the columns of the form, in the file's order. If there are very many, some that say nothing are missing."""
+    """Return the columns of the form, in the file's order. Of very many, those that say nothing may be missing."""
     telling = [each for each in beginning.columns if each.trait or each.name in beginning.unclear]
     shown = {each.name for each in (telling + beginning.columns)[:MAX_COLUMNS]}
     return [

@@ -8,7 +8,7 @@ from sqlalchemy import Row
 
 from profile_lookup.imports.progress import rows_done
 from profile_lookup.operations.kinds import OperationKind
-from profile_lookup.operations.result_pages import Results
+from profile_lookup.operations.result_routes import Results
 from profile_lookup.operations.wire import ItemResults, PreviewedResults, SplitProfileResults, UndoneResults
 from profile_lookup.web import ids
 

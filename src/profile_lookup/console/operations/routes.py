@@ -16,7 +16,7 @@ from profile_lookup.imports import queries as imports
 from profile_lookup.operations import queries
 from profile_lookup.operations.dependencies import addressed_operation
 from profile_lookup.operations.kinds import OperationKind
-from profile_lookup.operations.result_pages import results_of
+from profile_lookup.operations.result_routes import results_of
 from profile_lookup.operations.wire import Status
 from profile_lookup.web import ids
 from profile_lookup.web.dependencies import ErrorPages, Snapshot
