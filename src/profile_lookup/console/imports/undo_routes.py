@@ -7,15 +7,16 @@ from fastapi import Path, Response
 
 from profile_lookup.console.dependencies import WritePage
 from profile_lookup.console.imports.dependencies import ImportInPath, fetch_import, import_address
+from profile_lookup.console.operations.descriptions import shown_profiles
 from profile_lookup.console.page_route import page_router
 from profile_lookup.console.pages import StorePage
-from profile_lookup.console.store_operations import find_operation, profile_ids_of
+from profile_lookup.console.store_operations import find_operation
 from profile_lookup.errors import OperationNotFound
 from profile_lookup.imports.undo.requests import enqueue_undo
 from profile_lookup.operations.dependencies import QuotasOfApp
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.quotas import Quotas, refuse_beyond_queue_quota
-from profile_lookup.operations.result_routes import list_results
+from profile_lookup.operations.result_routes import results_of
 from profile_lookup.operations.wire import UndoneResults
 from profile_lookup.web import ids
 from profile_lookup.web.dependencies import Snapshot
@@ -48,9 +49,9 @@ async def show_undo(
     operation = await find_operation(page, operation_id, OperationKind.UNDO_IMPORT)
     if operation.input["import_id"] != ids.import_id(import_id):
         raise OperationNotFound
-    found = await list_results(operation, requested, tokens, snapshot, "")
+    found = await results_of(snapshot, operation, requested, tokens, "")
     assert isinstance(found, UndoneResults)
-    page.note_profiles(profile_ids_of(found.results))
+    page.note_profiles(shown_profiles(found))
     return await page.render(
         "imports/undo.html",
         import_row=await fetch_import(page, import_id),
