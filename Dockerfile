@@ -1,8 +1,14 @@
-# A tag, so that whoever builds gets the corrections of its system. The workflow `release.yml` gives the digest that the
-# tag then has, which the provenance of a published image names, too.
-ARG PYTHON_IMAGE=python:3.13-slim
+# Another base is `--build-arg BASE=python:3.13-slim`, as in docker-compose.yml: then the pinned one is not fetched.
+ARG BASE=pinned
 
-FROM ${PYTHON_IMAGE} AS builder
+# The digest says which build of the tag it is, for all processors, so that everybody builds upon the same base.
+# Dependabot proposes the next one, and reads no arguments.
+FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b AS pinned
+
+# hadolint ignore=DL3006
+FROM ${BASE} AS base
+
+FROM base AS builder
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
 COPY requirements.lock .
@@ -16,7 +22,7 @@ RUN pip wheel --no-deps --wheel-dir dist . \
     && python -m venv --without-pip /opt/profile-lookup \
     && pip --python /opt/profile-lookup install "$(echo dist/*.whl)${EXTRAS}"
 
-FROM ${PYTHON_IMAGE}
+FROM base
 LABEL org.opencontainers.image.title="profile-lookup" \
       org.opencontainers.image.description="A self-hosted identity lookup service that speaks the identity half of Twilio's Conversation Memory API (v1)" \
       org.opencontainers.image.licenses="Apache-2.0"

@@ -1,18 +1,19 @@
-"""The command: `python3 run.py bench`, `… bench against`, `… bench writes`, `… imports`, `… overload`, `… draw`."""
+"""The command: `python3 run.py bench`, `… against`, `… writes`, `… imports`, `… overload`, `… citus`, `… draw`."""
 
 import argparse
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from benchmarks.against import PARTS, AgainstOptions, measure_against
-from benchmarks.arguments import count, list_of, one_of, rows, seconds, size
+from benchmarks.arguments import add_common, add_generator, count, list_of, one_of, rows, seconds, size
 from benchmarks.batches import SIZES as BATCHES
 from benchmarks.batches import BatchOptions, BatchResults, measure_batches
+from benchmarks.citus import CitusOptions, measure_citus
 from benchmarks.comparison import Comparison
 from benchmarks.contenders import PEERS
 from benchmarks.datasets import default_directory
@@ -32,7 +33,19 @@ from benchmarks.write_database import WRITES
 from benchmarks.writes import WRITE_PEERS, WriteOptions, measure_writes
 from profile_lookup.database.embedded.errors import EmbeddedPostgresError
 
-COMMANDS = ("lookups", "batches", "writes", "imports", "against", "overload", "observation", "draw", "-h", "--help")
+COMMANDS = (
+    "lookups",
+    "batches",
+    "writes",
+    "imports",
+    "against",
+    "overload",
+    "observation",
+    "citus",
+    "draw",
+    "-h",
+    "--help",
+)
 CONNECTIONS = (1, 8, 32, 128)
 PARTS_BY_DEFAULT = ("lookups", "writes", "start", "memory")
 
@@ -102,10 +115,21 @@ def _against(options: argparse.Namespace) -> None:
     selected = AgainstOptions(
         options.revision, options.only, options.size, options.connections, options.rows, options.rounds, options.seconds
     )
+    _compare(options, selected, lambda load, comparison: measure_against(selected, load, options.data, comparison))
+
+
+def _citus(options: argparse.Namespace) -> None:
+    selected = CitusOptions(options.stores, options.people, options.connections, options.rounds, options.seconds)
+    _compare(options, selected, lambda load, comparison: measure_citus(selected, load, comparison))
+
+
+def _compare(
+    options: argparse.Namespace, selected: AgainstOptions | CitusOptions, measure: Callable[[Load, Comparison], None]
+) -> None:
     load = Load(options.load)
     comparison = Comparison(asdict(selected), this_machine(load.name))
     try:
-        measure_against(selected, load, options.data, comparison)
+        measure(load, comparison)
     finally:
         if options.output is not None:
             comparison.write(options.output)
@@ -150,7 +174,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     lookups = commands.add_parser("lookups", help="measure Lookups against the peers (the default)")
     lookups.set_defaults(run=_lookups)
-    _add_common(lookups, PEERS)
+    add_common(lookups, PEERS)
     lookups.add_argument("--size", type=list_of(size), default=("1M",), help="identifiers: 10k,1M,10M (default: 1M)")
     lookups.add_argument("--kinds", type=list_of(one_of(KINDS)), default=("phones",), help=f"of {','.join(KINDS)}")
     lookups.add_argument(
@@ -164,10 +188,10 @@ def _parser() -> argparse.ArgumentParser:
     batches.add_argument("--size", type=size, default="1M", help="identifiers stored (default: 1M)")
     batches.add_argument("--kinds", type=list_of(one_of(KINDS)), default=("phones",), help=f"of {','.join(KINDS)}")
     batches.add_argument("--batches", type=list_of(count), default=BATCHES, help="sizes (default: 10,100,1000)")
-    _add_generator(batches)
+    add_generator(batches)
     writes = commands.add_parser("writes", help="measure POST Profiles")
     writes.set_defaults(run=_writes)
-    _add_common(writes, WRITE_PEERS)
+    add_common(writes, WRITE_PEERS)
     writes.add_argument("--size", type=size, default="1M", help="identifiers stored before (default: 1M)")
     writes.add_argument("--kinds", type=list_of(one_of(WRITES)), default=tuple(WRITES), help=f"of {','.join(WRITES)}")
     writes.add_argument("--connections", type=list_of(count), default=(32,), help="default: 32")
@@ -184,7 +208,7 @@ def _parser() -> argparse.ArgumentParser:
         "--connections", type=list_of(count), default=CONNECTIONS, help="of lookups (default: 1,8,32,128)"
     )
     against.add_argument("--rows", type=rows, default=100_000, help="rows of each import (default: 100000)")
-    _add_generator(against)
+    add_generator(against)
     against.set_defaults(rounds=15, seconds=1.0)
     overload = commands.add_parser("overload", help="measure what happens at four times the best load")
     overload.set_defaults(run=_overload)
@@ -201,12 +225,22 @@ def _parser() -> argparse.ArgumentParser:
     overload.add_argument("--data", type=Path, default=default_directory(), help="where to keep the databases")
     observation = commands.add_parser("observation", help="measure what metrics, audit and traces cost a Lookup")
     add_observation_options(observation)
-    _add_generator(observation)
+    add_generator(observation)
+    _add_citus(commands)
     drawing = commands.add_parser("draw", help="draw results that --output wrote")
     drawing.set_defaults(run=_draw)
     drawing.add_argument("results", type=Path, nargs="+")
     drawing.add_argument("--svg", type=Path, required=True, metavar="DIRECTORY")
     return parser
+
+
+def _add_citus(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    citus = commands.add_parser("citus", help="measure the service on Citus against plain PostgreSQL")
+    citus.set_defaults(run=_citus)
+    citus.add_argument("--stores", type=count, default=8, help="(default: %(default)s)")
+    citus.add_argument("--people", type=count, default=500, help="profiles of each store (default: %(default)s)")
+    citus.add_argument("--connections", type=count, default=32, help="of all stores together (default: %(default)s)")
+    add_generator(citus)
 
 
 def _add_imports(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -225,25 +259,7 @@ def _add_imports(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     imports.add_argument(
         "--worldwide", action="store_true", help="numbers of ten countries, without + (default: US and others, with +)"
     )
-    _add_generator(imports)
-
-
-def _add_common(parser: argparse.ArgumentParser, peers: tuple[str, ...]) -> None:
-    parser.add_argument(
-        "--peers", type=list_of(one_of(peers)), default=peers, help=f"of {','.join(peers)} (default: all)"
-    )
-    _add_generator(parser)
-    parser.add_argument("--svg", type=Path, metavar="DIRECTORY", help="where to write charts")
-
-
-def _add_generator(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--rounds", type=count, default=5, help="default: %(default)s")
-    parser.add_argument("--seconds", type=seconds, default=5.0, help="of each measurement (default: %(default)s)")
-    parser.add_argument("--load", choices=("wrk", "own"), help="the generator (default: wrk if it is installed)")
-    parser.add_argument("--output", type=Path, help="where to write the results as JSON")
-    parser.add_argument(
-        "--data", type=Path, default=default_directory(), help="where to keep the databases (default: %(default)s)"
-    )
+    add_generator(imports)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""How the values of the command's options are parsed."""
+"""The options that several commands have, and how the values of options are parsed."""
 
 import argparse
 from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import TypeVar
 
 from benchmarks.csv_files import MAX_ROWS
-from benchmarks.datasets import parse_size
+from benchmarks.datasets import default_directory, parse_size
 
 Value = TypeVar("Value")
 
@@ -56,3 +57,21 @@ def seconds(text: str) -> float:
     if not 0 < seconds <= LONGEST:
         raise argparse.ArgumentTypeError(f"{text!r}: expected up to {LONGEST}")
     return seconds
+
+
+def add_common(parser: argparse.ArgumentParser, peers: tuple[str, ...]) -> None:
+    parser.add_argument(
+        "--peers", type=list_of(one_of(peers)), default=peers, help=f"of {','.join(peers)} (default: all)"
+    )
+    add_generator(parser)
+    parser.add_argument("--svg", type=Path, metavar="DIRECTORY", help="where to write charts")
+
+
+def add_generator(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rounds", type=count, default=5, help="default: %(default)s")
+    parser.add_argument("--seconds", type=seconds, default=5.0, help="of each measurement (default: %(default)s)")
+    parser.add_argument("--load", choices=("wrk", "own"), help="the generator (default: wrk if it is installed)")
+    parser.add_argument("--output", type=Path, help="where to write the results as JSON")
+    parser.add_argument(
+        "--data", type=Path, default=default_directory(), help="where to keep the databases (default: %(default)s)"
+    )

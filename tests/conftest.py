@@ -5,39 +5,63 @@ import gc
 import os
 import shutil
 import signal
-import socket
 import tempfile
-import threading
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
-import asyncpg
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
-from filelock import FileLock
 
 from profile_lookup.accounts.credentials import Credentials, digest, new_account_sid, new_secret
 from profile_lookup.accounts.queries import ensure_account
-from profile_lookup.app import create_app
-from profile_lookup.database.embedded.roles import SUPERUSER
-from profile_lookup.database.embedded.server import EmbeddedPostgres
-from profile_lookup.database.migrations import migrate
 from profile_lookup.database.pool import Database
-from profile_lookup.jobs.job_handlers import running_worker
-from profile_lookup.serving.processes import uvicorn_config
-from profile_lookup.settings import PREFIX, Settings, load_settings
+from profile_lookup.settings import PREFIX, Settings
 from tests.contract.conforming import ConformingTransport
+from tests.databases import RUN_DIRECTORY, database_copy, migrated_server
 from tests.identity.examples import ALL_EXAMPLES
+from tests.service_fixtures import (
+    app,
+    citus_template,
+    citus_urls,
+    database,
+    database_url,
+    emptied_beside_app,
+    own_app,
+    own_database_url,
+    own_pool,
+    own_service_url,
+    reused_database,
+    service_url,
+    settings,
+    shared_app,
+    shared_pool,
+    shared_service_url,
+    shared_settings,
+)
 
-RUN_DIRECTORY = "TEST_RUN_DIRECTORY"
-SERVER_URL = "TEST_SERVER_URL"
-TEMPLATE = "template_migrated"
+__all__ = [
+    "app",
+    "citus_template",
+    "citus_urls",
+    "database",
+    "database_url",
+    "emptied_beside_app",
+    "own_app",
+    "own_database_url",
+    "own_pool",
+    "own_service_url",
+    "reused_database",
+    "service_url",
+    "settings",
+    "shared_app",
+    "shared_pool",
+    "shared_service_url",
+    "shared_settings",
+]
+
 BASE_URL = "http://service.test"
 MEMORY_NEEDED = 4 << 30  # bytes
 PATIENCE = 60  # seconds until a test gives up; long, because the machine may be busy
@@ -107,23 +131,8 @@ def _no_settings_from_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """The URL of a PostgreSQL that the pytest workers share: an embedded one, or the one of `TEST_SERVER_URL`."""
-    with _server() as url:
-        with FileLock(f"{os.environ[RUN_DIRECTORY]}/template.lock"):
-            if not asyncio.run(_exists(url, TEMPLATE)):
-                asyncio.run(execute(url, "create database migrating"))
-                migrate(url_of(url, "migrating"))
-                asyncio.run(execute(url, f"alter database migrating rename to {TEMPLATE}"))
+    with migrated_server() as url:
         yield url
-
-
-@contextmanager
-def _server() -> Iterator[str]:
-    if SERVER_URL in os.environ:  # a superuser's, on a server that is there for this run alone
-        yield os.environ[SERVER_URL]
-        return
-    settings = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}  # no data survives the run
-    with EmbeddedPostgres(Path(os.environ[RUN_DIRECTORY]) / "postgres", settings=settings) as server:
-        yield server.url_as(SUPERUSER)
 
 
 @pytest.fixture
@@ -135,31 +144,6 @@ def data_dir() -> Path:
 @pytest.fixture
 def empty_database_url(server_url: str) -> Iterator[str]:
     yield from database_copy(server_url, "template1")
-
-
-@pytest.fixture
-def database_url(server_url: str) -> Iterator[str]:
-    """The URL of a migrated database that only this test uses."""
-    yield from database_copy(server_url, TEMPLATE)
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    opened = Database(database_url, pool_size=16)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-def settings(database_url: str, tmp_path: Path) -> Settings:
-    return load_settings(database_url=database_url, data_dir=tmp_path)
-
-
-@pytest.fixture
-async def app(settings: Settings) -> AsyncIterator[FastAPI]:
-    created = app_with_worker(settings)
-    async with created.router.lifespan_context(created):
-        yield created
 
 
 @pytest.fixture
@@ -181,34 +165,6 @@ async def store_id(client: httpx.AsyncClient) -> str:
 
 
 @pytest.fixture
-def service_url(settings: Settings) -> Iterator[str]:
-    """The service's URL over real TCP, for clients that cannot call the ASGI application directly."""
-    with serving(settings) as url:
-        yield url
-
-
-@contextmanager
-def serving(settings: Settings, app: FastAPI | None = None) -> Iterator[str]:
-    """Serve over TCP in a thread while the block runs, and yield the URL."""
-    with running_server(uvicorn_config(app or app_with_worker(settings), settings)) as (url, _):
-        yield url
-
-
-@contextmanager
-def running_server(config: uvicorn.Config) -> Iterator[tuple[str, uvicorn.Server]]:
-    """Run a server in a thread while the block runs, and yield its URL, too."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, args=([listener],))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}", server
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
-@pytest.fixture
 def synchronous_account(settings: Settings) -> tuple[str, str]:
     """The SID and auth token of an account, for tests that are not coroutines."""
 
@@ -221,21 +177,6 @@ def synchronous_account(settings: Settings) -> tuple[str, str]:
             await database.close()
 
     return asyncio.run(make())
-
-
-def app_with_worker(settings: Settings) -> FastAPI:
-    """Return an application that does in one process what `serve` does: with the job worker, unless it is turned off."""
-    created = create_app(settings)
-    serve_requests = created.router.lifespan_context
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        worker = running_worker(settings) if settings.run_operations else nullcontext()
-        async with serve_requests(app), worker:
-            yield
-
-    created.router.lifespan_context = lifespan
-    return created
 
 
 async def make_account(database: Database) -> tuple[str, str]:
@@ -294,28 +235,3 @@ async def change_settings(
     settings["identifierConfigs"] = list(configs.values())
     settings["matchingRules"] = settings["matchingRules"] if rules is None else rules
     return await finished(client, await client.put(path, json=settings))
-
-
-def url_of(server_url: str, database: str) -> str:
-    return urlsplit(server_url)._replace(path=f"/{database}").geturl()
-
-
-def database_copy(server_url: str, template: str) -> Iterator[str]:
-    name = f"test_{uuid4().hex}"
-    # Copying the files, which are few, is four times as fast as writing their pages to the log.
-    asyncio.run(execute(server_url, f"create database {name} template {template} strategy file_copy"))
-    yield url_of(server_url, name)
-    asyncio.run(execute(server_url, f"drop database {name} with (force)"))
-
-
-async def execute(server_url: str, statement: str) -> None:
-    connection = await asyncpg.connect(server_url)
-    await connection.execute(statement)
-    await connection.close()
-
-
-async def _exists(server_url: str, database: str) -> bool:
-    connection = await asyncpg.connect(server_url)
-    found = await connection.fetchval("select true from pg_database where datname = $1", database)
-    await connection.close()
-    return bool(found)

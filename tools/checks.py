@@ -30,6 +30,7 @@ COMMANDS = {
     "Kubernetes": ["kubernetes-validate", "--strict", "--quiet", *KUBERNETES],
     "compose file": ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"],
     "workflows": ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", *WORKFLOWS],
+    "Dependabot": ["check-jsonschema", "--builtin-schema", "vendor.dependabot", ".github/dependabot.yml"],
 }
 
 LOCKS = {"requirements.lock": ["build", "embedded"], "requirements-dev.lock": ["build", "dev", "embedded"]}

@@ -5,11 +5,13 @@ from contextlib import contextmanager
 from multiprocessing.shared_memory import SharedMemory
 
 from profile_lookup.errors import OperatorError
-from profile_lookup.settings import PREFIX
 from profile_lookup.token_buckets import TABLE_SIZE, TokenBuckets
 
-MEMORY_NAME = f"{PREFIX}BUCKETS_MEMORY"
-"""The environment variable by which the processes of a service learn the name of their shared memory."""
+MEMORY_NAME = "_PROFILE_LOOKUP_BUCKETS_MEMORY"
+"""The environment variable by which the processes of a service learn the name of their shared memory.
+
+It does not begin as settings do, so that no process warns of a setting that does not exist.
+"""
 
 _SIZE = 2 * TABLE_SIZE  # bytes
 

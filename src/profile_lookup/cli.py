@@ -24,6 +24,7 @@ COMMANDS = {
     "worker": "worker.worker",
     "migrate": "database.migrate",
     "backup": "backup.backup",
+    "distribute": "distribute.distribute",
     "demo": "serve.make_demo",
     "settings": "settings.list_settings",
     "accounts": "accounts.account_commands",

@@ -1,4 +1,4 @@
-"""The settings of what operators see of a service that runs: its log, metrics, traces and the audit log."""
+"""The settings of the log, metrics, traces and the audit log, by which operators see what a service does."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,8 +18,8 @@ class ObservationSettings(BaseSettings):
     metrics: Annotated[
         bool,
         Field(
-            description="Whether `/metrics` answers on the service's own port, without credentials. Better set "
-            "`METRICS_PORT`, unless only Prometheus and friends reach that port."
+            description="Whether `/metrics` answers on the service's own port, without credentials. Prefer "
+            "`METRICS_PORT`, unless strangers cannot reach the service's own port."
         ),
     ] = False
     metrics_host: Annotated[

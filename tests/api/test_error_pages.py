@@ -9,8 +9,9 @@ from fastapi import FastAPI
 from profile_lookup.settings import Settings, load_settings
 from profile_lookup.web.contract import STATUS_OF_CODE
 from profile_lookup.web.docs.explanations import EXPLANATIONS
-from tests.conftest import BASE_URL, app_with_worker, finished
+from tests.conftest import BASE_URL, finished
 from tests.contract.conforming import ConformingTransport
+from tests.running_service import app_with_worker
 
 ABSENT_STORE = "mem_store_00000000000000000000000000"
 LOOKUP = f"/v1/Stores/{ABSENT_STORE}/Profiles/Lookup"

@@ -81,12 +81,16 @@ async def test_a_value_in_an_address_is_not_logged(
     assert not _secrets_in(str(logged()))
 
 
+@pytest.mark.changes_schema
+@pytest.mark.usefixtures("own_database_url")  # it changes the schema
 async def test_a_constraint_violation_does_not_reveal_the_row(
     client: httpx.AsyncClient, database: Database, logged: Callable[[], Events]
 ) -> None:
     store_id = await make_store(client)
     async with database.transaction() as connection:
-        await connection.execute(text("alter table identifier add check (value !~ '3175551234')"))
+        await connection.execute(
+            text("alter table identifier add constraint no_such_value check (value !~ '3175551234')")
+        )
     answer = await client.post(
         f"/v1/Stores/{store_id}/Profiles", json={"traits": {"Contact": {"phone": "+13175551234"}}}
     )

@@ -99,6 +99,7 @@ async def test_a_store_that_this_process_knows_stays_hidden_from_strangers(
             assert (answer.status_code, answer.json()["code"]) == (404, 520041)
 
 
+@pytest.mark.usefixtures("own_database_url")  # it looks into the application
 async def test_what_this_process_knows_is_bounded_and_nobody_without_credentials_empties_it(
     app: FastAPI,
     account: tuple[str, str],

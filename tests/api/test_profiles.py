@@ -97,7 +97,10 @@ async def test_an_alias_never_points_at_an_alias_through_later_merges(
     await make_profile(client, store_id, phone="+13175551234")
     await make_profile(client, store_id, email="b@example.com", phone="+13175551234")
     assert await make_profile(client, store_id, chat="a", email="b@example.com") == a
-    assert await _rows(database, "select count(*) from alias join profile on profile.id = alias.profile_id") == [(2,)]
+    assert await _rows(
+        database,
+        "select count(*) from alias join profile on profile.store_id = alias.store_id and profile.id = alias.profile_id",
+    ) == [(2,)]
 
 
 async def test_identifiers_are_added_in_the_order_of_the_request(

@@ -15,9 +15,10 @@ from profile_lookup.identity.history.event_document import actor_document
 from profile_lookup.settings import Settings
 from profile_lookup.stores.rules_lock import store_key
 from profile_lookup.web import ids
-from tests.conftest import BASE_URL, app_with_worker, change_settings, finished, look_up, make_profile
+from tests.conftest import BASE_URL, change_settings, finished, look_up, make_profile
 from tests.contract.conforming import ConformingTransport
 from tests.database.contents import contents, stored_events
+from tests.running_service import app_with_worker
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.conftest import RUN_DIRECTORY
+from tests.databases import RUN_DIRECTORY
 from tests.program.conftest import environment
 
 ROOT = Path(__file__).parents[2]

@@ -16,10 +16,12 @@ from profile_lookup.console.cookies import SESSION
 from profile_lookup.database.pool import Database
 from profile_lookup.settings import Settings, load_settings
 from tests.browser.chromium import opened_browser
-from tests.conftest import TEMPLATE, database_copy, make_account, make_store, serving
+from tests.conftest import make_account, make_store
 from tests.console.browser import Console
 from tests.console.visitors import sign_in
+from tests.databases import TEMPLATE, database_copy
 from tests.npm_packages import installed_packages
+from tests.running_service import serving
 
 STORE_NAME = "customers"
 

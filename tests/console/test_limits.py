@@ -7,8 +7,8 @@ import pytest
 
 from profile_lookup.settings import Settings
 from tests.browser.chromium import PATIENCE
-from tests.conftest import serving
 from tests.console.visitors import sign_in
+from tests.running_service import serving
 
 SELDOM = 0.001  # requests per second
 

@@ -18,6 +18,12 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
 
 
 @pytest.fixture
+def database_url(own_database_url: str) -> str:
+    """The URL of a new database: these tests look at plans and sessions, and run workers themselves."""
+    return own_database_url
+
+
+@pytest.fixture
 def own_directory() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="postgres-") as path:
         Path(path).chmod(0o711)  # if root runs the tests, PostgreSQL runs as another user, who must be able to enter

@@ -9,8 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import pytest
 from profile_lookup.database.embedded.errors import EmbeddedPostgresError
 from profile_lookup.database.embedded.roles import SUPERUSER
 from profile_lookup.database.embedded.server import EmbeddedPostgres
+from tests.waiting import eventually
 
 SETTINGS = {"fsync": "off", "shared_buffers": "16MB"}
 PATIENCE = 30.0  # seconds; what it limits should take one second
@@ -133,13 +133,6 @@ def is_locked(lock: Path) -> bool:
 
 def is_running(directory: Path) -> bool:
     return is_locked(directory / "server.lock") or is_locked(directory / "guard.lock")
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def postgres_of(directory: Path) -> int:

@@ -11,7 +11,7 @@ import pytest
 from profile_lookup.database.embedded.backup import back_up
 from profile_lookup.database.embedded.roles import SUPERUSER
 from profile_lookup.database.embedded.server import EmbeddedPostgres
-from tests.conftest import RUN_DIRECTORY, execute
+from tests.databases import RUN_DIRECTORY, execute
 
 UNSAFE = {"fsync": "off"}  # no data survives the run
 

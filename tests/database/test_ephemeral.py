@@ -16,8 +16,9 @@ import pytest
 
 from profile_lookup.database.embedded.ephemeral import ephemeral_postgres
 from profile_lookup.database.embedded.errors import EmbeddedPostgresError
-from tests.conftest import RUN_DIRECTORY
-from tests.database.test_embedded import eventually, guard_of, postgres_of, run, url_of
+from tests.database.test_embedded import guard_of, postgres_of, run, url_of
+from tests.databases import RUN_DIRECTORY
+from tests.waiting import eventually
 
 HELPER = """
 import sys

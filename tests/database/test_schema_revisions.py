@@ -63,7 +63,7 @@ async def test_readiness_asks_whether_the_schema_serves_this_version(
     await connection.close()
 
 
-async def test_commands_say_in_one_line_what_a_schema_is_to_them(database_url: str) -> None:
+async def test_commands_say_in_one_line_if_a_schema_does_not_serve_them(database_url: str) -> None:
     connection = await asyncpg.connect(database_url)
     assert command("migrate", "--check", DATABASE_URL=database_url).stdout == "The schema is up to date.\n"
     await connection.execute("update alembic_version set version_num = '9999_of_the_future'")
@@ -75,12 +75,12 @@ async def test_commands_say_in_one_line_what_a_schema_is_to_them(database_url: s
         failed = command(*arguments, DATABASE_URL=database_url)
         assert failed.returncode == 1
         assert failed.stderr == (
-            "profile-lookup: The schema is of a newer version, which no longer serves this one: install a newer version\n"
+            "profile-lookup: The schema is of a newer version and no longer serves this one: install a newer version\n"
         )
     await connection.close()
 
 
-def test_missing_migrations_are_told_with_their_phases(empty_database_url: str) -> None:
+def test_migrate_check_names_missing_migrations_with_their_phases(empty_database_url: str) -> None:
     failed = command("migrate", "--check", DATABASE_URL=empty_database_url)
     assert failed.returncode == 1
     assert failed.stderr.startswith("profile-lookup: The schema lacks migrations: 2026_11_24_identity (expand), ")

@@ -24,9 +24,10 @@ from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
 from profile_lookup.database.single_queries.dedicated_connection import DedicatedConnection
 from profile_lookup.errors import Unavailable
-from tests.conftest import PATIENCE, execute
+from tests.conftest import PATIENCE
 from tests.database.conftest import own_server
 from tests.database.tap import Tap, tapped
+from tests.databases import execute
 
 _BACKEND = text("select pg_backend_pid()")
 _LOCK = text("select pg_advisory_xact_lock(1)")

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import httpx
 import pytest
 
-from tests.conftest import PATIENCE, TEMPLATE, database_copy
+from tests.conftest import PATIENCE
+from tests.databases import TEMPLATE, database_copy
 from tests.program.conftest import ACCOUNT, TOKEN, base_url_in, serving
 
 ROOT = Path(__file__).parents[2]

@@ -5,6 +5,7 @@ import httpx
 from tests.deploy.conftest import Proxy
 
 SPOOFED = {"X-Forwarded-Proto": "http", "X-Forwarded-For": "192.0.2.1"}
+JSON = {"Content-Type": "application/json"}
 MIB = 1 << 20
 
 
@@ -45,9 +46,6 @@ def test_bodies_that_the_service_accepts_pass_and_larger_ones_are_refused_in_its
     assert "code" in upload.json()
 
 
-JSON = {"Content-Type": "application/json"}
-
-
 def test_neither_a_query_nor_the_address_of_an_upload_is_logged(proxy: Proxy) -> None:
     path = "/v1/Stores/mem_store_01m87q3yxqe39r14vj6cgq8eb8/Profiles/mem_profile_01m87q3z23e8mrkztbr2pvp9rq/Identifiers"
     with proxy.client() as client:
@@ -58,7 +56,7 @@ def test_neither_a_query_nor_the_address_of_an_upload_is_logged(proxy: Proxy) ->
     assert "aSecretToken" not in logged
 
 
-def test_metrics_are_not_for_everybody(proxy: Proxy) -> None:
+def test_clients_of_the_proxy_cannot_read_metrics(proxy: Proxy) -> None:
     with proxy.client() as client:
         hidden = client.get("/metrics")
     assert hidden.status_code == 404

@@ -11,10 +11,11 @@ from profile_lookup.history.feed_order import Position
 from profile_lookup.history.feed_tokens import FeedTokens
 from profile_lookup.settings import Settings
 from profile_lookup.web import ids
-from tests.conftest import BASE_URL, app_with_worker, make_profile, make_store
+from tests.conftest import BASE_URL, make_profile, make_store
 from tests.contract.conforming import ConformingTransport
 from tests.history.feeds import kinds_in_feed, read_page
 from tests.history.people import make_ann_and_bob_one
+from tests.running_service import app_with_worker
 
 
 async def test_an_empty_feed_has_a_token_from_which_nothing_is_missed(client: httpx.AsyncClient, store_id: str) -> None:

@@ -146,8 +146,8 @@ Work = Callable[[], Awaitable[None]]
 
 
 @pytest.fixture
-def worked_on(database: Database, tmp_path: Path) -> Work:
-    """A function that does dry runs until none is left."""
+def worked_on(own_database_url: str, database: Database, tmp_path: Path) -> Work:
+    """A function that does dry runs until none is left, on a database where no worker does them."""
     handler = import_handler(tmp_path, None, apply=dry_run_rows)
 
     async def work() -> None:

@@ -110,6 +110,7 @@ async def test_a_full_disk_is_a_503_and_the_url_stays_valid(client: httpx.AsyncC
     assert (await upload(client, created["url"], CONTENT)).status_code == 200
 
 
+@pytest.mark.usefixtures("own_database_url")  # and with it, a data directory of its own
 async def test_an_upload_directory_that_cannot_be_used_is_a_defect_of_the_installation(
     client: httpx.AsyncClient, store_id: str, settings: Settings
 ) -> None:

@@ -10,7 +10,8 @@ import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from profile_lookup.settings import Settings, load_settings
-from tests.conftest import BASE_URL, app_with_worker
+from tests.conftest import BASE_URL
+from tests.running_service import app_with_worker
 
 STEPS = int(os.environ.get("MODEL_STEPS", "0"))
 """The number of random requests; 0 stands for the number that CI runs, which are the same each time."""

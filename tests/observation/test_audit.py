@@ -13,13 +13,16 @@ from fastapi import FastAPI
 from profile_lookup.app import create_app
 from profile_lookup.audit.audit_log import AuditLog
 from profile_lookup.audit.profile_ids import profile_ids_in
+from profile_lookup.metrics.catalogue import AUDIT_LINES_LOST
 from profile_lookup.settings import Settings, load_settings
 from tests.conftest import BASE_URL, make_profile, make_store
 from tests.console.visitors import token_in
+from tests.program.conftest import command
 from tests.serving.conftest import service
 from tests.serving.counting_service import CountingProtocol, Service
 from tests.serving.lookups import FOUND
 from tests.serving.raw_http import answer_on
+from tests.waiting import eventually
 
 __all__ = ["service"]
 
@@ -65,13 +68,40 @@ async def test_strangers_leave_no_value_in_a_record(client: httpx.AsyncClient, s
     assert "ann" not in json.dumps(record)
 
 
+async def test_a_caller_who_may_not_use_a_store_is_named(
+    client: httpx.AsyncClient, account: tuple[str, str], settings: Settings
+) -> None:
+    profiles = "/v1/Stores/mem_store_00000000000000000000000000/Profiles"
+    assert (await client.get(profiles)).status_code == 404
+    assert (await client.post(f"{profiles}/Lookup", json={"idType": "phone", "value": PHONE})).status_code == 404
+    assert (await client.post(profiles, json={"traits": {"Contact": {"phone": PHONE}}})).status_code == 404
+    assert [record["caller"] for record in records_in(settings)] == [account[0]] * 3
+
+
+async def test_an_upload_names_its_import_and_no_caller(client: httpx.AsyncClient, settings: Settings) -> None:
+    store_id = await make_store(client)
+    text = b"phone,mail\n+1 317 555 6789,\n"
+    columns = [{"columnName": name, "traitGroup": "Contact", "traitName": name} for name in ("phone", "email")]
+    columns[1]["columnName"] = "mail"
+    created = await client.post(
+        f"/v1/Stores/{store_id}/Profiles/Imports",
+        json={"filename": "people.csv", "fileSize": len(text), "columnMappings": columns},
+    )
+    uploaded = await client.put(created.json()["url"], content=text, auth=("ann@example.com", "secret"))
+    assert uploaded.status_code == 200
+    record = records_in(settings)[-1]
+    assert {name: record[name] for name in ("caller", "operation", "status", "storeId", "importId")} == {
+        "caller": None, "operation": "UploadProfilesImport", "status": 200, "storeId": store_id,
+        "importId": created.json()["importId"],
+    }  # fmt: skip
+
+
 def test_lookups_that_bypass_the_application_are_recorded_alike(service: Service, settings: Settings) -> None:
     with service.admitted() as connection:
         connection.sendall(service.store.lookup(FOUND, "X-Request-Id: a-1"))
         assert answer_on(connection).status == 200
     assert CountingProtocol.answered == 1
-    while records_in(settings)[-1]["requestId"] != "a-1":  # it is written after the answer
-        pass
+    eventually(lambda: records_in(settings)[-1]["requestId"] == "a-1")  # it is written after the answer
     by_application, on_connection = records_in(settings)[-2:]
     assert on_connection.pop("requestId") == "a-1"
     for record in (by_application, on_connection):
@@ -103,6 +133,18 @@ def test_what_looks_like_an_id_among_traits_is_none() -> None:
     assert profile_ids_in(json.dumps({"traits": traits, "normalizedValue": "x"}).encode()) == []
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_file_that_cannot_be_written_ends_the_service_in_one_line(
+    database_url: str, tmp_path: Path, workers: int
+) -> None:
+    done = command(
+        "serve", "--port", "0", DATABASE_URL=database_url, DATA_DIR=tmp_path, WORKERS=workers, AUDIT=True,
+        AUDIT_FILE=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == f"profile-lookup: {tmp_path}: Is a directory\n"
+
+
 def test_a_sample_records_a_share_of_requests(tmp_path: Path) -> None:
     with closing(AuditLog(tmp_path / "audit", 0.5)) as audit:
         assert 300 < sum(audit.chooses() for _ in range(1000)) < 700
@@ -115,6 +157,28 @@ def test_a_file_that_was_renamed_is_opened_anew(tmp_path: Path) -> None:
         path.rename(tmp_path / "audit.1")
         audit.write({"number": 2})
     assert json.loads(path.read_text())["number"] == 2
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_line_is_lost_and_counted_if_the_file_cannot_be_opened_anew(tmp_path: Path) -> None:
+    path = tmp_path / "audit"
+    with closing(AuditLog(path, 1)) as audit:
+        path.rename(tmp_path / "audit.1")
+        path.mkdir()
+        before = AUDIT_LINES_LOST.counts[()]
+        audit.write({"number": 1})
+        assert AUDIT_LINES_LOST.counts[()] == before + 1
+        path.rmdir()
+        audit.write({"number": 2})
+    assert json.loads(path.read_text())["number"] == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_a_line_is_lost_and_counted_if_the_disk_is_full() -> None:
+    with closing(AuditLog(Path("/dev/full"), 1)) as audit:
+        before = AUDIT_LINES_LOST.counts[()]
+        audit.write({"number": 1})
+        assert AUDIT_LINES_LOST.counts[()] == before + 1
 
 
 async def test_pages_of_the_console_are_recorded_with_what_they_show(

@@ -3,20 +3,23 @@
 import asyncio
 import socket
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
-from profile_lookup.metrics.directory import ENVIRONMENT, metrics_directory
+from profile_lookup.metrics.catalogue import MERGES, OPERATIONS_WAITING
+from profile_lookup.metrics.directory import ENVIRONMENT, metrics_directory, take_number
+from profile_lookup.metrics.exporter import Exporter
+from profile_lookup.metrics.exposition import exposition
 from profile_lookup.settings import Settings
 from tests.conftest import PATIENCE, change_settings, make_profile, make_store
-from tests.conftest import serving as serving_in_thread
 from tests.observation.scrapes import Scrape
 from tests.program.conftest import client_of, command, served_settings, serving, workers_of
+from tests.running_service import serving as serving_in_thread
+from tests.waiting import eventually
 
 __all__ = ["served_settings"]
 
@@ -83,31 +86,58 @@ async def test_the_metrics_of_all_processes_are_one_and_hold_no_personal_data(
         assert secret not in scrape.text
 
 
+def test_the_gauges_of_a_process_that_has_ended_are_gone_and_its_counters_stay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(ENVIRONMENT, raising=False)
+    with metrics_directory() as directory:
+        number, lock = take_number(directory)
+        MERGES.add()
+        OPERATIONS_WAITING.set(3, "import")
+        Exporter(directory, number).copy()
+        merges = Scrape(exposition(directory).decode()).value("profile_lookup_merges_total")
+        assert Scrape(exposition(directory).decode()).value("profile_lookup_operations_waiting") == 3
+        lock.close()  # as the kernel does when the process ends
+        OPERATIONS_WAITING.values.clear()
+        again, lock = take_number(directory)
+        with lock:
+            scrape = Scrape(exposition(directory).decode())
+    assert again == number
+    assert merges > 0
+    assert scrape.value("profile_lookup_merges_total") == merges
+    assert "profile_lookup_operations_waiting" not in scrape.families
+
+
+def test_a_worker_that_has_ended_measures_no_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(ENVIRONMENT, raising=False)
+    with metrics_directory() as directory:
+        number, lock = take_number(directory)
+        OPERATIONS_WAITING.set(3, "import")
+        Exporter(directory, number).copy()
+        OPERATIONS_WAITING.values.clear()
+        assert "profile_lookup_operations_waiting" in Scrape(exposition(directory).decode()).families
+        lock.close()  # as the kernel does when the process ends
+        assert "profile_lookup_operations_waiting" not in Scrape(exposition(directory).decode()).families
+
+
 @pytest.mark.slow
 def test_a_process_that_is_started_again_goes_on_with_the_files_of_the_one_that_died(
     served_settings: dict[str, object], tmp_path: Path
 ) -> None:
     settings = served_settings | {"DATA_DIR": tmp_path, "METRICS_PORT": 0}
     with serving(**settings) as (process, printed):
-        until(lambda: Scrape.of(metrics_in(printed)).label_values("kind"))
+        eventually(lambda: Scrape.of(metrics_in(printed)).label_values("kind"))
         (worker,) = workers_of(process)
         directory = Path(worker.environ()[ENVIRONMENT])
         before = sorted(path.name for path in directory.iterdir())
         worker.kill()
-        until(lambda: not psutil.pid_exists(worker.pid))
-        until(lambda: workers_of(process))
-        (gauges,) = directory.glob("gauge_mostrecent_1.db")
+        eventually(lambda: not psutil.pid_exists(worker.pid))
+        eventually(lambda: workers_of(process))
+        (gauges,) = directory.glob("gauge_livemostrecent_1.db")
         measured_at = gauges.stat().st_mtime_ns
-        until(lambda: gauges.stat().st_mtime_ns > measured_at)
+        eventually(lambda: gauges.stat().st_mtime_ns > measured_at)
         assert sorted(path.name for path in directory.iterdir()) == before
     assert not directory.exists()
-
-
-def until(is_so: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def test_the_files_of_a_service_that_was_killed_are_removed_by_the_next_one(
@@ -139,7 +169,7 @@ def test_the_service_itself_answers_with_metrics_if_a_setting_says_so(
         assert scrape.value(REQUESTS, {"operation": "healthz", "status": "200"}) >= 1
 
 
-def test_an_address_for_metrics_that_is_in_use_is_told_in_one_line(database_url: str, tmp_path: Path) -> None:
+def test_serve_refuses_an_address_for_metrics_that_is_in_use_in_one_line(database_url: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = command("serve", "--port", "0", DATABASE_URL=database_url, DATA_DIR=tmp_path, METRICS_PORT=port)
@@ -147,3 +177,12 @@ def test_an_address_for_metrics_that_is_in_use_is_told_in_one_line(database_url:
     assert (
         done.stderr == f"profile-lookup: Cannot listen on 127.0.0.1 port {port} for metrics: Address already in use\n"
     )
+
+
+def test_a_service_whose_processes_cannot_start_ends_with_an_error(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ENVIRONMENT, str(tmp_path / "missing"))
+    done = command("serve", "--port", "0", DATABASE_URL=database_url, DATA_DIR=tmp_path, METRICS=True, WORKERS=2)
+    assert done.returncode == 1
+    assert done.stderr.endswith("profile-lookup: A process that serves could not start; the log says why\n")

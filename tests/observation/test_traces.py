@@ -1,10 +1,11 @@
-"""Traces continue the caller's, name operations and statements, and hold no value."""
+"""Traces continue the caller's trace, name operations and statements, and hold no value."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from gzip import decompress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import httpx
 import pytest
@@ -12,7 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from profile_lookup.settings import Settings
 from profile_lookup.traces.spans import statement_name
-from tests.conftest import serving
+from tests.running_service import serving
 from tests.serving.lookups import make_lookup_store
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -25,7 +26,7 @@ class Collector(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Receiver)
         self.requests: list[ExportTraceServiceRequest] = []
 
-    def spans(self) -> list[object]:
+    def spans(self) -> list[Any]:
         return [
             span
             for request in self.requests
@@ -72,11 +73,11 @@ def test_a_request_is_a_child_of_the_callers_span_and_its_statements_are_named(
                 assert client.get(path).status_code == 200
                 body = {"idType": "phone", "value": "+13175556789"}
                 assert client.post(f"{path}/Lookup", json=body).status_code == 200
-    spans = [span for span in collector.spans() if span.trace_id.hex() == TRACE]  # type: ignore[attr-defined]
-    by_name = {span.name: span for span in spans}  # type: ignore[attr-defined]
+    spans = [span for span in collector.spans() if span.trace_id.hex() == TRACE]
+    by_name = {span.name: span for span in spans}
     for operation in ("ListProfiles", "CreateProfilesLookup"):
-        assert by_name[operation].parent_span_id.hex() == PARENT  # type: ignore[attr-defined]
-    children = {span.name for span in spans if span.parent_span_id == by_name["ListProfiles"].span_id}  # type: ignore[attr-defined]
+        assert by_name[operation].parent_span_id.hex() == PARENT
+    children = {span.name for span in spans if span.parent_span_id == by_name["ListProfiles"].span_id}
     assert "select profile" in children
     assert "select identifier" in by_name
     assert "3175556789" not in str(collector.requests)

@@ -21,7 +21,9 @@ from profile_lookup.database.pool import Database
 from profile_lookup.settings import PREFIX
 from profile_lookup.stores import queries as stores
 from profile_lookup.web import ids
-from tests.conftest import PATIENCE, RUN_DIRECTORY, make_account
+from tests.conftest import PATIENCE, make_account
+from tests.databases import RUN_DIRECTORY
+from tests.program.forked import run_command
 
 ACCOUNT = "ACd0000000000000000000000000000000"
 TOKEN = "aTokenOfAtLeast24Characters"
@@ -43,14 +45,7 @@ def environment(**settings: object) -> dict[str, str]:
 
 
 def command(*arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "profile_lookup", *arguments],
-        env=environment(**settings),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    return run_command(arguments, environment(**settings), "", PATIENCE)
 
 
 def shown_values(printed: str) -> tuple[str, str]:
@@ -125,6 +120,12 @@ async def wait_until_blocked(connection: "asyncpg.Connection[Any]") -> None:
 def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
     """Return its child processes that work on operations."""
     return [child for child in psutil.Process(process.pid).children() if "worker" in child.cmdline()]
+
+
+@pytest.fixture
+def database_url(own_database_url: str) -> str:
+    """The URL of a new database: these tests kill processes in the middle of their transactions."""
+    return own_database_url
 
 
 @pytest.fixture

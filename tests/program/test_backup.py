@@ -10,7 +10,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.conftest import PATIENCE, RUN_DIRECTORY
+from tests.conftest import PATIENCE
+from tests.databases import RUN_DIRECTORY
 from tests.program.conftest import base_url_in, command, serving
 
 

@@ -5,17 +5,17 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from tests.conftest import PATIENCE, RUN_DIRECTORY
+from tests.conftest import PATIENCE
+from tests.databases import RUN_DIRECTORY
 from tests.program.conftest import command, environment
+from tests.waiting import eventually
 
 STORES = "/v1/ControlPlane/Stores"
 
@@ -38,13 +38,6 @@ def ephemeral(
             yield process, json.loads(ready_file.read_text())
         finally:
             process.kill()
-
-
-def eventually(condition: Any) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def client_of(ready: dict[str, str]) -> httpx.Client:

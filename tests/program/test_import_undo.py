@@ -64,8 +64,7 @@ def _write(path: Path, lines: Iterator[str]) -> str:
 
 def _imported(path: str, store: str, **settings: object) -> str:
     """Import a file, and return the import's ID."""
-    line = [sys.executable, "-m", "profile_lookup", "import", path, "--store", store, "--yes"]
-    done = subprocess.run(line, env=environment(**settings), capture_output=True, text=True, check=False)
+    done = command("import", path, "--store", store, "--yes", **settings)
     assert done.returncode == 0, done.stderr
     (import_id,) = set(re.findall("mem_import_[0-9a-z]{26}", done.stdout))
     return str(import_id)

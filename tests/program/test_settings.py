@@ -1,4 +1,4 @@
-"""What the commands say about settings: which are in force, which variables are none, and which files are missing."""
+"""Commands name the settings in force, variables that are no settings, and files that are missing."""
 
 import json
 from pathlib import Path
@@ -12,12 +12,13 @@ def test_settings_in_force_are_shown_with_their_origin_and_without_secrets() -> 
     secret = "aTokenOfAtLeast24Characters"
     shown = command(
         "settings", "--in-force", PORT=9000, BOOTSTRAP_ACCOUNT_SID="ACd0", BOOTSTRAP_AUTH_TOKEN=secret,
-        DATABASE_URL="postgresql://somebody:password@127.0.0.1/x",
+        DATABASE_URL="postgresql://somebody:password@127.0.0.1/x", S3_ENDPOINT_URL="https://key:password@s3.test",
     ).stdout.splitlines()  # fmt: skip
     assert "| `PROFILE_LOOKUP_PORT` | `9000` | environment |" in shown
     assert "| `PROFILE_LOOKUP_WORKERS` | `1` | default |" in shown
     assert "| `PROFILE_LOOKUP_DATABASE_URL` | `**********` | environment |" in shown
     assert "| `PROFILE_LOOKUP_BOOTSTRAP_AUTH_TOKEN` | `**********` | environment |" in shown
+    assert "| `PROFILE_LOOKUP_S3_ENDPOINT_URL` | `https://**********@s3.test` | environment |" in shown
     assert not any(secret in line or "password" in line for line in shown)
 
 

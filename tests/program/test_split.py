@@ -1,7 +1,6 @@
 """`profile-lookup split`, run as an operator does: it shows what would be left, asks, and undoes the joins."""
 
 import subprocess
-import sys
 
 import pytest
 
@@ -10,6 +9,7 @@ from tests.conftest import PATIENCE, look_up, make_store
 from tests.database.contents import contents
 from tests.history.splits import joins_of, merged, with_many_events
 from tests.program.conftest import ACCOUNT, client_of, environment, serving
+from tests.program.forked import run_command
 
 
 @pytest.fixture
@@ -23,16 +23,8 @@ async def joined(database: Database, served_settings: dict[str, object]) -> tupl
     return store_id, ann, bob, join
 
 
-def split(*arguments: str, answer: str | None = None, **settings: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "profile_lookup", "split", *arguments],
-        env=environment(**settings),
-        input=answer,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+def split(*arguments: str, answer: str = "", **settings: object) -> subprocess.CompletedProcess[str]:
+    return run_command(["split", *arguments], environment(**settings), answer, PATIENCE)
 
 
 async def test_the_parts_are_shown_and_then_written(

@@ -1,6 +1,7 @@
 """SIGTERM: first load balancers notice, then the service stops, and no client loses a request."""
 
 import asyncio
+import os
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -13,11 +14,13 @@ import pytest
 from tests.conftest import PATIENCE, make_profile, make_store
 from tests.history.feeds import read_page
 from tests.program.conftest import Service, base_url_in, client_of, service_of, serving
+from tests.program.suspended import processes_that_serve, suspended
 from tests.serving.raw_http import answer_on, connected, request
 
 HEALTH = request("GET", "/healthz")
 READINESS = request("GET", "/readyz")
 CLIENTS = 8
+WAITING = 100  # connections
 
 
 def _status(base_url: str, head: bytes) -> int:
@@ -47,6 +50,37 @@ def test_readiness_goes_first_and_all_are_served_meanwhile(database_url: str, tm
                 assert answer.status == 200
             assert answer.connection == "close"
         assert process.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize("delay", [0, 1])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_connections_that_nobody_has_accepted_yet_are_answered(
+    database_url: str, tmp_path: Path, workers: int, delay: int
+) -> None:
+    settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path, "WORKERS": workers, "STOP_DELAY_SECONDS": delay}
+    with serving(**settings | {"RUN_OPERATIONS": False}) as (process, printed), ExitStack() as stack:
+        servers = processes_that_serve(process)
+        assert len(servers) == workers
+        for server in servers:
+            stack.enter_context(suspended(server))
+        for each in {process.pid, *(server.pid for server in servers)}:
+            os.kill(each, signal.SIGTERM)  # as systemd and orchestrators do
+        connections = [stack.enter_context(connected(base_url_in(printed))) for _ in range(WAITING)]
+        for connection in connections:
+            connection.sendall(HEALTH)
+        for server in servers:
+            server.resume()
+        assert [answer_on(connection).status for connection in connections] == [200] * WAITING
+        assert process.wait(PATIENCE) == 0
+
+
+def test_a_process_that_is_restarted_alone_leaves_the_socket_to_the_others(database_url: str, tmp_path: Path) -> None:
+    settings = {"DATABASE_URL": database_url, "DATA_DIR": tmp_path, "WORKERS": 2, "RUN_OPERATIONS": False}
+    with serving(**settings) as (process, printed):
+        first, _ = processes_that_serve(process)
+        first.terminate()
+        first.wait(PATIENCE)
+        assert [_status(base_url_in(printed), HEALTH) for _ in range(WAITING)] == [200] * WAITING
 
 
 def test_ctrl_c_ends_the_delay(database_url: str, tmp_path: Path) -> None:

@@ -58,29 +58,21 @@ def test_stores(profile_lookup):
     )
 
 
-def test_a_store_looks_up_batches(tmp_path: Path) -> None:
-    passes(
-        tmp_path,
-        """
-def test_batch(profile_lookup_store):
-    ann = profile_lookup_store.create_profile(phone="+13175556789")
-    found, refused = profile_lookup_store.look_up_batch([("phone", "317 555 6789"), ("phone", "12")])
-    assert found == {"normalizedValue": "+13175556789", "profiles": [ann]}
-    assert refused["error"]["code"] == 520046
-""",
-    )
+FEATURES = """
+from datetime import timedelta
 
-
-def test_faults_end_with_their_block(tmp_path: Path) -> None:
-    passes(
-        tmp_path,
-        """
 import pytest
 from profile_lookup.pytest_plugin.http_client import RequestFailed
 
 LOOKUP = "/v1/Stores/{storeId}/Profiles/Lookup"
 
-def test_faults(profile_lookup, profile_lookup_store):
+def test_a_store_looks_up_batches(profile_lookup_store):
+    ann = profile_lookup_store.create_profile(phone="+13175556789")
+    found, refused = profile_lookup_store.look_up_batch([("phone", "317 555 6789"), ("phone", "12")])
+    assert found == {"normalizedValue": "+13175556789", "profiles": [ann]}
+    assert refused["error"]["code"] == 520046
+
+def test_faults_end_with_their_block(profile_lookup, profile_lookup_store):
     store = profile_lookup_store
     with profile_lookup.failing(503, times=5, method="POST", path=LOOKUP):
         with pytest.raises(RequestFailed) as failed:
@@ -90,23 +82,30 @@ def test_faults(profile_lookup, profile_lookup_store):
     assert len(store.look_up("phone", "+13175556789")) == 1
     with profile_lookup.failing(drop_connection=True), pytest.raises(OSError):
         store.look_up("phone", "+13175556789")
-""",
-    )
 
-
-def test_the_clock_is_back_after_the_block(tmp_path: Path) -> None:
-    passes(
-        tmp_path,
-        """
-from datetime import timedelta
-
-def test_clock(profile_lookup):
+def test_the_clock_is_back_after_the_block(profile_lookup):
     before = profile_lookup.now()
     with profile_lookup.later(days=1):
         assert timedelta(hours=23) < profile_lookup.now() - before < timedelta(hours=25)
     assert abs(profile_lookup.now() - before) < timedelta(hours=1)
-""",
+
+def test_without_twilio_the_remedy_is_named(profile_lookup_store):
+    with pytest.raises(ModuleNotFoundError, match="pip install twilio"):
+        profile_lookup_store.twilio_client()
+"""
+
+
+def test_one_session_uses_all_features_whatever_the_environment_says_of_a_service(tmp_path: Path) -> None:
+    """One session has all these tests, because starting a session with a server takes longer than they do."""
+    (tmp_path / "twilio.py").touch()  # hides the package: `twilio.rest` is missing
+    output = passes(
+        tmp_path,
+        FEATURES,
+        PROFILE_LOOKUP_DATABASE_URL="nonsense",
+        PROFILE_LOOKUP_PUBLIC_URL="https://example.com",
+        HTTP_PROXY="http://127.0.0.1:1",
     )
+    assert "4 passed" in output
 
 
 def test_a_reset_brings_back_the_seed_that_the_configuration_names(tmp_path: Path) -> None:
@@ -144,30 +143,6 @@ def test_a_seed_that_is_refused_is_shown(tmp_path: Path) -> None:
     assert ran.returncode == 1
     assert "customers.yaml" in ran.stdout
     assert "Traceback" not in ran.stdout
-
-
-def test_settings_of_a_service_in_the_environment_do_not_matter(tmp_path: Path) -> None:
-    passes(
-        tmp_path,
-        "def test_store(profile_lookup_store): assert profile_lookup_store.create_profile(email='a@b.c')",
-        PROFILE_LOOKUP_DATABASE_URL="nonsense",
-        PROFILE_LOOKUP_PUBLIC_URL="https://example.com",
-        HTTP_PROXY="http://127.0.0.1:1",
-    )
-
-
-def test_without_twilio_the_remedy_is_named(tmp_path: Path) -> None:
-    (tmp_path / "twilio.py").touch()  # hides the package: `twilio.rest` is missing
-    passes(
-        tmp_path,
-        """
-import pytest
-
-def test_twilio(profile_lookup_store):
-    with pytest.raises(ModuleNotFoundError, match="pip install twilio"):
-        profile_lookup_store.twilio_client()
-""",
-    )
 
 
 @pytest.mark.slow

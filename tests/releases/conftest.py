@@ -11,8 +11,8 @@ from uuid import uuid4
 import pytest
 from filelock import FileLock
 
-from tests.conftest import RUN_DIRECTORY, execute, url_of
-from tests.releases.older import ROOT, NotReachable, extract, install
+from tests.databases import RUN_DIRECTORY, execute, url_of
+from tests.releases.older import ROOT, NotReachable, commit_of_previous_release, extract, install
 from tests.releases.older_store import OlderStore, Writer, migrate, write_older_store
 
 
@@ -32,6 +32,15 @@ def release_directory() -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
+def previous_release() -> str:
+    """The commit of the release before this checkout."""
+    try:
+        return commit_of_previous_release()
+    except NotReachable as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session")
 def source_directory() -> Callable[[str | None], Path]:
     """Return a function that returns the directory with the source of a commit, or of this checkout."""
 
@@ -39,7 +48,7 @@ def source_directory() -> Callable[[str | None], Path]:
         if commit is None:
             return ROOT / "src"
         try:
-            return _once(f"commit-{commit}", lambda directory: extract(commit, directory)) / "src"
+            return _once(f"commit-{commit}", lambda directory: extract(commit, directory, "src", "migrations")) / "src"
         except NotReachable as reason:  # a shallow clone, also in CI
             pytest.skip(str(reason))
 

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import tarfile
-import tomllib
 from io import BytesIO
 from pathlib import Path
 
@@ -30,10 +29,10 @@ def install(release: str, directory: Path) -> Path:
     return directory
 
 
-def extract(commit: str, directory: Path) -> Path:
-    """Write the source of a commit into the directory, and return the directory. Raises `NotReachable`."""
+def extract(commit: str, directory: Path, *paths: str) -> Path:
+    """Write these paths of a commit into the directory, and return the directory. Raises `NotReachable`."""
     archive = subprocess.run(
-        ["git", "archive", "--format=tar", commit, "src", "migrations"], cwd=ROOT, capture_output=True, check=False
+        ["git", "archive", "--format=tar", commit, *paths], cwd=ROOT, capture_output=True, check=False
     )
     if archive.returncode != 0:
         raise NotReachable(f"this checkout has no history as far back as commit {commit}")
@@ -42,18 +41,21 @@ def extract(commit: str, directory: Path) -> Path:
     return directory
 
 
-def last_release() -> str:
-    """Return the tag of the newest release before this checkout's version. Raises `NotReachable`."""
-    tags = _git("tag", "--list", "[0-9]*.[0-9]*.[0-9]*", "--sort=-version:refname").split()
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    older = [tag for tag in tags if tag != version]
-    if not older:
-        raise NotReachable("this checkout has no tag of a release")
-    return older[0]
+def commit_of_previous_release() -> str:
+    """Return the newest commit before this one that gave the project its version. Raises `NotReachable`.
+
+    That commit gets the release's tag, but tags do not reach every clone.
+    """
+    if _git("rev-parse", "--is-shallow-repository") == "false":
+        commit = _git("log", "-1", "--format=%H", "-G", '^version = "', "HEAD~1", "--", "pyproject.toml")
+        if commit:
+            return commit
+    raise NotReachable("this checkout has no history as far back as the previous release")
 
 
 def _git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
 
 
 def environment_with(*directories: Path) -> dict[str, str]:

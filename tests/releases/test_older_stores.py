@@ -16,8 +16,9 @@ from profile_lookup.jobs.job_handlers import HANDLERS
 from profile_lookup.jobs.normalization_drift import queue_renormalizations
 from profile_lookup.operations.job_worker import run_until_idle
 from profile_lookup.settings import Settings
-from tests.conftest import BASE_URL, PATIENCE, database_copy, look_up, make_store
+from tests.conftest import BASE_URL, PATIENCE, look_up, make_store
 from tests.contract.conforming import ConformingTransport
+from tests.databases import database_copy
 from tests.program.conftest import command
 from tests.releases.older_store import ACCOUNT, CROWD, PEOPLE, TOKEN, WRITERS, OlderStore, Person, Writer
 

@@ -1,4 +1,4 @@
-"""Two processes behind nginx are upgraded one after the other, from the last release to this one, under load."""
+"""Two processes behind nginx are upgraded one after the other, from the previous release to this code, under load."""
 
 import shutil
 import signal
@@ -20,7 +20,6 @@ import pytest
 from tests.conftest import PATIENCE
 from tests.deploy.conftest import Proxy, free_port, nginx
 from tests.program.conftest import ACCOUNT, TOKEN, environment
-from tests.releases.older import NotReachable, last_release
 
 CALLERS = 8
 SECONDS_BETWEEN = 2  # of load, before and after each restart
@@ -110,13 +109,9 @@ class Load:
 
 
 def test_no_request_fails_while_two_processes_behind_nginx_are_upgraded(
-    empty_database_url: str, source_directory: Callable[[str | None], Path], tmp_path: Path
+    empty_database_url: str, previous_release: str, source_directory: Callable[[str | None], Path], tmp_path: Path
 ) -> None:
-    try:
-        release = last_release()
-    except NotReachable as reason:
-        pytest.skip(str(reason))
-    before, now = source_directory(release), source_directory(None)
+    before, now = source_directory(previous_release), source_directory(None)
     instances = [
         Instance(
             free_port(),

@@ -14,7 +14,8 @@ from profile_lookup.services import Services
 from profile_lookup.serving.lookup_protocol import LookupProtocol
 from profile_lookup.serving.processes import uvicorn_config
 from profile_lookup.settings import Settings
-from tests.conftest import PATIENCE, WAITING, app_with_worker, running_server
+from tests.conftest import PATIENCE, WAITING
+from tests.running_service import app_with_worker, running_server
 from tests.serving.lookups import FOUND, LookupStore, make_lookup_store
 from tests.serving.raw_http import answer_on, connected
 

@@ -15,7 +15,8 @@ from hypothesis import settings as of_examples
 from hypothesis import strategies as st
 
 from profile_lookup.settings import Settings
-from tests.conftest import PATIENCE, serving
+from tests.conftest import PATIENCE
+from tests.running_service import serving
 from tests.serving.lookups import FOUND, LookupStore, make_lookup_store
 from tests.serving.raw_http import connected, received_until_end, request
 

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from profile_lookup.database.standbys.positions import Verdict
 from profile_lookup.database.standbys.standby import Standby
+from profile_lookup.metrics.catalogue import STANDBY_READS
 from profile_lookup.settings import Settings, load_settings
 from tests.conftest import PATIENCE
 from tests.standbys.cluster import Cluster, running_cluster
@@ -45,6 +46,11 @@ def settings_for(cluster: Cluster, tmp_path: Path) -> Settings:
 def standbys_of(app: FastAPI) -> list[Standby]:
     standbys: list[Standby] = app.state.services.database.standbys.all
     return standbys
+
+
+def reads_of(standby: Standby, outcome: str) -> float:
+    """Return how many reads of a standby ended so, of all services of this process."""
+    return STANDBY_READS.counts.get((standby.label, outcome), 0)
 
 
 async def until(is_so: Callable[[], bool], meanwhile: Callable[[], Awaitable[object]] | None = None) -> None:

@@ -10,7 +10,8 @@ from fastapi import FastAPI
 
 from profile_lookup.database.standbys.positions import Verdict
 from profile_lookup.settings import Settings, load_settings
-from tests.conftest import TEMPLATE, database_copy, look_up, make_profile
+from tests.conftest import look_up, make_profile
+from tests.databases import TEMPLATE, database_copy
 from tests.standbys.cluster import PLAIN, Cluster, running_cluster
 from tests.standbys.conftest import standbys_of, until_judged, until_used
 

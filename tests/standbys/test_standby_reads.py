@@ -13,9 +13,10 @@ from fastapi import FastAPI
 
 from profile_lookup.database.standbys.positions import Verdict
 from profile_lookup.database.standbys.standby import Standby
+from profile_lookup.metrics.catalogue import STANDBY_LAG, STANDBY_USED
 from tests.conftest import change_settings, look_up, make_profile
 from tests.standbys.cluster import Cluster
-from tests.standbys.conftest import standbys_of, until, until_judged, until_used
+from tests.standbys.conftest import reads_of, standbys_of, until, until_judged, until_used
 
 Pair = Callable[[], Awaitable[None]]
 
@@ -33,15 +34,19 @@ async def pair(client: httpx.AsyncClient, store_id: str) -> Pair:
     return create_and_look_up
 
 
-def _answered(standby: Standby) -> int:
-    return standby.counters.answered
+def _answered(standby: Standby) -> float:
+    return reads_of(standby, "answered")
 
 
-async def _until_both_answer(app: FastAPI, pair: Pair) -> None:
+def _failed(app: FastAPI) -> float:
+    return sum(reads_of(standby, "failed") for standby in standbys_of(app))
+
+
+async def _until_both_answer(app: FastAPI, read: Callable[[], Awaitable[object]]) -> None:
     await until_used(app)
     before = [_answered(standby) for standby in standbys_of(app)]
     await until(
-        lambda: all(_answered(standby) > count for standby, count in zip(standbys_of(app), before, strict=True)), pair
+        lambda: all(_answered(standby) > count for standby, count in zip(standbys_of(app), before, strict=True)), read
     )
 
 
@@ -51,6 +56,24 @@ async def test_a_lookup_sees_each_write_that_was_answered_before(app: FastAPI, p
     for _ in range(20):
         await asyncio.gather(*(pair() for _ in range(8)))
     assert sum(map(_answered, standbys_of(app))) > before
+
+
+async def test_metrics_say_which_standbys_answer_and_how_late_they_are(
+    cluster: Cluster, app: FastAPI, pair: Pair
+) -> None:
+    await _until_both_answer(app, pair)
+    late, other = standbys_of(app)
+    late_before, answered_before = reads_of(late, "late"), _answered(other)
+    await cluster.standbys[0].execute("select pg_wal_replay_pause()")
+    try:
+        await until_judged(late, Verdict.LATE, pair)
+        await until(lambda: STANDBY_LAG.values[late.label,] > 0, pair)
+        assert STANDBY_USED.values[late.label,] == 0
+        await until(lambda: reads_of(late, "late") > late_before and _answered(other) > answered_before, pair)
+    finally:
+        await cluster.standbys[0].execute("select pg_wal_replay_resume()")
+    await until_used(app)
+    assert STANDBY_USED.values[late.label,] == 1
 
 
 async def test_a_standby_whose_replay_is_paused_is_not_used_until_it_goes_on(
@@ -152,9 +175,8 @@ async def test_a_read_whose_standby_is_lost_meanwhile_is_repeated_on_the_primary
 ) -> None:
     profile_id = await make_profile(client, store_id, email="dan@example.com")
     path = f"/v1/Stores/{store_id}/Profiles/{profile_id}"
-    first, second = standbys_of(app)
-    await until_used(app)
-    await until(lambda: _answered(first) > 0 and _answered(second) > 0, partial(client.get, path))
+    await _until_both_answer(app, partial(client.get, path))
+    failed_before = _failed(app)
     backends = [pid for server in cluster.standbys for pid in await _pooled_backends(server.url())]
     assert backends
     for pid in backends:
@@ -164,7 +186,7 @@ async def test_a_read_whose_standby_is_lost_meanwhile_is_repeated_on_the_primary
     for pid in backends:
         os.kill(pid, signal.SIGKILL)
     assert (await reading).status_code == 200
-    assert first.counters.failed + second.counters.failed > 0
+    assert _failed(app) > failed_before
     await until_used(app)
 
 

@@ -26,6 +26,12 @@ OpenDouble = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 
 @pytest.fixture
+def database_url(own_database_url: str) -> str:
+    """The URL of a new database, because a server for tests adds a schema with a clock."""
+    return own_database_url
+
+
+@pytest.fixture
 def ephemeral(database_url: str, tmp_path: Path) -> Settings:
     return load_settings(database_url=database_url, data_dir=tmp_path, ephemeral=True, ephemeral_store_id=STORE_ID)
 

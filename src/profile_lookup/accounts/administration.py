@@ -77,4 +77,6 @@ async def mark_deleted(connection: AsyncConnection, account_id: UUID) -> None:
 async def remove_deleted(connection: AsyncConnection) -> None:
     """Delete the rows of deleted accounts that no operation belongs to any more."""
     has_operations = select(operation.c.id).where(operation.c.account_id == account.c.id).exists()
-    await connection.execute(delete(account).where(account.c.deleted_at.is_not(None), ~has_operations))
+    deleted = select(account.c.id).where(account.c.deleted_at.is_not(None), ~has_operations)
+    # Citus cannot read operations in the statement that deletes, since they are on the coordinator alone.
+    await connection.execute(delete(account).where(account.c.id.in_((await connection.scalars(deleted)).all())))

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, insert, select, true, update
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.accounts.grants import UNLIMITED, Grant, stored_scope
-from profile_lookup.accounts.queries import enabled
+from profile_lookup.accounts.queries import inserted_credential
 from profile_lookup.clock import CLOCK
 from profile_lookup.database.keyset import Key
 from profile_lookup.database.tables import account, credential, store
@@ -41,17 +41,14 @@ async def add_key(
     connection: AsyncConnection, account_id: UUID, key: Credentials, *, name: str, grant: Grant = UNLIMITED
 ) -> None:
     """Save a new key with this grant."""
-    await connection.execute(
-        insert(credential).values(
-            account_id=account_id,
-            sid=key.sid,
-            secret_sha256=key.secret_sha256,
-            name=name,
-            created_at=CLOCK.now(),
-            is_enabled=enabled(account_id),
-            **_grant_columns(grant),
-        )
-    )
+    values = {
+        "sid": key.sid,
+        "secret_sha256": key.secret_sha256,
+        "name": name,
+        "created_at": CLOCK.now(),
+        **_grant_columns(grant),
+    }
+    await connection.execute(inserted_credential(account_id, values))
 
 
 async def change_key(connection: AsyncConnection, locked: Row[Any], name: str, grant: Grant) -> None:

@@ -62,22 +62,19 @@ class LastUse:
             return
         parameters = {"sids": [each.sid for each in used], "digests": [each.secret_sha256 for each in used]}
         try:
-            async with self._database.statements() as connection:
-                await connection.execute(_WRITE, parameters)
+            async with self._database.transaction() as connection:
+                sids = (await connection.execute(_LOCK, parameters)).scalars().all()
+                await connection.execute(_WRITE, {"sids": sids})
         except Unavailable:
             log.info("the time of the last use of %d credentials was not written", len(used))
 
 
 # A revoked key has no row, and a former token does not count as the account's. Rows that another process writes are
 # skipped: it writes the same.
-_WRITE = text("""
-    with used as (
-        select credential.account_id, credential.sid
-        from unnest(cast(:sids as text[]), cast(:digests as bytea[])) as presented (sid, secret_sha256)
-        join credential on credential.sid = presented.sid and credential.secret_sha256 = presented.secret_sha256
-        for no key update of credential skip locked
-    )
-    update credential set last_used_at = now()
-    from used
-    where credential.account_id = used.account_id and credential.sid = used.sid
+_LOCK = text("""
+    select credential.sid
+    from unnest(cast(:sids as text[]), cast(:digests as bytea[])) as presented (sid, secret_sha256)
+    join credential on credential.sid = presented.sid and credential.secret_sha256 = presented.secret_sha256
+    for no key update of credential skip locked
 """)
+_WRITE = text("update credential set last_used_at = now() where sid = any (cast(:sids as text[]))")

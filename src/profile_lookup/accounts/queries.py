@@ -1,10 +1,10 @@
 """Accounts and their credentials in SQL: who calls, and who may call."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import ScalarSelect, select, text
+from sqlalchemy import literal, select, text
+from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -75,18 +75,15 @@ async def ensure_account(connection: AsyncConnection, name: str, token: Credenti
     )
     account_id = await account_of(connection, token.sid)
     assert account_id is not None
+    auth_token = {
+        "sid": token.sid,
+        "secret_sha256": token.secret_sha256,
+        "scope": FULL,
+        "name": "auth token",
+        "created_at": CLOCK.now(),
+    }
     await connection.execute(
-        upsert(credential)
-        .values(
-            account_id=account_id,
-            sid=token.sid,
-            secret_sha256=token.secret_sha256,
-            scope=FULL,
-            name="auth token",
-            created_at=CLOCK.now(),
-            is_enabled=enabled(account_id),
-        )
-        .on_conflict_do_update(
+        inserted_credential(account_id, auth_token).on_conflict_do_update(
             index_elements=[credential.c.sid],
             set_={"secret_sha256": token.secret_sha256, "former_sha256": None, "former_until": None},
         )
@@ -94,6 +91,8 @@ async def ensure_account(connection: AsyncConnection, name: str, token: Credenti
     return account_id
 
 
-def enabled(account_id: UUID) -> ScalarSelect[Any]:
-    """Return the expression for whether the account is enabled, which each of its credentials repeats."""
-    return select(account.c.is_enabled).where(account.c.id == account_id).scalar_subquery()
+def inserted_credential(account_id: UUID, values: Mapping[str, object]) -> Insert:
+    """Return the statement that inserts a credential, which repeats whether its account is enabled."""
+    literals = [literal(value, credential.c[name].type) for name, value in values.items()]
+    row = select(account.c.id, account.c.is_enabled, *literals).where(account.c.id == account_id)
+    return upsert(credential).from_select(["account_id", "is_enabled", *values], row)

@@ -15,6 +15,7 @@ from profile_lookup.archives.profile_lines import ProfileLines, parsed
 from profile_lookup.archives.profile_rows import copy_profiles
 from profile_lookup.archives.wire.lines import ArchiveHeader
 from profile_lookup.blocked_values import queries as blocked_values_queries
+from profile_lookup.database.citus.statements import in_store
 from profile_lookup.database.tables import profile
 from profile_lookup.errors import ProfileLookupError
 from profile_lookup.identity.history.creation import Actor
@@ -47,15 +48,15 @@ async def restore(
     header = parsed(ArchiveHeader, *next(numbered, (1, b"")))
     store = await _replace_rules(connection, store, header)
     await record_settings_change(connection, store.id, Actor("command", "restore"))
-    await connection.execute(_TRANSACTION_ID)
-    numbers_after = (await connection.execute(_NEXT_NUMBER)).scalar_one()
+    await connection.execute(_TRANSACTION_ID, {"store_id": store.id})
+    numbers_after = (await connection.execute(_NEXT_NUMBER, {"store_id": store.id})).scalar_one()
     profile_lines = ProfileLines(store, header)
     for batch in _batches(numbered):
         profiles = [(number, profile_lines.read(number, line)) for number, line in batch]
         await copy_profiles(connection, store, profiles, numbers_after)
         on_progress(profile_lines.profiles, header.profiles)
     profile_lines.refuse_incomplete()
-    await connection.execute(_DRAW_NUMBERS, {"count": profile_lines.events})
+    await connection.execute(_DRAW_NUMBERS, {"store_id": store.id, "count": profile_lines.events})
     # The archive may hold identifiers that its own blocked values, or those of the store, block.
     kind = OperationKind.UPDATE_BLOCKED_VALUES
     await enqueue(connection, store.account_id, store.id, kind=kind, job_input={})
@@ -143,7 +144,17 @@ def _batches(lines: Iterable[tuple[int, bytes]]) -> Iterator[list[tuple[int, byt
 
 
 # Whoever reads the feed of the store needs that the transaction has its ID before it draws numbers.
-_TRANSACTION_ID = text("select pg_current_xact_id()")
-_NEXT_NUMBER = text("select nextval('event_number')")
+_TRANSACTION_ID = in_store(
+    "begin_to_write", "select cast(pg_current_xact_id() as text) as id where cast(:store_id as uuid) is not null"
+)
+_NEXT_NUMBER = in_store(
+    "next_event_number", "select nextval('event_number') as number where cast(:store_id as uuid) is not null"
+)
 # Other stores may have drawn the same numbers meanwhile. Later events of this one get higher numbers.
-_DRAW_NUMBERS = text("select count(nextval('event_number')) from generate_series(1, :count)")
+_DRAW_NUMBERS = in_store(
+    "pass_event_numbers",
+    """
+    select count(nextval('event_number')) as count from generate_series(1, :count)
+    where cast(:store_id as uuid) is not null
+""",
+)

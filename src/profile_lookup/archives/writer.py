@@ -12,6 +12,7 @@ from profile_lookup.archives.wire.event import ArchivedEvent, ArchivedSeparation
 from profile_lookup.archives.wire.lines import ArchivedNormalization, ArchivedProfile, ArchiveHeader
 from profile_lookup.archives.wire.person import ArchivedActor
 from profile_lookup.blocked_values.wire import BlockedValuesBody
+from profile_lookup.database.citus.statements import in_store
 from profile_lookup.database.documents import actor_of, trait_group_of
 from profile_lookup.identity.history.event_document import event_of_document
 from profile_lookup.identity.history.forgetting import traits_of, without_traits
@@ -112,7 +113,9 @@ _COUNTS = text("""
 """)
 
 # The numbers of a store have gaps, since all stores draw from the same sequence. An archive counts without gaps.
-_PROFILES = text("""
+_PROFILES = in_store(
+    "archived_profiles",
+    """
     with numbered as (
         select
             coalesce(alias.profile_id, known.profile_id) as profile_id, known.is_creation,
@@ -184,4 +187,5 @@ _PROFILES = text("""
     ) as separated
     where profile.store_id = :store_id
     order by profile.id
-""")
+""",
+)

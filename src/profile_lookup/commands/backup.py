@@ -1,4 +1,4 @@
-"""`profile-lookup backup`: a copy of the embedded database, from which the service can start."""
+"""`profile-lookup backup` copies the embedded database. The service can start from the copy."""
 
 import asyncio
 import shutil

@@ -15,6 +15,7 @@ from profile_lookup.commands.errors import CommandError
 from profile_lookup.commands.settings import warn_of_unknown_variables
 from profile_lookup.database import migrations
 from profile_lookup.database.connections import REQUEST_LIMITS, STEP_LIMITS, TimeLimits
+from profile_lookup.database.driver import is_distributed
 from profile_lookup.database.embedded.directories import package_version
 from profile_lookup.database.embedded.ephemeral import ephemeral_postgres
 from profile_lookup.database.embedded.keeper import kept_running
@@ -105,6 +106,16 @@ async def verify_session_settings(settings: Settings, limits: TimeLimits) -> Non
         raise CommandError(f"PgBouncer ignores settings that the service needs. Run: {'; '.join(missing)}")
 
 
+async def refuse_standbys_of_citus(database: Database, settings: Settings) -> None:
+    """Raise a `CommandError` if standbys are named, and the database is distributed over nodes of Citus."""
+    async with database.statements() as connection:
+        if settings.read_database_urls and await is_distributed(connection):
+            raise CommandError(
+                f"{PREFIX}READ_DATABASE_URLS cannot be used with Citus: the position in the log of the node that the "
+                "service is connected to says nothing of what was written on the others"
+            )
+
+
 async def warn_of_too_many_connections(database: Database, settings: Settings) -> None:
     """Log a warning if the server does not accept all connections that this service may open."""
     needed = _connections_of_service(settings)
@@ -142,7 +153,7 @@ def _refuse_schema(state: SchemaState) -> None:
 
 def _refuse_newer(state: SchemaState) -> None:
     if state is SchemaState.IS_TOO_NEW:
-        raise CommandError("The schema is of a newer version, which no longer serves this one: install a newer version")
+        raise CommandError("The schema is of a newer version and no longer serves this one: install a newer version")
 
 
 def migrate(
@@ -177,7 +188,7 @@ def _migrate(database_url: str) -> None:
 
 
 async def _state_of(database_url: str) -> SchemaState:
-    """Return what the schema is to this version. Raises `CommandError`, also if it is too new."""
+    """Return whether the schema serves this version. Raises `CommandError`, also if it is too new."""
     async with _briefly(database_url) as database:
         state = await migrations.schema_state(database)
     _refuse_newer(state)

@@ -14,10 +14,12 @@ import typer
 
 from profile_lookup.accounts.credentials import Credentials, digest, is_sent_by_all_sdks
 from profile_lookup.accounts.queries import ensure_account
+from profile_lookup.audit.audit_log import verify_audit_file
 from profile_lookup.commands.database import (
     configure,
     ephemeral_database,
     open_database,
+    refuse_standbys_of_citus,
     running_database,
     verify_session_settings,
     warn_of_too_many_connections,
@@ -33,6 +35,7 @@ from profile_lookup.serving.address_file import address_recorded, recorded_addre
 from profile_lookup.serving.listener import address, listening
 from profile_lookup.serving.supervised import end_with_input
 from profile_lookup.settings import PREFIX, Settings
+from profile_lookup.traces.provider import verify_opentelemetry
 
 if TYPE_CHECKING:
     from profile_lookup.serving.processes import ForClient
@@ -87,6 +90,8 @@ def serve(
 
 
 def _serve(settings: Settings, *, with_demo: bool, ready_file: Path | None) -> None:
+    verify_opentelemetry(settings)
+    verify_audit_file(settings)
     with ExitStack() as stack:
         listener = stack.enter_context(listening(settings.host, settings.port))
         base_url = settings.public_url or address(*listener.getsockname()[:2])
@@ -169,6 +174,7 @@ async def _ensure_start_data(settings: Settings, *, with_demo: bool) -> Demo | N
     if settings.run_operations:
         await verify_session_settings(settings, STEP_LIMITS)
     async with open_database(settings) as database:
+        await refuse_standbys_of_citus(database, settings)
         await warn_of_too_many_connections(database, settings)
         await _ensure_bootstrap_account(database, settings)
         await revoke_known_secrets(database, settings)

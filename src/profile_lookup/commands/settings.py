@@ -1,7 +1,8 @@
-"""`profile-lookup settings`: tables of all settings; and the variables of the environment that are none."""
+"""`profile-lookup settings` prints tables of all settings. Every command warns of variables that only look like one."""
 
 import logging
 import os
+import re
 from difflib import get_close_matches
 from typing import Annotated, Any
 
@@ -10,6 +11,8 @@ import typer
 from profile_lookup.limit_settings import LimitSettings
 from profile_lookup.logs import configure_logging
 from profile_lookup.settings import PREFIX, Settings, load_settings
+
+_CREDENTIALS = re.compile("//[^/@]*@")
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +42,7 @@ def _list_all() -> None:
 
 
 def warn_of_unknown_variables() -> None:
-    """Log a warning for each variable of the environment that looks like a setting and is none."""
+    """Log a warning for each variable of the environment that has our prefix but is no setting."""
     known = [name.upper() for name in _names()]
     for variable in sorted(os.environ):
         name = variable.removeprefix(PREFIX)
@@ -59,5 +62,5 @@ def _variable(name: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    """Return a value as it is, but a secret as asterisks, as which pydantic writes each `SecretStr`."""
-    return "" if value is None else f"`{value}`"
+    """Return a value as text. pydantic writes a secret as asterisks, and so do we the credentials in a URL."""
+    return "" if value is None else f"`{_CREDENTIALS.sub('//**********@', str(value))}`"

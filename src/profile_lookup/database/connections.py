@@ -50,6 +50,14 @@ _KEEPALIVE = {"SO_KEEPALIVE": 1, "TCP_KEEPIDLE": 2, "TCP_KEEPALIVE": 2, "TCP_KEE
 """Seconds and a count: a lost host is noticed after four seconds. macOS calls the second option by the third name."""
 _USER_TIMEOUT = 4_000  # milliseconds after which sent data that nobody confirms counts as lost
 
+PLANNING = {
+    # Statements with array parameters would otherwise be planned anew at every call.
+    "plan_cache_mode": "force_generic_plan",
+    # And a plan made while a table is empty would read the whole table ever after.
+    "enable_seqscan": "off",
+    "jit": "off",
+}
+
 _SERVER_SETTINGS = {
     "application_name": "profile-lookup",
     "default_transaction_isolation": "read committed",
@@ -58,11 +66,7 @@ _SERVER_SETTINGS = {
     "tcp_keepalives_interval": "1",
     "tcp_keepalives_count": "2",
     "tcp_user_timeout": str(_USER_TIMEOUT),
-    # Statements with array parameters would otherwise be planned anew at every call.
-    "plan_cache_mode": "force_generic_plan",
-    # And a plan made while a table is empty would read the whole table ever after.
-    "enable_seqscan": "off",
-    "jit": "off",
+    **PLANNING,
     "timezone": "UTC",
 }
 
@@ -73,18 +77,42 @@ _UNAVAILABLE_STATES = ("55P03", "25006")
 _ROLLED_BACK_CLASSES = ("40", "53", "55", "25")
 _ROLLED_BACK_STATES = ("57014",)
 """With these, the server says that a COMMIT did not happen; the last one is `query_canceled`."""
+_FAILED_ON_NODE = "XX000"
+"""Citus answers a COMMIT with this, an internal error, when that of a node failed."""
 
 
-async def connect(database_url: str, limits: TimeLimits = REQUEST_LIMITS) -> asyncpg.Connection:
+class ServiceConnection(asyncpg.Connection):
+    """A connection of this service. `is_distributed` says whether its database is distributed over nodes of Citus."""
+
+    is_distributed = False
+
+
+async def connect(database_url: str, limits: TimeLimits = REQUEST_LIMITS) -> ServiceConnection:
     """Return a connection. `database_url` is a URL as libpq accepts it, `postgresql://…`, and may name several hosts.
 
     Each host has `CONNECT_TIMEOUT` for itself. Raises `Unavailable` if no server answers or all refuse us.
     """
     urls = url_of_each_host(database_url)
     try:
-        return await _first_connection(urls, limits, _session_attributes(database_url, urls))
+        connection = await _first_connection(urls, limits, _session_attributes(database_url, urls))
+        await _notice_citus(connection)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
         raise Unavailable from error
+    return connection
+
+
+async def _notice_citus(connection: ServiceConnection) -> None:
+    """Find out whether the database is distributed, as `profile-lookup distribute` does it."""
+    connection.is_distributed = bool(await connection.fetchval(_IS_DISTRIBUTED))
+    if connection.is_distributed:
+        await connection.execute(_SETTINGS_OF_CITUS)
+
+
+# Citus finds the node of a store by a parameter, which a generic plan does not know. And it hides shards by a function
+# that it calls for each relation: the driver's query for a type takes a second by that, and 20 ms without it.
+_SETTINGS_OF_CITUS = "set plan_cache_mode = auto; set citus.override_table_visibility = off"
+
+_IS_DISTRIBUTED = "select exists (select from pg_proc where proname = 'merge_profiles')"
 
 
 def _session_attributes(database_url: str, urls: Sequence[str]) -> SessionAttribute | None:
@@ -98,13 +126,13 @@ def _session_attributes(database_url: str, urls: Sequence[str]) -> SessionAttrib
 
 async def _first_connection(
     urls: Sequence[str], limits: TimeLimits, session_attributes: SessionAttribute | None
-) -> asyncpg.Connection:
+) -> ServiceConnection:
     """Connect to the hosts, each a little after the one before, and return the first connection that succeeds.
 
     So a silent host delays the next one by `HEAD_START` only. Raises the error of the host that failed last.
     """
     waiting = list(urls)
-    under_way: set[asyncio.Task[asyncpg.Connection]] = set()
+    under_way: set[asyncio.Task[ServiceConnection]] = set()
     try:
         while True:
             if waiting:
@@ -124,16 +152,17 @@ async def _first_connection(
             task.add_done_callback(_close)
 
 
-def _close(attempt: "asyncio.Task[asyncpg.Connection]") -> None:
+def _close(attempt: "asyncio.Task[ServiceConnection]") -> None:
     """Close the connection to a host that answered when another one had been chosen."""
     if not attempt.cancelled() and attempt.exception() is None:
         attempt.result().terminate()
 
 
-async def _connect_to(url: str, limits: TimeLimits, session_attributes: SessionAttribute | None) -> asyncpg.Connection:
+async def _connect_to(url: str, limits: TimeLimits, session_attributes: SessionAttribute | None) -> ServiceConnection:
     connection = await asyncpg.connect(
         url,
         timeout=CONNECT_TIMEOUT,
+        connection_class=ServiceConnection,
         command_timeout=limits.command,
         server_settings=server_settings(limits),
         target_session_attrs=session_attributes,
@@ -185,7 +214,10 @@ def translating_errors() -> Iterator[None]:
 
 @contextmanager
 def committing() -> Iterator[None]:
-    """Wrap a commit: turn `Unavailable` into `OutcomeUnknown` unless the server said that it rolled back."""
+    """Wrap a commit: turn `Unavailable` into `OutcomeUnknown` unless the server said that it rolled back.
+
+    Citus says of a commit that failed on a node neither why, nor whether the node lost it.
+    """
     try:
         yield
     except Unavailable as error:
@@ -193,6 +225,10 @@ def committing() -> Iterator[None]:
         if state is not None and (state[:2] in _ROLLED_BACK_CLASSES or state in _ROLLED_BACK_STATES):
             raise
         raise OutcomeUnknown from error
+    except exc.DBAPIError as error:
+        if _sqlstate(error) == _FAILED_ON_NODE:
+            raise OutcomeUnknown from error
+        raise
 
 
 def is_unavailable(error: BaseException) -> bool:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.connections import translating_errors
+from profile_lookup.database.driver import driver_of
 
 
 async def copy_rows(
@@ -15,8 +15,7 @@ async def copy_rows(
 
     Raises `Unavailable`, and the driver's errors of constraints.
     """
-    driver = (await connection.get_raw_connection()).driver_connection
-    assert isinstance(driver, asyncpg.Connection)
+    driver = await driver_of(connection)
     with translating_errors():
         try:
             await driver.copy_records_to_table(table, columns=columns, records=rows)

@@ -4,11 +4,12 @@ import math
 from functools import partial
 from time import monotonic
 
-from sqlalchemy import ExceptionContext, event, exc
+from sqlalchemy import Connection, Engine, ExceptionContext, event, exc
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, PoolProxiedConnection
 
+from profile_lookup.database.citus.statements import for_citus
 from profile_lookup.database.connections import CONNECT_TIMEOUT, REQUEST_LIMITS, TimeLimits, connect, is_unavailable
 from profile_lookup.errors import Unavailable
 
@@ -32,6 +33,7 @@ def create_engine(database_url: str, *, pool_size: int | None, limits: TimeLimit
     )
     event.listen(engine.sync_engine, "handle_error", _translate)
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    event.listen(engine.sync_engine, "connect", partial(_route, engine.sync_engine))
     silence = _Silence()
     event.listen(engine.sync_engine, "connect", silence.connected)
     event.listen(engine.sync_engine, "handle_error", silence.failed)
@@ -51,6 +53,18 @@ def _refuse_closed(connection: DBAPIConnection, _record: ConnectionPoolEntry, _p
     """Let the pool open a new connection if the server has closed this one while nobody used it."""
     if connection.driver_connection.is_closed():
         raise exc.DisconnectionError
+
+
+def _route(engine: Engine, connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    """Let all statements of the engine reach the node of their store if the database is distributed."""
+    if connection.driver_connection.is_distributed and not event.contains(engine, "before_cursor_execute", _routed):
+        event.listen(engine, "before_cursor_execute", _routed, retval=True)
+
+
+def _routed(
+    _connection: Connection, _cursor: object, statement: str, parameters: object, _context: object, _is_many: object
+) -> tuple[str, object]:
+    return for_citus(statement), parameters
 
 
 class _Silence:

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.database.citus.statements import in_store
 from profile_lookup.database.documents import json_text
 from profile_lookup.identity.history.event import Event, EventKind
 from profile_lookup.identity.history.event_document import event_document, event_of_document
@@ -42,6 +43,12 @@ async def next_events(connection: AsyncConnection, store_id: UUID, after: int, l
     """
     parameters = {"store_id": store_id, "after": after, "limit": limit}
     return list(numbered_events(await connection.execute(NEXT_EVENTS, parameters)))
+
+
+async def last_number(connection: AsyncConnection, store_id: UUID) -> int:
+    """Return the number that was drawn last for an event, of whatever store; on Citus, of one on the same node."""
+    number: int = (await connection.execute(_LAST_NUMBER, {"store_id": store_id})).scalar_one()
+    return number
 
 
 async def lock_people(connection: AsyncConnection, store_id: UUID, profile_ids: Collection[UUID]) -> bool:
@@ -130,6 +137,14 @@ NEXT_EVENTS = text("""
     limit :limit
 """)
 
+_LAST_NUMBER = in_store(
+    "last_event_number",
+    """
+    select case when is_called then last_value else 0 end as number from event_number
+    where cast(:store_id as uuid) is not null
+""",
+)
+
 _REWRITE = text(f"""
     update event
     set
@@ -142,5 +157,5 @@ _REWRITE = text(f"""
     cross join lateral (
         select e.ctid from event e where e.store_id = :store_id and e.number = became.number offset 0
     ) stored
-    where event.ctid = stored.ctid
+    where event.store_id is not distinct from :store_id and event.ctid = stored.ctid
 """)  # noqa: S608 -- made of the constants above

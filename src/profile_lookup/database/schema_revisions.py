@@ -3,7 +3,7 @@
 Code needs the newest revision that it knows. A migration that *expands* leaves what earlier code needs; one that
 *contracts* takes something away, and says from which revision on code is still served. The table `schema_revision` has
 a row for each revision that was applied. So code finds out whether the schema has all that it needs, also if that
-schema is newer. Like Alembic's own table, it is made by whatever runs the migrations. See
+schema is newer. Whatever runs the migrations creates this table, as it creates Alembic's own. See
 docs/decisions/0064-upgrades-without-a-gap.md.
 """
 
@@ -25,7 +25,7 @@ EXPAND, CONTRACT = "expand", "contract"
 
 
 class SchemaState(Enum):
-    """What a database's schema is to the code that asks."""
+    """Whether a database's schema serves the code that connects to it."""
 
     SERVES = auto()
     LACKS_MIGRATIONS = auto()

@@ -23,6 +23,8 @@ async def missing_settings(database_url: str, limits: TimeLimits) -> list[str]:
         if not name.startswith(_UNUSED_BEHIND_POOLER)
     }
     connection = await connect(database_url, limits)
+    if connection.is_distributed:
+        del wanted["plan_cache_mode"]  # `connect` sets another one
     try:
         return [row[0] for row in await connection.fetch(_MISSING, list(wanted), list(wanted.values()))]
     finally:

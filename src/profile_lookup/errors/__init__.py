@@ -61,7 +61,7 @@
     └── Unavailable                 the database is unreachable, overloaded or too slow
         ├── Overloaded              so many requests are under way that this one would wait for too long
         ├── OutcomeUnknown          the connection was lost during a commit, so the write may have been done
-        ├── SchemaTooNew            the database's schema is of a newer version, which no longer serves this one
+        ├── SchemaTooNew            the database's schema is of a newer version and no longer serves this one
         ├── NotMigrated             the database's schema lacks migrations of this version
         └── StandbyLost             a standby was lost during a read, which the primary can do instead
 

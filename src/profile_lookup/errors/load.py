@@ -52,7 +52,7 @@ class SchemaTooNew(Unavailable):
     name = "the schema is too new"
 
     def __init__(self) -> None:
-        super().__init__("the database's schema is of a newer version, which no longer serves this one")
+        super().__init__("the database's schema is of a newer version and no longer serves this one")
 
 
 class NotMigrated(Unavailable):

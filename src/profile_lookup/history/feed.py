@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.database.citus.statements import in_store
 from profile_lookup.database.pool import Database
 from profile_lookup.history.feed_order import Advance, FeedState, Mark, Position, Sight, advance
 from profile_lookup.stores.rules_lock import store_key
@@ -85,7 +86,7 @@ async def _ended_in_store(connection: AsyncConnection, store_id: UUID, transacti
     that ends between the two would be overlooked.
     """
     key = store_key(store_id)
-    parameters = {"high": key >> 32 & _LOW_BITS, "low": key & _LOW_BITS, "own": transaction}
+    parameters = {"high": key >> 32 & _LOW_BITS, "low": key & _LOW_BITS, "own": transaction, "store_id": store_id}
     age = await connection.scalar(_OLDEST_WRITE, parameters)
     return transaction if age is None else transaction - int(age)
 
@@ -110,7 +111,9 @@ async def _save(connection: AsyncConnection, store_id: UUID, before: FeedState, 
 
 
 # The lateral subqueries read two indexes from the settled number on, and no further than the limit.
-_LOOK = text("""
+_LOOK = in_store(
+    "look_at_feed",
+    """
     select
         feed.settled, feed.unsettled, feed.mark_transaction, feed.mark_number,
         ending.batch, ending.up_to as batch_up_to, seen.numbers, drawn.number as drawn,
@@ -138,10 +141,13 @@ _LOOK = text("""
             order by number limit :most
         ) visible
     ) seen on true
-""")
+""",
+)
 
 # A lock shows the lower half of the transaction's ID. From that follows how much older or younger than ours it is.
-_OLDEST_WRITE = text("""
+_OLDEST_WRITE = in_store(
+    "oldest_write",
+    """
     select max(age)
     from (
         select mod(:own - cast(cast(writing.transactionid as text) as bigint) + 4294967296, 4294967296) as age
@@ -152,15 +158,21 @@ _OLDEST_WRITE = text("""
             and held.classid = cast(:high as oid) and held.objid = cast(:low as oid)
             and writing.locktype = 'transactionid' and writing.mode = 'ExclusiveLock' and writing.granted
     ) writes
-    where age < 2147483648
-""")
+    where age < 2147483648 and cast(:store_id as uuid) is not null
+""",
+)
 
-_LOCK = text("""
+_LOCK = in_store(
+    "lock_feed",
+    """
     select cast(cast(pg_current_xact_id() as text) as bigint) from event_feed where store_id = :store_id for update
-""")
+""",
+)
 
 # The store is locked, so that nothing is left behind if it is being deleted.
-_BEGIN = text("""
+_BEGIN = in_store(
+    "begin_feed",
+    """
     with reading as (
         select id from store where id = :store_id for key share
     ),
@@ -172,7 +184,8 @@ _BEGIN = text("""
     insert into event_feed (store_id, settled, unsettled, mark_transaction, mark_number)
     select id, 0, '{}', 0, 0 from reading
     on conflict do nothing
-""")
+""",
+)
 
 _SAVE_STATE = text("""
     update event_feed

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.database.citus.statements import in_store
 from profile_lookup.database.event_rows import NumberedEvent, rewrite
 from profile_lookup.identity.difference import difference_of
 from profile_lookup.identity.history.event import Event
@@ -123,7 +124,9 @@ _HELD_BY_OTHERS = text("""
 
 # A profile that is there again was an alias. The request of an update may have become a profile of its own, which a
 # later merge made an alias: that alias is new.
-_WRITE_ALIASES = text("""
+_WRITE_ALIASES = in_store(
+    "split_aliases",
+    """
     with revived as (
         delete from alias where store_id = :store_id and id = any (cast(:canonical as uuid[]))
     )
@@ -131,7 +134,8 @@ _WRITE_ALIASES = text("""
     select :store_id, owned.id, owned.profile_id
     from unnest(cast(:aliases as uuid[]), cast(:owners as uuid[])) as owned (id, profile_id)
     on conflict (store_id, id) do update set profile_id = excluded.profile_id
-""")
+""",
+)
 
 _INSERT_SEPARATIONS = text("""
     insert into separation (store_id, id, decision, part, is_lifted, decided_at)
@@ -142,8 +146,11 @@ _INSERT_SEPARATIONS = text("""
 """)
 
 # An earlier split keeps some of the parts apart from others.
-_MARK_SEPARATED = text("""
+_MARK_SEPARATED = in_store(
+    "mark_separated",
+    """
     update profile set is_separated = true
     where store_id = :store_id and id = any (cast(:profile_ids as uuid[])) and not is_separated
-        and separations_of(store_id, id) is not null
-""")
+        and separations_of(:store_id, id) is not null
+""",
+)

@@ -103,9 +103,7 @@ class EventAnswer(AnswerModel):
     evicted: list[IdentifierOfEvent] | SkipJsonSchema[None] = Field(
         default=None, description="Identifiers that were over the limit of their type."
     )
-    traits: list[TraitOfEvent] | SkipJsonSchema[None] = Field(
-        default=None, description="The traits whose values changed."
-    )
+    traits: list[TraitOfEvent] | SkipJsonSchema[None] = Field(default=None, description="The traits that changed.")
     parts: list[ProfileId] | SkipJsonSchema[None] = Field(
         default=None, description="Of a split: the profiles that it left, the earliest first. This one was split."
     )
@@ -155,9 +153,7 @@ class IdentifierAnswer(AnswerModel):
     id_type: str = Field(examples=["phone"])
     value: _Value = Field(examples=["+13175556789"])
     added_at: WireTime
-    event: EventId | SkipJsonSchema[None] = Field(
-        default=None, description="The last event that added it, if that is recorded."
-    )
+    event: EventId | SkipJsonSchema[None] = Field(default=None, description="The last recorded event that added it.")
 
     @classmethod
     def of_domain(cls, held: HeldIdentifier) -> Self:

@@ -6,10 +6,13 @@ of the profile that holds it counts as the first.
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from unicodedata import normalize
+from uuid import UUID
 
+from profile_lookup.errors import TraitsRefused
+from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile, Trait, TraitName, TraitValue
 from profile_lookup.identity.trait_definitions import CONTACT
@@ -108,6 +111,16 @@ def joined_names(
             if value in profile.identifiers:
                 names[value] = united(names.get(value, ()), profile.names.get(value, first))
     return {value: united(counted, tuple(held.values())) for value, counted in names.items()}
+
+
+def joining_change(change: Change, counts: Mapping[NormalizedIdentifier, Count], known: UUID | None) -> Change:
+    """Return the change without the values that may not join. Raises `TraitsRefused` if none is left."""
+    incoming = tuple(each for each in change.incoming if each not in counts or counts[each].may_join)
+    if not incoming and known is None:
+        raise TraitsRefused(
+            "traits: expected a value that identifies somebody; others have joined more names than maxProfilesPerValue"
+        )
+    return replace(change, incoming=incoming)
 
 
 def _name(part_of: Callable[[TraitName], object]) -> str | None:

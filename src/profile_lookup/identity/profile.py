@@ -1,6 +1,6 @@
 """A profile as resolution and merging see it: the identifiers and the traits of one person."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -57,3 +57,13 @@ def values_by_group(traits: Mapping[TraitName, Trait]) -> dict[str, dict[str, Tr
     for (group, name), trait in sorted(traits.items()):
         groups.setdefault(group, {})[name] = trait.value
     return groups
+
+
+def first_holders(profiles: Iterable[Profile], is_unique: Callable[[str], bool]) -> dict[NormalizedIdentifier, UUID]:
+    """Return which profile had each value of a unique type first. Of equal times, the smaller ID comes first."""
+    holders: dict[NormalizedIdentifier, tuple[datetime, UUID]] = {}
+    for profile in profiles:
+        for each, at in profile.identifiers.items():
+            if is_unique(each.id_type):
+                holders[each] = min((at, profile.id), holders.get(each, (at, profile.id)))
+    return {each: profile_id for each, (_, profile_id) in holders.items()}

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Literal
 from uuid import UUID
 
-from profile_lookup.errors import IdentifierKeptApart, TraitsRefused
+from profile_lookup.errors import IdentifierKeptApart
 from profile_lookup.identity.blocked_values import PLACEHOLDERS_ALONE, BlockedValues
 from profile_lookup.identity.candidates import deciding_profiles
 from profile_lookup.identity.change import NO_CHANGE, Change
@@ -25,6 +25,7 @@ from profile_lookup.identity.person_names import (
     count,
     held_name,
     joined_names,
+    joining_change,
     united_names,
     written_name,
 )
@@ -106,7 +107,7 @@ class ProfileReplay:
         """
         counts = self._counts(change, known)
         if not all(each.may_join for each in counts.values()):
-            change = _joining(change, counts, known)
+            change = joining_change(change, counts, known)
         incoming = (*change.incoming, *(each for each, today in former.items() if today in change.incoming))
         deciding = deciding_profiles(self._settings, self._holders, incoming, known)
         candidates = [self._in_todays_form(self._now[each], former) for each in deciding]
@@ -241,13 +242,3 @@ class ProfileReplay:
     def _hold(self, profile_id: UUID, identifiers: Iterable[NormalizedIdentifier]) -> None:
         for identifier in identifiers:
             self._holders.setdefault(identifier, set()).add(profile_id)
-
-
-def _joining(change: Change, counts: Mapping[NormalizedIdentifier, Count], known: UUID | None) -> Change:
-    """Return the change without the values that may not join. Raises `TraitsRefused` if none is left."""
-    incoming = tuple(each for each in change.incoming if each not in counts or counts[each].may_join)
-    if not incoming and known is None:
-        raise TraitsRefused(
-            "traits: expected a value that identifies somebody; others have joined more names than maxProfilesPerValue"
-        )
-    return replace(change, incoming=incoming)

@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any, BinaryIO
 from uuid import UUID
 
-from sqlalchemy import Row, Select, and_, func, insert, literal_column, select, text, update
+from sqlalchemy import Row, Select, and_, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.clock import CLOCK
+from profile_lookup.database.event_rows import last_number
 from profile_lookup.database.keyset import Key
 from profile_lookup.database.tables import operation, profile_import, store
 from profile_lookup.errors import AlreadyUploaded, ImportNotFound, StoreNotFound, UploadRefused
@@ -135,7 +136,7 @@ async def awaited_file_size(connection: AsyncConnection, store_id: UUID, import_
         select(
             profile_import.c.file_size,
             profile_import.c.uploaded_at.is_not(None).label("is_uploaded"),
-            (profile_import.c.upload_until > func.clock_timestamp()).label("is_in_time"),
+            (profile_import.c.upload_until > func.statement_timestamp()).label("is_in_time"),
         )
         .join(store, store.c.id == profile_import.c.store_id)
         .where(_has_id(store_id, import_id))
@@ -182,7 +183,8 @@ async def save_extent(
     Raises `StoreNotFound` if the import went with its store.
     """
     counts = {"rows_total": rows_total, "empty_lines": empty_lines}
-    await _update(connection, store_id, import_id, **counts, events_after=literal_column(_LAST_EVENT))
+    number = await last_number(connection, store_id)
+    await _update(connection, store_id, import_id, **counts, events_after=number)
 
 
 async def save_step(
@@ -197,8 +199,9 @@ async def save_step(
 
     Raises `StoreNotFound` if the import went with its store.
     """
-    parameters = {"store_id": store_id, "import_id": import_id, "now": CLOCK.now(), **asdict(row_counts)}
-    if (await connection.execute(_COUNT, parameters)).rowcount == 0:
+    until = await last_number(connection, store_id)  # the step has drawn all its numbers
+    parameters = {"store_id": store_id, "import_id": import_id, "now": CLOCK.now(), "events_until": until}
+    if (await connection.execute(_COUNT, parameters | asdict(row_counts))).rowcount == 0:
         raise StoreNotFound
     await save_reports(connection, store_id, import_id, position, reports)
 
@@ -224,17 +227,14 @@ async def _update(connection: AsyncConnection, store_id: UUID, import_id: UUID, 
         raise StoreNotFound
 
 
-_LAST_EVENT = "(select case when is_called then last_value else 0 end from event_number)"
-"""The number that was drawn last for an event, in whatever store."""
-
-# As text, since each step runs it, and to construct a statement takes long. The step has drawn all its numbers.
-_COUNT = text(f"""
+# As text, since each step runs it, and to construct a statement takes long.
+_COUNT = text("""
     update profile_import set
         created = created + :created, updated = updated + :updated, merged = merged + :merged, updated_at = :now,
         refused = refused + :refused, cells_ignored = cells_ignored + :cells_ignored, evicted = evicted + :evicted,
-        events_until = {_LAST_EVENT}
+        events_until = :events_until
     where store_id = :store_id and id = :import_id
-""")  # noqa: S608 -- made of the constant above
+""")
 
 _joins_operation = and_(operation.c.account_id == profile_import.c.account_id, operation.c.id == profile_import.c.id)
 

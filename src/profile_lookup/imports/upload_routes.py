@@ -17,6 +17,7 @@ from profile_lookup.errors import (
 )
 from profile_lookup.imports import queries
 from profile_lookup.imports.uploads import read_token, scratch_file
+from profile_lookup.web import ids
 from profile_lookup.web.body import announced_size, headers_of, refuse_compressed
 from profile_lookup.web.connection import note_admission
 from profile_lookup.web.dependencies import DatabaseOfApp, LoadLimitsOfApp, SettingsOfApp, SigningSecrets
@@ -82,9 +83,10 @@ async def upload_file(
     changed, and you can upload the file again.
     """
     store_id, import_id = read_token(secrets, token)
+    request.path_params.update(storeId=ids.store_id(store_id), importId=ids.import_id(import_id))  # for the audit log
     async with database.statements() as connection:
         file_size = await queries.awaited_file_size(connection, store_id, import_id)
-    note_admission(request.scope)
+    note_admission(request.scope, by_credentials=False)
     _refuse_announced(request, file_size)
     with scratch_file(settings.upload_directory) as file:
         await _receive(request, file_size, file)

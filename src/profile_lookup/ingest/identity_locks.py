@@ -11,9 +11,9 @@ from hashlib import blake2b
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.database.citus.statements import in_store
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import Unavailable
 from profile_lookup.identity.identifier import NormalizedIdentifier
@@ -153,14 +153,17 @@ def _gathered(store_id: str) -> str:
     """
 
 
-_LOCK_AND_GATHER = text(f"select * from {_gathered(':store_id')}")  # noqa: S608 -- made of the constant above
+_LOCK_AND_GATHER = in_store("lock_profiles", f"select * from {_gathered(':store_id')}")  # noqa: S608 -- made of the constant above
 
 # The function gets its first lock only after the setting, since it is called for the row that the setting returns.
-_LOCK_BRIEFLY_AND_GATHER = text(f"""
+_LOCK_BRIEFLY_AND_GATHER = in_store(
+    "lock_profiles_briefly",
+    f"""
     select gathered.*
     from set_config('lock_timeout', :lock_timeout, true) as setting (lock_timeout)
     cross join lateral {_gathered("case when setting.lock_timeout is not null then cast(:store_id as uuid) end")}
-""")  # noqa: S608 -- made of the constant above
+""",  # noqa: S608 -- made of the constant above
+)
 
 
 def identifying(

@@ -6,9 +6,9 @@ The writes keep the counts up to date, so that nobody has to count them all. See
 from collections.abc import Collection
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.database.citus.statements import in_store
 from profile_lookup.identity.difference import MANY_IDENTIFIERS
 
 
@@ -51,5 +51,8 @@ def _count(people: str) -> str:
     """  # noqa: S608 -- made of the constants below
 
 
-_COUNT = text(_count("unnest(cast(:people as uuid[]))"))
-_RECOUNT = text(_count("(select profile_id from suspect where store_id = :store_id and reason = 'manyIdentifiers')"))
+_COUNT = in_store("count_identifiers", _count("unnest(cast(:people as uuid[]))"))
+_RECOUNT = in_store(
+    "recount_identifiers",
+    _count("(select profile_id from suspect where store_id = :store_id and reason = 'manyIdentifiers')"),
+)

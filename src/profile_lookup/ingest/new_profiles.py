@@ -11,8 +11,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.database.citus.statements import in_store
 from profile_lookup.database.copying import copy_rows
 from profile_lookup.database.documents import actor_text, json_text, serialized_new_traits
+from profile_lookup.database.driver import is_distributed
 from profile_lookup.database.fuzzy_key import fuzzy_key
 from profile_lookup.database.shared_by import shared_by
 from profile_lookup.identity.difference import MANY_IDENTIFIERS
@@ -41,7 +43,7 @@ async def copy_new_profiles(
     connection: AsyncConnection, settings: IdentityResolutionSettings, store_id: UUID, profiles: Sequence[NewProfile]
 ) -> None:
     """Write profiles that are not stored yet. The transaction has begun and holds the locks of `lock_and_gather`."""
-    rows = (
+    rows = [
         (
             store_id,
             profile.id,
@@ -50,12 +52,31 @@ async def copy_new_profiles(
             actor_text(profile.actor),
         )
         for profile in profiles
-    )
-    await copy_rows(connection, "profile", PROFILE_COLUMNS, rows)
+    ]
+    await _copy_profiles(connection, store_id, rows)
     holders = (Holder(profile.id, profile.identifiers) for profile in profiles)
     await copy_rows(connection, "identifier", IDENTIFIER_COLUMNS, identifier_rows(settings, store_id, holders))
     large = [profile.id for profile in profiles if len(profile.identifiers) >= MANY_IDENTIFIERS]
     await count_identifiers(connection, store_id, large)
+
+
+async def _copy_profiles(connection: AsyncConnection, store_id: UUID, rows: Sequence[Row]) -> None:
+    if not await is_distributed(connection):
+        await copy_rows(connection, "profile", PROFILE_COLUMNS, rows)
+        return
+    # The numbers of a store's events must ascend, and each node draws others.
+    numbers = await connection.execute(_DRAW_NUMBERS, {"store_id": store_id, "count": len(rows)})
+    numbered = [(*row, number) for row, number in zip(rows, numbers.scalars(), strict=True)]
+    await copy_rows(connection, "profile", (*PROFILE_COLUMNS, "creation_number"), numbered)
+
+
+_DRAW_NUMBERS = in_store(
+    "draw_event_numbers",
+    """
+    select nextval('event_number') as number from generate_series(1, cast(:count as integer))
+    where cast(:store_id as uuid) is not null
+    """,
+)
 
 
 def identifier_rows(settings: IdentityResolutionSettings, store_id: UUID, holders: Iterable[Holder]) -> Iterator[Row]:

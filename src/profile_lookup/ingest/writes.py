@@ -4,9 +4,9 @@ The caller holds the locks of `lock_and_gather`, so no constraint can fire. `on 
 locked profiles themselves.
 """
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.database.citus.statements import in_store
 from profile_lookup.database.event_rows import EVENT_COLUMNS
 from profile_lookup.identity.difference import Difference
 from profile_lookup.identity.rules import IdentityResolutionSettings
@@ -58,10 +58,13 @@ _INSERT_IDENTIFIERS = f"""
     from {rows_of("upserted")}
 """  # noqa: S608 -- made of the constants above
 
-_CREATE = text(f"""
+_CREATE = in_store(
+    "create_profiles",
+    f"""
     with created_profiles as ({_INSERT_PROFILES})
     {_INSERT_IDENTIFIERS.format(names="cast(upserted.names as bigint[])")}
-""")
+""",
+)
 
 # The event of a creation gets the number that the profile's row had. Of the events that repeat each other, the first
 # stays, and the last, which is inserted.
@@ -81,7 +84,7 @@ _UPSERT_IDENTIFIERS = """
 _REPLACE_IDENTIFIERS = f"""
     gone as (
         delete from identifier
-        where ctid = any (array(
+        where store_id is not distinct from :store_id and ctid = any (array(
             select held.ctid
             from {rows_of("deleted")}
             cross join lateral (
@@ -117,7 +120,7 @@ _AMEND_PROFILES = f"""
     ),
     unrepeated as (
         delete from event
-        where ctid = any (array(
+        where store_id is not distinct from :store_id and ctid = any (array(
             select earlier.ctid
             from (
                 select distinct new.profile_id, new.repetition_key
@@ -158,28 +161,33 @@ _AMEND_PROFILES = f"""
 """  # noqa: S608 -- made of the constants above
 
 # Most updates create nobody and delete nothing. A statement without these parts takes less time to begin.
-_ADD = text(f"""
+_ADD = in_store(
+    "add_to_profiles",
+    f"""
     with
     identified as (
         {_INSERT_IDENTIFIERS.format(names="cast(upserted.names as bigint[])")}
         {_UPSERT_IDENTIFIERS}
     ),
     {_AMEND_PROFILES}
-    select
-""")
+    select 1 as written
+""",
+)
 
 _AMEND = f"created_profiles as ({_INSERT_PROFILES}), {_REPLACE_IDENTIFIERS}, {_AMEND_PROFILES}"
 
-_UPDATE = text(f"with {_AMEND} select")
+_UPDATE = in_store("update_profiles", f"with {_AMEND} select 1 as written")
 
-_MERGE = text(f"""
+_MERGE = in_store(
+    "merge_profiles",
+    f"""
     with {_AMEND},
     repointed as (
         update alias
-        set profile_id = (cast(:aliased_profile_id as uuid[]))[
-            array_position(cast(:aliased_id as uuid[]), alias.profile_id)
-        ]
-        where store_id = :store_id and profile_id = any (cast(:aliased_id as uuid[]))
+        set profile_id = merged.profile_id
+        from unnest(cast(:aliased_id as uuid[]), cast(:aliased_profile_id as uuid[])) as merged (id, profile_id)
+        where alias.store_id = :store_id and alias.profile_id = merged.id
+            and alias.profile_id = any (cast(:aliased_id as uuid[]))
     ),
     aliases as (
         insert into alias (store_id, id, profile_id)
@@ -189,4 +197,5 @@ _MERGE = text(f"""
         delete from suspect where store_id = :store_id and profile_id = any (cast(:aliased_id as uuid[]))
     )
     delete from profile where store_id = :store_id and id = any (cast(:aliased_id as uuid[]))
-""")  # noqa: S608 -- made of the constants above
+""",  # noqa: S608 -- made of the constants above
+)

@@ -52,46 +52,50 @@ async def _delete(job: Job, *statements: TextClause) -> None:
 
 # Each statement deletes some tens of megabytes.
 _REFUSALS = text("""
-    delete from import_refusals where (store_id, import_id, position) in (
-        select store_id, import_id, position from import_refusals
-        where store_id = :store_id
-        limit 100
-    )
+    delete from import_refusals
+    using (
+        select import_id, position from import_refusals where store_id = :store_id limit 100
+    ) next
+    where import_refusals.store_id = :store_id and import_refusals.import_id = next.import_id
+        and import_refusals.position = next.position
 """)
 _IMPORTS = text("""
-    delete from profile_import where (store_id, id) in (
-        select store_id, id from profile_import
-        where store_id = :store_id
-        order by id
-        limit 100
-        for update
-    )
+    delete from profile_import
+    using (
+        select id from profile_import where store_id = :store_id order by id limit 100 for update
+    ) next
+    where profile_import.store_id = :store_id and profile_import.id = next.id
 """)
 _PIECES = text("""
-    delete from operation_piece where (account_id, operation_id, position) in (
+    delete from operation_piece
+    using (
         select piece.account_id, piece.operation_id, piece.position
         from operation
         join operation_piece piece on piece.account_id = operation.account_id and piece.operation_id = operation.id
         where operation.account_id = :account_id and operation.store_id = :store_id and operation.completed_at is null
         limit 50
         for update of piece skip locked
-    )
+    ) next
+    where operation_piece.account_id = next.account_id and operation_piece.operation_id = next.operation_id
+        and operation_piece.position = next.position
 """)
 # Events and separations that belong to no profile are left by now, and the feed.
 _EVENTS = text("""
-    delete from event where (store_id, number) in (
-        select store_id, number from event where store_id = :store_id order by number limit 10000
+    delete from event where store_id = :store_id and number in (
+        select number from event where store_id = :store_id order by number limit 10000
     )
 """)
 _BATCHES = text("""
-    delete from event_batch where (store_id, batch) in (
-        select store_id, batch from event_batch where store_id = :store_id order by batch limit 10000
+    delete from event_batch where store_id = :store_id and batch in (
+        select batch from event_batch where store_id = :store_id order by batch limit 10000
     )
 """)
 _SEPARATIONS = text("""
-    delete from separation where (store_id, id, decision) in (
-        select store_id, id, decision from separation where store_id = :store_id order by id, decision limit 10000
-    )
+    delete from separation
+    using (
+        select id, decision from separation where store_id = :store_id order by id, decision limit 10000
+    ) next
+    where separation.store_id = :store_id and separation.id = next.id and separation.decision = next.decision
 """)
 _FEED = text("delete from event_feed where store_id = :store_id")
 _END = text("delete from history_end where store_id = :store_id")

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.clock import CLOCK
+from profile_lookup.database.driver import is_distributed
 from profile_lookup.database.event_rows import NumberedEvent, lock_people, next_events, rewrite
 from profile_lookup.database.pool import Database
 from profile_lookup.errors import StoreNotFound
@@ -30,7 +31,10 @@ async def end_history(database: Database, kept_for: timedelta) -> None:
     """
     before = CLOCK.now() - kept_for
     async with database.statements() as connection:
-        stores = (await connection.execute(_STORES, {"before": before})).all()
+        if await is_distributed(connection):  # one statement would have to read all nodes
+            stores = (await connection.execute(_ACTIVE_STORES)).all()
+        else:
+            stores = (await connection.execute(_STORES, {"before": before})).all()
     for account_id, store_id in stores:
         is_left = True
         while is_left:
@@ -79,6 +83,8 @@ _STORES = text("""
     ) as oldest
     where store.status = 'ACTIVE' and oldest.happened_at < :before
 """)
+
+_ACTIVE_STORES = text("select account_id, id from store where status = 'ACTIVE'")
 
 _BEGIN = text("insert into history_end (store_id, number) values (:store_id, 0) on conflict do nothing")
 

@@ -8,13 +8,18 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials
+from profile_lookup.database.citus.statements import run_in_store
 from profile_lookup.database.fuzzy_key import fuzzy_key
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.lookup.queries import MAX_PROFILES, lookups_of_one_caller, may_look_up, similarity_threshold
 from profile_lookup.stores.rules_cache import StoreRules
 
-LOOKUP_BATCH = lookups_of_one_caller(
-    "left join unnest($4::text[], $5::text[]) with ordinality as sought (id_type, value, position) on true"
+LOOKUP_BATCH = run_in_store(
+    "lookup_batch",
+    lookups_of_one_caller(
+        "left join unnest($4::text[], $5::text[]) with ordinality as sought (id_type, value, position) on true"
+    ),
+    store=3,
 )
 """Looks up any number of identifiers. If there are none, one row returns the revision. See `lookups_of_one_caller`."""
 
@@ -84,7 +89,7 @@ _PROFILE_IDS_BY_FORM = text(f"""
             (
                 select identifier.profile_id, form.likeness
                 from identifier
-                where identifier.store_id = caller.id
+                where identifier.store_id = :store_id
                     and identifier.id_type = form.id_type
                     and identifier.value = form.value
                 order by identifier.shared_by
@@ -96,13 +101,13 @@ _PROFILE_IDS_BY_FORM = text(f"""
                 select identifier.*, cast(similarity(identifier.value, form.value) as double precision) as likeness
                 from identifier
                 where identifier.fuzzy_key = form.fuzzy_key
+                    and identifier.store_id is not distinct from :store_id
                     and identifier.value % form.value
                     and threshold.is_set is not null
                     and show_trgm(form.value) <> '{{}}'
                 offset 0
             ) as similar_one
-            where similar_one.store_id = caller.id
-                and similar_one.id_type = form.id_type
+            where similar_one.id_type = form.id_type
                 and similar_one.likeness >= form.threshold
         ) as holder
         group by form.number, holder.profile_id

@@ -8,8 +8,6 @@ creates.
 """
 
 import asyncio
-from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
 from functools import partial
 from uuid import UUID
 
@@ -21,41 +19,15 @@ from profile_lookup.database.standbys.standbys import Standbys
 from profile_lookup.errors import Unavailable
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.lookup.coalesced_statement import Caller, CoalescedStatement, Found, decoded_row
+from profile_lookup.lookup.waiting_lookup import Batch, IsGone, Rows, Settle, WaitingLookup, WaitingLookups, settle_each
 from profile_lookup.metrics.catalogue import LOOKUPS_TOGETHER
 
 CONNECTIONS = 2  # one in use, and one to take over when it is slow
+CONNECTIONS_TO_CITUS = 8  # each runs the statement of one store
 SLOW = 0.005  # seconds; when a statement takes longer, another may be run beside it
-MAX_TOGETHER = 64
 MAX_WAITING = 2048
 """Some tenths of a second of work. If so many wait, the database has stopped answering, and others are refused."""
 DEADLINE = 5.0  # seconds, from the lookup's arrival to its answer
-
-IsGone = Callable[[], bool]
-"""Returns whether the client of a request has gone."""
-
-Settle = Callable[[Found | Exception | None], None]
-"""Takes the outcome of a lookup: None if the caller may not look up, and the error if there is one."""
-
-
-class _Waiting:
-    """A lookup that waits for its statement, or for the answer to it."""
-
-    __slots__ = ("arrived_at", "caller", "identifier", "is_gone", "settle")
-
-    def __init__(
-        self, caller: Caller, identifier: NormalizedIdentifier, is_gone: IsGone, settle: Settle, arrived_at: float
-    ) -> None:
-        self.caller = caller
-        self.identifier = identifier
-        self.is_gone = is_gone
-        self.settle = settle
-        self.arrived_at = arrived_at
-
-
-_Batch = Sequence[_Waiting]
-
-_Rows = Sequence[Found | None]
-"""What each lookup of a batch found: None if the caller may not look up."""
 
 
 class Lookups:
@@ -63,13 +35,16 @@ class Lookups:
 
     def __init__(self, database_url: str, busy_poll: BusyPoll, standbys: Standbys | None = None) -> None:
         self._loop = asyncio.get_running_loop()
+        self._database_url = database_url
         self._connections = [lookup_connection(database_url, standbys) for _ in range(CONNECTIONS)]
         self._idle = self._connections.copy()
         self._under_way: dict[DedicatedConnection, float] = {}
         """The connections that run a statement, each with the time when it began."""
-        self._waiting: OrderedDict[int, deque[_Waiting]] = OrderedDict()
-        """The lookups that wait, by the number of their store's ID."""
-        self._waiting_count = 0
+        self._waiting = WaitingLookups()
+        self._is_store_by_store = False
+        """Whether the database is distributed, so that each statement must be of one store. A connection notices it."""
+        self._store_under_way: dict[DedicatedConnection, int] = {}
+        """The number of the ID of the store whose lookups a connection runs then."""
         self._busy_poll = busy_poll
         self._is_closed = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -78,7 +53,7 @@ class Lookups:
     @property
     def is_full(self) -> bool:
         """Whether so many lookups wait that another one is refused."""
-        return self._waiting_count >= MAX_WAITING
+        return self._waiting.count >= MAX_WAITING
 
     def begin(self, caller: Caller, identifier: NormalizedIdentifier, is_gone: IsGone, settle: Settle) -> None:
         """Find the profiles with this identifier, earliest first, and call `settle` once with the outcome.
@@ -89,13 +64,7 @@ class Lookups:
         """
         if self.is_full:
             raise Unavailable("too many lookups are waiting")
-        waiting = _Waiting(caller, identifier, is_gone, settle, self._loop.time())
-        store = caller[1].int
-        of_store = self._waiting.get(store)
-        if of_store is None:
-            of_store = self._waiting[store] = deque()
-        of_store.append(waiting)
-        self._waiting_count += 1
+        self._waiting.add(WaitingLookup(caller, identifier, is_gone, settle, self._loop.time()))
         if self._timer is None:
             self._timer = self._loop.call_later(SLOW, self._check_waiting)
         self._run_waiting()
@@ -130,11 +99,7 @@ class Lookups:
         if self._timer is not None:
             self._timer.cancel()
         await asyncio.sleep(0)  # a task that is cancelled before it begins would answer nobody
-        for of_store in self._waiting.values():
-            for waiting in of_store:
-                waiting.settle(Unavailable())
-        self._waiting.clear()  # before any connection is released, so that nothing more is run
-        self._waiting_count = 0
+        self._waiting.refuse_all()  # before any connection is released, so that nothing more is run
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -142,9 +107,14 @@ class Lookups:
             await connection.close()
 
     def _may_run(self) -> bool:
-        """Return whether a statement may be run now: only one at a time, as long as statements are quick."""
+        """Return whether a statement may be run now: only one at a time, as long as statements are quick.
+
+        On Citus, it is one of each store at a time.
+        """
         if not self._under_way:
             return True
+        if self._is_store_by_store:
+            return bool(self._idle) and self._waiting.has_others_than(self._busy_stores())
         return bool(self._idle) and max(self._under_way.values()) <= self._loop.time() - SLOW
 
     def _take_connection(self) -> DedicatedConnection:
@@ -155,8 +125,9 @@ class Lookups:
     def _release_connection(self, connection: DedicatedConnection) -> None:
         """Run the next lookups that wait, if any. They need not wait for the next turn of the loop."""
         del self._under_way[connection]
+        self._store_under_way.pop(connection, None)
         self._idle.append(connection)
-        if self._waiting_count and self._may_run():
+        if self._waiting.count and self._may_run():
             self._run_batch(self._take_connection())
 
     def _run_waiting(self) -> None:
@@ -164,12 +135,12 @@ class Lookups:
 
         The statement is run in the next turn of the loop, so lookups that arrive in this turn share it.
         """
-        if self._waiting_count and self._may_run():
+        if self._waiting.count and self._may_run():
             self._loop.call_soon(self._run_batch, self._take_connection())
 
     def _run_batch(self, connection: DedicatedConnection) -> None:
         """Run one statement, without a task if it is prepared. When it ends, the next one is run if lookups wait."""
-        batch = self._next_batch()
+        batch = self._next_batch(connection)
         if not batch:
             self._release_connection(connection)
             return
@@ -181,72 +152,67 @@ class Lookups:
             if not connection.begin(statement.sql, statement.parameters, self._time_left(batch), decoded_row, settle):
                 self._fetch_in_task(connection, batch, statement)
         except Exception as error:  # noqa: BLE001 -- whatever it is, all that wait must get an answer
-            _settle_each(batch, error)
+            settle_each(batch, error)
             self._release_connection(connection)
 
     def _settle_batch(
-        self, connection: DedicatedConnection, batch: _Batch, statement: CoalescedStatement, rows: _Rows | None
+        self, connection: DedicatedConnection, batch: Batch, statement: CoalescedStatement, rows: Rows | None
     ) -> None:
         if rows is None and not self._is_closed:
             self._fetch_in_task(connection, batch, statement)
             return
         self._busy_poll.stop()
-        _settle_each(batch, Unavailable() if rows is None else statement.found(rows))
+        settle_each(batch, Unavailable() if rows is None else statement.found(rows))
         self._release_connection(connection)
 
-    def _fetch_in_task(self, connection: DedicatedConnection, batch: _Batch, statement: CoalescedStatement) -> None:
+    def _fetch_in_task(self, connection: DedicatedConnection, batch: Batch, statement: CoalescedStatement) -> None:
         """Run a statement that is not prepared, or whose connection was lost."""
         task = self._loop.create_task(self._fetch(connection, batch, statement))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _fetch(self, connection: DedicatedConnection, batch: _Batch, statement: CoalescedStatement) -> None:
+    async def _fetch(self, connection: DedicatedConnection, batch: Batch, statement: CoalescedStatement) -> None:
         try:
             rows = await connection.fetch(statement.sql, statement.arguments, self._time_left(batch))
             self._busy_poll.stop()
         except BaseException as error:  # whatever it is, all that wait must get an answer
-            _settle_each(batch, error if isinstance(error, Exception) else Unavailable())
+            settle_each(batch, error if isinstance(error, Exception) else Unavailable())
             if not isinstance(error, Exception):
                 raise
         else:
-            _settle_each(batch, statement.found([None if row[0] is None else Found(*row) for row in rows]))
+            settle_each(batch, statement.found([None if row[0] is None else Found(*row) for row in rows]))
         finally:
             self._release_connection(connection)
 
-    def _time_left(self, batch: _Batch) -> float:
+    def _time_left(self, batch: Batch) -> float:
         return min([waiting.arrived_at for waiting in batch]) + DEADLINE - self._loop.time()
 
     def _check_waiting(self) -> None:
         """Refuse lookups whose deadline has passed, and run the others beside a statement that is slow."""
         self._timer = None
-        deadline = self._loop.time() - DEADLINE
-        for of_store in self._waiting.values():
-            while of_store and of_store[0].arrived_at <= deadline:
-                self._waiting_count -= 1
-                of_store.popleft().settle(Unavailable())
+        self._waiting.refuse_before(self._loop.time() - DEADLINE)
         self._run_waiting()
-        if self._waiting_count:
+        if self._waiting.count:
             self._timer = self._loop.call_later(SLOW, self._check_waiting)
 
-    def _next_batch(self) -> list[_Waiting]:
-        """Take lookups of each store in turn, so that a busy store does not delay the others."""
-        batch: list[_Waiting] = []
-        while self._waiting and len(batch) < MAX_TOGETHER:
-            share = -(-(MAX_TOGETHER - len(batch)) // len(self._waiting))
-            store, of_store = self._waiting.popitem(last=False)
-            for _ in range(min(share, len(of_store))):
-                waiting = of_store.popleft()
-                self._waiting_count -= 1
-                if waiting.is_gone():
-                    waiting.settle(Unavailable("the client has gone"))
-                else:
-                    batch.append(waiting)
-            if of_store:
-                self._waiting[store] = of_store
+    def _next_batch(self, connection: DedicatedConnection) -> list[WaitingLookup]:
+        """Take the lookups for the next statement on this connection, which may not be open yet."""
+        if connection.is_distributed is False:
+            return self._waiting.next_batch()
+        if connection.is_distributed and not self._is_store_by_store:
+            self._begin_store_by_store()
+        batch = self._waiting.next_batch_of_one_caller(self._busy_stores())
+        if batch and self._is_store_by_store:
+            self._store_under_way[connection] = batch[0].caller[1].int
         return batch
 
+    def _begin_store_by_store(self) -> None:
+        self._is_store_by_store = True
+        others = [DedicatedConnection(self._database_url) for _ in range(CONNECTIONS_TO_CITUS - CONNECTIONS)]
+        self._connections += others
+        self._idle += others
 
-def _settle_each(batch: _Batch, outcome: _Rows | Exception) -> None:
-    outcomes = [outcome] * len(batch) if isinstance(outcome, Exception) else outcome
-    for waiting, each in zip(batch, outcomes, strict=True):
-        waiting.settle(each)
+    def _busy_stores(self) -> set[int]:
+        """Return the stores that have a statement under way which is not slow."""
+        slow = self._loop.time() - SLOW
+        return {store for each, store in self._store_under_way.items() if self._under_way[each] > slow}

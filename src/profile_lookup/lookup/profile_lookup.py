@@ -24,8 +24,9 @@ from profile_lookup.errors import IdentifierRefused, RequestRefused, Unavailable
 from profile_lookup.identity.former_values import named_identifiers
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.lookup.coalesced_statement import Found
-from profile_lookup.lookup.coalescing import IsGone, Lookups
+from profile_lookup.lookup.coalescing import Lookups
 from profile_lookup.lookup.queries import MAX_PROFILES, profile_ids_of_any, similar_profile_ids
+from profile_lookup.lookup.waiting_lookup import IsGone
 from profile_lookup.lookup.wire import identifier_in, serialized
 from profile_lookup.metrics.catalogue import BLOCKED_VALUES
 from profile_lookup.metrics.id_types import id_type_label

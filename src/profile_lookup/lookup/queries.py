@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.accounts.verification import MAY_LOOK_UP, MAY_USE_STORE, verified
+from profile_lookup.database.citus.statements import run_in_store
 from profile_lookup.database.fuzzy_key import fuzzy_key
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.stores.rules_cache import StoreRules
@@ -29,13 +30,15 @@ def may_look_up(sid: str, secret_sha256: str, store_id: str) -> str:
 
 # Values that many profiles share are in the order of `shared_by`, which is that of the profiles' IDs, and that of the
 # index. A unique value has one holder.
-LOOKUP = f"""
+LOOKUP = run_in_store(
+    "lookup",
+    f"""
     select
         store.revision,
         array(
             select identifier.profile_id
             from identifier
-            where identifier.store_id = store.id
+            where identifier.store_id = $3
                 and identifier.id_type = $4
                 and identifier.value = $5
             order by identifier.shared_by
@@ -44,7 +47,9 @@ LOOKUP = f"""
     from credential
     join store on store.account_id = credential.account_id
     where {may_look_up("$1", "$2", "$3")}
-"""  # noqa: S608 -- made of constants
+""",  # noqa: S608 -- made of constants
+    store=3,
+)
 """Returns the profiles that have an identifier, earliest first, and the revision; no row if the caller may not look up.
 
 $1 SID and $2 digest of the caller, $3 store, $4 type and $5 value of the identifier.
@@ -82,8 +87,12 @@ def lookups_of_one_caller(with_identifiers: str) -> str:
 """  # noqa: S608 -- made of constants
 
 
-LOOKUPS_OF_ONE_CALLER = lookups_of_one_caller(
-    "cross join unnest($4::text[], $5::text[]) with ordinality as sought (id_type, value, position)"
+LOOKUPS_OF_ONE_CALLER = run_in_store(
+    "lookups_of_one_caller",
+    lookups_of_one_caller(
+        "cross join unnest($4::text[], $5::text[]) with ordinality as sought (id_type, value, position)"
+    ),
+    store=3,
 )
 """Looks up at least one identifier. See `lookups_of_one_caller`."""
 
@@ -147,7 +156,7 @@ _PROFILE_IDS_OF_ANY = text(f"""
         array(
             select distinct identifier.profile_id
             from identifier
-            where identifier.store_id = store.id
+            where identifier.store_id = :store_id
                 and identifier.id_type = :id_type
                 and identifier.value = any (cast(:values as text[]))
             order by identifier.profile_id
@@ -211,16 +220,17 @@ _SIMILAR_PROFILE_IDS = text(f"""
                     select identifier.*
                     from identifier
                     where identifier.fuzzy_key = :fuzzy_key
+                        and identifier.store_id is not distinct from :store_id
                         and identifier.value % :value
                         and threshold.is_set is not null
                         and show_trgm(:value) <> '{{}}'
                     offset 0
                 ) as similar_one
-                where similar_one.store_id = store.id and similar_one.id_type = :id_type
+                where similar_one.id_type = :id_type
                 union all
                 select equal_one.profile_id, 1
                 from identifier as equal_one
-                where equal_one.store_id = store.id
+                where equal_one.store_id = :store_id
                     and equal_one.id_type = :id_type
                     and equal_one.value = :value
             ) as found

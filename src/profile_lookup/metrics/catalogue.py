@@ -1,4 +1,4 @@
-"""All that the service counts. The processes add to these; `exporter.py` exports them."""
+"""Everything that the service counts or measures. Its processes add to these, and `exporter.py` exports them."""
 
 from profile_lookup.metrics.instruments import Counter, Gauge, Histogram, Instrument
 
@@ -51,7 +51,11 @@ EVICTIONS = Counter(
 BLOCKED_VALUES = Counter(
     "profile_lookup_blocked_values_total", "Values met that identify nobody, by identifier type.", ("id_type",)
 )
-IMPORT_ROWS = Counter("profile_lookup_import_rows_total", "Rows of imports that were applied.", ("outcome",))
+IMPORT_ROWS = Counter(
+    "profile_lookup_import_rows_total",
+    "Rows of imports that are done, by outcome: created, updated, merged or refused.",
+    ("outcome",),
+)
 OPERATIONS_WAITING = Gauge(
     "profile_lookup_operations_waiting", "Operations in the queue of the database.", ("kind",), "latest"
 )
@@ -59,15 +63,22 @@ OPERATIONS_RUNNING = Gauge(
     "profile_lookup_operations_running", "Operations that were begun and have not ended.", ("kind",), "latest"
 )
 OLDEST_OPERATION = Gauge(
-    "profile_lookup_oldest_operation_seconds", "Age of the operation that is ready the longest.", ("kind",), "latest"
+    "profile_lookup_oldest_operation_seconds",
+    "Seconds for which the oldest ready operation has waited.",
+    ("kind",),
+    "latest",
 )
 STANDBY_READS = Counter(
     "profile_lookup_standby_reads_total",
-    "Reads that were sent to a standby: answered, or answered by the primary because it was late or failed.",
+    "Reads that were sent to a standby, of lookups that ran together as one: it answered, or was late, or failed, and "
+    "then the primary answered.",
     ("standby", "outcome"),
 )
+STANDBY_USED = Gauge(
+    "profile_lookup_standby_used", "1 if reads are sent to the standby, otherwise 0.", ("standby",), "latest"
+)
 STANDBY_LAG = Gauge(
-    "profile_lookup_standby_lag_bytes", "Log that a standby has not replayed yet.", ("standby",), "latest"
+    "profile_lookup_standby_lag_bytes", "Bytes of the log that a standby has not replayed yet.", ("standby",), "latest"
 )
 AUDIT_LINES_LOST = Counter("profile_lookup_audit_lines_lost_total", "Audit lines that could not be written.")
 BUILD = Gauge("profile_lookup_build_info", "1 for the version that runs.", ("version",), "latest")
@@ -75,5 +86,5 @@ BUILD = Gauge("profile_lookup_build_info", "1 for the version that runs.", ("ver
 CATALOGUE: tuple[Instrument, ...] = (
     REQUESTS, LOOKUPS_TOGETHER, BATCH_SIZES, POOL_WAITS, UNAVAILABLE, CONNECTION_REFUSALS, UNDER_WAY, LOAD_LIMITS,
     WRITES, JOINS, MERGES, EVICTIONS, BLOCKED_VALUES, IMPORT_ROWS, OPERATIONS_WAITING, OPERATIONS_RUNNING,
-    OLDEST_OPERATION, STANDBY_READS, STANDBY_LAG, AUDIT_LINES_LOST, BUILD,
+    OLDEST_OPERATION, STANDBY_READS, STANDBY_USED, STANDBY_LAG, AUDIT_LINES_LOST, BUILD,
 )  # fmt: skip

@@ -18,6 +18,8 @@ from io import BufferedWriter
 from itertools import count
 from pathlib import Path
 
+from prometheus_client.multiprocess import mark_process_dead
+
 from profile_lookup.files import is_held, open_private, try_lock
 
 ENVIRONMENT = "PROMETHEUS_MULTIPROC_DIR"
@@ -45,10 +47,14 @@ def metrics_directory() -> Iterator[Path]:
 
 
 def take_number(directory: Path) -> tuple[int, BufferedWriter]:
-    """Return a number that no other process has, and the file whose lock this process must keep."""
+    """Return a number that no other process has, and the file whose lock this process must keep.
+
+    The gauges of the process that had this number before are removed: it may have been one that measured others.
+    """
     for number in count():
         file = open_private(_lock(directory, number))
         if try_lock(file, shared=False):
+            mark_process_dead(number, str(directory))  # type: ignore[no-untyped-call]
             return number, file
         file.close()
     raise AssertionError

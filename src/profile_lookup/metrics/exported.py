@@ -1,4 +1,4 @@
-"""Exports metrics if anybody can read them. Otherwise nothing of prometheus-client is loaded."""
+"""Exports metrics if the settings let anybody read them. Otherwise nothing of prometheus-client is loaded."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager

@@ -22,9 +22,9 @@ from profile_lookup.metrics.instruments import Counter, Gauge, Histogram, Labels
 INTERVAL = 1.0  # seconds between two copies
 
 Measure = Callable[[], None]
-"""Sets gauges to what they are now."""
+"""Sets gauges to their current values."""
 
-_MODES = {"sum": "livesum", "latest": "mostrecent"}
+_MODES = {"sum": "livesum", "latest": "livemostrecent"}
 _Key = tuple[str, str, Labels]
 """The name of a series, the bound of its bucket if it has one, and the values of its labels."""
 

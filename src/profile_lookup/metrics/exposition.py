@@ -1,4 +1,4 @@
-"""What Prometheus reads: the sum of what all processes of a service have counted."""
+"""Answers Prometheus with the sum of what all processes of a service have counted."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

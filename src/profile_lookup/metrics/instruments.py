@@ -46,7 +46,7 @@ class Gauge:
 
 
 class Distribution:
-    """How often values fell between the bounds, and their sum. The last count is that of values above all bounds."""
+    """Counts how often values fell between the bounds, and adds them up. The last count is of those above all."""
 
     __slots__ = ("_bounds", "counts", "total")
 

@@ -23,7 +23,7 @@ async def renew(connection: AsyncConnection, taken: Taken, lease_time: timedelta
     renewed = await connection.execute(
         update(operation)
         .where(operation.c.account_id == taken.account_id, operation.c.id == taken.id, operation.c.lease == taken.lease)
-        .values(leased_until=func.clock_timestamp() + lease_time)
+        .values(leased_until=func.statement_timestamp() + lease_time)
     )
     return renewed.rowcount == 1
 
@@ -65,7 +65,7 @@ async def delete_inputs(connection: AsyncConnection, account_id: UUID, operation
 
 async def retry_later(connection: AsyncConnection, taken: Taken, wait: timedelta) -> None:
     """Let any worker take the operation again, after a while."""
-    await _update(connection, taken, lease=None, leased_until=None, ready_at=func.clock_timestamp() + wait)
+    await _update(connection, taken, lease=None, leased_until=None, ready_at=func.statement_timestamp() + wait)
     await _pass_turn(connection, taken, wait)
 
 
@@ -78,14 +78,14 @@ async def release(connection: AsyncConnection, taken: Taken) -> None:
 
 async def defer(connection: AsyncConnection, taken: Taken, wait: timedelta) -> None:
     """Let any worker take the operation after a while, as if it had not been taken: it is PENDING until then."""
-    ready_at = func.clock_timestamp() + wait
+    ready_at = func.statement_timestamp() + wait
     await _update(connection, taken, status="PENDING", attempts=0, lease=None, leased_until=None, ready_at=ready_at)
     await _pass_turn(connection, taken)
 
 
 async def wait_outside(connection: AsyncConnection, taken: Taken, wait: timedelta) -> None:
     """Let the operation leave the queue for a while, as if it had not been taken, since it waits for something."""
-    waits_until = func.clock_timestamp() + wait
+    waits_until = func.statement_timestamp() + wait
     await _update(
         connection, taken, status="PENDING", attempts=0, lease=None, leased_until=None, waits_until=waits_until
     )
@@ -118,7 +118,7 @@ async def pass_turn(connection: AsyncConnection, store_id: UUID, sequence: str, 
 _LOCK_TURN = text("select from operation_turn where store_id = :store_id and sequence = :sequence for update")
 
 _PASS_TURN = text("""
-    update operation_turn set ready_at = clock_timestamp() + cast(:wait as interval)
+    update operation_turn set ready_at = statement_timestamp() + cast(:wait as interval)
     where store_id = :store_id and sequence = :sequence
 """)
 

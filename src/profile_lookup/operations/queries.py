@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, delete, exists, func, insert, select, tuple_
+from sqlalchemy import Row, Select, delete, exists, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.clock import CLOCK
@@ -78,9 +78,10 @@ async def remove_old(connection: AsyncConnection, kept_for: timedelta, batch_siz
     """Delete the operations that ended longer ago than `kept_for`, with their items, in batches."""
     old = (
         select(operation.c.account_id, operation.c.id)
-        .where(operation.c.completed_at < func.clock_timestamp() - kept_for)
+        .where(operation.c.completed_at < func.statement_timestamp() - kept_for)
         .limit(batch_size)
+        .subquery("old")
     )
-    removal = delete(operation).where(tuple_(operation.c.account_id, operation.c.id).in_(old))
+    removal = delete(operation).where(operation.c.account_id == old.c.account_id, operation.c.id == old.c.id)
     while (await connection.execute(removal)).rowcount == batch_size:
         pass

@@ -66,7 +66,7 @@ async def enqueue(
             attempts=0,
             created_at=created_at or CLOCK.now(),
             waits_until=waits_until,
-            ready_at=func.clock_timestamp(),  # the column's default shows the real time, also in a server for tests
+            ready_at=func.statement_timestamp(),  # the column's default shows the real time, also in a server for tests
         )
     )
     return operation_id
@@ -83,7 +83,7 @@ async def mark_ready(connection: AsyncConnection, account_id: UUID, operation_id
             operation.c.account_id == account_id,
             operation.c.id == operation_id,
             operation.c.status == "PENDING",
-            operation.c.waits_until > func.clock_timestamp(),
+            operation.c.waits_until > func.statement_timestamp(),
         )
         .values(waits_until=None)
     )
@@ -97,13 +97,14 @@ async def end_waits(connection: AsyncConnection) -> None:
 
 _END_WAITS = text("""
     update operation set waits_until = null
-    where (account_id, id) in (
+    from (
         select account_id, id from operation
         where completed_at is null and waits_until < statement_timestamp()
         order by waits_until
         limit 100
         for update skip locked
-    )
+    ) due
+    where operation.account_id = due.account_id and operation.id = due.id
 """)
 
 
@@ -172,7 +173,7 @@ _NEXT_TURN = text("""
 
 # The one that has begun goes first, until it ends; then the earliest that is ready.
 _NEXT_OF_SEQUENCE = text("""
-    select account_id, id, kind, next_at, next_at <= clock_timestamp() as may_run
+    select account_id, id, kind, next_at, next_at <= statement_timestamp() as may_run
     from (
         (
             select account_id, id, kind, greatest(ready_at, leased_until) as next_at, 1 as place
@@ -187,7 +188,7 @@ _NEXT_OF_SEQUENCE = text("""
             from operation
             where store_id = :store_id and sequence = :sequence
                 and completed_at is null and waits_until is null and status = 'PENDING'
-                and greatest(ready_at, leased_until) <= clock_timestamp()
+                and greatest(ready_at, leased_until) <= statement_timestamp()
             order by id
             limit 1
         )
@@ -211,13 +212,13 @@ _POSTPONE_TURN = text(
 # If the worker dies, the turn is looked at again when the lease has run out.
 _LEASE = text("""
     with turn as (
-        update operation_turn set ready_at = clock_timestamp() + cast(:lease_time as interval)
+        update operation_turn set ready_at = statement_timestamp() + cast(:lease_time as interval)
         where store_id = :store_id and sequence = :sequence
     )
     update operation
     set status = 'RUNNING',
         lease = :lease,
-        leased_until = clock_timestamp() + cast(:lease_time as interval),
+        leased_until = statement_timestamp() + cast(:lease_time as interval),
         attempts = attempts + 1
     where account_id = :account_id and id = :id and completed_at is null
     returning account_id, id, store_id, sequence, kind, input, progress, attempts

@@ -56,8 +56,17 @@ async def refuse_beyond_waiting_quota(connection: AsyncConnection, store_id: UUI
 
 
 # The first number says what is counted; the locks of large writes (database/identity_locks.sql) have larger ones.
-_LOCK_ACCOUNT = text("select pg_advisory_xact_lock(1, hashtext(cast(cast(:account_id as uuid) as text)))")
-_LOCK_STORE = text("select pg_advisory_xact_lock(2, hashtext(cast(cast(:store_id as uuid) as text)))")
+# On Citus, each node has locks of its own: these are taken where the operations are, because the query reads of them.
+_WHERE_OPERATIONS_ARE = """
+    from (select exists (select from operation) as is_known offset 0) operations
+    where operations.is_known is not null
+"""
+_LOCK_ACCOUNT = text(
+    f"select pg_advisory_xact_lock(1, hashtext(cast(cast(:account_id as uuid) as text))) {_WHERE_OPERATIONS_ARE}"
+)
+_LOCK_STORE = text(
+    f"select pg_advisory_xact_lock(2, hashtext(cast(cast(:store_id as uuid) as text))) {_WHERE_OPERATIONS_ARE}"
+)
 
 # Both count within `operation_queued_idx`, and no further than the quota, however many operations there are.
 _COUNT_QUEUED = text("""

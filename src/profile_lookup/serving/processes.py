@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Literal
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from profile_lookup.app import app_from_environment, app_to_serve
 from profile_lookup.bucket_tables import MEMORY_NAME, shared_memory
+from profile_lookup.errors import OperatorError
 from profile_lookup.serving.admission_turns import AdmissionTurns
 from profile_lookup.serving.connection_limits import ConnectionLimits, open_file_limit
 from profile_lookup.serving.http_protocol import ContractHttpProtocol, Strangers
@@ -69,6 +71,8 @@ def _serve_by_several(settings: Settings, listener: socket.socket, announce: Ann
     finally:
         supervisor.terminate_all()
         supervisor.join_all()
+    if supervisor.has_failed():
+        raise CannotStart("A process that serves could not start; the log says why")
 
 
 def _serve_alone(settings: Settings, listener: socket.socket, announce: Announce) -> None:
@@ -104,6 +108,10 @@ def app_of_process() -> FastAPI:
     return with_delayed_stop(app_from_environment(), load_settings().stop_delay_seconds)
 
 
+class CannotStart(OperatorError):
+    """A process that serves has ended before it accepted clients."""
+
+
 class _Server(uvicorn.Server):
     """uvicorn's server, which calls `announce` as soon as it accepts clients."""
 
@@ -134,6 +142,10 @@ class _Supervisor(Multiprocess):
         if all(process.is_ready() for process in self.processes):
             self._announce(None)
             self._announce = None
+
+    def has_failed(self) -> bool:
+        """Return whether it has ended because a process could not start."""
+        return any(process.exitcode == STARTUP_FAILURE for process in self.processes)
 
     def handle_exit(self, _number: int, _frame: object) -> None:
         """Exit at once: uvicorn checks only twice a second, and Ctrl-C in a terminal has reached the workers."""

@@ -1,6 +1,6 @@
 """Stops a process in order at SIGTERM: first `/readyz` answers 503, and when load balancers have noticed, it stops.
 
-Meanwhile it serves as before, but its answers say `Connection: close`.
+Meanwhile it serves as before, but its answers say `Connection: close`. At the end it accepts who has connected already.
 See docs/decisions/0033-strangers-cost-nothing.md.
 """
 
@@ -8,10 +8,12 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from types import FrameType
+from types import FrameType, MethodType
 
+import uvicorn
 from fastapi import FastAPI
 
+from profile_lookup.serving.draining import accept_waiting_and_close
 from profile_lookup.web.dependencies import services_of
 
 
@@ -21,17 +23,23 @@ def delay_stop(app: FastAPI, delay: float) -> None:
     Call it once uvicorn handles signals. SIGTERM may come several times, from a supervisor and from an orchestrator
     that sends it to all processes; only the first one counts.
     """
-    if not delay:
-        return
     end = signal.getsignal(signal.SIGTERM)
-    assert callable(end)
+    assert isinstance(end, MethodType)
+    server = end.__self__
+    assert isinstance(server, uvicorn.Server)
     loop = asyncio.get_running_loop()
     stopping = services_of({"app": app}).stopping
+    tasks: list[asyncio.Task[None]] = []  # the loop alone would not keep it
+
+    async def stop(number: int, frame: FrameType | None) -> None:
+        await asyncio.sleep(delay)
+        await accept_waiting_and_close(server.servers)
+        end(number, frame)
 
     def begin(number: int, frame: FrameType | None) -> None:
         if not stopping.is_set():
             stopping.set()
-            loop.call_soon_threadsafe(loop.call_later, delay, end, number, frame)
+            loop.call_soon_threadsafe(lambda: tasks.append(loop.create_task(stop(number, frame))))
 
     signal.signal(signal.SIGTERM, begin)
 

@@ -8,7 +8,7 @@ back, and the newer one knows that it is not done.
 from dataclasses import replace
 from uuid import UUID
 
-from sqlalchemy import func, null, select, update
+from sqlalchemy import null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.database.documents import blocked_values_document
@@ -17,7 +17,7 @@ from profile_lookup.identity.values.normalization_version import CURRENT, Normal
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.queue import enqueue
 from profile_lookup.stores.rules_cache import StoreRules
-from profile_lookup.stores.rules_lock import store_key
+from profile_lookup.stores.rules_lock import share_rules_lock
 
 
 async def set_normalization(
@@ -69,7 +69,7 @@ async def taken_back(connection: AsyncConnection, rules: StoreRules) -> StoreRul
     """
     if not rules.is_normalized_by_newer:
         return rules
-    await connection.execute(select(func.pg_advisory_xact_lock_shared(store_key(rules.id))))
+    await share_rules_lock(connection, rules.id)
     await connection.execute(
         update(store)
         .where(store.c.account_id == rules.account_id, store.c.id == rules.id)

@@ -113,7 +113,7 @@ async def data_as_of(connection: AsyncConnection, store_id: UUID) -> datetime:
     """
     of_operation = and_(profile_import.c.account_id == operation.c.account_id, profile_import.c.id == operation.c.id)
     query = (
-        select(func.coalesce(func.min(operation.c.created_at), func.clock_timestamp()))
+        select(func.coalesce(func.min(operation.c.created_at), func.statement_timestamp()))
         .outerjoin(profile_import, of_operation)
         .where(
             operation.c.completed_at.is_(None),

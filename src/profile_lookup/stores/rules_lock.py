@@ -7,9 +7,9 @@ transaction ends.
 from hashlib import blake2b
 from uuid import UUID
 
-from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.database.citus.statements import in_store
 from profile_lookup.stores.admission import rules_in_force
 from profile_lookup.stores.rules_cache import StoreRules
 
@@ -24,8 +24,13 @@ async def share_rules(connection: AsyncConnection, account_id: UUID, store_id: U
 
     Raises `StoreNotFound` if the store was deleted meanwhile.
     """
-    await connection.execute(select(func.pg_advisory_xact_lock_shared(store_key(store_id))))
+    await share_rules_lock(connection, store_id)
     return await rules_in_force(connection, account_id, store_id)
+
+
+async def share_rules_lock(connection: AsyncConnection, store_id: UUID) -> None:
+    """Let nobody change the rules until the transaction ends."""
+    await connection.execute(_SHARE, {"store_id": store_id, "key": store_key(store_id)})
 
 
 async def lock_rules(connection: AsyncConnection, account_id: UUID, store_id: UUID) -> StoreRules:
@@ -33,5 +38,15 @@ async def lock_rules(connection: AsyncConnection, account_id: UUID, store_id: UU
 
     Raises `StoreNotFound` if the store was deleted meanwhile, and `Unavailable` if the writes take too long.
     """
-    await connection.execute(select(func.pg_advisory_xact_lock(store_key(store_id))))
+    await connection.execute(_LOCK, {"store_id": store_id, "key": store_key(store_id)})
     return await rules_in_force(connection, account_id, store_id)
+
+
+# The functions of locks return nothing, which no column of a function on Citus may have as its type.
+_SHARE = in_store(
+    "share_rules",
+    "select cast(pg_advisory_xact_lock_shared(:key) as text) as locked where cast(:store_id as uuid) is not null",
+)
+_LOCK = in_store(
+    "lock_rules", "select cast(pg_advisory_xact_lock(:key) as text) as locked where cast(:store_id as uuid) is not null"
+)

@@ -1,8 +1,9 @@
 """Sends the spans of this process by OTLP over HTTP, to where OpenTelemetry's own variables (`OTEL_…`) say."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, event
@@ -18,19 +19,28 @@ if TYPE_CHECKING:
 _SPAN = "profile_lookup_span"
 
 
+def verify_opentelemetry(settings: ObservationSettings) -> None:
+    """Raise an `OperatorError` if the settings ask for traces and the packages for them are missing."""
+    try:
+        is_installed = not settings.traces or find_spec("opentelemetry.exporter.otlp.proto.http") is not None
+    except ModuleNotFoundError:  # a package around it is missing, too
+        is_installed = False
+    if not is_installed:
+        raise OperatorError("Traces need OpenTelemetry: install profile-lookup[otel]")
+
+
 @contextmanager
 def traced(settings: ObservationSettings) -> Iterator[None]:
     """Trace this process while the block runs, if the settings say so. Raises `OperatorError` without the extra."""
     if not settings.traces:
         yield
         return
-    try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
-        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
-        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
-    except ImportError:
-        raise OperatorError("Traces need OpenTelemetry: install profile-lookup[otel]") from None
+    verify_opentelemetry(settings)
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
     program = {"service.name": "profile-lookup", "service.version": version("profile-lookup")}
     provider = TracerProvider(resource=Resource.create(program))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
@@ -68,18 +78,18 @@ def _end(
     context: "ExecutionContext | None",
     _many: bool,
 ) -> None:
-    span = None if context is None else vars(context).pop(_SPAN, None)
+    span = _taken_from(context)
     if span is not None:
         span.__exit__(None, None, None)
 
 
 def _fail(failure: "ExceptionContext") -> None:
-    context = failure.execution_context
-    span = None if context is None else vars(context).pop(_SPAN, None)
+    span = _taken_from(failure.execution_context)
     if span is not None:
         error = failure.original_exception
-        try:
-            span.__exit__(type(error), error, error.__traceback__)
-        except BaseException as raised:
-            if raised is not error:
-                raise
+        span.__exit__(type(error), error, error.__traceback__)
+
+
+def _taken_from(context: "ExecutionContext | None") -> AbstractContextManager[object] | None:
+    """Return the span that was begun with a statement, once."""
+    return None if context is None else vars(context).pop(_SPAN, None)

@@ -11,8 +11,8 @@ BEGUN = "begun"
 STARTED_AT = "started_at"
 """The key of the same `state` for the monotonic time at which such an operation began."""
 
-ADMITTED = "admitted"
-"""The key of the same `state` that is there once the caller of a request was admitted."""
+VERIFIED = "verified"
+"""The key of the same `state` for whether the credentials of a request were found to be right. It may be missing."""
 
 CALLER = "caller"
 """The key of the same `state` for the SID of an admitted caller, who need not have sent an `Authorization` header."""
@@ -73,9 +73,12 @@ def is_strangers(scope: Mapping[str, Any]) -> bool:
     return NOTE_ADMISSION in connection_cache(scope)
 
 
-def note_admission(scope: Mapping[str, Any]) -> None:
-    """Let the server know that a caller was admitted on this connection, unless it knows: it is no stranger's then."""
-    scope["state"][ADMITTED] = True
+def note_admission(scope: Mapping[str, Any], *, by_credentials: bool = True) -> None:
+    """Let the server know that a caller was admitted on this connection, unless it knows: it is no stranger's then.
+
+    Whoever was admitted by a secret address presents no credentials, or some that nobody has verified.
+    """
+    scope["state"][VERIFIED] = by_credentials
     note = connection_cache(scope).pop(NOTE_ADMISSION, None)
     if note is not None:
         note()

@@ -12,7 +12,7 @@ from starlette.types import Scope
 
 from profile_lookup import errors
 from profile_lookup.metrics.catalogue import UNAVAILABLE
-from profile_lookup.web.connection import hold_back
+from profile_lookup.web.connection import VERIFIED, hold_back
 from profile_lookup.web.contract import CODE_OF_STATUS, CRASH_CODE, CRASH_MESSAGE, CRASH_STATUS
 from profile_lookup.web.dependencies import error_pages_of, services_of
 from profile_lookup.web.failed_credentials import count_failure
@@ -23,6 +23,9 @@ _HEADERS: dict[type[errors.ProfileLookupError], dict[str, str]] = {
     errors.Unavailable: {"Retry-After": "1"},
     errors.ContentEncodingRefused: {"Accept-Encoding": "identity"},
 }
+
+_OF_VERIFIED_CALLERS = (errors.StoreIdMalformed, errors.StoreNotFound, errors.StoreNotActive, errors.ScopeMissing)
+"""Errors that nobody gets whose credentials are wrong."""
 
 _METHODS_OF_FILES = ("GET", "HEAD")
 
@@ -64,8 +67,11 @@ def install_error_handlers(app: FastAPI) -> None:
 async def logged_answer_to(scope: Scope, error: errors.ProfileLookupError) -> JSONResponse:
     """Return the answer. If the service could not do its work, log a warning, at most one a second.
 
-    Wrong credentials are counted. If too many came from the client's address, the answer is 429 instead of 401.
+    Wrong credentials are counted. If too many came from the client's address, the answer is 429 instead of 401. Right
+    ones of a caller who may not do this are noted for the audit log.
     """
+    if isinstance(error, _OF_VERIFIED_CALLERS):
+        scope["state"].setdefault(VERIFIED, True)
     if isinstance(error, errors.Unauthenticated):
         error = count_failure(scope) or error
     if isinstance(error, errors.Unavailable):

@@ -14,10 +14,8 @@ from tests.identity.building import contact, identifier
 from tests.identity.examples import examples
 from tests.model import model
 
-CASES = int(os.environ.get("SPLIT_CASES", "300"))
-"""The number of random cases over HTTP, of all properties together."""
-CASES_IN_MEMORY = CASES if "SPLIT_CASES" in os.environ else examples(CASES)
-"""The number of random cases in memory, of each property."""
+CASES = int(os.environ.get("SPLIT_CASES", examples(300)))
+"""The number of random cases: in memory, of each property; over HTTP, of all properties together."""
 
 Kind = Literal["create", "patch", "add", "replace", "remove", "erase", "split", "lift"]
 

@@ -14,7 +14,7 @@ from profile_lookup.identity.history.part_replay import PartReplay
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile
 from tests.identity.history.memory_store import DoneWrite, MemoryStore
-from tests.identity.history.random_writes import ALL_SETTINGS, CASES_IN_MEMORY, Kind, RandomWrite, kinds, writes
+from tests.identity.history.random_writes import ALL_SETTINGS, CASES, Kind, RandomWrite, kinds, writes
 
 WRITES = kinds(create=4, patch=1, add=1)
 KEEPING = kinds(create=6, patch=1, add=1, split=2, lift=1)
@@ -86,7 +86,7 @@ class Watch:
 def test_what_must_always_be_so(name: str) -> None:
     done: Counter[str] = Counter()
 
-    @settings(max_examples=CASES_IN_MEMORY)
+    @settings(max_examples=CASES)
     @given(writes(ALL_SETTINGS[name], ALL, 8, 25))
     def check(drawn: Sequence[RandomWrite]) -> None:
         store = MemoryStore(ALL_SETTINGS[name])
@@ -98,7 +98,7 @@ def test_what_must_always_be_so(name: str) -> None:
 
     check()
     print(dict(done))  # noqa: T201 -- a summary for pytest -rP
-    assert done["split"] > CASES_IN_MEMORY / 20
+    assert done["split"] > CASES / 20
 
 
 def plain(profile: Profile) -> Profile:
@@ -127,7 +127,7 @@ WALKS = [
 def test_the_way_back_and_the_way_forward_meet_the_same_states(name: str, of_kinds: list[Kind]) -> None:
     rules = ALL_SETTINGS[name]
 
-    @settings(max_examples=CASES_IN_MEMORY)
+    @settings(max_examples=CASES)
     @given(writes(rules, of_kinds, 5, 20))
     def check(drawn: Sequence[RandomWrite]) -> None:
         store = MemoryStore(rules)
@@ -152,7 +152,7 @@ def test_the_way_back_and_the_way_forward_meet_the_same_states(name: str, of_kin
 def test_a_history_says_what_became_of_each_identifier_also_after_splits(name: str) -> None:
     rules = ALL_SETTINGS[name]
 
-    @settings(max_examples=CASES_IN_MEMORY)
+    @settings(max_examples=CASES)
     @given(writes(rules, KEEPING, 5, 25))
     def check(drawn: Sequence[RandomWrite]) -> None:
         store = MemoryStore(rules)

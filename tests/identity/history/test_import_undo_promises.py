@@ -23,7 +23,7 @@ from tests.identity.building import at, identifiers
 from tests.identity.history.memory_store import DoneWrite, MemoryStore, model_state, numbered, replayed_on
 from tests.identity.history.random_writes import (
     ALL_SETTINGS,
-    CASES_IN_MEMORY,
+    CASES,
     LIMITED,
     Kind,
     RandomWrite,
@@ -82,7 +82,7 @@ def done_by_others(store: MemoryStore, drawn: Sequence[Step]) -> list[DoneWrite]
     return others
 
 
-many_cases = settings(max_examples=CASES_IN_MEMORY, suppress_health_check=[HealthCheck.filter_too_much])
+many_cases = settings(max_examples=CASES, suppress_health_check=[HealthCheck.filter_too_much])
 
 
 @pytest.fixture(autouse=True)

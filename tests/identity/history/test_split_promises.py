@@ -19,7 +19,7 @@ from profile_lookup.identity.rules import IdentityResolutionSettings
 from tests.identity.history.memory_store import MemoryStore, is_join, model_state, numbered, replayed_on
 from tests.identity.history.random_writes import (
     ALL_SETTINGS,
-    CASES_IN_MEMORY,
+    CASES,
     UNIQUE,
     Kind,
     RandomWrite,
@@ -114,7 +114,7 @@ def newest_join(store: MemoryStore) -> tuple[UUID, list[Event]]:
     return profile_id, [event for event in events if is_join(event) and leaves_somebody(store, event)]
 
 
-many_cases = settings(max_examples=CASES_IN_MEMORY, suppress_health_check=[HealthCheck.filter_too_much])
+many_cases = settings(max_examples=CASES, suppress_health_check=[HealthCheck.filter_too_much])
 
 ORDERS = ["in one call", "the newest first", "in any order"]
 

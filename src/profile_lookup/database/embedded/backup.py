@@ -1,4 +1,4 @@
-"""A backup of the embedded PostgreSQL while it serves: a copy of its files, and the log of what was written meanwhile.
+"""Backs up the embedded PostgreSQL while it serves: copies its files, and the log of what was written meanwhile.
 
 The copy is a data directory. A server that is started on it replays the log first, and then has what had been committed
 when the backup ended. PostgreSQL documents this way as "Making a Base Backup Using the Low Level API".
@@ -16,7 +16,7 @@ import asyncpg
 _NOT_COPIED = ("postmaster.pid", "postmaster.opts", "pgsql_tmp", ".s.PGSQL.5432", ".s.PGSQL.5432.lock")
 _COPIED_EMPTY = ("pg_wal", "pg_replslot", "pg_dynshmem", "pg_notify", "pg_serial", "pg_snapshots", "pg_subtrans")
 _PRIVATE = 0o700
-# The slot keeps the log from the start on. It is gone when this connection ends.
+# The slot keeps the log that is written from now on. The server drops it when this connection ends.
 _KEEP_LOG = "select pg_create_physical_replication_slot('backup_' || pg_backend_pid(), true, true)"
 _START = "select pg_walfile_name(pg_backup_start('profile-lookup', fast => true))"
 _STOP = "select pg_walfile_name(lsn) as last, labelfile from pg_backup_stop(wait_for_archive => false)"
@@ -59,7 +59,7 @@ def _copy_directory(source: Path, target: Path) -> None:
 
 def _copy_files(files: Iterable[Path], target: Path) -> None:
     for file in files:
-        with suppress(FileNotFoundError):  # the server has removed it meanwhile, which its log says, too
+        with suppress(FileNotFoundError):  # the server has removed the file, and the replay of its log does so, too
             shutil.copyfile(file, target / file.name)
             (target / file.name).chmod(stat.S_IMODE(file.stat().st_mode))
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from profile_lookup.database.connections import REQUEST_LIMITS, connect, translating_errors
+from profile_lookup.database.citus.statements import for_citus
+from profile_lookup.database.connections import REQUEST_LIMITS, ServiceConnection, connect, translating_errors
 from profile_lookup.database.single_queries.direct_statement import DecodeRow, Exchange, Settle
 from profile_lookup.errors import Unavailable
 
@@ -43,7 +44,7 @@ class DedicatedConnection:
     def __init__(self, database_url: str) -> None:
         self._database_url = database_url
         self._loop = asyncio.get_running_loop()
-        self._connection: asyncpg.Connection | None = None
+        self._connection: ServiceConnection | None = None
         self._prepared: dict[str, PreparedStatement] = {}
         self._names: dict[str, bytes] = {}
         """The names of the prepared statements."""
@@ -52,6 +53,11 @@ class DedicatedConnection:
         self._next_check = math.inf
         self._timer: asyncio.Handle | None = None
         """One timer for all queries: setting a timer takes a tenth of the time that a quick query takes."""
+
+    @property
+    def is_distributed(self) -> bool | None:
+        """Whether the database is distributed over nodes of Citus; None while the connection is not open."""
+        return None if self._connection is None else self._connection.is_distributed
 
     async def fetch(self, statement: str, arguments: Sequence[object], time_left: float) -> list[asyncpg.Record]:
         """Run a query that changes nothing and return its rows.
@@ -116,12 +122,12 @@ class DedicatedConnection:
         if self._connection is not None:
             try:
                 async with asyncio.timeout(SILENCE):
-                    return await self._connection.prepare(statement)
+                    return await _prepared(self._connection, statement)
             except _CONNECTION_ERRORS:
                 self._drop()
         self._connection = await connect(self._database_url, _LIMITS)
         self._exchange = await self.exchange_on(self._connection)
-        return await self._connection.prepare(statement)
+        return await _prepared(self._connection, statement)
 
     async def exchange_on(self, connection: asyncpg.Connection) -> Exchange:
         """Return what runs prepared statements on a new connection."""
@@ -167,3 +173,7 @@ class DedicatedConnection:
             connection.terminate()
         if exchange is not None:
             exchange.abandon()
+
+
+async def _prepared(connection: ServiceConnection, statement: str) -> "PreparedStatement":
+    return await connection.prepare(for_citus(statement) if connection.is_distributed else statement)

@@ -130,7 +130,7 @@ class _Read:
             return
         verdict = verdict_on_replay(self._connection.replay, self._position)
         if verdict is Verdict.USED:
-            self._standby.counters.answered += 1
+            self._standby.count_answer()
             self._end(self._rows)
         elif verdict is Verdict.LATE:
             self._loop.call_later(self._pause, self._begin_on_standby)

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -20,6 +19,7 @@ from profile_lookup.database.standbys.positions import (
     verdict_on_replay,
 )
 from profile_lookup.errors import Unavailable
+from profile_lookup.metrics.catalogue import STANDBY_LAG, STANDBY_READS, STANDBY_USED
 
 QUERIES_AT_ONCE = 2  # connections for checks and batches, beside one for the watch
 INTERVAL = 0.5  # seconds between two looks at a standby
@@ -32,17 +32,6 @@ FIRST_PAUSE = 0.0005  # seconds between two looks at how far a standby has come;
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class StandbyCounters:
-    """What became of the reads that were sent to one standby; of lookups that were run together, as one read."""
-
-    answered: int = 0
-    late: int = 0
-    """The reads that the primary answered because the standby had not come so far in time."""
-    failed: int = 0
-    """The reads that the primary answered because the standby did not, or must not be used."""
-
-
 class Standby:
     """A standby is not used at first, and whenever something was wrong, until the watch finds that it may be used.
 
@@ -52,7 +41,8 @@ class Standby:
     def __init__(self, number: int, url: str) -> None:
         self.number = number
         self.url = url
-        self.counters = StandbyCounters()
+        self.label = str(number)
+        """What metrics call it."""
         self.verdict = self._logged = Verdict.UNKNOWN
         self._since = 0.0
         """The time of the loop since when this is the verdict."""
@@ -71,13 +61,13 @@ class Standby:
 
     def suspend(self, verdict: Verdict, needed: Position | None = None) -> None:
         """Stop using the standby until the watch finds that it may be used, and has replayed the log up to `needed`."""
-        if verdict is Verdict.LATE:
-            self.counters.late += 1
-        else:
-            self.counters.failed += 1
+        STANDBY_READS.add(self.label, "late" if verdict is Verdict.LATE else "failed")
         if needed is not None:
             self._needed = max(self._needed, needed)
         self._set(verdict)
+
+    def count_answer(self) -> None:
+        STANDBY_READS.add(self.label, "answered")
 
     async def has_replayed(self, needed: Position) -> bool:
         """Return whether the standby has replayed the log up to there in time. If not, it is suspended."""
@@ -126,13 +116,17 @@ class Standby:
             return
         standby = ServerState(*row)
         needed = self._needed.offset if self._needed.timeline == primary.timeline else 0
-        self._set(verdict_on(primary, standby, needed))
+        verdict = verdict_on(primary, standby, needed)
+        if verdict in {Verdict.USED, Verdict.LATE}:
+            STANDBY_LAG.set(max(primary.offset - standby.offset, 0), self.label)
+        self._set(verdict)
 
     def _set(self, verdict: Verdict) -> None:
         """Keep the verdict, and log it if it is another one than that which was logged last."""
         now = asyncio.get_running_loop().time()
         if verdict is not self.verdict:
             self.verdict, self._since = verdict, now
+        STANDBY_USED.set(self.is_used, self.label)
         is_passing = verdict is Verdict.LATE and now - self._since < LOGGED_WHEN_LATE_FOR
         if verdict is not self._logged and not is_passing:
             self._logged = verdict

@@ -64,7 +64,7 @@ class StandbyReads:
         except Unavailable as error:
             standby.suspend(Verdict.SILENT)
             raise StandbyLost from error
-        standby.counters.answered += 1
+        standby.count_answer()
 
     async def close(self) -> None:
         for engine in self._engines.values():

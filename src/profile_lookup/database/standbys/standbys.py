@@ -58,7 +58,7 @@ class Standbys:
         except Unavailable:
             standby.suspend(Verdict.SILENT)
             return None
-        standby.counters.answered += 1
+        standby.count_answer()
         return rows
 
     async def close(self) -> None:

@@ -7,9 +7,10 @@ from uuid import UUID
 
 from profile_lookup.identity.history.event import Event, EventKind, RecordedRequest, is_forgotten, matches_of
 from profile_lookup.identity.history.event_derivation import event_of
+from profile_lookup.identity.history.heirs import Heirs
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.merging import written
-from profile_lookup.identity.profile import Profile
+from profile_lookup.identity.profile import Profile, first_holders
 from profile_lookup.identity.resolution import claim
 from profile_lookup.identity.rules import IdentityResolutionSettings
 
@@ -45,13 +46,11 @@ class PartReplay:
         self.lost: dict[UUID, Times] = {}
         self._holders: dict[NormalizedIdentifier, UUID] = {}
         self._part_of: dict[UUID, UUID] = {}
-        # The IDs of the parts that a profile has become, by the one ID that the events have for it. Profiles that are
-        # one person according to the events share a set.
-        self._heirs: dict[UUID, set[UUID]] = {}
+        self._heirs = Heirs()
         self._leaves_out = False
         # A value of a unique type stays with the one that had it first, then with the smaller ID: a type may have
         # become unique since, or two values equal.
-        first = _first_holders(settings, participants)
+        first = first_holders(participants, settings.is_unique)
         for profile in participants:
             identifiers = {
                 each: at
@@ -77,8 +76,7 @@ class PartReplay:
         From then on, a write merges only parts that it is about: those that hold what it matched.
         """
         self._leaves_out = True
-        participants = event.participants
-        self._heirs |= dict.fromkeys(participants, self._united_heirs(participants, set()))
+        self._heirs.unite(event.participants)
 
     def apply(self, event: Event, *, is_undone: bool) -> None:
         """Replay a write. Raises `IdentifiesNobody` if it is an undone update that leaves no profile.
@@ -106,16 +104,7 @@ class PartReplay:
                 self._write(event, sorted(parts), "merged" if len(parts) > 1 else event.request.kind, is_undone=False)
             else:
                 self._write(event, sorted(parts), event.kind, is_undone=False)
-        self._heirs |= dict.fromkeys(participants, self._united_heirs(participants, new_heirs))
-
-    def _united_heirs(self, participants: Collection[UUID], new: set[UUID]) -> set[UUID]:
-        """Return all heirs in the largest of the participants' sets, so that many joins take no longer than few."""
-        largest, *others = sorted([*map(self._heirs_of, participants), new], key=len, reverse=True)
-        largest.update(*others)
-        return largest
-
-    def _heirs_of(self, profile_id: UUID) -> set[UUID]:
-        return self._heirs.get(profile_id) or {profile_id}
+        self._heirs.unite(participants, new_heirs)
 
     def _part_that_is_meant(self, event: Event, participant: UUID) -> UUID | None:
         """Return the part of a participant that the event is about, or None if the participant was left out.
@@ -124,7 +113,7 @@ class PartReplay:
         names; if that ID was left out, the earliest part.
         """
         matched = [each.identifier for each in event.matched if each.profile_id == participant] or event.removed
-        parts = {self._part_of[each] for each in self._heirs_of(participant) if each in self._part_of}
+        parts = {self._part_of[each] for each in self._heirs.of(participant) if each in self._part_of}
         if not parts:
             return None
         ranked = {part: self._rank(event, matched, part) for part in parts}
@@ -258,15 +247,3 @@ def _matched_in_order(event: Event) -> list[NormalizedIdentifier]:
     """Return what the event's request matched by, each once, in the request's order."""
     places = {each: place for place, each in event.request.carried.items()}
     return sorted({each.identifier for each in event.matched}, key=lambda each: (places.get(each, 0), each))
-
-
-def _first_holders(
-    settings: IdentityResolutionSettings, profiles: Iterable[Profile]
-) -> dict[NormalizedIdentifier, UUID]:
-    """Return, of each value of a unique type, the profile that had it first."""
-    holders: dict[NormalizedIdentifier, tuple[datetime, UUID]] = {}
-    for profile in profiles:
-        for each, at in profile.identifiers.items():
-            if settings.is_unique(each.id_type):
-                holders[each] = min((at, profile.id), holders.get(each, (at, profile.id)))
-    return {each: profile_id for each, (_, profile_id) in holders.items()}

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.database.citus.statements import in_store
 from profile_lookup.database.documents import actor_text
 from profile_lookup.database.event_rows import NumberedEvent, rewrite
 from profile_lookup.database.ids import new_id
@@ -158,14 +159,17 @@ _DELETE_NAMES = text("""
             and i.id_type = single.id_type and i.value = single.value
         offset 0
     ) held
-    where identifier.ctid = held.ctid
+    where identifier.store_id is not distinct from :store_id and identifier.ctid = held.ctid
 """)
 
-_MARK_SEPARATED = text("""
+_MARK_SEPARATED = in_store(
+    "mark_separated_by_undo",
+    """
     update profile set is_separated = true
     where store_id = :store_id and id = any (cast(:profile_ids as uuid[])) and not is_separated
-        and separations_of(store_id, id) is not null
-""")
+        and separations_of(:store_id, id) is not null
+""",
+)
 
 _DELETE_EVENTS = text("delete from event where store_id = :store_id and number = any (cast(:numbers as bigint[]))")
 

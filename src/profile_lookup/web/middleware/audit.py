@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from profile_lookup.audit.profile_ids import profile_ids_in
 from profile_lookup.web.body import headers_of
-from profile_lookup.web.connection import ADMITTED, ADMITTING_PATHS, CALLER, SHOWN_PROFILES
+from profile_lookup.web.connection import ADMITTING_PATHS, CALLER, SHOWN_PROFILES, VERIFIED
 from profile_lookup.web.dependencies import services_of
 from profile_lookup.web.middleware.request_id import operation_of
 from profile_lookup.web.openapi import CANONICAL_PROFILE_ID
@@ -39,14 +39,14 @@ class AuditMiddleware:
 
 
 class _Answer:
-    """What is sent, of which a record needs the status and the profile IDs."""
+    """Passes an answer on, and keeps its status and its profile IDs for the record."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self._body: list[bytes] = []
         self.status = _CRASHED  # unless an answer begins
         self._canonical: list[str] = []
-        """The profile that a merged one became, if the request was for such a one."""
+        """The canonical profile, if the request was for a profile that has merged into it."""
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -80,8 +80,8 @@ def _ids_in(parameters: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _caller(scope: Scope, status: int) -> str | None:
-    """Return the SID of an admitted caller. What others present as a SID may be anything, also a value."""
-    if ADMITTED not in scope["state"] or status == _UNAUTHENTICATED:
+    """Return the SID of a caller with right credentials. What others present as a SID may be anything, also a value."""
+    if not scope["state"].get(VERIFIED) or status == _UNAUTHENTICATED:
         return None
     if CALLER in scope["state"]:
         sid: str = scope["state"][CALLER]

@@ -1,0 +1,92 @@
+"""The functions that run statements on the node of their store.
+
+Citus sends each call to the node of its store, and the calls of a transaction share a session there. The function has
+the statement once for each shard, with the names of the shards and of the node's copies of reference tables. So
+PostgreSQL plans it as it would on the tables, and keeps the plan.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from itertools import zip_longest
+
+import asyncpg
+
+from profile_lookup.database.citus.placement import DISTRIBUTED, REFERENCE
+from profile_lookup.database.citus.statements import IN_STORE, StoreStatement, routable
+from profile_lookup.database.connections import PLANNING, REQUEST_LIMITS
+
+Shard = Mapping[str, int]
+"""The numbers of the tables' shards that have the rows of the same stores. A reference table has one for all stores."""
+
+_TABLE = re.compile(rf"\b({'|'.join((*DISTRIBUTED, *REFERENCE))})(_pkey)?\b")
+_LOCKS = (files("profile_lookup.database") / "identity_locks.sql").read_text()
+_LOCK_FUNCTION = re.compile(rf"\b({'|'.join(set(re.findall('create function ([a-z_]+)', _LOCKS)))})\b")
+
+
+async def create_functions(driver: asyncpg.Connection) -> None:
+    """Create the function of each statement anew, and let Citus send its calls to the node of the store."""
+    shards = await _shards(driver)
+    for shard in shards:
+        await driver.execute(_on_shard(_LOCKS, shard).replace("create function", "create or replace function"))
+    for name, statement in IN_STORE.items():
+        prepared = await driver.prepare(routable(statement.sql))
+        types = [parameter.name for parameter in prepared.get_parameters()]
+        columns = [f"{column.name} {column.type.name}" for column in prepared.get_attributes()]
+        signature = f"{name}({', '.join(types)})"
+        await driver.execute(f"drop function if exists {signature}")
+        await driver.execute(_definition(signature, columns, statement, shards))
+        await driver.execute(_DELEGATE, signature, f"${statement.store}")
+
+
+async def _shards(driver: asyncpg.Connection) -> list[Shard]:
+    numbers = {table: [row["shardid"] for row in await driver.fetch(_SHARDS, table)] for table in DISTRIBUTED}
+    copies = {table: await driver.fetchval(_SHARDS, table) for table in REFERENCE}
+    return [dict(zip(numbers, of_each, strict=True)) | copies for of_each in zip_longest(*numbers.values())]
+
+
+def _definition(signature: str, columns: Sequence[str], statement: StoreStatement, shards: Sequence[Shard]) -> str:
+    """Return the SQL that creates a function, which returns what the statement returns."""
+    return f"""
+        create function {signature}
+        returns {f"table ({', '.join(columns)})" if columns else "void"}
+        language plpgsql volatile
+        {" ".join(f"set {name} = '{value}'" for name, value in _SETTINGS.items())}
+        as $function$
+        #variable_conflict use_column
+        begin
+            case get_shard_id_for_distribution_column('{DISTRIBUTED[0]}', ${statement.store})
+            {" ".join(_branch(shard, statement.sql, returns_rows=bool(columns)) for shard in shards)}
+            end case;
+        end
+        $function$
+    """
+
+
+def _branch(shard: Shard, sql: str, *, returns_rows: bool) -> str:
+    return f"when {shard[DISTRIBUTED[0]]} then {'return query' if returns_rows else ''} {_on_shard(sql, shard)};"
+
+
+def _on_shard(sql: str, shard: Shard) -> str:
+    """Return the SQL with the names of this shard's tables, and of its copies of the functions of locks."""
+    named = _TABLE.sub(lambda found: f"{found[1]}{found[2] or ''}_{shard[found[1]]}", routable(sql))
+    return _LOCK_FUNCTION.sub(lambda found: f"{found[1]}_{shard[DISTRIBUTED[0]]}", named)
+
+
+# The settings of the service's session do not reach the nodes, but the waits for locks must end there, too.
+_SETTINGS = {
+    "citus.enable_manual_changes_to_shards": "on",
+    "lock_timeout": f"{round(1000 * (REQUEST_LIMITS.lock or 0))}ms",
+    **PLANNING,
+}
+
+_SHARDS = """
+    select shardid from pg_dist_shard
+    where logicalrelid = cast(cast($1 as text) as regclass)
+    order by cast(shardminvalue as integer)
+"""
+_DELEGATE = """
+    select create_distributed_function(
+        cast(cast($1 as text) as regprocedure), cast($2 as text), colocate_with => 'profile', force_delegation => true
+    )
+"""
