@@ -40,6 +40,7 @@ from profile_lookup.stores.rules_cache import StoreRules
 TYPES = tuple(f"type-{number}" for number in range(11))
 RULES = IdentityResolutionSettings(tuple(IdentifierConfig(each) for each in ("email", *TYPES)), ("email", *TYPES))
 CITY = TraitName("Contact", "city")
+SID, SECRET = "ACbenchmark", "no secret"
 ACTOR = Actor("command", "benchmark")
 QUOTAS = Quotas(queued_per_store=100, queued_per_account=100, waiting_per_store=100)
 UPDATES = 50  # in each round
@@ -54,7 +55,7 @@ async def measure(url: str, identifiers: int, events: int, rounds: int) -> dict[
         name: [] for name in ("update", "update of the large profile", "newest join", "oldest join", "all joins")
     }
     for turn in range(rounds):
-        small = await _write(database, store, [_identifier("email", f"small-{turn}")])
+        small = await write_person(database, store, [named_identifier("email", f"small-{turn}")])
         kinds["update"] += await _updates(database, store, small)
         for kind in ("newest join", "oldest join", "all joins"):
             profile_id = await _make_profile(database, store, f"{kind}-{turn}", identifiers, events)
@@ -67,7 +68,7 @@ async def measure(url: str, identifiers: int, events: int, rounds: int) -> dict[
 async def make_store(database: Database, rules: IdentityResolutionSettings) -> StoreRules:
     """Make an account with a store that has these rules."""
     async with database.transaction() as connection:
-        account_id = await ensure_account(connection, "benchmark", Credentials("ACbenchmark", digest("no secret")))
+        account_id = await ensure_account(connection, "benchmark", Credentials(SID, digest(SECRET)))
         store_id = await stores.create(connection, account_id, display_name="", description=None, max_stores=1)
         await identity_settings.replace(connection, await rules_in_force(connection, account_id, store_id), rules)
         return await rules_in_force(connection, account_id, store_id)
@@ -75,22 +76,24 @@ async def make_store(database: Database, rules: IdentityResolutionSettings) -> S
 
 async def _make_profile(database: Database, store: StoreRules, name: str, identifiers: int, events: int) -> UUID:
     """Make a profile by writes that have one address in common, and nothing else."""
-    shared = _identifier("email", name)
+    shared = named_identifier("email", name)
     own = identifiers // events
     for number in range(events):
         numbers = range(number * own, (number + 1) * own)
-        carried = [_identifier(TYPES[each % len(TYPES)], f"{name}-{each}") for each in numbers]
-        profile_id = await _write(database, store, [shared, *carried])
+        carried = [named_identifier(TYPES[each % len(TYPES)], f"{name}-{each}") for each in numbers]
+        profile_id = await write_person(database, store, [shared, *carried])
     return profile_id
 
 
-def _identifier(id_type: str, value: str) -> NormalizedIdentifier:
+def named_identifier(id_type: str, value: str) -> NormalizedIdentifier:
+    """Return an identifier of a value that is taken as it is."""
     return NormalizedIdentifier(id_type, NormalizedValue(value))
 
 
-async def _write(
+async def write_person(
     database: Database, store: StoreRules, incoming: Sequence[NormalizedIdentifier], known: UUID | None = None
 ) -> UUID:
+    """Create or update a person by these identifiers and a new city, and return its ID."""
     change = Change(tuple(incoming), {CITY: str(time.perf_counter())})
     return await ingest(database, store, lambda _: change, datetime.now(UTC), known, ACTOR)
 
@@ -99,7 +102,7 @@ async def _updates(database: Database, store: StoreRules, profile_id: UUID) -> l
     taken = []
     for _ in range(UPDATES):
         began = time.perf_counter()
-        await _write(database, store, (), profile_id)
+        await write_person(database, store, (), profile_id)
         taken.append((time.perf_counter() - began) * 1000)
     return taken
 

@@ -150,7 +150,12 @@ class Settings(ObservationSettings, LimitSettings):
         ),
     ] = None
     upload_seconds: Annotated[
-        int, Field(ge=1, le=604_800, description="How long the upload URL of an import is valid, in seconds.")
+        int,
+        Field(
+            ge=1,
+            le=604_800,
+            description="How long an import waits for its file, or its start, in seconds.",
+        ),
     ] = 3600
     s3_bucket: Annotated[
         Bucket | None,

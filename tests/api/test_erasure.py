@@ -5,6 +5,7 @@ import asyncio
 import httpx
 
 from profile_lookup.database.pool import Database
+from profile_lookup.ingest.profile_erasure import holdings_of
 from profile_lookup.web import ids
 from tests.conftest import look_up, make_profile
 from tests.database.contents import contents, stored_events
@@ -41,6 +42,35 @@ async def test_no_table_holds_anything_of_an_erased_person(
     (erasure,) = await stored_events(database)
     assert (erasure.kind, erasure.profile_id) == ("erased", ids.decoded(people[0]))
     assert [each.id for each in erasure.absorbed] == [ids.decoded(each) for each in people[1:]]
+
+
+async def test_the_counts_before_an_erasure_are_what_it_deletes(
+    client: httpx.AsyncClient, store_id: str, database: Database
+) -> None:
+    people = await _person(client, store_id)
+    await make_profile(client, store_id, email="last@example.com", firstName="Ann", lastName="Smith")
+    await make_profile(client, store_id, email="last@example.com", firstName="Bob", lastName="Jones")
+    path = f"/v1/Stores/{store_id}/Profiles/{people[0]}"
+    joins = (await client.get(f"{path}/Explanation")).json()["joins"]
+    assert (await client.post(f"{path}/Splits", json={"events": [joins[0]["event"]]})).status_code == 202
+    store, profile = ids.store_uuid(store_id), ids.decoded(people[0])
+    assert store is not None
+    assert profile is not None
+    async with database.statements() as connection:
+        held = await holdings_of(connection, store, profile)
+    before = await contents(database)
+    await client.delete(path)
+    after = await contents(database)
+    deleted = {name: len(set(rows) - set(after[name])) for name, rows in before.items()}
+    assert deleted == dict.fromkeys(before, 0) | {
+        "profile": 1,
+        "identifier": sum(held.identifiers.values()),
+        "alias": held.former_ids,
+        "event": held.events,
+        "separation": held.separations,
+        "suspect": held.suspicions,
+    }
+    assert 0 not in (held.former_ids, held.events, held.separations, held.suspicions, held.traits["Contact"])
 
 
 async def test_no_id_of_an_erased_person_is_found(client: httpx.AsyncClient, store_id: str) -> None:

@@ -211,3 +211,15 @@ def test_a_key_without_the_scope_is_offered_no_rules(console: Console) -> None:
     assert "scope manage" in console.text
     console.open_in_store("imports")
     assert "Upload and check" not in console.buttons()
+
+
+@pytest.mark.slow
+def test_settings_for_which_values_are_rewritten_lead_to_their_operation(console: Console) -> None:
+    add_person(console.api, console.store_id, whatsapp="WA@example.com")
+    console.open_in_store("rules/settings")
+    Select(labelled(console, "Normalization of whatsapp")).select_by_visible_text("email")
+    console.press("Save")
+    assert console.path.startswith("operations/mem_operation_")
+    assert "A worker rewrites stored values" in console.text
+    console.wait_for("Ended")
+    assert config(console, "whatsapp")["normalization"] == "email"

@@ -5,10 +5,12 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Request
 from fastapi.security.http import HTTPBase
 from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts import keys, queries
 from profile_lookup.accounts.credentials import Credentials, parse_basic
 from profile_lookup.accounts.grants import Caller
+from profile_lookup.database.pool import Database
 from profile_lookup.errors import KeySidMalformed, Unauthenticated
 from profile_lookup.identity.history.creation import Actor
 from profile_lookup.web import ids
@@ -81,8 +83,13 @@ Manager = Annotated[Caller, Depends(_manager)]
 """A caller with the scope `manage`."""
 
 
-async def _locked_caller(credentials: PresentedCredentials, transaction: Transaction) -> Caller:
+async def locked_caller(transaction: AsyncConnection, credentials: Credentials) -> Caller:
+    """Return the caller as it is within the transaction. Raises `Unauthenticated`."""
     return _unless_none(await queries.verified_caller(transaction, credentials, is_locked=True))
+
+
+async def _locked_caller(credentials: PresentedCredentials, transaction: Transaction) -> Caller:
+    return await locked_caller(transaction, credentials)
 
 
 LockedCaller = Annotated[Caller, Depends(_locked_caller)]
@@ -102,6 +109,16 @@ AllStoresManager = Annotated[Caller, Depends(_manager_of_all_stores)]
 """A caller with the scope `manage` in all stores of the account."""
 
 
+async def addressed_key(database: Database, caller: Caller, key_sid: str) -> Row[Any]:
+    """Return the row of a key. Raises `KeySidMalformed`, `KeyNotFound` or `ScopeMissing`."""
+    if not ids.is_well_formed(ids.KEY_SID_PATTERN, key_sid):
+        raise KeySidMalformed
+    async with database.statements() as connection:
+        key = await keys.fetch_key(connection, caller.account_id, caller.grant, key_sid)
+    caller.need("manage")
+    return key
+
+
 async def _addressed_key(
     key_sid: Annotated[
         str,
@@ -115,12 +132,7 @@ async def _addressed_key(
     caller: VerifiedCaller,
     database: DatabaseOfApp,
 ) -> Row[Any]:
-    if not ids.is_well_formed(ids.KEY_SID_PATTERN, key_sid):
-        raise KeySidMalformed
-    async with database.statements() as connection:
-        key = await keys.fetch_key(connection, caller.account_id, caller.grant, key_sid)
-    caller.need("manage")
-    return key
+    return await addressed_key(database, caller, key_sid)
 
 
 AddressedKey = Annotated[Row[Any], Depends(_addressed_key)]

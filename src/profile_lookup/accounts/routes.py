@@ -2,16 +2,14 @@
 
 from datetime import timedelta
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import APIRouter, Response
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from profile_lookup.accounts import keys
+from profile_lookup.accounts import key_changes, keys
 from profile_lookup.accounts.administration import MAX_OVERLAP, rotate_token
-from profile_lookup.accounts.credentials import Credentials, digest, new_key_sid, new_secret
+from profile_lookup.accounts.credentials import Credentials, digest, new_secret
 from profile_lookup.accounts.dependencies import AddressedKey, LockedCaller, Manager, VerifiedCaller
-from profile_lookup.accounts.grants import UNLIMITED, Caller, Grant
+from profile_lookup.accounts.key_changes import UNKNOWN_STORE
 from profile_lookup.accounts.wire import (
     KeyAnswer,
     KeyList,
@@ -33,7 +31,7 @@ from profile_lookup.errors import (
 from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute, json_body
 from profile_lookup.web.dependencies import IfMatch, Transaction
-from profile_lookup.web.etags import etag, refuse_outdated
+from profile_lookup.web.etags import etag
 from profile_lookup.web.openapi import ETAG, answer, error_answers, request_example
 from profile_lookup.web.pagination import ControlPlanePage, PageTokensOfApp, fetch_page
 from profile_lookup.web.wire import OURS
@@ -50,7 +48,6 @@ _EXAMPLE: dict[str, Any] = {
     "createdAt": "2026-01-15T10:15:30Z",
 }
 _EXAMPLE_REQUEST = {name: value for name, value in _EXAMPLE.items() if name not in ("sid", "createdAt")}
-_UNKNOWN_STORE = RequestRefused("storeIds: expected stores of this account")
 
 
 @router.post(
@@ -63,7 +60,7 @@ _UNKNOWN_STORE = RequestRefused("storeIds: expected stores of this account")
         201: answer("The key, with its secret", _EXAMPLE | {"secret": "a secret of 43 letters and digits"}),
         **error_answers(
             RequestRefused("scopes: Field required"),
-            _UNKNOWN_STORE,
+            UNKNOWN_STORE,
             AccountTokenNeeded(),
             GrantExceeded(),
             has_body=True,
@@ -82,16 +79,7 @@ async def create_key(
     With an API key, you can only create keys that may do no more than it, in no other stores, and for no longer, and
     you must name the stores.
     """
-    caller.need("manage")
-    grant = body.to_domain()
-    if grant.store_ids is None:
-        caller.need_account_token()
-    await _refuse_beyond(transaction, caller, grant, grant.store_ids)
-    sid, secret = new_key_sid(), new_secret()
-    credentials = Credentials(sid, digest(secret))
-    await keys.add_key(transaction, caller.account_id, credentials, name=body.name, grant=grant)
-    row = await keys.fetch_key(transaction, caller.account_id, UNLIMITED, sid)
-    return NewKey.of_row(row, secret=secret)
+    return await key_changes.make_key(transaction, caller, body)
 
 
 @router.get(
@@ -146,7 +134,7 @@ async def fetch_key(key: AddressedKey, response: Response) -> KeyAnswer:
         **error_answers(
             RequestRefused("scopes: List should name each scope once"),
             KeySidMalformed(),
-            _UNKNOWN_STORE,
+            UNKNOWN_STORE,
             AccountTokenNeeded(),
             GrantExceeded(),
             KeyNotFound(),
@@ -169,18 +157,7 @@ async def patch_key(
     Members that are left out stay as they are. Null removes `storeIds`, `rateLimit` or `expiresAt`. The limits are the
     same as for new keys.
     """
-    caller.need("manage")
-    key = await keys.fetch_key(transaction, caller.account_id, caller.grant, key.sid, is_locked=True)
-    refuse_outdated(if_match, etag(key.version, key.created_at))
-    before = Grant.of_row(key)
-    grant = body.grant_after(before)
-    if grant != before:
-        if grant.store_ids is None and before.store_ids is not None:
-            caller.need_account_token()
-        added = grant.store_ids and grant.store_ids - (before.store_ids or frozenset())
-        await _refuse_beyond(transaction, caller, grant, added)
-    await keys.change_key(transaction, key, body.name_after(key.name), grant)
-    changed = await keys.fetch_key(transaction, caller.account_id, caller.grant, key.sid)
+    changed = await key_changes.patch_key(transaction, caller, key.sid, body, if_match)
     response.headers["ETag"] = etag(changed.version, changed.created_at)
     return KeyAnswer.of_row(changed)
 
@@ -232,16 +209,3 @@ async def rotate_auth_token(
     overlap = timedelta(seconds=body.overlap_seconds)
     await rotate_token(transaction, caller.account_id, Credentials(caller.account_sid, digest(token)), overlap)
     return NewToken(auth_token=token)
-
-
-async def _refuse_beyond(
-    transaction: AsyncConnection, caller: Caller, grant: Grant, added: frozenset[UUID] | None
-) -> None:
-    """Refuse a grant that the caller may not give to a key. `added` are the stores that the key did not have before.
-
-    Raises `GrantExceeded`, or `RequestRefused` if a store is not of this account.
-    """
-    if not caller.grant.includes(grant):
-        raise GrantExceeded
-    if await keys.unknown_stores(transaction, caller.account_id, list(added or ())):
-        raise _UNKNOWN_STORE

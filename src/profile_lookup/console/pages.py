@@ -12,7 +12,7 @@ from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.accounts.grants import Caller, Scope
 from profile_lookup.console import cookies
 from profile_lookup.console.forms import Form
-from profile_lookup.console.navigation import LINKS, PERSON_LINKS
+from profile_lookup.console.navigation import LINKS, PERSON_LINKS, Link
 from profile_lookup.console.refusals import Refusal
 from profile_lookup.console.sessions import Session, Sessions
 from profile_lookup.console.templating import html_page, root_of
@@ -79,6 +79,10 @@ class Page:
         """Return the relative address of a path below the chosen store."""
         return "" if self.chosen_store is None else self.address(f"stores/{self.chosen_store.id}/{path}")
 
+    def store_name(self, store_id: str) -> str:
+        """Return the name of a store, or its ID if it is deleted."""
+        return next((store.name for store in self.stores if store.id == store_id), store_id)
+
     def note_profiles(self, profile_ids: Iterable[UUID]) -> None:
         """Have the audit log record that the page shows these profiles, besides the one in its path."""
         noted: list[str] = self.request.scope["state"].setdefault(SHOWN_PROFILES, [])
@@ -106,9 +110,12 @@ class Page:
     def token(self) -> str:
         return self.sessions.form_token(self.session.id)
 
+    def _may_follow(self, link: Link) -> bool:
+        return self.may(link.needed) or (link.alternative is not None and self.may(link.alternative))
+
     def _links(self) -> Iterator[ShownLink]:
         for link in LINKS:
-            if self.may(link.needed) and (not link.is_of_store or self.chosen_store is not None):
+            if self._may_follow(link) and (not link.is_of_store or self.chosen_store is not None):
                 address = self.store_address(link.path) if link.is_of_store else self.address(link.path)
                 yield ShownLink(link.title, address)
 

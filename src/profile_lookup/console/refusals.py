@@ -27,6 +27,7 @@ CORRECTABLE = (
 )
 """The errors that a form shows above its fields. All others end the request with a page of their own."""
 
+_CHANGED = "Somebody else has changed this since you opened the page. Open it again, and then make your change"
 _FIELD_AND_REASON = re.compile(r"([A-Za-z][\w.-]*): (.+)", re.DOTALL)
 
 
@@ -41,7 +42,7 @@ class Refusal(NamedTuple):
     @classmethod
     def of(cls, form: str, error: errors.ProfileLookupError) -> Self:
         """Return the refusal that an error means. The API's messages begin with the name of the field."""
-        message = message_of(error)
+        message = _CHANGED if isinstance(error, errors.Outdated) else message_of(error)
         found = _FIELD_AND_REASON.fullmatch(message)
         field, reason = found.groups() if found else ("", message)
         return cls(form, field, reason, status_and_code_of(error)[0])

@@ -8,9 +8,12 @@ from profile_lookup.console import sign_in_routes, suspects
 from profile_lookup.console.dependencies import SignedIn
 from profile_lookup.console.imports import import_routes, mapping_routes, report_routes, undo_routes, upload_routes
 from profile_lookup.console.joins import block_routes, separation_routes, split_routes, why_routes
+from profile_lookup.console.keys import routes as keys
 from profile_lookup.console.lookup import routes as look_up
+from profile_lookup.console.operations import routes as operations
 from profile_lookup.console.page_route import page_router
 from profile_lookup.console.person import routes as person
+from profile_lookup.console.personal_data import routes as personal_data
 from profile_lookup.console.rules import blocked_value_routes, previews, settings_routes, trait_group_routes
 
 router = page_router()
@@ -32,6 +35,7 @@ ROOMS = (
     split_routes,
     block_routes,
     separation_routes,
+    personal_data,
     suspects,
     upload_routes,
     import_routes,
@@ -42,6 +46,8 @@ ROOMS = (
     trait_group_routes,
     blocked_value_routes,
     previews,
+    operations,
+    keys,
 )
 """The modules that have a `router`."""
 

@@ -40,6 +40,7 @@ _TEMPLATES.filters |= {
     "machine_time": _machine_time,
     "shown_value": shown_value,
     "person_name": name_of,
+    "store_id": ids.store_id,
     "profile_id": ids.profile_id,
     "event_id": ids.event_id,
     "operation_id": ids.operation_id,

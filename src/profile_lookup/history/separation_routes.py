@@ -66,11 +66,7 @@ async def list_separations(
     await queries.fetch_profile(snapshot, store, addressed.id)
     query, key = await separations_of(snapshot, store, addressed.id)
     found = await fetch_page(snapshot, query, key, page, tokens, "separations", str(store.id), str(addressed.id))
-    separations = [
-        SeparationAnswer(profile_id=ids.profile_id(row.profile_id), since=row.since, event=ids.event_id(row.event))
-        for row in found.rows
-    ]
-    return SeparationList(separations=separations, meta=found.meta)
+    return SeparationList(separations=[SeparationAnswer.of_row(row) for row in found.rows], meta=found.meta)
 
 
 @router.delete(

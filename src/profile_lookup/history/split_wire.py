@@ -1,9 +1,10 @@
 """The JSON bodies of splits and separations."""
 
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
 from pydantic import Field
+from sqlalchemy import Row
 
 from profile_lookup.history.split_request import SplitRequest
 from profile_lookup.identity.blocked_values import MAX_VALUES
@@ -75,6 +76,10 @@ class SeparationAnswer(AnswerModel):
     profile_id: ProfileId = Field(description="A profile that never becomes one person with this one.")
     since: WireTime
     event: EventId = Field(description="The split that keeps them apart.")
+
+    @classmethod
+    def of_row(cls, row: Row[Any]) -> Self:
+        return cls(profile_id=ids.profile_id(row.profile_id), since=row.since, event=ids.event_id(row.event))
 
 
 class SeparationList(AnswerModel):

@@ -7,6 +7,8 @@ from fastapi import Depends, Path, Response
 from sqlalchemy import Row
 
 from profile_lookup.accounts.dependencies import VerifiedCaller
+from profile_lookup.accounts.grants import Caller
+from profile_lookup.database.pool import Database
 from profile_lookup.errors import OperationIdMalformed, OperationNotFound
 from profile_lookup.operations import queries
 from profile_lookup.operations.kinds import scope_of
@@ -29,6 +31,21 @@ async def _quotas(settings: SettingsOfApp) -> Quotas:
 QuotasOfApp = Annotated[Quotas, Depends(_quotas)]
 
 
+async def addressed_operation(database: Database, caller: Caller, operation_id: str) -> Row[Any]:
+    """Return the row of an operation. Raises `OperationIdMalformed`, `OperationNotFound` or `ScopeMissing`."""
+    if not ids.is_well_formed(ids.OPERATION_ID_PATTERN, operation_id):
+        raise OperationIdMalformed
+    uuid = ids.decoded(operation_id)
+    if uuid is None:
+        raise OperationNotFound
+    async with database.statements() as connection:
+        operation = await queries.find(connection, caller.account_id, uuid, caller.grant.store_ids)
+    if operation is None:
+        raise OperationNotFound
+    caller.need(scope_of(operation.kind))
+    return operation
+
+
 async def _operation_of_caller(
     operation_id: Annotated[
         str,
@@ -42,17 +59,7 @@ async def _operation_of_caller(
     caller: VerifiedCaller,
     database: DatabaseOfApp,
 ) -> Row[Any]:
-    if not ids.is_well_formed(ids.OPERATION_ID_PATTERN, operation_id):
-        raise OperationIdMalformed
-    uuid = ids.decoded(operation_id)
-    if uuid is None:
-        raise OperationNotFound
-    async with database.statements() as connection:
-        operation = await queries.find(connection, caller.account_id, uuid, caller.grant.store_ids)
-    if operation is None:
-        raise OperationNotFound
-    caller.need(scope_of(operation.kind))
-    return operation
+    return await addressed_operation(database, caller, operation_id)
 
 
 OperationOfCaller = Annotated[Row[Any], Depends(_operation_of_caller)]

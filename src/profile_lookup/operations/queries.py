@@ -8,11 +8,14 @@ from uuid import UUID
 from sqlalchemy import Row, Select, delete, exists, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.accounts.grants import Caller
 from profile_lookup.clock import CLOCK
 from profile_lookup.database.documents import Document
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.keyset import Key
 from profile_lookup.database.tables import operation, operation_item
+from profile_lookup.errors import ScopeMissing
+from profile_lookup.operations.kinds import kinds_of
 
 OPERATIONS_KEY = Key((operation.c.id,))
 
@@ -52,6 +55,20 @@ def operations_of(
     query = select(operation, items.label("has_items")).where(operation.c.account_id == account_id)
     allowed = {"store_id": store_ids, **filters}
     return query.where(*[operation.c[name].in_(each) for name, each in allowed.items() if each is not None])
+
+
+def operations_seen_by(caller: Caller, store_id: UUID | None = None, status: str | None = None) -> Select[Any]:
+    """Return the query for the operations that the caller could start, of one store or with one status if so wanted.
+
+    Raises `ScopeMissing` if the caller can start none.
+    """
+    kinds = kinds_of(caller.grant.scopes)
+    if not kinds:
+        raise ScopeMissing("manage")
+    store_ids = caller.grant.store_ids
+    if store_id is not None:
+        store_ids = frozenset({store_id}) if store_ids is None else store_ids & {store_id}
+    return operations_of(caller.account_id, store_ids, kind=kinds, status=status and [status])
 
 
 async def find(

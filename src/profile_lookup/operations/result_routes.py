@@ -1,11 +1,6 @@
 """`/v1/ControlPlane/Operations/{operationId}/Results`."""
 
-from dataclasses import replace
-from typing import Any
-
 from fastapi import APIRouter
-from sqlalchemy import Row
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.errors import (
     OperationIdMalformed,
@@ -14,26 +9,14 @@ from profile_lookup.errors import (
     RequestRefused,
     RowRefused,
 )
-from profile_lookup.operations import items, previews, split_parts, undo_results
+from profile_lookup.operations import result_pages
 from profile_lookup.operations.dependencies import OperationOfCaller
-from profile_lookup.operations.kinds import OperationKind
-from profile_lookup.operations.wire import (
-    Counts,
-    ItemResult,
-    ItemResults,
-    PreviewedResult,
-    PreviewedResults,
-    SplitProfileResult,
-    SplitProfileResults,
-    UndoneResult,
-    UndoneResults,
-    counts_of,
-)
+from profile_lookup.operations.result_pages import Results
 from profile_lookup.web import ids
 from profile_lookup.web.body import ContractRoute
 from profile_lookup.web.dependencies import ErrorPages, Snapshot
 from profile_lookup.web.openapi import answer, error_answers, error_example
-from profile_lookup.web.pagination import PageRequest, PageTokens, PageTokensOfApp, ResultsPage, fetch_page
+from profile_lookup.web.pagination import PageTokensOfApp, ResultsPage
 from profile_lookup.web.wire import OURS
 
 router = APIRouter(
@@ -77,7 +60,7 @@ async def list_results(
     tokens: PageTokensOfApp,
     snapshot: Snapshot,
     error_pages: ErrorPages,
-) -> ItemResults | PreviewedResults | SplitProfileResults | UndoneResults | Counts:
+) -> Results:
     """The results so far **(ours)**. Not every operation has any; if it has, its `resultUrl` is this address.
 
     A batch of profiles has a result for each, in the request's order, page by page. It contains the profile's ID at
@@ -94,33 +77,4 @@ async def list_results(
 
     The undo of an import has one for each person: `{"outcome": "split", "profiles": ["mem_profile_…", …]}`.
     """
-    if (counts := counts_of(operation)) is not None:
-        return counts
-    scope = ("results", str(operation.account_id), str(operation.id))
-    if operation.kind == OperationKind.PREVIEW_SETTINGS:
-        return await _previewed(snapshot, operation, page, tokens, *scope)
-    if operation.kind == OperationKind.SPLIT_PROFILE:
-        query = split_parts.results_of(operation.account_id, operation.id)
-        found = await fetch_page(snapshot, query, split_parts.RESULTS_KEY, page, tokens, *scope)
-        return SplitProfileResults(results=[SplitProfileResult.of_row(row) for row in found.rows], meta=found.meta)
-    if operation.kind == OperationKind.UNDO_IMPORT:
-        query = undo_results.results_of(operation.account_id, operation.id)
-        found = await fetch_page(snapshot, query, undo_results.RESULTS_KEY, page, tokens, *scope)
-        return UndoneResults(results=[UndoneResult.of_row(row) for row in found.rows], meta=found.meta)
-    query = items.results_of(operation.account_id, operation.id)
-    found = await fetch_page(snapshot, query, items.RESULTS_KEY, page, tokens, *scope)
-    return ItemResults(results=[ItemResult.of_row(row, error_pages) for row in found.rows], meta=found.meta)
-
-
-async def _previewed(
-    connection: AsyncConnection, operation: Row[Any], page: PageRequest, tokens: PageTokens, *scope: str
-) -> PreviewedResults:
-    """Return a page of what a preview found. It is shorter than was asked for if its values take long to find."""
-    query = previews.results_of(operation.account_id, operation.id)
-    found = await fetch_page(connection, query, previews.RESULTS_KEY, page, tokens, *scope)
-    while (fitting := await previews.count_fitting(connection, operation, found.rows)) < len(found.rows):
-        found = await fetch_page(connection, query, previews.RESULTS_KEY, replace(page, size=fitting), tokens, *scope)
-    values = await previews.values_of(connection, operation, found.rows)
-    return PreviewedResults(
-        results=[PreviewedResult.of_row(row, values.get(row.position)) for row in found.rows], meta=found.meta
-    )
+    return await result_pages.results_of(snapshot, operation, page, tokens, error_pages)

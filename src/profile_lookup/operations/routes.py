@@ -12,12 +12,10 @@ from profile_lookup.errors import (
     OperationNotFound,
     PageTokenRefused,
     RequestRefused,
-    ScopeMissing,
     StoreIdMalformed,
 )
 from profile_lookup.operations import queries
 from profile_lookup.operations.dependencies import OperationOfCaller
-from profile_lookup.operations.kinds import kinds_of
 from profile_lookup.operations.wire import (
     RETRY_AFTER,
     Operation,
@@ -82,14 +80,7 @@ async def list_operations(
     You see the operations that you could start yourself: with `write`, imports, their undo and batches, and with
     `manage` all others. A key with `storeIds` sees only those of its stores.
     """
-    kinds = kinds_of(caller.grant.scopes)
-    if not kinds:
-        raise ScopeMissing("manage")
-    store_ids = caller.grant.store_ids
-    if store_id is not None:
-        sought = frozenset({_store_uuid(store_id)})
-        store_ids = sought if store_ids is None else store_ids & sought
-    query = queries.operations_of(caller.account_id, store_ids, kind=kinds, status=status and [status])
+    query = queries.operations_seen_by(caller, None if store_id is None else _store_uuid(store_id), status)
     scope = ("operations", str(caller.account_id), store_id or "", status or "")
     found = await fetch_page(snapshot, query, queries.OPERATIONS_KEY, page, tokens, *scope)
     operations = [Operation.of_row(row, base_url, error_pages) for row in found.rows]

@@ -1,10 +1,8 @@
 """`/v1/Stores/{storeId}/Profiles/{profileId}/Identifiers`."""
 
-from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from sqlalchemy import Row
 
 from profile_lookup.clock import CLOCK
 from profile_lookup.errors import (
@@ -96,7 +94,7 @@ async def list_identifiers(addressed: ProfileOfStore, snapshot: Snapshot) -> wir
     """
     await queries.fetch_profile(snapshot, addressed.store, addressed.id)
     stored = await snapshot.execute(queries.identifiers_of(addressed.store, addressed.id))
-    sets = _sets(addressed.store, stored)
+    sets = wire.identifier_sets(addressed.store.settings.id_types, stored)
     return wire.IdentifierSets(identifiers=sets, meta=Meta(key="identifiers", page_size=len(sets)))
 
 
@@ -150,7 +148,7 @@ async def fetch_identifiers(addressed: ProfileOfStore, id_type: IdTypeInPath, sn
     """The values are in chronological order. If there is none, the answer is 404."""
     await queries.fetch_profile(snapshot, addressed.store, addressed.id)
     stored = await snapshot.execute(queries.identifiers_of(addressed.store, addressed.id))
-    for found in _sets(addressed.store, stored):
+    for found in wire.identifier_sets(addressed.store.settings.id_types, stored):
         if found.id_type == id_type:
             return found
     raise IdentifierNotFound
@@ -228,10 +226,3 @@ async def delete_identifiers(
     removal = Removal(id_type, value, remove_all)
     await remove_identifiers(database, addressed.store, addressed.id, removal, CLOCK.now(), addressed.actor)
     return wire.Accepted(message=_REMOVED)
-
-
-def _sets(store: StoreRules, stored: Iterable[Row[Any]]) -> list[wire.IdentifierSet]:
-    values: dict[str, list[str]] = {id_type: [] for id_type in store.settings.id_types}
-    for row in stored:
-        values.setdefault(row.id_type, []).append(row.value)
-    return [wire.IdentifierSet(id_type=id_type, values=found) for id_type, found in values.items() if found]

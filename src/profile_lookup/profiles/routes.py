@@ -223,11 +223,7 @@ async def list_profile_traits(
     scope = ("traits", str(store.id), str(addressed.id), ",".join(groups or ()))
     query = queries.traits_of(store, addressed.id, groups)
     found = await fetch_page(snapshot, query, queries.TRAITS_KEY, page, tokens, *scope)
-    traits = [
-        wire.TraitAnswer(name=row.name, value=row.value, trait_group=row.group_name, timestamp=row.written_at)
-        for row in found.rows
-    ]
-    return wire.TraitList(traits=traits, meta=found.meta)
+    return wire.TraitList(traits=[wire.TraitAnswer.of_row(row) for row in found.rows], meta=found.meta)
 
 
 def _named_groups(store: StoreRules, names: str | None) -> list[str] | None:

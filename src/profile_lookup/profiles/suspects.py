@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Row, Select, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,9 +14,10 @@ from profile_lookup.stores.rules_cache import StoreRules
 WORST_KEY = Key((suspect.c.severity, suspect.c.reason, suspect.c.profile_id, suspect.c.id_type, suspect.c.value_hash))
 
 
-def suspects_of(store: StoreRules) -> Select[Any]:
-    """Return the query for a store's suspects, which is to be fetched page by page."""
-    return select(*WORST_KEY.columns).where(suspect.c.store_id == store.id)
+def suspects_of(store: StoreRules, profile_id: UUID | None = None) -> Select[Any]:
+    """Return the query for a store's suspects, which is to be fetched page by page, or for why one profile is one."""
+    query = select(*WORST_KEY.columns).where(suspect.c.store_id == store.id)
+    return query if profile_id is None else query.where(suspect.c.profile_id == profile_id)
 
 
 async def shared_values(connection: AsyncConnection, store: StoreRules, suspects: Sequence[Row[Any]]) -> dict[int, str]:

@@ -67,6 +67,10 @@ class TraitAnswer(AnswerModel):
         default=None, description="What wrote the trait. It is never sent, since no request says it."
     )
 
+    @classmethod
+    def of_row(cls, row: Row[Any]) -> Self:
+        return cls(name=row.name, value=row.value, trait_group=row.group_name, timestamp=row.written_at)
+
 
 class TraitList(AnswerModel):
     traits: list[TraitAnswer] = Field(max_length=MAX_SHORT_PAGE)
@@ -78,6 +82,14 @@ class IdentifierSet(AnswerModel):
     values: list[Annotated[str, Field(max_length=MAX_LENGTH)]] = Field(
         max_length=100, description="Normalized values in chronological order."
     )
+
+
+def identifier_sets(id_types: Iterable[str], rows: Iterable[Row[Any]]) -> list[IdentifierSet]:
+    """Return the values of identifiers by type: the types in this order, and others after them."""
+    values: dict[str, list[str]] = {id_type: [] for id_type in id_types}
+    for row in rows:
+        values.setdefault(row.id_type, []).append(row.value)
+    return [IdentifierSet(id_type=id_type, values=found) for id_type, found in values.items() if found]
 
 
 class IdentifierSets(AnswerModel):

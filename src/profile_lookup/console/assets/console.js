@@ -45,8 +45,9 @@ function refreshLater(element) {
     const answer = await fetch(element.dataset.refreshFrom ?? location.href, { redirect: "error" }).catch(() => null);
     const page = answer?.ok ? parsed(await answer.text()) : document;
     const fresh = page.getElementById(element.id);
-    if (fresh !== null && fresh !== element) element.replaceWith(fresh);
-    const shown = fresh ?? element;
+    const isChanged = fresh !== null && !fresh.isEqualNode(element); // if not, what has the focus keeps it
+    if (isChanged) element.replaceWith(fresh);
+    const shown = isChanged ? fresh : element;
     if (shown.dataset.refreshSeconds) refreshLater(shown);
   }, seconds * 1000);
 }

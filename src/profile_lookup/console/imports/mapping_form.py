@@ -17,6 +17,8 @@ from profile_lookup.imports.files.import_options import ImportOptions, country_c
 from profile_lookup.stores.rules_cache import StoreRules
 
 MAX_SAMPLES = 3
+MAX_COLUMNS = 200
+"""The most columns that the form shows: a select for each of thousands would be megabytes."""
 LEFT_OUT = ""
 """The choice that leaves a column out."""
 
@@ -81,6 +83,9 @@ def value_of(trait: TraitName) -> str:
 
 
 def shown_columns(beginning: FileBeginning) -> list[ShownColumn]:
+    """Return the columns of the form, in the file's order. If there are very many, some that say nothing are missing."""
+    telling = [each for each in beginning.columns if each.trait or each.name in beginning.unclear]
+    shown = {each.name for each in (telling + beginning.columns)[:MAX_COLUMNS]}
     return [
         ShownColumn(
             column.name,
@@ -90,6 +95,7 @@ def shown_columns(beginning: FileBeginning) -> list[ShownColumn]:
             _samples(beginning, column.name),
         )
         for column in beginning.columns
+        if column.name in shown
     ]
 
 

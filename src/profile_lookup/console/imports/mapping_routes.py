@@ -22,6 +22,9 @@ from profile_lookup.imports.staged_imports import start
 
 router = page_router()
 
+MAX_MAPPED = 100
+"""The most columns that an import reads, as in the API."""
+
 _FORM = "mapping"
 _STARTED_BEFORE = "This import was started before, or has ended."
 _ENCODINGS = (
@@ -71,6 +74,7 @@ async def start_import(page: WritePage, import_id: ImportInPath) -> Response:
 async def show_mapping(page: StorePage, row: Row[Any], typed: MappingForm, refusal: Refusal | None = None) -> Response:
     """Return the page with the columns, and the first rows or the reason why they cannot be read."""
     found, unreadable = await _read(page, row, typed)
+    columns = shown_columns(found.beginning) if found else []
     return await page.render(
         "imports/mapping.html",
         refusal=refusal or unreadable,
@@ -78,11 +82,13 @@ async def show_mapping(page: StorePage, row: Row[Any], typed: MappingForm, refus
         form=_FORM,
         address=import_address(page, row.id),
         typed=typed,
-        columns=shown_columns(found.beginning) if found else (),
+        columns=columns,
+        hidden=len(found.beginning.columns) - len(columns) if found else 0,
         first_rows=found,
         reason=unreadable and unreadable.reason,
         choices=_choices(page),
         encodings=_ENCODINGS,
+        minutes=page.services.settings.upload_seconds // 60,
     )
 
 
@@ -96,6 +102,8 @@ async def _read(page: StorePage, row: Row[Any], typed: MappingForm) -> tuple[Fir
 async def _start(page: StorePage, import_id: UUID, found: FirstRows, typed: MappingForm) -> None:
     rules = found.beginning.row_rules
     refuse_mapping(page.rules.trait_groups, page.rules.settings, rules.mapping)
+    if len(rules.mapping) > MAX_MAPPED:
+        raise RequestRefused(f"trait: expected at most {MAX_MAPPED} columns that are not left out")
     if any(len(each.column) > MAX_NAME for each in rules.mapping):
         raise RequestRefused(f"trait: expected no trait for columns whose names have more than {MAX_NAME} characters")
     async with page.services.database.transaction() as connection:

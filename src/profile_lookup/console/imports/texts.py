@@ -8,7 +8,7 @@ from profile_lookup.imports.notices.notice import Notice
 from profile_lookup.imports.staged_imports import is_waiting
 from profile_lookup.operations.kinds import OperationKind
 
-NOT_STARTED = "Nobody started this import within an hour, so its file was deleted."
+NOT_STARTED = "Nobody started this import in time, so its file was deleted"
 
 
 class State(NamedTuple):

@@ -15,7 +15,7 @@ from profile_lookup.imports.undo.requests import enqueue_undo
 from profile_lookup.operations.dependencies import QuotasOfApp
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.operations.quotas import Quotas, refuse_beyond_queue_quota
-from profile_lookup.operations.result_routes import list_results
+from profile_lookup.operations.result_pages import results_of
 from profile_lookup.operations.wire import UndoneResults
 from profile_lookup.web import ids
 from profile_lookup.web.dependencies import Snapshot
@@ -48,7 +48,7 @@ async def show_undo(
     operation = await find_operation(page, operation_id, OperationKind.UNDO_IMPORT)
     if operation.input["import_id"] != ids.import_id(import_id):
         raise OperationNotFound
-    found = await list_results(operation, requested, tokens, snapshot, "")
+    found = await results_of(snapshot, operation, requested, tokens, "")
     assert isinstance(found, UndoneResults)
     page.note_profiles(profile_ids_of(found.results))
     return await page.render(

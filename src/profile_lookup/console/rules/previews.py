@@ -10,7 +10,7 @@ from profile_lookup.console.dependencies import ManagePage
 from profile_lookup.console.page_route import page_router
 from profile_lookup.console.store_operations import find_operation, profile_ids_of
 from profile_lookup.operations.kinds import OperationKind
-from profile_lookup.operations.result_routes import list_results
+from profile_lookup.operations.result_pages import results_of
 from profile_lookup.operations.wire import PreviewedResults
 from profile_lookup.web.dependencies import Snapshot
 from profile_lookup.web.pagination import PageRequest, PageTokens, PageTokensOfApp, ResultsPage
@@ -38,6 +38,6 @@ async def show_preview(
 async def _results(
     operation: Row[Any], requested: PageRequest, tokens: PageTokens, connection: AsyncConnection
 ) -> PreviewedResults:
-    found = await list_results(operation, requested, tokens, connection, "")
+    found = await results_of(connection, operation, requested, tokens, "")
     assert isinstance(found, PreviewedResults)
     return found
