@@ -13,6 +13,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 from tests.browser.chromium import PATIENCE
 
 NARROW = 360  # CSS pixels
+POLL = 0.05  # seconds
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 """The tags of axe-core for the rules of WCAG 2.2, levels A and AA."""
 
@@ -70,7 +71,7 @@ class Console:
         """Press a button, or follow a link, and wait until the next page is there."""
         before = self._document()
         self.button(text, within).click()
-        wait = WebDriverWait(self.browser, PATIENCE, ignored_exceptions=[WebDriverException])
+        wait = WebDriverWait(self.browser, PATIENCE, POLL, ignored_exceptions=[WebDriverException])
         wait.until(lambda _: self._document() != before, f"{text} leads to no other page")
 
     def button(self, text: str, within: str = "body") -> WebElement:
@@ -109,7 +110,7 @@ class Console:
             except StaleElementReferenceException:
                 return False
 
-        WebDriverWait(self.browser, PATIENCE).until(is_shown, f"{text} is not shown")
+        WebDriverWait(self.browser, PATIENCE, POLL).until(is_shown, f"{text} is not shown")
 
     def allow_scripts(self, *, allowed: bool) -> None:
         self.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not allowed})
