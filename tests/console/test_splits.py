@@ -106,7 +106,7 @@ def test_a_profile_that_has_changed_since_the_preview_is_shown_again_instead_of_
     preview_of_all(console, person_id)
     create(console, email="ann14@example.com", city="Bern")
     console.press("Split into 4 people")
-    assert "has changed since" in console.text
+    assert "Nothing was split, because the person has changed since the preview." in console.text
     assert "Bern" in console.text
     assert look_up(console, "email", "rob14@example.com") == [person_id]
     console.press("Split into 4 people")
@@ -164,6 +164,21 @@ def test_a_value_is_blocked_after_the_page_has_said_what_that_means(console: Con
     console.press("Block it")
     assert "The value is blocked." in console.text
     assert look_up(console, "chat", HOSTILE + " 2") == []
+
+
+def test_joins_that_were_undone_meanwhile_are_refused_on_the_page_of_the_joins(console: Console) -> None:
+    person_id = create_ann_and_bob(console, 19)
+    path = f"/console/stores/{console.store_id}/profiles/{person_id}"
+    with httpx.Client(base_url=console.base_url) as visitor:
+        sign_in(visitor, *console.account)
+        form = {"token": token_in(visitor.get(f"{path}/why")), "events": join_of(console, person_id)}
+        answers = [visitor.post(f"{path}/split", data=form) for _ in range(2)]
+        malformed = visitor.post(f"{path}/split/preview", data={**form, "events": f"mem_event_{'z' * 26}"})
+        unknown = visitor.post(f"{path}/separations/lift", data={**form, "otherProfileId": f"mem_profile_{'z' * 26}"})
+    assert [each.status_code for each in answers] == [303, 409]
+    assert "this join was undone already" in answers[1].text
+    assert (malformed.status_code, unknown.status_code) == (400, 303)
+    assert "expected an event of this profile" in malformed.text
 
 
 def test_a_key_that_may_only_write_is_shown_nobody(console: Console) -> None:

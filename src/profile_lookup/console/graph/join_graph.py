@@ -27,14 +27,12 @@ class Record:
 class Edge:
     """An identifier links a record, which brought it first or matched it later.
 
-    - `event`: the write that first made this link
-    - `since`: how many joins had happened then, this one included
+    `since`: how many joins had happened after the write that made the link.
     """
 
     identifier: NormalizedIdentifier
     record: UUID
     is_bringer: bool
-    event: Event
     since: int
 
 
@@ -87,6 +85,6 @@ def _edges(links: Iterable[Link], since: Mapping[UUID, int]) -> list[Edge]:
         for each in (bringer, record):
             if each is not None:
                 is_bringer = each == bringer
-                edges.setdefault((identifier, each), Edge(identifier, each, is_bringer, event, since[event.id]))
+                edges.setdefault((identifier, each), Edge(identifier, each, is_bringer, since[event.id]))
                 linked.setdefault(identifier, set()).add(each)
     return [edge for edge in edges.values() if len(linked[edge.identifier]) > 1]

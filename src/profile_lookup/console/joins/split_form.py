@@ -22,7 +22,7 @@ MOST_BLOCKABLE = 20
 def split_request_of(form: Form, actor: Actor, *, is_dry_run: bool) -> SplitRequest:
     """Return what a form asks to undo. Raises `RequestRefused` if it has no join or too many."""
     chosen = [*form.texts("events"), *form.text("eventsOfIdentifier").split()]
-    events = list(dict.fromkeys(ids.decoded(each) or UUID(int=0) for each in chosen))
+    events = list(dict.fromkeys(_event_id(each) for each in chosen))
     if not events:
         raise RequestRefused("events: choose at least one join")
     if len(events) > MAX_JOINS:
@@ -31,6 +31,11 @@ def split_request_of(form: Form, actor: Actor, *, is_dry_run: bool) -> SplitRequ
     keeps_apart = form.text(KEEPS_APART) != "false"
     block = [identifier_of(each) for each in form.texts(BLOCK)]
     return SplitRequest(events, actor, keeps_apart, block, is_dry_run, form.text("ifMatch") or None)
+
+
+def _event_id(text: str) -> UUID:
+    """Return the ID of an event. A text that no event can have as its ID becomes zero, which is the ID of none."""
+    return (ids.is_well_formed(ids.EVENT_ID_PATTERN, text) and ids.decoded(text)) or UUID(int=0)
 
 
 def identifier_of(text: str) -> Identifier:

@@ -12,6 +12,7 @@ from profile_lookup.console.joins.why_routes import fetch_explained_person, show
 from profile_lookup.console.page_route import page_router
 from profile_lookup.console.pages import StorePage
 from profile_lookup.console.refusals import CORRECTABLE, Refusal
+from profile_lookup.errors import Outdated, ProfileLookupError, RequestRefused
 from profile_lookup.history.split_request import SplitRequest
 from profile_lookup.history.splits import split_or_enqueue
 from profile_lookup.identity.history.splitting import Split
@@ -24,6 +25,7 @@ from profile_lookup.web.etags import profile_etag
 router = page_router()
 
 FORM = "split"
+_CHANGED = "Nothing was split, because the person has changed since the preview. This is what a split would leave now"
 MOST_PARTS = 300
 """The most profiles that the preview shows."""
 
@@ -33,9 +35,9 @@ async def preview(page: WritePage, person_id: PersonId, quotas: QuotasOfApp) -> 
     """Show what would be left, and change nothing."""
     try:
         request = split_request_of(page.form, page.actor, is_dry_run=True)
-        return await _show_preview(page, person_id, request, quotas)
-    except CORRECTABLE as error:
+    except RequestRefused as error:
         return await show_why(page, person_id, refusal=Refusal.of(FORM, error))
+    return await _show_preview_or_why(page, person_id, request, quotas)
 
 
 @router.post("/stores/{storeId}/profiles/{profileId}/split")
@@ -46,12 +48,27 @@ async def split(page: WritePage, person_id: PersonId, quotas: QuotasOfApp) -> Re
         done = await split_or_enqueue(page.services.database, page.rules, person_id, request, CLOCK.now(), quotas)
     except CORRECTABLE as error:
         dry_run = replace(request, is_dry_run=True, if_match=None)
-        return await _show_preview(page, person_id, dry_run, quotas, Refusal.of(FORM, error))
+        return await _show_preview_or_why(page, person_id, dry_run, quotas, _refusal_of(error))
     if not isinstance(done, Split):
         return await page.redirect(page.address(f"operations/{ids.operation_id(done)}"), "The split has begun.")
     page.note_profiles(part.profile.id for part in done.parts)
     address = page.person_address(done.parts[0].profile.id)
     return await page.redirect(address, f"The joins are undone. {len(done.parts)} profiles are left.")
+
+
+def _refusal_of(error: ProfileLookupError) -> Refusal:
+    refusal = Refusal.of(FORM, error)
+    return refusal._replace(reason=_CHANGED) if isinstance(error, Outdated) else refusal
+
+
+async def _show_preview_or_why(
+    page: StorePage, person_id: UUID, request: SplitRequest, quotas: Quotas, refusal: Refusal | None = None
+) -> Response:
+    """Return the preview of a split; if it is refused, the page of the joins, with the reason."""
+    try:
+        return await _show_preview(page, person_id, request, quotas, refusal)
+    except CORRECTABLE as error:
+        return await show_why(page, person_id, refusal=Refusal.of(FORM, error))
 
 
 async def _show_preview(
@@ -63,8 +80,7 @@ async def _show_preview(
     """
     explained = await fetch_explained_person(page, person_id)
     profile = explained.person.profile
-    unbound = replace(request, if_match=None)
-    done = await split_or_enqueue(page.services.database, page.rules, person_id, unbound, CLOCK.now(), quotas)
+    done = await split_or_enqueue(page.services.database, page.rules, person_id, request, CLOCK.now(), quotas)
     parts = done.parts if isinstance(done, Split) else None
     page.note_profiles(part.profile.id for part in parts or ())
     blocked = {field_of(each) for each in request.block}
