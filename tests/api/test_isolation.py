@@ -8,6 +8,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.app import create_app
 from profile_lookup.database.pool import Database
 from profile_lookup.settings import Settings, load_settings
@@ -63,15 +64,17 @@ async def stranger(settings: Settings, database: Database) -> AsyncIterator[Stra
     async with tapped(settings.database_url.get_secret_value()) as tap:
         tapped_settings = {"database_url": SecretStr(tap.url), "pool_size": 1}
         app = create_app(settings.model_copy(update=tapped_settings))
+        accounts = [await make_account(database) for _ in range(2)]
         async with (
             app.router.lifespan_context(app),
-            httpx.AsyncClient(
-                transport=ConformingTransport(app), base_url=BASE_URL, auth=await make_account(database)
-            ) as owner,
-            httpx.AsyncClient(
-                transport=ConformingTransport(app), base_url=BASE_URL, auth=await make_account(database)
-            ) as other,
+            httpx.AsyncClient(transport=ConformingTransport(app), base_url=BASE_URL, auth=accounts[0]) as owner,
+            httpx.AsyncClient(transport=ConformingTransport(app), base_url=BASE_URL, auth=accounts[1]) as other,
         ):
+            # Otherwise their use would be written after a second, perhaps while a test counts statements.
+            last_use = app.state.services.last_use
+            for sid, token in accounts:
+                last_use.note(Credentials(sid, digest(token)))
+            await last_use.close()
             store_id = await make_store(owner)
             profile_id = await make_profile(owner, store_id, phone="+13175556789")
             assert await look_up(owner, store_id, "phone", "+13175556789") == [profile_id]

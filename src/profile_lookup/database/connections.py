@@ -102,10 +102,17 @@ async def connect(database_url: str, limits: TimeLimits = REQUEST_LIMITS) -> Ser
 
 
 async def _notice_citus(connection: ServiceConnection) -> None:
-    """Find out whether the database is distributed, as `profile-lookup distribute` does it."""
-    connection.is_distributed = bool(await connection.fetchval(_IS_DISTRIBUTED))
-    if connection.is_distributed:
-        await connection.execute(_SETTINGS_OF_CITUS)
+    """Find out whether the database is distributed, as `profile-lookup distribute` does it.
+
+    If that fails or is cancelled, nobody gets the connection, and it is closed.
+    """
+    try:
+        connection.is_distributed = bool(await connection.fetchval(_IS_DISTRIBUTED))
+        if connection.is_distributed:
+            await connection.execute(_SETTINGS_OF_CITUS)
+    except BaseException:
+        connection.terminate()
+        raise
 
 
 # Citus finds the node of a store by a parameter, which a generic plan does not know. And it hides shards by a function
