@@ -77,6 +77,7 @@ def test_a_file_that_is_none_of_customers_is_refused_with_what_to_do(
         ("Email,Phone,Country\n" + "a@x.org,2125550123,Deutschland\n" * 3, "by its code, for example --country DE"),
         ("Email,Phone\n" + "a@firma.example.fr,2125550123\n" * 3, "--country FR"),
         ("Email,Phone\n" + "a@firma.co.uk,212-555-0123\n" * 3, "--country GB"),
+        ("Email,Phone\n" + "a@firma.example.de,-3055501000\n" * 3, "--country DE"),
     ],
 )
 def test_numbers_that_would_be_read_as_those_of_the_usa_are_named_if_their_rows_name_another_country(

@@ -24,7 +24,8 @@ _NORTH_AMERICAN_NAMES = frozenset(
         "República Dominicana",
     ))
 )  # fmt: skip
-_WITHOUT_PLUS = re.compile(r"'?([0-9(][0-9 ()/.-]{5,20})")
+# Some programs read the parentheses of an area code as a minus (findings/sheetjs-…).
+_WITHOUT_PLUS = re.compile(r"'?-?([0-9(][0-9 ()/.-]{5,20})")
 _DOMAIN_OF_COUNTRY = re.compile(r".*@.*\.([a-z]{2})", re.IGNORECASE)
 _ANYBODY = frozenset({"AI", "CC", "CO", "EU", "FM", "GG", "IO", "ME", "TV"})
 """Domains of two letters that people in all countries use."""
