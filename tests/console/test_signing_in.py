@@ -12,7 +12,7 @@ from profile_lookup.console.cookies import SESSION
 from profile_lookup.database.pool import Database
 from profile_lookup.settings import Settings
 from tests.browser.chromium import PATIENCE
-from tests.conftest import make_account
+from tests.console.accounts import new_account
 from tests.console.browser import Console
 from tests.console.visitors import sign_in, token_in
 
@@ -62,7 +62,7 @@ def test_the_link_of_the_demo_signs_in_once(console: Console, console_settings: 
 
 
 def test_somebody_with_several_stores_chooses_one(console: Console, console_settings: Settings) -> None:
-    account = asyncio.run(another_account(console_settings))
+    account = asyncio.run(new_account(console_settings))
     with httpx.Client(base_url=console.base_url, auth=account) as api:
         for name in ("shops", "banks"):
             assert api.post("/v1/ControlPlane/Stores", json={"displayName": name}).status_code == 202
@@ -230,15 +230,6 @@ def test_answers_are_neither_kept_nor_framed_and_allow_no_other_source(visitor: 
     assert "frame-ancestors 'none'" in policy
     assert page.headers["cache-control"] == "no-store"
     assert page.headers["referrer-policy"] == "no-referrer"
-
-
-async def another_account(settings: Settings) -> tuple[str, str]:
-    assert settings.database_url is not None
-    database = Database(settings.database_url.get_secret_value(), pool_size=1)
-    try:
-        return await make_account(database)
-    finally:
-        await database.close()
 
 
 async def code_for(settings: Settings, sid: str) -> str:
