@@ -60,6 +60,7 @@ async def test_a_key_is_shown_as_it_was_made_and_its_secret_once(
         ({"scopes": ["read"], "expiresAt": "tomorrow"}, "expiresAt"),
         ({"scopes": ["read"], "expiresAt": "2100-01-15T10:15:30"}, "expiresAt"),
         ({"scopes": ["read"], "expiresAt": "0001-01-01T00:00:00+14:00"}, "expiresAt"),
+        ({"scopes": ["read"], "expiresAt": "0001-01-01T00:00:00Z"}, "expiresAt"),
         ({"scopes": ["read"], "expiresAt": "9999-12-31T23:59:59-01:00"}, "expiresAt"),
         ({"scopes": ["read"], "rateLimit": {"perSecond": 0, "burst": 1}}, "rateLimit.perSecond"),
         ({"scopes": ["read"], "rateLimit": {"perSecond": 1}}, "rateLimit.burst"),

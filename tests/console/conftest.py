@@ -13,10 +13,10 @@ import pytest
 from selenium.webdriver import Chrome
 
 from profile_lookup.console.cookies import SESSION
-from profile_lookup.database.pool import Database
 from profile_lookup.settings import Settings, load_settings
 from tests.browser.chromium import opened_browser
-from tests.conftest import make_account, make_store
+from tests.conftest import make_store
+from tests.console.accounts import new_account
 from tests.console.browser import Console
 from tests.console.visitors import sign_in
 from tests.databases import TEMPLATE, database_copy
@@ -46,15 +46,7 @@ def console_url(console_settings: Settings) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def console_account(console_settings: Settings) -> tuple[str, str]:
-    async def make() -> tuple[str, str]:
-        assert console_settings.database_url is not None
-        database = Database(console_settings.database_url.get_secret_value(), pool_size=1)
-        try:
-            return await make_account(database)
-        finally:
-            await database.close()
-
-    return asyncio.run(make())
+    return asyncio.run(new_account(console_settings))
 
 
 @pytest.fixture(scope="module")

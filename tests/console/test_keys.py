@@ -40,6 +40,13 @@ def test_a_key_is_made_and_its_secret_is_shown_once(console: Console) -> None:
     assert console.violations() == []
 
 
+def test_a_form_that_was_just_sent_is_not_sent_again_by_a_double_click(console: Console) -> None:
+    console.open("keys/new")
+    send = "return arguments[0].form.dispatchEvent(new SubmitEvent('submit', {bubbles: true, cancelable: true}))"
+    button = console.button("Make the key")
+    assert [console.browser.execute_script(send, button) for _ in range(2)] == [True, False]
+
+
 def test_a_key_is_changed_unless_somebody_else_has_changed_it(console: Console) -> None:
     key = _make_key(console, "lookup", name="before")
     console.open(f"keys/{key['sid']}")

@@ -66,6 +66,22 @@ def test_a_merged_person_is_shown_with_all_that_is_known(console: Console, api: 
     assert console.path.endswith(grace)
 
 
+def test_a_form_about_somebody_who_was_merged_meanwhile_changes_nothing_and_leads_to_the_whole_person(
+    console: Console, api: httpx.Client
+) -> None:
+    add_person(api, console.store_id, firstName="Ida", email="ida@example.com")
+    later = add_person(api, console.store_id, firstName="Ida", phone="+13175550188")
+    open_person(console, later)
+    add_person(api, console.store_id, email="ida@example.com", phone="+13175550188")
+    console.button("Add an identifier").click()
+    console.fill("Value", "ida@home.example", ".add")
+    console.press("Add", ".add form")
+    assert "Nothing was changed" in console.text
+    ida = canonical_id(api, console.store_id, "email", "ida@example.com")
+    assert console.path.endswith(ida)
+    assert identifiers_of(api, console.store_id, ida)["email"] == ["ida@example.com"]
+
+
 def test_an_identifier_is_replaced_and_the_page_says_so(console: Console, api: httpx.Client) -> None:
     ann = add_person(api, console.store_id, firstName="Ann", email="ann@example.com")
     open_person(console, ann)

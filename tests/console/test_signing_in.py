@@ -12,7 +12,7 @@ from profile_lookup.console.cookies import SESSION
 from profile_lookup.database.pool import Database
 from profile_lookup.settings import Settings
 from tests.browser.chromium import PATIENCE
-from tests.conftest import make_account
+from tests.console.accounts import new_account
 from tests.console.browser import Console
 from tests.console.visitors import sign_in, token_in
 
@@ -62,7 +62,7 @@ def test_the_link_of_the_demo_signs_in_once(console: Console, console_settings: 
 
 
 def test_somebody_with_several_stores_chooses_one(console: Console, console_settings: Settings) -> None:
-    account = asyncio.run(another_account(console_settings))
+    account = asyncio.run(new_account(console_settings))
     with httpx.Client(base_url=console.base_url, auth=account) as api:
         for name in ("shops", "banks"):
             assert api.post("/v1/ControlPlane/Stores", json={"displayName": name}).status_code == 202
@@ -149,6 +149,24 @@ def test_a_form_without_the_token_of_the_session_is_refused(
         assert "not of this session" in answer.text
 
 
+def test_strangers_send_no_files(visitor: httpx.Client, console_account: tuple[str, str]) -> None:
+    sid, secret = console_account
+    form = {"token": token_in(visitor.get("/console/sign-in")), "sid": sid, "secret": secret}
+    assert visitor.post("/console/sign-in", data=form, files={"file": b"small"}).status_code == 400
+    assert visitor.post("/console/sign-in", data=form, files={"file": bytes(2 << 20)}).status_code == 413
+
+
+@pytest.mark.parametrize("charset", ["utf-7", "unicode_escape"])
+def test_a_form_with_halves_of_characters_is_refused(visitor: httpx.Client, charset: str) -> None:
+    token = token_in(visitor.get("/console/sign-in"))
+    fields = {"token": token, "sid": "+2AA- \\ud800", "secret": "wrong"}
+    parts = [f'--end\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{fields[name]}\r\n' for name in fields]
+    headers = {"Content-Type": f"multipart/form-data; boundary=end; charset={charset}"}
+    page = visitor.post("/console/sign-in", content="".join([*parts, "--end--\r\n"]), headers=headers)
+    assert page.status_code == 400
+    assert "expected UTF-8" in page.text
+
+
 def test_the_form_that_signs_in_needs_the_token_of_its_browser(
     visitor: httpx.Client, console_account: tuple[str, str]
 ) -> None:
@@ -158,14 +176,50 @@ def test_the_form_that_signs_in_needs_the_token_of_its_browser(
     assert visitor.post("/console/sign-in", data={"token": token, "sid": sid, "secret": secret}).status_code == 403
 
 
+@pytest.mark.parametrize(
+    ("scope", "first"),
+    [
+        ("lookup", "stores/{store}"),
+        ("read", "stores/{store}/suspects"),
+        ("write", "operations"),
+        ("manage", "stores/{store}/rules/settings"),
+    ],
+)
+def test_a_key_is_led_to_the_first_page_that_it_may_see(
+    visitor: httpx.Client, console_account: tuple[str, str], console_store: str, scope: str, first: str
+) -> None:
+    key = make_key(visitor, console_account, scope)
+    page = sign_in(visitor, key["sid"], key["secret"])
+    assert (page.status_code, page.url.path) == (200, f"/console/{first.format(store=console_store)}")
+
+
 def test_a_key_sees_only_what_it_may_do(
     visitor: httpx.Client, console_account: tuple[str, str], console_store: str
 ) -> None:
     key = make_key(visitor, console_account, "read")
-    page = sign_in(visitor, key["sid"], key["secret"])
+    sign_in(visitor, key["sid"], key["secret"])
+    page = visitor.get(f"/console/stores/{console_store}")
     assert page.status_code == 403
     assert "does not have the scope lookup" in page.text
     assert "Look up" not in page.text
+
+
+def test_an_address_with_a_slash_at_its_end_leads_to_the_page(
+    visitor: httpx.Client, console_account: tuple[str, str], console_store: str
+) -> None:
+    sign_in(visitor, *console_account)
+    for path in ("/console", "/console/", "/console//", f"/console/stores/{console_store}/"):
+        assert visitor.get(path).url.path == f"/console/stores/{console_store}"
+
+
+def test_an_address_that_is_unknown_or_only_takes_forms_has_a_page_that_says_so(
+    visitor: httpx.Client, console_account: tuple[str, str], console_store: str
+) -> None:
+    sign_in(visitor, *console_account)
+    for path in ("nowhere", "sign-out", f"stores/{console_store}/reading"):
+        page = visitor.get(f"/console/{path}")
+        assert page.status_code == 404
+        assert "There is no page at this address" in page.text
 
 
 def test_answers_are_neither_kept_nor_framed_and_allow_no_other_source(visitor: httpx.Client) -> None:
@@ -176,15 +230,6 @@ def test_answers_are_neither_kept_nor_framed_and_allow_no_other_source(visitor: 
     assert "frame-ancestors 'none'" in policy
     assert page.headers["cache-control"] == "no-store"
     assert page.headers["referrer-policy"] == "no-referrer"
-
-
-async def another_account(settings: Settings) -> tuple[str, str]:
-    assert settings.database_url is not None
-    database = Database(settings.database_url.get_secret_value(), pool_size=1)
-    try:
-        return await make_account(database)
-    finally:
-        await database.close()
 
 
 async def code_for(settings: Settings, sid: str) -> str:

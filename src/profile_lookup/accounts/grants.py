@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
+from profile_lookup.clock import EARLIEST
 from profile_lookup.errors import AccountTokenNeeded, AllStoresNeeded, ScopeMissing
 from profile_lookup.token_buckets import RateLimit
 
@@ -104,10 +105,14 @@ class Caller:
 
 
 def expiry_of(text: str) -> datetime | None:
-    """Return the time that a text names, in UTC and whole seconds, or None if it is no time with its zone."""
+    """Return the time that a text names, in UTC and whole seconds, or None if it is no time with its zone from 1970 on.
+
+    asyncpg stores the first moment of the calendar as -infinity, and returns it without a zone: nothing can compare it.
+    """
     with suppress(ValueError, OverflowError):  # the zone may move the first and the last day out of the calendar
         time = datetime.fromisoformat(text)
-        return None if time.tzinfo is None else time.astimezone(UTC).replace(microsecond=0)
+        if time.tzinfo is not None and time >= EARLIEST:
+            return time.astimezone(UTC).replace(microsecond=0)
     return None
 
 

@@ -36,7 +36,9 @@ def _time(sent: Any) -> Any:
     time = expiry_of(sent) if isinstance(sent, str) else None
     if time is not None:
         return time
-    raise PydanticCustomError("time", "String should be a time with its zone, such as 2027-01-15T10:15:30Z")
+    raise PydanticCustomError(
+        "time", "String should be a time with its zone, from 1970 on, such as 2027-01-15T10:15:30Z"
+    )
 
 
 Scopes = Annotated[

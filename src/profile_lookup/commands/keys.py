@@ -145,5 +145,5 @@ def _rate_limit(rate: float | None, burst: int | None) -> RateLimit | None:
 def _time(text: str) -> datetime:
     time = expiry_of(text)
     if time is None:
-        raise CommandError("--expires: expected a time with its zone, such as 2027-01-15T10:15:30Z")
+        raise CommandError("--expires: expected a time with its zone, from 1970 on, such as 2027-01-15T10:15:30Z")
     return time

@@ -84,7 +84,7 @@ async def _form_of(page: Page) -> Form:
     """Return the form of the request. Raises `AccessDenied` if it does not have the token of this session."""
     if page.request.method in ("GET", "HEAD"):
         return Form()
-    form = await read_form(page.request)
+    form = await read_form(page.request, may_have_file=True)
     if not page.sessions.is_form_token(page.session.id, form.text(TOKEN)):
         raise AccessDenied("this form is not of this session. Open its page again, and send it from there")
     return form

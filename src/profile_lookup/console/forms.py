@@ -50,22 +50,37 @@ class Form:
         await self._fields.close()
 
 
-async def read_form(request: Request) -> Form:
+async def read_form(request: Request, *, may_have_file: bool = False) -> Form:
     """Return the form in the body. Raises `BodyTooLarge`, `ContentEncodingRefused` or `RequestRefused`."""
     headers = headers_of(request.scope)
     refuse_compressed(headers)
-    max_size = MAX_FILE_SIZE if headers.get(b"content-type", b"").startswith(b"multipart/form-data") else MAX_SIZE
+    has_file = may_have_file and headers.get(b"content-type", b"").startswith(b"multipart/form-data")
+    max_size = MAX_FILE_SIZE if has_file else MAX_SIZE
     if (announced_size(headers) or 0) > max_size:
         raise BodyTooLarge(max_size)
     began = monotonic()
     limited = Request(request.scope, _limited(request.receive, max_size))
     try:
-        fields = await limited.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=MAX_SIZE)
+        fields = await limited.form(max_files=int(has_file), max_fields=MAX_FIELDS, max_part_size=MAX_SIZE)
     except ClientDisconnect:
         raise RequestRefused("body: the connection ended before the body did") from None
     if monotonic() - began > ADMITTED_FOR:
         await readmit(request.scope)
+    _refuse_no_unicode(fields)
     return Form(fields)
+
+
+def _refuse_no_unicode(fields: FormData) -> None:
+    """Raises `RequestRefused` for halves of characters: PostgreSQL stores none, and no page can show them.
+
+    They come of a multipart form whose `charset` is one of Python's own, such as `utf-7`.
+    """
+    for name, value in fields.multi_items():
+        text = value if isinstance(value, str) else value.filename or ""
+        try:
+            f"{name}{text}".encode()
+        except UnicodeEncodeError:
+            raise RequestRefused("body: expected UTF-8") from None
 
 
 def _limited(receive: Receive, max_size: int) -> Receive:

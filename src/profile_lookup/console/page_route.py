@@ -18,6 +18,9 @@ from profile_lookup.web.errors import logged_answer_to
 
 _PREFIX = "/console"
 _NOTHING_HERE = "Nothing is here. It may have been erased, or it never was in this store"
+_JOINED_MEANWHILE = (
+    "Nothing was changed, because this person became one with somebody else meanwhile. See who it is now."
+)
 _RETRY_AFTER = "retry-after"
 
 
@@ -41,7 +44,7 @@ class PageRoute(APIRoute):
             except Unauthenticated:
                 return _to_sign_in(request)
             except ProfileMoved as moved:
-                return _to_canonical(request, moved)
+                return await _to_canonical(request, moved)
             except ProfileLookupError as error:
                 answer = await logged_answer_to(request.scope, error)
                 page = await error_page(request, answer.status_code, message_of(error))
@@ -79,7 +82,12 @@ def _to_sign_in(request: Request) -> Response:
     return RedirectResponse(f"{root_of(path)}console/sign-in{'?to=' * bool(back)}{back}", 303)
 
 
-def _to_canonical(request: Request, moved: ProfileMoved) -> Response:
+async def _to_canonical(request: Request, moved: ProfileMoved) -> Response:
+    """Return a redirect to the same page of the canonical profile. A form changes nothing, and leads to the person."""
+    if request.method != "GET":
+        page = request.state.page
+        answer: Response = await page.redirect(page.person_address(moved.canonical_id), _JOINED_MEANWHILE)
+        return answer
     path = request.scope["path"]
     segments = path.split("/")
     segments[segments.index("profiles") + 1] = ids.profile_id(moved.canonical_id)

@@ -79,6 +79,14 @@ class Page:
         """Return the relative address of a path below the chosen store."""
         return "" if self.chosen_store is None else self.address(f"stores/{self.chosen_store.id}/{path}")
 
+    def first_address(self, store_id: str) -> str:
+        """Return the relative address of the first page about a store that the caller may see.
+
+        A key that may only write has no such page. It is led to the list of operations.
+        """
+        link = next(filter(self._may_follow, LINKS), LINKS[0])
+        return self.address(f"stores/{store_id}/{link.path}" if link.is_of_store else link.path)
+
     def store_name(self, store_id: str) -> str:
         """Return the name of a store, or its ID if it is deleted."""
         return next((store.name for store in self.stores if store.id == store_id), store_id)

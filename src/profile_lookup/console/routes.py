@@ -4,7 +4,7 @@ from fastapi import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from profile_lookup.console import sign_in_routes, suspects
+from profile_lookup.console import sign_in_routes, suspects, unknown_addresses
 from profile_lookup.console.dependencies import SignedIn
 from profile_lookup.console.imports import import_routes, mapping_routes, report_routes, undo_routes, upload_routes
 from profile_lookup.console.joins import block_routes, separation_routes, split_routes, why_routes
@@ -21,9 +21,9 @@ router = page_router()
 
 @router.get("")
 async def stores(page: SignedIn) -> Response:
-    """Show the stores to choose from; a person with one store is led to it."""
+    """Show the stores to choose from; a person with one store is led to its first page."""
     if len(page.stores) == 1:
-        return await page.redirect(page.store_address(), page.session.notice)
+        return await page.redirect(page.first_address(page.stores[0].id), page.session.notice)
     return await page.render("stores.html")
 
 
@@ -48,8 +48,9 @@ ROOMS = (
     personal_data,
     operations,
     keys,
+    unknown_addresses,
 )
-"""The modules that have a `router`."""
+"""The modules that have a `router`. The last one takes all addresses that the others leave."""
 
 for room in ROOMS:
     router.routes += room.router.routes

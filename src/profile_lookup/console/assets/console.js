@@ -1,6 +1,7 @@
 // Makes pages livelier. Every page works without it, with plain forms and links.
 
 const PAUSE = 200; // milliseconds without typing before a form is sent
+const DOUBLE_CLICK = 2000; // milliseconds after which a form may be sent again
 
 // A form with `data-live="ADDRESS"` is sent there while somebody types or moves a slider in it, and the answer becomes the
 // content of the element whose ID is in `data-into`. The form's own method decides whether its fields are in the body.
@@ -22,7 +23,7 @@ function makeLive(form) {
         signal: running.signal,
         redirect: "error",
       });
-      if (answer.ok) replaceContent(target, await answer.text());
+      replaceContent(target, answer.ok ? await answer.text() : ""); // what was there is of another text
     } catch (error) {
       if (error.name !== "AbortError") target.replaceChildren();
     }
@@ -52,6 +53,15 @@ function refreshLater(element) {
   }, seconds * 1000);
 }
 
+// Somebody who clicks twice means it once. Otherwise, the second request may make another key.
+const lastSent = new WeakMap();
+
+function refuseDoubleClick(event) {
+  const now = performance.now();
+  if (now - (lastSent.get(event.target) ?? -Infinity) < DOUBLE_CLICK) event.preventDefault();
+  else lastSent.set(event.target, now);
+}
+
 // The link that `serve --demo` prints has a one-time code behind the `#`, which browsers send to no server.
 function signInWithCode(form) {
   const code = new URLSearchParams(location.hash.slice(1)).get("code");
@@ -69,6 +79,7 @@ function replaceContent(target, html) {
   target.replaceChildren(...parsed(html).body.childNodes);
 }
 
+addEventListener("submit", refuseDoubleClick);
 document.querySelectorAll("form[data-live]").forEach(makeLive);
 document.querySelectorAll("[data-refresh-seconds]").forEach(refreshLater);
 document.querySelectorAll("form[data-code-in-address]").forEach((form) => {

@@ -53,7 +53,9 @@ async def erase(page: WritePage, person_id: PersonId) -> Response:
     if page.form.text("profileId").strip() != profile_id:
         return await _shown(page, person_id, "personal_data/erase.html", _OTHER_ID)
     await erase_profile(page.services.database, page.rules, person_id, CLOCK.now(), page.actor)
-    return await page.redirect(page.store_address(), f"{profile_id} was erased. Nothing of it is left in the database.")
+    return await page.redirect(
+        page.first_address(page.store_id), f"{profile_id} was erased. Nothing of it is left in the database."
+    )
 
 
 async def _shown(page: StorePage, person_id: UUID, template: str, refusal: Refusal | None = None) -> Response:
