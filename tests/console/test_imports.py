@@ -138,7 +138,7 @@ def test_a_file_is_imported_without_scripts_after_its_encoding_was_chosen(consol
     assert "expected UTF-8" in console.text
     assert "Start the import" not in console.buttons()
     Select(console.field("Encoding")).select_by_visible_text("Windows-1252, western languages")
-    console.press("Show the first rows again")
+    console.press("Read the file again")
     assert "Köln" in console.text
     choose(console, "Name", "lastName")
     console.press("Show the first rows again")
