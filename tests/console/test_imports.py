@@ -164,7 +164,7 @@ def test_what_no_import_can_read_is_refused_and_a_file_can_be_discarded(console:
     assert "Nothing was imported." in console.text
     console.open_in_store("imports")
     console.field("File").send_keys(str(tmp_path / "people.xlsx"))
-    console.button("It is not the first sheet of the workbook").click()
+    console.button("Choose a sheet of the workbook").click()
     console.fill("Name of the sheet", "Absent")
     console.press("Upload and check")
     assert "this workbook has no such sheet; it has People" in console.text

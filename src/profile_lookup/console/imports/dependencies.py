@@ -14,7 +14,7 @@ from profile_lookup.web import ids
 
 
 async def _import_id(import_id: ImportIdInPath) -> UUID:
-    """Raises `ImportNotFound` for an ID that no import can have."""
+    """Return the import's ID. Raises `ImportNotFound` if no import can have it."""
     uuid = ids.parsed(ids.IMPORT_ID_PATTERN, import_id)
     if uuid is None:
         raise ImportNotFound
