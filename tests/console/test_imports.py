@@ -109,7 +109,7 @@ def test_a_sheet_of_a_workbook_is_imported_by_keyboard_alone(console: Console, t
     console.browser.execute_script("arguments[0].focus()", file)  # a click would open the system's own dialog
     keys = ActionChains(console.browser)
     keys.send_keys(Keys.TAB, Keys.ENTER, Keys.TAB, "people", Keys.ENTER).perform()
-    console.wait_for("1 new people")
+    console.wait_for("1 new person")
     while console.browser.switch_to.active_element != console.button("Start the import"):
         ActionChains(console.browser).send_keys(Keys.TAB).perform()
     ActionChains(console.browser).send_keys(Keys.ENTER).perform()
