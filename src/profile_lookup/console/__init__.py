@@ -12,13 +12,14 @@ How to write a page:
   has no SQL. A template offers what `page.may(…)` allows, and nothing else.
 - **The answer** is `return await page.render("room.html", person=…)`. The template extends `layout.html` and sets
   `title`, `section` to the title of its link at the top, and `styles` to a style sheet of its room if there is one.
-  `page.address(path)` and `page.store_address(path)` return relative addresses, since a proxy may serve the console below
-  some other path. Every value is escaped: `|safe` and `Markup` of a value are forbidden. Put a value into `<bdi>`, so
-  that text from right to left stays within it. `moment|shown_time`, `uuid|profile_id` and `reason|sentence` are filters.
-  Whoever shows profiles other than the one in the path calls `page.note_profiles(ids)`, for the audit log.
-- **One thing is shown in one way**: `people.html` has macros for cards, names and identifiers, `events.html` for events,
-  `forms.html` for fields and refusals, `paging.html` for the pages of a list, and `operations/facts.html` for states and
-  results. A page that asks before it changes something has a link *Cancel* beside its button.
+  `page.address(path)` and `page.store_address(path)` return relative addresses, since a proxy may serve the console
+  below some other path. Every value is escaped: `|safe` and `Markup` of a value are forbidden. Put a value into
+  `<bdi>`, so that text from right to left stays within it. `moment|shown_time`, `uuid|profile_id` and
+  `reason|sentence` are filters. Whoever shows profiles other than the one in the path calls
+  `page.note_profiles(ids)`, for the audit log.
+- **One thing is shown in one way**: `people.html` has macros for cards, names and identifiers, `events.html` for
+  events, `forms.html` for fields and refusals, `paging.html` for the pages of a list, and `operations/facts.html` for
+  states and results. A page that asks before it changes something has a link *Cancel* beside its button.
 - **No value of an identifier and no secret is ever in an address**: forms that have them use `method="post"`. IDs of
   stores, profiles and operations may be in addresses.
 - **A form** has `{% include "token.html" %}`. `Page` reads the form and checks the token before the endpoint is called,
