@@ -9,6 +9,7 @@ from pydantic_settings import SettingsConfigDict
 
 from profile_lookup.database.embedded.directories import default_cache_dir, default_data_dir
 from profile_lookup.database.hosts import urls_of_standbys
+from profile_lookup.ephemeral_settings import EphemeralSettings
 from profile_lookup.errors import OperatorError
 from profile_lookup.limit_settings import LimitSettings
 from profile_lookup.observation_settings import ObservationSettings
@@ -17,7 +18,6 @@ from profile_lookup.setting_types import (
     AuthToken,
     BaseUrl,
     Bucket,
-    ClockTime,
     DatabaseUrl,
     Hosts,
     Networks,
@@ -31,7 +31,7 @@ class SettingsError(OperatorError):
     """A setting has a value that it cannot have; the message never shows the value."""
 
 
-class Settings(ObservationSettings, LimitSettings):
+class Settings(ObservationSettings, EphemeralSettings, LimitSettings):
     """The settings. The descriptions are also those of `docs/settings.md`, as `profile-lookup settings` prints them."""
 
     model_config = SettingsConfigDict(
@@ -192,35 +192,6 @@ class Settings(ObservationSettings, LimitSettings):
     console: Annotated[
         bool, Field(description="Whether the console, pages for people, is served at `/console` (`docs/console.md`).")
     ] = True
-    ephemeral: Annotated[
-        bool,
-        Field(
-            description="Whether this is a server for tests: one process, with a database of its own, that anybody may "
-            "reset through `/testing/…`. Never turn it on for data that must last."
-        ),
-    ] = False
-    seed_file: Annotated[
-        Path | None,
-        Field(
-            description="A YAML or JSON file with the stores and profiles that a server for tests begins with: "
-            "`docs/seeds.md`."
-        ),
-    ] = None
-    clock: Annotated[
-        ClockTime | None,
-        Field(
-            description="The time at which the clock of a server for tests begins, such as `2026-01-15T10:15:30Z`. "
-            "Unset: the real time."
-        ),
-    ] = None
-    ephemeral_store_id: Annotated[
-        str | None,
-        Field(
-            pattern="^mem_(store|service)_[0-7][0-9a-hjkmnp-tv-z]{25}$",
-            description="The ID of the store that a server for tests begins with. Unset: the first one of the seed, or "
-            "a new one.",
-        ),
-    ] = None
 
     @property
     def upload_directory(self) -> Path:

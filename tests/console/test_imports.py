@@ -138,7 +138,7 @@ def test_a_file_is_imported_without_scripts_after_its_encoding_was_chosen(consol
     assert "expected UTF-8" in console.text
     assert "Start the import" not in console.buttons()
     Select(console.field("Encoding")).select_by_visible_text("Windows-1252, western languages")
-    console.press("Show the first rows again")
+    console.press("Read the file again")
     assert "Köln" in console.text
     choose(console, "Name", "lastName")
     console.press("Show the first rows again")
@@ -164,7 +164,7 @@ def test_what_no_import_can_read_is_refused_and_a_file_can_be_discarded(console:
     assert "Nothing was imported." in console.text
     console.open_in_store("imports")
     console.field("File").send_keys(str(tmp_path / "people.xlsx"))
-    console.button("It is not the first sheet of the workbook").click()
+    console.button("Choose a sheet of the workbook").click()
     console.fill("Name of the sheet", "Absent")
     console.press("Upload and check")
     assert "this workbook has no such sheet; it has People" in console.text

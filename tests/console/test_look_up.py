@@ -1,7 +1,5 @@
 """Who is calling? One box, and the people whom it finds."""
 
-from collections.abc import Iterator
-
 import httpx
 import pytest
 from selenium.webdriver.common.action_chains import ActionChains
@@ -14,14 +12,9 @@ BOX = "Number, e-mail, chat ID or profile ID"
 
 
 @pytest.fixture(scope="module")
-def api(console_url: str, console_account: tuple[str, str]) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=console_url, auth=console_account) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def grace(api: httpx.Client, console_store: str) -> str:
-    return add_merged_person(api, console_store)
+def grace(console_url: str, console_account: tuple[str, str], console_store: str) -> str:
+    with httpx.Client(base_url=console_url, auth=console_account) as api:
+        return add_merged_person(api, console_store)
 
 
 def test_the_page_shows_how_the_store_reads_what_is_being_typed(console: Console, grace: str) -> None:
@@ -81,8 +74,10 @@ def test_the_keyboard_alone_looks_somebody_up(console: Console, grace: str) -> N
     assert grace in console.path
 
 
-def test_hostile_values_are_shown_as_text(console: Console, api: httpx.Client) -> None:
-    add_person(api, console.store_id, firstName=HOSTILE, lastName=RIGHT_TO_LEFT, email="mallory@example.com", chat=LONG)
+def test_hostile_values_are_shown_as_text(console: Console) -> None:
+    add_person(
+        console.api, console.store_id, firstName=HOSTILE, lastName=RIGHT_TO_LEFT, email="mallory@example.com", chat=LONG
+    )
     console.open_in_store()
     console.fill(BOX, "mallory@example.com")
     console.press("Look up")

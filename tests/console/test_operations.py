@@ -14,14 +14,14 @@ def test_an_import_is_followed_to_its_end(console: Console) -> None:
     begun = begin_import(console.api, console.store_id, WAITING)
     console.open("operations")
     console.press("Import")
-    assert "waiting for its file" in console.text
+    assert "Waiting for its file" in console.text
     assert console.violations() == []
     operation = console.path
     console.press("The import: its rows, how to cancel it and to undo it")
     assert console.path == f"stores/{console.store_id}/imports/{begun['importId']}"
     console.open(operation)
     cancel_import(console.api, console.store_id, begun)
-    console.wait_for("cancelled")  # the page is loaded again by itself
+    console.wait_for("Cancelled")  # the page is loaded again by itself
     assert console.violations() == []
 
 
@@ -57,7 +57,7 @@ def test_the_list_shows_one_state_if_so_wanted(console: Console) -> None:
     begun = begin_import(console.api, console.store_id, WAITING)
     write_batch(console.api, console.store_id, [_contact(email="state@example.com")])
     console.open("operations")
-    console.field("State").send_keys("waiting")
+    console.field("State").send_keys("Waiting")
     console.press("Show")
     assert "Batch of people" not in console.text
     assert "Import" in console.text
@@ -83,7 +83,7 @@ def test_operations_need_no_javascript(console: Console) -> None:
     console.open(f"operations/{begun['operationId']}")
     cancel_import(console.api, console.store_id, begun)
     console.press("Load it again")
-    assert "cancelled" in console.text
+    assert "Cancelled" in console.text
 
 
 @pytest.mark.slow

@@ -214,6 +214,21 @@ def test_a_key_without_the_scope_is_offered_no_rules(console: Console) -> None:
 
 
 @pytest.mark.slow
+def test_a_key_that_may_not_read_sees_a_preview_without_links_to_people(console: Console) -> None:
+    profile_id = add_person(console.api, console.store_id, email="unread@acme.example")
+    key = console.api.post("/v1/ControlPlane/Keys", json={"name": "ruler", "scopes": ["manage"]}).json()
+    console.sign_in(key["sid"], key["secret"])
+    console.open_in_store("rules/blocked-values")
+    console.browser.find_element(By.CSS_SELECTOR, "details.lists summary").click()
+    console.fill("Blocked values of email", "unread@acme.example")
+    console.press("Preview")
+    console.wait_for("Done")
+    preview = console.browser.find_element(By.ID, "preview")
+    assert profile_id in preview.text
+    assert preview.find_elements(By.CSS_SELECTOR, "a[href*=profiles]") == []
+
+
+@pytest.mark.slow
 def test_settings_for_which_values_are_rewritten_lead_to_their_operation(console: Console) -> None:
     add_person(console.api, console.store_id, whatsapp="WA@example.com")
     console.open_in_store("rules/settings")

@@ -25,7 +25,7 @@ def store_id_of(argument: str) -> UUID:
 
 def profile_id_of(argument: str) -> UUID:
     """Return the ID of a profile that is named so. Raises `CommandError`."""
-    profile_id = ids.decoded(argument) if ids.is_well_formed(ids.PROFILE_ID_PATTERN, argument) else None
+    profile_id = ids.parsed(ids.PROFILE_ID_PATTERN, argument)
     if profile_id is None:
         raise CommandError("PROFILE: expected mem_profile_ and 26 characters")
     return profile_id
@@ -33,7 +33,7 @@ def profile_id_of(argument: str) -> UUID:
 
 def event_id_of(argument: str) -> UUID:
     """Return the ID of an event that is named so. Raises `CommandError`."""
-    event_id = ids.decoded(argument) if ids.is_well_formed(ids.EVENT_ID_PATTERN, argument) else None
+    event_id = ids.parsed(ids.EVENT_ID_PATTERN, argument)
     if event_id is None:
         raise CommandError("EVENT: expected mem_event_ and 26 characters")
     return event_id

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from profile_lookup.ephemeral_settings import EphemeralSettings
 from profile_lookup.limit_settings import LimitSettings
 from profile_lookup.logs import configure_logging
 from profile_lookup.settings import PREFIX, Settings, load_settings
@@ -53,8 +54,11 @@ def warn_of_unknown_variables() -> None:
 
 
 def _names() -> list[str]:
-    """Return the names of all settings. The limits come last, though pydantic lists those of a base class first."""
-    return sorted(Settings.model_fields, key=lambda name: name in LimitSettings.model_fields)
+    """Return the names of all settings. Those of tests and the limits come last; pydantic lists base classes first."""
+    return sorted(
+        Settings.model_fields,
+        key=lambda name: (name in LimitSettings.model_fields, name in EphemeralSettings.model_fields),
+    )
 
 
 def _variable(name: str) -> str:

@@ -11,17 +11,21 @@ How to write a page:
   such as `Snapshot` and `Transaction`, come after it. Do what the API's route does, by the same functions; the console
   has no SQL. A template offers what `page.may(…)` allows, and nothing else.
 - **The answer** is `return await page.render("room.html", person=…)`. The template extends `layout.html` and sets
-  `title`, and `section` to the title of its link at the top. `page.address(path)` and `page.store_address(path)` return
-  relative addresses, since a proxy may serve the console below some other path. Every value is escaped: `|safe` and
-  `Markup` of a value are forbidden. Put a value into `<bdi>`, so that text from right to left stays within it.
-  `moment|shown_time` and `uuid|profile_id` are filters; `people.html` and `events.html` have macros for cards, names,
-  identifiers and events. Whoever shows profiles other than the one in the path calls `page.note_profiles(ids)`, for the
-  audit log.
+  `title`, `section` to the title of its link at the top, and `styles` to a style sheet of its room if there is one.
+  `page.address(path)` and `page.store_address(path)` return relative addresses, since a proxy may serve the console
+  below some other path. Every value is escaped: `|safe` and `Markup` of a value are forbidden. Put a value into
+  `<bdi>`, so that text from right to left stays within it. `moment|shown_time`, `uuid|profile_id` and
+  `reason|sentence` are filters. Whoever shows profiles other than the one in the path calls
+  `page.note_profiles(ids)`, for the audit log.
+- **One thing is shown in one way**: `people.html` has macros for cards, names and identifiers, `events.html` for
+  events, `forms.html` for fields and refusals, `paging.html` for the pages of a list, and `operations/facts.html` for
+  states and results. A page that asks before it changes something has a link *Cancel* beside its button.
 - **No value of an identifier and no secret is ever in an address**: forms that have them use `method="post"`. IDs of
   stores, profiles and operations may be in addresses.
 - **A form** has `{% include "token.html" %}`. `Page` reads the form and checks the token before the endpoint is called,
   so no endpoint can forget it. `page.form.text("value")`, `.texts(…)`, `.required(…)` and `.file(…)` return its fields.
-  Fields have the API's names (`idType`, `value`), because the messages of errors begin with them.
+  Fields have the API's names (`idType`, `value`), because the messages of errors begin with them; `forms.html` has the
+  words that the page shows instead.
 - **A form that succeeds** answers `return await page.redirect(page.store_address(…), "The value was replaced.")`. The
   sentence is shown once by the next page. It must not contain a value: it is in the session's cookie.
 - **A form that is refused** is shown again, with what was typed and the reason above its fields:

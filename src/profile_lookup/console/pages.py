@@ -54,7 +54,7 @@ class Page:
 
     @property
     def actor(self) -> Actor:
-        """Whom events name as the one who asked."""
+        """The actor of the events that the person's changes write: the key or the account."""
         return self.credentials.actor
 
     @property

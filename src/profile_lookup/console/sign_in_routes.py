@@ -30,7 +30,7 @@ _PATH = re.compile("[A-Za-z0-9_/-]{0,200}")
 
 @router.get("/sign-in")
 async def sign_in_page(request: Request, sessions: SessionsOfApp, to: str = "") -> Response:
-    """`to` is the page that is shown afterwards."""
+    """Show the form. `to` is the page that is shown after the sign-in."""
     return await _form_page(request, sessions, to)
 
 

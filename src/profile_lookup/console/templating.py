@@ -27,6 +27,11 @@ def _machine_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
+def _sentence(text: str) -> str:
+    """Return the text with a full stop at its end."""
+    return text if text.endswith(".") else f"{text}."
+
+
 _TEMPLATES = Environment(
     loader=PackageLoader("profile_lookup.console"),
     autoescape=True,
@@ -38,6 +43,7 @@ _TEMPLATES = Environment(
 _TEMPLATES.filters |= {
     "shown_time": _shown_time,
     "machine_time": _machine_time,
+    "sentence": _sentence,
     "shown_value": shown_value,
     "person_name": name_of,
     "store_id": ids.store_id,

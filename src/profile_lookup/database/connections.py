@@ -15,6 +15,7 @@ import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 from sqlalchemy import exc
 
+from profile_lookup.database.citus.detection import notice_citus
 from profile_lookup.database.hosts import names_session_attributes, url_of_each_host
 from profile_lookup.errors import OutcomeUnknown, Unavailable
 
@@ -95,31 +96,10 @@ async def connect(database_url: str, limits: TimeLimits = REQUEST_LIMITS) -> Ser
     urls = url_of_each_host(database_url)
     try:
         connection = await _first_connection(urls, limits, _session_attributes(database_url, urls))
-        await _notice_citus(connection)
+        connection.is_distributed = await notice_citus(connection)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
         raise Unavailable from error
     return connection
-
-
-async def _notice_citus(connection: ServiceConnection) -> None:
-    """Find out whether the database is distributed, as `profile-lookup distribute` does it.
-
-    If that fails or is cancelled, nobody gets the connection, and it is closed.
-    """
-    try:
-        connection.is_distributed = bool(await connection.fetchval(_IS_DISTRIBUTED))
-        if connection.is_distributed:
-            await connection.execute(_SETTINGS_OF_CITUS)
-    except BaseException:
-        connection.terminate()
-        raise
-
-
-# Citus finds the node of a store by a parameter, which a generic plan does not know. And it hides shards by a function
-# that it calls for each relation: the driver's query for a type takes a second by that, and 20 ms without it.
-_SETTINGS_OF_CITUS = "set plan_cache_mode = auto; set citus.override_table_visibility = off"
-
-_IS_DISTRIBUTED = "select exists (select from pg_proc where proname = 'merge_profiles')"
 
 
 def _session_attributes(database_url: str, urls: Sequence[str]) -> SessionAttribute | None:

@@ -36,7 +36,7 @@ def _parsed_profile_id(sent: object) -> object:
 
 
 def _parsed(sent: object, pattern: str, kind: Literal["store", "profile"]) -> object:
-    parsed = ids.decoded(sent) if isinstance(sent, str) and ids.is_well_formed(pattern, sent) else None
+    parsed = ids.parsed(pattern, sent) if isinstance(sent, str) else None
     if parsed is None:
         raise PydanticCustomError("id", "Input should be the ID of a {kind}: mem_{kind}_ and 26 characters of base32",
                                   {"kind": kind})  # fmt: skip

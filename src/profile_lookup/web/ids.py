@@ -64,6 +64,11 @@ def decoded(wire_id: str) -> UUID | None:
     return UUID(int=number)
 
 
+def parsed(pattern: str, wire_id: str) -> UUID | None:
+    """Return the UUID of an ID; None if nothing has such an ID."""
+    return decoded(wire_id) if is_well_formed(pattern, wire_id) else None
+
+
 def store_uuid(wire_id: str) -> UUID | None:
     """Return the UUID of a store's ID, or None if the ID is malformed.
 

@@ -23,7 +23,7 @@ from profile_lookup.web.wire import AnswerModel, Storable
 def _parsed_id(sent: object) -> object:
     if not isinstance(sent, str):
         return sent
-    parsed = ids.decoded(sent) if ids.is_well_formed(ids.PROFILE_ID_PATTERN, sent) else None
+    parsed = ids.parsed(ids.PROFILE_ID_PATTERN, sent)
     if parsed is None:
         raise PydanticCustomError("profile_id", "Input should be the ID of a profile")
     return parsed

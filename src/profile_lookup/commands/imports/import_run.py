@@ -102,7 +102,7 @@ async def _write_lines(settings: Settings, row: Row[Any], part: ReportPart, file
 
 async def fetch_import(settings: Settings, account: str | None, import_id: str, option: str) -> Row[Any]:
     """Return the row of an import, whose ID stands after this option. Raises `CommandError`."""
-    uuid = ids.decoded(import_id) if ids.is_well_formed(ids.IMPORT_ID_PATTERN, import_id) else None
+    uuid = ids.parsed(ids.IMPORT_ID_PATTERN, import_id)
     async with open_database(settings) as database, database.transaction() as connection:
         account_id = await chosen_account(connection, account)
         with explaining_not_found(f"{option}: this account has no such import"):

@@ -14,8 +14,8 @@ from profile_lookup.web import ids
 
 
 async def _import_id(import_id: ImportIdInPath) -> UUID:
-    """Raises `ImportNotFound` for an ID that no import can have."""
-    uuid = ids.decoded(import_id) if ids.is_well_formed(ids.IMPORT_ID_PATTERN, import_id) else None
+    """Return the import's ID. Raises `ImportNotFound` if no import can have it."""
+    uuid = ids.parsed(ids.IMPORT_ID_PATTERN, import_id)
     if uuid is None:
         raise ImportNotFound
     return uuid

@@ -9,7 +9,7 @@ from profile_lookup.console.dependencies import ReadPage, WritePage
 from profile_lookup.console.imports.dependencies import ImportInPath, fetch_import, import_address
 from profile_lookup.console.imports.mapping_form import MappingForm
 from profile_lookup.console.imports.mapping_routes import show_mapping
-from profile_lookup.console.imports.texts import error_of, kind_of, notices_of, state_of
+from profile_lookup.console.imports.texts import error_of, kind_of, notices_of
 from profile_lookup.console.page_route import page_router
 from profile_lookup.console.pages import StorePage
 from profile_lookup.errors import ImportEnded
@@ -30,7 +30,6 @@ async def show_import(page: ReadPage, import_id: ImportInPath) -> Response:
         "imports/import.html",
         import_row=row,
         address=import_address(page, import_id),
-        state=state_of(row),
         kind=kind_of(row),
         done=rows_done(row),
         error=error_of(row),

@@ -50,7 +50,7 @@ class MappingForm:
         return {column: known.get(value) for column, value in self.traits.items()}
 
     def options(self) -> ImportOptions:
-        """Raises `RequestRefused`."""
+        """Return how the file is written. Raises `RequestRefused`."""
         delimiter, encoding, country = self.delimiter, self.encoding.strip(), self.country.strip()
         if delimiter not in ("", *DELIMITERS):
             raise RequestRefused("delimiter: expected one of the choices")

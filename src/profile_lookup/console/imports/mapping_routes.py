@@ -85,7 +85,7 @@ async def show_mapping(page: StorePage, row: Row[Any], typed: MappingForm, refus
         columns=columns,
         hidden=len(found.beginning.columns) - len(columns) if found else 0,
         first_rows=found,
-        reason=unreadable and unreadable.reason,
+        reason=None,
         choices=_choices(page),
         encodings=_ENCODINGS,
         minutes=page.services.settings.upload_seconds // 60,

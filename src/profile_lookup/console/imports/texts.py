@@ -1,34 +1,13 @@
-"""The words for the state of an import, and for what its owner should know."""
+"""The words for the kind of an import, and for what its owner should know."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Row
 
 from profile_lookup.imports.notices.notice import Notice
-from profile_lookup.imports.staged_imports import is_waiting
 from profile_lookup.operations.kinds import OperationKind
 
 NOT_STARTED = "Nobody started this import in time, so its file was deleted"
-
-
-class State(NamedTuple):
-    """`tag` is the style of the tag that shows the words."""
-
-    words: str
-    tag: str
-
-
-_STATES = {
-    "PENDING": State("Waits for a worker", "accent"),
-    "RUNNING": State("In progress", "accent"),
-    "COMPLETED": State("Done", "good"),
-    "FAILED": State("Failed", "bad"),
-    "CANCELLED": State("Cancelled", ""),
-}
-
-
-def state_of(row: Row[Any]) -> State:
-    return State("Not started", "warn") if is_waiting(row) else _STATES[row.status]
 
 
 def kind_of(row: Row[Any]) -> str:

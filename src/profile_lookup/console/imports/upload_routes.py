@@ -12,7 +12,7 @@ from fastapi import Response
 
 from profile_lookup.console.dependencies import ReadPage, WritePage
 from profile_lookup.console.imports.dependencies import import_address
-from profile_lookup.console.imports.texts import kind_of, state_of
+from profile_lookup.console.imports.texts import kind_of
 from profile_lookup.console.page_route import page_router
 from profile_lookup.console.pages import StorePage
 from profile_lookup.console.refusals import CORRECTABLE, Refusal
@@ -20,7 +20,7 @@ from profile_lookup.errors import FileRefused
 from profile_lookup.imports import queries
 from profile_lookup.imports.files.import_options import ImportOptions
 from profile_lookup.imports.files.workbook import is_workbook, write_sheet_as_csv
-from profile_lookup.imports.staged_imports import stage
+from profile_lookup.imports.staged_imports import is_waiting, stage
 from profile_lookup.imports.uploads import scratch_file
 from profile_lookup.imports.wire import MAX_FILE_SIZE
 from profile_lookup.operations.dependencies import QuotasOfApp
@@ -90,5 +90,5 @@ async def _shown(page: StorePage, requested: PageRequest, tokens: PageTokens, **
     query, scope = queries.details_of(page.rules.id), ("imports", str(page.rules.id))
     async with page.services.database.snapshot() as connection:
         found = await fetch_page(connection, query, queries.IMPORTS_KEY, requested, tokens, *scope)
-    shown = [(row, state_of(row), kind_of(row), import_address(page, row.id)) for row in found.rows]
+    shown = [(row, is_waiting(row), kind_of(row), import_address(page, row.id)) for row in found.rows]
     return await page.render("imports/list.html", imports=shown, meta=found.meta, form=_FORM, **{"sheet": "", **values})

@@ -40,8 +40,7 @@ async def separations(page: ReadPage, person_id: PersonId, listed: DataPlanePage
 @router.post("/stores/{storeId}/profiles/{profileId}/separations/lift")
 async def lift(page: WritePage, person_id: PersonId) -> Response:
     """Let two profiles become one person again, if a later write says that they are."""
-    sent = page.form.text("otherProfileId")
-    other_id = (ids.is_well_formed(ids.PROFILE_ID_PATTERN, sent) and ids.decoded(sent)) or UUID(int=0)
+    other_id = ids.parsed(ids.PROFILE_ID_PATTERN, page.form.text("otherProfileId")) or UUID(int=0)
     address = page.person_address(person_id, "separations")
     try:
         await lift_separation(page.services.database, page.rules, person_id, other_id, CLOCK.now())

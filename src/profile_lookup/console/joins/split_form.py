@@ -35,7 +35,7 @@ def split_request_of(form: Form, actor: Actor, *, is_dry_run: bool) -> SplitRequ
 
 def _event_id(text: str) -> UUID:
     """Return the ID of an event. A text that no event can have as its ID becomes zero, which is the ID of none."""
-    return (ids.is_well_formed(ids.EVENT_ID_PATTERN, text) and ids.decoded(text)) or UUID(int=0)
+    return ids.parsed(ids.EVENT_ID_PATTERN, text) or UUID(int=0)
 
 
 def identifier_of(text: str) -> Identifier:

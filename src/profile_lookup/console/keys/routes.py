@@ -51,7 +51,8 @@ async def list_keys(
 @router.get("/keys/new")
 async def new_key(page: ManagerPage) -> Response:
     stores = "" if page.stores or not page.caller.is_account_token else ALL_STORES
-    return await _new_key_page(page, KeyFields(stores=stores))
+    only_store = [store.id for store in page.stores] if len(page.stores) == 1 else []
+    return await _new_key_page(page, KeyFields(stores=stores, store_ids=only_store))
 
 
 @router.post("/keys")

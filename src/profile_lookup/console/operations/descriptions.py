@@ -20,7 +20,7 @@ TITLES: Mapping[str, str] = {
     OperationKind.FORGET_TRAITS: "Removal of traits",
     OperationKind.IMPORT_PROFILES: "Import",
     OperationKind.PREVIEW_SETTINGS: "Preview of rules",
-    OperationKind.RENORMALIZE_VALUES: "Values in today's form",
+    OperationKind.RENORMALIZE_VALUES: "Renormalization of values",
     OperationKind.SPLIT_PROFILE: "Split of a person",
     OperationKind.UNDO_IMPORT: "Undo of an import",
     OperationKind.UPDATE_BLOCKED_VALUES: "Change of blocked values",

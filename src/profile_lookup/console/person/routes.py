@@ -35,8 +35,7 @@ _PERSON = "/stores/{storeId}/profiles/{profileId}"
 @router.get(_PERSON)
 async def person_page(page: ReadPage, person_id: PersonId, before: str = "") -> Response:
     """`before` is the ID of the event before which the timeline begins."""
-    is_event = ids.is_well_formed(ids.EVENT_ID_PATTERN, before)
-    return await _shown(page, person_id, before=ids.decoded(before) if is_event else None)
+    return await _shown(page, person_id, before=ids.parsed(ids.EVENT_ID_PATTERN, before))
 
 
 @router.post(_PERSON + "/identifiers/add")

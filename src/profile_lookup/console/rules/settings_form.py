@@ -23,7 +23,7 @@ FIELDS = (
 )
 """The fields of a row, by the API's names. `rule` is the type's place among the matching rules, or empty."""
 
-_PLACE = re.compile(r"identifierConfigs\.([0-9]+)(?:\.(\w+))?")
+_POSITION = re.compile(r"identifierConfigs\.([0-9]+)(?:\.(\w+))?")
 
 
 def typed_rows(form: Form) -> list[Row]:
@@ -43,7 +43,7 @@ def settings_document(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def settings_body(rows: Sequence[Row]) -> IdentityResolutionSettingsBody:
-    """Raises `SettingsRefused`."""
+    """Return the typed settings as the API reads them. Raises `SettingsRefused`."""
     return fitted(IdentityResolutionSettingsBody, settings_document(rows), SettingsRefused)
 
 
@@ -57,9 +57,9 @@ def comparable_settings(settings: IdentityResolutionSettings) -> dict[str, Any]:
     return comparable(_body(settings))
 
 
-def place_of(field: str, rows: Sequence[Row]) -> str:
-    """Return the words for the place of a field that the API names by its position."""
-    found = _PLACE.fullmatch(field)
+def label_of(field: str, rows: Sequence[Row]) -> str:
+    """Return words for a field that the API names by the position of its row."""
+    found = _POSITION.fullmatch(field)
     if found is None or int(found[1]) >= len(rows):
         return field
     id_type = rows[int(found[1])]["idType"]

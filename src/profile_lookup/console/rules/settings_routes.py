@@ -14,7 +14,7 @@ from profile_lookup.console.rules.settings_form import (
     FIELDS,
     comparable,
     comparable_settings,
-    place_of,
+    label_of,
     rows_in_force,
     settings_body,
     settings_document,
@@ -98,6 +98,6 @@ async def _shown(page: StorePage, rows: list[Row], if_match: str, **values: Any)
         etag=if_match,
         form=_FORM,
         address=page.store_address(_ADDRESS),
-        place=place_of(refusal.field, rows) if refusal else "",
+        refused_label=label_of(refusal.field, rows) if refusal else "",
         **{"operation_id": None, "versions": None, **values},
     )

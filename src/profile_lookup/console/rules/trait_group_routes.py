@@ -26,7 +26,7 @@ from profile_lookup.database.documents import trait_group_of
 from profile_lookup.errors import Outdated
 from profile_lookup.identity.trait_definitions import CONTACT
 from profile_lookup.operations.dependencies import QuotasOfApp
-from profile_lookup.stores.admission import rules_in_force as fetch_rules
+from profile_lookup.stores.admission import rules_in_force
 from profile_lookup.trait_groups import changes, queries
 from profile_lookup.trait_groups.wire import TraitGroupPatch, TraitGroupRequest
 from profile_lookup.web.body import fitted
@@ -98,7 +98,7 @@ async def delete_trait_group(page: ManagePage, name: str, quotas: QuotasOfApp) -
 async def _fetch(page: StorePage, name: str) -> RowOfTable[Any]:
     """Return a group as it is stored now. Raises `TraitGroupNotFound`."""
     async with page.services.database.statements() as connection:
-        page.rules = await fetch_rules(connection, page.rules.account_id, page.rules.id)
+        page.rules = await rules_in_force(connection, page.rules.account_id, page.rules.id)
         return await queries.fetch(connection, page.rules, name)
 
 
