@@ -71,6 +71,19 @@ def test_joins_by_one_identifier_are_split_together_and_the_identifier_is_blocke
     assert kept_apart(console, person_id) == 19
 
 
+def test_choices_that_were_not_previewed_are_shown_before_anything_is_split(console: Console) -> None:
+    person_id = create_ann_and_bob(console, 31)
+    preview_of_all(console, person_id)
+    console.browser.find_element(By.CSS_SELECTOR, "input[name=keepApart][value=false]").click()
+    console.press("Split into 4 people")
+    assert "Nothing was split yet, because you have changed your choices." in console.text
+    assert "The parts are not kept apart." in console.text
+    assert look_up(console, "email", "rob31@example.com") == [person_id]
+    console.press("Split into 4 people")
+    assert "The joins are undone. 4 profiles are left." in console.text
+    assert kept_apart(console, person_id) == 0
+
+
 def test_parts_need_not_be_kept_apart(console: Console) -> None:
     person_id = create_ann_and_bob(console, 12)
     preview_of_all(console, person_id)
@@ -172,6 +185,7 @@ def test_joins_that_were_undone_meanwhile_are_refused_on_the_page_of_the_joins(c
     with httpx.Client(base_url=console.base_url) as visitor:
         sign_in(visitor, *console.account)
         form = {"token": token_in(visitor.get(f"{path}/why")), "events": join_of(console, person_id)}
+        form |= {"keepApart": "true", "previewed": "true"}
         answers = [visitor.post(f"{path}/split", data=form) for _ in range(2)]
         malformed = visitor.post(f"{path}/split/preview", data={**form, "events": f"mem_event_{'z' * 26}"})
         unknown = visitor.post(f"{path}/separations/lift", data={**form, "otherProfileId": f"mem_profile_{'z' * 26}"})

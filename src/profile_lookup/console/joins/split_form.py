@@ -15,6 +15,7 @@ from profile_lookup.web import ids
 
 KEEPS_APART = "keepApart"
 BLOCK = "block"
+PREVIEWED = "previewed"
 MOST_BLOCKABLE = 20
 """So many identifiers of the chosen joins are offered to be blocked."""
 
@@ -31,6 +32,11 @@ def split_request_of(form: Form, actor: Actor, *, is_dry_run: bool) -> SplitRequ
     keeps_apart = form.text(KEEPS_APART) != "false"
     block = [identifier_of(each) for each in form.texts(BLOCK)]
     return SplitRequest(events, actor, keeps_apart, block, is_dry_run, form.text("ifMatch") or None)
+
+
+def is_as_previewed(form: Form) -> bool:
+    """Return whether the choices beside the joins are still those that the preview shows."""
+    return set(form.texts(PREVIEWED)) == {form.text(KEEPS_APART), *form.texts(BLOCK)}
 
 
 def _event_id(text: str) -> UUID:

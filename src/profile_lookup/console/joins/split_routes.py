@@ -7,7 +7,7 @@ from fastapi import Response
 
 from profile_lookup.clock import CLOCK
 from profile_lookup.console.dependencies import PersonId, WritePage
-from profile_lookup.console.joins.split_form import blockable, field_of, split_request_of
+from profile_lookup.console.joins.split_form import blockable, field_of, is_as_previewed, split_request_of
 from profile_lookup.console.joins.why_routes import fetch_explained_person, show_why
 from profile_lookup.console.page_route import page_router
 from profile_lookup.console.pages import StorePage
@@ -26,6 +26,9 @@ router = page_router()
 
 FORM = "split"
 _CHANGED = "Nothing was split, because the person has changed since the preview. This is what a split would leave now"
+_OTHER_CHOICES = Refusal(
+    FORM, "", "Nothing was split yet, because you have changed your choices. This is what a split would leave now", 409
+)
 MOST_PARTS = 300
 """The most profiles that the preview shows."""
 
@@ -42,12 +45,14 @@ async def preview(page: WritePage, person_id: PersonId, quotas: QuotasOfApp) -> 
 
 @router.post("/stores/{storeId}/profiles/{profileId}/split")
 async def split(page: WritePage, person_id: PersonId, quotas: QuotasOfApp) -> Response:
-    """Undo the joins. If the profile has changed since the preview, show a new preview instead."""
+    """Undo the joins. If the profile or the choices have changed since the preview, show a new preview instead."""
     request = split_request_of(page.form, page.actor, is_dry_run=False)
+    dry_run = replace(request, is_dry_run=True, if_match=None)
+    if not is_as_previewed(page.form):
+        return await _show_preview_or_why(page, person_id, dry_run, quotas, _OTHER_CHOICES)
     try:
         done = await split_or_enqueue(page.services.database, page.rules, person_id, request, CLOCK.now(), quotas)
     except CORRECTABLE as error:
-        dry_run = replace(request, is_dry_run=True, if_match=None)
         return await _show_preview_or_why(page, person_id, dry_run, quotas, _refusal_of(error))
     if not isinstance(done, Split):
         return await page.redirect(page.address(f"operations/{ids.operation_id(done)}"), "The split has begun.")
