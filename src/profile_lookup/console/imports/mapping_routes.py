@@ -72,7 +72,7 @@ async def start_import(page: WritePage, import_id: ImportInPath) -> Response:
 
 
 async def show_mapping(page: StorePage, row: Row[Any], typed: MappingForm, refusal: Refusal | None = None) -> Response:
-    """Return the page with the columns, and the first rows or the reason why they cannot be read."""
+    """Return the page with the columns and the first rows. If the file cannot be read, the refusal says why."""
     found, unreadable = await _read(page, row, typed)
     columns = shown_columns(found.beginning) if found else []
     return await page.render(
@@ -85,7 +85,6 @@ async def show_mapping(page: StorePage, row: Row[Any], typed: MappingForm, refus
         columns=columns,
         hidden=len(found.beginning.columns) - len(columns) if found else 0,
         first_rows=found,
-        reason=None,
         choices=_choices(page),
         encodings=_ENCODINGS,
         minutes=page.services.settings.upload_seconds // 60,
