@@ -43,14 +43,15 @@ def extract(commit: str, directory: Path, *paths: str) -> Path:
 
 
 def commit_of_previous_release() -> str:
-    """Return the newest commit that set another version than this checkout has. Raises `NotReachable`.
+    """Return the commit of the newest release with another version than this checkout has. Raises `NotReachable`.
 
-    It is the commit of a release, which its tag names, but tags do not reach every clone.
+    Its tag names it. Tags do not reach every clone: without it, it is the newest commit that set another version.
     """
     if _git("rev-parse", "--is-shallow-repository") == "false":
         for commit in _git("log", "--format=%H", "-G", '^version = "', "--", "pyproject.toml").split():
-            if _version_at(commit) != _version_at("HEAD"):
-                return commit
+            version = _version_at(commit)
+            if version != _version_at("HEAD"):
+                return _git("rev-parse", "--verify", "--quiet", f"refs/tags/{version}^{{commit}}") or commit
     raise NotReachable("this checkout has no history as far back as the previous release")
 
 
