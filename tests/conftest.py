@@ -1,4 +1,4 @@
-"""Fixtures of real parts: one embedded PostgreSQL serves the whole run, and each test with data has its own database."""
+"""Fixtures of real parts: one embedded PostgreSQL serves the whole run, and each test finds an empty database."""
 
 import asyncio
 import gc
