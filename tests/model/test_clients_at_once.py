@@ -53,6 +53,7 @@ class Accepted:
         ]
 
 
+@pytest.mark.usefixtures("own_database_url")  # it counts the deadlocks of the database
 async def test_concurrent_clients_lose_no_write_and_leave_one_profile_per_person(
     service_url: str, account: tuple[str, str], database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
