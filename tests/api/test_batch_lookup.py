@@ -114,12 +114,12 @@ async def test_blocked_values_name_nobody(client: httpx.AsyncClient, store_id: s
 async def test_fuzzy_types_are_searched_as_by_single_lookups(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
-    """Each type has its own threshold, and exact types stay exact."""
+    """Each type has its own threshold, exact types stay exact, and an equal value is first among equally similar ones."""
     fuzzy = {"matchingAlgo": "fuzzy"}
     await change_settings(
         client, store_id, chat=fuzzy | {"matchingThreshold": 50}, whatsapp=fuzzy | {"matchingThreshold": 90}
     )
-    for name in ("Ada Lovelace", "Ada Lovelac", "Adda Lovelace", "Zoe Lovelace", "!!!"):
+    for name in ("Lovelace Ada", "Ada Lovelace", "Ada Lovelac", "Adda Lovelace", "Zoe Lovelace", "!!!"):
         await make_profile(client, store_id, chat=name)
         await make_profile(client, store_id, whatsapp=name)
         await make_profile(client, store_id, email=f"{name}@example.com")

@@ -92,6 +92,26 @@ async def test_among_equally_similar_ones_the_earliest_is_first(client: httpx.As
     assert await look_up(client, fuzzy_id, "chat", "Ada Lovelace") == people
 
 
+@pytest.mark.parametrize(
+    ("id_type", "earlier", "value"),
+    [
+        ("chat", "Lovelace Ada", "Ada Lovelace"),
+        ("chat", "Ada Ada", "Ada"),
+        ("chat", "Ada (C)", "Ada C++"),
+        ("email", "ada@work.example", "work@ada.example"),
+    ],
+)
+async def test_an_equal_value_is_first_also_if_an_earlier_one_has_the_same_trigrams(
+    client: httpx.AsyncClient, fuzzy_id: str, database: Database, id_type: str, earlier: str, value: str
+) -> None:
+    await change_settings(client, fuzzy_id, email={"matchingAlgo": "fuzzy"})
+    other_id = await make_profile(client, fuzzy_id, **{id_type: earlier})
+    profile_id = await make_profile(client, fuzzy_id, **{id_type: value})
+    assert await _similarity(database, earlier, value) == 100
+    assert await look_up(client, fuzzy_id, id_type, value) == [profile_id, other_id]
+    assert await look_up(client, fuzzy_id, id_type, earlier) == [other_id, profile_id]
+
+
 async def test_a_profile_is_returned_once_and_ranked_by_its_best_value(
     client: httpx.AsyncClient, fuzzy_id: str
 ) -> None:

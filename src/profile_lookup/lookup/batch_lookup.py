@@ -22,6 +22,7 @@ from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.lookup.batch_queries import LOOKUP_BATCH, Form, profile_ids_by_form
 from profile_lookup.lookup.profile_lookup import MAX_ATTEMPTS
+from profile_lookup.lookup.queries import EQUAL
 from profile_lookup.overload import LOOKUP_BATCHES_AT_ONCE, ConnectionTurn, LoadLimits
 from profile_lookup.stores.admission import Admissions
 from profile_lookup.stores.rules_cache import StoreRules
@@ -185,7 +186,7 @@ def _named(store: StoreRules, sent: Identifier) -> list[NormalizedIdentifier] | 
 
 def _form(store: StoreRules, number: int, identifier: NormalizedIdentifier, *, is_former: bool = False) -> Form:
     is_fuzzy = not is_former and identifier.id_type in store.settings.fuzzy_types
-    return Form(number, identifier, likeness=float(is_fuzzy), is_fuzzy=is_fuzzy)
+    return Form(number, identifier, likeness=EQUAL if is_fuzzy else 0.0, is_fuzzy=is_fuzzy)
 
 
 def _result_in_any_form(

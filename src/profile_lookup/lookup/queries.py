@@ -15,6 +15,8 @@ from profile_lookup.stores.rules_cache import StoreRules
 
 MAX_PROFILES = 100
 """The most profiles that a Lookup returns."""
+EQUAL = 2.0
+"""The likeness of an equal value: more than any similarity. That of the same words in another order is 1."""
 
 
 def may_look_up(sid: str, secret_sha256: str, store_id: str) -> str:
@@ -176,7 +178,7 @@ async def similar_profile_ids(
 ) -> Row[int, list[UUID]] | None:
     """Return (revision, profile_ids) as LOOKUP does, for values at least as similar as the type's threshold.
 
-    The profiles with the most similar values come first.
+    The profile with an equal value comes first, and then those with the most similar values.
     """
     parameters = {
         "sid": credentials.sid,
@@ -185,6 +187,7 @@ async def similar_profile_ids(
         "id_type": identifier.id_type,
         "value": identifier.value,
         "max_profiles": MAX_PROFILES,
+        "equal": EQUAL,
         "fuzzy_key": fuzzy_key(store.settings, store.id, identifier.id_type),
         "threshold": similarity_threshold(store.settings.config(identifier.id_type).matching_threshold),
     }
@@ -203,8 +206,8 @@ def similarity_threshold(percent: int) -> str:
 # `%` compares with a threshold that is a setting of the session. It is set for this statement alone, in a row that the
 # search is joined to, and so before the search begins. `offset 0` separates the search, which can then use no index but
 # that of trigrams. Once in 2**64, its key also stands for another store or type, so these are compared afterwards. An
-# equal value is always found. A value of punctuation alone has no trigrams, and the whole index would be read for it,
-# so no similar values are searched for.
+# equal value is always found, and first. A value of punctuation alone has no trigrams, and the whole index would be
+# read for it, so no similar values are searched for.
 _SIMILAR_PROFILE_IDS = text(f"""
     with threshold as materialized (
         select set_config('pg_trgm.similarity_threshold', :threshold, true) as is_set
@@ -228,7 +231,7 @@ _SIMILAR_PROFILE_IDS = text(f"""
                 ) as similar_one
                 where similar_one.id_type = :id_type
                 union all
-                select equal_one.profile_id, 1
+                select equal_one.profile_id, cast(:equal as real)
                 from identifier as equal_one
                 where equal_one.store_id = :store_id
                     and equal_one.id_type = :id_type
