@@ -38,7 +38,8 @@ How to write a page:
   `Refusal` has the form's name, the field's name and the reason; `render(refusal=…)` also sets the status. In the
   template, `{{ refused(refusal, "replace") }}` shows it, and `{{ text_field(refusal, "replace", "value", "Value") }}`
   marks the field; both are macros of `forms.html`. The template must not assume that there is a refusal.
-- **All other errors** may simply be raised: `PageRoute` shows a page with the error's sentence. A merged profile's page
+- **All other errors** may simply be raised: `error_page.py` shows a page with the error's sentence, what the reader can
+  do, and the ID of the request. It does so for crashes and overload, too. A merged profile's page
   (`/stores/{storeId}/profiles/{profileId}/…`) leads to the canonical one's.
 - **Scripts and styles** are in `assets/`: no inline script, no `style` attribute (the policy forbids both). Everything
   works without JavaScript. `console.js` offers `data-live` (a form that is sent while somebody types or moves a slider)
