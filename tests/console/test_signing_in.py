@@ -15,6 +15,7 @@ from tests.browser.chromium import PATIENCE
 from tests.console.accounts import new_account
 from tests.console.browser import Console
 from tests.console.visitors import sign_in, token_in
+from tests.running_service import serving
 
 
 @pytest.fixture
@@ -40,6 +41,21 @@ def test_signing_in_leads_to_the_only_store_and_signing_out_ends_the_session(con
     assert console.violations() == []
     console.open()
     assert console.path == "sign-in"
+
+
+def test_signing_out_ends_the_session_in_every_process_also_for_a_copy_of_its_cookie(
+    visitor: httpx.Client, console_settings: Settings, console_account: tuple[str, str], console_store: str
+) -> None:
+    sign_in(visitor, *console_account)
+    other_session = visitor.cookies[SESSION]
+    page = sign_in(visitor, *console_account)
+    copy = visitor.cookies[SESSION]
+    assert visitor.post("/console/sign-out", data={"token": token_in(page)}).url.path == "/console/sign-in"
+    with serving(console_settings) as other_process:
+        for url in (str(visitor.base_url).rstrip("/"), other_process):
+            path = f"{url}/console/stores/{console_store}"
+            assert httpx.get(path, headers={"Cookie": f"{SESSION}={copy}"}).status_code == 303
+            assert httpx.get(path, headers={"Cookie": f"{SESSION}={other_session}"}).status_code == 200
 
 
 def test_a_wrong_secret_is_refused(console: Console) -> None:

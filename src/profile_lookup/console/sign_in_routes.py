@@ -7,6 +7,7 @@ from fastapi.responses import RedirectResponse
 
 from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.accounts.dependencies import admitted_caller
+from profile_lookup.accounts.ended_sessions import end_session
 from profile_lookup.accounts.queries import accepted_credentials
 from profile_lookup.accounts.sign_in_links import use_code
 from profile_lookup.console import cookies
@@ -16,7 +17,7 @@ from profile_lookup.console.page_route import page_router
 from profile_lookup.console.sessions import Sessions, new_id
 from profile_lookup.console.templating import html_page, root_of
 from profile_lookup.errors import Unauthenticated
-from profile_lookup.web.dependencies import services_of
+from profile_lookup.web.dependencies import Transaction, services_of
 from profile_lookup.web.failed_credentials import count_wrong_credentials
 
 router = page_router()
@@ -60,7 +61,9 @@ async def sign_in_by_code(request: Request, sessions: SessionsOfApp) -> Response
 
 
 @router.post("/sign-out")
-async def sign_out(page: SignedIn) -> Response:
+async def sign_out(page: SignedIn, transaction: Transaction) -> Response:
+    """End the session in this browser, and for everybody who has a copy of its cookie."""
+    await end_session(transaction, page.session.id, page.session.expires_at)
     response = RedirectResponse(page.address("sign-in"), 303)
     cookies.forget_session(response)
     return response
