@@ -25,7 +25,8 @@ How to write a page:
 - **A form** has `{% include "token.html" %}`. `Page` reads the form and checks the token before the endpoint is called,
   so no endpoint can forget it. `page.form.text("value")`, `.texts(…)`, `.required(…)` and `.file(…)` return its fields.
   Fields have the API's names (`idType`, `value`), because the messages of errors begin with them; `forms.html` has the
-  words that the page shows instead.
+  words that the page shows instead. `typed_as(model, typed)` (`wire.py`) reads a form as the body of an API's request,
+  and says in plain sentences what was wrong.
 - **A form that succeeds** answers `return await page.redirect(page.store_address(…), "The value was replaced.")`. The
   sentence is shown once by the next page. It must not contain a value: it is in the session's cookie.
 - **A form that is refused** is shown again, with what was typed and the reason above its fields:
