@@ -98,7 +98,6 @@ def test_hostile_names_are_shown_as_text(console: Console) -> None:
     assert HOSTILE in console.text
     console.narrow()
     assert not console.scrolls_sideways()
-    console.prefer("dark")
     assert console.violations() == []
 
 
