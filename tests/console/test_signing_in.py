@@ -7,6 +7,7 @@ from datetime import datetime
 
 import httpx
 import pytest
+from selenium.webdriver.common.keys import Keys
 from sqlalchemy import update
 
 from profile_lookup.accounts.sign_in_links import make_code
@@ -66,6 +67,17 @@ def test_a_wrong_secret_is_refused(console: Console) -> None:
     console.sign_in(console.account[0], "wrong")
     assert "do not belong together" in console.text
     assert console.violations() == []
+    assert console.field("SID").get_property("value") == console.account[0]
+    assert console.field("Secret") == console.browser.switch_to.active_element
+    console.type(console.account[1], Keys.ENTER)
+    console.wait_for("Who is calling?")
+
+
+def test_a_secret_that_was_typed_into_the_wrong_field_is_not_shown_again(console: Console) -> None:
+    sid, secret = console.account
+    console.sign_in(secret, sid)
+    assert "do not belong together" in console.text
+    assert secret not in console.browser.page_source
 
 
 def test_the_link_of_the_demo_signs_in_once(console: Console, console_settings: Settings) -> None:

@@ -27,6 +27,8 @@ _USED = "The code is wrong, was used before, or has expired. A new start of `ser
 _FOREIGN = "This page was open for too long. Please try again."
 _PATH = re.compile("[A-Za-z0-9_/-]{0,200}")
 """A path below `/console`: it names stores and profiles by their IDs, and no other site."""
+_SID = re.compile("(?:SK|AC)[0-9a-f]{32}")
+"""What is shown again of a refused form. A secret that was typed into the wrong field is not."""
 
 
 @router.get("/sign-in")
@@ -95,7 +97,8 @@ async def _refused(request: Request, sessions: Sessions, form: Form, reason: str
     too_many = count_wrong_credentials(request.scope)
     if too_many is not None:
         raise too_many
-    return await _form_page(request, sessions, form.text("to"), reason, 401)
+    sid = form.text("sid").strip()
+    return await _form_page(request, sessions, form.text("to"), reason, 401, sid if _SID.fullmatch(sid) else "")
 
 
 def _is_own(request: Request, sessions: Sessions, form: Form) -> bool:
@@ -105,10 +108,10 @@ def _is_own(request: Request, sessions: Sessions, form: Form) -> bool:
 
 
 async def _form_page(
-    request: Request, sessions: Sessions, to: str, refusal: str | None = None, status: int = 200
+    request: Request, sessions: Sessions, to: str, refusal: str | None = None, status: int = 200, sid: str = ""
 ) -> Response:
     visit_id = request.cookies.get(cookies.VISIT) or new_id()
-    values = {"page": None, "root": root_of(request.scope["path"]), "refusal": refusal, "to": to}
+    values = {"page": None, "root": root_of(request.scope["path"]), "refusal": refusal, "to": to, "sid": sid}
     response = html_page("sign_in.html", status, values | {"token": sessions.form_token(visit_id)})
     await cookies.set_visit(request, response, visit_id)
     return response
