@@ -3,18 +3,12 @@
 import asyncio
 import re
 from collections.abc import Iterator
-from datetime import datetime
 
 import httpx
 import pytest
 from selenium.webdriver.common.keys import Keys
-from sqlalchemy import update
 
-from profile_lookup.accounts.sign_in_links import make_code
-from profile_lookup.clock import CLOCK
 from profile_lookup.console.cookies import SESSION
-from profile_lookup.database.pool import Database
-from profile_lookup.database.tables import sign_in_link
 from profile_lookup.settings import Settings
 from tests.browser.chromium import PATIENCE
 from tests.console.accounts import new_account
@@ -78,30 +72,6 @@ def test_a_secret_that_was_typed_into_the_wrong_field_is_not_shown_again(console
     console.sign_in(secret, sid)
     assert "do not belong together" in console.text
     assert secret not in console.browser.page_source
-
-
-def test_the_link_of_the_demo_signs_in_once(console: Console, console_settings: Settings) -> None:
-    code = asyncio.run(code_for(console_settings, console.account[0]))
-    console.open()
-    console.press("Sign out")
-    console.open(f"sign-in#code={code}")
-    console.wait_for("Who is calling?")
-    assert code not in console.browser.current_url
-    console.press("Sign out")
-    console.open(f"sign-in#code={code}")
-    console.wait_for("was used before")
-    assert code not in console.browser.current_url
-
-
-def test_a_link_of_the_demo_that_has_expired_signs_nobody_in(console: Console, console_settings: Settings) -> None:
-    code = asyncio.run(code_for(console_settings, console.account[0], expires_at=CLOCK.now()))
-    console.browser.delete_all_cookies()
-    console.open(f"sign-in#code={code}")
-    console.wait_for("has expired")
-    assert code not in console.browser.current_url
-    assert console.violations() == []
-    console.open()
-    assert console.path == "sign-in"
 
 
 def test_somebody_with_several_stores_chooses_one(console: Console, console_settings: Settings) -> None:
@@ -273,17 +243,3 @@ def test_answers_are_neither_kept_nor_framed_and_allow_no_other_source(visitor: 
     assert "frame-ancestors 'none'" in policy
     assert page.headers["cache-control"] == "no-store"
     assert page.headers["referrer-policy"] == "no-referrer"
-
-
-async def code_for(settings: Settings, sid: str, expires_at: datetime | None = None) -> str:
-    """Make a one-time code, which expires when such codes do unless `expires_at` says when."""
-    assert settings.database_url is not None
-    database = Database(settings.database_url.get_secret_value(), pool_size=1)
-    try:
-        async with database.transaction() as connection:
-            code = await make_code(connection, sid)
-            if expires_at is not None:
-                await connection.execute(update(sign_in_link).values(expires_at=expires_at))
-            return code
-    finally:
-        await database.close()
