@@ -21,6 +21,7 @@ from profile_lookup.audit.audit_log import audit_log_of
 from profile_lookup.blocked_values import routes as blocked_values
 from profile_lookup.bucket_tables import MEMORY_NAME, BucketTables
 from profile_lookup.console import routes as console
+from profile_lookup.console.error_page import error_page as console_error_page
 from profile_lookup.database.pool import Database
 from profile_lookup.database.signing_key import SigningKey
 from profile_lookup.database.single_queries.busy_poll import BusyPoll
@@ -151,7 +152,7 @@ def create_app(settings: Settings, buckets_memory: str | None = None) -> FastAPI
     )
     app.settings = settings
     app.double = app.state.double = double
-    install_error_handlers(app)
+    install_error_handlers(app, console_error_page if settings.console else None)
     install_redirects(app)
     install_repeated_reads(app)
     routes_of_double = [] if double is None else app_for_tests.routes()

@@ -6,7 +6,9 @@ from typing import Any
 import httpx
 from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver import Chrome
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
@@ -14,6 +16,7 @@ from tests.browser.chromium import PATIENCE
 
 NARROW = 360  # CSS pixels
 POLL = 0.05  # seconds
+MOST_TABS = 60  # until a page has led through all that it has
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 """The tags of axe-core for the rules of WCAG 2.2, levels A and AA."""
 
@@ -74,6 +77,18 @@ class Console:
         wait = WebDriverWait(self.browser, PATIENCE, POLL, ignored_exceptions=[WebDriverException])
         wait.until(lambda _: self._document() != before, f"{text} leads to no other page")
 
+    def tab_to(self, text: str) -> None:
+        """Press the Tab key until the link or button with this text has the focus."""
+        for _ in range(MOST_TABS):
+            ActionChains(self.browser).send_keys(Keys.TAB).perform()
+            if self.browser.switch_to.active_element.text.strip() == text:
+                return
+        raise AssertionError(f"the Tab key does not lead to {text}")
+
+    def type(self, *keys: str) -> None:
+        """Type into what has the focus."""
+        ActionChains(self.browser).send_keys(*keys).perform()
+
     def button(self, text: str, within: str = "body") -> WebElement:
         """Return the button with this text that can be seen, or else the summary, or else the link."""
         for tag in _PRESSED:
@@ -133,12 +148,18 @@ class Console:
         return bool(self.browser.execute_script(script))
 
     def violations(self) -> list[str]:
-        """Return how the page breaks the rules of WCAG 2.2 AA, by axe-core."""
+        """Return how the page breaks the rules of WCAG 2.2 AA in light or dark colors, by axe-core."""
         if not self.browser.execute_script("return 'axe' in window"):
             self.browser.execute_script(self._axe.read_text())
-        run = "const done = arguments[1]; axe.run(document, {runOnly: arguments[0]}).then(done)"
-        result: dict[str, Any] = self.browser.execute_async_script(run, WCAG)
-        return [f"{rule['id']}: {node['html']}" for rule in result["violations"] for node in rule["nodes"]]
+        found: list[str] = []
+        for scheme in ("dark", "light"):
+            self.prefer(scheme)
+            run = "const done = arguments[1]; axe.run(document, {runOnly: arguments[0]}).then(done)"
+            result: dict[str, Any] = self.browser.execute_async_script(run, WCAG)
+            found += [
+                f"{scheme}: {rule['id']}: {node['html']}" for rule in result["violations"] for node in rule["nodes"]
+            ]
+        return found
 
     def errors(self) -> list[str]:
         """Return what the browser's console says since the last call, of scripts, the policy, styles and images.

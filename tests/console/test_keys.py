@@ -72,7 +72,7 @@ def test_a_refused_form_says_which_field_is_wrong(console: Console) -> None:
     console.fill("Name", HOSTILE)
     console.fill("Requests a second", "fast")
     console.press("Make the key")
-    assert "Requests a second: Input should be a valid number" in console.text
+    assert "Requests a second: expected a number." in console.text
     assert console.field("Requests a second").get_attribute("aria-invalid") == "true"
     assert console.field("Name").get_property("value") == HOSTILE
     assert console.violations() == []
@@ -98,7 +98,6 @@ def test_hostile_names_are_shown_as_text(console: Console) -> None:
     assert HOSTILE in console.text
     console.narrow()
     assert not console.scrolls_sideways()
-    console.prefer("dark")
     assert console.violations() == []
 
 

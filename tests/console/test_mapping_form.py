@@ -8,7 +8,7 @@ from starlette.datastructures import FormData
 
 from profile_lookup.console.forms import Form
 from profile_lookup.console.imports.mapping_form import MAX_COLUMNS, MappingForm, shown_columns
-from profile_lookup.errors import RequestRefused
+from profile_lookup.errors import EncodingRefused, RequestRefused
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.identity.trait_definitions import CONTACT
@@ -65,3 +65,9 @@ def test_of_very_many_columns_those_are_shown_that_hold_something_known() -> Non
     content = f"{','.join(header)}\n{'1,' * (len(header) - 1)}ann@example.com\n"
     shown = [each.name for each in shown_columns(beginning(content))]
     assert shown == [*header[: MAX_COLUMNS - 1], "E-mail"]
+
+
+def test_a_file_in_another_encoding_is_refused_without_the_words_of_the_command() -> None:
+    content = "E-mail,Name\nm@example.com,Müller\n".encode("cp1252")
+    with pytest.raises(EncodingRefused, match=r"or name its encoding: cp1252$"):
+        file_beginning(STORE, content, ImportOptions())

@@ -1,6 +1,5 @@
 """A person: identifiers, traits and history, and what can be changed."""
 
-import pytest
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
@@ -200,13 +199,3 @@ def test_changes_need_no_javascript(console: Console) -> None:
     console.fill("New value", "frank.new@example.com", within=CHANGE)
     console.press("Replace")
     assert "The identifier was replaced." in console.text
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_both_color_schemes_have_enough_contrast(console: Console, scheme: str) -> None:
-    grace = add_merged_person(console.api, console.store_id)
-    console.prefer(scheme)
-    for path in ("", f"profiles/{grace}"):
-        console.open_in_store(path)
-        assert console.violations() == []

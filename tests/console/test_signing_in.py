@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from selenium.webdriver.common.keys import Keys
 
-from profile_lookup.accounts.sign_in_links import make_code
 from profile_lookup.console.cookies import SESSION
-from profile_lookup.database.pool import Database
 from profile_lookup.settings import Settings
 from tests.browser.chromium import PATIENCE
 from tests.console.accounts import new_account
 from tests.console.browser import Console
 from tests.console.visitors import sign_in, token_in
+from tests.running_service import serving
 
 
 @pytest.fixture
@@ -42,23 +42,36 @@ def test_signing_in_leads_to_the_only_store_and_signing_out_ends_the_session(con
     assert console.path == "sign-in"
 
 
+def test_signing_out_ends_the_session_in_every_process_also_for_a_copy_of_its_cookie(
+    visitor: httpx.Client, console_settings: Settings, console_account: tuple[str, str], console_store: str
+) -> None:
+    sign_in(visitor, *console_account)
+    other_session = visitor.cookies[SESSION]
+    page = sign_in(visitor, *console_account)
+    copy = visitor.cookies[SESSION]
+    assert visitor.post("/console/sign-out", data={"token": token_in(page)}).url.path == "/console/sign-in"
+    with serving(console_settings) as other_process:
+        for url in (str(visitor.base_url).rstrip("/"), other_process):
+            path = f"{url}/console/stores/{console_store}"
+            assert httpx.get(path, headers={"Cookie": f"{SESSION}={copy}"}).status_code == 303
+            assert httpx.get(path, headers={"Cookie": f"{SESSION}={other_session}"}).status_code == 200
+
+
 def test_a_wrong_secret_is_refused(console: Console) -> None:
     console.sign_in(console.account[0], "wrong")
     assert "do not belong together" in console.text
     assert console.violations() == []
-
-
-def test_the_link_of_the_demo_signs_in_once(console: Console, console_settings: Settings) -> None:
-    code = asyncio.run(code_for(console_settings, console.account[0]))
-    console.open()
-    console.press("Sign out")
-    console.open(f"sign-in#code={code}")
+    assert console.field("SID").get_property("value") == console.account[0]
+    assert console.field("Secret") == console.browser.switch_to.active_element
+    console.type(console.account[1], Keys.ENTER)
     console.wait_for("Who is calling?")
-    assert code not in console.browser.current_url
-    console.press("Sign out")
-    console.open(f"sign-in#code={code}")
-    console.wait_for("was used before")
-    assert code not in console.browser.current_url
+
+
+def test_a_secret_that_was_typed_into_the_wrong_field_is_not_shown_again(console: Console) -> None:
+    sid, secret = console.account
+    console.sign_in(secret, sid)
+    assert "do not belong together" in console.text
+    assert secret not in console.browser.page_source
 
 
 def test_somebody_with_several_stores_chooses_one(console: Console, console_settings: Settings) -> None:
@@ -230,13 +243,3 @@ def test_answers_are_neither_kept_nor_framed_and_allow_no_other_source(visitor: 
     assert "frame-ancestors 'none'" in policy
     assert page.headers["cache-control"] == "no-store"
     assert page.headers["referrer-policy"] == "no-referrer"
-
-
-async def code_for(settings: Settings, sid: str) -> str:
-    assert settings.database_url is not None
-    database = Database(settings.database_url.get_secret_value(), pool_size=1)
-    try:
-        async with database.transaction() as connection:
-            return await make_code(connection, sid)
-    finally:
-        await database.close()

@@ -255,6 +255,8 @@ BROKEN: list[tuple[str, Callable[[list[Any]], object]]] = [
     ("line 2: identifiers.1.addedAt: ", _in_first(lambda person: person["identifiers"][1].update(addedAt=SECRET))),
     ("line 2: createdAt: ", _in_first(lambda person: person.update(createdAt="2026-01-01T00:00:00+02:00"))),
     ("line 2: createdAt: ", _in_first(lambda person: person.update(createdAt="2026-01-01T00:00:00"))),
+    ("line 2: createdAt: Input should be between", _in_first(lambda person: person.update(createdAt="0001-01-01T00:00:00Z"))),
+    ("line 2: identifiers.0.addedAt: Input should be between", _in_first(lambda person: person["identifiers"][0].update(addedAt="9999-12-31T23:59:59.999999Z"))),
     ("line 2: id: ", _in_first(lambda person: person.update(id=person["id"][:-1] + "u"))),
     ("line 2: (a name): ", _in_first(lambda person: person.update({f"{SECRET} 7": 1}))),
     ("line 2: identifiers.0.value: expected digits", _in_first(lambda person: person["identifiers"][0].update(value=SECRET))),
@@ -306,6 +308,24 @@ def _chat_before_a_merge(person: Any) -> Any:
 
 def _separation(profile_id: str) -> dict[str, Any]:
     return {"id": profile_id, "decision": str(UUID(int=1)), "part": 0, "decidedAt": "2026-01-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00.000001Z", "9999-12-31T23:59:59.999998Z"])
+async def test_the_first_and_the_last_time_that_an_archive_may_have_are_restored_and_exported(
+    client: httpx.AsyncClient, store_id: str, database: Database, time: str
+) -> None:
+    await make_profile(client, store_id, email="ann@example.com")
+    header, line = await exported(database, store_id)
+    person = json.loads(line)
+    person["createdAt"] = person["identifiers"][0]["addedAt"] = person["traits"][0]["writtenAt"] = time
+    copy = await make_store(client, "copy")
+    await restore_lines(database, copy, [header, json.dumps(person).encode()])
+    restored = json.loads((await exported(database, copy))[1])
+    assert restored["createdAt"] == restored["identifiers"][0]["addedAt"] == time
+    assert restored["traits"][0]["writtenAt"] == time
+    profile = f"/v1/Stores/{copy}/Profiles/{person['id']}"
+    for path in (profile, f"{profile}/Identifiers", f"{profile}/Traits", f"{profile}/Events"):
+        assert (await client.get(path)).status_code == 200, path
 
 
 async def test_an_error_in_an_archive_is_reported_by_line_without_values_and_nothing_is_restored(

@@ -15,7 +15,7 @@ from profile_lookup.imports.files.layout import Extent, examine, rows_of
 
 QUOTES = "A field that contains the delimiter must stand in quotes"
 SAVE = 'save it as "CSV UTF-8" (in Excel: File, Save As, CSV UTF-8)'
-NAME_IT = "name its encoding (`--encoding`, over HTTP `encoding`)"
+NAME_IT = "name its encoding"
 WESTERN = (
     f"It looks like Windows-1252, in which Excel writes CSV files for western languages: {SAVE}, or {NAME_IT}: cp1252"
 )

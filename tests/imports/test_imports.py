@@ -27,7 +27,7 @@ from tests.imports.test_column_mapping import NO_NUMBER
 
 WESTERN = (
     "It looks like Windows-1252, in which Excel writes CSV files for western languages: "
-    'save it as "CSV UTF-8" (in Excel: File, Save As, CSV UTF-8), or name its encoding (`--encoding`, over HTTP `encoding`): cp1252'
+    'save it as "CSV UTF-8" (in Excel: File, Save As, CSV UTF-8), or name its encoding: cp1252'
 )
 PEOPLE = "E-mail,Phone,First\na@example.com,317-555-6789,Ann\nb@example.com,+4930123456,Bob\n"
 

@@ -44,7 +44,7 @@ def test_a_sheet_can_be_named(tmp_path: Path) -> None:
     path = write_workbook(tmp_path / "people.xlsx", SHEETS)
     for name in ("Zwei", "zwei"):
         assert _read_sheet(path, name) == (ReadSheet("Zwei", ["Leute"]), "Phone\n+34612345678\n")
-    with pytest.raises(FileRefused, match="--sheet: this workbook has no such sheet; it has Leute, Zwei"):
+    with pytest.raises(FileRefused, match="file: this workbook has no such sheet; it has Leute, Zwei"):
         _read(path, "Drei")
 
 

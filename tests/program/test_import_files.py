@@ -139,8 +139,8 @@ OUTCOMES = [
 ]  # fmt: skip
 FILES_THAT_ARE_REFUSED = {
     "outlook-cp1252.csv": "It looks like Windows-1252, in which Excel writes CSV files for western languages: save it "
-    'as "CSV UTF-8" (in Excel: File, Save As, CSV UTF-8), or name its encoding (`--encoding`, over HTTP `encoding`): cp1252',
-    "excel-de.csv": "name its encoding (`--encoding`, over HTTP `encoding`): cp1252",
+    'as "CSV UTF-8" (in Excel: File, Save As, CSV UTF-8), or name its encoding: cp1252. The option for it is --encoding',
+    "excel-de.csv": "name its encoding: cp1252. The option for it is --encoding",
 }
 
 

@@ -30,7 +30,7 @@ _VERIFY_AND_LOCK = text(f"{_VERIFIED} for key share of account for no key update
 _ADMISSION = f"{_CALLER} where {verified('$1', '$2')}"
 _ACCEPTED = f"""
     select secret_sha256, case when former_until > now() then former_sha256 end as former_sha256
-    from credential where sid = $1 and {USABLE}
+    from credential where sid = $1 and {USABLE} and not exists (select from ended_session where session_id = $2)
 """  # noqa: S608 -- made of a constant
 
 
@@ -55,9 +55,12 @@ async def admitted_caller(database: Database, credentials: Credentials) -> Calle
     return None
 
 
-async def accepted_credentials(database: Database, sid: str) -> Sequence[Credentials]:
-    """Return the credentials with this SID that are accepted now: those with its secret, and with its former secret."""
-    rows = await database.fetch(_ACCEPTED, sid)
+async def accepted_credentials(database: Database, sid: str, session_id: str = "") -> Sequence[Credentials]:
+    """Return the credentials with this SID that are accepted now: those with its secret, and with its former secret.
+
+    There are none for a session of the console that has been ended.
+    """
+    rows = await database.fetch(_ACCEPTED, sid, session_id)
     return [Credentials(sid, each) for row in rows for each in row if each is not None]
 
 

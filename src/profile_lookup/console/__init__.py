@@ -25,7 +25,8 @@ How to write a page:
 - **A form** has `{% include "token.html" %}`. `Page` reads the form and checks the token before the endpoint is called,
   so no endpoint can forget it. `page.form.text("value")`, `.texts(…)`, `.required(…)` and `.file(…)` return its fields.
   Fields have the API's names (`idType`, `value`), because the messages of errors begin with them; `forms.html` has the
-  words that the page shows instead.
+  words that the page shows instead. `typed_as(model, typed)` (`wire.py`) reads a form as the body of an API's request,
+  and says in plain sentences what was wrong.
 - **A form that succeeds** answers `return await page.redirect(page.store_address(…), "The value was replaced.")`. The
   sentence is shown once by the next page. It must not contain a value: it is in the session's cookie.
 - **A form that is refused** is shown again, with what was typed and the reason above its fields:
@@ -38,7 +39,8 @@ How to write a page:
   `Refusal` has the form's name, the field's name and the reason; `render(refusal=…)` also sets the status. In the
   template, `{{ refused(refusal, "replace") }}` shows it, and `{{ text_field(refusal, "replace", "value", "Value") }}`
   marks the field; both are macros of `forms.html`. The template must not assume that there is a refusal.
-- **All other errors** may simply be raised: `PageRoute` shows a page with the error's sentence. A merged profile's page
+- **All other errors** may simply be raised: `error_page.py` shows a page with the error's sentence, what the reader can
+  do, and the ID of the request. It does so for crashes and overload, too. A merged profile's page
   (`/stores/{storeId}/profiles/{profileId}/…`) leads to the canonical one's.
 - **Scripts and styles** are in `assets/`: no inline script, no `style` attribute (the policy forbids both). Everything
   works without JavaScript. `console.js` offers `data-live` (a form that is sent while somebody types or moves a slider)

@@ -38,7 +38,7 @@ async def _verified(request: Request, sessions: SessionsOfApp) -> tuple[Session,
     session = sessions.from_cookie(request.cookies.get(SESSION))
     if session is None:
         raise Unauthenticated
-    accepted = await accepted_credentials(services_of(request.scope).database, session.sid)
+    accepted = await accepted_credentials(services_of(request.scope).database, session.sid, session.id)
     credentials = sessions.credentials_of(session, accepted)
     if credentials is None:
         raise Unauthenticated

@@ -37,7 +37,7 @@ class Form:
         """Return the text of a field. Raises `RequestRefused` if it is empty."""
         value = self.text(name)
         if not value:
-            raise RequestRefused(f"{name}: Field required")
+            raise RequestRefused(f"{name}: expected a value")
         return value
 
     def file(self, name: str) -> UploadFile | None:

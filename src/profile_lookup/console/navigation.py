@@ -1,8 +1,11 @@
-"""The tables of links. A new page adds its link to one of them."""
+"""Where the pages are: their path, and the tables of links. A new page adds its link to one of them."""
 
 from typing import NamedTuple
 
 from profile_lookup.accounts.grants import Scope
+
+PREFIX = "/console"
+"""The path of the first page, below which all others are."""
 
 
 class Link(NamedTuple):

@@ -1,34 +1,26 @@
-"""The routes of pages. What goes wrong is shown as a page, too."""
+"""The routes of pages. Whoever is not signed in, or asks for a merged profile, is led elsewhere."""
 
 from collections.abc import Callable, Coroutine
-from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
-from starlette.exceptions import HTTPException
 
-from profile_lookup.console.templating import html_page, root_of
-from profile_lookup.errors import ProfileLookupError, ProfileMoved, StandbyLost, Unauthenticated
+from profile_lookup.console.navigation import PREFIX
+from profile_lookup.console.templating import root_of
+from profile_lookup.errors import ProfileMoved, RequestRefused, Unauthenticated
 from profile_lookup.web import ids
-from profile_lookup.web.contract import message_of
-from profile_lookup.web.errors import logged_answer_to
 
-_PREFIX = "/console"
-_NOTHING_HERE = "Nothing is here. It may have been erased, or it never was in this store"
+_UNKNOWN_PARAMETER = "The address has a parameter that this page does not know"
 _JOINED_MEANWHILE = (
     "Nothing was changed, because this person became one with somebody else meanwhile. See who it is now."
 )
-_RETRY_AFTER = "retry-after"
 
 
 class PageRoute(APIRoute):
-    """Whoever is not signed in is led to the page that signs in; all other errors have a page that says what is wrong.
-
-    A read from a standby that was lost is served again, as everywhere.
-    """
+    """Whoever is not signed in is led to the page that signs in. `error_page.py` shows all other errors."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options | {"name": f"console.{endpoint.__name__}"})
@@ -39,46 +31,25 @@ class PageRoute(APIRoute):
         async def handle_page(request: Request) -> Response:
             try:
                 return await handle(request)
-            except StandbyLost:
-                raise
             except Unauthenticated:
                 return _to_sign_in(request)
             except ProfileMoved as moved:
                 return await _to_canonical(request, moved)
-            except ProfileLookupError as error:
-                answer = await logged_answer_to(request.scope, error)
-                page = await error_page(request, answer.status_code, message_of(error))
-                if _RETRY_AFTER in answer.headers:
-                    page.headers[_RETRY_AFTER] = answer.headers[_RETRY_AFTER]
-                return page
             except RequestValidationError:
-                return await error_page(request, 400, "The address has a parameter that this page does not know")
-            except HTTPException as error:
-                return await error_page(request, error.status_code, error.detail)
+                raise RequestRefused(_UNKNOWN_PARAMETER) from None
 
         return handle_page
 
 
 def page_router() -> APIRouter:
     """Return a router for pages below `/console`."""
-    return APIRouter(prefix=_PREFIX, route_class=PageRoute, include_in_schema=False)
-
-
-async def error_page(request: Request, status: int, message: str) -> Response:
-    """Return the page of an error. It has the links at its top if the caller is signed in."""
-    page = getattr(request.state, "page", None)
-    phrase = HTTPStatus(status).phrase
-    values = {"title": phrase.capitalize(), "message": _NOTHING_HERE if message == phrase else message}
-    if page is not None:
-        answer: Response = await page.render("error.html", status, **values)
-        return answer
-    return html_page("error.html", status, {"page": None, "root": root_of(request.scope["path"]), **values})
+    return APIRouter(prefix=PREFIX, route_class=PageRoute, include_in_schema=False)
 
 
 def _to_sign_in(request: Request) -> Response:
     """Return a redirect to the page that signs in, and from there back to a page that was opened by its address."""
     path = request.scope["path"]
-    back = path.removeprefix(_PREFIX).strip("/") if request.method == "GET" else ""
+    back = path.removeprefix(PREFIX).strip("/") if request.method == "GET" else ""
     return RedirectResponse(f"{root_of(path)}console/sign-in{'?to=' * bool(back)}{back}", 303)
 
 

@@ -1,14 +1,15 @@
-"""The session of a signed-in person, which is kept in a signed cookie and nowhere else.
+"""The session of a signed-in person, which is kept in a signed cookie and nowhere else until the person signs out.
 
 The cookie names the credentials by their SID and holds no secret. Its `proof` is a signature of the secret's digest: a
-session ends when the secret is revoked or replaced, because no accepted credentials fit the proof any more.
+session ends when the secret is revoked or replaced, because no accepted credentials fit the proof any more. Signing out
+ends it also for whoever has copied the cookie (`accounts/ended_sessions.py`).
 """
 
 import hashlib
 import secrets as random
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from itsdangerous import BadData, Signer
@@ -33,8 +34,9 @@ class Session:
     notice: str = ""
 
     @property
-    def is_too_old(self) -> bool:
-        return self.began + MAX_AGE.total_seconds() < CLOCK.now().timestamp()
+    def expires_at(self) -> datetime:
+        """The time from which the session is refused, however often it was used."""
+        return datetime.fromtimestamp(self.began, UTC) + MAX_AGE
 
 
 class Sessions:
@@ -60,7 +62,7 @@ class Sessions:
             session = Session(**content)
         except (BadData, TypeError):  # another version of this service may have written it
             return None
-        return None if session.is_too_old else session
+        return session if CLOCK.now() <= session.expires_at else None
 
     def credentials_of(self, session: Session, accepted: Iterable[Credentials]) -> Credentials | None:
         """Return those of the accepted credentials with which the session began."""

@@ -7,6 +7,7 @@ from fastapi.responses import RedirectResponse
 
 from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.accounts.dependencies import admitted_caller
+from profile_lookup.accounts.ended_sessions import end_session
 from profile_lookup.accounts.queries import accepted_credentials
 from profile_lookup.accounts.sign_in_links import use_code
 from profile_lookup.console import cookies
@@ -16,7 +17,7 @@ from profile_lookup.console.page_route import page_router
 from profile_lookup.console.sessions import Sessions, new_id
 from profile_lookup.console.templating import html_page, root_of
 from profile_lookup.errors import Unauthenticated
-from profile_lookup.web.dependencies import services_of
+from profile_lookup.web.dependencies import Transaction, services_of
 from profile_lookup.web.failed_credentials import count_wrong_credentials
 
 router = page_router()
@@ -26,6 +27,8 @@ _USED = "The code is wrong, was used before, or has expired. A new start of `ser
 _FOREIGN = "This page was open for too long. Please try again."
 _PATH = re.compile("[A-Za-z0-9_/-]{0,200}")
 """A path below `/console`: it names stores and profiles by their IDs, and no other site."""
+_SID = re.compile("(?:SK|AC)[0-9a-f]{32}")
+"""What is shown again of a refused form. A secret that was typed into the wrong field is not."""
 
 
 @router.get("/sign-in")
@@ -60,7 +63,9 @@ async def sign_in_by_code(request: Request, sessions: SessionsOfApp) -> Response
 
 
 @router.post("/sign-out")
-async def sign_out(page: SignedIn) -> Response:
+async def sign_out(page: SignedIn, transaction: Transaction) -> Response:
+    """End the session in this browser, and for everybody who has a copy of its cookie."""
+    await end_session(transaction, page.session.id, page.session.expires_at)
     response = RedirectResponse(page.address("sign-in"), 303)
     cookies.forget_session(response)
     return response
@@ -92,7 +97,8 @@ async def _refused(request: Request, sessions: Sessions, form: Form, reason: str
     too_many = count_wrong_credentials(request.scope)
     if too_many is not None:
         raise too_many
-    return await _form_page(request, sessions, form.text("to"), reason, 401)
+    sid = form.text("sid").strip()
+    return await _form_page(request, sessions, form.text("to"), reason, 401, sid if _SID.fullmatch(sid) else "")
 
 
 def _is_own(request: Request, sessions: Sessions, form: Form) -> bool:
@@ -102,10 +108,10 @@ def _is_own(request: Request, sessions: Sessions, form: Form) -> bool:
 
 
 async def _form_page(
-    request: Request, sessions: Sessions, to: str, refusal: str | None = None, status: int = 200
+    request: Request, sessions: Sessions, to: str, refusal: str | None = None, status: int = 200, sid: str = ""
 ) -> Response:
     visit_id = request.cookies.get(cookies.VISIT) or new_id()
-    values = {"page": None, "root": root_of(request.scope["path"]), "refusal": refusal, "to": to}
+    values = {"page": None, "root": root_of(request.scope["path"]), "refusal": refusal, "to": to, "sid": sid}
     response = html_page("sign_in.html", status, values | {"token": sessions.form_token(visit_id)})
     await cookies.set_visit(request, response, visit_id)
     return response

@@ -16,6 +16,7 @@
     │   ├── FeedTokenRefused        not a token of this store's feed
     │   ├── DefinitionRefused       a trait's definition contradicts itself
     │   ├── FileRefused             an import's file is not what was announced, or cannot be read
+    │   │   └── EncodingRefused     it can be read if its sender names another encoding
     │   ├── RowRefused              a profile of a batch, or a row of an import's file, cannot be applied
     │   ├── BodyTooLarge
     │   ├── TooManyValues           a JSON body has so many values that parsing it would delay all other requests
@@ -133,6 +134,7 @@ from profile_lookup.errors.requests import (
     BodyTooLarge,
     ContentEncodingRefused,
     DefinitionRefused,
+    EncodingRefused,
     FeedTokenRefused,
     FileRefused,
     HeadTooLarge,
@@ -162,6 +164,7 @@ __all__ = [
     "ContentEncodingRefused",
     "DefinitionProtected",
     "DefinitionRefused",
+    "EncodingRefused",
     "FeedTokenRefused",
     "FileRefused",
     "GrantExceeded",

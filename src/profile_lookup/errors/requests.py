@@ -38,6 +38,10 @@ class FileRefused(RequestRefused):
         super().__init__(f"file: {reason}")
 
 
+class EncodingRefused(FileRefused):
+    """The file is not in the encoding that it is read in; `reason` says which other one to name, or to name none."""
+
+
 class RowRefused(RequestRefused):
     """`column` is None when the row is refused as a whole, and for a profile of a batch."""
 

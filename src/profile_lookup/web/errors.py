@@ -1,11 +1,11 @@
 """Every error answer: its body, its headers, and the handlers that turn a raised error into an answer."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import Scope
@@ -29,6 +29,12 @@ _OF_VERIFIED_CALLERS = (errors.StoreIdMalformed, errors.StoreNotFound, errors.St
 
 _METHODS_OF_FILES = ("GET", "HEAD")
 
+ErrorPage = Callable[[Scope, Error, Mapping[str, str]], Awaitable[Response | None]]
+"""Returns the page that people see instead of an error's body; None if the path of the request is not for people.
+
+The page gets the headers of the answer, too.
+"""
+
 
 def answer_of(error: Error, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """Return an answer with this body."""
@@ -48,23 +54,33 @@ def _headers_of(error: errors.ProfileLookupError) -> Mapping[str, str] | None:
     return next((_HEADERS[kind] for kind in type(error).__mro__ if kind in _HEADERS), None)
 
 
-async def answer_to(scope: Scope, error: errors.ProfileLookupError) -> JSONResponse:
+async def answer_to(scope: Scope, error: errors.ProfileLookupError) -> Response:
     """Return the answer to the request with this scope, which this error ended."""
-    return answer_with(error, await error_pages_of(scope))
+    if isinstance(error, errors.Unavailable):
+        UNAVAILABLE.add(error.reason)
+    return await _shown(scope, Error.of_domain(error, await error_pages_of(scope)), _headers_of(error))
 
 
-async def answer_to_crash(scope: Scope) -> JSONResponse:
+async def answer_to_crash(scope: Scope) -> Response:
     """Return the answer to a request that hit a defect of the service. It says nothing about the defect."""
-    return answer_of(Error.of(CRASH_STATUS, CRASH_CODE, CRASH_MESSAGE, await error_pages_of(scope)))
+    return await _shown(scope, Error.of(CRASH_STATUS, CRASH_CODE, CRASH_MESSAGE, await error_pages_of(scope)))
 
 
-def install_error_handlers(app: FastAPI) -> None:
+async def _shown(scope: Scope, error: Error, headers: Mapping[str, str] | None = None) -> Response:
+    """Return an answer with this body, or the page that people see instead of it."""
+    error_page: ErrorPage | None = scope["app"].state.error_page
+    page = None if error_page is None else await error_page(scope, error, headers or {})
+    return page or answer_of(error, headers)
+
+
+def install_error_handlers(app: FastAPI, error_page: ErrorPage | None) -> None:
+    app.state.error_page = error_page
     app.add_exception_handler(errors.ProfileLookupError, _on_domain_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_parameters)
     app.add_exception_handler(HTTPException, _on_framework_error)
 
 
-async def logged_answer_to(scope: Scope, error: errors.ProfileLookupError) -> JSONResponse:
+async def logged_answer_to(scope: Scope, error: errors.ProfileLookupError) -> Response:
     """Return the answer. If the service could not do its work, log a warning, at most one a second.
 
     Wrong credentials are counted. If too many came from the client's address, the answer is 429 instead of 401. Right
@@ -82,25 +98,25 @@ async def logged_answer_to(scope: Scope, error: errors.ProfileLookupError) -> JS
     return await answer_to(scope, error)
 
 
-async def _on_domain_error(request: Request, error: Exception) -> JSONResponse:
+async def _on_domain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.ProfileLookupError)
     return await logged_answer_to(request.scope, error)
 
 
-async def _on_invalid_parameters(request: Request, error: Exception) -> JSONResponse:
+async def _on_invalid_parameters(request: Request, error: Exception) -> Response:
     """Answer with FastAPI's reason for refusing a parameter, but without the value that the client sent."""
     assert isinstance(error, RequestValidationError)
     return await answer_to(request.scope, errors.RequestRefused(mistakes(error.errors())))
 
 
-async def _on_framework_error(request: Request, error: Exception) -> JSONResponse:
+async def _on_framework_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = CODE_OF_STATUS.get(error.status_code, 20000 + error.status_code)
     headers = error.headers
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:  # Starlette names only the methods of one route
         headers = {"Allow": ", ".join(_methods_of_path(request) or _METHODS_OF_FILES)}
     error_pages = await error_pages_of(request.scope)
-    return answer_of(Error.of(error.status_code, code, error.detail, error_pages), headers)
+    return await _shown(request.scope, Error.of(error.status_code, code, error.detail, error_pages), headers)
 
 
 def _methods_of_path(request: Request) -> list[str]:

@@ -75,7 +75,7 @@ async def _on_profile_moved(request: Request, error: Exception) -> Response:
     return await _redirect(request, str(error), segments, canonical_id)
 
 
-async def _redirect(request: Request, message: str, segments: list[str], canonical_id: str) -> JSONResponse:
+async def _redirect(request: Request, message: str, segments: list[str], canonical_id: str) -> Response:
     path = "/".join(quote(segment, safe="") for segment in segments)
     # A query may contain any bytes, and Latin-1 keeps each of them.
     query = request.scope["query_string"].decode("latin-1")

@@ -139,9 +139,16 @@ def mistakes_in(error: ValidationError, root: str) -> str:
     return mistakes([each | {"loc": (root, *each["loc"])} for each in found])
 
 
+def place_of(location: Sequence[str | int]) -> str:
+    """Return the name of a part of the sent data, without names that the sender chose."""
+    return ".".join(str(part) if isinstance(part, int) else nameable(part) for part in location)
+
+
 def mistakes(found: Sequence[Any]) -> str:
     """Return a text on what pydantic found wrong. The first part of each location, such as `body`, names the whole."""
-    return "; ".join(f"{_place(each['loc'])}: {_reason(each)}" for each in found[:_MAX_MISTAKES])
+    return "; ".join(
+        f"{place_of(each['loc'][1:]) or each['loc'][0]}: {_reason(each)}" for each in found[:_MAX_MISTAKES]
+    )
 
 
 def _reason(found: Mapping[str, Any]) -> str:
@@ -151,8 +158,3 @@ def _reason(found: Mapping[str, Any]) -> str:
     if found["type"] == "model_type":  # its message names a class of ours
         return "Input should be a valid dictionary"
     return str(found["msg"])
-
-
-def _place(location: Sequence[str | int]) -> str:
-    names = [str(part) if isinstance(part, int) else nameable(part) for part in location[1:]]
-    return ".".join(names) or str(location[0])

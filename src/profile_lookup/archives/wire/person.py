@@ -1,7 +1,7 @@
 """The identifiers and traits of a profile in an archive, with their times, and who asked for them."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 from operator import not_
 from typing import Annotated, Any, Self
@@ -19,6 +19,9 @@ from profile_lookup.identity_settings.wire import IdType
 from profile_lookup.web import ids
 from profile_lookup.web.wire import AnswerModel, Storable
 
+_ENDS = (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999_999, UTC))
+"""The first and the last moment of the calendar."""
+
 
 def _parsed_id(sent: object) -> object:
     if not isinstance(sent, str):
@@ -32,6 +35,9 @@ def _parsed_id(sent: object) -> object:
 def _utc(moment: datetime) -> datetime:
     if moment.utcoffset():
         raise PydanticCustomError("utc", "Input should be UTC")
+    # asyncpg stores these two as -infinity and infinity, and returns them without a zone: nothing can compare them.
+    if moment in _ENDS:
+        raise PydanticCustomError("calendar", "Input should be between the first and the last moment of the calendar")
     return moment
 
 

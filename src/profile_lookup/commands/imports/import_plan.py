@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from profile_lookup.commands.errors import CommandError
+from profile_lookup.errors import EncodingRefused
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.identity.trait_definitions import CONTACT
 from profile_lookup.imports.columns.column_fit import Fit, column_fits
@@ -47,7 +48,10 @@ def planned(store: StoreRules, file: BinaryIO, named: Mapping[str, TraitName | N
     """
     _refuse_unknown_traits(store, named)
     text_format = text_format_of(file, options.encoding)
-    refuse_unreadable(file, text_format)
+    try:
+        refuse_unreadable(file, text_format)
+    except EncodingRefused as error:
+        raise CommandError(f"{error}. The option for it is --encoding") from None
     headers = possible_headers(file, text_format, options.delimiter)
     chosen = guessed_header(store, headers, named)
     _refuse_unusable(chosen, named)

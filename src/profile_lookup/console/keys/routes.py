@@ -15,7 +15,7 @@ from profile_lookup.console.keys.key_fields import ALL_STORES, KeyFields
 from profile_lookup.console.page_route import page_router
 from profile_lookup.console.pages import Page, StoreName
 from profile_lookup.console.refusals import CORRECTABLE, Refusal
-from profile_lookup.web.body import fitted
+from profile_lookup.console.wire import typed_as
 from profile_lookup.web.dependencies import Snapshot, Transaction
 from profile_lookup.web.pagination import ControlPlanePage, PageTokensOfApp, fetch_page
 
@@ -60,7 +60,7 @@ async def make_key(page: ManagerPage, transaction: Transaction) -> Response:
     """Make a key. The answer is the only one that shows its secret."""
     fields = KeyFields.of_form(page.form)
     try:
-        request = fitted(KeyRequest, fields.body)
+        request = typed_as(KeyRequest, fields.body)
         caller = await locked_caller(transaction, page.credentials)
         made = await key_changes.make_key(transaction, caller, request)
     except CORRECTABLE as error:
@@ -78,7 +78,7 @@ async def patch_key(page: ManagerPage, key: KeyInPath, transaction: Transaction)
     """Change a key, unless somebody else has changed it since the form was shown."""
     fields = KeyFields.of_form(page.form)
     try:
-        patch = fitted(KeyPatch, fields.body)
+        patch = typed_as(KeyPatch, fields.body)
         caller = await locked_caller(transaction, page.credentials)
         await key_changes.patch_key(transaction, caller, key.sid, patch, fields.if_match)
     except CORRECTABLE as error:

@@ -16,6 +16,7 @@ from profile_lookup.console.rules.blocked_values_form import (
     comparable_blocked_values,
 )
 from profile_lookup.console.rules.differences import differences
+from profile_lookup.console.wire import typed_as
 from profile_lookup.errors import Outdated
 from profile_lookup.identity.values.built_in_blocked_values import BUILT_IN_BLOCKED_VALUES, PLACEHOLDERS
 from profile_lookup.identity_settings import changes
@@ -24,7 +25,6 @@ from profile_lookup.operations.quotas import refuse_beyond_queue_quota
 from profile_lookup.stores.admission import rules_in_force
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
-from profile_lookup.web.body import fitted
 from profile_lookup.web.etags import etag, refuse_outdated
 
 router = page_router()
@@ -44,7 +44,7 @@ async def save_blocked_values(page: ManagePage, quotas: QuotasOfApp) -> Response
     """Put the typed values in force, unless others have changed them since the page was opened."""
     typed, if_match = _typed(page), page.form.required("etag")
     try:
-        body = fitted(BlockedValuesBody, typed.document())
+        body = typed_as(BlockedValuesBody, typed.document())
         async with page.services.database.transaction() as connection:
             store = await lock_rules(connection, page.rules.account_id, page.rules.id)
             refuse_outdated(if_match, etag(store.blocked_values_version, store.created_at))
@@ -62,7 +62,7 @@ async def preview_blocked_values(page: ManagePage, quotas: QuotasOfApp) -> Respo
     """Begin a preview of the typed values, with the settings that are in force, and show it beside them."""
     typed, if_match = _typed(page), page.form.required("etag")
     try:
-        body = fitted(BlockedValuesBody, typed.document())
+        body = typed_as(BlockedValuesBody, typed.document())
         async with page.services.database.transaction() as connection:
             operation = await changes.preview(connection, page.rules, page.rules.settings, body, quotas)
     except CORRECTABLE as error:

@@ -6,10 +6,10 @@ from typing import Any
 
 from profile_lookup.console.forms import Form
 from profile_lookup.console.rules.form_fields import Row, filled, number, rows_of
+from profile_lookup.console.wire import typed_as
 from profile_lookup.errors import SettingsRefused
 from profile_lookup.identity.rules import IdentityResolutionSettings
 from profile_lookup.identity_settings.wire import IdentityResolutionSettingsAnswer, IdentityResolutionSettingsBody
-from profile_lookup.web.body import fitted
 
 FIELDS = (
     "idType",
@@ -22,6 +22,19 @@ FIELDS = (
     "matchingThreshold",
 )
 """The fields of a row, by the API's names. `rule` is the type's place among the matching rules, or empty."""
+
+_LABELS = {
+    "identifierConfigs": "Identifier types",
+    "matchingRules": "Place in the rules",
+    "idType": "Name",
+    "normalization": "Normalization",
+    "enforceUnique": "A value belongs to",
+    "limit": "Values kept",
+    "limitPolicy": "Beyond that, drop",
+    "matchingAlgo": "Lookup matches",
+    "matchingThreshold": "Similarity",
+}
+"""The words of the page for the lists, and for the fields of a row."""
 
 _POSITION = re.compile(r"identifierConfigs\.([0-9]+)(?:\.(\w+))?")
 
@@ -44,7 +57,7 @@ def settings_document(rows: Sequence[Row]) -> dict[str, Any]:
 
 def settings_body(rows: Sequence[Row]) -> IdentityResolutionSettingsBody:
     """Return the typed settings as the API reads them. Raises `SettingsRefused`."""
-    return fitted(IdentityResolutionSettingsBody, settings_document(rows), SettingsRefused)
+    return typed_as(IdentityResolutionSettingsBody, settings_document(rows), SettingsRefused)
 
 
 def comparable(document: dict[str, Any]) -> dict[str, Any]:
@@ -59,11 +72,13 @@ def comparable_settings(settings: IdentityResolutionSettings) -> dict[str, Any]:
 
 def label_of(field: str, rows: Sequence[Row]) -> str:
     """Return words for a field that the API names by the position of its row."""
+    if field in _LABELS:
+        return _LABELS[field]
     found = _POSITION.fullmatch(field)
     if found is None or int(found[1]) >= len(rows):
         return field
     id_type = rows[int(found[1])]["idType"]
-    return f"{found[2]} of {id_type}" if found[2] else id_type
+    return f"{_LABELS.get(found[2], found[2])} of {id_type}" if found[2] else id_type
 
 
 def _body(settings: IdentityResolutionSettings) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A trait group as a form: a row for each trait."""
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,22 @@ FIELDS = ("trait", "dataType", "idTypePromotion", "traitDescription", "pattern",
 
 _BOUNDS = {"STRING": ("minLength", "maxLength"), "NUMBER": ("min", "max"), "ARRAY": ("minItems", "maxItems")}
 """The API's names of the least and the most that a rule allows, by the data type."""
+
+
+_LABELS = {
+    "dataType": "Holds",
+    "idTypePromotion": "Becomes identifier",
+    "description": "Description",
+    "pattern": "Pattern",
+    "least": "At least",
+    "most": "At most",
+}
+"""The words of the page for the fields of a row."""
+
+_FIELDS_OF_BOUNDS = {
+    bound: field for least, most in _BOUNDS.values() for bound, field in ((least, "least"), (most, "most"))
+}
+_PLACE = re.compile(r"traits\.(?P<trait>[^.]+)(?:\.validationRule\.[A-Z]+)?\.(?P<member>\w+)")
 
 
 def typed_rows(form: Form) -> list[Row]:
@@ -43,6 +60,20 @@ def typed_documents(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
     if len(typed) < len(rows):
         raise DefinitionRefused("trait: expected each name once")
     return typed
+
+
+def field_of(place: str) -> str:
+    """Return the name of a field, such as `traits.seats.most`, for a place in the API's body."""
+    found = _PLACE.fullmatch(place)
+    if found is None:
+        return place
+    return f"traits.{found['trait']}.{_FIELDS_OF_BOUNDS.get(found['member'], found['member'])}"
+
+
+def label_of(field: str) -> str:
+    """Return the words for a field of a row; nothing for other fields."""
+    found = _PLACE.fullmatch(field)
+    return "" if found is None else f"{_LABELS.get(found['member'], found['member'])} of {found['trait']}"
 
 
 def is_protected(group: str, trait: str) -> bool:

@@ -17,11 +17,14 @@ from profile_lookup.console.rules.form_fields import Row
 from profile_lookup.console.rules.trait_group_form import (
     FIELDS,
     documents_of,
+    field_of,
     is_protected,
+    label_of,
     rows_in_force,
     typed_documents,
     typed_rows,
 )
+from profile_lookup.console.wire import typed_as
 from profile_lookup.database.documents import trait_group_of
 from profile_lookup.errors import Outdated
 from profile_lookup.identity.trait_definitions import CONTACT
@@ -29,7 +32,6 @@ from profile_lookup.operations.dependencies import QuotasOfApp
 from profile_lookup.stores.admission import rules_in_force
 from profile_lookup.trait_groups import changes, queries
 from profile_lookup.trait_groups.wire import TraitGroupPatch, TraitGroupRequest
-from profile_lookup.web.body import fitted
 from profile_lookup.web.etags import etag
 
 router = page_router()
@@ -50,7 +52,7 @@ async def create_trait_group(page: ManagePage) -> Response:
     """Create a group without traits, which its own page then adds."""
     sent = {"displayName": page.form.text("displayName"), "description": page.form.text("description")}
     try:
-        body = fitted(TraitGroupRequest, sent)
+        body = typed_as(TraitGroupRequest, sent)
         async with page.services.database.transaction() as connection:
             await changes.create(connection, page.rules, body.to_domain(), body.description, page.actor)
     except CORRECTABLE as error:
@@ -73,7 +75,7 @@ async def amend_trait_group(page: ManagePage, name: str, quotas: QuotasOfApp) ->
     if_match = page.form.required("etag")
     stored = await _fetch(page, name)
     try:
-        patch = fitted(TraitGroupPatch, _patch(stored, rows, description))
+        patch = typed_as(TraitGroupPatch, _patch(stored, rows, description))
         async with page.services.database.transaction() as connection:
             await changes.amend(
                 connection, page.rules, name, patch.changes(), patch.description, if_match, page.actor, quotas
@@ -84,7 +86,9 @@ async def amend_trait_group(page: ManagePage, name: str, quotas: QuotasOfApp) ->
         rows += _missing_rows(stored, rows)
         return await _shown(page, stored, rows, description, _etag(stored), refusal=refusal, versions=versions)
     except CORRECTABLE as error:
-        return await _shown(page, stored, rows, description, if_match, refusal=Refusal.of(_FORM, error))
+        refusal = Refusal.of(_FORM, error)
+        refusal = refusal._replace(field=field_of(refusal.field))
+        return await _shown(page, stored, rows, description, if_match, refusal=refusal)
     return await page.redirect(f"{page.store_address(_GROUP)}?name={name}", "The trait group is changed.")
 
 
@@ -136,7 +140,13 @@ async def _list(page: StorePage, **values: Any) -> Response:
 
 
 async def _shown(
-    page: StorePage, stored: RowOfTable[Any], rows: list[Row], description: str, if_match: str, **values: Any
+    page: StorePage,
+    stored: RowOfTable[Any],
+    rows: list[Row],
+    description: str,
+    if_match: str,
+    refusal: Refusal | None = None,
+    **values: Any,
 ) -> Response:
     """Return the form with these rows, and some empty ones for other traits."""
     address = f"{page.store_address(_GROUP)}?name={stored.name}"
@@ -152,6 +162,8 @@ async def _shown(
         delete_address=f"{page.store_address(f'{_GROUP}/delete')}?name={stored.name}",
         id_types=page.rules.settings.id_types,
         is_protected=is_protected,
+        refusal=refusal,
+        refused_label="" if refusal is None else label_of(refusal.field),
         is_deletable=stored.name != CONTACT.name,
         **{"versions": None, **values},
     )

@@ -4,6 +4,7 @@ REFERENCE = (
     "account",
     "credential",
     "sign_in_link",
+    "ended_session",
     "store",
     "trait_group",
     "signing_key",

@@ -1,8 +1,8 @@
 """Every table, index and constraint. Each subject has a module; whoever needs the whole schema imports this one.
 
-Every primary key but those of `account`, `signing_key` and `sign_in_link` starts with its tenant, `account_id` or
-`store_id`. The constraints are alarms: in a correct run none of them fires, and a mistake fails a transaction instead
-of losing data.
+Every primary key but those of `account`, `signing_key`, `sign_in_link` and `ended_session` starts with its tenant,
+`account_id` or `store_id`. The constraints are alarms: in a correct run none of them fires, and a mistake fails a
+transaction instead of losing data.
 
 - `identifier` and `alias` point at `profile`, which holds canonical profiles only, and neither foreign key
   cascades: an identifier is never on an alias, an alias never points at an alias, and a merge that omits a row
@@ -17,7 +17,7 @@ Values of identifiers and traits are in `identifier.value`, `profile.traits` and
 else. Those that a store blocks are also in `store.blocked_values`.
 """
 
-from profile_lookup.database.tables.accounts import account, credential, sign_in_link, signing_key
+from profile_lookup.database.tables.accounts import account, credential, ended_session, sign_in_link, signing_key
 from profile_lookup.database.tables.columns import metadata
 from profile_lookup.database.tables.history import event, event_batch, event_feed, history_end, separation
 from profile_lookup.database.tables.imports import import_refusals, profile_import
@@ -39,6 +39,7 @@ __all__ = [
     "account",
     "alias",
     "credential",
+    "ended_session",
     "event",
     "event_batch",
     "event_feed",

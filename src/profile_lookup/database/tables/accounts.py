@@ -92,3 +92,11 @@ sign_in_link = Table(
     time_column("expires_at"),
     ForeignKeyConstraint(["sid"], ["credential.sid"], ondelete="CASCADE"),
 )
+
+# Sessions of the console that were ended by signing out. A row is deleted when its session would have ended by itself.
+ended_session = Table(
+    "ended_session",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    time_column("expires_at"),
+)

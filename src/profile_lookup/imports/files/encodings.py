@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import BinaryIO, NoReturn
 
-from profile_lookup.errors import FileRefused
+from profile_lookup.errors import EncodingRefused, FileRefused
 
 _SINGLE_BYTE = frozenset(
     {
@@ -23,8 +23,7 @@ ENCODINGS = _SINGLE_BYTE | {
 
 _MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _SAVE_AS_CSV = 'save it as "CSV UTF-8" (in Excel: File, Save As, CSV UTF-8)'
-_OPTION = "(`--encoding`, over HTTP `encoding`)"
-_NAME_ITS_ENCODING = f"name its encoding {_OPTION}"
+_NAME_ITS_ENCODING = "name its encoding"
 _OTHER_FORMATS = {
     b"PK\x03\x04": "an Excel workbook (.xlsx) or another packed file",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls)",
@@ -81,9 +80,9 @@ def refuse_unreadable(file: BinaryIO, text_format: TextFormat) -> None:
     """Raise `FileRefused` if the file is not in its encoding, or holds NUL, which no identifier or trait may hold."""
     _decode(file, text_format)
     if text_format.encoding in _SINGLE_BYTE and _is_utf_8(file):
-        raise FileRefused(
+        raise EncodingRefused(
             f"this file is UTF-8: read as {text_format.encoding}, letters with accents would be wrong. Leave out its "
-            f"encoding {_OPTION}"
+            "encoding"
         )
 
 
@@ -141,18 +140,20 @@ def _refuse_encoding(file: BinaryIO, text_format: TextFormat, offset: int) -> No
         raise FileRefused(
             f"{place}: expected UTF-8, which the text before it is. Type this place anew, and {_SAVE_AS_CSV}"
         )
-    raise FileRefused(f"{place}: expected UTF-8. {_likely_encoding(file, offset)}")
+    raise EncodingRefused(f"{place}: expected UTF-8. {_likely_encoding(file, offset)}")
 
 
 def _refuse_nul(file: BinaryIO, text_format: TextFormat, offset: int) -> NoReturn:
     file.seek(0)
     sample = file.read(_SAMPLE_SIZE)
     is_utf_16 = text_format.encoding == "utf-8" and sample.count(0) > len(sample) // 4
-    advice = ""
+    refusal = f"{_place(file, text_format, offset)}: expected no NUL character"
     if is_utf_16:
         encoding = "utf-16-le" if sample.find(0) % 2 else "utf-16-be"
-        advice = f". This looks like UTF-16 without its byte order mark: {_NAME_ITS_ENCODING}: {encoding}"
-    raise FileRefused(f"{_place(file, text_format, offset)}: expected no NUL character{advice}")
+        raise EncodingRefused(
+            f"{refusal}. This looks like UTF-16 without its byte order mark: {_NAME_ITS_ENCODING}: {encoding}"
+        )
+    raise FileRefused(refusal)
 
 
 def _likely_encoding(file: BinaryIO, offset: int) -> str:

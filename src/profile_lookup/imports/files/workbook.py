@@ -122,7 +122,7 @@ def _named_sheet(workbook: "CalamineWorkbook", wanted: str) -> "CalamineSheet":
     names = {name.casefold(): name for name in workbook.sheet_names}
     if wanted.casefold() not in names:
         known = ", ".join(map(_printable, workbook.sheet_names))
-        sys.stderr.write(f"--sheet: this workbook has no such sheet; it has {known}")
+        sys.stderr.write(f"this workbook has no such sheet; it has {known}")
         sys.exit(_REFUSED)
     return workbook.get_sheet_by_name(names[wanted.casefold()])
 
