@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -117,15 +117,9 @@ class Console:
         return self.browser.current_url.removeprefix(f"{self.base_url}/console").removeprefix("/")
 
     def wait_for(self, text: str) -> None:
-        """Wait until the page shows this text."""
-
-        def is_shown(_: Chrome) -> bool:
-            try:
-                return text in self.text
-            except StaleElementReferenceException:
-                return False
-
-        WebDriverWait(self.browser, PATIENCE, POLL).until(is_shown, f"{text} is not shown")
+        """Wait until the page shows this text. Between two pages, the browser refuses in several ways to read one."""
+        wait = WebDriverWait(self.browser, PATIENCE, POLL, ignored_exceptions=[WebDriverException])
+        wait.until(lambda _: text in self.text, f"{text} is not shown")
 
     def allow_scripts(self, *, allowed: bool) -> None:
         self.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not allowed})
