@@ -19,6 +19,8 @@ from profile_lookup.accounts.credentials import Credentials, digest, new_account
 from profile_lookup.accounts.queries import ensure_account
 from profile_lookup.database.pool import Database
 from profile_lookup.settings import PREFIX, Settings
+from tests.citus.distributed import CITUS_URL
+from tests.citus.store_node import on_all_nodes
 from tests.contract.conforming import ConformingTransport
 from tests.databases import RUN_DIRECTORY, database_copy, migrated_server
 from tests.identity.examples import ALL_EXAMPLES
@@ -34,6 +36,7 @@ from tests.service_fixtures import (
     own_pool,
     own_service_url,
     reused_database,
+    reused_url,
     service_url,
     settings,
     shared_app,
@@ -54,6 +57,7 @@ __all__ = [
     "own_pool",
     "own_service_url",
     "reused_database",
+    "reused_url",
     "service_url",
     "settings",
     "shared_app",
@@ -67,12 +71,12 @@ MEMORY_NEEDED = 4 << 30  # bytes
 PATIENCE = 60  # seconds until a test gives up; long, because the machine may be busy
 # Counts the sessions that wait for a lock. It does not read pg_stat_activity, which stays the same for a whole
 # transaction after it was first read.
-WAITING = """
+WAITING = on_all_nodes("""
     select count(distinct waiting.pid) from pg_locks as waiting
     join pg_locks as held on held.pid = waiting.pid
     where not waiting.granted
         and held.database = (select oid from pg_database where datname = current_database())
-"""
+""")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -82,10 +86,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--slow"):
-        for item in items:
-            if "slow" in item.keywords:
-                item.add_marker(pytest.mark.skip(reason="a slow proof: needs --slow"))
+    for item in items:
+        if "slow" in item.keywords and not config.getoption("--slow"):
+            item.add_marker(pytest.mark.skip(reason="a slow proof: needs --slow"))
+        plain = item.get_closest_marker("plain_postgresql")
+        if plain is not None and CITUS_URL in os.environ:
+            item.add_marker(pytest.mark.skip(reason=f"needs plain PostgreSQL: {plain.args[0]}"))
 
 
 def pytest_configure(config: pytest.Config) -> None:

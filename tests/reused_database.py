@@ -1,7 +1,7 @@
 """A database that the tests of one pytest worker use one after another, and that is empty for each of them."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Self
 
@@ -9,18 +9,20 @@ import asyncpg
 
 from profile_lookup.database.tables import metadata
 
-# PostgreSQL then checks no references and runs no triggers, so that the order of the tables does not matter to it.
+# PostgreSQL then checks no references and runs no triggers. Nodes of Citus do, so whatever refers to a table is first.
 _SESSION = {"session_replication_role": "replica", "lock_timeout": "20s"}
+_TABLES = [table.name for table in reversed(metadata.sorted_tables) if table.name != "signing_key"]
 # Deleting an operation waits until a worker has ended the step in which it handles this operation.
-_EMPTIED = ["operation", *sorted(metadata.tables.keys() - {"operation", "signing_key"})]
-_EMPTY = ";".join(f"delete from {name}" for name in _EMPTIED)
+_EMPTY = ";".join(f"delete from {name}" for name in ["operation", *_TABLES])
 
 
 class ReusedDatabase:
-    """The URL of the database, and a connection of its own that empties it."""
+    """The URLs of the database, one for each node that it is on, and a connection of its own that empties it."""
 
-    def __init__(self, url: str, runner: asyncio.Runner, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-        self.url = url
+    def __init__(
+        self, urls: Sequence[str], runner: asyncio.Runner, connection: "asyncpg.Connection[asyncpg.Record]"
+    ) -> None:
+        self.urls = urls
         self.is_empty = True
         self._runner = runner
         self._connection = connection
@@ -38,8 +40,8 @@ class ReusedDatabase:
 
     @classmethod
     @contextmanager
-    def opened(cls, url: str) -> Iterator[Self]:
+    def opened(cls, urls: Sequence[str]) -> Iterator[Self]:
         with asyncio.Runner() as runner:
-            connection = runner.run(asyncpg.connect(url, server_settings=_SESSION))
-            yield cls(url, runner, connection)
+            connection = runner.run(asyncpg.connect(urls[0], server_settings=_SESSION))
+            yield cls(urls, runner, connection)
             runner.run(connection.close())

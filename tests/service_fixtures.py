@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -34,9 +34,20 @@ def citus_urls(citus_template: str) -> Iterator[list[str]]:
 
 
 @pytest.fixture(scope="session")
-def reused_database(server_url: str) -> Iterator[ReusedDatabase]:
-    with contextmanager(database_copy)(server_url, TEMPLATE) as url, ReusedDatabase.opened(url) as reused:
-        yield reused
+def reused_database(request: pytest.FixtureRequest) -> Iterator[ReusedDatabase]:
+    with ExitStack() as stack:
+        if CITUS_URL in os.environ:
+            urls = stack.enter_context(distributed_copy(request.getfixturevalue("citus_template")))
+        else:
+            copying = contextmanager(database_copy)(request.getfixturevalue("server_url"), TEMPLATE)
+            urls = [stack.enter_context(copying)]
+        yield stack.enter_context(ReusedDatabase.opened(urls))
+
+
+@pytest.fixture(scope="module")
+def reused_url(reused_database: ReusedDatabase) -> str:
+    """The URL of the reused database. With `TEST_CITUS_URL`, the modules use its nodes by turns."""
+    return reused_database.urls[next(_TURN) % len(reused_database.urls)]
 
 
 @pytest.fixture
@@ -63,12 +74,12 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     that runs operations itself; without the service, a test has a database of its own anyway.
     """
     requested = set(request.fixturenames)
-    if CITUS_URL in os.environ or "own_database_url" in requested or not requested & {"app", "service_url"}:
+    if "own_database_url" in requested or not requested & {"app", "service_url"}:
         yield request.getfixturevalue("own_database_url")
         return
     reused: ReusedDatabase = request.getfixturevalue("reused_database")
     reused.is_empty = False
-    yield reused.url
+    yield request.getfixturevalue("reused_url")
     if not reused.is_empty:
         reused.empty()
 
@@ -81,8 +92,8 @@ async def emptied_beside_app(reused_database: ReusedDatabase) -> AsyncIterator[N
 
 
 @pytest.fixture(scope="module")
-async def shared_pool(reused_database: ReusedDatabase) -> AsyncIterator[Database]:
-    async with opened(reused_database.url) as pool:
+async def shared_pool(reused_url: str) -> AsyncIterator[Database]:
+    async with opened(reused_url) as pool:
         yield pool
 
 
@@ -93,8 +104,8 @@ async def own_pool(database_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def database(request: pytest.FixtureRequest, database_url: str, reused_database: ReusedDatabase) -> Database:
-    if database_url == reused_database.url:
+def database(request: pytest.FixtureRequest, database_url: str, reused_url: str) -> Database:
+    if database_url == reused_url:
         pool: Database = request.getfixturevalue("shared_pool")
         request.getfixturevalue("emptied_beside_app")
     else:
@@ -103,13 +114,13 @@ def database(request: pytest.FixtureRequest, database_url: str, reused_database:
 
 
 @pytest.fixture(scope="module")
-def shared_settings(reused_database: ReusedDatabase, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return load_settings(database_url=reused_database.url, data_dir=tmp_path_factory.mktemp("data"))
+def shared_settings(reused_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return load_settings(database_url=reused_url, data_dir=tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture
-def settings(database_url: str, tmp_path: Path, reused_database: ReusedDatabase, shared_settings: Settings) -> Settings:
-    is_reused = database_url == reused_database.url
+def settings(database_url: str, tmp_path: Path, reused_url: str, shared_settings: Settings) -> Settings:
+    is_reused = database_url == reused_url
     return shared_settings if is_reused else load_settings(database_url=database_url, data_dir=tmp_path)
 
 

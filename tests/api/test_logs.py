@@ -17,7 +17,7 @@ from profile_lookup.database.pool import Database
 from profile_lookup.logs import configure_logging
 from profile_lookup.settings import Settings
 from profile_lookup.web.dependencies import services_of
-from tests.conftest import change_settings, finished, make_profile, make_store
+from tests.conftest import PATIENCE, change_settings, finished, make_profile, make_store
 
 SECRETS = ("3175551234", "secret@example.com", "Secretname")
 
@@ -165,7 +165,12 @@ async def test_evictions_by_a_change_of_settings_are_logged(
     for chat, phone in (("c", "+13175551234"), (" c", "+13175551235")):
         await make_profile(client, store_id, chat=chat, phone=phone)
     await change_settings(client, store_id, chat={"normalization": "trim"})
-    (eviction,) = [event for event in logged() if event["event"] == "limits evicted identifiers"]
+    async with asyncio.timeout(
+        PATIENCE
+    ):  # the operation has ended when it is committed, which is before that is logged
+        while not (evictions := [event for event in logged() if event["event"] == "limits evicted identifiers"]):
+            await asyncio.sleep(0.01)
+    (eviction,) = evictions
     assert (eviction["store"], eviction["evicted"]) == (store_id, {"phone": 1})
     assert not _secrets_in(str(logged()))
 

@@ -12,7 +12,7 @@ from profile_lookup.database.tables import store
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
-from tests.conftest import PATIENCE, change_settings, finished, look_up, make_profile, make_store
+from tests.conftest import PATIENCE, WAITING, change_settings, finished, look_up, make_profile, make_store
 from tests.database.contents import TRAITS, stored_events
 
 
@@ -209,9 +209,6 @@ async def test_waiting_writes_leave_connections_for_others(
     other = await make_store(client, "other")
     uuid = ids.decoded(store_id)
     assert uuid is not None
-    sessions_blocked_by_this_one = text(
-        "select count(*) from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid))"
-    )
     async with database.transaction() as connection:
         account_id = (await connection.execute(select(store.c.account_id).where(store.c.id == uuid))).scalar_one()
         await lock_rules(connection, account_id, uuid)
@@ -221,7 +218,7 @@ async def test_waiting_writes_leave_connections_for_others(
         ]
         waiting = [asyncio.ensure_future(write) for write in writes]
         async with asyncio.timeout(PATIENCE):
-            while not await connection.scalar(sessions_blocked_by_this_one):
+            while not await connection.scalar(text(WAITING)):
                 await asyncio.sleep(0.01)
         answered = {"others": 0}
         for _ in range(20):

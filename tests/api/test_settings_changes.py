@@ -13,7 +13,7 @@ from profile_lookup.database.pool import Database
 from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.history.event_document import actor_document
 from profile_lookup.settings import Settings
-from profile_lookup.stores.rules_lock import store_key
+from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
 from tests.conftest import BASE_URL, change_settings, finished, look_up, make_profile
 from tests.contract.conforming import ConformingTransport
@@ -343,7 +343,7 @@ async def test_a_write_waits_for_a_change_up_to_its_deadline_while_lookups_go_on
     uuid = ids.decoded(store_id)
     assert uuid is not None
     async with database.transaction() as changing:
-        await changing.execute(text("select pg_advisory_xact_lock(:key)"), {"key": store_key(uuid)})
+        await lock_rules(changing, (await changing.execute(text("select id from account"))).scalar_one(), uuid)
         waiting = asyncio.create_task(client.post(f"/v1/Stores/{store_id}/Profiles", json=body))
         while not waiting.done():
             assert await look_up(client, store_id, "chat", "ADA") == [profile_id]

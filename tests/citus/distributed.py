@@ -37,7 +37,7 @@ def distributed_copy(template: str) -> Iterator[list[str]]:
     name = f"test_{uuid4().hex}"
     nodes = asyncio.run(_on_nodes(f"create database {name} template {template} strategy file_copy"))
     asyncio.run(_on_nodes(f"alter database {name} set citus.enable_unsafe_triggers = on"))  # tests have some
-    yield [_url_of(name, *node) for node in nodes]
+    yield [url_of(_url(name), *node) for node in nodes]
     asyncio.run(_on_nodes(f"drop database {name} with (force)"))
 
 
@@ -58,8 +58,8 @@ async def _make_template(name: str) -> None:
         await coordinator.execute("select citus_set_coordinator_host($1, $2)", *nodes[0])
         for node in nodes[1:]:
             await coordinator.execute("select citus_add_node($1, $2)", *node)
-    await asyncio.to_thread(migrate, _url_of(name))
-    await distribute(_url_of(name))
+    await asyncio.to_thread(migrate, _url(name))
+    await distribute(_url(name))
     await _on_nodes(f"alter database {name} allow_connections false")
     # The background workers of Citus are connected, too.
     await _on_nodes(f"select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = '{name}'")
@@ -87,9 +87,12 @@ async def _connection(
         await connection.close()
 
 
-def _url_of(database: str, host: str | None = None, port: int | None = None) -> str:
-    url = urlsplit(os.environ[CITUS_URL])._replace(path=f"/{database}")
-    if host is not None:
-        user = url.netloc.rpartition("@")[0]
-        url = url._replace(netloc=f"{user}@{host}:{port}")
-    return url.geturl()
+def url_of(database_url: str, host: str, port: int) -> str:
+    """Return the URL of the same database on another node."""
+    url = urlsplit(database_url)
+    user = url.netloc.rpartition("@")[0]
+    return url._replace(netloc=f"{user}@{host}:{port}").geturl()
+
+
+def _url(database: str) -> str:
+    return urlsplit(os.environ[CITUS_URL])._replace(path=f"/{database}").geturl()

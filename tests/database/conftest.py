@@ -1,14 +1,16 @@
 """The event loop of the service, a PostgreSQL server that one test may kill or stop, and a busy poll that counts."""
 
 import asyncio
+import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from profile_lookup.database.embedded.server import EmbeddedPostgres
 from profile_lookup.database.single_queries.busy_poll import BusyPoll
+from tests.citus.distributed import CITUS_URL
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +23,13 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
 def database_url(own_database_url: str) -> str:
     """The URL of a new database: these tests look at plans and sessions, and run workers themselves."""
     return own_database_url
+
+
+@pytest.fixture
+def database_urls(request: pytest.FixtureRequest, database_url: str) -> Sequence[str]:
+    """The URLs of the database, of which each is for another process. On Citus, they lead to all nodes."""
+    urls: Sequence[str] = request.getfixturevalue("citus_urls") if CITUS_URL in os.environ else [database_url]
+    return urls
 
 
 @pytest.fixture

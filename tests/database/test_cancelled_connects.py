@@ -3,6 +3,7 @@
 import asyncio
 
 import asyncpg
+import pytest
 
 from profile_lookup.database.connections import connect
 from tests.conftest import PATIENCE
@@ -12,6 +13,7 @@ PAUSE = 0.0003  # seconds; opening a connection takes some milliseconds
 _OTHERS = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
 
 
+@pytest.mark.plain_postgresql("nodes of Citus have connections of their own to each other")
 async def test_a_connection_whose_opening_is_cancelled_is_closed(own_database_url: str) -> None:
     opened = 0
     for moment in range(MOMENTS):

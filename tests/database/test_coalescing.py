@@ -108,6 +108,7 @@ async def test_a_revoked_key_is_refused(lookups: Lookups, filled: FilledStore, d
     assert await asyncio.gather(*[filled.found(lookups, 1) for _ in range(20)]) == [None] * 20
 
 
+@pytest.mark.plain_postgresql("on Citus, each store has a connection of its own at a time")
 async def test_a_busy_store_does_not_delay_other_stores(
     lookups: Lookups, filled: FilledStore, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,6 +165,7 @@ async def test_no_query_is_run_for_a_client_that_has_disconnected(
     ] * 5
 
 
+@pytest.mark.plain_postgresql("on Citus, each store has a connection of its own at a time")
 async def test_a_lost_connection_is_replaced_without_an_error(
     lookups: Lookups, filled: FilledStore, database: Database
 ) -> None:
@@ -175,6 +177,7 @@ async def test_a_lost_connection_is_replaced_without_an_error(
     assert answers == [filled.expected(4)] * 50
 
 
+@pytest.mark.plain_postgresql("on Citus, each store has a connection of its own at a time")
 async def test_a_slow_lookup_does_not_delay_the_others(
     lookups: Lookups, filled: FilledStore, database: Database
 ) -> None:
@@ -195,6 +198,7 @@ async def test_a_slow_lookup_does_not_delay_the_others(
     assert await slow == filled.expected(2)
 
 
+@pytest.mark.plain_postgresql("on Citus, each store has a connection of its own at a time")
 async def test_polling_ends_when_an_answer_is_slow_and_is_not_tried_for_the_next(
     database_url: str, filled: FilledStore, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 
 import httpx
+import pytest
 from alembic import command
 from sqlalchemy import text
 
@@ -11,6 +12,8 @@ from profile_lookup.database.pool import Database
 from tests.conftest import make_profile
 from tests.history.splits import merged
 from tests.imports.undos import import_of, undone
+
+pytestmark = pytest.mark.plain_postgresql("a distributed schema cannot be downgraded")
 
 _SUSPECT_OF_NOBODY = text("""
     insert into suspect (store_id, profile_id, reason, id_type, value_hash, severity)

@@ -16,7 +16,7 @@ from profile_lookup.jobs.history_end import end_history
 from profile_lookup.jobs.job_handlers import running_worker
 from profile_lookup.settings import Settings
 from profile_lookup.web import ids
-from tests.conftest import PATIENCE, make_profile
+from tests.conftest import PATIENCE, WAITING, make_profile
 from tests.database.contents import stored_events
 from tests.database.plans import nodes_of
 
@@ -110,11 +110,8 @@ async def test_a_value_that_is_removed_meanwhile_does_not_come_back(
     async with database.transaction() as writing:
         await writing.execute(text("select from profile for update"))
         ending = asyncio.create_task(end_history(database, KEPT_FOR))
-        blocked = text(
-            "select count(*) from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid))"
-        )
         async with asyncio.timeout(PATIENCE):
-            while not await writing.scalar(blocked):
+            while not await writing.scalar(text(WAITING)):
                 await asyncio.sleep(0.01)
         await writing.execute(text("update event set document = replace(document::text, 'Rome', 'Gone')::json"))
     await ending

@@ -13,6 +13,10 @@ from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from tests.database.plans import nodes_of, plans_of
 from tests.database.stores import make_store
 
+pytestmark = pytest.mark.plain_postgresql(
+    "it reads plans by the names of tables, and those of Citus have names of shards"
+)
+
 _FILL = """
     with numbered as (select id as store_id, number from store, generate_series(1, 10000) as number),
     created as (

@@ -219,7 +219,7 @@ async def test_a_profile_that_shares_a_value_without_a_matching_rule_is_not_lock
     store = await make_store(database, IdentityResolutionSettings(tuple(configs), ("email",)))
     await in_chunks(database, store, [Attempt(chat("shared"), START)])
     async with database.transaction() as connection:
-        await connection.execute(text("select from profile for update"))
+        await connection.execute(text("select from profile where store_id = :id for update"), {"id": store.id})
         (outcome,) = await in_chunks(database, store, [Attempt(chat("shared"), START)])
     assert isinstance(outcome, Written)
     assert outcome.how == "created"

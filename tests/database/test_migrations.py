@@ -5,6 +5,7 @@ import sys
 from importlib.resources import files
 
 import asyncpg
+import pytest
 from alembic import command
 
 from profile_lookup.database.engines import create_engine
@@ -14,6 +15,8 @@ from profile_lookup.database.tables import metadata
 from profile_lookup.identity.rules import DEFAULT_SETTINGS, IdentityResolutionSettings
 from profile_lookup.stores.admission import rules_in_force
 from tests.database.stores import make_store
+
+pytestmark = pytest.mark.plain_postgresql("it compares or changes the schema, and a distributed one has shards")
 
 
 def _fetch_value(url: str, query: str) -> object:

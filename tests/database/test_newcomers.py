@@ -95,11 +95,12 @@ async def test_new_people_have_the_times_of_their_requests(database: Database, c
         outcomes = await ingest_together(connection, store, attempts)
         query = text("""
             select p.created_at, p.traits, array_agg(i.added_at order by i.added_at) as added_at
-            from profile p join identifier i on i.profile_id = p.id where p.id = :id group by p.store_id, p.id
+            from profile p join identifier i on i.store_id = p.store_id and i.profile_id = p.id
+            where p.store_id = :store_id and p.id = :id group by p.store_id, p.id
         """)
         last = outcomes[-1]
         assert isinstance(last, Written)
-        row = (await connection.execute(query, {"id": last.profile_id})).one()
+        row = (await connection.execute(query, {"store_id": store.id, "id": last.profile_id})).one()
     time = START + timedelta(seconds=count - 1)
     assert (row.created_at, row.added_at) == (time, [time, time + timedelta(microseconds=1)])
     assert row.traits == {"Contact": {"city": ["Gary"]}}

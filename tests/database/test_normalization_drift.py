@@ -304,6 +304,7 @@ async def test_a_store_that_is_behind_is_exported_and_restored_as_it_is(
     async with database.transaction() as connection:
         await connection.execute(text("delete from identifier"))
         await connection.execute(text("delete from profile"))
+    async with database.transaction() as connection:
         target = await lock_rules(connection, account_id, ids.decoded(other) or UUID(int=0))
         await restore(connection, target, exported, lambda _done, _total: None)
     await run_until_idle(database, HANDLERS)
@@ -332,16 +333,17 @@ async def test_a_shared_value_that_a_merge_moves_behind_the_operation_is_rewritt
         )
     await queue_renormalizations(database)
     async with database.transaction() as held:
-        parameters = {"second": ids.decoded(holders[1])}
-        await held.execute(text("select from profile where id = :second for update"), parameters)
+        parameters = {"store_id": ids.decoded(store_id), "second": ids.decoded(holders[1])}
+        locked = text("select from profile where store_id = :store_id and id = :second for update")
+        await held.execute(locked, parameters)
         normalizing = asyncio.create_task(run_until_idle(database, HANDLERS))
         await _until_somebody_waits_for_a_lock(database)
         async with database.transaction() as merging:
-            parameters = {"earliest": ids.decoded(earliest), "last": ids.decoded(holders[2])}
+            parameters |= {"earliest": ids.decoded(earliest), "last": ids.decoded(holders[2])}
             await merging.execute(
                 text("""
                     update identifier set profile_id = :earliest, shared_by = uuid_send(cast(:earliest as uuid))
-                    where profile_id = :last
+                    where store_id = :store_id and profile_id = :last
                 """),
                 parameters,
             )

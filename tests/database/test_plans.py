@@ -33,6 +33,10 @@ from tests.database.plans import nodes_of, plans_of
 from tests.database.stores import make_store
 from tests.database.tap import Tap, tapped
 
+pytestmark = pytest.mark.plain_postgresql(
+    "it reads plans by the names of tables, and those of Citus have names of shards"
+)
+
 _FILL = """
     with made as (
         insert into profile (store_id, id, created_at)

@@ -8,12 +8,12 @@ were merged in the end, because later merges hide earlier mistakes.
 import asyncio
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import islice
-from typing import Any
+from itertools import cycle, islice
+from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
@@ -24,7 +24,7 @@ from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.accounts.keys import add_key
 from profile_lookup.database.ids import new_id
 from profile_lookup.database.pool import Database
-from profile_lookup.errors import IdentifierConflict
+from profile_lookup.errors import IdentifierConflict, OutcomeUnknown, Unavailable
 from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import Identifier, NormalizedIdentifier
 from profile_lookup.identity.merging import combined
@@ -39,9 +39,12 @@ from profile_lookup.ingest.ingest import ingest, ingest_together
 from profile_lookup.ingest.writes import write
 from profile_lookup.stores.rules_cache import StoreRules
 from profile_lookup.web import ids
+from tests.citus.store_node import connected
 from tests.conftest import WAITING, look_up, make_profile
 from tests.database.contents import TRAITS
 from tests.database.stores import make_admissions, make_store
+
+T = TypeVar("T")
 
 KEY = Credentials("SKtest", digest("secret"))
 
@@ -57,15 +60,14 @@ SETTINGS = IdentityResolutionSettings(
     ("email", "phone", "device", "cookie", "request"),
 )
 
-DRAW = (
-    "create sequence draw",
-    """
-    alter function lock_and_gather(
+# On Citus, each shard has a function of its own, which all nodes know, and the node of the store runs it.
+GATHERING = "select proname from pg_proc where proname ~ '^lock_and_gather(_[0-9]+)?$' and pronargs = 10"
+DRAW = """
+    alter function {name}(
         uuid, bigint, bigint, bigint[], text[], text[], uuid, text[], text[], integer[]
-    ) rename to lock_and_gather_of_the_product
-    """,
-    """
-    create function lock_and_gather(
+    ) rename to {name}_of_the_product;
+
+    create function {name}(
         in_store uuid, in_revision bigint, store_key bigint, lock_keys bigint[], match_types text[],
         match_values text[], known uuid, shared_types text[], shared_values text[], shared_requests integer[]
     )
@@ -76,7 +78,7 @@ DRAW = (
     )
     language plpgsql volatile as $$
     begin
-        return query select * from lock_and_gather_of_the_product(
+        return query select * from {name}_of_the_product(
             in_store, in_revision, store_key, lock_keys, match_types, match_values, known,
             shared_types, shared_values, shared_requests
         );
@@ -85,9 +87,8 @@ DRAW = (
             from unnest(match_types, match_values) with ordinality as match (id_type, value, place)
             where match.id_type = 'request'
         );
-    end $$
-    """,
-)
+    end $$;
+"""
 
 
 @dataclass
@@ -163,10 +164,21 @@ def _requests(seed: int, count: int, shared_values: int) -> list[Request]:
     return requests
 
 
+async def _repeated(write: Callable[[], Awaitable[T]]) -> T:
+    """Return what a write returns. As a client would, repeat it if it waits too long for locks on a busy machine."""
+    while True:
+        try:
+            return await write()
+        except OutcomeUnknown:
+            raise
+        except Unavailable:
+            pass
+
+
 async def _ingest(database: Database, store: StoreRules, queue: Iterator[Request]) -> None:
     for request in queue:
         try:
-            request.answer = await ingest(database, store, request.read, request.requested_at)
+            request.answer = await _repeated(partial(ingest, database, store, request.read, request.requested_at))
         except IdentifierConflict:
             request.answer = IdentifierConflict
 
@@ -175,14 +187,16 @@ async def _ingest_together(database: Database, store: StoreRules, queue: Iterato
     while chunk := list(islice(queue, size)):
         attempts: list[Attempt] = [Attempt(request.change, request.requested_at) for request in chunk]
         write = partial(ingest_together, store=store, attempts=attempts)
-        for request, outcome in zip(chunk, await write_in_transaction(database, store, lambda _: write), strict=True):  # noqa: B023 -- awaited at once
+        written = partial(write_in_transaction, database, store, lambda _: write)  # noqa: B023 -- awaited at once
+        for request, outcome in zip(chunk, await _repeated(written), strict=True):
             request.answer = outcome.profile_id if isinstance(outcome, Written) else IdentifierConflict
 
 
 async def _ingest_in_groups(group: GroupIngest, store: StoreRules, queue: Iterator[Request]) -> None:
     for request in queue:
         try:
-            request.answer = await group.ingest(KEY, ids.store_id(store.id), request.read, request.requested_at)
+            create = partial(group.ingest, KEY, ids.store_id(store.id), request.read, request.requested_at)
+            request.answer = await _repeated(create)
         except IdentifierConflict:
             request.answer = IdentifierConflict
 
@@ -199,38 +213,45 @@ async def _ingest_in_groups(group: GroupIngest, store: StoreRules, queue: Iterat
     ],
 )
 async def test_a_serial_order_explains_concurrent_writes(
-    database_url: str, seed: int, chunk_sizes: tuple[int, ...], in_groups: int, shared_values: int
+    database_urls: Sequence[str], seed: int, chunk_sizes: tuple[int, ...], in_groups: int, shared_values: int
 ) -> None:
     """Some transactions write a single request, some a chunk, and some a group of concurrent requests.
 
     With few shared values, each is held by so many profiles that most of these are not locked.
     """
-    database = Database(database_url, pool_size=24)
+    databases = [Database(url, pool_size=24) for url in database_urls]
     requests = _requests(seed, 900, shared_values)
 
     def on_notice(_connection: object, message: Any) -> None:
-        drawn, numbers = re.fullmatch(r"drew (\d+) for ([\d ]+)", message.message).groups()  # type: ignore[union-attr]
+        found = re.fullmatch(r"drew (\d+) for ([\d ]+)", message.message)
+        if found is None:  # nodes of Citus also send warnings
+            return
+        drawn, numbers = found.groups()
         for place, number in enumerate(numbers.split(" ")):
             requests[int(number)].drawn = int(drawn), place  # the last draw belongs to the run that was committed
 
-    @event.listens_for(database.engine.sync_engine.pool, "connect")
     def listen(connection: Any, _record: object) -> None:
         connection.driver_connection.add_log_listener(on_notice)
 
+    for each in databases:
+        event.listen(each.engine.sync_engine.pool, "connect", listen)
+    database = databases[0]
     store = await make_store(database, SETTINGS)
-    group = GroupIngest(database, make_admissions(database))
+    groups = [GroupIngest(each, make_admissions(each)) for each in databases]
     try:
-        async with database.engine.connect() as connection:
-            for statement in DRAW:
-                await connection.exec_driver_sql(statement)
+        for url in database_urls:
+            await _let_locks_draw(url)
+        async with database.transaction() as connection:
             await add_key(connection, store.account_id, KEY, name="")
-            await connection.commit()
-        queue = iter(requests)
-        await asyncio.gather(
-            *[_ingest_together(database, store, queue, size) for size in chunk_sizes],
-            *[_ingest_in_groups(group, store, queue) for _ in range(in_groups)],
-            *[_ingest(database, store, queue) for _ in range(24 - len(chunk_sizes) - in_groups)],
+        queue, turns, group_turns = iter(requests), cycle(databases), cycle(groups)
+        writers = (
+            *[_ingest_together(next(turns), store, queue, size) for size in chunk_sizes],
+            *[_ingest_in_groups(next(group_turns), store, queue) for _ in range(in_groups)],
+            *[_ingest(next(turns), store, queue) for _ in range(24 - len(chunk_sizes) - in_groups)],
         )
+        async with asyncio.TaskGroup() as tasks:
+            for writer in writers:
+                tasks.create_task(writer)
         assert len({request.drawn for request in requests} - {None}) == len(requests)
 
         model = Model()
@@ -242,7 +263,16 @@ async def test_a_serial_order_explains_concurrent_writes(
         assert len(model.aliases) > 25
         assert len(model.profiles) > 25
     finally:
-        await database.close()
+        await asyncio.gather(*[group.close() for group in groups])
+        await asyncio.gather(*[each.close() for each in databases])
+
+
+async def _let_locks_draw(database_url: str) -> None:
+    """Let each function of locks on this node draw a number while it holds the locks, and send it as a notice."""
+    async with connected(database_url) as connection:
+        await connection.execute("set citus.enable_ddl_propagation = off; create sequence draw")
+        for (name,) in await connection.fetch(GATHERING):
+            await connection.execute(DRAW.format(name=name))
 
 
 async def _stored(database: Database) -> tuple[dict[UUID, Profile], dict[UUID, UUID]]:

@@ -105,7 +105,7 @@ _THREE_PEOPLE = """
 
 _SET_NAMES = """
     update identifier
-    set names = cast(changed.names as bigint[])
+    set names = cast(string_to_array(trim(both '{}' from changed.names), ',') as bigint[])
     from (
         select id_type, value, row_number() over (order by id_type, value) as place
         from identifier where store_id = :store_id
@@ -167,6 +167,7 @@ def _pages_read(plan: dict[str, Any]) -> int:
     return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
 
 
+@pytest.mark.plain_postgresql("it reads plans by the names of tables, and those of Citus have names of shards")
 async def test_a_page_of_suspects_reads_a_bounded_part_of_a_large_store(database: Database) -> None:
     store, _ = [await make_store(database, DEFAULT_SETTINGS) for _ in ("read", "other")]
     async with database.transaction() as connection:

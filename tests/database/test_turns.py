@@ -14,16 +14,19 @@ from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.ingest.attempts import MAX_IDENTIFIERS
 from profile_lookup.ingest.ingest import ingest
 from profile_lookup.stores.rules_cache import StoreRules
+from tests.citus.store_node import connected, node_of_store, on_all_nodes
 from tests.database.stores import make_store
 
 MAX_KEYS = 4096
 """Lock keys that all large writes together may hold. PostgreSQL's table has room for some 7,000 locks by default."""
 
-_HELD = text("""
-    select count(*) from pg_locks
-    where locktype = 'advisory' and granted
-        and database = (select oid from pg_database where datname = current_database())
-""")
+_HELD = text(
+    on_all_nodes("""
+        select count(*) from pg_locks
+        where locktype = 'advisory' and granted
+            and database = (select oid from pg_database where datname = current_database())
+    """)
+)
 
 
 def chats(name: str, number: int) -> Change:
@@ -46,12 +49,12 @@ async def test_concurrent_large_writes_hold_a_bounded_number_of_keys(database: D
     assert number <= most <= MAX_KEYS
 
 
-async def test_a_small_write_does_not_wait_for_large_ones(database: Database) -> None:
+async def test_a_small_write_does_not_wait_for_large_ones(database: Database, database_url: str) -> None:
     store, other_store = await make_store(database, DEFAULT_SETTINGS), await make_store(database, DEFAULT_SETTINGS)
-    async with database.transaction() as connection:
+    async with connected(await node_of_store(database_url, store.id)) as connection, connection.transaction():
         for size, turns in ((128, 8), (768, 2), (MAX_IDENTIFIERS, 1)):
             for turn in range(1, turns + 1):
-                await connection.execute(text(f"select pg_advisory_xact_lock({size}, {turn})"))
+                await connection.execute("select pg_advisory_xact_lock($1, $2)", size, turn)
         large = [asyncio.create_task(write(database, store, f"large {number}", number)) for number in (65, 129, 769)]
         await write(database, other_store, "small", 64)
         assert not any(each.done() for each in large)

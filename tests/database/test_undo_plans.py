@@ -8,6 +8,10 @@ from tests.database.plans import nodes_of, plans_of
 from tests.database.stores import make_store
 from tests.database.undoes import ROW, undo, write
 
+pytestmark = pytest.mark.plain_postgresql(
+    "it reads plans by the names of tables, and those of Citus have names of shards"
+)
+
 # A phone that the limit evicts comes back, unless somebody else has it.
 RULES = IdentityResolutionSettings(
     (IdentifierConfig("email"), IdentifierConfig("phone", limit=1), IdentifierConfig("chat")),

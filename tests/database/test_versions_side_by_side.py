@@ -16,6 +16,7 @@ from profile_lookup.jobs.job_handlers import HANDLERS
 from profile_lookup.jobs.normalization_drift import queue_renormalizations
 from profile_lookup.operations.job_worker import run_until_idle
 from profile_lookup.settings import Settings
+from profile_lookup.web import ids
 from tests.conftest import change_settings, look_up, make_profile
 from tests.database.former_values import insert_former, renormalize, set_versions
 
@@ -93,7 +94,8 @@ async def test_what_an_older_process_writes_meanwhile_is_found_and_normalized_by
         await set_versions(connection, UNVERSIONED)
     await queue_renormalizations(database)
     async with database.transaction() as held:
-        await held.execute(text("select from profile for update"))
+        locked = text("select from profile where store_id = :store_id for update")
+        await held.execute(locked, {"store_id": ids.decoded(store_id)})
         normalizing = asyncio.create_task(run_until_idle(database, HANDLERS))
         while await _versions(database) != (UNVERSIONED, CURRENT):
             await asyncio.sleep(0.01)

@@ -10,6 +10,7 @@ from profile_lookup.history.feed import advance_feed
 from profile_lookup.history.feed_order import Position
 from profile_lookup.history.feed_tokens import FeedTokens
 from profile_lookup.settings import Settings
+from profile_lookup.stores.settings_events import record_settings_change
 from profile_lookup.web import ids
 from tests.conftest import BASE_URL, make_profile, make_store
 from tests.contract.conforming import ConformingTransport
@@ -131,8 +132,10 @@ async def test_a_token_that_is_ahead_of_a_restored_backup_is_refused(
 async def test_a_change_of_the_settings_is_about_no_profile(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
+    uuid = ids.decoded(store_id)
+    assert uuid is not None
     async with database.transaction() as connection:
-        await connection.execute(_SETTINGS_CHANGED, {"store_id": ids.decoded(store_id)})
+        await record_settings_change(connection, uuid, None)
     (event,) = (await read_page(client, store_id))["events"]
     assert event.keys() == {"id", "kind", "at"}
     assert event["kind"] == "storeSettingsChanged"
@@ -152,11 +155,6 @@ async def test_once_all_events_are_settled_reading_writes_nothing(
             assert await read_page(client, store_id) == page
         assert (await connection.execute(_VERSIONS)).all() == before
 
-
-_SETTINGS_CHANGED = text("""
-    insert into event (store_id, id, kind, happened_at, document)
-    values (:store_id, gen_random_uuid(), 'storeSettingsChanged', now(), '{"i": []}')
-""")
 
 # A row that was locked has another `xmax`, and one that was written another `ctid`.
 _VERSIONS = text("""

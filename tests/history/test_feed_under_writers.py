@@ -18,6 +18,7 @@ from profile_lookup.database.pool import Database
 from profile_lookup.identity.history.event import Event
 from profile_lookup.settings import Settings
 from profile_lookup.web import ids
+from tests.citus.store_node import node_of_store
 from tests.conftest import make_profile
 from tests.history.feeds import Json, all_events, read_page
 
@@ -132,7 +133,8 @@ async def test_readers_get_each_event_once_and_none_before_one_that_it_depends_o
     assert settings.database_url is not None
     uuid = ids.decoded(store_id)
     assert uuid is not None
-    chains = Chains(settings.database_url.get_secret_value(), uuid)
+    # Their locks and the numbers of their events must be those of the node that has the store.
+    chains = Chains(await node_of_store(settings.database_url.get_secret_value(), uuid), uuid)
     clock = asyncio.get_running_loop().time
     end = clock() + seconds
     writing = asyncio.gather(

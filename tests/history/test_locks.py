@@ -1,24 +1,26 @@
 """A split locks one person. It is stopped in its middle here, by a lock on the table that it writes last."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
 import httpx
 from sqlalchemy import text
 
 from profile_lookup.database.pool import Database
+from profile_lookup.settings import Settings
+from profile_lookup.web import ids
+from tests.citus.store_node import locked_for_store
 from tests.conftest import PATIENCE, WAITING, change_settings, look_up, make_profile, make_store
 from tests.history.splits import joins_of, merged, parts_after, split
 
 ANN, BOB = "ann@example.com", "+13175550001"
 
 
-@asynccontextmanager
-async def locked_separations(database: Database) -> AsyncIterator[None]:
-    async with database.transaction() as connection:
-        await connection.execute(text("lock table separation in share mode"))
-        yield
+def locked_separations(settings: Settings, store_id: str) -> AbstractAsyncContextManager[None]:
+    uuid = ids.decoded(store_id)
+    assert uuid is not None
+    assert settings.database_url is not None
+    return locked_for_store(settings.database_url.get_secret_value(), "separation", uuid)
 
 
 async def until_waiting(database: Database, sessions: int) -> None:
@@ -28,7 +30,7 @@ async def until_waiting(database: Database, sessions: int) -> None:
 
 
 async def test_no_other_profile_and_no_other_store_waits_for_a_split(
-    client: httpx.AsyncClient, store_id: str, database: Database
+    client: httpx.AsyncClient, store_id: str, database: Database, settings: Settings
 ) -> None:
     other_store = await make_store(client, "others")
     ann, _ = await merged(client, store_id)
@@ -36,7 +38,7 @@ async def test_no_other_profile_and_no_other_store_waits_for_a_split(
         await make_profile(client, store_id, email=ANN, phone=f"+1317555{number:04}")
     other = await make_profile(client, store_id, chat="other-1")
     joins = await joins_of(database, ann)
-    async with locked_separations(database):
+    async with locked_separations(settings, store_id):
         splitting = asyncio.create_task(split(client, store_id, ann, joins))
         await until_waiting(database, 1)
         assert await make_profile(client, store_id, chat="other-1", city="Bern") == other
@@ -61,13 +63,13 @@ async def mergeable(client: httpx.AsyncClient, store_id: str, database: Database
 
 
 async def test_a_value_that_somebody_adds_meanwhile_has_one_holder(
-    client: httpx.AsyncClient, store_id: str, database: Database
+    client: httpx.AsyncClient, store_id: str, database: Database, settings: Settings
 ) -> None:
     await change_settings(client, store_id, phone={"limit": 1})
     office = await make_profile(client, store_id, email="office@example.com", phone=BOB)
     await make_profile(client, store_id, email="office@example.com", phone="+13175550002")
     joins = await joins_of(database, office)
-    async with locked_separations(database):
+    async with locked_separations(settings, store_id):
         splitting = asyncio.create_task(split(client, store_id, office, joins))
         await until_waiting(database, 1)
         taking = asyncio.create_task(make_profile(client, store_id, phone=BOB, city="Bern"))

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.archives.errors import RestoreRefused
 from profile_lookup.archives.wire.lines import ArchivedProfile
+from profile_lookup.database.citus.errors import violated_constraint
 from profile_lookup.database.copying import copy_rows
 from profile_lookup.database.documents import actor_text, serialized_traits
 from profile_lookup.database.event_rows import EVENT_COLUMNS, event_row
@@ -86,11 +87,14 @@ async def _copy(
     rows = [(number, row) for number, archived in profiles for row in rows_of(archived)]
     try:
         await copy_rows(connection, table, columns, [row for _, row in rows])
-    except asyncpg.UniqueViolationError as error:
+    except (asyncpg.UniqueViolationError, asyncpg.InternalServerError) as error:
+        constraint = violated_constraint(error)
+        if constraint is None:
+            raise
         # "COPY identifier, line 7", also for a binary COPY; the word for line may be in another language.
         found = re.match(r"COPY \w+, \w+ (\d+)", error.context or "")
         number = rows[int(found[1]) - 1][0] if found else None
-        raise RestoreRefused(_DUPLICATES[str(error.constraint_name)], number) from None
+        raise RestoreRefused(_DUPLICATES[constraint], number) from None
 
 
 async def _refuse_known_aliases(connection: AsyncConnection, store: StoreRules, profiles: NumberedProfiles) -> None:

@@ -7,6 +7,7 @@ import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.database.citus.event_numbers import create_sequences
 from profile_lookup.database.citus.functions import create_functions
 from profile_lookup.database.citus.placement import DISTRIBUTED, LOCAL, REFERENCE
 from profile_lookup.database.citus.statements import routable
@@ -16,13 +17,26 @@ from profile_lookup.errors import OperatorError
 async def distribute(connection: AsyncConnection) -> AsyncIterator[str]:
     """Distribute the tables that are not distributed yet, and yield a sentence about each step.
 
-    `connection` runs each statement alone, as a superuser on the coordinator. Raises `CitusMissing`. Whoever runs this
-    again after a failure, or after a migration has added a table, finishes what is left.
+    `connection` runs each statement alone, as a superuser on the coordinator. Raises `CitusMissing` or `NodeRefused`.
+    Whoever runs this again after a failure, or after a migration has added a table, finishes what is left.
     """
     if not await connection.scalar(_HAS_CITUS):
         raise CitusMissing
     for setting in _SETTINGS:
         await connection.execute(text(f"set {setting}"))
+    async for step in _place_tables(connection):
+        yield step
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(driver, asyncpg.Connection)
+    await create_sequences(driver)
+    await _copy_functions(driver)
+    await create_functions(driver)
+    yield "The locks of a store are taken on its node, and its writes run there."
+    if await connection.scalar(_DETECTS_DEADLOCKS):
+        yield DETECTION_ADVICE
+
+
+async def _place_tables(connection: AsyncConnection) -> AsyncIterator[str]:
     placed = set((await connection.execute(_PLACED)).scalars())
     for table in REFERENCE:
         if table not in placed:
@@ -39,11 +53,6 @@ async def distribute(connection: AsyncConnection) -> AsyncIterator[str]:
             await connection.execute(_KEEP_LOCAL, {"name": table})
         if table not in placed:
             yield f"{table} stays on the coordinator."
-    driver = (await connection.get_raw_connection()).driver_connection
-    assert isinstance(driver, asyncpg.Connection)
-    await _copy_functions(driver)
-    await create_functions(driver)
-    yield "The locks of a store are taken on its node, and its writes run there."
 
 
 async def _copy_functions(driver: asyncpg.Connection) -> None:
@@ -61,6 +70,11 @@ class CitusMissing(OperatorError):
             "by `citus_add_node` on the coordinator: docs/scaling.md"
         )
 
+
+DETECTION_ADVICE = (
+    "A node detects deadlocks where there are none: set citus.distributed_deadlock_detection_factor = -1 on all nodes: "
+    "docs/scaling.md"
+)
 
 _SETTINGS = (
     "client_min_messages = warning",
@@ -84,4 +98,7 @@ _DISTRIBUTE_BESIDE = text("""
     select create_distributed_table(cast(cast(:name as text) as regclass), 'store_id', colocate_with => :beside)
 """)
 _KEEP_LOCAL = text("select citus_add_local_table_to_metadata(cast(cast(:name as text) as regclass))")
+_DETECTS_DEADLOCKS = text("""
+    select bool_or(result <> '-1') from run_command_on_all_nodes('show citus.distributed_deadlock_detection_factor')
+""")
 _COPY_FUNCTION = "select create_distributed_function(cast(cast($1 as text) as regprocedure))"

@@ -12,14 +12,17 @@ from itertools import zip_longest
 
 import asyncpg
 
+from profile_lookup.database.citus.event_numbers import event_numbers_of
 from profile_lookup.database.citus.placement import DISTRIBUTED, REFERENCE
 from profile_lookup.database.citus.statements import IN_STORE, StoreStatement, routable
 from profile_lookup.database.connections import PLANNING, REQUEST_LIMITS
+from profile_lookup.database.tables.profiles import EVENT_NUMBERS
 
 Shard = Mapping[str, int]
 """The numbers of the tables' shards that have the rows of the same stores. A reference table has one for all stores."""
 
 _TABLE = re.compile(rf"\b({'|'.join((*DISTRIBUTED, *REFERENCE))})(_pkey)?\b")
+_EVENT_NUMBERS = re.compile(rf"\b{EVENT_NUMBERS.name}\b")
 _LOCKS = (files("profile_lookup.database") / "identity_locks.sql").read_text()
 _SUSPECTS = (files("profile_lookup.database") / "suspects.sql").read_text()
 _TRIGGER_FUNCTION = re.compile(r"create function (\w+)\(\)\nreturns trigger\n.*?\$\$(.*?)\$\$;", re.DOTALL)
@@ -93,8 +96,9 @@ def _branch(shard: Shard, sql: str, *, returns_rows: bool) -> str:
 
 
 def _on_shard(sql: str, shard: Shard) -> str:
-    """Return the SQL with the names of this shard's tables, and of its copies of the functions of locks."""
+    """Return the SQL with the names of this shard's tables, of its sequence, and of its functions of locks."""
     named = _TABLE.sub(lambda found: f"{found[1]}{found[2] or ''}_{shard[found[1]]}", routable(sql))
+    named = _EVENT_NUMBERS.sub(event_numbers_of(shard[DISTRIBUTED[0]]), named)
     return _LOCK_FUNCTION.sub(lambda found: f"{found[1]}_{shard[DISTRIBUTED[0]]}", named)
 
 

@@ -1,0 +1,54 @@
+"""The node that has a store, for tests that lock or write beside the service."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import asyncpg
+
+from tests.citus.distributed import CITUS_URL, url_of
+
+_NODE = """
+    select nodename, nodeport from pg_dist_placement join pg_dist_node using (groupid)
+    where noderole = 'primary' and shardid = get_shard_id_for_distribution_column('profile', cast($1 as uuid))
+"""
+_SHARD = """
+    select get_shard_id_for_distribution_column(cast(cast($1 as text) as regclass), cast($2 as uuid))
+"""
+
+
+def on_all_nodes(count: str) -> str:
+    """Return the query of a count. With `TEST_CITUS_URL`, it returns the sum of what all nodes count."""
+    if CITUS_URL not in os.environ:
+        return count
+    return f"select sum(cast(result as integer)) from run_command_on_all_nodes($count$ {count} $count$)"
+
+
+async def node_of_store(database_url: str, store_id: UUID) -> str:
+    """Return the URL by which the store's rows are reached without a detour over another node."""
+    if CITUS_URL not in os.environ:
+        return database_url
+    async with connected(database_url) as connection:
+        (node,) = await connection.fetch(_NODE, store_id)
+    return url_of(database_url, *node)
+
+
+@asynccontextmanager
+async def locked_for_store(database_url: str, table: str, store_id: UUID) -> AsyncIterator[None]:
+    """Let nobody write to the table, or to the shard that has the store's rows, while the block runs."""
+    async with connected(await node_of_store(database_url, store_id)) as connection, connection.transaction():
+        if CITUS_URL in os.environ:
+            table = f"{table}_{await connection.fetchval(_SHARD, table, store_id)}"
+        await connection.execute("set local citus.enable_manual_changes_to_shards = on")
+        await connection.execute(f"lock table {table} in share mode")
+        yield
+
+
+@asynccontextmanager
+async def connected(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(database_url)
+    try:
+        yield connection
+    finally:
+        await connection.close()

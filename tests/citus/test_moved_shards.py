@@ -1,0 +1,69 @@
+"""A shard that moves to another node: its store's feed goes on without a gap."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+
+from profile_lookup.database.pool import Database
+from profile_lookup.settings import load_settings
+from profile_lookup.web import ids
+from tests.citus.distributed import distribute
+from tests.conftest import BASE_URL, make_account, make_profile, make_store
+from tests.contract.conforming import ConformingTransport
+from tests.history.feeds import read_page
+from tests.running_service import app_with_worker
+
+MOVE = """
+    select citus_move_shard_placement(
+        placed.shardid, placed.nodename, placed.nodeport, other.nodename, other.nodeport, 'block_writes'
+    )
+    from citus_shards placed
+    join pg_dist_node other on other.shouldhaveshards and other.nodeport <> placed.nodeport
+    where placed.shardid = get_shard_id_for_distribution_column('profile', cast($1 as uuid))
+"""
+
+
+@asynccontextmanager
+async def service(url: str, directory: Path, account: tuple[str, str]) -> AsyncIterator[httpx.AsyncClient]:
+    app = app_with_worker(load_settings(database_url=url, data_dir=directory))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=ConformingTransport(app), base_url=BASE_URL, auth=account) as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+async def citus_account(citus_urls: Sequence[str]) -> tuple[str, str]:
+    database = Database(citus_urls[0], pool_size=1)
+    try:
+        return await make_account(database)
+    finally:
+        await database.close()
+
+
+async def test_a_feed_goes_on_after_its_shard_was_moved_there_and_back(
+    nodes: Sequence[asyncpg.Connection], citus_urls: Sequence[str], citus_account: tuple[str, str], tmp_path: Path
+) -> None:
+    async with service(citus_urls[0], tmp_path, citus_account) as client:
+        store_id = await make_store(client)
+        read = [await make_profile(client, store_id, chat=f"read-{number}") for number in range(20)]
+        page = await read_page(client, store_id)
+        unread = await make_profile(client, store_id, chat="unread-1")
+    assert [event["profileId"] for event in page["events"]] == read
+    expected = [unread]
+    for move in range(2):
+        await nodes[0].execute(MOVE, ids.decoded(store_id))
+        async with service(citus_urls[1], tmp_path, citus_account) as client:
+            refused = await client.post(f"/v1/Stores/{store_id}/Profiles", json={"traits": {"Contact": {"chat": "no"}}})
+            assert refused.status_code == 500
+        await distribute(citus_urls[0])
+        async with service(citus_urls[2], tmp_path, citus_account) as client:
+            for number in range(3):
+                following = await read_page(client, store_id, page["meta"]["nextToken"])
+                assert [event["profileId"] for event in following["events"]] == expected
+                page, expected = following, [await make_profile(client, store_id, chat=f"{move}-{number}")]
