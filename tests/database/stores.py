@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.accounts.credentials import Credentials, digest, new_account_sid, new_secret
 from profile_lookup.accounts.last_use import LastUse
@@ -19,6 +20,8 @@ from profile_lookup.identity.values.normalization_version import CURRENT
 from profile_lookup.settings import load_settings
 from profile_lookup.stores.admission import Admissions, rules_in_force
 from profile_lookup.stores.rules_cache import StoreRules
+from profile_lookup.stores.rules_lock import lock_rules
+from profile_lookup.web import ids
 
 
 def make_admissions(database: Database) -> Admissions:
@@ -44,3 +47,11 @@ async def make_store(database: Database, settings: IdentityResolutionSettings) -
             )
         )
         return await rules_in_force(connection, account_id, store_id)
+
+
+async def lock_rules_of(connection: AsyncConnection, store_id: str) -> None:
+    """Lock the rules of the store with this wire ID until the transaction ends, as a change of them does."""
+    decoded = ids.decoded(store_id)
+    assert decoded is not None
+    account_id = (await connection.execute(select(store.c.account_id).where(store.c.id == decoded))).scalar_one()
+    await lock_rules(connection, account_id, decoded)
