@@ -27,7 +27,7 @@ from profile_lookup.settings import Settings
 from profile_lookup.web import ids
 from tests.conftest import PATIENCE, change_settings, make_profile, make_store
 from tests.database.contents import contents
-from tests.database.stores import lock_rules_of
+from tests.database.stores import lock_profiles_of, lock_rules_of
 from tests.database.stores import make_store as make_store_without_http
 from tests.identity.building import adding, at
 from tests.imports.conftest import create, ended, ignored_cells, imported, mappings, path_of, upload
@@ -93,8 +93,7 @@ async def test_a_column_whose_cells_do_not_fit_is_noticed(client: httpx.AsyncCli
 async def test_a_dry_run_waits_for_nobody(client: httpx.AsyncClient, store_id: str, database: Database) -> None:
     profile_id = await make_profile(client, store_id, email="a@example.com")
     async with database.transaction() as connection:
-        store = {"store_id": ids.decoded(store_id)}
-        await connection.execute(text("select from profile where store_id = :store_id for update"), store)
+        await lock_profiles_of(connection, store_id)
         await lock_rules_of(connection, store_id)
         # As a write does that is not committed yet.
         await connection.execute(
@@ -103,7 +102,7 @@ async def test_a_dry_run_waits_for_nobody(client: httpx.AsyncClient, store_id: s
                 select store_id, 'phone', '+13175556789', profile_id, '', added_at from identifier
                 where store_id = :store_id
             """),
-            store,
+            {"store_id": ids.decoded(store_id)},
         )
         created = await create_dry_run(client, store_id, PEOPLE)
         tried = await ended(client, store_id, created)
