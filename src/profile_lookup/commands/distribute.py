@@ -17,6 +17,7 @@ STATEMENTS_OF = (
     "database.event_rows",
     "history.feed",
     "history.split_rows",
+    "imports.dry_runs.first_rows",
     "imports.undo.undo_rows",
     "ingest.identity_locks",
     "ingest.large_profiles",
