@@ -69,7 +69,7 @@ async def _steps(database: Database) -> list[tuple[UUID, int]]:
 
 async def _expire_leases(database: Database) -> None:
     """Let all times pass that workers wait for."""
-    past = text("clock_timestamp() - interval '1s'")
+    past = text("statement_timestamp() - interval '1s'")
     async with database.transaction() as connection:
         await connection.execute(update(operation_turn).values(ready_at=past))
         await connection.execute(update(operation).values(leased_until=past, ready_at=past))
@@ -336,7 +336,7 @@ async def test_a_lease_cannot_be_lost_within_a_step_however_long_it_takes(
 
     async def in_one_long_step(job: Job) -> None:
         async with job.step() as connection:
-            past = text("clock_timestamp() - interval '1s'")
+            past = text("statement_timestamp() - interval '1s'")
             await connection.execute(update(operation).values(leased_until=past))
             async with database.transaction() as other_connection:
                 await other_connection.execute(update(operation_turn).values(ready_at=past))
