@@ -15,7 +15,14 @@ from tests.database.statements import statements
 NOT_ON_CITUS = {"jobs.history_end._STORES", "lookup.queries.LOOKUPS"}
 """The statements that the service does not run on Citus: they are of many stores."""
 
-NEED_OTHER_TABLES = ("database.citus.", "imports.dry_runs.overlay.", "jobs.renormalized_values.", "testing.")
+NEED_OTHER_TABLES = (
+    "database.citus.",
+    "imports.dry_runs.holders._CHANGED",
+    "imports.dry_runs.holders._HOLDERS",
+    "imports.dry_runs.overlay.",
+    "jobs.renormalized_values.",
+    "testing.",
+)
 IMPORTED = ("lookup.coalesced_statement.", "lookup.batch_lookup.")
 
 PLANNED = {

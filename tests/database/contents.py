@@ -22,10 +22,10 @@ TRAITS = """
 
 
 async def contents(database: Database) -> dict[str, list[str]]:
-    """Return the rows of each table as JSON, without the time of a key's last use, which is written later."""
+    """Return the rows of each table as JSON, sorted, without the time of a key's last use, which is written later."""
     async with database.statements() as connection:
         return {
-            name: list(
+            name: sorted(
                 (
                     await connection.execute(text(f"select (to_jsonb({name}) - 'last_used_at')::text from {name}"))
                 ).scalars()

@@ -23,6 +23,7 @@ from profile_lookup.database.citus.placement import DISTRIBUTED
 from profile_lookup.database.citus.statements import routable
 
 SOURCES = Path(profile_lookup.__file__).parent
+SQL_FILES = tuple((SOURCES / "database").glob("*.sql"))
 DIALECT = PGDialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 VERBS = ("select ", "select\n", "with ", "with\n", "insert ", "update ", "delete ")
 
@@ -84,10 +85,20 @@ def _columns_in(function: ast.AST) -> Iterator[tuple[str, str]]:
             yield ast.unparse(node.value.value), node.attr
 
 
+def function_names() -> set[str]:
+    """Return the names of the functions of our SQL files that are called by statements, and not by triggers."""
+    created: Iterator[Any] = (each.stmt for path in SQL_FILES for each in parse_sql(path.read_text()))
+    return {
+        each.funcname[-1].sval
+        for each in created
+        if _is(each, sql.CreateFunctionStmt) and each.returnType.names[-1].sval != "trigger"
+    }
+
+
 def statements_of_functions() -> dict[str, str]:
     """Return the statements in the bodies of SQL functions, by their file and number."""
     found = {}
-    for path in (SOURCES / "database").glob("*.sql"):
+    for path in SQL_FILES:
         parsed = [
             each
             for statement in parse_sql(path.read_text())

@@ -1,15 +1,18 @@
 """Every statement names the store of each distributed table that it touches, so that Citus runs it on one node."""
 
+import re
+
 import pytest
 from pglast import parse_sql
 from pglast.ast import SelectStmt
 
 from profile_lookup.commands.distribute import STATEMENTS_OF
 from profile_lookup.database.citus.placement import DISTRIBUTED, LOCAL, REFERENCE
-from profile_lookup.database.citus.statements import IN_STORE
+from profile_lookup.database.citus.statements import IN_STORE, for_citus, routable
 from profile_lookup.database.tables import metadata
 from tests.database.statements import (
     builders_without_store,
+    function_names,
     modules_with_functions,
     statements,
     statements_of_functions,
@@ -17,6 +20,7 @@ from tests.database.statements import (
     unnamed,
 )
 
+CALL = re.compile(rf"\b({'|'.join(function_names())})\(")
 STATEMENTS = {**statements(), **statements_of_functions()}
 NOT_ON_CITUS = {
     "database/citus/distribution.py",  # distributes the tables
@@ -41,6 +45,13 @@ def test_all_statements_are_found() -> None:
 
 def test_the_command_that_makes_functions_knows_all_modules_that_have_some() -> None:
     assert modules_with_functions() == set(STATEMENTS_OF)
+
+
+def test_a_statement_that_calls_a_function_of_ours_becomes_one_itself() -> None:
+    """Such a function asks distributed tables, which Citus refuses within a statement that it plans."""
+    calling = {where: text for where, text in statements().items() if CALL.search(text)}
+    assert "profile_lookup.ingest.locked_profiles._PROFILES" in calling
+    assert [where for where, text in calling.items() if for_citus(text) == routable(text)] == []
 
 
 @pytest.mark.parametrize("function", IN_STORE)

@@ -103,9 +103,10 @@ _THREE_PEOPLE = """
     select store_id, id_type, id_type || id, id, '', now() from made, unnest(array['chat', 'email']) as id_type
 """
 
+# Citus refuses a cast of text to an array in an update, since that depends on settings.
 _SET_NAMES = """
     update identifier
-    set names = cast(string_to_array(trim(both '{}' from changed.names), ',') as bigint[])
+    set names = cast(string_to_array(changed.names, ',') as bigint[])
     from (
         select id_type, value, row_number() over (order by id_type, value) as place
         from identifier where store_id = :store_id
@@ -118,8 +119,8 @@ _SET_NAMES = """
 @pytest.mark.parametrize(
     "names",
     [
-        pytest.param(["{1,2,3}", "{1,2}", "{5,6}", "{2,3}", "{8,9}", None], id="names_are_added_and_replaced"),
-        pytest.param(["{1}", None, "{5,6}", None, "{4,5}", "{5}"], id="some_values_lose_names_and_others_get_some"),
+        pytest.param(["1,2,3", "1,2", "5,6", "2,3", "8,9", None], id="names_are_added_and_replaced"),
+        pytest.param(["1", None, "5,6", None, "4,5", "5"], id="some_values_lose_names_and_others_get_some"),
         pytest.param([None] * 6, id="all_names_are_deleted"),
     ],
 )
@@ -129,7 +130,7 @@ async def test_a_statement_that_changes_the_names_of_many_values_counts_them_all
     store = await make_store(database, DEFAULT_SETTINGS)
     async with database.transaction() as connection:
         await connection.execute(text(_THREE_PEOPLE), {"store_id": store.id})
-        for each in (["{1,2}", "{1,2}", None, "{2,3}", None, None], names):
+        for each in (["1,2", "1,2", None, "2,3", None, None], names):
             await connection.execute(text(_SET_NAMES), {"store_id": store.id, "names": each})
             assert await _rows(connection, KEPT, store) == await _rows(connection, COUNTED_ANEW, store)
 

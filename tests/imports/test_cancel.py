@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from profile_lookup.database.pool import Database
 from tests.conftest import PATIENCE, WAITING, make_profile
+from tests.database.stores import lock_profiles_of
 from tests.imports.conftest import create, ended, imported, path_of, upload
 
 ROWS = 5000
@@ -50,7 +51,7 @@ async def half_done(client: httpx.AsyncClient, store_id: str, database: Database
     """An import that was cancelled while a step of it waited for the lock of a profile."""
     await make_profile(client, store_id, email="p3000@example.com")
     async with database.transaction() as blocking, database.statements() as watching:
-        await blocking.execute(text("select from profile for update"))
+        await lock_profiles_of(blocking, store_id)
         created = await create(client, store_id, len(FILE))
         assert (await upload(client, created["url"], FILE.encode())).status_code == 200
         async with asyncio.timeout(PATIENCE):

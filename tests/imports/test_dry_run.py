@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import httpx
 import pytest
@@ -25,10 +24,10 @@ from profile_lookup.ingest.ingest import ingest
 from profile_lookup.operations.job_worker import run_until_idle
 from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.settings import Settings
-from profile_lookup.stores.rules_lock import store_key
 from profile_lookup.web import ids
 from tests.conftest import PATIENCE, change_settings, make_profile, make_store
 from tests.database.contents import contents
+from tests.database.stores import lock_profiles_of, lock_rules_of
 from tests.database.stores import make_store as make_store_without_http
 from tests.identity.building import adding, at
 from tests.imports.conftest import create, ended, ignored_cells, imported, mappings, path_of, upload
@@ -94,15 +93,16 @@ async def test_a_column_whose_cells_do_not_fit_is_noticed(client: httpx.AsyncCli
 async def test_a_dry_run_waits_for_nobody(client: httpx.AsyncClient, store_id: str, database: Database) -> None:
     profile_id = await make_profile(client, store_id, email="a@example.com")
     async with database.transaction() as connection:
-        await connection.execute(text("select from profile for update"))
-        key = store_key(ids.decoded(store_id) or UUID(int=0))
-        await connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": key})  # as for other rules
+        await lock_profiles_of(connection, store_id)
+        await lock_rules_of(connection, store_id)
         # As a write does that is not committed yet.
         await connection.execute(
             text("""
                 insert into identifier (store_id, id_type, value, profile_id, shared_by, added_at)
                 select store_id, 'phone', '+13175556789', profile_id, '', added_at from identifier
-            """)
+                where store_id = :store_id
+            """),
+            {"store_id": ids.decoded(store_id)},
         )
         created = await create_dry_run(client, store_id, PEOPLE)
         tried = await ended(client, store_id, created)

@@ -18,10 +18,10 @@ from profile_lookup.errors import IdentifierConflict
 from profile_lookup.imports import row_reader as reading
 from profile_lookup.imports import row_results as reporting
 from profile_lookup.imports.refused_rows import as_csv
-from profile_lookup.stores.rules_lock import store_key
 from profile_lookup.web import ids
 from tests.conftest import PATIENCE, WAITING, change_settings, finished, look_up, make_profile, make_store
 from tests.database.contents import contents
+from tests.database.stores import lock_rules_of
 from tests.imports.conftest import create, ended, ignored_cells, imported, mappings, path_of, upload
 from tests.imports.test_column_mapping import NO_NUMBER
 
@@ -440,10 +440,8 @@ async def _imported_while_rules_change(
 ) -> dict[str, Any]:
     """Change the rules while the first rows, which were read by the old rules, wait for the locks."""
     created = await create(client, store_id, len(content), columns)
-    store = ids.decoded(store_id)
-    assert store is not None
     async with database.transaction() as connection:
-        await connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": store_key(store)})
+        await lock_rules_of(connection, store_id)
         await upload(client, created["url"], content.encode())
         async with asyncio.timeout(PATIENCE):
             while not await connection.scalar(text(WAITING)):

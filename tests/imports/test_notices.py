@@ -1,8 +1,6 @@
 """The answer about an import tells which values stood in very many rows, without the values."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from profile_lookup.operations.kinds import OperationKind
 from profile_lookup.settings import Settings
 from tests.conftest import PATIENCE, WAITING, look_up, make_profile
 from tests.database.contents import contents
+from tests.database.stores import lock_profiles_of
 from tests.imports.conftest import create, mappings, path_of, upload
 
 FILES = Path(__file__).parent / "files"
@@ -147,14 +146,6 @@ async def test_at_most_a_hundred_values_are_noticed(
     assert [each["rows"] for each in answer["notices"]] == [NOTICE_FROM] * MAX_NOTICES
 
 
-@asynccontextmanager
-async def _locked_profile(database: Database) -> AsyncIterator[None]:
-    """Lock the only profile, so that an import stops where a row is about it."""
-    async with database.transaction() as connection:
-        await connection.execute(text("select from profile for update"))
-        yield
-
-
 async def test_notices_survive_the_process_that_saw_the_values(
     client: httpx.AsyncClient, store_id: str, database: Database, tmp_path: Path
 ) -> None:
@@ -163,7 +154,8 @@ async def test_notices_survive_the_process_that_saw_the_values(
     others = [f"{number}@example.com,,Bob,Bay" for number in range(ROWS_PER_STEP)]
     content = _rows(*_colleagues(colleagues), *others, *others, "last@example.com,,Zoe,Zun")
     path = await _uploaded(client, store_id, content)
-    async with _locked_profile(database):
+    async with database.transaction() as connection:
+        await lock_profiles_of(connection, store_id)  # so that the import stops where a row is about the only profile
         first = asyncio.create_task(_work(database, tmp_path))
         async with asyncio.timeout(PATIENCE):
             while not await _is_waiting(database):

@@ -21,13 +21,18 @@ from profile_lookup.database.pool import Database
 from profile_lookup.settings import PREFIX
 from profile_lookup.stores import queries as stores
 from profile_lookup.web import ids
+from tests.citus.distributed import CITUS_URL
 from tests.conftest import PATIENCE, make_account
 from tests.databases import RUN_DIRECTORY
 from tests.program.forked import run_command
 
 ACCOUNT = "ACd0000000000000000000000000000000"
 TOKEN = "aTokenOfAtLeast24Characters"
-BLOCKED_SESSIONS = "select count(*) from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid))"
+BLOCKED_SESSIONS = (
+    "select count(*) from citus_lock_waits where blocking_gpid = citus_backend_gpid()"
+    if CITUS_URL in os.environ
+    else "select count(*) from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid))"
+)
 
 MIB = 1 << 20
 

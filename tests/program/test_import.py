@@ -20,6 +20,7 @@ from profile_lookup.errors import FileRefused
 from profile_lookup.identity.profile import TraitName
 from profile_lookup.imports.columns.column_fit import SAMPLE_ROWS
 from profile_lookup.settings import Settings
+from profile_lookup.web import ids
 from tests.conftest import PATIENCE
 from tests.database.contents import TRAITS
 from tests.program.conftest import command, environment, serving, wait_until_blocked
@@ -154,7 +155,8 @@ async def test_ctrl_c_leaves_an_import_that_can_be_resumed_and_each_row_is_appli
     await connection.execute(INSERT_KNOWN_PROFILE)
     path = _write_file(tmp_path, "\n".join(["email,chat", *rows]))
     async with connection.transaction():
-        await connection.execute("select from profile for update")  # blocks the import after its first steps
+        # This blocks the import after its first steps.
+        await connection.execute("select from profile where store_id = $1 for update", ids.decoded(store))
         process = _start_import(settings, path, "--store", store)
         await wait_until_blocked(connection)
         process.send_signal(signal.SIGINT)

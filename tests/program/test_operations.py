@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from profile_lookup.serving import worker_supervisor
+from profile_lookup.web import ids
 from tests.conftest import PATIENCE, change_settings, finished, look_up, make_profile, make_store
 from tests.imports.conftest import create, ended, mappings, upload
 from tests.program.conftest import client_of, environment, serving, wait_until_blocked, workers_of, working
@@ -23,14 +24,18 @@ PROFILES = 2000
 FILL = """
     with made as (
         insert into profile (store_id, id, created_at)
-        select store.id, gen_random_uuid(), now() from store, generate_series(1, $1)
+        select cast($1 as uuid), gen_random_uuid(), now() from generate_series(1, $2)
         returning store_id, id
     )
     insert into identifier (store_id, id_type, value, profile_id, shared_by, added_at)
     select store_id, 'chat', 'Chat-' || row_number() over () || '@x', id, '', now() from made
 """
 # A plain `for update` with an offset would also lock the rows that are skipped.
-_LOCK_PROFILE = "select from profile where id = (select id from profile order by id offset $1 limit 1) for update"
+_LOCK_PROFILE = """
+    select from profile
+    where store_id = $1 and id = (select id from profile where store_id = $1 order by id offset $2 limit 1)
+    for update
+"""
 
 
 async def _expire_lease(connection: "asyncpg.Connection[Any]") -> None:
@@ -56,10 +61,10 @@ async def test_a_deletion_continues_after_the_last_step_of_a_killed_service(
     with serving(**served_settings) as (process, printed):
         async with client_of(printed) as client:
             store_id = await make_store(client)
-            await connection.execute(FILL, PROFILES)
+            await connection.execute(FILL, ids.decoded(store_id), PROFILES)
             async with connection.transaction():
                 # Blocks the operation after its first steps.
-                await connection.execute(_LOCK_PROFILE, 1200)
+                await connection.execute(_LOCK_PROFILE, ids.decoded(store_id), 1200)
                 accepted = await client.delete(f"/v1/ControlPlane/Stores/{store_id}")
                 await wait_until_blocked(connection)
                 workers = workers_of(process)
@@ -92,7 +97,7 @@ async def test_a_batch_continues_after_a_kill_and_each_profile_is_written_once(
             await client.post(url, json=profiles[500])
             async with connection.transaction():
                 # Blocks the operation after its first steps.
-                await connection.execute(_LOCK_PROFILE, 0)
+                await connection.execute(_LOCK_PROFILE, ids.decoded(store_id), 0)
                 accepted = await client.put(f"{url}/Bulk", json={"profiles": profiles})
                 await wait_until_blocked(connection)
                 (worker,) = workers_of(process)
@@ -131,7 +136,7 @@ async def test_an_import_continues_after_a_kill_and_each_row_is_applied_once(
             created = await create(client, store_id, len(content), columns)
             async with connection.transaction():
                 # Blocks the operation after its first steps.
-                await connection.execute(_LOCK_PROFILE, 0)
+                await connection.execute(_LOCK_PROFILE, ids.decoded(store_id), 0)
                 await upload(client, created["url"], content.encode())
                 await wait_until_blocked(connection)
                 (worker,) = workers_of(process)
@@ -157,9 +162,12 @@ async def test_a_change_of_settings_is_rolled_back_by_a_kill_and_then_repeated(
     with serving(**served_settings) as (process, printed):
         async with client_of(printed) as client:
             store_id = await make_store(client)
-            await connection.execute(FILL, PROFILES)
+            await connection.execute(FILL, ids.decoded(store_id), PROFILES)
             async with connection.transaction():
-                await connection.execute("select from identifier order by value limit 1 for update")
+                await connection.execute(
+                    "select from identifier where store_id = $1 order by value limit 1 for update",
+                    ids.decoded(store_id),
+                )
                 changing = asyncio.create_task(change_settings(client, store_id, chat={"normalization": "email"}))
                 await wait_until_blocked(connection)
                 (worker,) = workers_of(process)
@@ -190,9 +198,9 @@ async def test_a_killed_worker_is_restarted_while_the_service_continues(
     with serving(**served_settings, WORKERS=2) as (process, printed):
         async with client_of(printed) as client:
             store_id = await make_store(client)
-            await connection.execute(FILL, PROFILES)
+            await connection.execute(FILL, ids.decoded(store_id), PROFILES)
             async with connection.transaction():
-                await connection.execute(_LOCK_PROFILE, 1200)
+                await connection.execute(_LOCK_PROFILE, ids.decoded(store_id), 1200)
                 accepted = await client.delete(f"/v1/ControlPlane/Stores/{store_id}")
                 await wait_until_blocked(connection)
                 (worker,) = workers_of(process)  # one worker for both processes
@@ -230,7 +238,7 @@ async def test_a_separate_worker_does_the_operations_if_serve_does_not(
         assert workers_of(process) == []
         async with client_of(printed) as client:
             store_id = await make_store(client)
-            await connection.execute(FILL, 10)
+            await connection.execute(FILL, ids.decoded(store_id), 10)
             accepted = await client.delete(f"/v1/ControlPlane/Stores/{store_id}")
             await asyncio.sleep(1)
             assert (await client.get(accepted.headers["Location"])).json()["status"] == "PENDING"
@@ -245,9 +253,9 @@ async def test_a_signal_ends_a_worker_in_order_and_it_releases_its_operation(
     with serving(**served_settings, RUN_OPERATIONS=False) as (_, printed):
         async with client_of(printed) as client:
             store_id = await make_store(client)
-            await connection.execute(FILL, 1000)
+            await connection.execute(FILL, ids.decoded(store_id), 1000)
             async with connection.transaction():
-                await connection.execute(_LOCK_PROFILE, 700)
+                await connection.execute(_LOCK_PROFILE, ids.decoded(store_id), 700)
                 await client.delete(f"/v1/ControlPlane/Stores/{store_id}")
                 with working(**served_settings) as process:
                     await wait_until_blocked(connection)

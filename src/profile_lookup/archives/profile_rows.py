@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.archives.errors import RestoreRefused
 from profile_lookup.archives.wire.lines import ArchivedProfile
-from profile_lookup.database.citus.errors import violated_constraint
+from profile_lookup.database.citus.copy_errors import last_with_key
 from profile_lookup.database.copying import copy_rows
 from profile_lookup.database.documents import actor_text, serialized_traits
 from profile_lookup.database.event_rows import EVENT_COLUMNS, event_row
@@ -87,14 +87,20 @@ async def _copy(
     rows = [(number, row) for number, archived in profiles for row in rows_of(archived)]
     try:
         await copy_rows(connection, table, columns, [row for _, row in rows])
-    except (asyncpg.UniqueViolationError, asyncpg.InternalServerError) as error:
-        constraint = violated_constraint(error)
-        if constraint is None:
-            raise
-        # "COPY identifier, line 7", also for a binary COPY; the word for line may be in another language.
-        found = re.match(r"COPY \w+, \w+ (\d+)", error.context or "")
-        number = rows[int(found[1]) - 1][0] if found else None
-        raise RestoreRefused(_DUPLICATES[constraint], number) from None
+    except asyncpg.UniqueViolationError as error:
+        place = _place_of(error, columns, [row for _, row in rows])
+        number = None if place is None else rows[place][0]
+        raise RestoreRefused(_DUPLICATES[str(error.constraint_name)], number) from None
+
+
+def _place_of(
+    error: asyncpg.UniqueViolationError, columns: Sequence[str], rows: Sequence[Sequence[object]]
+) -> int | None:
+    """Return the place of the row that was refused."""
+    # "COPY identifier, line 7", also for a binary COPY; the word for line may be in another language.
+    if found := re.match(r"COPY \w+, \w+ (\d+)", error.context or ""):
+        return int(found[1]) - 1
+    return last_with_key(error.detail, columns, rows)
 
 
 async def _refuse_known_aliases(connection: AsyncConnection, store: StoreRules, profiles: NumberedProfiles) -> None:

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.database.citus.copy_errors import unique_violation
 from profile_lookup.database.connections import translating_errors
 from profile_lookup.database.driver import driver_of
 
@@ -19,6 +21,8 @@ async def copy_rows(
     with translating_errors():
         try:
             await driver.copy_records_to_table(table, columns=columns, records=rows)
+        except asyncpg.InternalServerError as error:
+            raise unique_violation(error) or error from None
         except TimeoutError:
             driver.terminate()  # the server is silent, and a rollback would wait for it as long again
             raise

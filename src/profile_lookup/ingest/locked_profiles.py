@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.database.citus.statements import in_store
 from profile_lookup.database.documents import actor_of, parsed_traits, separations_of
 from profile_lookup.identity.history.creation import Creation
 from profile_lookup.identity.history.separations import NOT_SEPARATED
@@ -71,7 +72,9 @@ def is_defined(groups: Mapping[str, TraitGroup], name: TraitName) -> bool:
     return name.group in groups and name.name in groups[name.group].traits
 
 
-_PROFILES = text("""
+_PROFILES = in_store(
+    "locked_profiles",
+    """
     select
         sought.id as profile_id, described.*, held.types as identifier_types, held.vals as identifier_values,
         held.times as identifier_times, held.names as identifier_names
@@ -89,4 +92,5 @@ _PROFILES = text("""
             case when bool_or(i.names is not null) then array_agg(cast(i.names as text)) end as names
         from identifier i where i.store_id is not distinct from :store_id and i.profile_id = sought.id
     ) held
-""")
+""",
+)

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profile_lookup.database.citus.statements import in_store
 from profile_lookup.database.documents import separations_of
 from profile_lookup.identity.history.separations import SeparationsOfIds
 from profile_lookup.identity.identifier import NormalizedIdentifier
@@ -73,7 +74,9 @@ _PEOPLE = text(f"""
     from unnest(cast(:profile_ids as uuid[])) as people (profile_id) cross join {_HELD}
 """)  # noqa: S608 -- made of the constants above
 
-_SEPARATIONS = text("""
+_SEPARATIONS = in_store(
+    "separations_of_people",
+    """
     select sought.id, described.separations
     from unnest(cast(:profile_ids as uuid[])) as sought (id)
     cross join lateral (
@@ -81,4 +84,5 @@ _SEPARATIONS = text("""
         where p.store_id = :store_id and p.id = sought.id and p.is_separated
         offset 0
     ) described
-""")
+""",
+)

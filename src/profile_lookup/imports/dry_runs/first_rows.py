@@ -6,10 +6,10 @@ from functools import partial
 from itertools import islice
 from typing import Literal
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from profile_lookup.clock import CLOCK
+from profile_lookup.database.citus.statements import in_store
 from profile_lookup.errors import ProfileLookupError
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile
@@ -80,9 +80,12 @@ async def _candidates(
     return await profiles_with(connection, store, sorted(set(profile_ids)))
 
 
-_DECIDING_HOLDERS = text("""
+_DECIDING_HOLDERS = in_store(
+    "preview_holders",
+    """
     select deciding_holders(
         :store_id, cast(:id_types as text[]), cast(:values as text[]), null,
         cast(:shared_types as text[]), cast(:shared_values as text[]), cast(:shared_requests as integer[])
-    )
-""")
+    ) as holders
+""",
+)

@@ -17,6 +17,7 @@ from profile_lookup.database.copying import copy_rows
 from profile_lookup.identity.identifier import NormalizedIdentifier
 from profile_lookup.identity.profile import Profile
 from profile_lookup.identity.rules import IdentityResolutionSettings
+from profile_lookup.imports.dry_runs.holders import holders_of
 from profile_lookup.imports.dry_runs.profile_text import profile_of, text_of, text_of_new
 from profile_lookup.ingest.attempts import Resolved
 from profile_lookup.ingest.identity_locks import identifying
@@ -119,19 +120,7 @@ class Overlay:
     async def _holders(
         self, identifiers: Sequence[NormalizedIdentifier], limit: int | None = None, besides: Collection[UUID] = ()
     ) -> dict[NormalizedIdentifier, list[UUID]]:
-        """Return the holders of each identifier: all, or the first ones that are none of `besides`."""
-        holders: dict[NormalizedIdentifier, list[UUID]] = defaultdict(list)
-        if identifiers:
-            parameters = {
-                "store_id": self._store.id,
-                "id_types": [each.id_type for each in identifiers],
-                "values": [each.value for each in identifiers],
-                "limit": limit,
-                "besides": list(besides),
-            }
-            for row in await self._connection.execute(_HOLDERS, parameters):
-                holders[identifiers[row.place - 1]].append(row.profile_id)
-        return holders
+        return await holders_of(self._connection, self._store.id, identifiers, limit, besides)
 
 
 def _with_one_holder_each(settings: IdentityResolutionSettings, profiles: Iterable[Profile]) -> Iterator[Profile]:
@@ -166,35 +155,6 @@ _CREATE = (
     "create temporary table dry_run_removed (id_type text, value text, profile_id uuid)",
     "create index on dry_run_removed (value, id_type, profile_id)",
 )
-
-# As in `identity_locks.sql`, each lateral subquery with its offset is one probe, whatever the planner believes.
-_HOLDERS = text("""
-    select wanted.place, held.profile_id
-    from unnest(cast(:id_types as text[]), cast(:values as text[])) with ordinality as wanted (id_type, value, place)
-    cross join lateral (
-        select visible.profile_id
-        from (
-            (
-                select i.profile_id from identifier i
-                where i.store_id = :store_id and i.id_type = wanted.id_type and i.value = wanted.value
-                    and not exists (
-                        select from dry_run_removed r
-                        where r.value = i.value and r.id_type = i.id_type and r.profile_id = i.profile_id
-                        offset 0
-                    )
-                offset 0
-            )
-            union all
-            (
-                select a.profile_id from dry_run_added a
-                where a.value = wanted.value and a.id_type = wanted.id_type
-                offset 0
-            )
-        ) as visible
-        where visible.profile_id <> all (cast(:besides as uuid[]))
-        limit :limit
-    ) held
-""")
 
 _CHANGED = text("select id, content from dry_run_profile where id = any (cast(:ids as uuid[]))")
 
