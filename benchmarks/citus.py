@@ -208,6 +208,6 @@ def _rate(load: Load, targets: Sequence[Target], bodies: Sequence[bytes], option
     with ThreadPoolExecutor(len(targets)) as generators:
         outcomes = list(generators.map(lambda target: load.run(target, bodies, each, options.seconds, 0), targets))
     failed, answered = (sum(getattr(each, name) for each in outcomes) for name in ("failed", "requests"))
-    if failed or not all(outcome.requests for outcome in outcomes):
+    if failed or not answered:
         raise BenchmarkError(f"{failed} of {answered} requests failed")
     return sum(outcome.requests / outcome.seconds for outcome in outcomes)
