@@ -13,7 +13,7 @@ from benchmarks.against import PARTS, AgainstOptions, measure_against
 from benchmarks.arguments import add_common, add_generator, count, list_of, one_of, rows, seconds, size
 from benchmarks.batches import SIZES as BATCHES
 from benchmarks.batches import BatchOptions, BatchResults, measure_batches
-from benchmarks.citus import CitusOptions, measure_citus
+from benchmarks.citus import CitusOptions, add_citus_options, measure_citus
 from benchmarks.comparison import Comparison
 from benchmarks.contenders import PEERS
 from benchmarks.datasets import default_directory
@@ -119,8 +119,10 @@ def _against(options: argparse.Namespace) -> None:
 
 
 def _citus(options: argparse.Namespace) -> None:
-    selected = CitusOptions(options.stores, options.people, options.connections, options.rounds, options.seconds)
-    _compare(options, selected, lambda load, comparison: measure_citus(selected, load, comparison))
+    selected = CitusOptions(
+        options.stores, options.people, options.connections, options.rounds, options.seconds, options.against
+    )
+    _compare(options, selected, lambda load, comparison: measure_citus(selected, load, options.data, comparison))
 
 
 def _compare(
@@ -237,9 +239,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_citus(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     citus = commands.add_parser("citus", help="measure the service on Citus against plain PostgreSQL")
     citus.set_defaults(run=_citus)
-    citus.add_argument("--stores", type=count, default=8, help="(default: %(default)s)")
-    citus.add_argument("--people", type=count, default=500, help="profiles of each store (default: %(default)s)")
-    citus.add_argument("--connections", type=count, default=32, help="of all stores together (default: %(default)s)")
+    add_citus_options(citus)
     add_generator(citus)
 
 

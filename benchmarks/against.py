@@ -97,7 +97,7 @@ class _Run:
 def measure_against(options: AgainstOptions, load: Load, data: Path, comparison: Comparison) -> None:
     """Measure the selected parts. Each figure is added at once."""
     other = product_of(options.revision, data / "commits")
-    comparison.other = other.name
+    comparison.others = [other.name]
     run = _Run(options, load, data, (product_here(HERE), other, product_here(AGAIN)), comparison)
     for part in options.parts:
         PARTS[part](run)

@@ -16,6 +16,7 @@ from benchmarks.processes import ROOT, plain_environment
 from benchmarks.progress import say
 from profile_lookup.database.embedded.roles import SUPERUSER
 from profile_lookup.database.embedded.server import EmbeddedPostgres
+from profile_lookup.settings import PREFIX
 
 _LOCK = "requirements-dev.lock"
 _INSTALL = "import run; run.install(run.DEVELOPMENT)"
@@ -71,6 +72,12 @@ def product_of(revision: str, directory: Path) -> Product:
     if not Path(where).is_relative_to(root):
         raise BenchmarkError(f"{revision} has no product of its own: {where} is used")
     return product
+
+
+def migrate(product: Product, database_url: str) -> None:
+    """Give a database the schema of this product."""
+    environment = {**product.environment, f"{PREFIX}DATABASE_URL": database_url}
+    _run(product.command("migrate"), product.root, environment)
 
 
 def dataset_of(product: Product, server: EmbeddedPostgres, data: Path, purpose: str, size: str) -> Dataset:

@@ -26,7 +26,8 @@ class Figure:
 class Comparison:
     options: dict[str, Any]
     machine: dict[str, Any]
-    other: str = "other"
+    others: list[str] = field(default_factory=list)
+    """The contenders that this checkout is compared with."""
     figures: list[Figure] = field(default_factory=list)
 
     def add(self, what: str, contender: str, round_: int, value: float | None) -> None:
@@ -38,19 +39,22 @@ class Comparison:
         path.write_text(json.dumps(asdict(self), indent=1) + "\n")
 
     def table(self) -> Iterator[str]:
-        """Yield the lines of a Markdown table."""
-        rows: list[tuple[str, ...]] = [
-            ("what", HERE, self.other, f"{HERE} is … times it (min-max)", "itself (min-max)", "within")
-        ]
-        rows += [self._row(what) for what in dict.fromkeys(figure.what for figure in self.figures)]
-        yield from aligned(rows)
+        """Yield the lines of a Markdown table for each of the others, with an empty line between two tables."""
+        for number, other in enumerate(self.others):
+            if number:
+                yield ""
+            rows: list[tuple[str, ...]] = [
+                ("what", HERE, other, f"{HERE} is … times it (min-max)", "itself (min-max)", "within")
+            ]
+            rows += [self._row(what, other) for what in dict.fromkeys(figure.what for figure in self.figures)]
+            yield from aligned(rows)
 
-    def _row(self, what: str) -> tuple[str, ...]:
-        ratio, noise = self._ratio(what, self.other), self._ratio(what, AGAIN)
+    def _row(self, what: str, other: str) -> tuple[str, ...]:
+        ratio, noise = self._ratio(what, other), self._ratio(what, AGAIN)
         is_within = ratio and noise and noise.low <= ratio.median <= noise.high
         return (
             what,
-            *(_formatted(Spread.of(self._values(what, contender).values())) for contender in (HERE, self.other)),
+            *(_formatted(Spread.of(self._values(what, contender).values())) for contender in (HERE, other)),
             _with_range(ratio),
             _with_range(noise),
             "" if is_within is None else "yes" if is_within else "no",

@@ -47,8 +47,8 @@ _POOL_SIZE = Settings.model_fields["pool_size"].default
 _FASTIFY = Path(__file__).parent / "peers" / "fastify"
 
 
-def authorization(secret: str = API_SECRET) -> str:
-    return "Basic " + base64.b64encode(f"{API_KEY}:{secret}".encode()).decode()
+def authorization(secret: str = API_SECRET, sid: str = API_KEY) -> str:
+    return "Basic " + base64.b64encode(f"{sid}:{secret}".encode()).decode()
 
 
 class Contender(Protocol):

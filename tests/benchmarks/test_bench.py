@@ -147,10 +147,29 @@ def test_a_commit_is_compared_with_this_checkout_and_with_itself(
     measured: dict[str, set[str]] = {}
     for figure in results["figures"]:
         measured.setdefault(figure["what"], set()).add(figure["contender"])
-    assert len(results["other"]) == 7
-    assert all(contenders == {"here", results["other"], "here again"} for contenders in measured.values())
+    (other,) = results["others"]
+    assert len(other) == 7
+    assert all(contenders == {"here", other, "here again"} for contenders in measured.values())
     assert {what for what in measured if "CPU" not in what} == expected
     assert re.search(r"^\| [a-z-]+.* \| (yes|no) +\|$", process.stdout, re.MULTILINE)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("citus_urls")
+def test_citus_is_compared_with_plain_postgresql_and_with_a_commit_on_it(data: Path, tmp_path: Path) -> None:
+    output = tmp_path / "results.json"
+    process = run_benchmark(
+        "citus", "--against", "HEAD", "--stores", 2, "--people", 5, "--connections", 4, "--rounds", 1,
+        "--seconds", 0.3, "--load", "own", "--data", data, "--output", output,
+    )  # fmt: skip
+    assert process.returncode == 0, process.stderr
+    results = json.loads(output.read_text())
+    assert len(results["others"]) == 2
+    assert {(each["what"], each["contender"]) for each in results["figures"]} == {
+        (f"{what}: req/s", contender)
+        for what in ("lookups, 2 stores", "lookups, 1 stores", "creates, 2 stores")
+        for contender in ("here", *results["others"], "here again")
+    }
 
 
 def test_overload_is_measured_against_the_best_load(data: Path) -> None:

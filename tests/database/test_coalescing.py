@@ -4,34 +4,26 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
 from profile_lookup.accounts.credentials import Credentials, digest
-from profile_lookup.accounts.grants import Grant
-from profile_lookup.accounts.keys import add_key, remove_key
+from profile_lookup.accounts.keys import remove_key
 from profile_lookup.database.migrations import migrate
 from profile_lookup.database.pool import Database
 from profile_lookup.database.single_queries import busy_poll
 from profile_lookup.database.single_queries.busy_poll import BusyPoll
 from profile_lookup.errors import Unavailable
-from profile_lookup.identity.change import Change
 from profile_lookup.identity.identifier import Identifier
 from profile_lookup.identity.rules import DEFAULT_SETTINGS
-from profile_lookup.ingest.ingest import ingest
-from profile_lookup.lookup import coalescing
+from profile_lookup.lookup import lookup_queue
 from profile_lookup.lookup.coalescing import Lookups
-from profile_lookup.stores.rules_cache import StoreRules
 from tests.conftest import PATIENCE, WAITING
 from tests.database.conftest import CountingPoll, own_server, postmaster
-from tests.database.stores import make_store
+from tests.database.filled_store import KEY, FilledStore, fill_store
 
-KEY = Credentials("SKtest", digest("secret"))
 _SESSIONS_OF_LOOKUPS = """
     from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid() and query like '%from credential%'
@@ -39,42 +31,9 @@ _SESSIONS_OF_LOOKUPS = """
 WRONG_SECRET = Credentials("SKtest", digest("guessed"))
 
 
-@dataclass
-class FilledStore:
-    """A store with profiles c-0 … c-9, and a key that may look them up."""
-
-    store: StoreRules
-    profile_ids: list[UUID]
-
-    async def found(self, lookups: Lookups, number: int, caller: Credentials = KEY) -> list[UUID] | None:
-        chat = DEFAULT_SETTINGS.normalize(Identifier("chat", f"c-{number}"))
-        found = await lookups.find(caller, self.store.id, chat)
-        return None if found is None else list(found.profile_ids)
-
-    def expected(self, number: int) -> list[UUID]:
-        return [self.profile_ids[number]] if number < len(self.profile_ids) else []
-
-
-async def _fill_store(database: Database) -> FilledStore:
-    store = await make_store(database, DEFAULT_SETTINGS)
-    async with database.transaction() as connection:
-        key = Credentials(f"SK{store.id.hex}" if await _has_key(database) else KEY.sid, KEY.secret_sha256)
-        await add_key(connection, store.account_id, key, name="", grant=Grant(frozenset({"lookup"})))
-    profile_ids = []
-    for number in range(10):
-        change = Change((DEFAULT_SETTINGS.normalize(Identifier("chat", f"c-{number}")),))
-        profile_ids.append(await ingest(database, store, lambda _, change=change: change, datetime.now(UTC)))  # type: ignore[misc]
-    return FilledStore(store, profile_ids)
-
-
-async def _has_key(database: Database) -> bool:
-    async with database.statements() as connection:
-        return bool(await connection.scalar(text("select count(*) from credential where sid = 'SKtest'")))
-
-
 @pytest.fixture
 async def filled(database: Database) -> FilledStore:
-    return await _fill_store(database)
+    return await fill_store(database)
 
 
 @pytest.fixture
@@ -93,7 +52,7 @@ async def test_concurrent_lookups_each_get_their_own_answer(lookups: Lookups, fi
 async def test_coalesced_lookups_check_the_credentials_of_each_caller(
     lookups: Lookups, filled: FilledStore, database: Database
 ) -> None:
-    other = await _fill_store(database)
+    other = await fill_store(database)
     asked = [
         (filled, KEY), (filled, WRONG_SECRET), (other, KEY), (other, Credentials(f"SK{other.store.id.hex}", digest("secret")))
     ] * 40  # fmt: skip
@@ -112,8 +71,9 @@ async def test_a_revoked_key_is_refused(lookups: Lookups, filled: FilledStore, d
 async def test_a_busy_store_does_not_delay_other_stores(
     lookups: Lookups, filled: FilledStore, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(coalescing, "SLOW", 60.0)  # or a second connection answers others while the first one prepares
-    other = await _fill_store(database)
+    # Otherwise a second connection answers others while the first one prepares.
+    monkeypatch.setattr(lookup_queue, "SLOW", 60.0)
+    other = await fill_store(database)
     key = Credentials(f"SK{other.store.id.hex}", digest("secret"))
     await asyncio.gather(*[filled.found(lookups, 1) for _ in range(200)])  # now the connection exists
     done: list[str] = []
@@ -130,9 +90,9 @@ async def test_a_busy_store_does_not_delay_other_stores(
 async def test_lookups_beyond_the_queue_limit_are_refused_and_the_others_answered(
     lookups: Lookups, filled: FilledStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(coalescing, "SLOW", 60.0)
+    monkeypatch.setattr(lookup_queue, "SLOW", 60.0)
     too_many = 10
-    asked = [filled.found(lookups, 1) for _ in range(coalescing.MAX_WAITING + too_many)]
+    asked = [filled.found(lookups, 1) for _ in range(lookup_queue.MAX_WAITING + too_many)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     turned_away = [answer for answer in answers if isinstance(answer, Unavailable)]
     assert len(turned_away) == too_many
@@ -156,7 +116,7 @@ async def test_no_query_is_run_for_a_client_that_has_disconnected(
     chat = DEFAULT_SETTINGS.normalize(Identifier("chat", "c-1"))
     async with database.transaction() as connection:
         await connection.execute(text("lock table credential in access exclusive mode"))  # so that all lookups wait
-        there = [asyncio.ensure_future(filled.found(lookups, 1)) for _ in range(coalescing.CONNECTIONS + 5)]
+        there = [asyncio.ensure_future(filled.found(lookups, 1)) for _ in range(lookup_queue.CONNECTIONS + 5)]
         gone = [asyncio.ensure_future(lookups.find(KEY, filled.store.id, chat, is_gone=lambda: True)) for _ in range(5)]
         await asyncio.sleep(0)
     assert await asyncio.gather(*there) == [filled.expected(1)] * len(there)
@@ -203,7 +163,7 @@ async def test_polling_ends_when_an_answer_is_slow_and_is_not_tried_for_the_next
     database_url: str, filled: FilledStore, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(busy_poll, "LONGEST", 0.01)
-    monkeypatch.setattr(coalescing, "SLOW", 60.0)
+    monkeypatch.setattr(lookup_queue, "SLOW", 60.0)
     polling = CountingPoll(has_processor_to_spare=True)
     lookups = Lookups(database_url, polling)
     async with database.transaction() as connection:
@@ -232,7 +192,7 @@ async def test_waiting_lookups_are_refused_when_the_service_ends(
         await connection.execute(text("lock table credential in access exclusive mode"))
         waiting = [asyncio.create_task(filled.found(lookups, 1)) for _ in range(200)]
         async with asyncio.timeout(PATIENCE), database.statements() as watching:
-            while await watching.scalar(text(WAITING)) < coalescing.CONNECTIONS:
+            while await watching.scalar(text(WAITING)) < lookup_queue.CONNECTIONS:
                 await asyncio.sleep(0.01)
         alone, *others = waiting
         await lookups.close()
@@ -245,7 +205,7 @@ async def test_waiting_lookups_are_refused_when_the_service_ends(
 async def test_one_connection_is_enough_while_answers_are_quick(
     lookups: Lookups, filled: FilledStore, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(coalescing, "SLOW", 60.0)
+    monkeypatch.setattr(lookup_queue, "SLOW", 60.0)
     await asyncio.gather(*[filled.found(lookups, number % 10) for number in range(1000)])
     async with database.statements() as connection:
         assert await connection.scalar(text(f"select count(*) {_SESSIONS_OF_LOOKUPS}")) == 1
@@ -254,7 +214,7 @@ async def test_one_connection_is_enough_while_answers_are_quick(
 async def test_a_lookup_past_its_deadline_is_refused_and_the_next_one_is_answered(
     lookups: Lookups, filled: FilledStore, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(coalescing, "DEADLINE", 0.5)
+    monkeypatch.setattr(lookup_queue, "DEADLINE", 0.5)
     await filled.found(lookups, 1)
     async with database.transaction() as connection:
         await connection.execute(text("lock table credential in access exclusive mode"))
@@ -262,7 +222,7 @@ async def test_a_lookup_past_its_deadline_is_refused_and_the_next_one_is_answere
         async with asyncio.timeout(PATIENCE):
             answers = await asyncio.gather(*asked, return_exceptions=True)
         assert all(isinstance(answer, Unavailable) for answer in answers)
-    monkeypatch.setattr(coalescing, "DEADLINE", 30.0)
+    monkeypatch.setattr(lookup_queue, "DEADLINE", 30.0)
     assert await filled.found(lookups, 1) == filled.expected(1)
     async with asyncio.timeout(PATIENCE), database.statements() as connection:
         while await connection.scalar(text(WAITING)):  # no query is left waiting in the server
@@ -273,7 +233,7 @@ async def test_lookups_work_again_after_the_server_was_killed_and_restarted(own_
     with own_server(own_directory) as server:
         await asyncio.to_thread(migrate, server.url)
         database = Database(server.url, pool_size=2)
-        filled = await _fill_store(database)
+        filled = await fill_store(database)
         await database.close()
         lookups = Lookups(server.url, _busy_poll())
         assert await filled.found(lookups, 1) == filled.expected(1)
@@ -294,11 +254,11 @@ async def test_lookups_on_a_paused_server_end_at_their_deadline(
     with own_server(own_directory) as server:
         await asyncio.to_thread(migrate, server.url)
         database = Database(server.url, pool_size=2)
-        filled = await _fill_store(database)
+        filled = await fill_store(database)
         await database.close()
         lookups = Lookups(server.url, _busy_poll())
         await asyncio.gather(*[filled.found(lookups, 1) for _ in range(10)])
-        monkeypatch.setattr(coalescing, "DEADLINE", 0.5)
+        monkeypatch.setattr(lookup_queue, "DEADLINE", 0.5)
         server_pid = postmaster(own_directory)
         processes = [server_pid, *_children(server_pid)]
         for pid in processes:
@@ -311,7 +271,7 @@ async def test_lookups_on_a_paused_server_end_at_their_deadline(
         finally:
             for pid in processes:
                 os.kill(pid, signal.SIGCONT)
-        monkeypatch.setattr(coalescing, "DEADLINE", 30.0)
+        monkeypatch.setattr(lookup_queue, "DEADLINE", 30.0)
         assert await asyncio.gather(*[filled.found(lookups, 1) for _ in range(10)]) == [filled.expected(1)] * 10
         await lookups.close()
 

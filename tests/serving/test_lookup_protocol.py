@@ -9,7 +9,7 @@ import asyncpg
 import httpx
 import pytest
 
-from profile_lookup.lookup import coalescing
+from profile_lookup.lookup import lookup_queue
 from profile_lookup.serving.http_protocol import ContractHttpProtocol
 from profile_lookup.serving.lookup_protocol import LookupProtocol
 from profile_lookup.serving.processes import uvicorn_config
@@ -134,7 +134,7 @@ async def test_a_lookup_without_an_answer_from_the_database_is_refused(
     service: Service, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with service.admitted() as connection:
-        monkeypatch.setattr(coalescing, "DEADLINE", 0.5)
+        monkeypatch.setattr(lookup_queue, "DEADLINE", 0.5)
         async with held_up(settings):
             connection.sendall(service.store.lookup())
             answer = await asyncio.to_thread(answer_on, connection)

@@ -26,7 +26,7 @@ from profile_lookup.database.session_settings import missing_settings
 from profile_lookup.errors import Unavailable
 from profile_lookup.jobs.job_handlers import CONNECTIONS as CONNECTIONS_OF_WORKER
 from profile_lookup.logs import configure_logging
-from profile_lookup.lookup.coalescing import CONNECTIONS as CONNECTIONS_OF_LOOKUPS
+from profile_lookup.lookup.lookup_queue import CONNECTIONS as CONNECTIONS_OF_LOOKUPS
 from profile_lookup.overload import LOOKUP_BATCHES_AT_ONCE
 from profile_lookup.settings import PREFIX, Settings, load_settings
 

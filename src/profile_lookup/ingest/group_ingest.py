@@ -3,7 +3,7 @@
 If nothing of its caller is under way, a create is written at once, with those that arrived in the same turn of the
 event loop. While one transaction is under way, those that arrive in a few turns share the next one. While two are under
 way, others queue up, and the next transaction takes up to 64 of them: the busier the service is, the less each create
-costs. See docs/decisions/0018-creates-together.md; `lookup/coalescing.py`
+costs. See docs/decisions/0018-creates-together.md; `lookup/lookup_queue.py`
 does the same for lookups.
 """
 

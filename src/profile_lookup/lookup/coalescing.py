@@ -1,33 +1,24 @@
-"""Lookups that arrive together are answered together.
+"""The lookups of all requests of a process, which are run together by `lookup_queue.py`.
 
-They use their own connection, with prepared statements. While it is idle, a lookup is run together with those of the
-same turn of the event loop. While the connection is busy, lookups queue up, and then up to 64 of them are run in one
-statement: the busier the service is, the less each lookup costs. If a statement takes longer than 5 ms, a second
-connection takes over. See docs/decisions/0013-lookups-together-and-lean.md; `ingest/group_ingest.py` does the same for
-creates.
+On Citus, a second way leads to the node of a store (`node_lookups.py`).
 """
 
 import asyncio
-from functools import partial
 from uuid import UUID
 
 from profile_lookup.accounts.credentials import Credentials
 from profile_lookup.database.single_queries.busy_poll import BusyPoll
-from profile_lookup.database.single_queries.dedicated_connection import DedicatedConnection
 from profile_lookup.database.standbys.routed_connection import lookup_connection
 from profile_lookup.database.standbys.standbys import Standbys
-from profile_lookup.errors import Unavailable
 from profile_lookup.identity.identifier import NormalizedIdentifier
-from profile_lookup.lookup.coalesced_statement import Caller, CoalescedStatement, Found, decoded_row
-from profile_lookup.lookup.waiting_lookup import Batch, IsGone, Rows, Settle, WaitingLookup, WaitingLookups, settle_each
-from profile_lookup.metrics.catalogue import LOOKUPS_TOGETHER
+from profile_lookup.lookup.coalesced_statement import Caller, Found
+from profile_lookup.lookup.lookup_connection import StatementConnection
+from profile_lookup.lookup.lookup_queue import LookupQueue
+from profile_lookup.lookup.node_lookups import NodeLookups
+from profile_lookup.lookup.waiting_lookup import IsGone, Settle, WaitingLookup
 
-CONNECTIONS = 2  # one in use, and one to take over when it is slow
-CONNECTIONS_TO_CITUS = 8  # each runs the statement of one store
-SLOW = 0.005  # seconds; when a statement takes longer, another may be run beside it
-MAX_WAITING = 2048
-"""Some tenths of a second of work. If so many wait, the database has stopped answering, and others are refused."""
-DEADLINE = 5.0  # seconds, from the lookup's arrival to its answer
+CONNECTIONS_TO_CITUS = 8
+"""Each runs the statement of one store. Of plain PostgreSQL, only as many are opened as `lookup_queue.CONNECTIONS`."""
 
 
 class Lookups:
@@ -35,25 +26,14 @@ class Lookups:
 
     def __init__(self, database_url: str, busy_poll: BusyPoll, standbys: Standbys | None = None) -> None:
         self._loop = asyncio.get_running_loop()
-        self._database_url = database_url
-        self._connections = [lookup_connection(database_url, standbys) for _ in range(CONNECTIONS)]
-        self._idle = self._connections.copy()
-        self._under_way: dict[DedicatedConnection, float] = {}
-        """The connections that run a statement, each with the time when it began."""
-        self._waiting = WaitingLookups()
-        self._is_store_by_store = False
-        """Whether the database is distributed, so that each statement must be of one store. A connection notices it."""
-        self._store_under_way: dict[DedicatedConnection, int] = {}
-        """The number of the ID of the store whose lookups a connection runs then."""
-        self._busy_poll = busy_poll
-        self._is_closed = False
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._timer: asyncio.TimerHandle | None = None
+        connections = [lookup_connection(database_url, standbys) for _ in range(CONNECTIONS_TO_CITUS)]
+        self._queue = LookupQueue([StatementConnection(each) for each in connections], busy_poll)
+        self._of_nodes = NodeLookups(database_url, busy_poll, self._queue)
 
     @property
     def is_full(self) -> bool:
         """Whether so many lookups wait that another one is refused."""
-        return self._waiting.count >= MAX_WAITING
+        return self._queue.is_full
 
     def begin(self, caller: Caller, identifier: NormalizedIdentifier, is_gone: IsGone, settle: Settle) -> None:
         """Find the profiles with this identifier, earliest first, and call `settle` once with the outcome.
@@ -62,12 +42,9 @@ class Lookups:
         run, and its outcome is `Unavailable`. So it is if there is no connection, or if the deadline has passed. Raises
         `Unavailable` if too many wait.
         """
-        if self.is_full:
-            raise Unavailable("too many lookups are waiting")
-        self._waiting.add(WaitingLookup(caller, identifier, is_gone, settle, self._loop.time()))
-        if self._timer is None:
-            self._timer = self._loop.call_later(SLOW, self._check_waiting)
-        self._run_waiting()
+        waiting = WaitingLookup(caller, identifier, is_gone, settle, self._loop.time())
+        if not (self._queue.is_store_by_store and self._of_nodes.begin(waiting)):
+            self._queue.add(waiting)
 
     async def find(
         self,
@@ -95,124 +72,5 @@ class Lookups:
 
     async def close(self) -> None:
         """Answer `Unavailable` to all lookups that still wait, and close the connections."""
-        self._is_closed = True
-        if self._timer is not None:
-            self._timer.cancel()
-        await asyncio.sleep(0)  # a task that is cancelled before it begins would answer nobody
-        self._waiting.refuse_all()  # before any connection is released, so that nothing more is run
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        for connection in self._connections:
-            await connection.close()
-
-    def _may_run(self) -> bool:
-        """Return whether a statement may be run now: only one at a time, as long as statements are quick.
-
-        On Citus, it is one of each store at a time.
-        """
-        if not self._under_way:
-            return True
-        if self._is_store_by_store:
-            return bool(self._idle) and self._waiting.has_others_than(self._busy_stores())
-        return bool(self._idle) and max(self._under_way.values()) <= self._loop.time() - SLOW
-
-    def _take_connection(self) -> DedicatedConnection:
-        connection = self._idle.pop()
-        self._under_way[connection] = self._loop.time()
-        return connection
-
-    def _release_connection(self, connection: DedicatedConnection) -> None:
-        """Run the next lookups that wait, if any. They need not wait for the next turn of the loop."""
-        del self._under_way[connection]
-        self._store_under_way.pop(connection, None)
-        self._idle.append(connection)
-        if self._waiting.count and self._may_run():
-            self._run_batch(self._take_connection())
-
-    def _run_waiting(self) -> None:
-        """Run the lookups that wait, unless a statement is under way that is not slow.
-
-        The statement is run in the next turn of the loop, so lookups that arrive in this turn share it.
-        """
-        if self._waiting.count and self._may_run():
-            self._loop.call_soon(self._run_batch, self._take_connection())
-
-    def _run_batch(self, connection: DedicatedConnection) -> None:
-        """Run one statement, without a task if it is prepared. When it ends, the next one is run if lookups wait."""
-        batch = self._next_batch(connection)
-        if not batch:
-            self._release_connection(connection)
-            return
-        LOOKUPS_TOGETHER.of().add(len(batch))
-        try:
-            statement = CoalescedStatement.of([each.caller for each in batch], [each.identifier for each in batch])
-            settle = partial(self._settle_batch, connection, batch, statement)
-            self._busy_poll.start()
-            if not connection.begin(statement.sql, statement.parameters, self._time_left(batch), decoded_row, settle):
-                self._fetch_in_task(connection, batch, statement)
-        except Exception as error:  # noqa: BLE001 -- whatever it is, all that wait must get an answer
-            settle_each(batch, error)
-            self._release_connection(connection)
-
-    def _settle_batch(
-        self, connection: DedicatedConnection, batch: Batch, statement: CoalescedStatement, rows: Rows | None
-    ) -> None:
-        if rows is None and not self._is_closed:
-            self._fetch_in_task(connection, batch, statement)
-            return
-        self._busy_poll.stop()
-        settle_each(batch, Unavailable() if rows is None else statement.found(rows))
-        self._release_connection(connection)
-
-    def _fetch_in_task(self, connection: DedicatedConnection, batch: Batch, statement: CoalescedStatement) -> None:
-        """Run a statement that is not prepared, or whose connection was lost."""
-        task = self._loop.create_task(self._fetch(connection, batch, statement))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _fetch(self, connection: DedicatedConnection, batch: Batch, statement: CoalescedStatement) -> None:
-        try:
-            rows = await connection.fetch(statement.sql, statement.arguments, self._time_left(batch))
-            self._busy_poll.stop()
-        except BaseException as error:  # whatever it is, all that wait must get an answer
-            settle_each(batch, error if isinstance(error, Exception) else Unavailable())
-            if not isinstance(error, Exception):
-                raise
-        else:
-            settle_each(batch, statement.found([None if row[0] is None else Found(*row) for row in rows]))
-        finally:
-            self._release_connection(connection)
-
-    def _time_left(self, batch: Batch) -> float:
-        return min([waiting.arrived_at for waiting in batch]) + DEADLINE - self._loop.time()
-
-    def _check_waiting(self) -> None:
-        """Refuse lookups whose deadline has passed, and run the others beside a statement that is slow."""
-        self._timer = None
-        self._waiting.refuse_before(self._loop.time() - DEADLINE)
-        self._run_waiting()
-        if self._waiting.count:
-            self._timer = self._loop.call_later(SLOW, self._check_waiting)
-
-    def _next_batch(self, connection: DedicatedConnection) -> list[WaitingLookup]:
-        """Take the lookups for the next statement on this connection, which may not be open yet."""
-        if connection.is_distributed is False:
-            return self._waiting.next_batch()
-        if connection.is_distributed and not self._is_store_by_store:
-            self._begin_store_by_store()
-        batch = self._waiting.next_batch_of_one_caller(self._busy_stores())
-        if batch and self._is_store_by_store:
-            self._store_under_way[connection] = batch[0].caller[1].int
-        return batch
-
-    def _begin_store_by_store(self) -> None:
-        self._is_store_by_store = True
-        others = [DedicatedConnection(self._database_url) for _ in range(CONNECTIONS_TO_CITUS - CONNECTIONS)]
-        self._connections += others
-        self._idle += others
-
-    def _busy_stores(self) -> set[int]:
-        """Return the stores that have a statement under way which is not slow."""
-        slow = self._loop.time() - SLOW
-        return {store for each, store in self._store_under_way.items() if self._under_way[each] > slow}
+        await self._of_nodes.close()
+        await self._queue.close()

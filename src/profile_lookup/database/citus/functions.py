@@ -33,7 +33,7 @@ async def create_functions(driver: asyncpg.Connection) -> None:
     """Create the function of each statement anew, and let Citus send its calls to the node of the store."""
     shards = await _shards(driver)
     for shard in shards:
-        await driver.execute(_on_shard(_LOCKS, shard).replace("create function", "create or replace function"))
+        await driver.execute(on_shard(_LOCKS, shard).replace("create function", "create or replace function"))
     for name, body in _TRIGGER_FUNCTION.findall(_SUSPECTS):
         await driver.execute(_trigger_function(name, body, shards))
     for name, statement in IN_STORE.items():
@@ -56,7 +56,7 @@ def _trigger_function(name: str, body: str, shards: Sequence[Shard]) -> str:
     """Return the SQL that replaces a function which the triggers of the shards of `identifier` call."""
     # The type of a shard's rows is known only on the node that has the shard.
     body = body.strip().replace("changed identifier;", "changed record;")
-    branches = [f"when 'identifier_{shard['identifier']}' then {_on_shard(body, shard)};" for shard in shards]
+    branches = [f"when 'identifier_{shard['identifier']}' then {on_shard(body, shard)};" for shard in shards]
     return f"""
         create or replace function {name}()
         returns trigger
@@ -92,10 +92,10 @@ def _definition(signature: str, columns: Sequence[str], statement: StoreStatemen
 
 
 def _branch(shard: Shard, sql: str, *, returns_rows: bool) -> str:
-    return f"when {shard[DISTRIBUTED[0]]} then {'return query' if returns_rows else ''} {_on_shard(sql, shard)};"
+    return f"when {shard[DISTRIBUTED[0]]} then {'return query' if returns_rows else ''} {on_shard(sql, shard)};"
 
 
-def _on_shard(sql: str, shard: Shard) -> str:
+def on_shard(sql: str, shard: Shard) -> str:
     """Return the SQL with the names of this shard's tables, of its sequence, and of its functions of locks."""
     named = _TABLE.sub(lambda found: f"{found[1]}{found[2] or ''}_{shard[found[1]]}", routable(sql))
     named = _EVENT_NUMBERS.sub(event_numbers_of(shard[DISTRIBUTED[0]]), named)

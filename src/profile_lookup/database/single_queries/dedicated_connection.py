@@ -27,7 +27,7 @@ SILENCE = 2.0
 """Seconds. A query takes some milliseconds; if one takes this long, the server is probably gone, and another host or a
 new connection may answer."""
 
-_CONNECTION_ERRORS = (
+CONNECTION_ERRORS = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
@@ -72,7 +72,7 @@ class DedicatedConnection:
             if prepared is not None:
                 try:
                     return await prepared.fetch(*arguments)
-                except _CONNECTION_ERRORS as error:
+                except CONNECTION_ERRORS as error:
                     self._drop()
                     # `close` sets the second one, and nothing is run again then.
                     if deadline <= self._loop.time() or self._deadline < 0:
@@ -81,7 +81,7 @@ class DedicatedConnection:
             async with asyncio.timeout_at(deadline):
                 prepared = await self.prepare(statement)
                 return await prepared.fetch(*arguments)
-        except _CONNECTION_ERRORS as error:
+        except CONNECTION_ERRORS as error:
             self._drop()
             raise Unavailable from error
         except BaseException:
@@ -101,6 +101,12 @@ class DedicatedConnection:
         name, exchange = self._names.get(statement), self._exchange
         if name is None or exchange is None or exchange.is_lost():
             return False
+        self._set_deadline(time_left)
+        exchange.begin(name, parameters, decode, self._ending(settle))
+        return True
+
+    def _ending(self, settle: Settle) -> Settle:
+        """Return what takes the rows of an exchange, and drops the connection if there are none to take."""
 
         def end(rows: list[Any] | None) -> None:
             self._deadline = math.inf
@@ -108,9 +114,7 @@ class DedicatedConnection:
                 self._drop()
             settle(rows)
 
-        self._set_deadline(time_left)
-        exchange.begin(name, parameters, decode, end)
-        return True
+        return end
 
     async def prepare(self, statement: str) -> "PreparedStatement":
         """Prepare a statement, on a new connection if there is none or it was lost."""
@@ -123,11 +127,15 @@ class DedicatedConnection:
             try:
                 async with asyncio.timeout(SILENCE):
                     return await _prepared(self._connection, statement)
-            except _CONNECTION_ERRORS:
+            except CONNECTION_ERRORS:
                 self._drop()
+        return await _prepared(await self._open(), statement)
+
+    async def _open(self) -> ServiceConnection:
+        """Connect anew."""
         self._connection = await connect(self._database_url, _LIMITS)
         self._exchange = await self.exchange_on(self._connection)
-        return await _prepared(self._connection, statement)
+        return self._connection
 
     async def exchange_on(self, connection: asyncpg.Connection) -> Exchange:
         """Return what runs prepared statements on a new connection."""

@@ -24,9 +24,10 @@ DecodeRow = Callable[[bytes, int], Any]
 
 _BINARY = b"\0\1\0\1"  # one format for all parameters, or for all columns: binary
 EXECUTE = b"E\0\0\0\x09\0\0\0\0\0"
-_EXECUTE_AND_SYNC = EXECUTE + b"S\0\0\0\x04"
+SYNC = b"S\0\0\0\x04"
+_EXECUTE_AND_SYNC = EXECUTE + SYNC
 _BIND_COMPLETE = b"2\0\0\0\x04"
-_IDLE = b"Z\0\0\0\x05I"  # ReadyForQuery, with which each answer ends; no transaction is open
+IDLE = b"Z\0\0\0\x05I"  # ReadyForQuery, with which each answer ends; no transaction is open
 _DATA_ROW, _COMMAND_COMPLETE = b"DC"
 _BEFORE_COLUMNS = 7  # bytes of a DataRow: its type, its length, and the number of columns
 _LENGTH = struct.Struct("!i")
@@ -50,10 +51,14 @@ class Exchange(asyncio.Protocol):
 
     def begin(self, name: bytes, parameters: Sequence[bytes], decode: DecodeRow, settle: Settle) -> None:
         """Run the prepared statement that has this name, and call `settle` once, not before this returns."""
+        self.send(self.messages(name, parameters), decode, settle)
+
+    def send(self, messages: bytes, decode: DecodeRow, settle: Settle) -> None:
+        """Send messages that end with Sync, and call `settle` once with what `rows_in` makes of the answer."""
         self._decode = decode
         self._settle = settle
         self._transport.set_protocol(self)
-        self._transport.write(self.messages(name, parameters))
+        self._transport.write(messages)
 
     def messages(self, name: bytes, parameters: Sequence[bytes]) -> bytes:
         """Return the messages Bind, Execute and Sync for a prepared statement."""
@@ -61,7 +66,8 @@ class Exchange(asyncio.Protocol):
 
     def rows_in(self, answer: bytes, decode: DecodeRow) -> list[Any] | None:
         """Return the rows; None if the answer is not complete, or has anything but rows."""
-        return _rows(answer, decode)
+        rows, end = rows_from(answer, 0, decode)
+        return rows if end == len(answer) - len(IDLE) else None
 
     def abandon(self) -> None:
         """Call `settle` with None, if a statement is under way."""
@@ -69,7 +75,7 @@ class Exchange(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         received = self._received = self._received + data if self._received else data
-        if received.endswith(_IDLE):
+        if received.endswith(IDLE):
             self._received = b""
             self._transport.set_protocol(self._driver)
             self._end(self.rows_in(received, self._decode))
@@ -91,13 +97,15 @@ def bind_message(name: bytes, parameters: Sequence[bytes]) -> bytes:
     return b"B%b%b" % (_LENGTH.pack(_LENGTH.size + len(bind)), bind)
 
 
-def _rows(answer: bytes, decode: DecodeRow) -> list[Any] | None:
-    """Return the rows; None if the answer is not complete, or has anything but rows."""
-    if not answer.startswith(_BIND_COMPLETE):
-        return None
+def rows_from(answer: bytes, start: int, decode: DecodeRow) -> tuple[list[Any] | None, int]:
+    """Return the rows of the statement whose part of the answer begins there, and where that part ends.
+
+    Return None instead of the rows if the answer is not complete there, or has anything but rows.
+    """
+    if not answer.startswith(_BIND_COMPLETE, start):
+        return None, start
     rows = []
-    position = len(_BIND_COMPLETE)
-    end = len(answer) - len(_IDLE)
+    position = start + len(_BIND_COMPLETE)
     try:
         while answer[position] == _DATA_ROW:
             rows.append(decode(answer, position + _BEFORE_COLUMNS))
@@ -105,8 +113,8 @@ def _rows(answer: bytes, decode: DecodeRow) -> list[Any] | None:
         is_complete = answer[position] == _COMMAND_COMPLETE
         position += 1 + _LENGTH.unpack_from(answer, position + 1)[0]
     except (IndexError, struct.error):
-        return None
-    return rows if is_complete and position == end else None
+        return None, start
+    return (rows if is_complete else None), position
 
 
 # Parameters as PostgreSQL receives them
