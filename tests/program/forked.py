@@ -19,9 +19,12 @@ from typing import IO, Any, Self
 from profile_lookup.__main__ import main
 
 _LOADED = [
+    "alembic.command",
     "profile_lookup.cli",
     "profile_lookup.commands.accounts",
+    "profile_lookup.commands.archives",
     "profile_lookup.commands.explain",
+    "profile_lookup.commands.export_csv",
     "profile_lookup.commands.imports.import_file",
     "profile_lookup.commands.keys",
     "profile_lookup.commands.serve",
@@ -29,7 +32,10 @@ _LOADED = [
     "profile_lookup.commands.stores",
     "profile_lookup.commands.worker",
     "profile_lookup.serving.processes",
+    "sqlalchemy.dialects.postgresql.asyncpg",
+    "typer.rich_utils",
 ]
+"""The modules of the service's commands, and those that they import when they first need them."""
 
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload([__name__, *_LOADED])
