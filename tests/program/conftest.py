@@ -80,8 +80,10 @@ def working(**settings: object) -> Iterator[ForkedCommand]:
         if not line:
             pytest.fail(f"it ended: {process.communicate(timeout=PATIENCE)[1]}")
         assert line == "profile-lookup works on operations\n"
-        yield process
-        process.kill()
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def base_url_in(printed: Sequence[str]) -> str:
