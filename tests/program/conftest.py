@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from profile_lookup.web import ids
 from tests.citus.distributed import CITUS_URL
 from tests.conftest import PATIENCE, make_account
 from tests.databases import RUN_DIRECTORY
-from tests.program.forked import run_command
+from tests.program.forked import ForkedCommand, run_command
 
 ACCOUNT = "ACd0000000000000000000000000000000"
 TOKEN = "aTokenOfAtLeast24Characters"
@@ -60,16 +59,9 @@ def shown_values(printed: str) -> tuple[str, str]:
 
 
 @contextmanager
-def serving(*arguments: str, **settings: object) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+def serving(*arguments: str, **settings: object) -> Iterator[tuple[ForkedCommand, list[str]]]:
     """Start the service; yield its process and its output up to the address, or up to the demo's curl command."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "profile_lookup", "serve", "--port", "0", *arguments],
-        env=environment(**settings),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
+    process = ForkedCommand(["serve", "--port", "0", *arguments], environment(**settings))
     last = "curl" if "--demo" in arguments else "  Docs page:"
     printed: list[str] = []
     try:
@@ -78,7 +70,6 @@ def serving(*arguments: str, **settings: object) -> Iterator[tuple[subprocess.Po
             if line.startswith(last):
                 break
         else:
-            assert process.stderr is not None
             pytest.fail(f"it ended: {process.stderr.read()}")
         yield process, printed
     finally:
@@ -87,22 +78,17 @@ def serving(*arguments: str, **settings: object) -> Iterator[tuple[subprocess.Po
 
 
 @contextmanager
-def working(**settings: object) -> Iterator[subprocess.Popen[str]]:
+def working(**settings: object) -> Iterator[ForkedCommand]:
     """Start `profile-lookup worker`, and yield it after its first line of output."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "profile_lookup", "worker"],
-        env=environment(**settings),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
+    with ForkedCommand(["worker"], environment(**settings)) as process:
         line = process.stdout.readline()
         if not line:
-            pytest.fail(f"it ended: {process.communicate()[1]}")
+            pytest.fail(f"it ended: {process.communicate(timeout=PATIENCE)[1]}")
         assert line == "profile-lookup works on operations\n"
-        yield process
-        process.kill()
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def base_url_in(printed: Sequence[str]) -> str:
@@ -122,7 +108,7 @@ async def wait_until_blocked(connection: "asyncpg.Connection[Any]") -> None:
             await asyncio.sleep(0.01)
 
 
-def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
+def workers_of(process: ForkedCommand) -> list[psutil.Process]:
     """Return its child processes that work on operations."""
     return [child for child in psutil.Process(process.pid).children() if "worker" in child.cmdline()]
 
@@ -179,7 +165,7 @@ class Service:
         return int(line.split()[1]) * 1024
 
 
-def service_of(process: subprocess.Popen[str], printed: Sequence[str], settings: Mapping[str, object]) -> Service:
+def service_of(process: ForkedCommand, printed: Sequence[str], settings: Mapping[str, object]) -> Service:
     """Return how to reach a service that `serving("--demo", **settings)` started."""
     demo = json.loads(command("demo", "--json", **settings).stdout)
     return Service(process.pid, base_url_in(printed), (demo["apiKey"], demo["apiSecret"]), demo["storeId"])

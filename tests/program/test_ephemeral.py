@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,24 +13,18 @@ import pytest
 from tests.conftest import PATIENCE
 from tests.databases import RUN_DIRECTORY
 from tests.program.conftest import command, environment
+from tests.program.forked import ForkedCommand
 from tests.waiting import eventually
 
 STORES = "/v1/ControlPlane/Stores"
 
 
 @contextmanager
-def ephemeral(
-    directory: Path, *arguments: str, **settings: object
-) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+def ephemeral(directory: Path, *arguments: str, **settings: object) -> Iterator[tuple[ForkedCommand, dict[str, str]]]:
     """Start a server in a directory, and yield its process and the content of its ready file."""
     ready_file = directory / "ready.json"
-    with subprocess.Popen(
-        [
-            sys.executable, "-m", "profile_lookup", "serve", "--ephemeral", "--port", "0", "--ready-file", ready_file,
-            *arguments,
-        ],
-        cwd=directory, env=environment(**settings), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
+    options = ["--ephemeral", "--port", "0", "--ready-file", str(ready_file)]
+    with ForkedCommand(["serve", *options, *arguments], environment(**settings), directory=directory) as process:
         try:
             eventually(ready_file.exists)
             yield process, json.loads(ready_file.read_text())
@@ -138,10 +130,8 @@ def test_contradictions_are_refused(data_dir: Path, arguments: list[str], reason
 
 def test_the_ready_file_of_a_demo_is_what_the_demo_prints(data_dir: Path, tmp_path: Path) -> None:
     ready_file = tmp_path / "ready.json"
-    with subprocess.Popen(
-        [sys.executable, "-m", "profile_lookup", "serve", "--demo", "--port", "0", "--ready-file", ready_file],
-        env=environment(DATA_DIR=data_dir), stdout=subprocess.DEVNULL,
-    ) as process:  # fmt: skip
+    arguments = ["serve", "--demo", "--port", "0", "--ready-file", str(ready_file)]
+    with ForkedCommand(arguments, environment(DATA_DIR=data_dir)) as process:
         eventually(ready_file.exists)
         assert json.loads(ready_file.read_text()) == json.loads(command("demo", "--json", DATA_DIR=data_dir).stdout)
         assert ready_file.stat().st_mode & 0o777 == 0o600  # it holds secrets

@@ -24,6 +24,7 @@ from profile_lookup.web import ids
 from tests.conftest import PATIENCE
 from tests.database.contents import TRAITS
 from tests.program.conftest import command, environment, serving, wait_until_blocked
+from tests.program.forked import ForkedCommand
 
 FILES = Path(__file__).parent.parent / "imports" / "files"
 INSERT_KNOWN_PROFILE = """
@@ -50,11 +51,8 @@ def _write_file(directory: Path, content: str) -> str:
     return str(path)
 
 
-def _start_import(settings: dict[str, Any], *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "profile_lookup", "import", *arguments],
-        env=environment(**settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+def _start_import(settings: dict[str, Any], *arguments: str) -> ForkedCommand:
+    return ForkedCommand(["import", *arguments], environment(**settings))
 
 
 def _import_ids(text: str) -> set[str]:

@@ -4,8 +4,6 @@ import asyncio
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -29,6 +27,7 @@ from profile_lookup.web import ids
 from tests.conftest import PATIENCE
 from tests.database.archived_stores import exported, rules_of
 from tests.program.conftest import MIB, command, environment, wait_until_blocked
+from tests.program.forked import ForkedCommand
 from tests.program.measuring import measured
 
 ROWS = int(os.environ.get("UNDO_ROWS", "600"))
@@ -187,11 +186,8 @@ async def test_an_undo_that_is_killed_goes_on_when_the_command_is_run_again(
     assert await exported(database, store) == before
 
 
-def _start_undo(import_id: str, **settings: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "profile_lookup", "import", "--undo", import_id, "--yes"],
-        env=environment(**settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+def _start_undo(import_id: str, **settings: object) -> ForkedCommand:
+    return ForkedCommand(["import", "--undo", import_id, "--yes"], environment(**settings))
 
 
 async def test_the_command_shows_what_it_would_do_and_asks(

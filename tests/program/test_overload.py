@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import pytest
 
 from tests.conftest import PATIENCE
 from tests.program.conftest import Service, service_of, serving
+from tests.program.forked import ForkedCommand
 from tests.serving.raw_http import request
 
 POOL_SIZE = 2
@@ -28,7 +28,7 @@ PROFILE = {"traits": {"Contact": {"phone": "+13175551234"}}}
 class SmallService:
     """A service with few connections to its database, and a client with any number of connections to it."""
 
-    process: subprocess.Popen[str]
+    process: ForkedCommand
     running: Service
     client: httpx.AsyncClient
 
