@@ -8,7 +8,6 @@ import asyncpg
 import httpx
 import pytest
 
-from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.accounts.keys import remove_key
 from profile_lookup.database.citus.places import Places
 from profile_lookup.database.pool import Database
@@ -17,7 +16,7 @@ from profile_lookup.lookup.coalescing import Lookups
 from tests.citus.distributed import distribute
 from tests.citus.store_node import move_store
 from tests.conftest import PATIENCE, look_up, make_profile, make_store
-from tests.database.filled_store import KEY, FilledStore, fill_store
+from tests.database.filled_store import FilledStore, fill_store
 
 SESSIONS_ON_NODES = """
     from pg_stat_activity
@@ -48,15 +47,9 @@ async def lookups(citus_urls: Sequence[str]) -> AsyncIterator[Lookups]:
     await opened.close()
 
 
-def caller_of(store: FilledStore, stores: Sequence[FilledStore]) -> Credentials:
-    return KEY if store is stores[0] else Credentials(f"SK{store.store.id.hex}", digest("secret"))
-
-
 async def all_found(lookups: Lookups, stores: Sequence[FilledStore]) -> list[object]:
     """Look up ten people and a stranger in each store, all at the same time."""
-    return await asyncio.gather(
-        *[store.found(lookups, number, caller_of(store, stores)) for number in range(11) for store in stores]
-    )
+    return await asyncio.gather(*[store.found(lookups, number) for number in range(11) for store in stores])
 
 
 def all_expected(stores: Sequence[FilledStore]) -> list[object]:
@@ -70,7 +63,7 @@ async def reach_nodes(lookups: Lookups, stores: Sequence[FilledStore], coordinat
             shard = await coordinator.fetchval(SHARD, store.store.id)
             on_its_node = ON_NODES.replace(" $$)", f" and query like '%identifier\\_{shard}%' $$)")
             while not await coordinator.fetchval(on_its_node):
-                assert await store.found(lookups, 1, caller_of(store, stores)) == store.expected(1)
+                assert await store.found(lookups, 1) == store.expected(1)
 
 
 async def test_lookups_of_all_stores_go_to_their_nodes(
@@ -79,9 +72,7 @@ async def test_lookups_of_all_stores_go_to_their_nodes(
     await reach_nodes(lookups, stores, nodes[0])
     for _ in range(3):
         assert await all_found(lookups, stores) == all_expected(stores)
-        assert [await store.found(lookups, 3, caller_of(store, stores)) for store in stores] == [
-            store.expected(3) for store in stores
-        ]
+        assert [await store.found(lookups, 3) for store in stores] == [store.expected(3) for store in stores]
 
 
 async def test_a_revoked_key_is_refused_at_once(
@@ -89,12 +80,10 @@ async def test_a_revoked_key_is_refused_at_once(
 ) -> None:
     await reach_nodes(lookups, stores, nodes[0])
     async with citus_database.transaction() as connection:
-        assert await remove_key(connection, KEY.sid)
+        assert await remove_key(connection, stores[0].key.sid)
     first, *others = stores
     assert await asyncio.gather(*[first.found(lookups, 1) for _ in range(20)]) == [None] * 20
-    assert await asyncio.gather(*[each.found(lookups, 1, caller_of(each, stores)) for each in others]) == [
-        each.expected(1) for each in others
-    ]
+    assert await asyncio.gather(*[each.found(lookups, 1) for each in others]) == [each.expected(1) for each in others]
 
 
 async def test_lookups_find_what_is_written_after_their_shard_has_moved(

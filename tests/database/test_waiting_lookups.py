@@ -5,6 +5,7 @@ from uuid import UUID
 from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.errors import Unavailable
 from profile_lookup.identity.identifier import NormalizedIdentifier
+from profile_lookup.identity.values.normalization import NormalizedValue
 from profile_lookup.lookup.coalesced_statement import Found
 from profile_lookup.lookup.waiting_lookup import WaitingLookup, WaitingLookups
 
@@ -13,7 +14,7 @@ STORES = 3000  # so many that one call within another for each of them would not
 
 
 def lookup(store: int, outcomes: list[Found | Exception | None], *, is_gone: bool) -> WaitingLookup:
-    identifier = NormalizedIdentifier("chat", "c-1")
+    identifier = NormalizedIdentifier("chat", NormalizedValue("c-1"))
     return WaitingLookup((KEY, UUID(int=store)), identifier, lambda: is_gone, outcomes.append, arrived_at=store)
 
 
