@@ -114,7 +114,7 @@ def _check(service: _Service) -> None:
         for store in service.stores:
             status, answer = post(connection, service.target(store, "/Lookup"), _lookup(0))
             if status != HTTPStatus.OK or len(json.loads(answer)["profiles"]) != 1:
-                raise BenchmarkError(f"{service.name} answers a lookup with {status}, or with a wrong profile")
+                raise BenchmarkError(f"a lookup did not find its one profile: {service.name} answered {status}")
 
 
 def _parts(
@@ -207,7 +207,8 @@ def _rate(load: Load, targets: Sequence[Target], bodies: Sequence[bytes], option
     each = max(1, options.connections // len(targets))
     with ThreadPoolExecutor(len(targets)) as generators:
         outcomes = list(generators.map(lambda target: load.run(target, bodies, each, options.seconds, 0), targets))
-    failed, answered = (sum(getattr(each, name) for each in outcomes) for name in ("failed", "requests"))
+    failed = sum(outcome.failed for outcome in outcomes)
+    answered = sum(outcome.requests for outcome in outcomes)
     if failed or not answered:
         raise BenchmarkError(f"{failed} of {answered} requests failed")
     return sum(outcome.requests / outcome.seconds for outcome in outcomes)

@@ -165,9 +165,8 @@ async def test_evictions_by_a_change_of_settings_are_logged(
     for chat, phone in (("c", "+13175551234"), (" c", "+13175551235")):
         await make_profile(client, store_id, chat=chat, phone=phone)
     await change_settings(client, store_id, chat={"normalization": "trim"})
-    async with asyncio.timeout(
-        PATIENCE
-    ):  # the operation has ended when it is committed, which is before that is logged
+    # The operation has ended when it is committed, which is before the evictions are logged.
+    async with asyncio.timeout(PATIENCE):
         while not (evictions := [event for event in logged() if event["event"] == "limits evicted identifiers"]):
             await asyncio.sleep(0.01)
     (eviction,) = evictions

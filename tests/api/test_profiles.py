@@ -5,15 +5,14 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import text
 
 from profile_lookup.database.pool import Database
-from profile_lookup.database.tables import store
 from profile_lookup.identity.profile import TraitName
-from profile_lookup.stores.rules_lock import lock_rules
 from profile_lookup.web import ids
 from tests.conftest import PATIENCE, WAITING, change_settings, finished, look_up, make_profile, make_store
 from tests.database.contents import TRAITS, stored_events
+from tests.database.stores import lock_rules_of
 
 
 async def _rows(database: Database, query: str) -> list[tuple[Any, ...]]:
@@ -207,11 +206,8 @@ async def test_waiting_writes_leave_connections_for_others(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:
     other = await make_store(client, "other")
-    uuid = ids.decoded(store_id)
-    assert uuid is not None
     async with database.transaction() as connection:
-        account_id = (await connection.execute(select(store.c.account_id).where(store.c.id == uuid))).scalar_one()
-        await lock_rules(connection, account_id, uuid)
+        await lock_rules_of(connection, store_id)
         writes = [
             client.post(f"/v1/Stores/{store_id}/Profiles", json={"traits": {"Contact": {"chat": f"c{number}"}}})
             for number in range(40)

@@ -13,11 +13,10 @@ from profile_lookup.database.pool import Database
 from profile_lookup.identity.history.creation import Actor
 from profile_lookup.identity.history.event_document import actor_document
 from profile_lookup.settings import Settings
-from profile_lookup.stores.rules_lock import lock_rules
-from profile_lookup.web import ids
 from tests.conftest import BASE_URL, change_settings, finished, look_up, make_profile
 from tests.contract.conforming import ConformingTransport
 from tests.database.contents import contents, stored_events
+from tests.database.stores import lock_rules_of
 from tests.running_service import app_with_worker
 
 
@@ -340,10 +339,8 @@ async def test_a_write_waits_for_a_change_up_to_its_deadline_while_lookups_go_on
 ) -> None:
     profile_id = await make_profile(client, store_id, chat="ADA")
     body = {"traits": {"Contact": {"chat": "zoe"}}}
-    uuid = ids.decoded(store_id)
-    assert uuid is not None
     async with database.transaction() as changing:
-        await lock_rules(changing, (await changing.execute(text("select id from account"))).scalar_one(), uuid)
+        await lock_rules_of(changing, store_id)
         waiting = asyncio.create_task(client.post(f"/v1/Stores/{store_id}/Profiles", json=body))
         while not waiting.done():
             assert await look_up(client, store_id, "chat", "ADA") == [profile_id]

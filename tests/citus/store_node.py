@@ -1,4 +1,4 @@
-"""The node that has a store, for tests that lock or write beside the service."""
+"""The node that has a store, for tests that lock or write beside the service, or move the store to another node."""
 
 import os
 from collections.abc import AsyncIterator
@@ -12,6 +12,14 @@ from tests.citus.distributed import CITUS_URL, url_of
 _NODE = """
     select nodename, nodeport from pg_dist_placement join pg_dist_node using (groupid)
     where noderole = 'primary' and shardid = get_shard_id_for_distribution_column('profile', cast($1 as uuid))
+"""
+_MOVE = """
+    select citus_move_shard_placement(
+        placed.shardid, placed.nodename, placed.nodeport, other.nodename, other.nodeport, 'block_writes'
+    )
+    from citus_shards placed
+    join pg_dist_node other on other.shouldhaveshards and other.nodeport <> placed.nodeport
+    where placed.shardid = get_shard_id_for_distribution_column('profile', cast($1 as uuid))
 """
 _SHARD = """
     select get_shard_id_for_distribution_column(cast(cast($1 as text) as regclass), cast($2 as uuid))
@@ -43,6 +51,11 @@ async def locked_for_store(database_url: str, table: str, store_id: UUID) -> Asy
         await connection.execute("set local citus.enable_manual_changes_to_shards = on")
         await connection.execute(f"lock table {table} in share mode")
         yield
+
+
+async def move_store(coordinator: asyncpg.Connection, store_id: UUID) -> None:
+    """Move the shards that have the store's rows to the other worker."""
+    await coordinator.execute(_MOVE, store_id)
 
 
 @asynccontextmanager

@@ -2,18 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from uuid import uuid4
 
 import asyncpg
 import httpx
 import pytest
 
-from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.accounts.keys import remove_key
+from profile_lookup.database.citus.places import Places
 from profile_lookup.database.pool import Database
 from profile_lookup.database.single_queries.busy_poll import BusyPoll
 from profile_lookup.lookup.coalescing import Lookups
+from tests.citus.distributed import distribute
+from tests.citus.store_node import move_store
 from tests.conftest import PATIENCE, look_up, make_profile, make_store
-from tests.database.filled_store import KEY, FilledStore, fill_store
+from tests.database.filled_store import FilledStore, fill_store
 
 SESSIONS_ON_NODES = """
     from pg_stat_activity
@@ -21,27 +24,20 @@ SESSIONS_ON_NODES = """
 """
 ON_NODES = f"select sum(result::int) from run_command_on_all_nodes($$ select count(*) {SESSIONS_ON_NODES} $$)"
 END_ON_NODES = f"select run_command_on_all_nodes($$ select count(pg_terminate_backend(pid)) {SESSIONS_ON_NODES} $$)"
-PLACE = """
-    select placement.shardid, node.nodename, node.nodeport
-    from pg_dist_placement as placement
-    join pg_dist_node as node on node.groupid = placement.groupid
-    where placement.shardid = get_shard_id_for_distribution_column('identifier', $1::uuid)
-"""
-OTHER_WORKER = "select nodename, nodeport from pg_dist_node where nodeport <> $1 and shouldhaveshards limit 1"
-MOVE = "select citus_move_shard_placement($1, $2, $3, $4, $5, shard_transfer_mode => 'block_writes')"
+SHARD = "select get_shard_id_for_distribution_column('identifier', $1::uuid)"
 NOT_ON_WORKERS = "create access method on_coordinator type table handler heap_tableam_handler"
 
 
 @pytest.fixture
-async def database(citus_urls: Sequence[str]) -> AsyncIterator[Database]:
+async def citus_database(citus_urls: Sequence[str]) -> AsyncIterator[Database]:
     opened = Database(citus_urls[0], pool_size=4)
     yield opened
     await opened.close()
 
 
 @pytest.fixture
-async def stores(database: Database) -> Sequence[FilledStore]:
-    return [await fill_store(database) for _ in range(6)]
+async def stores(citus_database: Database) -> Sequence[FilledStore]:
+    return [await fill_store(citus_database) for _ in range(6)]
 
 
 @pytest.fixture
@@ -51,37 +47,23 @@ async def lookups(citus_urls: Sequence[str]) -> AsyncIterator[Lookups]:
     await opened.close()
 
 
-def caller_of(store: FilledStore, stores: Sequence[FilledStore]) -> Credentials:
-    return KEY if store is stores[0] else Credentials(f"SK{store.store.id.hex}", digest("secret"))
-
-
 async def all_found(lookups: Lookups, stores: Sequence[FilledStore]) -> list[object]:
     """Look up ten people and a stranger in each store, all at the same time."""
-    return await asyncio.gather(
-        *[store.found(lookups, number, caller_of(store, stores)) for number in range(11) for store in stores]
-    )
+    return await asyncio.gather(*[store.found(lookups, number) for number in range(11) for store in stores])
 
 
 def all_expected(stores: Sequence[FilledStore]) -> list[object]:
     return [store.expected(number) for number in range(11) for store in stores]
 
 
-async def place_of(store: FilledStore, coordinator: asyncpg.Connection) -> tuple[int, str, int]:
-    """Return the number of the shard that has the store's identifiers, and the host and port of its node."""
-    row = await coordinator.fetchrow(PLACE, store.store.id)
-    assert row is not None
-    shard, host, port = row
-    return shard, host, port
-
-
 async def reach_nodes(lookups: Lookups, stores: Sequence[FilledStore], coordinator: asyncpg.Connection) -> None:
     """Look up in each store until its node itself has run a lookup."""
     async with asyncio.timeout(PATIENCE):
         for store in stores:
-            shard, *_ = await place_of(store, coordinator)
+            shard = await coordinator.fetchval(SHARD, store.store.id)
             on_its_node = ON_NODES.replace(" $$)", f" and query like '%identifier\\_{shard}%' $$)")
             while not await coordinator.fetchval(on_its_node):
-                assert await store.found(lookups, 1, caller_of(store, stores)) == store.expected(1)
+                assert await store.found(lookups, 1) == store.expected(1)
 
 
 async def test_lookups_of_all_stores_go_to_their_nodes(
@@ -90,36 +72,35 @@ async def test_lookups_of_all_stores_go_to_their_nodes(
     await reach_nodes(lookups, stores, nodes[0])
     for _ in range(3):
         assert await all_found(lookups, stores) == all_expected(stores)
-        assert [await store.found(lookups, 3, caller_of(store, stores)) for store in stores] == [
-            store.expected(3) for store in stores
-        ]
+        assert [await store.found(lookups, 3) for store in stores] == [store.expected(3) for store in stores]
 
 
 async def test_a_revoked_key_is_refused_at_once(
-    lookups: Lookups, stores: Sequence[FilledStore], database: Database, nodes: Sequence[asyncpg.Connection]
+    lookups: Lookups, stores: Sequence[FilledStore], citus_database: Database, nodes: Sequence[asyncpg.Connection]
 ) -> None:
     await reach_nodes(lookups, stores, nodes[0])
-    async with database.transaction() as connection:
-        assert await remove_key(connection, KEY.sid)
+    async with citus_database.transaction() as connection:
+        assert await remove_key(connection, stores[0].key.sid)
     first, *others = stores
     assert await asyncio.gather(*[first.found(lookups, 1) for _ in range(20)]) == [None] * 20
-    assert await asyncio.gather(*[each.found(lookups, 1, caller_of(each, stores)) for each in others]) == [
-        each.expected(1) for each in others
-    ]
+    assert await asyncio.gather(*[each.found(lookups, 1) for each in others]) == [each.expected(1) for each in others]
 
 
 async def test_lookups_find_what_is_written_after_their_shard_has_moved(
-    lookups: Lookups, stores: Sequence[FilledStore], database: Database, nodes: Sequence[asyncpg.Connection]
+    lookups: Lookups,
+    stores: Sequence[FilledStore],
+    citus_database: Database,
+    nodes: Sequence[asyncpg.Connection],
+    citus_urls: Sequence[str],
 ) -> None:
     await reach_nodes(lookups, stores, nodes[0])
-    shard, host, port = await place_of(stores[0], nodes[0])
-    (other,) = await nodes[0].fetch(OTHER_WORKER, port)
-    await nodes[0].execute(MOVE, shard, host, port, *other)
+    await move_store(nodes[0], stores[0].store.id)
+    await distribute(citus_urls[0])  # or nothing could be written
     # The node keeps the rows that it had, until Citus removes them some time later.
-    await stores[0].add(database)
+    await stores[0].add(citus_database)
     assert await stores[0].found(lookups, 10) == stores[0].expected(10)
     await reach_nodes(lookups, stores[:1], nodes[0])
-    await stores[0].add(database)
+    await stores[0].add(citus_database)
     assert await stores[0].found(lookups, 11) == stores[0].expected(11)
 
 
@@ -151,6 +132,17 @@ async def test_lookups_are_answered_if_their_nodes_cannot_be_reached(
     assert await all_found(lookups, stores) == all_expected(stores)
     assert await nodes[0].fetchval(ON_NODES) == 0
     await lookups.close()
+
+
+async def test_the_place_that_was_found_first_is_forgotten_when_there_are_too_many(citus_urls: Sequence[str]) -> None:
+    places = Places(citus_urls[0], max_stores=2)
+    store_ids = [uuid4() for _ in range(3)]
+    async with asyncio.timeout(PATIENCE):
+        for store_id in store_ids:
+            while places.known(store_id) is None:
+                await asyncio.sleep(0.01)
+    assert [places.known(store_id) is None for store_id in store_ids] == [True, False, False]
+    await places.close()
 
 
 @pytest.mark.usefixtures("citus_urls")

@@ -12,19 +12,11 @@ from profile_lookup.database.pool import Database
 from profile_lookup.settings import load_settings
 from profile_lookup.web import ids
 from tests.citus.distributed import distribute
+from tests.citus.store_node import move_store
 from tests.conftest import BASE_URL, make_account, make_profile, make_store
 from tests.contract.conforming import ConformingTransport
 from tests.history.feeds import read_page
 from tests.running_service import app_with_worker
-
-MOVE = """
-    select citus_move_shard_placement(
-        placed.shardid, placed.nodename, placed.nodeport, other.nodename, other.nodeport, 'block_writes'
-    )
-    from citus_shards placed
-    join pg_dist_node other on other.shouldhaveshards and other.nodeport <> placed.nodeport
-    where placed.shardid = get_shard_id_for_distribution_column('profile', cast($1 as uuid))
-"""
 
 
 @asynccontextmanager
@@ -51,13 +43,15 @@ async def test_a_feed_goes_on_after_its_shard_was_moved_there_and_back(
 ) -> None:
     async with service(citus_urls[0], tmp_path, citus_account) as client:
         store_id = await make_store(client)
+        uuid = ids.decoded(store_id)
+        assert uuid is not None
         read = [await make_profile(client, store_id, chat=f"read-{number}") for number in range(20)]
         page = await read_page(client, store_id)
         unread = await make_profile(client, store_id, chat="unread-1")
     assert [event["profileId"] for event in page["events"]] == read
     expected = [unread]
     for move in range(2):
-        await nodes[0].execute(MOVE, ids.decoded(store_id))
+        await move_store(nodes[0], uuid)
         async with service(citus_urls[1], tmp_path, citus_account) as client:
             refused = await client.post(f"/v1/Stores/{store_id}/Profiles", json={"traits": {"Contact": {"chat": "no"}}})
             assert refused.status_code == 500

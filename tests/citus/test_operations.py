@@ -21,7 +21,7 @@ FAIL_ON_NODE = (
 
 
 @pytest.mark.changes_schema
-@pytest.mark.usefixtures("citus_urls")
+@pytest.mark.usefixtures("citus_urls", "own_database_url")
 async def test_an_operation_that_crashes_on_a_node_fails_and_the_next_one_is_done(
     client: httpx.AsyncClient, store_id: str, database: Database
 ) -> None:

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import text
-
 from profile_lookup.accounts.credentials import Credentials, digest
 from profile_lookup.accounts.grants import Grant
 from profile_lookup.accounts.keys import add_key
@@ -18,19 +16,19 @@ from profile_lookup.lookup.coalescing import Lookups
 from profile_lookup.stores.rules_cache import StoreRules
 from tests.database.stores import make_store
 
-KEY = Credentials("SKtest", digest("secret"))
-
 
 @dataclass
 class FilledStore:
     """A store with profiles c-0 … c-9, and a key that may look them up."""
 
     store: StoreRules
+    key: Credentials
     profile_ids: list[UUID]
 
-    async def found(self, lookups: Lookups, number: int, caller: Credentials = KEY) -> list[UUID] | None:
+    async def found(self, lookups: Lookups, number: int, caller: Credentials | None = None) -> list[UUID] | None:
+        """Return what this caller finds, or else the store's own key."""
         chat = DEFAULT_SETTINGS.normalize(Identifier("chat", f"c-{number}"))
-        found = await lookups.find(caller, self.store.id, chat)
+        found = await lookups.find(caller or self.key, self.store.id, chat)
         return None if found is None else list(found.profile_ids)
 
     async def add(self, database: Database) -> None:
@@ -44,15 +42,10 @@ class FilledStore:
 
 async def fill_store(database: Database) -> FilledStore:
     store = await make_store(database, DEFAULT_SETTINGS)
+    key = Credentials(f"SK{store.id.hex}", digest("secret"))
     async with database.transaction() as connection:
-        key = Credentials(f"SK{store.id.hex}" if await _has_key(database) else KEY.sid, KEY.secret_sha256)
         await add_key(connection, store.account_id, key, name="", grant=Grant(frozenset({"lookup"})))
-    filled = FilledStore(store, [])
+    filled = FilledStore(store, key, [])
     for _ in range(10):
         await filled.add(database)
     return filled
-
-
-async def _has_key(database: Database) -> bool:
-    async with database.statements() as connection:
-        return bool(await connection.scalar(text("select count(*) from credential where sid = 'SKtest'")))

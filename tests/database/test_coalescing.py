@@ -22,13 +22,12 @@ from profile_lookup.lookup import lookup_queue
 from profile_lookup.lookup.coalescing import Lookups
 from tests.conftest import PATIENCE, WAITING
 from tests.database.conftest import CountingPoll, own_server, postmaster
-from tests.database.filled_store import KEY, FilledStore, fill_store
+from tests.database.filled_store import FilledStore, fill_store
 
 _SESSIONS_OF_LOOKUPS = """
     from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid() and query like '%from credential%'
 """
-WRONG_SECRET = Credentials("SKtest", digest("guessed"))
 
 
 @pytest.fixture
@@ -53,9 +52,8 @@ async def test_coalesced_lookups_check_the_credentials_of_each_caller(
     lookups: Lookups, filled: FilledStore, database: Database
 ) -> None:
     other = await fill_store(database)
-    asked = [
-        (filled, KEY), (filled, WRONG_SECRET), (other, KEY), (other, Credentials(f"SK{other.store.id.hex}", digest("secret")))
-    ] * 40  # fmt: skip
+    wrong_secret = Credentials(filled.key.sid, digest("guessed"))
+    asked = [(filled, filled.key), (filled, wrong_secret), (other, filled.key), (other, other.key)] * 40
     answers = await asyncio.gather(*[of.found(lookups, 3, caller) for of, caller in asked])
     assert answers == [filled.expected(3), None, None, other.expected(3)] * 40
 
@@ -63,7 +61,7 @@ async def test_coalesced_lookups_check_the_credentials_of_each_caller(
 async def test_a_revoked_key_is_refused(lookups: Lookups, filled: FilledStore, database: Database) -> None:
     assert await filled.found(lookups, 1) == filled.expected(1)
     async with database.transaction() as connection:
-        assert await remove_key(connection, KEY.sid)
+        assert await remove_key(connection, filled.key.sid)
     assert await asyncio.gather(*[filled.found(lookups, 1) for _ in range(20)]) == [None] * 20
 
 
@@ -74,16 +72,15 @@ async def test_a_busy_store_does_not_delay_other_stores(
     # Otherwise a second connection answers others while the first one prepares.
     monkeypatch.setattr(lookup_queue, "SLOW", 60.0)
     other = await fill_store(database)
-    key = Credentials(f"SK{other.store.id.hex}", digest("secret"))
     await asyncio.gather(*[filled.found(lookups, 1) for _ in range(200)])  # now the connection exists
     done: list[str] = []
 
-    async def ask(of: FilledStore, caller: Credentials, name: str) -> None:
-        await of.found(lookups, 1, caller)
+    async def ask(of: FilledStore, name: str) -> None:
+        await of.found(lookups, 1)
         done.append(name)
 
-    busy = [ask(filled, KEY, "busy") for _ in range(1000)]
-    await asyncio.gather(*busy, *[ask(other, key, "other") for _ in range(10)])
+    busy = [ask(filled, "busy") for _ in range(1000)]
+    await asyncio.gather(*busy, *[ask(other, "other") for _ in range(10)])
     assert max(index for index, name in enumerate(done) if name == "other") < 600
 
 
@@ -117,7 +114,7 @@ async def test_no_query_is_run_for_a_client_that_has_disconnected(
     async with database.transaction() as connection:
         await connection.execute(text("lock table credential in access exclusive mode"))  # so that all lookups wait
         there = [asyncio.ensure_future(filled.found(lookups, 1)) for _ in range(lookup_queue.CONNECTIONS + 5)]
-        gone = [asyncio.ensure_future(lookups.find(KEY, filled.store.id, chat, is_gone=lambda: True)) for _ in range(5)]
+        gone = [asyncio.ensure_future(lookups.find(filled.key, filled.store.id, chat, lambda: True)) for _ in range(5)]
         await asyncio.sleep(0)
     assert await asyncio.gather(*there) == [filled.expected(1)] * len(there)
     assert [str(answer) for answer in await asyncio.gather(*gone, return_exceptions=True)] == [

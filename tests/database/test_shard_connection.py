@@ -24,8 +24,7 @@ def bigint(number: int) -> Sequence[bytes]:
 async def connection(database_url: str) -> AsyncIterator[ShardConnection]:
     opened = ShardConnection(database_url)
     await opened.open()
-    for statement in (REPEATED, QUOTIENT):
-        await opened.prepare_here(statement)
+    await opened.prepare_all((REPEATED, QUOTIENT), PATIENCE)
     yield opened
     await opened.close()
 
@@ -52,13 +51,12 @@ async def test_if_a_statement_fails_none_has_rows_and_the_connection_is_opened_a
     assert await numbers(connection, statements) is None
     assert not connection.is_open
     await connection.open()
-    await connection.prepare_here(REPEATED)
+    await connection.prepare_all([REPEATED], PATIENCE)
     assert await numbers(connection, [(REPEATED, bigint(2))]) == [[1, 2]]
 
 
 async def test_nothing_is_begun_before_all_statements_are_prepared(connection: ShardConnection) -> None:
     statements = [(REPEATED, bigint(2)), ("select 1::bigint, array[]::uuid[]", [])]
-    assert connection.unprepared([sql for sql, _ in statements]) == [statements[1][0]]
     assert not connection.begin_all(statements, PATIENCE, decoded_row, lambda _: pytest.fail("it was begun"))
 
 
@@ -67,7 +65,7 @@ async def test_a_node_that_does_not_answer_is_unavailable() -> None:
     with pytest.raises(Unavailable):
         await connection.open()
     with pytest.raises(Unavailable):
-        await connection.prepare_here(REPEATED)
+        await connection.prepare_all([REPEATED], PATIENCE)
 
 
 @pytest.mark.parametrize(

@@ -55,10 +55,10 @@ async def admitted_caller(database: Database, credentials: Credentials) -> Calle
     return None
 
 
-async def accepted_credentials(database: Database, sid: str, session_id: str = "") -> Sequence[Credentials]:
+async def accepted_credentials(database: Database, sid: str, session_id: str | None = None) -> Sequence[Credentials]:
     """Return the credentials with this SID that are accepted now: those with its secret, and with its former secret.
 
-    There are none for a session of the console that has been ended.
+    There are none if `session_id` names a session of the console that has been ended.
     """
     rows = await database.fetch(_ACCEPTED, sid, session_id)
     return [Credentials(sid, each) for row in rows for each in row if each is not None]

@@ -1,4 +1,4 @@
-"""The page that says what went wrong and what the reader can do, instead of the JSON that programs are sent."""
+"""Makes the page that says what went wrong and what the reader can do. Programs are sent JSON instead."""
 
 from collections.abc import Mapping
 from http import HTTPStatus

@@ -62,7 +62,7 @@ class Sessions:
             session = Session(**content)
         except (BadData, TypeError):  # another version of this service may have written it
             return None
-        return session if CLOCK.now() <= session.expires_at else None
+        return session if CLOCK.now() < session.expires_at else None
 
     def credentials_of(self, session: Session, accepted: Iterable[Credentials]) -> Credentials | None:
         """Return those of the accepted credentials with which the session began."""

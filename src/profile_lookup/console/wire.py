@@ -1,6 +1,6 @@
-"""What people typed into a form, as the model of an API's body. What is wrong with it is said in plain sentences.
+"""Parses what people typed into a form as the body of an API's request, and says in plain sentences what is wrong.
 
-Programs are told pydantic's own words (`web/wire.py`), which speak of inputs, strings and items.
+Programs are sent pydantic's own words (`web/wire.py`), which speak of inputs, strings and items.
 """
 
 from collections.abc import Callable, Mapping

@@ -77,7 +77,7 @@ class LookupQueue:
     def _may_run(self) -> bool:
         """Return whether a statement may be run now: only one at a time, as long as statements are quick.
 
-        On Citus, it is one of each store at a time.
+        On Citus, each store may have one under way.
         """
         if not self._under_way:
             return True

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class NodeLookups:
-    """Runs lookups on the nodes of their stores. `others` runs those that cannot be run so."""
+    """Runs lookups on the nodes of their stores. `others` runs those for which the node has no answer."""
 
     def __init__(self, database_url: str, busy_poll: BusyPoll, others: LookupQueue) -> None:
         self._busy_poll = busy_poll
@@ -35,24 +35,31 @@ class NodeLookups:
         self._nodes: dict[str, _Node] = {}
 
     def begin(self, waiting: WaitingLookup) -> bool:
-        """Run the lookup on the node of its store, and settle it. Return False if that cannot be done now."""
+        """Run the lookup on the node of its store, and settle it, not before this returns.
+
+        Return False if the place of the store is not known yet, or if its node is not reached or has too many lookups.
+        """
         place = self._places.known(waiting.caller[1])
         if place is None:
             return False
         node = self._nodes.get(place.node_url)
         if node is None:
             node = self._nodes[place.node_url] = _Node(place.node_url, self._busy_poll, self._places)
-        if not node.is_ready:
+        if not node.is_open:
+            node.open_soon()
+            return False
+        if node.queue.is_full:
             return False
         node.queue.add(PlacedLookup(waiting, place, partial(self._settle, waiting, place)))
         return True
 
     async def close(self) -> None:
-        for node in self._nodes.values():
-            await node.close()
+        """Answer `Unavailable` to all lookups that still wait, and close the connections."""
+        await asyncio.gather(*[node.close() for node in self._nodes.values()])
         await self._places.close()
 
     def _settle(self, waiting: WaitingLookup, place: Place, found: Found | Exception | None) -> None:
+        """Settle the lookup if its caller was found, and otherwise run it once more by `others`."""
         if isinstance(found, Found) or waiting.is_gone():
             waiting.settle(found)
             return
@@ -64,7 +71,7 @@ class NodeLookups:
 
 
 class _Node:
-    """A node and its lookups. Its connections are opened in the background, whenever they are not open."""
+    """A node, its connections, and the queue of its lookups."""
 
     def __init__(self, url: str, busy_poll: BusyPoll, places: Places) -> None:
         self._url = url
@@ -79,13 +86,14 @@ class _Node:
         self._name = f"{parts.hostname}:{parts.port}"
 
     @property
-    def is_ready(self) -> bool:
-        """Whether the connections are open. If not, they are opened soon."""
-        if all([each.is_open for each in self._connections]):  # noqa: C419 -- a generator takes longer
-            return True
+    def is_open(self) -> bool:
+        """Whether all connections are open."""
+        return all([each.is_open for each in self._connections])  # noqa: C419 -- a generator takes longer
+
+    def open_soon(self) -> None:
+        """Open the connections in the background, unless that is under way or has failed a moment ago."""
         if self._opening is None and self._next_attempt <= self._loop.time():
             self._opening = self._loop.create_task(self._open())
-        return False
 
     async def close(self) -> None:
         if self._opening is not None:

@@ -45,17 +45,17 @@ class ShardLookups:
 
     async def fetch(self, batch: Batch, time_left: float) -> Rows:
         """Prepare what is not prepared, and run the batch. Raises `Unavailable`, also if the connection is not open."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + time_left
         parts = _parts(batch)
-        async with asyncio.timeout(time_left):
-            for sql in self._connection.unprepared([part.sql for part in parts]):
-                await self._connection.prepare_here(sql)
-        outcome: asyncio.Future[Rows | None] = asyncio.get_running_loop().create_future()
+        await self._connection.prepare_all([part.sql for part in parts], time_left)
+        outcome: asyncio.Future[Rows | None] = loop.create_future()
 
         def settle(rows: Rows | None) -> None:
             if not outcome.done():  # the service is stopping
                 outcome.set_result(rows)
 
-        is_begun = self._begin(parts, time_left, partial(_settle, parts, len(batch), settle))
+        is_begun = self._begin(parts, deadline - loop.time(), partial(_settle, parts, len(batch), settle))
         rows = await outcome if is_begun else None
         if rows is None:
             raise Unavailable

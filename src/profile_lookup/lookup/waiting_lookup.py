@@ -74,15 +74,16 @@ class WaitingLookups:
 
     def next_batch_of_one_caller(self, busy: Collection[int]) -> list[WaitingLookup]:
         """Take lookups of one caller, and so of one store, which is not a busy one. Return none if all are busy."""
-        store = next((each for each in self._of_stores if each not in busy), None)
-        if store is None:
-            return []
         batch: list[WaitingLookup] = []
-        of_store = self._of_stores.pop(store)
-        while of_store and len(batch) < MAX_TOGETHER and (not batch or of_store[0].caller == batch[0].caller):
-            self._take(of_store, batch)
-        if of_store:
-            self._of_stores[store] = of_store
+        while not batch:  # all clients of a store may have gone
+            store = next((each for each in self._of_stores if each not in busy), None)
+            if store is None:
+                break
+            of_store = self._of_stores.pop(store)
+            while of_store and len(batch) < MAX_TOGETHER and (not batch or of_store[0].caller == batch[0].caller):
+                self._take(of_store, batch)
+            if of_store:
+                self._of_stores[store] = of_store
         return batch
 
     def has_others_than(self, busy: Collection[int]) -> bool:

@@ -1,7 +1,6 @@
 """How the schema is distributed over the nodes of Citus, by store: see docs/scaling.md."""
 
 from collections.abc import AsyncIterator
-from importlib.resources import files
 
 import asyncpg
 from sqlalchemy import text
@@ -10,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from profile_lookup.database.citus.event_numbers import create_sequences
 from profile_lookup.database.citus.functions import create_functions
 from profile_lookup.database.citus.placement import DISTRIBUTED, LOCAL, REFERENCE
-from profile_lookup.database.citus.statements import routable
 from profile_lookup.errors import OperatorError
 
 
@@ -29,7 +27,6 @@ async def distribute(connection: AsyncConnection) -> AsyncIterator[str]:
     driver = (await connection.get_raw_connection()).driver_connection
     assert isinstance(driver, asyncpg.Connection)
     await create_sequences(driver)
-    await _copy_functions(driver)
     await create_functions(driver)
     yield "The locks of a store are taken on its node, and its writes run there."
     if await connection.scalar(_DETECTS_DEADLOCKS):
@@ -55,14 +52,6 @@ async def _place_tables(connection: AsyncConnection) -> AsyncIterator[str]:
             yield f"{table} stays on the coordinator."
 
 
-async def _copy_functions(driver: asyncpg.Connection) -> None:
-    """Let each node have the functions that the statements call."""
-    functions = (files("profile_lookup.database") / "identity_locks.sql").read_text()
-    await driver.execute(routable(functions).replace("create function", "create or replace function"))
-    for signature in _CALLED_BY_STATEMENTS:
-        await driver.execute(_COPY_FUNCTION, signature)
-
-
 class CitusMissing(OperatorError):
     def __init__(self) -> None:
         super().__init__(
@@ -83,13 +72,6 @@ _SETTINGS = (
     "citus.enable_unsafe_triggers = on",
 )
 
-_CALLED_BY_STATEMENTS = (
-    "lock_and_gather(uuid, bigint, bigint, bigint[], text[], text[], uuid, text[], text[], integer[])",
-    "deciding_holders(uuid, text[], text[], uuid, text[], text[], integer[])",
-    "take_turn(integer)",
-    "separations_of(uuid, uuid)",
-)
-
 _HAS_CITUS = text("select exists (select from pg_extension where extname = 'citus')")
 _PLACED = text("select cast(cast(logicalrelid as regclass) as text) from pg_dist_partition")
 _REFER = text("select create_reference_table(cast(cast(:name as text) as regclass))")
@@ -101,4 +83,3 @@ _KEEP_LOCAL = text("select citus_add_local_table_to_metadata(cast(cast(:name as 
 _DETECTS_DEADLOCKS = text("""
     select bool_or(result <> '-1') from run_command_on_all_nodes('show citus.distributed_deadlock_detection_factor')
 """)
-_COPY_FUNCTION = "select create_distributed_function(cast(cast($1 as text) as regprocedure))"

@@ -1,4 +1,4 @@
-"""Where the shards of stores are, so that a statement on one store can be sent to the node that has its rows.
+"""Finds out where the shards of stores are, so that a statement on a store can be sent to the node that has its rows.
 
 A shard may move to another node at any time. So each statement upon a shard also finds out, in its own snapshot,
 whether the node still has the shard: Citus changes that in the transaction that ends the move, and no row of the shard
@@ -15,6 +15,9 @@ from profile_lookup.database.citus.placement import DISTRIBUTED
 from profile_lookup.database.connections import CONNECT_TIMEOUT
 from profile_lookup.database.single_queries.dedicated_connection import DedicatedConnection
 from profile_lookup.errors import Unavailable
+
+MAX_STORES = 100_000
+"""The most stores of which a process caches the place. They take some 15 MB."""
 
 _PLACE = f"""
     select
@@ -58,16 +61,19 @@ class Place:
 
 
 class Places:
-    """The places of stores, as far as they are known. A place that is wrong by now must be forgotten."""
+    """Finds the places of stores, and caches them. Whoever finds that a place is wrong by now must call `forget`."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, max_stores: int = MAX_STORES) -> None:
         self._database_url = database_url
         self._connection = DedicatedConnection(database_url)
         self._turn = asyncio.Lock()
+        self._max_stores = max_stores
         self._of_stores: dict[int, Place] = {}
-        """By the number of the store's ID, as `_under_way`."""
+        """The cached places, by the number of the store's ID."""
         self._of_shards: dict[int, Place] = {}
+        """The last known place of each shard, by the shard's number."""
         self._under_way: dict[int, asyncio.Task[None]] = {}
+        """The tasks that find places, by the number of the store's ID."""
 
     def known(self, store_id: UUID) -> Place | None:
         """Return the place of the store. If it is not known, it is looked for, and known soon afterwards."""
@@ -107,6 +113,8 @@ class Places:
             if known is None or (known.node_url, known.shard) != (place.node_url, shard):
                 self._of_shards[shard[DISTRIBUTED[0]]] = known = place
             self._of_stores[store_id.int] = known
+            if len(self._of_stores) > self._max_stores:
+                del self._of_stores[next(iter(self._of_stores))]  # it was found before all others
 
 
 def url_of_node(database_url: str, host: str, port: int) -> str:

@@ -78,26 +78,29 @@ class ShardConnection(DedicatedConnection):
         Return False if one of them is not prepared, or the connection is not open.
         """
         exchange = self._exchange
-        if not isinstance(exchange, Pipeline) or exchange.is_lost() or self.unprepared([sql for sql, _ in statements]):
+        if not isinstance(exchange, Pipeline) or exchange.is_lost():
+            return False
+        if any(sql not in self._names for sql, _ in statements):
             return False
         self._set_deadline(time_left)
         named = [(self._names[sql], parameters) for sql, parameters in statements]
         exchange.begin_all(named, decode, self._ending(settle))
         return True
 
-    def unprepared(self, statements: Sequence[str]) -> Sequence[str]:
-        """Return those of the statements that are not prepared."""
-        return [sql for sql in statements if sql not in self._names]
+    async def prepare_all(self, statements: Sequence[str], time_left: float) -> None:
+        """Prepare the statements that are not prepared yet, on the open connection.
 
-    async def prepare_here(self, statement: str) -> None:
-        """Prepare a statement on the open connection. Raises `Unavailable` if it is lost or silent."""
+        Raises `Unavailable` if the connection is not open, is lost, or is silent.
+        """
         connection = self._connection
         if connection is None:
             raise Unavailable
         try:
-            async with asyncio.timeout(SILENCE):
-                prepared = await connection.prepare(statement)
+            async with asyncio.timeout(min(time_left, SILENCE)):
+                for statement in statements:
+                    if statement not in self._names:
+                        prepared = await connection.prepare(statement)
+                        self._prepared[statement], self._names[statement] = prepared, prepared.get_name().encode()
         except (TimeoutError, *CONNECTION_ERRORS) as error:
             self._drop()
             raise Unavailable from error
-        self._prepared[statement], self._names[statement] = prepared, prepared.get_name().encode()

@@ -1,4 +1,4 @@
-"""Who would hold identifiers after the rows that a dry run has gone through."""
+"""Finds who would hold identifiers after the rows that a dry run has gone through."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
