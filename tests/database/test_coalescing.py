@@ -24,6 +24,10 @@ from tests.conftest import PATIENCE, WAITING
 from tests.database.conftest import CountingPoll, own_server, postmaster
 from tests.database.filled_store import FilledStore, fill_store
 
+pytestmark = pytest.mark.plain_postgresql(
+    "it counts the sessions and statements of one server; tests/citus/test_lookups.py has those of nodes"
+)
+
 _SESSIONS_OF_LOOKUPS = """
     from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid() and query like '%from credential%'

@@ -14,6 +14,8 @@ from profile_lookup.identity.rules import DEFAULT_SETTINGS
 from profile_lookup.stores.rules_lock import store_key
 from tests.database.stores import make_store
 
+pytestmark = pytest.mark.plain_postgresql("it inserts events by itself, and the functions of nodes draw other numbers")
+
 _INSERT = text("""
     insert into event (store_id, id, kind, happened_at, document)
     select :store_id, gen_random_uuid(), 'split', now(), '{"i": []}' from generate_series(1, :count)

@@ -39,6 +39,10 @@ from tests.conftest import PATIENCE, WAITING
 from tests.database.conftest import own_server, postmaster
 from tests.database.stores import make_admissions, make_store
 
+pytestmark = pytest.mark.plain_postgresql(
+    "it locks tables on the node that has them, and counts the transactions there"
+)
+
 KEY = Credentials("SKtest", digest("secret"))
 
 

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from profile_lookup.clock import CLOCK
 from profile_lookup.database.event_rows import NEXT_EVENTS
 from profile_lookup.database.pool import Database
 from profile_lookup.identity.history.event import NOTHING_BEFORE
@@ -43,10 +44,10 @@ async def _age(database: Database, count: int) -> None:
     """Make the first events older than the time for which history is kept."""
     async with database.transaction() as connection:
         query = """
-            update event set happened_at = happened_at - interval '401 days'
+            update event set happened_at = :long_ago
             where number in (select number from event where profile_id is not null order by number limit :count)
         """
-        await connection.execute(text(query), {"count": count})
+        await connection.execute(text(query), {"count": count, "long_ago": CLOCK.now() - KEPT_FOR - timedelta(days=1)})
 
 
 async def _have_ended(database: Database) -> list[bool]:
@@ -108,7 +109,9 @@ async def test_a_value_that_is_removed_meanwhile_does_not_come_back(
 ) -> None:
     await _age(database, 6)
     async with database.transaction() as writing:
-        await writing.execute(text("select from profile for update"))
+        await writing.execute(
+            text("select from profile where store_id = :store_id for update"), {"store_id": ids.decoded(store_id)}
+        )
         ending = asyncio.create_task(end_history(database, KEPT_FOR))
         async with asyncio.timeout(PATIENCE):
             while not await writing.scalar(text(WAITING)):
@@ -120,12 +123,16 @@ async def test_a_value_that_is_removed_meanwhile_does_not_come_back(
     assert not any("Rome" in each for each in values)
 
 
-async def test_a_store_at_which_another_process_is_is_left_to_it(person: str, database: Database) -> None:
+async def test_a_store_at_which_another_process_is_is_left_to_it(
+    person: str, store_id: str, database: Database
+) -> None:
     await _age(database, 1)
     await end_history(database, KEPT_FOR)
     await _age(database, 6)
     async with database.transaction() as other:
-        await other.execute(text("select from history_end for update"))
+        await other.execute(
+            text("select from history_end where store_id = :store_id for update"), {"store_id": ids.decoded(store_id)}
+        )
         async with asyncio.timeout(PATIENCE):
             await end_history(database, KEPT_FOR)
     assert await _have_ended(database) == [True] + [False] * 5
@@ -138,6 +145,7 @@ async def test_a_worker_ends_history(person: str, database: Database, settings: 
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.plain_postgresql("it reads plans by the names of tables, and those of Citus have names of shards")
 @pytest.mark.parametrize("is_filled", [False, True])
 async def test_the_next_events_are_found_by_the_primary_key(
     store_id: str, database: Database, *, is_filled: bool

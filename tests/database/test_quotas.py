@@ -16,6 +16,7 @@ QUOTAS = Quotas(queued_per_store=10, queued_per_account=20, waiting_per_store=10
 MAX_PAGES = 100
 
 
+@pytest.mark.plain_postgresql("it counts the pages that are read where it is connected")
 async def test_counting_operations_reads_no_more_than_the_quota(database: Database) -> None:
     store = await make_store(database, DEFAULT_SETTINGS)
     for until in (None, datetime.now(UTC) + timedelta(hours=1)):
