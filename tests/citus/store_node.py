@@ -7,6 +7,8 @@ from uuid import UUID
 
 import asyncpg
 
+from profile_lookup.database.citus.event_numbers import event_numbers_of
+from profile_lookup.database.citus.placement import DISTRIBUTED
 from tests.citus.distributed import CITUS_URL, url_of
 
 _NODE = """
@@ -40,6 +42,14 @@ async def node_of_store(database_url: str, store_id: UUID) -> str:
     async with connected(database_url) as connection:
         (node,) = await connection.fetch(_NODE, store_id)
     return url_of(database_url, *node)
+
+
+async def event_numbers_of_store(database_url: str, store_id: UUID) -> str:
+    """Return the name of the sequence that the numbers of the store's events come from, on the store's node."""
+    if CITUS_URL not in os.environ:
+        return "event_number"
+    async with connected(database_url) as connection:
+        return event_numbers_of(await connection.fetchval(_SHARD, DISTRIBUTED[0], store_id))
 
 
 @asynccontextmanager

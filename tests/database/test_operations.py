@@ -286,6 +286,18 @@ async def test_long_operations_never_fill_a_worker(database: Database, store: St
     assert set(await _statuses(database)) == {"COMPLETED"}
 
 
+async def test_a_worker_that_may_not_take_a_kind_leaves_it_to_the_others_at_once(
+    database: Database, store: StoreRules
+) -> None:
+    long = await _enqueue(database, store, "LONG")
+    await _enqueue(database, store, "LONG", store_id=uuid4())
+    async with database.transaction() as connection:
+        assert await queue.take(connection, {"COUNT"}, uuid4(), LEASE) is None
+        taken = await _take(database, "LONG")
+    assert taken
+    assert taken.id == long
+
+
 async def test_a_leased_operation_is_not_taken(database: Database, store: StoreRules) -> None:
     await _enqueue(database, store)
     assert await _take(database)

@@ -18,14 +18,17 @@ from profile_lookup.database.pool import Database
 from profile_lookup.identity.history.event import Event
 from profile_lookup.settings import Settings
 from profile_lookup.web import ids
-from tests.citus.store_node import node_of_store
+from tests.citus.store_node import event_numbers_of_store, node_of_store
 from tests.conftest import make_profile
 from tests.history.feeds import Json, all_events, read_page
 
 CHAINS = 6
 INSERT = f"""
-    insert into event (store_id, {", ".join(EVENT_COLUMNS)})
-    values ($1, {", ".join(f"${number}" for number in range(2, 2 + len(EVENT_COLUMNS)))})
+    insert into event (number, store_id, {", ".join(EVENT_COLUMNS)})
+    values (
+        nextval(cast(cast($1 as text) as regclass)), $2,
+        {", ".join(f"${number}" for number in range(3, 3 + len(EVENT_COLUMNS)))}
+    )
 """
 
 IsOver = Callable[[], bool]
@@ -37,8 +40,10 @@ class Chains:
     Whoever adds to a chain holds its lock until it commits, as writes hold those of profiles.
     """
 
-    def __init__(self, database_url: str, store_id: UUID) -> None:
+    def __init__(self, database_url: str, store_id: UUID, event_numbers: str) -> None:
+        """`event_numbers` is the sequence from which the store's writes draw."""
         self._database_url = database_url
+        self._event_numbers = event_numbers
         self._store_id = store_id
         self._profile_ids = [new_id() for _ in range(CHAINS)]
         self._lengths = [0] * CHAINS
@@ -62,7 +67,7 @@ class Chains:
             links = [(chain, self._lengths[chain] + 1) for chain in chains]
             rule = ",".join(f"{chain}:{place}" for chain, place in links)
             event = Event(new_id(), "renormalized", datetime.now(UTC), self._profile_ids[chains[0]], rule=rule)
-            await connection.execute(INSERT, self._store_id, *event_row(self._store_id, event))
+            await connection.execute(INSERT, self._event_numbers, self._store_id, *event_row(self._store_id, event))
             await asyncio.sleep(dice.choice([0, 0, 0, 0.002, 0.02, 0.4]))  # it has drawn a number, and is late
             if dice.random() < 0.05:
                 raise _RolledBack
@@ -134,7 +139,8 @@ async def test_readers_get_each_event_once_and_none_before_one_that_it_depends_o
     uuid = ids.decoded(store_id)
     assert uuid is not None
     # Their locks and the numbers of their events must be those of the node that has the store.
-    chains = Chains(await node_of_store(settings.database_url.get_secret_value(), uuid), uuid)
+    node = await node_of_store(settings.database_url.get_secret_value(), uuid)
+    chains = Chains(node, uuid, await event_numbers_of_store(node, uuid))
     clock = asyncio.get_running_loop().time
     end = clock() + seconds
     writing = asyncio.gather(

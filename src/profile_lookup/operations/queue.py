@@ -116,7 +116,7 @@ async def take(connection: AsyncConnection, kinds: Collection[str], lease: UUID,
     """
     passed_over: list[tuple[UUID, str]] = []
     sequences = sorted({sequence_of(kind) for kind in kinds})
-    while turn := await _next_turn(connection, sequences, passed_over):
+    while turn := await _next_turn(connection, sequences, kinds, passed_over):
         store_id, sequence = turn
         parameters = {"store_id": store_id, "sequence": sequence, "lease": lease, "lease_time": lease_time}
         row = (await connection.execute(_NEXT_OF_SEQUENCE, parameters)).one_or_none()
@@ -139,10 +139,14 @@ async def take(connection: AsyncConnection, kinds: Collection[str], lease: UUID,
 
 
 async def _next_turn(
-    connection: AsyncConnection, sequences: Sequence[str], passed_over: Sequence[tuple[UUID, str]]
+    connection: AsyncConnection,
+    sequences: Sequence[str],
+    kinds: Collection[str],
+    passed_over: Sequence[tuple[UUID, str]],
 ) -> tuple[UUID, str] | None:
     parameters = {
         "sequences": sequences,
+        "kinds": [*kinds],
         "passed_stores": [store_id for store_id, _ in passed_over],
         "passed_sequences": [sequence for _, sequence in passed_over],
     }
@@ -151,6 +155,8 @@ async def _next_turn(
 
 
 # One probe of an index for each sequence name. A volatile `clock_timestamp()` would be compared with every turn.
+# Turns that have operations of other kinds alone are left out here. A worker that is busy with long operations would
+# otherwise look at each of the hundreds that may wait, one by one, and lock it for other workers meanwhile.
 _NEXT_TURN = text("""
     select turn.store_id, turn.sequence
     from unnest(cast(:sequences as text[])) as s (name)
@@ -162,6 +168,22 @@ _NEXT_TURN = text("""
             and not exists (
                 select from unnest(cast(:passed_stores as uuid[]), cast(:passed_sequences as text[])) as p (store, name)
                 where p.store = t.store_id and p.name = t.sequence
+            )
+            and coalesce(
+                (
+                    select true from operation o
+                    where o.store_id = t.store_id and o.sequence = t.sequence
+                        and o.completed_at is null and o.waits_until is null
+                        and o.kind = any(cast(:kinds as text[]))
+                    limit 1
+                ),
+                (
+                    select false from operation o
+                    where o.store_id = t.store_id and o.sequence = t.sequence
+                        and o.completed_at is null and o.waits_until is null
+                    limit 1
+                ),
+                true
             )
         order by t.ready_at
         limit 1
