@@ -203,6 +203,7 @@ async def test_all_that_one_store_has_enqueued_delays_another_by_one_operation(
     assert order[1] == other
 
 
+@pytest.mark.plain_postgresql("it counts the pages that are read where it is connected")
 @pytest.mark.parametrize("number", [5_000, pytest.param(100_000, marks=pytest.mark.slow)])
 async def test_the_next_operation_costs_the_same_however_many_wait(
     database: Database, store: StoreRules, number: int
