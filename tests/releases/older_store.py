@@ -2,7 +2,8 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -11,12 +12,14 @@ import httpx
 import pytest
 
 from tests.conftest import PATIENCE, finished, make_profile, make_store
-from tests.program.conftest import base_url_in, command, serving
+from tests.program.conftest import base_url_in, environment
 from tests.releases.older import environment_with
 
 ACCOUNT, TOKEN = "ACd0000000000000000000000000000000", "aTokenOfAtLeast24Characters"
 OLD_COMMIT = "ab3eaa2"
 """The last commit without a renumbering table: it stores numbers as its release of phonenumbers reads them."""
+
+_PROGRAM = [sys.executable, "-m", "profile_lookup"]
 
 
 class Person(NamedTuple):
@@ -79,8 +82,7 @@ async def write_older_store(database_url: str, writer: Writer, release: Path, so
         _expect_modules(release, source)
         migrate(database_url)
         account = {"BOOTSTRAP_ACCOUNT_SID": ACCOUNT, "BOOTSTRAP_AUTH_TOKEN": TOKEN}
-        with serving(DATABASE_URL=database_url, **account) as (_, printed):
-            base_url = base_url_in(printed)
+        with _serving(DATABASE_URL=database_url, **account) as base_url:
             async with httpx.AsyncClient(base_url=base_url, auth=(ACCOUNT, TOKEN), timeout=PATIENCE) as client:
                 store_id = await make_store(client)
                 profiles = await _write_people(client, store_id, writer)
@@ -89,8 +91,20 @@ async def write_older_store(database_url: str, writer: Writer, release: Path, so
 
 def migrate(database_url: str) -> None:
     """Create the schema of the code that Python finds, in a process of its own."""
-    migrated = command("migrate", DATABASE_URL=database_url)
-    assert migrated.returncode == 0, migrated.stderr
+    subprocess.run([*_PROGRAM, "migrate"], env=environment(DATABASE_URL=database_url), check=True, capture_output=True)
+
+
+@contextmanager
+def _serving(**settings: object) -> Iterator[str]:
+    """Serve by the code that Python finds, which is not that of forked commands, and yield the address."""
+    arguments = [*_PROGRAM, "serve", "--port", "0"]
+    with subprocess.Popen(arguments, env=environment(**settings), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield base_url_in([process.stdout.readline().rstrip("\n")])
+        finally:
+            process.terminate()
+            process.communicate(timeout=PATIENCE)
 
 
 def _expect_modules(release: Path, source: Path) -> None:
