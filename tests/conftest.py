@@ -173,16 +173,17 @@ async def store_id(client: httpx.AsyncClient) -> str:
 @pytest.fixture
 def synchronous_account(settings: Settings) -> tuple[str, str]:
     """The SID and auth token of an account, for tests that are not coroutines."""
+    return asyncio.run(new_account(settings))
 
-    async def make() -> tuple[str, str]:
-        assert settings.database_url is not None
-        database = Database(settings.database_url.get_secret_value(), pool_size=1)
-        try:
-            return await make_account(database)
-        finally:
-            await database.close()
 
-    return asyncio.run(make())
+async def new_account(settings: Settings) -> tuple[str, str]:
+    """Make an account beside the service's connections, and return its SID and auth token."""
+    assert settings.database_url is not None
+    database = Database(settings.database_url.get_secret_value(), pool_size=1)
+    try:
+        return await make_account(database)
+    finally:
+        await database.close()
 
 
 async def make_account(database: Database) -> tuple[str, str]:

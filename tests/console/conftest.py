@@ -15,8 +15,7 @@ from selenium.webdriver import Chrome
 from profile_lookup.console.cookies import SESSION
 from profile_lookup.settings import Settings, load_settings
 from tests.browser.chromium import opened_browser
-from tests.conftest import make_store
-from tests.console.accounts import new_account
+from tests.conftest import make_store, new_account
 from tests.console.browser import Console
 from tests.console.visitors import sign_in
 from tests.databases import TEMPLATE, database_copy

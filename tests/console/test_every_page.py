@@ -14,7 +14,7 @@ from profile_lookup.console.routes import router
 from profile_lookup.settings import Settings
 from profile_lookup.web.ids import EXAMPLE_KEY_SID, EXAMPLE_OPERATION_ID, EXAMPLE_PROFILE_ID
 from tests.browser.chromium import PATIENCE
-from tests.console.accounts import new_account
+from tests.conftest import new_account
 from tests.console.operations import write_batch
 from tests.console.visitors import sign_in, token_in
 

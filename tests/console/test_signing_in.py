@@ -11,7 +11,7 @@ from selenium.webdriver.common.keys import Keys
 from profile_lookup.console.cookies import SESSION
 from profile_lookup.settings import Settings
 from tests.browser.chromium import PATIENCE
-from tests.console.accounts import new_account
+from tests.conftest import new_account
 from tests.console.browser import Console
 from tests.console.visitors import sign_in, token_in
 from tests.running_service import serving
